@@ -1,0 +1,1082 @@
+# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+"""Value: records operations into a graph, and sweeps derivatives backward through it.
+
+This file is plain Python that runs anywhere; where a compiler is found, Cython compiles this same file to C. `compiled`
+says which one runs. A node holds its number, its adjoint, and for each parent a pointer and the local derivative at the
+time of recording. The methods below are fast paths; every other operation goes through its row of the table (`record`),
+and each fast path is tested against its row.
+"""
+
+import array
+import math
+import operator
+import sys
+import types
+
+try:
+    import cython
+except ImportError:
+    from .cython_shim import cython
+
+from . import errors, ops
+
+if cython.compiled:
+    from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc
+    from cython.cimports.cpython.pythread import PyThread_get_thread_ident
+    from cython.cimports.libc.math import exp, log, pow, sqrt, tanh
+else:
+    from threading import get_ident as PyThread_get_thread_ident
+
+    from .ieee import exp, log, sqrt, tanh
+    from .ieee import power as pow
+
+compiled: bool = cython.compiled
+source_hash = "0" * 8
+
+# What a node's _code says: the code of its row in the table, or one of these where there is no operation.
+_LEAF: cython.int = -1
+_BOUND: cython.int = -2  # a leaf whose number and gradient live in a Storage: _left is it, _count the cell
+_DETACHED: cython.int = -3  # a leaf that no gradient enters
+# Added to the row's code where arguments are more than two, or sequences: _left is then a _Terms.
+_MANY: cython.int = 1 << 16
+
+_ADD: cython.int = ops.add.code
+_SUB: cython.int = ops.sub.code
+_MUL: cython.int = ops.mul.code
+_DIV: cython.int = ops.div.code
+_POW: cython.int = ops.pow.code
+_NEG: cython.int = ops.neg.code
+_EXP: cython.int = ops.exp.code
+_LOG: cython.int = ops.log.code
+_SQRT: cython.int = ops.sqrt.code
+_TANH: cython.int = ops.tanh.code
+_RELU: cython.int = ops.relu.code
+_SIGMOID: cython.int = ops.sigmoid.code
+_SUM: cython.int = ops.sum.code
+_DOT: cython.int = ops.dot.code
+_LOGSUMEXP: cython.int = ops.logsumexp.code
+
+methods: dict = {**ops.TABLE, **ops.ALIASES}
+"""Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""
+
+
+class Origin:
+    """Where a Value came from: its label, the path of the module whose call made it, the source line that did."""
+
+    __slots__ = ("label", "line", "path")
+
+    def __init__(self, label=None, path=None, line=None):
+        self.label, self.path, self.line = label, path, line
+
+
+@cython.final
+@cython.cclass
+class _Context:
+    """How one thread records just now."""
+
+    __slots__ = ("anomaly", "origin", "recording", "thread")
+
+    thread: cython.ulong
+    recording: cython.bint
+    anomaly: cython.bint
+    origin: object
+
+    def __init__(self, thread):
+        self.thread, self.recording, self.anomaly, self.origin = thread, True, False, None
+
+
+_contexts: dict = {}
+_context = cython.declare(_Context, _Context(PyThread_get_thread_ident()))
+_contexts[PyThread_get_thread_ident()] = _context
+
+
+@cython.cfunc
+@cython.inline
+def _here() -> _Context:
+    here: _Context = _context
+    return here if here.thread == PyThread_get_thread_ident() else _switch_thread()
+
+
+@cython.cfunc
+def _switch_thread() -> _Context:
+    global _context
+    thread = PyThread_get_thread_ident()
+    here: _Context = _contexts.setdefault(thread, _Context(thread))
+    _context = here
+    return here
+
+
+@cython.final
+@cython.cclass
+class Storage:
+    """Two shared float64 arrays, for the numbers and the gradients of the leaves bound to them.
+
+    values, grads  array.array('d'); numpy.frombuffer(storage.values) is a view that reads and writes the leaves
+    moved          True once a leaf has been bound elsewhere, so that holders of a view bind again
+    """
+
+    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_values")
+
+    _arrays: tuple
+    _values: cython.p_double
+    _grads: cython.p_double
+    _moved: cython.bint
+    _cleared: cython.longlong
+
+    def __init__(self, size):
+        self._arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
+        self._values, self._grads = _pointer(self._arrays[0]), _pointer(self._arrays[1])
+        self._cleared, self._moved = 0, False
+
+    @property
+    def values(self):
+        return self._arrays[0]
+
+    @property
+    def grads(self):
+        return self._arrays[1]
+
+    @property
+    def moved(self):
+        return self._moved
+
+    def __len__(self):
+        return len(self._arrays[0])
+
+    def clear_grads(self):
+        """Sets every gradient to 0, not computed."""
+        k: cython.Py_ssize_t
+        for k in range(len(self)):
+            self._grads[k] = 0.0
+        self._cleared = _sweeps
+
+
+@cython.cfunc
+def _pointer(numbers) -> cython.p_double:
+    if cython.compiled:
+        return cython.cast(cython.p_double, cython.cast(cython.size_t, numbers.buffer_info()[0]))
+    return numbers
+
+
+@cython.no_gc
+@cython.freelist(256)
+@cython.final
+@cython.cclass
+class _Terms:
+    """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each."""
+
+    __slots__ = ("args", "partials")
+
+    args: tuple
+    partials: cython.p_double
+
+    def __dealloc__(self):
+        if cython.compiled:
+            PyMem_Free(self.partials)
+
+
+@cython.cfunc
+def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
+    terms: _Terms = _Terms.__new__(_Terms)
+    terms.args = args
+    if cython.compiled:
+        terms.partials = cython.cast(cython.p_double, PyMem_Malloc((size + 1) * 8))
+        if terms.partials is cython.NULL:
+            raise MemoryError
+    else:
+        terms.partials = [0.0] * size
+    return terms
+
+
+@cython.freelist(8192)
+@cython.no_gc
+@cython.final
+@cython.cclass
+class Value:
+    """A number that records what is computed from it.
+
+    Value(data, label=None): a leaf, float64. Arithmetic, `**` and the table's operations (`v.tanh()`, `v.erf()`) give
+    new Values; `backward()` fills `.grad`. Results follow IEEE 754 (log(0) is -inf), == compares identity, < compares
+    numbers. Raises TypeError for what is not a real number.
+
+    >>> x = Value(3.0); y = x * x + 1; y.backward()
+    >>> y.data, x.grad
+    (10.0, 6.0)
+    """
+
+    # A result: _code is its row's; _left and _right are the parents, and where one is None its argument is the plain
+    # number in its _partial (or there is none). During a sweep, _count is the number of uses still to report.
+    __slots__ = ("__weakref__", "_code", "_count", "_data", "_grad", "_left", "_left_partial", "_origin")
+    __slots__ += ("_right", "_right_partial", "_sweep")
+
+    __weakref__: object
+    _data: cython.double
+    _grad: cython.double
+    _left_partial: cython.double
+    _right_partial: cython.double
+    _left: object
+    _right: object
+    _origin: object
+    _sweep: cython.longlong
+    _code: cython.int
+    _count: cython.int
+
+    def __init__(self, data, label=None):
+        self._data = data if type(data) is float else _real("Value", data)
+        self._grad = self._left_partial = self._right_partial = 0.0
+        self._left = self._right = None
+        self._origin = _here().origin
+        self._sweep = 0
+        self._code = _LEAF
+        self._count = 0
+        if label is not None:
+            self.label = label
+
+    def __dealloc__(self):
+        """Frees a deep chain without deep recursion: past some depth, parents wait in _graveyard for their turn."""
+        global _depth
+        if self._code < 0:
+            return
+        if _depth > 50:
+            _graveyard.append(self._left)
+            self._left = None
+            if self._right is not None:
+                _graveyard.append(self._right)
+                self._right = None
+            return
+        _depth += 1
+        self._left = None
+        self._right = None
+        if _depth == 1:
+            while _graveyard:
+                _graveyard.pop()
+        _depth -= 1
+
+    @property
+    def data(self):
+        """The number. Settable on leaves: what was recorded before keeps its derivatives."""
+        return _number(self)
+
+    @data.setter
+    def data(self, data):
+        number: cython.double = _real("Value.data", data)
+        storage: Storage
+        if self._code >= 0:
+            raise errors.HistoryError(
+                f"the data of a result cannot be set (it is {ops.ROWS[self._code & (_MANY - 1)].name} of its parents): "
+                "set a leaf and compute again, or use .detach()"
+            )
+        if self._code == _BOUND:
+            storage = self._left
+            storage._values[self._count] = number
+        else:
+            self._data = number
+
+    @property
+    def grad(self):
+        """The derivative of the swept root by this Value: 0.0 until computed; leaves add up over sweeps."""
+        storage: Storage
+        if self._code == _BOUND:
+            storage = self._left
+            return storage._grads[self._count]
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad):
+        number: cython.double = _real("Value.grad", grad)
+        storage: Storage
+        if self._code == _BOUND:
+            storage = self._left
+            storage._grads[self._count] = number
+        else:
+            self._grad = number
+        if number == 0.0:
+            self._sweep = 0
+
+    @property
+    def grad_state(self):
+        """'computed' once a sweep has reached this Value, 'not computed' before and after its gradient is cleared."""
+        if self.grad != 0.0:
+            return "computed"
+        reached: cython.bint = self._sweep > (cython.cast(Storage, self._left)._cleared if self._code == _BOUND else 0)
+        return "computed" if reached else "not computed"
+
+    @property
+    def kind(self):
+        """'parameter' (a leaf bound to a module's arrays), 'leaf', 'detached' (no gradient enters) or 'result'."""
+        if self._code >= 0:
+            return "result"
+        return "leaf" if self._code == _LEAF else "parameter" if self._code == _BOUND else "detached"
+
+    @property
+    def label(self):
+        """A name for pictures and messages, or None."""
+        return None if self._origin is None else self._origin.label
+
+    @label.setter
+    def label(self, label):
+        if label is not None and not isinstance(label, str):
+            raise TypeError(f"a label is a string, got {errors.received(label)}")
+        self._origin = Origin(label, self.path, self.line)
+
+    @property
+    def path(self):
+        """The path of the module whose call made this Value, such as 'layers.0.neurons.3', or None."""
+        return None if self._origin is None else self._origin.path
+
+    @property
+    def line(self):
+        """'file:line' that recorded this Value, known under detect_anomaly() only, or None."""
+        return None if self._origin is None else self._origin.line
+
+    @property
+    def op(self):
+        """The table's row that made this Value, or None for a leaf."""
+        return ops.ROWS[self._code & (_MANY - 1)] if self._code >= 0 else None
+
+    @property
+    def args(self):
+        """The operation's arguments: Values, plain numbers, tuples of them. () for a leaf."""
+        if self._code < 0:
+            return ()
+        if self._code >= _MANY:
+            return cython.cast(_Terms, self._left).args
+        left = self._left_partial if self._left is None else self._left
+        if len(ops.ROWS[self._code].args) == 1:
+            return (left,)
+        return (left, self._right_partial if self._right is None else self._right)
+
+    @property
+    def parents(self):
+        """The arguments that are Values, in order, with duplicates: (x, x) for x * x."""
+        return tuple([v for v, _ in _edges(self)])
+
+    @property
+    def local_derivatives(self):
+        """One for each of .parents: the derivative of this Value by that argument, when it was recorded."""
+        return tuple([d for _, d in _edges(self)])
+
+    @property
+    def _prev(self):
+        """micrograd's view of the parents."""
+        return set(self.parents)
+
+    @property
+    def _op(self):
+        """micrograd's view of the operation: its symbol, '' for a leaf."""
+        return self.op.symbol if self._code >= 0 else ""
+
+    def item(self):
+        """The number, as PyTorch and NumPy call it."""
+        return _number(self)
+
+    def detach(self):
+        """A leaf with this number and no history, which no gradient enters."""
+        return _leaf(_number(self), _DETACHED)
+
+    def backward(self):
+        """Adds the derivatives of this Value to the .grad of every leaf below it (reverse-mode, one sweep)."""
+        backward(self)
+
+    def __repr__(self):
+        text = f"Value(data={_number(self)!r}, grad={self.grad!r}"
+        if self.label is not None:
+            text += f", label={self.label!r}"
+        return text + (f", path={self.path!r})" if self.path is not None else ")")
+
+    def __format__(self, spec):
+        return format(_number(self), spec) if spec else repr(self)
+
+    def __hash__(self):
+        return object.__hash__(self)
+
+    def __eq__(self, other):
+        return self is other
+
+    def __ne__(self, other):
+        return self is not other
+
+    def __lt__(self, other):
+        return _number(self) < _real("<", other) if _comparable(other) else NotImplemented
+
+    def __le__(self, other):
+        return _number(self) <= _real("<=", other) if _comparable(other) else NotImplemented
+
+    def __gt__(self, other):
+        return _number(self) > _real(">", other) if _comparable(other) else NotImplemented
+
+    def __ge__(self, other):
+        return _number(self) >= _real(">=", other) if _comparable(other) else NotImplemented
+
+    def __bool__(self):
+        raise TypeError("a Value is neither true nor false: compare its number (v > 0, v.data != 0), or use where(...)")
+
+    def __reduce__(self):
+        if self._code >= 0:
+            raise errors.HistoryError(
+                f"copying or pickling a result ({self.op.name}) would lose its history: use .detach(), or copy the leaves"
+            )
+        return _restore, (_number(self), self.grad, self.label, self._code == _DETACHED)
+
+    def __dir__(self):
+        return sorted({*dir(type(self)), *methods})
+
+    def __getattr__(self, name):
+        return types.MethodType(_find_method(name), self)
+
+    @staticmethod
+    def _apply(op, args):
+        fast = _FAST.get(op.name)
+        return record(op, args) if fast is None else fast(*args)
+
+    def __add__(self, other):
+        if type(other) is Value:
+            return _node(_ADD, _number(self) + _number(other), self, 1.0, other, 1.0)
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = _real("+", other)
+        return _node(_ADD, _number(self) + c, self, 1.0, None, c)
+
+    def __radd__(self, other):
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = _real("+", other)
+        return _node(_ADD, c + _number(self), None, c, self, 1.0)
+
+    def __sub__(self, other):
+        if type(other) is Value:
+            return _node(_SUB, _number(self) - _number(other), self, 1.0, other, -1.0)
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = _real("-", other)
+        return _node(_SUB, _number(self) - c, self, 1.0, None, c)
+
+    def __rsub__(self, other):
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = _real("-", other)
+        return _node(_SUB, c - _number(self), None, c, self, -1.0)
+
+    def __mul__(self, other):
+        x: cython.double = _number(self)
+        if type(other) is Value:
+            y: cython.double = _number(other)
+            return _node(_MUL, x * y, self, y, other, x)
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = _real("*", other)
+        return _node(_MUL, x * c, self, c, None, c)
+
+    def __rmul__(self, other):
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = _real("*", other)
+        return _node(_MUL, c * _number(self), None, c, self, c)
+
+    def __truediv__(self, other):
+        x: cython.double = _number(self)
+        if type(other) is Value:
+            y: cython.double = _number(other)
+            q: cython.double = _divide(x, y)
+            return _node(_DIV, q, self, _divide(1.0, y), other, _divide(-q, y))
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = _real("/", other)
+        return _node(_DIV, _divide(x, c), self, _divide(1.0, c), None, c)
+
+    def __rtruediv__(self, other):
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = _real("/", other)
+        x: cython.double = _number(self)
+        q: cython.double = _divide(c, x)
+        return _node(_DIV, q, None, c, self, _divide(-q, x))
+
+    def __pow__(self, other, modulo=None):
+        if type(other) is Value:
+            return record(ops.pow, (self, other))
+        if not _is_real(other):
+            return NotImplemented
+        x: cython.double = _number(self)
+        n: cython.double = _real("**", other)
+        return _node(_POW, pow(x, n), self, n * pow(x, n - 1.0) if n != 0.0 else 0.0, None, n)
+
+    def __rpow__(self, other, modulo=None):
+        return record(ops.pow, (other, self)) if _is_real(other) else NotImplemented
+
+    def __neg__(self):
+        return _node(_NEG, -_number(self), self, -1.0, None, 0.0)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return record(ops.abs, (self,))
+
+    def exp(self):
+        y: cython.double = exp(_number(self))
+        return _node(_EXP, y, self, y, None, 0.0)
+
+    def log(self):
+        x: cython.double = _number(self)
+        return _node(_LOG, log(x), self, _divide(1.0, x), None, 0.0)
+
+    def sqrt(self):
+        y: cython.double = sqrt(_number(self))
+        return _node(_SQRT, y, self, _divide(0.5, y), None, 0.0)
+
+    def tanh(self):
+        y: cython.double = tanh(_number(self))
+        return _node(_TANH, y, self, 1.0 - y * y, None, 0.0)
+
+    def sigmoid(self):
+        x: cython.double = _number(self)
+        e: cython.double = exp(-x if x > 0.0 else x)
+        y: cython.double = (1.0 if x > 0.0 else e) / (1.0 + e)
+        return _node(_SIGMOID, y, self, y * (1.0 - y), None, 0.0)
+
+    def relu(self):
+        x: cython.double = _number(self)
+        if x <= 0.0:
+            return _node(_RELU, 0.0, self, 0.0, None, 0.0)
+        return _node(_RELU, x, self, 1.0 if x == x else x, None, 0.0)
+
+
+_depth: cython.int = 0
+_graveyard: list = []
+_sweeps: cython.longlong = 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _divide(a: cython.double, b: cython.double) -> cython.double:
+    if cython.compiled:
+        return a / b
+    return ops.div.value(a, b)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _number(v: Value) -> cython.double:
+    if v._code == _BOUND:
+        return cython.cast(Storage, v._left)._values[v._count]
+    return v._data
+
+
+@cython.cfunc
+@cython.inline
+def _is_real(x) -> cython.bint:
+    return type(x) is float or type(x) is int or _is_other_real(x)
+
+
+@cython.cfunc
+def _is_other_real(x) -> cython.bint:
+    import numbers
+
+    return isinstance(x, numbers.Real)
+
+
+@cython.cfunc
+@cython.inline
+def _comparable(x) -> cython.bint:
+    return type(x) is Value or _is_real(x)
+
+
+@cython.cfunc
+@cython.inline
+def _argument(who, x) -> cython.double:
+    """The number of an argument: a Value's, or a plain one."""
+    return _number(x) if type(x) is Value else x if type(x) is float else _real(who, x)
+
+
+@cython.cfunc
+def _real(who, x) -> cython.double:
+    if _is_real(x):
+        return float(x)
+    if getattr(x, "size", None) == 1 and _is_real(x.item()):
+        return float(x.item())
+    raise errors.not_a_number(who, x)
+
+
+@cython.cfunc
+@cython.inline
+def _leaf(data: cython.double, code: cython.int) -> Value:
+    v: Value = Value.__new__(Value)
+    v._data = data
+    v._grad = v._left_partial = v._right_partial = 0.0
+    v._left = v._right = None
+    v._origin = _here().origin
+    v._sweep = 0
+    v._code = code
+    v._count = 0
+    return v
+
+
+@cython.cfunc
+@cython.inline
+def _node(
+    code: cython.int, data: cython.double, left, left_partial: cython.double, right, right_partial: cython.double
+) -> Value:
+    here: _Context = _here()
+    if not here.recording:
+        return _leaf(data, _DETACHED)
+    v: Value = Value.__new__(Value)
+    v._data = data
+    v._grad = 0.0
+    v._left_partial = left_partial
+    v._right_partial = right_partial
+    v._left = left
+    v._right = right
+    v._origin = here.origin
+    v._sweep = 0
+    v._code = code
+    v._count = 0
+    if here.anomaly:
+        _watch(v)
+    return v
+
+
+def dot(xs, ys, start=0.0):
+    """start + xs[0] * ys[0] + xs[1] * ys[1] + ..., as one node."""
+    left: tuple = tuple(xs)
+    right: tuple = tuple(ys)
+    n: cython.Py_ssize_t = len(left)
+    k: cython.Py_ssize_t
+    x: cython.double
+    y: cython.double
+    if len(right) != n:
+        raise errors.ShapeError(f"dot(xs, ys): the lengths must agree, got {n} and {len(right)}")
+    terms: _Terms = _terms((left, right, start), 2 * n + 1)
+    partials: cython.p_double = terms.partials
+    total: cython.double = _argument("dot(..., start)", start)
+    for k in range(n):
+        x = _argument("dot(xs, ...)", left[k])
+        y = _argument("dot(..., ys)", right[k])
+        partials[k] = y
+        partials[n + k] = x
+        total += x * y
+    partials[2 * n] = 1.0
+    return _node(_MANY + _DOT, total, terms, 0.0, None, 0.0)
+
+
+def _sum(xs):
+    items: tuple = tuple(xs)
+    n: cython.Py_ssize_t = len(items)
+    k: cython.Py_ssize_t
+    terms: _Terms = _terms((items,), n)
+    total: cython.double = 0.0
+    for k in range(n):
+        total += _argument("sum(xs)", items[k])
+        terms.partials[k] = 1.0
+    return _node(_MANY + _SUM, total, terms, 0.0, None, 0.0)
+
+
+def _where(condition, a, b):
+    """A plain condition chooses at once, so that nothing of the other branch is recorded."""
+    if isinstance(condition, Value):
+        return record(ops.where, (condition, a, b))
+    return a if _real("where(condition, ...)", condition) != 0.0 else b
+
+
+def _take(table, index):
+    if isinstance(index, Value):
+        return record(ops.take, (table, index))
+    position: cython.double = _real("take(..., index)", index)
+    ops.take.value((0.0,) * len(table), position)
+    return table[int(position)]
+
+
+def record(op, args):
+    """One node by its row alone: the value, and the local derivatives from its rules run on unrecorded Values."""
+    here: _Context = _here()
+    k: cython.Py_ssize_t
+    name: str
+    plain: list = []
+    stored: list = []
+    for name, rule, arg in zip(op.args, op.rules, args):
+        who = f"{op.signature}: {name}"
+        if rule is None and type(arg) is Value:
+            raise TypeError(f"{who} takes a plain number, got a Value: no derivative by it is known")
+        if type(arg) is tuple:
+            stored.append(tuple([x if type(x) is Value else _real(who, x) for x in arg]))
+            plain.append(tuple([_argument(who, x) for x in arg]))
+        else:
+            stored.append(arg if type(arg) is Value else _real(who, arg))
+            plain.append(_argument(who, arg))
+    y: cython.double = op.value(*plain)
+    if not here.recording:
+        return _leaf(y, _DETACHED)
+    partials: list = _local_derivatives(op, y, stored, plain)
+    if op.sequences or len(stored) > 2:
+        terms: _Terms = _terms(tuple(stored), len(partials))
+        for k in range(len(partials)):
+            terms.partials[k] = partials[k]
+        return _node(_MANY + op.code, y, terms, 0.0, None, 0.0)
+    sides: list = []
+    for arg, partial in zip(stored, partials):
+        sides += (arg, partial) if type(arg) is Value else (None, arg)
+    sides += (None, 0.0)
+    return _node(op.code, y, sides[0], sides[1], sides[2], sides[3])
+
+
+@cython.cfunc
+def _local_derivatives(op, y: cython.double, args: list, plain: list) -> list:
+    """The local derivatives by every argument in order, sequences laid flat; 0 where the argument is a plain number."""
+    here: _Context = _here()
+    anomaly: cython.bint = here.anomaly
+    found: list = []
+    here.recording = here.anomaly = False
+    try:
+        unrecorded = [
+            tuple([_leaf(x, _DETACHED) for x in p]) if type(p) is tuple else _leaf(p, _DETACHED) for p in plain
+        ]
+        one, result = _leaf(1.0, _DETACHED), _leaf(y, _DETACHED)
+        for rule, arg in zip(op.rules, args):
+            if type(arg) is tuple:
+                differentiable = any([type(x) is Value for x in arg])
+                given = rule(one, result, *unrecorded) if differentiable else [0.0] * len(arg)
+                found += [_argument(op.name, d) for d in given]
+            else:
+                found.append(_argument(op.name, rule(one, result, *unrecorded)) if type(arg) is Value else 0.0)
+    finally:
+        here.recording, here.anomaly = True, anomaly
+    return found
+
+
+def backward(root):
+    """Adds the derivatives of root to the .grad of every leaf below it.
+
+    A result passes its adjoint on once every use of it has reported (Kahn's topological order, 1962): the first pass
+    counts the uses, the second walks from the root to the leaves. An adjoint that is exactly zero contributes nothing,
+    also where the local derivative is infinite. Raises HistoryError where no gradient could reach anything.
+    """
+    global _sweeps
+    if not isinstance(root, Value):
+        raise TypeError(
+            f"backward() needs one Value to differentiate, got {errors.received(root)}: "
+            "reduce what you have to one Value first, as in sum(losses)"
+        )
+    top: Value = root
+    if top._code == _DETACHED:
+        raise errors.HistoryError(
+            f"backward() from {top!r}, which has no history (made by detach() or under no_grad()): "
+            "compute it again from leaves, outside no_grad()"
+        )
+    if _here().anomaly:
+        _check_derivatives(top)
+    _sweeps += 1
+    v: Value
+    adjoint: cython.double
+    top._grad = 0.0 if top._code >= 0 else top._grad
+    top._sweep = _sweeps
+    top._count = 1 if top._code >= 0 else top._count
+    waiting: list = [top] if top._code >= 0 else []
+    while waiting:
+        v = waiting.pop()
+        _count_uses(v, _sweeps, waiting)
+    _give(top, 1.0, waiting)
+    while waiting:
+        v = waiting.pop()
+        _pass_on(v, v._grad, waiting)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _count_uses(v: Value, sweep: cython.longlong, met: list) -> cython.int:
+    if v._code >= _MANY:
+        terms: _Terms = v._left
+        for arg in terms.args:
+            if type(arg) is tuple:
+                for item in cython.cast(tuple, arg):
+                    if type(item) is Value:
+                        _use(item, sweep, met)
+            elif type(arg) is Value:
+                _use(arg, sweep, met)
+        return 0
+    if v._left is not None:
+        _use(v._left, sweep, met)
+    if v._right is not None:
+        _use(v._right, sweep, met)
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _use(v: Value, sweep: cython.longlong, met: list) -> cython.int:
+    """Counts one more use of v; a result met for the first time starts a fresh adjoint."""
+    if v._sweep != sweep:
+        v._sweep = sweep
+        if v._code >= 0:
+            v._grad = 0.0
+            v._count = 1
+            met.append(v)
+    elif v._code >= 0:
+        v._count += 1
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+    k: cython.Py_ssize_t = 0
+    if v._code >= _MANY:
+        terms: _Terms = v._left
+        for arg in terms.args:
+            if type(arg) is tuple:
+                for item in cython.cast(tuple, arg):
+                    if type(item) is Value:
+                        _give(item, adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                    k += 1
+            else:
+                if type(arg) is Value:
+                    _give(arg, adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                k += 1
+        return 0
+    if v._left is not None:
+        _give(v._left, adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
+    if v._right is not None:
+        _give(v._right, adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
+    """Adds to v's gradient; a result whose last use this was is ready to pass its adjoint on."""
+    if v._code >= 0:
+        v._grad += contribution
+        v._count -= 1
+        if v._count == 0:
+            ready.append(v)
+    elif v._code == _LEAF:
+        v._grad += contribution
+    elif v._code == _BOUND:
+        cython.cast(Storage, v._left)._grads[v._count] += contribution
+    return 0
+
+
+@cython.cfunc
+def _edges(v: Value) -> list:
+    """The parents with their local derivatives, in order."""
+    k: cython.Py_ssize_t = 0
+    found: list = []
+    if v._code >= _MANY:
+        terms: _Terms = v._left
+        for arg in terms.args:
+            for item in arg if type(arg) is tuple else (arg,):
+                if type(item) is Value:
+                    found.append((item, terms.partials[k]))
+                k += 1
+    elif v._code >= 0:
+        if v._left is not None:
+            found.append((v._left, v._left_partial))
+        if v._right is not None:
+            found.append((v._right, v._right_partial))
+    return found
+
+
+def topological_order(root):
+    """Every Value that root depends on and root itself, each once, parents before what was made of them."""
+    order: list = []
+    seen: set = set()
+    stack: list = [root]
+    while stack:
+        v = stack.pop()
+        if v is None:
+            order.append(stack.pop())
+        elif v not in seen:
+            seen.add(v)
+            stack += (v, None)
+            stack += [p for p, _ in reversed(_edges(v))]
+    return order
+
+
+def sweep_number(v):
+    """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
+    value: Value = v
+    return value._sweep
+
+
+def bind(leaves):
+    """Puts the leaves into one Storage: (storage, cells), cells[k] being the cell of leaves[k].
+
+    Leaves that share a storage already stay where they are; otherwise all move into a new one, numbers and gradients.
+    """
+    v: Value
+    storage: Storage
+    for v in leaves:
+        if v._code >= 0:
+            raise errors.HistoryError(f"only leaves can be parameters, got {v!r}, the result of {v.op.name}")
+    if len(set(leaves)) != len(leaves):
+        raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
+    bound: cython.bint = len(leaves) > 0 and all([v._code == _BOUND for v in leaves])
+    if bound and all([v._left is leaves[0]._left for v in leaves]):
+        return leaves[0]._left, [v._count for v in leaves]
+    storage = Storage(len(leaves))
+    cell: cython.int = 0
+    for v in leaves:
+        storage._values[cell] = _number(v)
+        storage._grads[cell] = v.grad
+        v._sweep = v._sweep if v.grad_state == "computed" else 0
+        if v._code == _BOUND:
+            cython.cast(Storage, v._left)._moved = True
+        v._left, v._code, v._count = storage, _BOUND, cell
+        cell += 1
+    return storage, list(range(len(leaves)))
+
+
+def clear_grads(leaves):
+    """Sets the gradients to 0, not computed."""
+    v: Value
+    for v in leaves:
+        v.grad = 0.0
+
+
+def set_origin(origin):
+    """From now on this thread's new Values come from `origin` (an Origin or None); returns the one until now."""
+    here: _Context = _here()
+    before = here.origin
+    here.origin = origin
+    return before
+
+
+class _Mode:
+    """A context manager, also usable as a decorator, that sets one thing of how this thread records."""
+
+    def __init__(self):
+        self._before = []
+
+    def __call__(self, function):
+        import functools
+
+        @functools.wraps(function)
+        def inside(*args, **kwargs):
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return inside
+
+
+class no_grad(_Mode):
+    """Inside, results have no history: with no_grad(): y = model(x)."""
+
+    def __enter__(self):
+        here: _Context = _here()
+        self._before.append(here.recording)
+        here.recording = False
+
+    def __exit__(self, *exception):
+        here: _Context = _here()
+        here.recording = self._before.pop()
+
+
+class detect_anomaly(_Mode):
+    """Inside, the first non-finite value or derivative is an AnomalyError that names where it came from (slower)."""
+
+    def __enter__(self):
+        here: _Context = _here()
+        self._before.append(here.anomaly)
+        here.anomaly = True
+
+    def __exit__(self, *exception):
+        here: _Context = _here()
+        here.anomaly = self._before.pop()
+
+
+@cython.cfunc
+def _watch(v: Value) -> cython.int:
+    """Under detect_anomaly(): notes the line that recorded v, and refuses a number that is not finite."""
+    frame = sys._getframe(0)
+    package = __name__.rpartition(".")[0]
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
+        frame = frame.f_back
+    v._origin = Origin(None, v.path, f"{frame.f_code.co_filename}:{frame.f_lineno}")
+    if not math.isfinite(v._data):
+        raise errors.AnomalyError(f"{_described(v)} gave {v._data}")
+    return 0
+
+
+@cython.cfunc
+def _described(v: Value):
+    """A result with its inputs and where it was recorded, for messages."""
+    shown = [f"{x.label or 'Value'} = {x.data!r}" if type(x) is Value else repr(x) for x in _flat(v.args)]
+    shown = shown[:6] + [f"... {len(shown) - 6} more"] if len(shown) > 6 else shown
+    where = f", recorded at {v.line}" if v.line else ""
+    return f"{v.op.name} of ({', '.join(shown)}){f' in {v.path}' if v.path else ''}{where}"
+
+
+@cython.cfunc
+def _flat(args: tuple) -> list:
+    return [x for arg in args for x in (arg if type(arg) is tuple else (arg,))]
+
+
+@cython.cfunc
+def _check_derivatives(root: Value) -> cython.int:
+    """Under detect_anomaly(): a sweep beside the graph, so that nothing is accumulated where a derivative is not finite."""
+    adjoints: dict = {root: 1.0}
+    for v in reversed(topological_order(root)):
+        adjoint = adjoints.pop(v, 0.0)
+        if adjoint == 0.0:
+            continue
+        for parent, partial in _edges(v):
+            contribution = adjoint * partial
+            if not math.isfinite(contribution):
+                raise errors.AnomalyError(
+                    f"the derivative {contribution} is not finite: adjoint {adjoint} times local derivative {partial} "
+                    f"of {_described(v)} by {parent!r}"
+                )
+            adjoints[parent] = adjoints.get(parent, 0.0) + contribution
+    return 0
+
+
+@cython.cfunc
+def _find_method(name: str):
+    found = methods.get(name)
+    if found is None:
+        raise AttributeError(f"'Value' has no attribute {name!r}: operations and attributes are listed by dir(value)")
+    if type(found) is str:
+        import importlib
+
+        module, _, function = found.partition(":")
+        found = methods[name] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _restore(data, grad, label, detached):
+    v: Value = Value(data, label)
+    v._grad = grad
+    v._code = _DETACHED if detached else _LEAF
+    return v
+
+
+_FAST: dict = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "pow": operator.pow,
+    "neg": operator.neg,
+    "exp": Value.exp,
+    "log": Value.log,
+    "sqrt": Value.sqrt,
+    "tanh": Value.tanh,
+    "sigmoid": Value.sigmoid,
+    "relu": Value.relu,
+    "sum": _sum,
+    "dot": dot,
+    "where": _where,
+    "take": _take,
+}
+
+if not cython.compiled:
+
+    def _refuse_subclass(cls):
+        raise TypeError("Value cannot be subclassed: write functions of Values, or add operations as rows of the table")
+
+    Value.__init_subclass__ = classmethod(_refuse_subclass)

@@ -1,0 +1,305 @@
+"""IEEE 754 scalar functions: they return inf or nan where Python's math raises.
+
+Results are those of C's libm, so of NumPy too, within 4 units in the last place (ulps) of the true value away from its
+roots; where the result is denormal, within 4 of its steps. Special values follow C99, Annex F. Every function takes and
+gives Python floats; nothing raises.
+
+>>> log(0.0), exp(1000.0), sqrt(-1.0), divide(-1.0, 0.0)
+(-inf, inf, nan, -inf)
+"""
+
+from __future__ import annotations
+
+import math
+
+TYPE_CHECKING = False  # as type checkers understand it; importing typing would cost more than this whole module
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+inf = math.inf
+nan = math.nan
+
+
+def _ieee(function: Callable[[float], float], pole: float = nan, at_pole: float = nan) -> Callable[[float], float]:
+    """The function of math, with at_pole at the pole, nan outside the domain, and the limit where it overflows."""
+
+    def value(x: float) -> float:
+        try:
+            return function(x)
+        except ValueError:
+            return at_pole if x == pole else nan
+        except OverflowError:
+            return function(math.copysign(inf, x))
+
+    value.__name__ = value.__qualname__ = function.__name__
+    value.__doc__ = f"{function.__name__}(x) as C gives it: inf or nan where math.{function.__name__} raises."
+    return value
+
+
+sqrt = _ieee(math.sqrt)
+exp = _ieee(math.exp)
+expm1 = _ieee(math.expm1)
+log = _ieee(math.log, 0.0, -inf)
+log1p = _ieee(math.log1p, -1.0, -inf)
+sin = _ieee(math.sin)
+cos = _ieee(math.cos)
+tan = _ieee(math.tan)
+asin = _ieee(math.asin)
+acos = _ieee(math.acos)
+atan = math.atan
+atan2 = math.atan2
+sinh = _ieee(math.sinh)
+cosh = _ieee(math.cosh)
+tanh = math.tanh
+erf = math.erf
+
+
+def divide(x: float, y: float) -> float:
+    """x / y, with x / 0 an infinity of the right sign, or nan where x is 0 or nan.
+
+    >>> divide(1.0, -0.0), divide(0.0, 0.0)
+    (-inf, nan)
+    """
+    try:
+        return x / y
+    except ZeroDivisionError:
+        return x * math.copysign(inf, y)
+
+
+def power(x: float, y: float) -> float:
+    """x ** y as C's pow: never complex; 0 to a negative power and overflow are infinities.
+
+    >>> power(-0.0, -1.0), power(-1.0, 0.5), power(-10.0, 309.0)
+    (-inf, nan, -inf)
+    """
+    try:
+        return math.pow(x, y)
+    except (ValueError, OverflowError):
+        if x < 0.0 and y % 1.0 != 0.0:
+            return nan
+        return math.copysign(inf, x) if y % 2.0 == 1.0 else inf
+
+
+def sigmoid(x: float) -> float:
+    """1 / (1 + exp(-x)), right for large |x| too.
+
+    >>> sigmoid(0.0), sigmoid(-1000.0)
+    (0.5, 0.0)
+    """
+    e = math.exp(-abs(x))
+    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+
+
+def silu(x: float) -> float:
+    """x * sigmoid(x) (Elfwing, Uchibe and Doya 2018); nan at -inf, as that product.
+
+    >>> silu(0.0), silu(-1000.0)
+    (0.0, -0.0)
+    """
+    if x < 0.0:
+        half = math.exp(0.5 * x)  # exp(x) itself would be denormal, and x magnify its error
+        return x * half / (1.0 + half * half) * half
+    return x / (1.0 + math.exp(-x))
+
+
+def softplus(x: float) -> float:
+    """log(1 + exp(x)), without overflow, and right for very negative x.
+
+    >>> softplus(1000.0), softplus(-1000.0)
+    (1000.0, 0.0)
+    """
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+# Midpoint rule with step 1/2 for the integral in _gauss_tail: squares of the nodes, and weights with its factor 2 / pi.
+_NODES = tuple((0.25 + 0.5 * k) ** 2 for k in range(13))
+_RULE = tuple((t, math.exp(-t) / math.pi) for t in _NODES)
+
+
+def _gauss_tail(factor: float, x: float, z: float, scale: float) -> float:
+    """factor * erfc(z) for z in [0.4, 30], where z * z is scale * x * x but for the rounding of z.
+
+    erfc(z) = exp(-z z) 2 z / pi * (integral of exp(-t t) / (t t + z z) over t > 0), Abramowitz & Stegun 7.4.11. The
+    midpoint rule errs by exp(-(2 pi)**2) and by the pole at t = i z, whose share is known (Chiarella & Reichel 1968).
+    """
+    square = z * z
+    scaled = z * math.fsum([weight / (t + square) for t, weight in _RULE])
+    if z < 6.0:
+        scaled += 2.0 * math.exp(square) / (1.0 + math.exp(4.0 * math.pi * z))
+    # exp(-scale x x) would magnify the rounding of x x: split x so that the square of its head is exact.
+    head = 134217729.0 * x
+    head -= head - x
+    return factor * scaled * math.exp(scale * (head - x) * (head + x)) * math.exp(-scale * head * head)
+
+
+def erfc(x: float) -> float:
+    """1 - erf(x), right in the tail.
+
+    >>> erfc(0.0), erfc(30.0)
+    (1.0, 0.0)
+    """
+    if not x > 0.5:
+        return math.erfc(x)
+    return _gauss_tail(1.0, x, x, 1.0) if x < 28.0 else 0.0
+
+
+_SQRT_HALF = math.sqrt(0.5)
+
+
+def normcdf(x: float) -> float:
+    """Distribution function of the standard normal law, right in the left tail.
+
+    >>> normcdf(0.0), normcdf(-40.0)
+    (0.5, 0.0)
+    """
+    z = -x * _SQRT_HALF
+    if not z > 0.5:
+        return 0.5 * math.erfc(z)
+    return _gauss_tail(0.5, x, z, 0.5) if z < 28.0 else 0.0
+
+
+def gelu(x: float) -> float:
+    """x * normcdf(x) (Hendrycks and Gimpel 2016); nan at -inf, as that product.
+
+    >>> gelu(0.0), gelu(-40.0)
+    (0.0, -0.0)
+    """
+    z = -x * _SQRT_HALF
+    if not z > 0.5:
+        return x * (0.5 * math.erfc(z))
+    return _gauss_tail(0.5 * x, x, z, 0.5) if z < 28.0 else x * 0.0
+
+
+def logsumexp(xs: Sequence[float]) -> float:
+    """log(sum(exp(x) for x in xs)) without overflow; -inf for no xs.
+
+    >>> logsumexp([1000.0, 1000.0]) - 1000.0 == log(2.0), logsumexp([])
+    (True, -inf)
+    """
+    top = max(xs, default=-inf)
+    if math.isinf(top):
+        return nan if any(x != x for x in xs) else top
+    # One of the terms is exp(0): taken out, so that the others keep their digits.
+    return top + math.log1p(math.fsum([-1.0, *[math.exp(x - top) for x in xs]]))
+
+
+def norm(xs: Sequence[float]) -> float:
+    """Euclidean length of xs without overflow; as C's hypot, an infinity counts for more than a nan.
+
+    >>> norm([3e200, 4e200]), norm([])
+    (5e+200, 0.0)
+    """
+    return math.hypot(*xs)
+
+
+# B2, B4, ... B20, for the asymptotic series of lgamma and polygamma (Abramowitz & Stegun, table 23.2).
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
+# log(2) in two parts, the first short enough to be multiplied by an exponent exactly.
+_LOG2_HEAD, _LOG2_TAIL = 0.6931471803691238, 1.9082149292705877e-10
+
+
+def _zeta_terms(s: float, x: float, first: int, unit: float) -> list[float]:
+    """Floats whose sum is unit**s times the sum of (x + k)**-s over integers k >= first; for s = 1, -digamma(x + first).
+
+    Terms up to x + k >= 16 one by one, the rest by Euler and Maclaurin's formula (Abramowitz & Stegun 6.4.11, 6.3.18).
+    """
+    terms = []
+    edge = max(16.0, 2.0 * s)
+    k = float(first)
+    while True:
+        a = x + k
+        part = a - x
+        low = (x - (a - part)) + (k - part)  # what the rounding of x + k lost (Knuth's two-sum)
+        value = power(a / unit, -s)
+        if a >= edge:
+            break
+        terms.append(value - value * (s * low / a))
+        k += 1.0
+    series, c = 0.5 - low, s / (2.0 * a)
+    for j, b in enumerate(_BERNOULLI):
+        series += b * c
+        c *= (s + 2 * j + 1) * (s + 2 * j + 2) / ((2 * j + 3) * (2 * j + 4) * a * a)
+    terms.append(value * series)
+    if s == 1.0:
+        mantissa, exponent = math.frexp(a)
+        terms += [-math.log(2.0 * mantissa), -(exponent - 1) * _LOG2_HEAD, -(exponent - 1) * _LOG2_TAIL]
+    else:
+        terms.append(value * (a / (s - 1.0)))
+    return terms
+
+
+def polygamma(n: float, x: float) -> float:
+    """The n-th derivative of digamma at x, for n = 0, 1, ... 1000 (nan for other n); polygamma(0, x) is digamma.
+
+    Poles: inf for odd n; for even n, -inf at 0, inf at -0 and nan at -1, -2, ... (the two sides differ). Even n have
+    roots: one for x > 0 at n = 0, and one between each two poles. Close to a root the error is within 4 ulps of 1.0 for
+    n = 0 and x > 0, and of the largest term cancelled otherwise. Source: Abramowitz & Stegun 6.4.10, 6.3.16.
+
+    >>> polygamma(0, 1.0), polygamma(1, 1.0) - math.pi**2 / 6
+    (-0.5772156649015329, 0.0)
+    """
+    if not (0.0 <= n <= 1000.0 and n % 1.0 == 0.0) or x != x or x == -inf:
+        return nan
+    sign = 1.0 if n % 2.0 else -1.0
+    if x == inf:
+        return sign * 0.0 if n else inf
+    if x <= 0.0 and x % 1.0 == 0.0:
+        return inf if sign > 0.0 else -math.copysign(inf, x) if x == 0.0 else nan
+    s = n + 1.0
+    near = x if x > 0.0 else math.remainder(x, 1.0)  # the largest term is near**-s
+    # Powers of near / unit neither overflow nor underflow.
+    exponent = math.frexp(near)[1] - 1 if n else 0
+    unit = math.ldexp(1.0, exponent)
+    terms = _zeta_terms(s, near, 0, unit)
+    if x < 0.0:  # the sum runs over x, x + 1, ... near, near + 1, ...; its first part is a difference of two sums
+        terms += [sign * term for term in _zeta_terms(s, -near, 1, unit)]
+        terms += [-sign * term for term in _zeta_terms(s, -x, 1, unit)]
+    factorial = math.factorial(int(n))
+    shift = max(0, factorial.bit_length() - 64)
+    value = sign * float(factorial >> shift) * math.fsum(terms)
+    try:
+        return math.ldexp(value, shift - int(s) * exponent)
+    except OverflowError:
+        return math.copysign(inf, value)
+
+
+# Taylor coefficients of lgamma at 2 from the second on (Abramowitz & Stegun 6.1.33), highest power first.
+_TAYLOR = tuple((-1) ** k * math.fsum(_zeta_terms(float(k), 2.0, 0, 1.0)) / k for k in range(28, 1, -1))
+
+
+def _lgamma_near_2(z: float) -> float:
+    """lgamma(2 + z) for |z| <= 1/2, with a small relative error also at the root z = 0."""
+    series = 0.0
+    for c in _TAYLOR:
+        series = series * z + c
+    return z * (0.42278433509846713 + z * series)
+
+
+def lgamma(x: float) -> float:
+    """log(abs(gamma(x))), inf at the poles 0, -1, -2, ...
+
+    Close to the roots left of -2 the error is within 4 ulps of the larger of 1.0 and lgamma(-x). Source: Abramowitz &
+    Stegun 6.1.33 near 1 and 2, 6.1.15 up to 8, 6.1.41 beyond, 6.1.17 for negative x.
+
+    >>> lgamma(1.0), lgamma(0.5) - log(math.pi) / 2, lgamma(-1.0)
+    (0.0, 0.0, inf)
+    """
+    if abs(x) < 0.5:
+        return math.fsum([_lgamma_near_2(x), -math.log1p(x), -math.log(abs(x))]) if x else inf
+    if x < 0.0:
+        distance = math.fabs(math.remainder(x, 1.0)) if x > -inf else 0.0
+        return math.log(math.pi / -x / math.sin(math.pi * distance)) - lgamma(-x) if distance else inf
+    if x < 1.5:
+        return _lgamma_near_2(x - 1.0) - math.log1p(x - 1.0)
+    if x < 8.0:
+        product = 1.0
+        while x >= 2.5:
+            x -= 1.0
+            product *= x
+        return _lgamma_near_2(x - 2.0) + math.log(product)
+    if not x < inf:
+        return x
+    square, series = 1.0 / (x * x), 0.0
+    for j in range(len(_BERNOULLI), 0, -1):
+        series = series * square + _BERNOULLI[j - 1] / (2 * j * (2 * j - 1))
+    return (x - 0.5) * (math.log(x) - 1.0) + (0.4189385332046727 + series / x)

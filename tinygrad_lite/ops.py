@@ -1,0 +1,341 @@
+"""The table of operations: one row holds all there is to know of an operation.
+
+A rule is the derivative with respect to one argument, times the adjoint g of the result y. Rules are written in the
+table's own operations, so the same text runs on Values (higher derivatives, traces), on formulas, and on Values that
+are not recorded, which is how numbers come out of it. A rule has no `if`: `where` and `step` choose instead.
+
+A sequence argument (`*xs`) arrives as a tuple, and its rule returns one contribution for each of its elements.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from . import ieee
+from .errors import ShapeError, received
+
+Rule = Callable[..., Any]
+Interval = tuple[float, float]
+
+
+class Op:
+    """A row: an operation's value, its rules, its array form, its symbol, and the domain from which tests draw.
+
+    name       what it is called, also as a method of Value; `aliases` are NumPy's names for it
+    value      floats in, float out, by IEEE 754: inf and nan instead of exceptions
+    rules      one for each argument: (g, y, *args) -> contribution; None where the argument takes plain numbers only
+    args       names of the arguments; `*xs` is a sequence, `slope=0.01` has a default
+    array      the value as an expression on arrays, in the names of the Python array API standard
+    symbol     how pictures and formulas write it
+    domain     one interval for each argument
+    flat       its derivative is exactly zero over whole regions, so that it can block a gradient
+    """
+
+    __slots__ = ("aliases", "args", "array", "code", "defaults", "doc", "domain", "flat", "name", "rules")
+    __slots__ += ("sequences", "symbol", "value")
+
+    def __init__(
+        self,
+        name: str,
+        value: Callable[..., float],
+        rules: Sequence[Rule | None],
+        *,
+        array: str,
+        doc: str,
+        args: str = "x",
+        symbol: str = "",
+        domain: Sequence[Interval],
+        aliases: Sequence[str] = (),
+        flat: bool = False,
+    ) -> None:
+        names, defaults, sequences = [], [], []
+        for position, text in enumerate(args.split()):
+            argument, _, default = text.partition("=")
+            names.append(argument.lstrip("*"))
+            if argument.startswith("*"):
+                sequences.append(position)
+            if default:
+                defaults.append(float(default))
+        self.name, self.value, self.rules, self.array, self.doc = name, value, tuple(rules), array, doc
+        self.args, self.defaults, self.sequences = tuple(names), tuple(defaults), tuple(sequences)
+        self.symbol, self.domain, self.aliases, self.flat = symbol or name, tuple(domain), tuple(aliases), flat
+        if not len(self.args) == len(self.rules) == len(self.domain):
+            raise ValueError(f"operation {name!r}: {len(self.args)} arguments need as many rules and intervals")
+        self.code = len(ROWS)
+        ROWS.append(self)
+        TABLE[name] = self
+
+    def __repr__(self) -> str:
+        return f"<operation {self.signature}>"
+
+    @property
+    def signature(self) -> str:
+        """How it is called: `clip(x, low, high)`."""
+        plain = len(self.args) - len(self.defaults)
+        texts = list(self.args[:plain]) + [f"{a}={d:g}" for a, d in zip(self.args[plain:], self.defaults, strict=True)]
+        return f"{self.name}({', '.join(texts)})"
+
+    def bind(self, args: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments of a call, defaults filled in and sequences turned into tuples."""
+        missing = len(self.args) - len(args)
+        if missing < 0 or missing > len(self.defaults):
+            raise TypeError(f"{self.signature} got {len(args)} arguments")
+        bound = [*args, *self.defaults[len(self.defaults) - missing :]] if missing else list(args)
+        for position in self.sequences:
+            items = bound[position]
+            if isinstance(items, str) or not isinstance(items, Iterable):
+                raise TypeError(f"{self.signature}: {self.args[position]} is a sequence of numbers, got {received(items)}")
+            bound[position] = tuple(items)
+        return tuple(bound)
+
+    def __call__(self, *args: Any) -> Any:
+        """Records the operation where an argument records; plain numbers give a plain number."""
+        bound = self.bind(args)
+        for argument in bound:
+            for item in argument if type(argument) is tuple else (argument,):
+                apply = getattr(type(item), "_apply", None)
+                if apply is not None:
+                    return apply(self, bound)
+        return self.value(*bound)
+
+
+ROWS: list[Op] = []
+TABLE: dict[str, Op] = {}
+
+_INF = math.inf
+REAL, POSITIVE, UNIT = (-_INF, _INF), (0.0, _INF), (-1.0, 1.0)
+
+
+def no_gradient(g: Any, *_: Any) -> float:
+    """The rule of an argument that passes no gradient on."""
+    return 0.0
+
+
+def normal_density(x: Any) -> Any:
+    """exp(-x*x/2) / sqrt(2 pi)."""
+    return exp(-0.5 * x * x) * (1.0 / math.sqrt(2.0 * math.pi))
+
+
+def _equal(a: Any, b: Any) -> Any:
+    return less_equal(a, b) * less_equal(b, a)
+
+
+def _dot_value(xs: Sequence[float], ys: Sequence[float], start: float) -> float:
+    if len(xs) != len(ys):
+        raise ShapeError(f"dot(xs, ys): the lengths must agree, got {len(xs)} and {len(ys)}")
+    total = start
+    for x, y in zip(xs, ys, strict=True):
+        total += x * y
+    return total
+
+
+def _sum_value(xs: Sequence[float]) -> float:
+    total = 0.0
+    for x in xs:
+        total += x
+    return total
+
+
+def _mean_value(xs: Sequence[float]) -> float:
+    if not xs:
+        raise ShapeError("mean(xs): the mean of no numbers is not defined, got an empty sequence")
+    return _sum_value(xs) / len(xs)
+
+
+def _product_of_others(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
+    """g times the product of all but one, for each: by prefixes and suffixes, since y / x fails at zero."""
+    left, right = [g], [1.0]
+    for x in xs[:-1]:
+        left.append(left[-1] * x)
+    for x in xs[:0:-1]:
+        right.append(right[-1] * x)
+    return [a * b for a, b in zip(left, reversed(right), strict=True)] if xs else []
+
+
+def _take_value(table: Sequence[float], index: float) -> float:
+    if not 0 <= index < len(table) or index != math.floor(index):
+        raise IndexError(f"take(table, index): the index must be a whole number in 0..{len(table) - 1}, got {index}")
+    return table[int(index)]
+
+
+def _maximum_value(a: float, b: float) -> float:
+    return a if a != a or a > b else b
+
+
+def _minimum_value(a: float, b: float) -> float:
+    return a if a != a or a < b else b
+
+
+def _clip_value(x: float, low: float, high: float) -> float:
+    return _minimum_value(_maximum_value(x, low), high)
+
+
+def _step_value(x: float) -> float:
+    return 1.0 if x > 0 else 0.0 if x <= 0 else x
+
+
+def _sign_value(x: float) -> float:
+    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
+
+
+# One row an operation; below, g is the adjoint of the result y.
+# fmt: off
+add = Op("add", lambda a, b: a + b, (lambda g, y, a, b: g, lambda g, y, a, b: g),
+         args="a b", symbol="+", array="a + b", domain=(REAL, REAL), doc="sum of two numbers")
+sub = Op("sub", lambda a, b: a - b, (lambda g, y, a, b: g, lambda g, y, a, b: -g),
+         args="a b", symbol="-", array="a - b", aliases=("subtract",), domain=(REAL, REAL), doc="difference")
+mul = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
+         args="a b", symbol="*", array="a * b", aliases=("multiply",), domain=(REAL, REAL), doc="product of two numbers")
+div = Op("div", ieee.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
+         args="a b", symbol="/", array="a / b", aliases=("divide", "true_divide"), domain=(REAL, REAL), doc="quotient")
+pow = Op("pow", ieee.power,
+         (lambda g, y, x, n: where(n, g * (n * x ** (n - 1.0)), 0.0),
+          lambda g, y, x, n: where(maximum(abs(x), less(n, 0.0)), g * (y * log(x)), 0.0)),
+         args="x n", symbol="**", array="pow(x, n)", aliases=("power",), domain=(POSITIVE, REAL),
+         doc="x to the power n; x**0 is 1 and flat, also at x = 0")
+neg = Op("neg", lambda x: -x, (lambda g, y, x: -g,),
+         symbol="-", array="-x", aliases=("negative",), domain=(REAL,), doc="negative")
+abs = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
+         array="abs(x)", aliases=("absolute", "fabs"), domain=(REAL,), doc="absolute value; derivative 0 at 0")
+sqrt = Op("sqrt", ieee.sqrt, (lambda g, y, x: g * 0.5 / y,),
+          array="sqrt(x)", domain=(POSITIVE,), doc="square root")
+exp = Op("exp", ieee.exp, (lambda g, y, x: g * y,),
+         array="exp(x)", domain=(REAL,), doc="e to the power x")
+expm1 = Op("expm1", ieee.expm1, (lambda g, y, x: g * exp(x),),
+           array="expm1(x)", domain=(REAL,), doc="exp(x) - 1, exact near 0")
+log = Op("log", ieee.log, (lambda g, y, x: g / x,),
+         array="log(x)", domain=(POSITIVE,), doc="natural logarithm")
+log1p = Op("log1p", ieee.log1p, (lambda g, y, x: g / (1.0 + x),),
+           array="log1p(x)", domain=((-1.0, _INF),), doc="log(1 + x), exact near 0")
+sin = Op("sin", ieee.sin, (lambda g, y, x: g * cos(x),),
+         array="sin(x)", domain=(REAL,), doc="sine of radians")
+cos = Op("cos", ieee.cos, (lambda g, y, x: -g * sin(x),),
+         array="cos(x)", domain=(REAL,), doc="cosine of radians")
+tan = Op("tan", ieee.tan, (lambda g, y, x: g * (1.0 + y * y),),
+         array="tan(x)", domain=(REAL,), doc="tangent of radians")
+asin = Op("asin", ieee.asin, (lambda g, y, x: g / sqrt((1.0 - x) * (1.0 + x)),),
+          array="asin(x)", aliases=("arcsin",), domain=(UNIT,), doc="inverse sine")
+acos = Op("acos", ieee.acos, (lambda g, y, x: -g / sqrt((1.0 - x) * (1.0 + x)),),
+          array="acos(x)", aliases=("arccos",), domain=(UNIT,), doc="inverse cosine")
+atan = Op("atan", math.atan, (lambda g, y, x: g / (1.0 + x * x),),
+          array="atan(x)", aliases=("arctan",), domain=(REAL,), doc="inverse tangent")
+atan2 = Op("atan2", math.atan2,
+           (lambda g, y, a, b: where(norm((a, b)), g * (b / norm((a, b)) / norm((a, b))), 0.0),
+            lambda g, y, a, b: where(norm((a, b)), -g * (a / norm((a, b)) / norm((a, b))), 0.0)),
+           args="a b", array="atan2(a, b)", aliases=("arctan2",), domain=(REAL, REAL),
+           doc="angle of the point (b, a), in all four quadrants; derivative 0 at the origin")
+sinh = Op("sinh", ieee.sinh, (lambda g, y, x: g * cosh(x),),
+          array="sinh(x)", domain=(REAL,), doc="hyperbolic sine")
+cosh = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
+          array="cosh(x)", domain=(REAL,), doc="hyperbolic cosine")
+tanh = Op("tanh", math.tanh, (lambda g, y, x: g * (1.0 - y * y),),
+          array="tanh(x)", domain=(REAL,), doc="hyperbolic tangent")
+sigmoid = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),),
+             array="1.0 / (1.0 + exp(-x))", domain=(REAL,), doc="1 / (1 + exp(-x))")
+softplus = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
+              array="logaddexp(x, 0.0)", domain=(REAL,), doc="log(1 + exp(x))")
+relu = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: g * step(x),),
+          array="maximum(x, 0.0)", flat=True, domain=(REAL,), doc="max(x, 0); derivative 0 at 0")
+leaky_relu = Op("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
+                (lambda g, y, x, slope: where(step(x), g, g * slope),
+                 lambda g, y, x, slope: where(step(x), 0.0, g * x)),
+                args="x slope=0.01", array="where(x > 0.0, x, slope * x)", domain=(REAL, (0.0, 1.0)),
+                doc="x where positive, else slope * x")
+elu = Op("elu", lambda x, alpha: x if x > 0.0 else alpha * ieee.expm1(x),
+         (lambda g, y, x, alpha: where(step(x), g, g * (alpha * exp(x))),
+          lambda g, y, x, alpha: where(step(x), 0.0, g * expm1(x))),
+         args="x alpha=1", array="where(x > 0.0, x, alpha * expm1(x))", domain=(REAL, (0.0, 2.0)),
+         doc="x where positive, else alpha * (exp(x) - 1)")
+gelu = Op("gelu", ieee.gelu, (lambda g, y, x: g * (normcdf(x) + x * normal_density(x)),),
+          array="0.5 * x * erfc(-0.7071067811865476 * x)", domain=(REAL,), doc="x * normcdf(x)")
+silu = Op("silu", ieee.silu, (lambda g, y, x: g * (sigmoid(x) + y * (1.0 - sigmoid(x))),),
+          array="x / (1.0 + exp(-x))", domain=(REAL,), doc="x * sigmoid(x)")
+step = Op("step", _step_value, (no_gradient,),
+          array="heaviside(x, 0.0)", flat=True, domain=(REAL,), doc="1 where x > 0, else 0")
+sign = Op("sign", _sign_value, (no_gradient,),
+          array="sign(x)", flat=True, domain=(REAL,), doc="-1, 0 or 1")
+maximum = Op("maximum", _maximum_value,
+             (lambda g, y, a, b: g * (0.5 * (less(b, a) + less_equal(b, a))),
+              lambda g, y, a, b: g * (0.5 * (less(a, b) + less_equal(a, b)))),
+             args="a b", array="maximum(a, b)", flat=True, domain=(REAL, REAL),
+             doc="the larger; a tie shares the gradient evenly")
+minimum = Op("minimum", _minimum_value,
+             (lambda g, y, a, b: g * (0.5 * (less(a, b) + less_equal(a, b))),
+              lambda g, y, a, b: g * (0.5 * (less(b, a) + less_equal(b, a)))),
+             args="a b", array="minimum(a, b)", flat=True, domain=(REAL, REAL),
+             doc="the smaller; a tie shares the gradient evenly")
+clip = Op("clip", _clip_value,
+          (lambda g, y, x, low, high: g * (less_equal(low, x) * less_equal(x, high)),
+           lambda g, y, x, low, high: g * (less(x, low) * less_equal(low, high)),
+           lambda g, y, x, low, high: g * maximum(less(high, x), less(high, low))),
+          args="x low high", array="minimum(maximum(x, low), high)", flat=True, domain=(REAL, (-1.0, 0.0), (0.0, 1.0)),
+          doc="x kept between low and high; derivative 1 at both")
+less = Op("less", lambda a, b: 1.0 if a < b else 0.0, (no_gradient, no_gradient),
+          args="a b", symbol="<", array="where(a < b, 1.0, 0.0)", flat=True, domain=(REAL, REAL), doc="1 where a < b")
+less_equal = Op("less_equal", lambda a, b: 1.0 if a <= b else 0.0, (no_gradient, no_gradient),
+                args="a b", symbol="<=", array="where(a <= b, 1.0, 0.0)", flat=True, domain=(REAL, REAL),
+                doc="1 where a <= b")
+where = Op("where", lambda condition, a, b: a if condition != 0.0 else b,
+           (no_gradient, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
+           args="condition a b", array="where(condition != 0.0, a, b)", flat=True, domain=(REAL, REAL, REAL),
+           doc="a where the condition is not 0, else b; the other branch gets no gradient, be it singular or not")
+take = Op("take", _take_value,
+          (lambda g, y, table, index: [where(_equal(index, float(i)), g, 0.0) for i in range(len(table))], no_gradient),
+          args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
+          domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")
+stop_gradient = Op("stop_gradient", lambda x: x, (no_gradient,),
+                   array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
+erf = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
+         array="erf(x)", domain=(REAL,), doc="error function")
+erfc = Op("erfc", ieee.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
+          array="erfc(x)", domain=(REAL,), doc="1 - erf(x), right in the tail")
+normcdf = Op("normcdf", ieee.normcdf, (lambda g, y, x: g * normal_density(x),),
+             array="0.5 * erfc(-0.7071067811865476 * x)", domain=(REAL,),
+             doc="standard normal distribution function, right in the tail")
+lgamma = Op("lgamma", ieee.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
+            array="gammaln(x)", aliases=("gammaln",), domain=(POSITIVE,), doc="log of |gamma(x)|")
+polygamma = Op("polygamma", ieee.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
+               args="n x", array="polygamma(n, x)", domain=((0.0, 4.0), POSITIVE),
+               doc="derivative n + 1 of lgamma; the order n is a plain whole number")
+sum = Op("sum", _sum_value, (lambda g, y, xs: [g] * len(xs),),
+         args="*xs", symbol="sum", array="sum(xs, axis=0)", domain=(REAL,), doc="sum of a sequence")
+prod = Op("prod", math.prod, (_product_of_others,),
+          args="*xs", array="prod(xs, axis=0)", domain=(REAL,), doc="product of a sequence")
+dot = Op("dot", _dot_value,
+         (lambda g, y, xs, ys, start: [g * b for b in ys], lambda g, y, xs, ys, start: [g * a for a in xs],
+          lambda g, y, xs, ys, start: g),
+         args="*xs *ys start=0", array="start + sum(xs * ys, axis=0)", domain=(REAL, REAL, REAL),
+         doc="start + xs[0] * ys[0] + xs[1] * ys[1] + ...")
+mean = Op("mean", _mean_value, (lambda g, y, xs: [g / float(len(xs))] * len(xs),),
+          args="*xs", array="mean(xs, axis=0)", domain=(REAL,), doc="mean of a sequence")
+logsumexp = Op("logsumexp", ieee.logsumexp, (lambda g, y, xs: [g * exp(x - y) for x in xs],),
+               args="*xs", array="max(xs, axis=0) + log(sum(exp(xs - max(xs, axis=0)), axis=0))", domain=(REAL,),
+               doc="log of the sum of exponentials, right for large inputs")
+norm = Op("norm", ieee.norm, (lambda g, y, xs: [where(y, g * (x / y), 0.0) for x in xs],),
+          args="*xs", array="sqrt(sum(xs * xs, axis=0))", domain=(REAL,),
+          doc="Euclidean length; derivative 0 at the origin")
+# fmt: on
+
+ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
+
+
+def log_softmax(xs: Sequence[Any]) -> list[Any]:
+    """Logarithms of softmax(xs): one logsumexp, and one difference for each element.
+
+    >>> [round(p, 3) for p in log_softmax([0.0, 0.0])]
+    [-0.693, -0.693]
+    """
+    xs = list(xs)
+    total = logsumexp(xs)
+    return [x - total for x in xs]
+
+
+def softmax(xs: Sequence[Any]) -> list[Any]:
+    """Probabilities proportional to exp(x): one logsumexp, and one exp for each element.
+
+    >>> softmax([0.0, 0.0])
+    [0.5, 0.5]
+    """
+    return [exp(x) for x in log_softmax(xs)]
