@@ -34,27 +34,27 @@ compiled: bool = cython.compiled
 source_hash = "0" * 8
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
-_LEAF: cython.int = -1
-_BOUND: cython.int = -2  # a leaf whose number and gradient live in a Storage: _left is it, _count the cell
-_DETACHED: cython.int = -3  # a leaf that no gradient enters
+_LEAF = cython.declare(cython.int, -1)
+_BOUND = cython.declare(cython.int, -2)  # a leaf whose number and gradient live in a Storage: _left is it, _count the cell
+_DETACHED = cython.declare(cython.int, -3)  # a leaf that no gradient enters
 # Added to the row's code where arguments are more than two, or sequences: _left is then a _Terms.
-_MANY: cython.int = 1 << 16
+_MANY = cython.declare(cython.int, 1 << 16)
 
-_ADD: cython.int = ops.add.code
-_SUB: cython.int = ops.sub.code
-_MUL: cython.int = ops.mul.code
-_DIV: cython.int = ops.div.code
-_POW: cython.int = ops.pow.code
-_NEG: cython.int = ops.neg.code
-_EXP: cython.int = ops.exp.code
-_LOG: cython.int = ops.log.code
-_SQRT: cython.int = ops.sqrt.code
-_TANH: cython.int = ops.tanh.code
-_RELU: cython.int = ops.relu.code
-_SIGMOID: cython.int = ops.sigmoid.code
-_SUM: cython.int = ops.sum.code
-_DOT: cython.int = ops.dot.code
-_LOGSUMEXP: cython.int = ops.logsumexp.code
+_ADD = cython.declare(cython.int, ops.add.code)
+_SUB = cython.declare(cython.int, ops.sub.code)
+_MUL = cython.declare(cython.int, ops.mul.code)
+_DIV = cython.declare(cython.int, ops.div.code)
+_POW = cython.declare(cython.int, ops.pow.code)
+_NEG = cython.declare(cython.int, ops.neg.code)
+_EXP = cython.declare(cython.int, ops.exp.code)
+_LOG = cython.declare(cython.int, ops.log.code)
+_SQRT = cython.declare(cython.int, ops.sqrt.code)
+_TANH = cython.declare(cython.int, ops.tanh.code)
+_RELU = cython.declare(cython.int, ops.relu.code)
+_SIGMOID = cython.declare(cython.int, ops.sigmoid.code)
+_SUM = cython.declare(cython.int, ops.sum.code)
+_DOT = cython.declare(cython.int, ops.dot.code)
+_LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
 methods: dict = {**ops.TABLE, **ops.ALIASES}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""
@@ -85,7 +85,7 @@ class _Context:
         self.thread, self.recording, self.anomaly, self.origin = thread, True, False, None
 
 
-_contexts: dict = {}
+_contexts = cython.declare(dict, {})
 _context = cython.declare(_Context, _Context(PyThread_get_thread_ident()))
 _contexts[PyThread_get_thread_ident()] = _context
 
@@ -542,9 +542,11 @@ class Value:
         return _node(_RELU, x, self, 1.0 if x == x else x, None, 0.0)
 
 
-_depth: cython.int = 0
-_graveyard: list = []
-_sweeps: cython.longlong = 0
+_depth = cython.declare(cython.int, 0)
+_graveyard = cython.declare(list, [])
+_sweeps = cython.declare(cython.longlong, 0)
+# A list that is short for what it has allocated pops slowly; with this many elements below it never is.
+_BALLAST = cython.declare(cython.int, 16)
 
 
 @cython.cfunc
@@ -772,12 +774,14 @@ def backward(root):
     top._grad = 0.0 if top._code >= 0 else top._grad
     top._sweep = _sweeps
     top._count = 1 if top._code >= 0 else top._count
-    waiting: list = [top] if top._code >= 0 else []
-    while waiting:
+    waiting: list = [None] * _BALLAST
+    if top._code >= 0:
+        waiting.append(top)
+    while len(waiting) > _BALLAST:
         v = waiting.pop()
         _count_uses(v, _sweeps, waiting)
     _give(top, 1.0, waiting)
-    while waiting:
+    while len(waiting) > _BALLAST:
         v = waiting.pop()
         _pass_on(v, v._grad, waiting)
 

@@ -20,22 +20,22 @@ def gradient_states(graph: Graph) -> list[GradientState]:
     size = len(graph)
     states: list[GradientState] = ["not computed"] * size
     stopped, reached = bytearray(size), bytearray(size)
-    sweep = engine.sweep_id(graph.values[-1])
+    sweep = engine.sweep_number(graph.values[-1])
     for i in range(size - 1, -1, -1):
         v, parents = graph.values[i], graph.parents[i]
-        if not parents:
+        if v.op is None:
             if v.kind == "detached":
                 states[i] = "blocked"
             elif v.grad_state == "computed":
                 states[i] = _state(v.grad, stopped[i] and not reached[i])
             continue
-        if sweep == 0 or engine.sweep_id(v) != sweep:
+        if sweep == 0 or engine.sweep_number(v) != sweep:
             continue
         adjoint = v.grad
         state = states[i] = _state(adjoint, stopped[i] and not reached[i])
         if state == "zero":
             continue
-        flat = v.op is not None and v.op.flat
+        flat = v.op.flat
         for parent, derivative in zip(parents, v.local_derivatives, strict=True):
             if derivative == 0.0:
                 stopped[parent] |= flat

@@ -1,0 +1,117 @@
+"""Values that are alike: groups of a graph's Values, numbered, for pictures that cannot show each one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+
+from .modules import Place
+from .walk import Graph
+
+Groups = list[int]
+"""For each Value of a graph, the number of its group."""
+
+_BANDS = 24
+"""So many bands of height are still read at a glance."""
+
+_DIGITS = str.maketrans("", "", "0123456789")
+
+
+def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int) -> Groups | None:
+    """Values made by the same operation of the same groups, in the same module; None for more than `limit` groups.
+
+    A sum added up term by term is one group, as is any chain of one operation that takes nothing new in on its way.
+    Groups formed so never make a circle, as each has its sources fixed when it begins. Leaves are told apart by kind,
+    label without digits, and by what uses them, and how often. `given` holds groups that exist already, -1 elsewhere.
+    """
+    first = max(given, default=-1) + 1
+    table: dict[Hashable, int] = {}
+    sources: list[frozenset[int]] = [frozenset()] * first
+    makers: list[Hashable] = [None] * first
+    groups: Groups = []
+    for i, (v, parents) in enumerate(zip(graph.values, graph.parents, strict=True)):
+        if given[i] >= 0:
+            groups.append(given[i])
+            continue
+        op, key = v.op, None
+        if op is None:
+            maker: Hashable = None
+            met: frozenset[int] = frozenset()
+            key = (v.kind, (v.label or "").translate(_DIGITS), homes[i])
+        else:
+            maker = (op.name, homes[i])
+            met = frozenset([groups[p] for p in parents])
+            joined = [g for g in met if makers[g] == maker and met <= sources[g] | {g}]
+            if joined:
+                groups.append(joined[0])
+                continue
+            key = (maker, met, len(set(parents)) == len(parents))
+        group = table.setdefault(key, len(sources))
+        if group == len(sources):
+            if group >= limit:
+                return None
+            sources.append(met)
+            makers.append(maker)
+        groups.append(group)
+    return _leaves_split(graph, given, groups, limit)
+
+
+def by_height(graph: Graph, given: Groups, limit: int) -> Groups | None:
+    """Values of the same operation on the same height over the leaves, leaves by kind; None for more than `limit`."""
+    return _numbered(graph, given, limit, [height or None for height in graph.heights()], by_operation=True)
+
+
+def bands(graph: Graph, given: Groups, limit: int) -> Groups | None:
+    """Values of about the same height over the leaves, in as many bands as fit; None where not one is left."""
+    heights = graph.heights()
+    room = limit - max(given, default=-1) - 1
+    if room < 1:
+        return None
+    kinds = len({v.kind for v, given_group in zip(graph.values, given, strict=True) if v.op is None and given_group < 0})
+    apart = room > kinds
+    count = min(room - kinds * apart, _BANDS)
+    top = max(heights) + 1
+    level = [h * count // top if h or not apart else None for h in heights]
+    return _numbered(graph, given, limit, level, by_operation=False)
+
+
+def _numbered(
+    graph: Graph, given: Groups, limit: int, levels: Sequence[int | None], *, by_operation: bool
+) -> Groups | None:
+    """Groups by level and, if asked, operation; leaves without a level by their kind."""
+    table: dict[Hashable, int] = {}
+    first = max(given, default=-1) + 1
+    groups: Groups = []
+    for v, group, level in zip(graph.values, given, levels, strict=True):
+        if group < 0:
+            op = v.op
+            key = v.kind if level is None else (level, op.name) if by_operation and op is not None else level
+            group = table.setdefault(key, first + len(table))
+            if group >= limit:
+                return None
+        groups.append(group)
+    return groups
+
+
+def _leaves_split(graph: Graph, given: Groups, groups: Groups, limit: int) -> Groups:
+    """Leaves parted by what uses them and how often where that makes few groups, else by what uses them, else not."""
+    users: dict[int, list[int]] = {
+        i: [] for i, v in enumerate(graph.values) if given[i] < 0 and v.op is None
+    }
+    for i, parents in enumerate(graph.parents):
+        for p in parents:
+            if p in users:
+                users[p].append(groups[i])
+    exact: dict[int, tuple[Hashable, ...]] = {i: (groups[i], frozenset(u), len(u)) for i, u in users.items()}
+    coarse: dict[int, tuple[Hashable, ...]] = {i: key[:2] for i, key in exact.items()}
+    used = len(set(groups))
+    kinds = len({groups[i] for i in users})
+    for keys in (exact, coarse):
+        parted = set(keys.values())
+        if used - kinds + len(parted) <= limit and len(parted) <= 8 * kinds:
+            table: dict[Hashable, int] = {}
+            next_group = max(groups) + 1
+            for i, key in keys.items():
+                groups[i] = table.setdefault(key, next_group + len(table))
+            break
+    return groups

@@ -1,0 +1,159 @@
+"""Which frames a Value stands in: the modules that made it, and one frame for each call where calls alternate."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+
+from .picture import Cluster
+from .walk import Graph
+
+Place = tuple[str, ...]
+"""The titles of the frames around a node, outermost first. What follows UNTITLED in a title is not drawn."""
+
+UNTITLED = "\0"
+"""Starts the part of a title that only tells one frame from another, in frames that are not modules."""
+
+
+def split_path(path: str) -> Place:
+    """The levels of a module's path, an index staying with its list.
+
+    >>> split_path("layers.0.neurons.3")
+    ('layers.0', 'neurons.3')
+    """
+    levels: list[str] = []
+    for name in path.split("."):
+        if name.isdigit() and levels and "." not in levels[-1] and not levels[-1].isdigit():
+            levels[-1] += "." + name
+        elif name:
+            levels.append(name)
+    return tuple(levels)
+
+
+def places(graph: Graph) -> list[Place]:
+    """For each Value its module's place; a parameter without one stands with the modules that use it."""
+    known: dict[str | None, Place] = {None: ()}
+    found: list[Place] = []
+    homeless: set[int] = set()
+    for i, v in enumerate(graph.values):
+        path = v.path
+        if path not in known:
+            known[path] = split_path(path)
+        found.append(known[path])
+        if path is None and v.kind == "parameter":
+            homeless.add(i)
+    if not homeless:
+        return found
+    shared: dict[int, Place] = {}
+    for parents, place in zip(graph.parents, found, strict=True):
+        if place:
+            for p in homeless.intersection(parents):
+                shared[p] = _common(shared[p], place) if p in shared else place
+    for p, place in shared.items():
+        found[p] = place
+    return found
+
+
+def separate_calls(places: Sequence[Place], edges: Iterable[tuple[int, int]]) -> list[Place]:
+    """Places of which each frame can be drawn as one box that edges enter on one side and leave on the other.
+
+    A module whose results come back to it by way of others (a recurrent cell) gets a frame for each call. Nodes are in
+    topological order.
+    """
+    found = list(places)
+    edges = list(edges)
+    for depth in range(max([len(p) for p in found], default=0)):
+        inside = [(s, t) for s, t in edges if found[s][:depth] == found[t][:depth]]
+        items = [p[: depth + 1] if len(p) > depth else i for i, p in enumerate(found)]
+        for circle in _circles(items, inside):
+            _number_calls(found, items, circle, inside, depth)
+    return found
+
+
+def frames(places: Sequence[Place]) -> tuple[list[Cluster], list[int | None]]:
+    """The clusters that the places speak of, and for each place the innermost one."""
+    clusters: list[Cluster] = []
+    index: dict[Place, int | None] = {(): None}
+    for place in places:
+        for depth in range(len(place)):
+            prefix = place[: depth + 1]
+            if prefix not in index:
+                index[prefix] = len(clusters)
+                title, untitled, _ = prefix[-1].partition(UNTITLED)
+                clusters.append(Cluster(title, index[prefix[:-1]], module=not untitled))
+    return clusters, [index[place] for place in places]
+
+
+def _common(a: Place, b: Place) -> Place:
+    length = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        length += 1
+    return a[:length]
+
+
+def _number_calls(
+    found: list[Place], items: Sequence[Hashable], circle: set[Hashable], edges: list[tuple[int, int]], depth: int
+) -> None:
+    """Stages within a circle of items: a step from one item to another starts a new stage."""
+    members = [i for i, item in enumerate(items) if item in circle]
+    stage = dict.fromkeys(members, 0)
+    entered: dict[int, list[int]] = defaultdict(list)
+    left: dict[int, list[int]] = defaultdict(list)
+    for s, t in edges:
+        if s in stage and t in stage:
+            entered[t].append(s)
+            left[s].append(t)
+    for i in members:
+        stage[i] = max([stage[s] + (items[s] != items[i]) for s in entered[i]], default=0)
+    for i in members:
+        if not entered[i] and left[i]:
+            stage[i] = min(stage[t] - (items[t] != items[i]) for t in left[i])
+    calls: dict[Hashable, set[int]] = defaultdict(set)
+    for i in members:
+        calls[items[i]].add(stage[i])
+    for i in members:
+        numbers = sorted(calls[items[i]])
+        if len(found[i]) > depth and len(numbers) > 1:
+            title = f"{found[i][depth]} (call {numbers.index(stage[i]) + 1})"
+            found[i] = (*found[i][:depth], title, *found[i][depth + 1 :])
+
+
+def _circles(items: Sequence[Hashable], edges: list[tuple[int, int]]) -> list[set[Hashable]]:
+    """The strongly connected components of more than one item (Tarjan 1972, without recursion)."""
+    following: dict[Hashable, dict[Hashable, None]] = {item: {} for item in items}
+    for s, t in edges:
+        if items[s] != items[t]:
+            following[items[s]][items[t]] = None
+    number: dict[Hashable, int] = {}
+    low: dict[Hashable, int] = {}
+    open_items: dict[Hashable, None] = {}
+    circles: list[set[Hashable]] = []
+    for start in following:
+        if start in number:
+            continue
+        number[start] = low[start] = len(number)
+        open_items[start] = None
+        work = [(start, iter(following[start]))]
+        while work:
+            item, rest = work[-1]
+            for nxt in rest:
+                if nxt not in number:
+                    number[nxt] = low[nxt] = len(number)
+                    open_items[nxt] = None
+                    work.append((nxt, iter(following[nxt])))
+                    break
+                if nxt in open_items:
+                    low[item] = min(low[item], number[nxt])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[item])
+                if low[item] == number[item]:
+                    component = set()
+                    while item not in component:
+                        component.add(open_items.popitem()[0])
+                    if len(component) > 1:
+                        circles.append(component)
+    return circles

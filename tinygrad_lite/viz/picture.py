@@ -1,0 +1,90 @@
+"""The picture model: what is drawn, before anything is placed or coloured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .gradients import GradientState
+
+Kind = Literal["parameter", "input", "constant", "result"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A box for one Value, or for a plain number that an operation keeps (`plain`).
+
+    operation  how the Value was made, plain arguments included: "tanh", "* 0.5"; None for a leaf
+    cluster    the innermost of Diagram.clusters around it, or None
+    """
+
+    data: float
+    kind: Kind
+    label: str | None = None
+    operation: str | None = None
+    grad: float = 0.0
+    state: GradientState = "not computed"
+    root: bool = False
+    detached: bool = False
+    plain: bool = False
+    cluster: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A box that stands for many Values: those of a module (`module`), or Values that are alike.
+
+    operations  how often each operation occurs; data, grads are the least and the greatest
+    """
+
+    title: str
+    values: int
+    parameters: int
+    kind: Kind
+    module: bool
+    operations: Counter[str]
+    states: Counter[GradientState]
+    data: tuple[float, float]
+    grads: tuple[float, float]
+    root: bool = False
+    cluster: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From an argument to its result, by their positions among Diagram.nodes.
+
+    derivative  the local derivative; None from plain numbers and where the edge stands for many (`count`)
+    blocked     a gradient arrives at the result and is stopped here, by an operation that is flat
+    """
+
+    source: int
+    target: int
+    derivative: float | None = None
+    count: int = 1
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A frame around the nodes of a module, or around an expanded operation (`module` False)."""
+
+    title: str
+    parent: int | None
+    module: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """A whole picture. `values` is how many Values it shows, drawn one by one or within groups."""
+
+    nodes: Sequence[Node | Group]
+    edges: Sequence[Edge]
+    clusters: Sequence[Cluster] = field(default=())
+    values: int = 0
+
+    @property
+    def collapsed(self) -> bool:
+        return any(isinstance(node, Group) for node in self.nodes)
