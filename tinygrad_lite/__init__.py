@@ -1,2 +1,50 @@
-"""x"""
-from . import engine
+"""tinygrad_lite: write scalar Python, see every number and every derivative in the graph.
+
+>>> from tinygrad_lite import Value
+>>> x = Value(3.0, label="x"); y = (x * x + 1).log(); y.backward()
+>>> round(x.grad, 3)
+0.6
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .engine_choice import choose_engine
+
+choose_engine()
+
+from . import ops  # noqa: E402  the engine is chosen before anything imports it
+from .engine import Value, backward, methods  # noqa: E402
+from .modes import detect_anomaly, no_grad  # noqa: E402
+from .ops import log_softmax, softmax  # noqa: E402
+
+__version__ = "0.1.0"
+
+_MODULES = ("check", "engine", "errors", "nn", "ops", "optim", "transforms", "viz")
+_LAZY = {
+    "draw_dot": "viz",
+    "gradcheck": "check",
+    "gradients": "transforms",
+}
+methods["graph"] = f"{__name__}.viz:graph"
+
+# What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
+_BUILTINS = {"abs", "pow", "sum"}
+__all__ = ["Value", "backward", "detect_anomaly", "log_softmax", "no_grad", "softmax", *_LAZY, *_MODULES]
+__all__ += [name for name in ops.TABLE if name not in _BUILTINS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ops.TABLE:
+        return ops.TABLE[name]
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_BUILTINS})

@@ -8,9 +8,7 @@ and each fast path is tested against its row.
 """
 
 import array
-import math
 import operator
-import sys
 import types
 
 try:
@@ -22,20 +20,22 @@ from . import errors, ops
 
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc
-    from cython.cimports.cpython.pythread import PyThread_get_thread_ident
+    from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
     from cython.cimports.libc.math import exp, log, pow, sqrt, tanh
 else:
-    from threading import get_ident as PyThread_get_thread_ident
+    from threading import get_ident
 
     from .ieee import exp, log, sqrt, tanh
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "0" * 8
+source_hash = "c45252e5"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
-_BOUND = cython.declare(cython.int, -2)  # a leaf whose number and gradient live in a Storage: _left is it, _count the cell
+_BOUND = cython.declare(
+    cython.int, -2
+)  # a leaf whose number and gradient live in a Storage: _left is it, _count the cell
 _DETACHED = cython.declare(cython.int, -3)  # a leaf that no gradient enters
 # Added to the row's code where arguments are more than two, or sequences: _left is then a _Terms.
 _MANY = cython.declare(cython.int, 1 << 16)
@@ -56,7 +56,7 @@ _SUM = cython.declare(cython.int, ops.sum.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
 _LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
-methods: dict = {**ops.TABLE, **ops.ALIASES}
+methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 not in row.sequences}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""
 
 
@@ -74,33 +74,33 @@ class Origin:
 class _Context:
     """How one thread records just now."""
 
-    __slots__ = ("anomaly", "origin", "recording", "thread")
+    __slots__ = ("origin", "recording", "thread", "watch")
 
     thread: cython.ulong
     recording: cython.bint
-    anomaly: cython.bint
     origin: object
+    watch: object
 
     def __init__(self, thread):
-        self.thread, self.recording, self.anomaly, self.origin = thread, True, False, None
+        self.thread, self.recording, self.origin, self.watch = thread, True, None, None
 
 
 _contexts = cython.declare(dict, {})
-_context = cython.declare(_Context, _Context(PyThread_get_thread_ident()))
-_contexts[PyThread_get_thread_ident()] = _context
+_context = cython.declare(_Context, _Context(get_ident()))
+_contexts[get_ident()] = _context
 
 
 @cython.cfunc
 @cython.inline
 def _here() -> _Context:
     here: _Context = _context
-    return here if here.thread == PyThread_get_thread_ident() else _switch_thread()
+    return here if here.thread == get_ident() else _switch_thread()
 
 
 @cython.cfunc
 def _switch_thread() -> _Context:
     global _context
-    thread = PyThread_get_thread_ident()
+    thread = get_ident()
     here: _Context = _contexts.setdefault(thread, _Context(thread))
     _context = here
     return here
@@ -414,7 +414,8 @@ class Value:
     def __reduce__(self):
         if self._code >= 0:
             raise errors.HistoryError(
-                f"copying or pickling a result ({self.op.name}) would lose its history: use .detach(), or copy the leaves"
+                f"copying or pickling a result ({self.op.name}) would lose its history: "
+                "use .detach(), or copy the leaves"
             )
         return _restore, (_number(self), self.grad, self.label, self._code == _DETACHED)
 
@@ -434,13 +435,13 @@ class Value:
             return _node(_ADD, _number(self) + _number(other), self, 1.0, other, 1.0)
         if not _is_real(other):
             return NotImplemented
-        c: cython.double = _real("+", other)
+        c: cython.double = float(other)
         return _node(_ADD, _number(self) + c, self, 1.0, None, c)
 
     def __radd__(self, other):
         if not _is_real(other):
             return NotImplemented
-        c: cython.double = _real("+", other)
+        c: cython.double = float(other)
         return _node(_ADD, c + _number(self), None, c, self, 1.0)
 
     def __sub__(self, other):
@@ -448,13 +449,13 @@ class Value:
             return _node(_SUB, _number(self) - _number(other), self, 1.0, other, -1.0)
         if not _is_real(other):
             return NotImplemented
-        c: cython.double = _real("-", other)
+        c: cython.double = float(other)
         return _node(_SUB, _number(self) - c, self, 1.0, None, c)
 
     def __rsub__(self, other):
         if not _is_real(other):
             return NotImplemented
-        c: cython.double = _real("-", other)
+        c: cython.double = float(other)
         return _node(_SUB, c - _number(self), None, c, self, -1.0)
 
     def __mul__(self, other):
@@ -464,13 +465,13 @@ class Value:
             return _node(_MUL, x * y, self, y, other, x)
         if not _is_real(other):
             return NotImplemented
-        c: cython.double = _real("*", other)
+        c: cython.double = float(other)
         return _node(_MUL, x * c, self, c, None, c)
 
     def __rmul__(self, other):
         if not _is_real(other):
             return NotImplemented
-        c: cython.double = _real("*", other)
+        c: cython.double = float(other)
         return _node(_MUL, c * _number(self), None, c, self, c)
 
     def __truediv__(self, other):
@@ -481,13 +482,13 @@ class Value:
             return _node(_DIV, q, self, _divide(1.0, y), other, _divide(-q, y))
         if not _is_real(other):
             return NotImplemented
-        c: cython.double = _real("/", other)
+        c: cython.double = float(other)
         return _node(_DIV, _divide(x, c), self, _divide(1.0, c), None, c)
 
     def __rtruediv__(self, other):
         if not _is_real(other):
             return NotImplemented
-        c: cython.double = _real("/", other)
+        c: cython.double = float(other)
         x: cython.double = _number(self)
         q: cython.double = _divide(c, x)
         return _node(_DIV, q, None, c, self, _divide(-q, x))
@@ -498,7 +499,7 @@ class Value:
         if not _is_real(other):
             return NotImplemented
         x: cython.double = _number(self)
-        n: cython.double = _real("**", other)
+        n: cython.double = float(other)
         return _node(_POW, pow(x, n), self, n * pow(x, n - 1.0) if n != 0.0 else 0.0, None, n)
 
     def __rpow__(self, other, modulo=None):
@@ -635,8 +636,8 @@ def _node(
     v._sweep = 0
     v._code = code
     v._count = 0
-    if here.anomaly:
-        _watch(v)
+    if here.watch is not None:
+        v._origin = here.watch.recorded(v)
     return v
 
 
@@ -697,7 +698,7 @@ def record(op, args):
     name: str
     plain: list = []
     stored: list = []
-    for name, rule, arg in zip(op.args, op.rules, args):
+    for name, rule, arg in zip(op.args, op.rules, args, strict=True):
         who = f"{op.signature}: {name}"
         if rule is None and type(arg) is Value:
             raise TypeError(f"{who} takes a plain number, got a Value: no derivative by it is known")
@@ -717,7 +718,7 @@ def record(op, args):
             terms.partials[k] = partials[k]
         return _node(_MANY + op.code, y, terms, 0.0, None, 0.0)
     sides: list = []
-    for arg, partial in zip(stored, partials):
+    for arg, partial in zip(stored, partials, strict=True):
         sides += (arg, partial) if type(arg) is Value else (None, arg)
     sides += (None, 0.0)
     return _node(op.code, y, sides[0], sides[1], sides[2], sides[3])
@@ -727,15 +728,17 @@ def record(op, args):
 def _local_derivatives(op, y: cython.double, args: list, plain: list) -> list:
     """The local derivatives by every argument in order, sequences laid flat; 0 where the argument is a plain number."""
     here: _Context = _here()
-    anomaly: cython.bint = here.anomaly
     found: list = []
-    here.recording = here.anomaly = False
+    here.recording = False
     try:
-        unrecorded = [
-            tuple([_leaf(x, _DETACHED) for x in p]) if type(p) is tuple else _leaf(p, _DETACHED) for p in plain
-        ]
+        unrecorded: list = []
+        for rule, p in zip(op.rules, plain, strict=True):
+            if type(p) is tuple:
+                unrecorded.append(tuple([_leaf(x, _DETACHED) for x in p]))
+            else:
+                unrecorded.append(p if rule is None else _leaf(p, _DETACHED))
         one, result = _leaf(1.0, _DETACHED), _leaf(y, _DETACHED)
-        for rule, arg in zip(op.rules, args):
+        for rule, arg in zip(op.rules, args, strict=True):
             if type(arg) is tuple:
                 differentiable = any([type(x) is Value for x in arg])
                 given = rule(one, result, *unrecorded) if differentiable else [0.0] * len(arg)
@@ -743,7 +746,7 @@ def _local_derivatives(op, y: cython.double, args: list, plain: list) -> list:
             else:
                 found.append(_argument(op.name, rule(one, result, *unrecorded)) if type(arg) is Value else 0.0)
     finally:
-        here.recording, here.anomaly = True, anomaly
+        here.recording = True
     return found
 
 
@@ -766,11 +769,10 @@ def backward(root):
             f"backward() from {top!r}, which has no history (made by detach() or under no_grad()): "
             "compute it again from leaves, outside no_grad()"
         )
-    if _here().anomaly:
-        _check_derivatives(top)
+    if _here().watch is not None:
+        _here().watch.sweeps(top)
     _sweeps += 1
     v: Value
-    adjoint: cython.double
     top._grad = 0.0 if top._code >= 0 else top._grad
     top._sweep = _sweeps
     top._count = 1 if top._code >= 0 else top._count
@@ -923,15 +925,14 @@ def bind(leaves):
     if bound and all([v._left is leaves[0]._left for v in leaves]):
         return leaves[0]._left, [v._count for v in leaves]
     storage = Storage(len(leaves))
-    cell: cython.int = 0
-    for v in leaves:
+    cell: cython.int
+    for cell, v in enumerate(leaves):
         storage._values[cell] = _number(v)
         storage._grads[cell] = v.grad
         v._sweep = v._sweep if v.grad_state == "computed" else 0
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._moved = True
         v._left, v._code, v._count = storage, _BOUND, cell
-        cell += 1
     return storage, list(range(len(leaves)))
 
 
@@ -950,93 +951,23 @@ def set_origin(origin):
     return before
 
 
-class _Mode:
-    """A context manager, also usable as a decorator, that sets one thing of how this thread records."""
-
-    def __init__(self):
-        self._before = []
-
-    def __call__(self, function):
-        import functools
-
-        @functools.wraps(function)
-        def inside(*args, **kwargs):
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return inside
+def set_recording(on):
+    """Whether this thread's operations are recorded from now on; returns whether they were until now."""
+    here: _Context = _here()
+    before = here.recording
+    here.recording = on
+    return before
 
 
-class no_grad(_Mode):
-    """Inside, results have no history: with no_grad(): y = model(x)."""
+def set_watch(watch):
+    """An object told of what this thread does from now on, or None; returns the one until now.
 
-    def __enter__(self):
-        here: _Context = _here()
-        self._before.append(here.recording)
-        here.recording = False
-
-    def __exit__(self, *exception):
-        here: _Context = _here()
-        here.recording = self._before.pop()
-
-
-class detect_anomaly(_Mode):
-    """Inside, the first non-finite value or derivative is an AnomalyError that names where it came from (slower)."""
-
-    def __enter__(self):
-        here: _Context = _here()
-        self._before.append(here.anomaly)
-        here.anomaly = True
-
-    def __exit__(self, *exception):
-        here: _Context = _here()
-        here.anomaly = self._before.pop()
-
-
-@cython.cfunc
-def _watch(v: Value) -> cython.int:
-    """Under detect_anomaly(): notes the line that recorded v, and refuses a number that is not finite."""
-    frame = sys._getframe(0)
-    package = __name__.rpartition(".")[0]
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(package):
-        frame = frame.f_back
-    v._origin = Origin(None, v.path, f"{frame.f_code.co_filename}:{frame.f_lineno}")
-    if not math.isfinite(v._data):
-        raise errors.AnomalyError(f"{_described(v)} gave {v._data}")
-    return 0
-
-
-@cython.cfunc
-def _described(v: Value):
-    """A result with its inputs and where it was recorded, for messages."""
-    shown = [f"{x.label or 'Value'} = {x.data!r}" if type(x) is Value else repr(x) for x in _flat(v.args)]
-    shown = shown[:6] + [f"... {len(shown) - 6} more"] if len(shown) > 6 else shown
-    where = f", recorded at {v.line}" if v.line else ""
-    return f"{v.op.name} of ({', '.join(shown)}){f' in {v.path}' if v.path else ''}{where}"
-
-
-@cython.cfunc
-def _flat(args: tuple) -> list:
-    return [x for arg in args for x in (arg if type(arg) is tuple else (arg,))]
-
-
-@cython.cfunc
-def _check_derivatives(root: Value) -> cython.int:
-    """Under detect_anomaly(): a sweep beside the graph, so that nothing is accumulated where a derivative is not finite."""
-    adjoints: dict = {root: 1.0}
-    for v in reversed(topological_order(root)):
-        adjoint = adjoints.pop(v, 0.0)
-        if adjoint == 0.0:
-            continue
-        for parent, partial in _edges(v):
-            contribution = adjoint * partial
-            if not math.isfinite(contribution):
-                raise errors.AnomalyError(
-                    f"the derivative {contribution} is not finite: adjoint {adjoint} times local derivative {partial} "
-                    f"of {_described(v)} by {parent!r}"
-                )
-            adjoints[parent] = adjoints.get(parent, 0.0) + contribution
-    return 0
+    watch.recorded(v) is called with each new result and returns its Origin; watch.sweeps(root) before each sweep.
+    """
+    here: _Context = _here()
+    before = here.watch
+    here.watch = watch
+    return before
 
 
 @cython.cfunc

@@ -33,8 +33,10 @@ class Op:
     flat       its derivative is exactly zero over whole regions, so that it can block a gradient
     """
 
-    __slots__ = ("aliases", "args", "array", "code", "defaults", "doc", "domain", "flat", "name", "rules")
-    __slots__ += ("sequences", "symbol", "value")
+    __slots__ = (
+        "aliases", "args", "array", "code", "defaults", "doc", "domain", "flat", "name", "rules", "sequences", "symbol",
+        "value",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -86,7 +88,9 @@ class Op:
         for position in self.sequences:
             items = bound[position]
             if isinstance(items, str) or not isinstance(items, Iterable):
-                raise TypeError(f"{self.signature}: {self.args[position]} is a sequence of numbers, got {received(items)}")
+                raise TypeError(
+                    f"{self.signature}: {self.args[position]} is a sequence of numbers, got {received(items)}"
+                )
             bound[position] = tuple(items)
         return tuple(bound)
 
@@ -154,6 +158,13 @@ def _product_of_others(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
     return [a * b for a, b in zip(left, reversed(right), strict=True)] if xs else []
 
 
+def _softmax_of(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
+    """g times exp(x - y) for each, over their sum: which is 1 but for the rounding of y, and takes it out."""
+    powers = [exp(x - y) for x in xs]
+    total = sum(powers)
+    return [g * (p / total) for p in powers]
+
+
 def _take_value(table: Sequence[float], index: float) -> float:
     if not 0 <= index < len(table) or index != math.floor(index):
         raise IndexError(f"take(table, index): the index must be a whole number in 0..{len(table) - 1}, got {index}")
@@ -182,138 +193,138 @@ def _sign_value(x: float) -> float:
 
 # One row an operation; below, g is the adjoint of the result y.
 # fmt: off
-add = Op("add", lambda a, b: a + b, (lambda g, y, a, b: g, lambda g, y, a, b: g),
-         args="a b", symbol="+", array="a + b", domain=(REAL, REAL), doc="sum of two numbers")
-sub = Op("sub", lambda a, b: a - b, (lambda g, y, a, b: g, lambda g, y, a, b: -g),
+add: Op = Op("add", lambda a, b: a + b, (lambda g, y, a, b: g, lambda g, y, a, b: g),
+         args="a b", symbol="+", array="a + b", domain=(REAL, REAL), doc="sum of two")
+sub: Op = Op("sub", lambda a, b: a - b, (lambda g, y, a, b: g, lambda g, y, a, b: -g),
          args="a b", symbol="-", array="a - b", aliases=("subtract",), domain=(REAL, REAL), doc="difference")
-mul = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
-         args="a b", symbol="*", array="a * b", aliases=("multiply",), domain=(REAL, REAL), doc="product of two numbers")
-div = Op("div", ieee.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
+mul: Op = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
+         args="a b", symbol="*", array="a * b", aliases=("multiply",), domain=(REAL, REAL), doc="product of two")
+div: Op = Op("div", ieee.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
          args="a b", symbol="/", array="a / b", aliases=("divide", "true_divide"), domain=(REAL, REAL), doc="quotient")
-pow = Op("pow", ieee.power,
+pow: Op = Op("pow", ieee.power,
          (lambda g, y, x, n: where(n, g * (n * x ** (n - 1.0)), 0.0),
           lambda g, y, x, n: where(maximum(abs(x), less(n, 0.0)), g * (y * log(x)), 0.0)),
          args="x n", symbol="**", array="pow(x, n)", aliases=("power",), domain=(POSITIVE, REAL),
          doc="x to the power n; x**0 is 1 and flat, also at x = 0")
-neg = Op("neg", lambda x: -x, (lambda g, y, x: -g,),
+neg: Op = Op("neg", lambda x: -x, (lambda g, y, x: -g,),
          symbol="-", array="-x", aliases=("negative",), domain=(REAL,), doc="negative")
-abs = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
+abs: Op = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
          array="abs(x)", aliases=("absolute", "fabs"), domain=(REAL,), doc="absolute value; derivative 0 at 0")
-sqrt = Op("sqrt", ieee.sqrt, (lambda g, y, x: g * 0.5 / y,),
+sqrt: Op = Op("sqrt", ieee.sqrt, (lambda g, y, x: g * 0.5 / y,),
           array="sqrt(x)", domain=(POSITIVE,), doc="square root")
-exp = Op("exp", ieee.exp, (lambda g, y, x: g * y,),
+exp: Op = Op("exp", ieee.exp, (lambda g, y, x: g * y,),
          array="exp(x)", domain=(REAL,), doc="e to the power x")
-expm1 = Op("expm1", ieee.expm1, (lambda g, y, x: g * exp(x),),
+expm1: Op = Op("expm1", ieee.expm1, (lambda g, y, x: g * exp(x),),
            array="expm1(x)", domain=(REAL,), doc="exp(x) - 1, exact near 0")
-log = Op("log", ieee.log, (lambda g, y, x: g / x,),
+log: Op = Op("log", ieee.log, (lambda g, y, x: g / x,),
          array="log(x)", domain=(POSITIVE,), doc="natural logarithm")
-log1p = Op("log1p", ieee.log1p, (lambda g, y, x: g / (1.0 + x),),
+log1p: Op = Op("log1p", ieee.log1p, (lambda g, y, x: g / (1.0 + x),),
            array="log1p(x)", domain=((-1.0, _INF),), doc="log(1 + x), exact near 0")
-sin = Op("sin", ieee.sin, (lambda g, y, x: g * cos(x),),
+sin: Op = Op("sin", ieee.sin, (lambda g, y, x: g * cos(x),),
          array="sin(x)", domain=(REAL,), doc="sine of radians")
-cos = Op("cos", ieee.cos, (lambda g, y, x: -g * sin(x),),
+cos: Op = Op("cos", ieee.cos, (lambda g, y, x: -g * sin(x),),
          array="cos(x)", domain=(REAL,), doc="cosine of radians")
-tan = Op("tan", ieee.tan, (lambda g, y, x: g * (1.0 + y * y),),
+tan: Op = Op("tan", ieee.tan, (lambda g, y, x: g * (1.0 + y * y),),
          array="tan(x)", domain=(REAL,), doc="tangent of radians")
-asin = Op("asin", ieee.asin, (lambda g, y, x: g / sqrt((1.0 - x) * (1.0 + x)),),
+asin: Op = Op("asin", ieee.asin, (lambda g, y, x: g / sqrt((1.0 - x) * (1.0 + x)),),
           array="asin(x)", aliases=("arcsin",), domain=(UNIT,), doc="inverse sine")
-acos = Op("acos", ieee.acos, (lambda g, y, x: -g / sqrt((1.0 - x) * (1.0 + x)),),
+acos: Op = Op("acos", ieee.acos, (lambda g, y, x: -g / sqrt((1.0 - x) * (1.0 + x)),),
           array="acos(x)", aliases=("arccos",), domain=(UNIT,), doc="inverse cosine")
-atan = Op("atan", math.atan, (lambda g, y, x: g / (1.0 + x * x),),
+atan: Op = Op("atan", math.atan, (lambda g, y, x: g / (1.0 + x * x),),
           array="atan(x)", aliases=("arctan",), domain=(REAL,), doc="inverse tangent")
-atan2 = Op("atan2", math.atan2,
+atan2: Op = Op("atan2", math.atan2,
            (lambda g, y, a, b: where(norm((a, b)), g * (b / norm((a, b)) / norm((a, b))), 0.0),
             lambda g, y, a, b: where(norm((a, b)), -g * (a / norm((a, b)) / norm((a, b))), 0.0)),
            args="a b", array="atan2(a, b)", aliases=("arctan2",), domain=(REAL, REAL),
            doc="angle of the point (b, a), in all four quadrants; derivative 0 at the origin")
-sinh = Op("sinh", ieee.sinh, (lambda g, y, x: g * cosh(x),),
+sinh: Op = Op("sinh", ieee.sinh, (lambda g, y, x: g * cosh(x),),
           array="sinh(x)", domain=(REAL,), doc="hyperbolic sine")
-cosh = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
+cosh: Op = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
           array="cosh(x)", domain=(REAL,), doc="hyperbolic cosine")
-tanh = Op("tanh", math.tanh, (lambda g, y, x: g * (1.0 - y * y),),
+tanh: Op = Op("tanh", math.tanh, (lambda g, y, x: g * (1.0 - y * y),),
           array="tanh(x)", domain=(REAL,), doc="hyperbolic tangent")
-sigmoid = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),),
+sigmoid: Op = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),),
              array="1.0 / (1.0 + exp(-x))", domain=(REAL,), doc="1 / (1 + exp(-x))")
-softplus = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
+softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
               array="logaddexp(x, 0.0)", domain=(REAL,), doc="log(1 + exp(x))")
-relu = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: g * step(x),),
+relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: g * step(x),),
           array="maximum(x, 0.0)", flat=True, domain=(REAL,), doc="max(x, 0); derivative 0 at 0")
-leaky_relu = Op("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
+leaky_relu: Op = Op("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
                 (lambda g, y, x, slope: where(step(x), g, g * slope),
                  lambda g, y, x, slope: where(step(x), 0.0, g * x)),
                 args="x slope=0.01", array="where(x > 0.0, x, slope * x)", domain=(REAL, (0.0, 1.0)),
                 doc="x where positive, else slope * x")
-elu = Op("elu", lambda x, alpha: x if x > 0.0 else alpha * ieee.expm1(x),
+elu: Op = Op("elu", lambda x, alpha: x if x > 0.0 else alpha * ieee.expm1(x),
          (lambda g, y, x, alpha: where(step(x), g, g * (alpha * exp(x))),
           lambda g, y, x, alpha: where(step(x), 0.0, g * expm1(x))),
          args="x alpha=1", array="where(x > 0.0, x, alpha * expm1(x))", domain=(REAL, (0.0, 2.0)),
          doc="x where positive, else alpha * (exp(x) - 1)")
-gelu = Op("gelu", ieee.gelu, (lambda g, y, x: g * (normcdf(x) + x * normal_density(x)),),
+gelu: Op = Op("gelu", ieee.gelu, (lambda g, y, x: g * (normcdf(x) + x * normal_density(x)),),
           array="0.5 * x * erfc(-0.7071067811865476 * x)", domain=(REAL,), doc="x * normcdf(x)")
-silu = Op("silu", ieee.silu, (lambda g, y, x: g * (sigmoid(x) + y * (1.0 - sigmoid(x))),),
+silu: Op = Op("silu", ieee.silu, (lambda g, y, x: g * (sigmoid(x) + y * sigmoid(-x)),),
           array="x / (1.0 + exp(-x))", domain=(REAL,), doc="x * sigmoid(x)")
-step = Op("step", _step_value, (no_gradient,),
+step: Op = Op("step", _step_value, (no_gradient,),
           array="heaviside(x, 0.0)", flat=True, domain=(REAL,), doc="1 where x > 0, else 0")
-sign = Op("sign", _sign_value, (no_gradient,),
+sign: Op = Op("sign", _sign_value, (no_gradient,),
           array="sign(x)", flat=True, domain=(REAL,), doc="-1, 0 or 1")
-maximum = Op("maximum", _maximum_value,
+maximum: Op = Op("maximum", _maximum_value,
              (lambda g, y, a, b: g * (0.5 * (less(b, a) + less_equal(b, a))),
               lambda g, y, a, b: g * (0.5 * (less(a, b) + less_equal(a, b)))),
              args="a b", array="maximum(a, b)", flat=True, domain=(REAL, REAL),
              doc="the larger; a tie shares the gradient evenly")
-minimum = Op("minimum", _minimum_value,
+minimum: Op = Op("minimum", _minimum_value,
              (lambda g, y, a, b: g * (0.5 * (less(a, b) + less_equal(a, b))),
               lambda g, y, a, b: g * (0.5 * (less(b, a) + less_equal(b, a)))),
              args="a b", array="minimum(a, b)", flat=True, domain=(REAL, REAL),
              doc="the smaller; a tie shares the gradient evenly")
-clip = Op("clip", _clip_value,
+clip: Op = Op("clip", _clip_value,
           (lambda g, y, x, low, high: g * (less_equal(low, x) * less_equal(x, high)),
            lambda g, y, x, low, high: g * (less(x, low) * less_equal(low, high)),
            lambda g, y, x, low, high: g * maximum(less(high, x), less(high, low))),
           args="x low high", array="minimum(maximum(x, low), high)", flat=True, domain=(REAL, (-1.0, 0.0), (0.0, 1.0)),
           doc="x kept between low and high; derivative 1 at both")
-less = Op("less", lambda a, b: 1.0 if a < b else 0.0, (no_gradient, no_gradient),
+less: Op = Op("less", lambda a, b: 1.0 if a < b else 0.0, (no_gradient, no_gradient),
           args="a b", symbol="<", array="where(a < b, 1.0, 0.0)", flat=True, domain=(REAL, REAL), doc="1 where a < b")
-less_equal = Op("less_equal", lambda a, b: 1.0 if a <= b else 0.0, (no_gradient, no_gradient),
+less_equal: Op = Op("less_equal", lambda a, b: 1.0 if a <= b else 0.0, (no_gradient, no_gradient),
                 args="a b", symbol="<=", array="where(a <= b, 1.0, 0.0)", flat=True, domain=(REAL, REAL),
                 doc="1 where a <= b")
-where = Op("where", lambda condition, a, b: a if condition != 0.0 else b,
+where: Op = Op("where", lambda condition, a, b: a if condition != 0.0 else b,
            (no_gradient, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
            args="condition a b", array="where(condition != 0.0, a, b)", flat=True, domain=(REAL, REAL, REAL),
            doc="a where the condition is not 0, else b; the other branch gets no gradient, be it singular or not")
-take = Op("take", _take_value,
+take: Op = Op("take", _take_value,
           (lambda g, y, table, index: [where(_equal(index, float(i)), g, 0.0) for i in range(len(table))], no_gradient),
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
           domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")
-stop_gradient = Op("stop_gradient", lambda x: x, (no_gradient,),
+stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
                    array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
-erf = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
+erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
          array="erf(x)", domain=(REAL,), doc="error function")
-erfc = Op("erfc", ieee.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
+erfc: Op = Op("erfc", ieee.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
           array="erfc(x)", domain=(REAL,), doc="1 - erf(x), right in the tail")
-normcdf = Op("normcdf", ieee.normcdf, (lambda g, y, x: g * normal_density(x),),
+normcdf: Op = Op("normcdf", ieee.normcdf, (lambda g, y, x: g * normal_density(x),),
              array="0.5 * erfc(-0.7071067811865476 * x)", domain=(REAL,),
              doc="standard normal distribution function, right in the tail")
-lgamma = Op("lgamma", ieee.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
+lgamma: Op = Op("lgamma", ieee.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
             array="gammaln(x)", aliases=("gammaln",), domain=(POSITIVE,), doc="log of |gamma(x)|")
-polygamma = Op("polygamma", ieee.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
+polygamma: Op = Op("polygamma", ieee.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
                args="n x", array="polygamma(n, x)", domain=((0.0, 4.0), POSITIVE),
                doc="derivative n + 1 of lgamma; the order n is a plain whole number")
-sum = Op("sum", _sum_value, (lambda g, y, xs: [g] * len(xs),),
+sum: Op = Op("sum", _sum_value, (lambda g, y, xs: [g] * len(xs),),
          args="*xs", symbol="sum", array="sum(xs, axis=0)", domain=(REAL,), doc="sum of a sequence")
-prod = Op("prod", math.prod, (_product_of_others,),
+prod: Op = Op("prod", math.prod, (_product_of_others,),
           args="*xs", array="prod(xs, axis=0)", domain=(REAL,), doc="product of a sequence")
-dot = Op("dot", _dot_value,
+dot: Op = Op("dot", _dot_value,
          (lambda g, y, xs, ys, start: [g * b for b in ys], lambda g, y, xs, ys, start: [g * a for a in xs],
           lambda g, y, xs, ys, start: g),
          args="*xs *ys start=0", array="start + sum(xs * ys, axis=0)", domain=(REAL, REAL, REAL),
          doc="start + xs[0] * ys[0] + xs[1] * ys[1] + ...")
-mean = Op("mean", _mean_value, (lambda g, y, xs: [g / float(len(xs))] * len(xs),),
+mean: Op = Op("mean", _mean_value, (lambda g, y, xs: [g / float(len(xs))] * len(xs),),
           args="*xs", array="mean(xs, axis=0)", domain=(REAL,), doc="mean of a sequence")
-logsumexp = Op("logsumexp", ieee.logsumexp, (lambda g, y, xs: [g * exp(x - y) for x in xs],),
+logsumexp: Op = Op("logsumexp", ieee.logsumexp, (_softmax_of,),
                args="*xs", array="max(xs, axis=0) + log(sum(exp(xs - max(xs, axis=0)), axis=0))", domain=(REAL,),
                doc="log of the sum of exponentials, right for large inputs")
-norm = Op("norm", ieee.norm, (lambda g, y, xs: [where(y, g * (x / y), 0.0) for x in xs],),
+norm: Op = Op("norm", ieee.norm, (lambda g, y, xs: [where(y, g * (x / y), 0.0) for x in xs],),
           args="*xs", array="sqrt(sum(xs * xs, axis=0))", domain=(REAL,),
           doc="Euclidean length; derivative 0 at the origin")
 # fmt: on

@@ -1,0 +1,127 @@
+"""What the tests draw from the table of operations: points of each row's domain, and mpmath's word on its value."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+from mpmath import mp, mpf
+
+from tinygrad_lite import ops
+from tinygrad_lite.ops import Op
+
+DIGITS = 50
+EPSILON = 2.0**-52
+
+
+def _erfc(x: Any) -> Any:
+    """mpmath's, which overflows for arguments that are not even large."""
+    return mpmath.erfc(x) if abs(x) < 1e5 else mpf(0 if x > 0 else 2)
+
+
+TRUTH: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "pow": lambda x, n: x**n,
+    "neg": lambda x: -x,
+    "abs": abs,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "relu": lambda x: max(x, mpf(0)),
+    "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
+    "elu": lambda x, alpha: x if x > 0 else alpha * mpmath.expm1(x),
+    "gelu": lambda x: x * _erfc(-x / mpmath.sqrt(2)) / 2,
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "step": lambda x: mpf(x > 0),
+    "sign": mpmath.sign,
+    "maximum": max,
+    "minimum": min,
+    "clip": lambda x, low, high: min(max(x, low), high),
+    "less": lambda a, b: mpf(a < b),
+    "less_equal": lambda a, b: mpf(a <= b),
+    "where": lambda c, a, b: a if c else b,
+    "take": lambda table, i: table[int(i)],
+    "stop_gradient": lambda x: x,
+    "erfc": lambda x: _erfc(x),
+    "normcdf": lambda x: _erfc(-x / mpmath.sqrt(2)) / 2,
+    "lgamma": mpmath.loggamma,
+    "polygamma": lambda n, x: mpmath.polygamma(int(n), x),
+    "sum": mpmath.fsum,
+    "prod": mpmath.fprod,
+    "dot": lambda xs, ys, start: mpmath.fdot(xs, ys) + start,
+    "mean": lambda xs: mpmath.fsum(xs) / len(xs),
+    "logsumexp": lambda xs: max(xs) + mpmath.log(mpmath.fsum(mpmath.exp(x - max(xs)) for x in xs)),
+    "norm": lambda xs: mpmath.sqrt(mpmath.fsum(x * x for x in xs)),
+}
+# The operation and the position of an argument by which there is no gradient, whatever the function does.
+NO_GRADIENT = {("stop_gradient", 0), ("take", 1)}
+SEQUENCE_LENGTH = 5
+
+
+def exactly(row: Op) -> Callable[..., Any]:
+    """The operation on mpmath's numbers."""
+    found: Callable[..., Any] = TRUTH.get(row.name) or getattr(mpmath, row.name)
+    return found
+
+
+def truth(row: Op, *args: Any) -> Any:
+    """The operation's value to DIGITS digits."""
+    with mp.workdps(DIGITS):
+        return exactly(row)(*[[mpf(x) for x in a] if isinstance(a, tuple) else mpf(a) for a in args])
+
+
+def points(row: Op, count: int = 40, reach: float = 8.0) -> list[tuple[Any, ...]]:
+    """Arguments from the row's domain, magnitudes from 10**-reach to 10**reach evenly by logarithm, always the same."""
+    source = random.Random(f"{row.name} {reach}")
+    return [_point(row, source, reach) for _ in range(count)]
+
+
+def _point(row: Op, source: random.Random, reach: float) -> tuple[Any, ...]:
+    args: list[Any] = []
+    for position, interval in enumerate(row.domain):
+        if position in row.sequences:
+            args.append(tuple(_draw(source, interval, reach) for _ in range(SEQUENCE_LENGTH)))
+        else:
+            args.append(_draw(source, interval, reach))
+    if row is ops.pow:
+        # Where n - 1 is exact, x may be anything; elsewhere the rounding of n - 1 counts log(x) times.
+        if source.random() < 0.5:
+            args[1] = source.randrange(-64, 65) / 8
+        else:
+            args = [10 ** source.uniform(-2, 2), source.uniform(-4, 4)]
+    elif row is ops.polygamma:
+        args[0] = float(source.randrange(5))
+    elif row is ops.take:
+        args[1] = float(source.randrange(SEQUENCE_LENGTH))
+    elif row is ops.dot:
+        args[1] = tuple(-y for y in args[1])
+    return tuple(args)
+
+
+def _draw(source: random.Random, interval: tuple[float, float], reach: float) -> float:
+    low, high = interval
+    if math.isfinite(low) and math.isfinite(high):
+        return source.uniform(low, high)
+    size = 10 ** source.uniform(-reach, reach)
+    if math.isinf(low) and math.isinf(high):
+        return size * source.choice((-1, 1))
+    return low + size
+
+
+def as_float(x: Any) -> float:
+    """The nearest float, inf where there is none."""
+    return float(mpmath.re(x))
+
+
+def flat(args: tuple[Any, ...]) -> list[Any]:
+    return [x for a in args for x in (a if isinstance(a, tuple) else (a,))]
+
+
+def owners(args: tuple[Any, ...]) -> list[int]:
+    """For each number of flat(args), the position of the argument that it belongs to."""
+    return [i for i, a in enumerate(args) for _ in (a if isinstance(a, tuple) else (a,))]
