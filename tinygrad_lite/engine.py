@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "c45252e5"
+source_hash = "3b4a8bab"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -397,16 +397,16 @@ class Value:
         return self is not other
 
     def __lt__(self, other):
-        return _number(self) < _real("<", other) if _comparable(other) else NotImplemented
+        return _number(self) < _argument("<", other) if _comparable(other) else NotImplemented
 
     def __le__(self, other):
-        return _number(self) <= _real("<=", other) if _comparable(other) else NotImplemented
+        return _number(self) <= _argument("<=", other) if _comparable(other) else NotImplemented
 
     def __gt__(self, other):
-        return _number(self) > _real(">", other) if _comparable(other) else NotImplemented
+        return _number(self) > _argument(">", other) if _comparable(other) else NotImplemented
 
     def __ge__(self, other):
-        return _number(self) >= _real(">=", other) if _comparable(other) else NotImplemented
+        return _number(self) >= _argument(">=", other) if _comparable(other) else NotImplemented
 
     def __bool__(self):
         raise TypeError("a Value is neither true nor false: compare its number (v > 0, v.data != 0), or use where(...)")
@@ -921,9 +921,10 @@ def bind(leaves):
             raise errors.HistoryError(f"only leaves can be parameters, got {v!r}, the result of {v.op.name}")
     if len(set(leaves)) != len(leaves):
         raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
-    bound: cython.bint = len(leaves) > 0 and all([v._code == _BOUND for v in leaves])
-    if bound and all([v._left is leaves[0]._left for v in leaves]):
-        return leaves[0]._left, [v._count for v in leaves]
+    owners = {id(v._left) if v._code == _BOUND else None for v in leaves}
+    if len(owners) == 1 and None not in owners:
+        v = leaves[0]
+        return v._left, [v._count for v in leaves]
     storage = Storage(len(leaves))
     cell: cython.int
     for cell, v in enumerate(leaves):
@@ -974,7 +975,9 @@ def set_watch(watch):
 def _find_method(name: str):
     found = methods.get(name)
     if found is None:
-        raise AttributeError(f"'Value' has no attribute {name!r}: operations and attributes are listed by dir(value)")
+        raise AttributeError(
+            f"'Value' object has no attribute {name!r}: operations and attributes are listed by dir(value)"
+        )
     if type(found) is str:
         import importlib
 

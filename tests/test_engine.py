@@ -1,0 +1,379 @@
+"""Value: what it records, how it sweeps, what it refuses; the same on the compiled and on the readable engine."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import pickle
+import subprocess
+import sys
+import threading
+import weakref
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+from tinygrad_lite import Value, detect_anomaly, engine, no_grad
+from tinygrad_lite.engine import bind, clear_grads, set_origin, sweep_number, topological_order
+from tinygrad_lite.errors import AnomalyError, HistoryError
+
+
+def test_micrograds_readme_example() -> None:
+    a, b = Value(-4.0), Value(2.0)
+    c = a + b
+    d = a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g += 10.0 / f
+    g.backward()
+    assert f"{g.data:.4f} {a.grad:.4f} {b.grad:.4f}" == "24.7041 138.8338 645.5773"
+
+
+@pytest.mark.parametrize(
+    "data", [3, 3.0, True, np.float32(3), np.int64(3), np.array(3.0), np.array([3.0]), Fraction(3)]
+)
+def test_real_numbers_are_taken(data: Any) -> None:
+    assert type(Value(data).data) is float and Value(data).data == float(np.asarray(data, dtype=float).reshape(()))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("3", "got a str, '3': turn it into a number first"),
+        (None, "got None"),
+        (1j, "got a complex"),
+        ([1.0], "got a list of 1: take one element, or make a Value of each"),
+        (np.zeros(2), r"got a ndarray of shape \(2,\)|got an ndarray of shape \(2,\)"),
+        (Value(1.0), r"got a Value.*\.detach\(\)"),
+        (np.complex128(1), "got a complex128"),
+    ],
+)
+def test_what_is_not_a_real_number_is_refused(data: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Value(data)
+    x = Value(1.0)
+    with pytest.raises(TypeError, match=message):
+        x.data = data
+    with pytest.raises(TypeError, match=message):
+        x.grad = data
+    assert (x.data, x.grad) == (1.0, 0.0)
+
+
+def test_nan_and_inf_are_legal_data() -> None:
+    assert math.isnan(Value(math.nan).data) and Value(-math.inf).data == -math.inf
+
+
+def test_both_builds_are_alike() -> None:
+    x = Value(1.0)
+    with pytest.raises(AttributeError):
+        x.stray = 1  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        x.nonsense  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(TypeError):
+        type("Mine", (Value,), {})
+    assert weakref.ref(x)() is x
+    assert not hasattr(x, "__float__") and not hasattr(x, "__array__")
+    with pytest.raises(TypeError):
+        math.exp(x)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a label is a string, got a tuple of 1"):
+        Value(1.0, (x,))  # type: ignore[arg-type]
+
+
+def test_a_value_is_neither_true_nor_false() -> None:
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(Value(1.0))
+
+
+def test_identity_and_order() -> None:
+    x, y = Value(1.0), Value(1.0)
+    assert x == x and x != y and len({x, y}) == 2 and x != 1.0
+    assert x <= y and x >= 1 and x < 2 and Value(3.0) > y and not x < y
+    assert max([x, Value(5.0), y]).data == 5.0
+    with pytest.raises(TypeError):
+        x < "a"  # type: ignore[operator]  # noqa: B015
+
+
+def test_it_prints_and_formats() -> None:
+    x = Value(0.5, label="w")
+    assert repr(x) == "Value(data=0.5, grad=0.0, label='w')"
+    assert f"{x:.3f}" == "0.500" and x.item() == 0.5
+    before = set_origin(engine.Origin(path="layers.0"))
+    try:
+        assert repr(x * 2) == "Value(data=1.0, grad=0.0, path='layers.0')"
+    finally:
+        set_origin(before)
+
+
+@pytest.mark.parametrize("other", ["a", None, [1.0], 1j])
+def test_arithmetic_with_what_is_not_a_number(other: Any) -> None:
+    x = Value(1.0)
+    for f in (lambda: x + other, lambda: other - x, lambda: x / other, lambda: other**x, lambda: x * {}):
+        with pytest.raises(TypeError, match="unsupported operand|can't multiply"):
+            f()
+
+
+def test_numpy_on_either_side() -> None:
+    x = Value(2.0)
+    for product in (np.float64(3) * x, x * np.float64(3), np.float32(3) * x, x * np.int64(3)):
+        assert isinstance(product, Value) and product.data == 6.0
+    for array in (np.array([1.0, 2.0]) * x, x * np.array([1.0, 2.0])):
+        assert array.dtype == object and [v.data for v in array] == [2.0, 4.0]
+    W, v = np.array([[x, x], [x, 2 * x]]), np.array([x, 3 * x])
+    y = (W @ v).sum()
+    y.backward()
+    assert y.data == 16.0 + 28.0 and x.grad == 44.0
+
+
+def test_numbers_met_on_the_way_are_kept() -> None:
+    x = Value(2.0)
+    assert (x * 0.5).args == (x, 0.5) and (0.5 * x).args == (0.5, x)
+    assert (x**3).args == (x, 3.0) and (3 / x).args == (3.0, x) and (1 - x).args == (1.0, x)
+    assert x.tanh().args == (x,)
+    assert tl.dot([x, 2.0], [3.0, x], 1.0).args == ((x, 2.0), (3.0, x), 1.0)
+
+
+def test_order_and_duplicates_of_parents_are_kept() -> None:
+    x, y = Value(2.0), Value(3.0)
+    assert (x * x).parents == (x, x) and (x * x).local_derivatives == (2.0, 2.0)
+    assert (y - x).parents == (y, x) and (y - x).local_derivatives == (1.0, -1.0)
+    assert tl.sum([x, y, x]).parents == (x, y, x)
+    assert (x * y)._prev == {x, y} and (x * y)._op == "*" and x._prev == set() and x._op == ""
+    assert topological_order(x * y + x)[:2] in ([x, y], [y, x])
+
+
+def test_leaves_add_up_and_inner_nodes_start_afresh() -> None:
+    x = Value(3.0)
+    h = x * x
+    y = h * 2
+    y.backward()
+    y.backward()
+    assert x.grad == 2 * 12.0 and h.grad == 2.0 and y.grad == 1.0
+    (h * 5).backward()
+    assert h.grad == 5.0 and x.grad == 24.0 + 30.0
+    x.backward()
+    assert x.grad == 55.0
+
+
+def test_a_derivative_belongs_to_the_time_of_recording() -> None:
+    x = Value(3.0)
+    y = x * x
+    x.data = 100.0
+    y.backward()
+    assert x.grad == 6.0
+    with pytest.raises(HistoryError, match="data of a result"):
+        y.data = 1.0
+    from tinygrad_lite import gradients
+
+    with pytest.raises(HistoryError, match="a leaf below it has changed"):
+        gradients(y, [x], create_graph=True)
+
+
+def test_an_adjoint_of_zero_contributes_nothing() -> None:
+    x = Value(0.0)
+    y = x.log() * 0.0 + x
+    y.backward()
+    assert x.grad == 1.0
+
+
+def test_gradient_states() -> None:
+    x, z = Value(1.0), Value(2.0)
+    y = x * 2
+    assert (x.grad, x.grad_state, y.grad_state) == (0.0, "not computed", "not computed")
+    y.backward()
+    assert (x.grad_state, y.grad_state, z.grad_state) == ("computed", "computed", "not computed")
+    x.grad = 0
+    assert x.grad_state == "not computed"
+    (x * 0.0).backward()
+    assert (x.grad, x.grad_state) == (0.0, "computed")
+    clear_grads([x])
+    assert x.grad_state == "not computed"
+    first = sweep_number(y)
+    (y * 1).backward()
+    assert sweep_number(y) == sweep_number(x) > first
+
+
+def test_backward_wants_one_value() -> None:
+    for wrong in ([Value(1.0)], 1.0, None):
+        with pytest.raises(TypeError, match="needs one Value to differentiate, got"):
+            tl.backward(wrong)  # type: ignore[arg-type]
+    with pytest.raises(HistoryError, match="has no history"):
+        Value(1.0).detach().backward()
+
+
+def test_detach_and_no_grad() -> None:
+    x = Value(2.0)
+    d = (x * x).detach()
+    assert d.kind == "detached" and d.parents == () and d.data == 4.0
+    (d * x).backward()
+    assert x.grad == 4.0 and d.grad == 0.0
+    with no_grad():
+        y = x * x
+        assert y.kind == "detached"
+        with no_grad():
+            pass
+        assert tl.dot([x], [x]).kind == tl.erf(x).kind == "detached"
+    assert (x * x).kind == "result"
+
+    @no_grad()
+    def f(v: Value) -> Value:
+        return v * 3
+
+    assert f(x).kind == "detached" and (x * 3).kind == "result"
+
+
+def test_no_grad_and_origins_belong_to_a_thread() -> None:
+    x, kinds, paths = Value(1.0), [], []
+    entered, looked = threading.Event(), threading.Event()
+
+    def elsewhere() -> None:
+        entered.wait()
+        v = x * 2
+        kinds.append(v.kind)
+        paths.append(v.path)
+        looked.set()
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    with no_grad():
+        before = set_origin(engine.Origin(path="here"))
+        entered.set()
+        looked.wait()
+        set_origin(before)
+        assert (x * 2).kind == "detached"
+    thread.join()
+    assert kinds == ["result"] and paths == [None]
+
+
+def test_graphs_are_built_in_many_threads() -> None:
+    losses: dict[int, float] = {}
+
+    def work(k: int) -> None:
+        x = Value(float(k))
+        y = x
+        for _ in range(2000):
+            y = y * 0.999 + x
+        y.backward()
+        losses[k] = x.grad
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(losses) == 8 and len(set(losses.values())) == 1
+
+
+def test_anomalies_are_named() -> None:
+    x = Value(0.0, label="x")
+    with detect_anomaly():
+        with pytest.raises(AnomalyError, match=r"log of \(x = 0.0\), recorded at .*test_engine.py:\d+, gave -inf"):
+            x.log()
+        y = x.sqrt() + x
+        with pytest.raises(AnomalyError, match=r"sqrt of \(x = 0.0\), recorded at .*passes the derivative inf"):
+            y.backward()
+        assert x.grad == 0.0, "nothing is accumulated where a sweep is refused"
+        assert "test_engine.py:" in (y.line or "")
+    assert x.log().data == -math.inf and (x * 2).line is None
+
+
+def test_leaves_copy_and_pickle_and_results_refuse() -> None:
+    x = Value(2.0, label="x")
+    (x * x).backward()
+    for y in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert y is not x and (y.data, y.grad, y.label, y.kind) == (2.0, 4.0, "x", "leaf")
+    assert copy.copy(x.detach()).kind == "detached"
+    for f in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(HistoryError, match=r"would lose its history: use \.detach\(\)"):
+            f(x * x)
+
+
+def test_bound_leaves_live_in_two_arrays() -> None:
+    leaves = [Value(float(k), label=f"p{k}") for k in range(4)]
+    (leaves[1] * 3).backward()
+    storage, cells = bind(leaves)
+    data, grads = np.frombuffer(storage.values), np.frombuffer(storage.grads)
+    assert cells == [0, 1, 2, 3] and len(storage) == 4 and list(data) == [0, 1, 2, 3] and list(grads) == [0, 3, 0, 0]
+    assert [p.kind for p in leaves] == ["parameter"] * 4
+    assert [p.grad_state for p in leaves] == ["not computed", "computed", "not computed", "not computed"]
+    data[:] = 2.0
+    y = leaves[0] * leaves[1] ** 3
+    y.backward()
+    assert leaves[0].data == 2.0 and list(grads) == [8.0, 3.0 + 24.0, 0.0, 0.0] and leaves[1].grad == 27.0
+    leaves[2].data, leaves[2].grad = 7.0, 5.0
+    assert data[2] == 7.0 and grads[2] == 5.0
+    storage.clear_grads()
+    assert list(grads) == [0.0] * 4 and leaves[0].grad_state == "not computed"
+    assert bind(leaves[1:3]) == (storage, [1, 2]) and not storage.moved
+    other, cells = bind([leaves[3], Value(1.0)])
+    assert storage.moved and other is not storage and leaves[3].data == 2.0 and leaves[3].label == "p3"
+    copied = copy.deepcopy(leaves[0])
+    assert copied.kind == "leaf"
+    copied.data = 9.0
+    assert leaves[0].data == 2.0
+
+
+def test_bind_refuses_what_it_cannot_bind_and_moves_nothing() -> None:
+    x = Value(1.0)
+    with pytest.raises(HistoryError, match="only leaves can be parameters"):
+        bind([x, x * 2])
+    with pytest.raises(ValueError, match="the same leaf stands twice"):
+        bind([x, x])
+    assert x.kind == "leaf"
+
+
+def test_a_million_nodes_in_a_chain() -> None:
+    x = Value(1.0)
+    y = x
+    for _ in range(1_000_000):
+        y = y + 1e-6
+    y.backward()
+    assert x.grad == 1.0 and len(repr(y)) < 100 and len(topological_order(y)) == 1_000_001
+    z = tl.sum([x, x])
+    for _ in range(200_000):
+        z = tl.sum([z, x])
+    z.backward()
+    assert x.grad == 1.0 + 200_002
+    del y, z
+
+
+def test_graphs_are_freed_at_once() -> None:
+    x = Value(1.0)
+    gc.disable()
+    try:
+        y = tl.dot([x, x], [x * 2, 3.0]) + x.erf()
+        watched = [weakref.ref(v) for v in topological_order(y) if v is not x]
+        y.backward()
+        del y
+        assert [ref() for ref in watched] == [None] * len(watched)
+    finally:
+        gc.enable()
+
+
+def test_the_readable_engine_can_be_chosen() -> None:
+    program = (
+        "from tinygrad_lite import engine, Value; x = Value(2.0); (x * x).backward(); print(engine.compiled, x.grad)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={"TINYGRAD_LITE_PURE": "1", "PYTHONPATH": str(Path(tl.__file__).parent.parent), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert out.stdout.split() == ["False", "4.0"]
+
+
+def test_importing_is_light() -> None:
+    program = "import sys, tinygrad_lite; print([m for m in ('numpy', 'graphviz', 'matplotlib') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
