@@ -324,6 +324,9 @@ def test_powers_where_they_usually_break() -> None:
     p = Value(2.0)
     (0.0**p).backward()
     assert p.grad == 0.0
+    x, n = Value(3.0), Value(0.0)
+    slope = gradients(x**n, [x], create_graph=True)[0]
+    assert slope.data == 0.0 and gradients(slope, [n])[0] == pytest.approx(1 / 3)
     x = Value(-2.0)
     (x**3).backward()
     assert x.grad == 12.0

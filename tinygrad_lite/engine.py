@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "3b4a8bab"
+source_hash = "9979fd7a"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -500,7 +500,7 @@ class Value:
             return NotImplemented
         x: cython.double = _number(self)
         n: cython.double = float(other)
-        return _node(_POW, pow(x, n), self, n * pow(x, n - 1.0) if n != 0.0 else 0.0, None, n)
+        return _node(_POW, pow(x, n), self, n * pow(x, n - 1.0) if n != 0.0 or x != 0.0 else 0.0, None, n)
 
     def __rpow__(self, other, modulo=None):
         return record(ops.pow, (other, self)) if _is_real(other) else NotImplemented

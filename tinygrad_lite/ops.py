@@ -165,6 +165,12 @@ def _softmax_of(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
     return [g * (p / total) for p in powers]
 
 
+def _power_by_base(g: Any, y: Any, x: Any, n: Any) -> Any:
+    """g * n * x**(n - 1), but 0 for x**0 at x = 0; a plain exponent other than 0 chooses the first at once."""
+    slope = g * (n * x ** (n - 1.0))
+    return where(n, slope, where(x, slope, 0.0))
+
+
 def _take_value(table: Sequence[float], index: float) -> float:
     if not 0 <= index < len(table) or index != math.floor(index):
         raise IndexError(f"take(table, index): the index must be a whole number in 0..{len(table) - 1}, got {index}")
@@ -202,7 +208,7 @@ mul: Op = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, 
 div: Op = Op("div", ieee.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
          args="a b", symbol="/", array="a / b", aliases=("divide", "true_divide"), domain=(REAL, REAL), doc="quotient")
 pow: Op = Op("pow", ieee.power,
-         (lambda g, y, x, n: where(n, g * (n * x ** (n - 1.0)), 0.0),
+         (_power_by_base,
           lambda g, y, x, n: where(maximum(abs(x), less(n, 0.0)), g * (y * log(x)), 0.0)),
          args="x n", symbol="**", array="pow(x, n)", aliases=("power",), domain=(POSITIVE, REAL),
          doc="x to the power n; x**0 is 1 and flat, also at x = 0")

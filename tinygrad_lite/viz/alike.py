@@ -11,7 +11,7 @@ from .walk import Graph
 Groups = list[int]
 """For each Value of a graph, the number of its group."""
 
-_BANDS = 24
+_BANDS = 10
 """So many bands of height are still read at a glance."""
 
 _DIGITS = str.maketrans("", "", "0123456789")
@@ -67,7 +67,9 @@ def bands(graph: Graph, given: Groups, limit: int) -> Groups | None:
     room = limit - max(given, default=-1) - 1
     if room < 1:
         return None
-    kinds = len({v.kind for v, given_group in zip(graph.values, given, strict=True) if v.op is None and given_group < 0})
+    kinds = len(
+        {v.kind for v, given_group in zip(graph.values, given, strict=True) if v.op is None and given_group < 0}
+    )
     apart = room > kinds
     count = min(room - kinds * apart, _BANDS)
     top = max(heights) + 1
@@ -95,9 +97,7 @@ def _numbered(
 
 def _leaves_split(graph: Graph, given: Groups, groups: Groups, limit: int) -> Groups:
     """Leaves parted by what uses them and how often where that makes few groups, else by what uses them, else not."""
-    users: dict[int, list[int]] = {
-        i: [] for i, v in enumerate(graph.values) if given[i] < 0 and v.op is None
-    }
+    users: dict[int, list[int]] = {i: [] for i, v in enumerate(graph.values) if given[i] < 0 and v.op is None}
     for i, parents in enumerate(graph.parents):
         for p in parents:
             if p in users:

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .alike import Groups, bands, by_height, by_structure
-from .details import operation_text, value_node
+from .details import KINDS, operation_text, value_node
 from .gradients import GradientState, gradient_states
 from .modules import Place, frames, places, separate_calls
 from .picture import Diagram, Edge, Group, Node
 from .walk import Graph
 
-_LEVELS = 60
+_LEVELS = 40
 """More groups of one operation and height than this tell less than bands do."""
 
 _PLURALS = {"parameter": "parameters", "leaf": "inputs", "detached": "constants"}
@@ -51,7 +51,7 @@ def collapsed(graph: Graph, limit: int) -> Diagram:
 def _fitting(graph: Graph, homes: list[Place], limit: int) -> tuple[Groups, int]:
     """Groups that fit, and the depth from which on modules are closed (0: modules play no part)."""
     for depth in range(max(len(p) for p in homes), 0, -1):
-        given = _closed(graph, homes, depth, limit)
+        given = _closed(homes, depth, limit)
         closed = max(given) + 1
         free = given.count(-1)
         if closed + free <= limit:
@@ -64,20 +64,19 @@ def _fitting(graph: Graph, homes: list[Place], limit: int) -> tuple[Groups, int]
             if found is not None:
                 return found, depth
     nowhere: list[Place] = [()] * len(graph)
-    given = _closed(graph, nowhere, 1, limit)
+    given = _closed(nowhere, 1, limit)
     found = by_structure(graph, given, nowhere, limit)
     found = found or by_height(graph, given, min(limit, _LEVELS)) or bands(graph, given, limit)
     return found or [0] * len(graph), 0
 
 
-def _closed(graph: Graph, homes: list[Place], depth: int, limit: int) -> Groups:
+def _closed(homes: list[Place], depth: int, limit: int) -> Groups:
     """A group for each module of this depth, and one for the root; -1 for what stands outside."""
     table: dict[Place, int] = {}
-    given = [table.setdefault(p[:depth], len(table)) if len(p) >= depth else -1 for p in homes]
+    last = homes[-1] if limit == 1 else ()
+    given = [table.setdefault(p[:depth], len(table)) if len(p) >= depth else -1 for p in (*homes[:-1], last)]
     if limit > 1:
         given[-1] = len(table)
-        if given.count(len(table) - 1) == 0 and table:
-            given = [g for g in given]
     return given
 
 
@@ -146,14 +145,11 @@ def _group(
         title = _stem([v.label or "" for v in values]) or _PLURALS[values[0].kind]
     else:
         title = next(iter(operations)) if len(operations) == 1 and not leaves else "operations"
-    only_kind = next(iter(kinds)) if len(kinds) == 1 else "result"
     return Group(
         title=title,
         values=len(values),
         parameters=kinds["parameter"],
-        kind="parameter" if only_kind == "parameter" else "input" if only_kind == "leaf" else "constant"
-        if only_kind == "detached"
-        else "result",
+        kind=KINDS[next(iter(kinds))] if len(kinds) == 1 else "result",
         module=module,
         operations=operations,
         states=Counter(states[i] for i in inside),
@@ -173,9 +169,7 @@ def _stem(labels: list[str]) -> str:
     return low if low == high else f"{low[:shared]}…" if shared else ""
 
 
-def _edges(
-    graph: Graph, members: list[list[int]], states: list[GradientState], s: int, t: int, n: int
-) -> list[Edge]:
+def _edges(graph: Graph, members: list[list[int]], states: list[GradientState], s: int, t: int, n: int) -> list[Edge]:
     """One edge that stands for n; between two single Values, each as it is."""
     if len(members[s]) > 1 or len(members[t]) > 1:
         return [Edge(s, t, count=n)]

@@ -15,13 +15,13 @@ _BOXED_NUMBERS = 8
 """Up to so many plain numbers in a sequence get a box each; of more, only their count is told."""
 
 _INFIX = frozenset(["add", "sub", "mul", "div", "pow", "less", "less_equal"])
-_KINDS: dict[str, Kind] = {"parameter": "parameter", "leaf": "input", "detached": "constant", "result": "result"}
+KINDS: dict[str, Kind] = {"parameter": "parameter", "leaf": "input", "detached": "constant", "result": "result"}
 
 
 def value_node(v: Value, state: GradientState, *, root: bool, operation: str | None, cluster: int | None) -> Node:
     return Node(
         data=v.data,
-        kind=_KINDS[v.kind],
+        kind=KINDS[v.kind],
         label=v.label,
         operation=operation,
         grad=v.grad if state != "not computed" else 0.0,
@@ -147,4 +147,3 @@ class _Drawing:
         clusters, homes = frames(separate_calls(self._places, arrows))
         nodes = [replace(node, cluster=home) for node, home in zip(self.nodes, homes, strict=True)]
         return Diagram(nodes, self.edges, clusters, self._values)
-

@@ -66,6 +66,11 @@ class Edge:
     count: int = 1
     blocked: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """From a plain number, which has no derivative."""
+        return self.derivative is None and self.count == 1
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
