@@ -31,7 +31,8 @@ STEPS: dict[str, tuple[int, Callable[..., Any], Callable[..., Any]]] = {
     "sqrt": (1, lambda a: (a * a + 1).sqrt(), lambda a: anp.sqrt(a * a + 1)),
     "sigmoid": (1, lambda a: a.sigmoid(), lambda a: 1 / (1 + anp.exp(-a))),
     "atan2": (2, lambda a, b: a.atan2(b * b + 1), lambda a, b: anp.arctan2(a, b * b + 1)),
-    "power": (2, lambda a, b: (a * a + 1) ** b.tanh(), lambda a, b: (a * a + 1) ** anp.tanh(b)),
+    # autograd's second derivatives are off where an exponent is exactly 0, so it never is.
+    "power": (2, lambda a, b: (a * a + 1) ** (b.tanh() + 1.5), lambda a, b: (a * a + 1) ** (anp.tanh(b) + 1.5)),
     "dot": (3, lambda a, b, c: ops.dot([a, b, 2.0], [b, c, a], c), lambda a, b, c: a * b + b * c + 2.0 * a + c),
     "sum": (3, lambda a, b, c: ops.sum([a, b, a, c]), lambda a, b, c: a + b + a + c),
     "logsumexp": (2, lambda a, b: ops.logsumexp([a, b]), lambda a, b: anp.log(anp.exp(a) + anp.exp(b))),
@@ -58,6 +59,7 @@ def run(program: list[tuple[str, int, int, int]], inputs: list[Any], side: int) 
     return total
 
 
+@pytest.mark.filterwarnings("ignore:Output seems independent of input")
 @settings(max_examples=150, deadline=None)
 @given(programs, st.lists(moderate, min_size=1, max_size=4))
 def test_values_gradients_and_second_derivatives(
