@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TINYGRAD_LITE_PURE", "1")  # what is generated does not need the compiled engine, perhaps stale
 
@@ -127,16 +129,67 @@ def stub() -> str:
 
 def operations_table() -> str:
     """The table of operations in README.md."""
-    lines = ["| operation | what it is | derivative by each argument | also called |", "|---|---|---|---|"]
+    lines = ["| operation | what it is | what each argument gets | also called |", "|---|---|---|---|"]
     for row in ops.ROWS:
         aliases = ", ".join(f"`{a}`" for a in row.aliases)
         symbol = f" `{row.symbol}`" if row.symbol != row.name else ""
         lines.append(f"| `{row.signature}`{symbol} | {row.doc} | {_rule_texts(row)} | {aliases} |")
-    return "\n".join(lines).replace("**", "\\*\\*")
+    return "\n".join(lines)
 
 
 def _rule_texts(row: ops.Op) -> str:
-    return ""
+    """The row's rules, run on names: what each argument gets, from the adjoint g and the result y."""
+    args = [
+        Text(name) if i not in row.sequences else (Text(f"{name}[0]"), Text(f"{name}[1]"))
+        for i, name in enumerate(row.args)
+    ]
+    texts = []
+    for rule in row.rules:
+        given = 0.0 if rule is None else rule(Text("g"), Text("y"), *args)
+        texts.append(str(given[0] if isinstance(given, list) else given).removesuffix(".0"))
+    return ", ".join(f"`{text}`" for text in texts)
+
+
+class Text:
+    """An expression that writes itself down: the rules' own operations, on names."""
+
+    def __init__(self, text: str, binding: int = 9) -> None:
+        self.text, self.binding = text, binding
+
+    def __str__(self) -> str:
+        return self.text
+
+    @staticmethod
+    def _apply(op: ops.Op, args: tuple[Any, ...]) -> Text:
+        return Text(f"{op.name}({', '.join(_text(a, 0) for a in args)})")
+
+    def __neg__(self) -> Text:
+        return Text(f"-{_text(self, 3)}", 3)
+
+    def __pow__(self, other: object) -> Text:
+        return Text(f"{_text(self, 5)} ** {_text(other, 4)}", 4)
+
+
+def _text(x: object, binding: int) -> str:
+    """An operand, in brackets where it binds less than its place asks."""
+    if isinstance(x, tuple):
+        return f"[{', '.join(_text(item, 0) for item in x)}]"
+    if isinstance(x, Text):
+        return x.text if x.binding >= binding else f"({x.text})"
+    return f"{x:.5g}"
+
+
+def _operator(symbol: str, left: int, right: int) -> tuple[Callable[[Any, Any], Text], Callable[[Any, Any], Text]]:
+    def forward(a: Any, b: Any) -> Text:
+        return Text(f"{_text(a, left)} {symbol} {_text(b, right)}", left)
+
+    return forward, lambda a, b: forward(b, a)
+
+
+Text.__add__, Text.__radd__ = _operator("+", 1, 1)  # type: ignore[attr-defined]
+Text.__sub__, Text.__rsub__ = _operator("-", 1, 2)  # type: ignore[attr-defined]
+Text.__mul__, Text.__rmul__ = _operator("*", 2, 2)  # type: ignore[attr-defined]
+Text.__truediv__, Text.__rtruediv__ = _operator("/", 2, 3)  # type: ignore[attr-defined]
 
 
 def readme(text: str) -> str:

@@ -22,7 +22,7 @@ def test_python_blocks_run_one_after_the_other(tmp_path: Path, monkeypatch: pyte
         for line in code.splitlines():
             expression, _, result = line.partition("  # -> ")
             if result:
-                assert str(eval(expression, namespace)) == result, line
+                assert repr(eval(expression, namespace)) == result, line
 
 
 def test_shell_blocks_are_run_by_the_check() -> None:

@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "9979fd7a"
+source_hash = "f6ecd03a"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -432,7 +432,7 @@ class Value:
 
     def __add__(self, other):
         if type(other) is Value:
-            return _node(_ADD, _number(self) + _number(other), self, 1.0, other, 1.0)
+            return _node(_ADD, _number(self) + _number(cython.cast(Value, other)), self, 1.0, other, 1.0)
         if not _is_real(other):
             return NotImplemented
         c: cython.double = float(other)
@@ -446,7 +446,7 @@ class Value:
 
     def __sub__(self, other):
         if type(other) is Value:
-            return _node(_SUB, _number(self) - _number(other), self, 1.0, other, -1.0)
+            return _node(_SUB, _number(self) - _number(cython.cast(Value, other)), self, 1.0, other, -1.0)
         if not _is_real(other):
             return NotImplemented
         c: cython.double = float(other)
@@ -461,7 +461,7 @@ class Value:
     def __mul__(self, other):
         x: cython.double = _number(self)
         if type(other) is Value:
-            y: cython.double = _number(other)
+            y: cython.double = _number(cython.cast(Value, other))
             return _node(_MUL, x * y, self, y, other, x)
         if not _is_real(other):
             return NotImplemented
@@ -477,7 +477,7 @@ class Value:
     def __truediv__(self, other):
         x: cython.double = _number(self)
         if type(other) is Value:
-            y: cython.double = _number(other)
+            y: cython.double = _number(cython.cast(Value, other))
             q: cython.double = _divide(x, y)
             return _node(_DIV, q, self, _divide(1.0, y), other, _divide(-q, y))
         if not _is_real(other):
@@ -591,7 +591,7 @@ def _comparable(x) -> cython.bint:
 @cython.inline
 def _argument(who, x) -> cython.double:
     """The number of an argument: a Value's, or a plain one."""
-    return _number(x) if type(x) is Value else x if type(x) is float else _real(who, x)
+    return _number(cython.cast(Value, x)) if type(x) is Value else x if type(x) is float else _real(who, x)
 
 
 @cython.cfunc
@@ -793,19 +793,19 @@ def backward(root):
 @cython.exceptval(-1)
 def _count_uses(v: Value, sweep: cython.longlong, met: list) -> cython.int:
     if v._code >= _MANY:
-        terms: _Terms = v._left
+        terms: _Terms = cython.cast(_Terms, v._left)
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
                     if type(item) is Value:
-                        _use(item, sweep, met)
+                        _use(cython.cast(Value, item), sweep, met)
             elif type(arg) is Value:
-                _use(arg, sweep, met)
+                _use(cython.cast(Value, arg), sweep, met)
         return 0
     if v._left is not None:
-        _use(v._left, sweep, met)
+        _use(cython.cast(Value, v._left), sweep, met)
     if v._right is not None:
-        _use(v._right, sweep, met)
+        _use(cython.cast(Value, v._right), sweep, met)
     return 0
 
 
@@ -831,22 +831,22 @@ def _use(v: Value, sweep: cython.longlong, met: list) -> cython.int:
 def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
     k: cython.Py_ssize_t = 0
     if v._code >= _MANY:
-        terms: _Terms = v._left
+        terms: _Terms = cython.cast(_Terms, v._left)
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
                     if type(item) is Value:
-                        _give(item, adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                        _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
                     k += 1
             else:
                 if type(arg) is Value:
-                    _give(arg, adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                    _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
                 k += 1
         return 0
     if v._left is not None:
-        _give(v._left, adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
+        _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
     if v._right is not None:
-        _give(v._right, adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
+        _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
     return 0
 
 
@@ -873,7 +873,7 @@ def _edges(v: Value) -> list:
     k: cython.Py_ssize_t = 0
     found: list = []
     if v._code >= _MANY:
-        terms: _Terms = v._left
+        terms: _Terms = cython.cast(_Terms, v._left)
         for arg in terms.args:
             for item in arg if type(arg) is tuple else (arg,):
                 if type(item) is Value:

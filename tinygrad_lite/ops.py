@@ -211,7 +211,7 @@ pow: Op = Op("pow", ieee.power,
          (_power_by_base,
           lambda g, y, x, n: where(maximum(abs(x), less(n, 0.0)), g * (y * log(x)), 0.0)),
          args="x n", symbol="**", array="pow(x, n)", aliases=("power",), domain=(POSITIVE, REAL),
-         doc="x to the power n; x**0 is 1 and flat, also at x = 0")
+         doc="x to the power n; to the power 0 it is 1 and flat, also at x = 0")
 neg: Op = Op("neg", lambda x: -x, (lambda g, y, x: -g,),
          symbol="-", array="-x", aliases=("negative",), domain=(REAL,), doc="negative")
 abs: Op = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
@@ -312,7 +312,7 @@ normcdf: Op = Op("normcdf", ieee.normcdf, (lambda g, y, x: g * normal_density(x)
              array="0.5 * erfc(-0.7071067811865476 * x)", domain=(REAL,),
              doc="standard normal distribution function, right in the tail")
 lgamma: Op = Op("lgamma", ieee.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
-            array="gammaln(x)", aliases=("gammaln",), domain=(POSITIVE,), doc="log of |gamma(x)|")
+            array="gammaln(x)", aliases=("gammaln",), domain=(POSITIVE,), doc="log of the absolute value of gamma(x)")
 polygamma: Op = Op("polygamma", ieee.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
                args="n x", array="polygamma(n, x)", domain=((0.0, 4.0), POSITIVE),
                doc="derivative n + 1 of lgamma; the order n is a plain whole number")

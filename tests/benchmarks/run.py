@@ -1,0 +1,116 @@
+"""Prints ratios of speed and memory against the peers that are installed: python tests/benchmarks/run.py [names] [--quick]
+
+Every pair runs interleaved in a process of its own: process CPU time, one thread, pinned to one core where the system
+can. Before anything is timed, both sides must agree to 1e-10. pip install "tinygrad_lite[bench]" brings the peers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS)]
+sys.path.append(str(TESTS.parent))
+
+from benchmarks import chain, importing, networks, scalar_gpt, scaling  # noqa: E402  found by the lines above
+from benchmarks.measuring import Findings, Row, findings_from, in_child, pin_to_one_core  # noqa: E402
+
+
+class Case(NamedTuple):
+    """What is measured, against each of the peers in turn; a peer is a module's name, perhaps with a condition."""
+
+    function: Callable[[str, bool], Findings]
+    peers: tuple[str, ...] = ("",)
+    needs: tuple[str, ...] = ()
+
+
+CASES = {
+    "W1": Case(chain.against, ("xad", "micrograd, gc off", "micrograd")),
+    "memory": Case(scaling.memory),
+    "W2": Case(networks.moons, ("micrograd, gc off", "micrograd", "torch")),
+    "W3": Case(networks.digits, ("micrograd, gc off", "micrograd", "torch"), ("sklearn",)),
+    "W4": Case(scaling.scaling),
+    "GPT": Case(scalar_gpt.against, ("slots and tuples", "slots and tuples, gc off")),
+    "import": Case(importing.over_bare_interpreter),
+    "path": Case(chain.path_pointer),
+}
+MODULES = {"xad", "micrograd", "torch"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(CASES)}; all of them without")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no chain of ten million nodes")
+    parser.add_argument("--json", metavar="FILE", help="also writes the rows to FILE")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in CASES]
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(CASES)}")
+    print(headline(pin_to_one_core()))
+    found = Findings()
+    for name in options.names or CASES:
+        for findings in run_case(CASES[name], options.quick):
+            found.rows += findings.rows
+            found.remarks += findings.remarks
+    print("\n".join(found.remarks))
+    if options.json:
+        Path(options.json).write_text(json.dumps(asdict(found), indent=1))
+
+
+def headline(pinned: str) -> str:
+    from tinygrad_lite.engine import compiled
+
+    engine = "compiled" if compiled else "pure Python"
+    return f"""tinygrad_lite's {engine} engine on Python {platform.python_version()}, {pinned}, one thread, CPU time.
+Ratios are ours / peer: the median of the rounds, and the quartiles.
+
+{"":30}{"against":26}{"ours":>8} {"peer":>8} {"":13}{"ratio or figure":28}{"required":14}goal
+"""
+
+
+def run_case(case: Case, quick: bool) -> list[Findings]:
+    missing = [module for module in case.needs if importlib.util.find_spec(module) is None]
+    found = []
+    for peer in case.peers:
+        module = peer.partition(",")[0]
+        absent = [*missing, *([module] if module in MODULES and importlib.util.find_spec(module) is None else [])]
+        if absent:
+            findings = Findings(remarks=[f"{case.function.__name__} against {peer} left out: no {', '.join(absent)}"])
+        else:
+            findings = findings_from(in_child(case.function, peer, quick))
+        for row in findings.rows:
+            print(line(row), flush=True)
+        found.append(findings)
+    return found
+
+
+def line(row: Row) -> str:
+    shown = ratio if row.is_ratio else number
+    figure = f"{shown(row.figure.median)} ({shown(row.figure.low)} .. {shown(row.figure.high)})"
+    theirs = "" if row.theirs is None else number(row.theirs)
+    bars = [
+        "" if bar is None else f"{shown(bar)} {'pass' if row.figure.median <= bar else 'MISS'}"
+        for bar in (row.required, row.goal)
+    ]
+    left = f"{row.case:30}{row.peer:26}{number(row.ours):>8} {theirs:>8} {row.unit:13}"
+    return f"{left}{figure:28}{bars[0]:14}{bars[1]}".rstrip()
+
+
+def ratio(r: float) -> str:
+    return f"1/{number(1 / r)}" if 0 < r < 1 else number(r)
+
+
+def number(x: float) -> str:
+    return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
+
+
+if __name__ == "__main__":
+    main()

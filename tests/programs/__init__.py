@@ -1,0 +1,1 @@
+"""Programs of the kind that people wrote around their own small Value class; tests and benchmarks run them."""
