@@ -124,6 +124,9 @@ def pair(rng: random.Random) -> tuple[float, float]:
 
 
 def scores(rng: random.Random) -> tuple[list[float]]:
+    if rng.random() < 0.5:
+        top = signed(rng, -1e-12, 10.0)
+        return ([top, *[top - rng.uniform(0.0, 30.0)] * rng.randint(1, 3)],)
     shift = rng.choice((0.0, 0.0, 700.0, -3000.0, 1e6))
     return ([rng.gauss(shift, 1.0) * rng.choice((1.0, 30.0)) for _ in range(rng.randint(1, 6))],)
 
@@ -206,10 +209,10 @@ for order in range(8):
     CASES[f"polygamma {order}"] = Case(
         lambda x, n=order: true_polygamma(n, x),
         ((1e-3, 1.0), (1.0, 20.0), (20.0, 1e6), (-1.0, -1e-3), (-1e6, -1.0)),
-        ((3.3, 4.0), (7.0, 8.0), (14.0, 16.0)),  # where x + k loses digits of x
+        ((3.3, 4.0), (7.0, 8.0), (15.0, 16.0), (15.0, 16.0)),  # where x + k loses digits of x
         (1e-40, 1.5, 1.4616321449683622, 15.999999999999998, 16.0, 17.0, -0.5, -1e6 - 0.25, 1e50, -1e-40, -1e-3),
         scale=lambda x, n=order: polygamma_scale(n, x),
-        count=20,
+        count=25,
     )
 
 
@@ -401,11 +404,11 @@ def test_special_values(name: str, point: tuple[Any, ...], expected: float) -> N
     assert str(got) == str(expected)
 
 
-@pytest.mark.parametrize("n", [20, 170, 300, 1000])
-def test_polygamma_of_high_order(n: int) -> None:
+@pytest.mark.parametrize(("n", "count"), [(20, 60), (170, 10), (1000, 2)])
+def test_polygamma_of_high_order(n: int, count: int) -> None:
     """n! alone overflows beyond 170; the values need not. Rounding of x + k would tell most just below powers of 2."""
     rng = random.Random(n)
-    for x in (0.7, 1000.0, 1e5, *(rng.uniform(12.0, 32.0) for _ in range(60))):
+    for x in (0.7, 1000.0, 1e5, *(rng.uniform(12.0, 32.0) for _ in range(count))):
         assert ulps(ieee.polygamma(n, x), mpmath.psi(n, mpmath.mpf(x))) <= BOUND
 
 

@@ -29,14 +29,14 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "f6ecd03a"
+source_hash = "fdca53d3"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
-_BOUND = cython.declare(
-    cython.int, -2
-)  # a leaf whose number and gradient live in a Storage: _left is it, _count the cell
-_DETACHED = cython.declare(cython.int, -3)  # a leaf that no gradient enters
+# A leaf whose number and gradient live in a Storage: _left is the storage, _count the cell.
+_BOUND = cython.declare(cython.int, -2)
+# A leaf that no gradient enters.
+_DETACHED = cython.declare(cython.int, -3)
 # Added to the row's code where arguments are more than two, or sequences: _left is then a _Terms.
 _MANY = cython.declare(cython.int, 1 << 16)
 
@@ -54,7 +54,6 @@ _RELU = cython.declare(cython.int, ops.relu.code)
 _SIGMOID = cython.declare(cython.int, ops.sigmoid.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
-_LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
 methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 not in row.sequences}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""
@@ -686,9 +685,7 @@ def _where(condition, a, b):
 def _take(table, index):
     if isinstance(index, Value):
         return record(ops.take, (table, index))
-    position: cython.double = _real("take(..., index)", index)
-    ops.take.value((0.0,) * len(table), position)
-    return table[int(position)]
+    return table[ops.position(_real("take(..., index)", index), len(table))]
 
 
 def record(op, args):
@@ -772,16 +769,13 @@ def backward(root):
     if _here().watch is not None:
         _here().watch.sweeps(top)
     _sweeps += 1
-    v: Value
-    top._grad = 0.0 if top._code >= 0 else top._grad
-    top._sweep = _sweeps
-    top._count = 1 if top._code >= 0 else top._count
+    sweep: cython.longlong = _sweeps
     waiting: list = [None] * _BALLAST
-    if top._code >= 0:
-        waiting.append(top)
+    v: Value
+    _use(top, sweep, waiting)
     while len(waiting) > _BALLAST:
         v = waiting.pop()
-        _count_uses(v, _sweeps, waiting)
+        _count_uses(v, sweep, waiting)
     _give(top, 1.0, waiting)
     while len(waiting) > _BALLAST:
         v = waiting.pop()

@@ -1,8 +1,8 @@
 """IEEE 754 scalar functions: they return inf or nan where Python's math raises.
 
-Results are those of C's libm, so of NumPy too, within 4 units in the last place (ulps) of the true value away from its
-roots; where the result is denormal, within 4 of its steps. Special values follow C99, Annex F. Every function takes and
-gives Python floats; nothing raises.
+Special values are those of C99, Annex F, so of NumPy. Other results are within 4 units in the last place (ulps) of the
+true value, denormal results within 4 of their steps, given a libm as good as glibc's; close to roots some promise less,
+and say so. Every function takes and gives Python floats, and none raises.
 
 >>> log(0.0), exp(1000.0), sqrt(-1.0), divide(-1.0, 0.0)
 (-inf, inf, nan, -inf)
@@ -112,7 +112,7 @@ def softplus(x: float) -> float:
 
 
 # Midpoint rule of _gauss_tail, one row a node: the weights 2 * step / pi * exp(-node**2) for erfc, and sqrt(1/2) times
-# these for normcdf. Computed here instead of written rounded, their errors would be the largest of all.
+# these for normcdf. They are written out since computing them rounds several times, which would be the largest error.
 _WEIGHTS = (
     (0.27403470361941235, 0.1937717972097322),
     (0.18174602085442518, 0.12851384379983574),
@@ -187,16 +187,18 @@ def gelu(x: float) -> float:
 
 
 def logsumexp(xs: Sequence[float]) -> float:
-    """log(sum(exp(x) for x in xs)) without overflow; -inf for no xs.
+    """log(sum(exp(x) for x in xs)) without overflow; -inf for no xs. Near a root, within 4 ulps of the largest x.
 
     >>> logsumexp([1000.0, -1000.0]), logsumexp([])
     (1000.0, -inf)
     """
     top = max(xs, default=-inf)
-    if math.isinf(top):
+    if not math.isfinite(top):
         return nan if any(x != x for x in xs) else top
-    # One of the terms is exp(0): taken out, so that the others keep their digits.
-    return top + math.log1p(math.fsum([-1.0, *[math.exp(x - top) for x in xs]]))
+    shift = top if abs(top) > 16.0 else 0.0  # the rounding of x - top would tell where the result is small
+    # The largest term is taken out, so that the others keep their digits.
+    others = math.fsum([-math.exp(top - shift), *[math.exp(x - shift) for x in xs]])
+    return top + math.log1p(others * math.exp(shift - top))
 
 
 def norm(xs: Sequence[float]) -> float:

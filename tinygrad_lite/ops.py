@@ -171,10 +171,11 @@ def _power_by_base(g: Any, y: Any, x: Any, n: Any) -> Any:
     return where(n, slope, where(x, slope, 0.0))
 
 
-def _take_value(table: Sequence[float], index: float) -> float:
-    if not 0 <= index < len(table) or index != math.floor(index):
-        raise IndexError(f"take(table, index): the index must be a whole number in 0..{len(table) - 1}, got {index}")
-    return table[int(index)]
+def position(index: float, length: int) -> int:
+    """The index as a place in a sequence of that length."""
+    if not 0 <= index < length or index != math.floor(index):
+        raise IndexError(f"take(table, index): the index must be a whole number in 0..{length - 1}, got {index}")
+    return int(index)
 
 
 def _maximum_value(a: float, b: float) -> float:
@@ -298,7 +299,7 @@ where: Op = Op("where", lambda condition, a, b: a if condition != 0.0 else b,
            (no_gradient, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
            args="condition a b", array="where(condition != 0.0, a, b)", flat=True, domain=(REAL, REAL, REAL),
            doc="a where the condition is not 0, else b; the other branch gets no gradient, be it singular or not")
-take: Op = Op("take", _take_value,
+take: Op = Op("take", lambda table, index: table[position(index, len(table))],
           (lambda g, y, table, index: [where(_equal(index, float(i)), g, 0.0) for i in range(len(table))], no_gradient),
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
           domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
 from .modules import Place
@@ -28,30 +27,29 @@ def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int
     table: dict[Hashable, int] = {}
     sources: list[frozenset[int]] = [frozenset()] * first
     makers: list[Hashable] = [None] * first
-    groups: Groups = []
-    for i, (v, parents) in enumerate(zip(graph.values, graph.parents, strict=True)):
-        if given[i] >= 0:
-            groups.append(given[i])
-            continue
-        op, key = v.op, None
-        if op is None:
-            maker: Hashable = None
-            met: frozenset[int] = frozenset()
-            key = (v.kind, (v.label or "").translate(_DIGITS), homes[i])
-        else:
-            maker = (op.name, homes[i])
-            met = frozenset([groups[p] for p in parents])
-            joined = [g for g in met if makers[g] == maker and met <= sources[g] | {g}]
-            if joined:
-                groups.append(joined[0])
-                continue
-            key = (maker, met, len(set(parents)) == len(parents))
-        group = table.setdefault(key, len(sources))
+
+    def group_of(maker: Hashable, met: frozenset[int], apart: bool) -> int:
+        for g in met:
+            if makers[g] == maker and met <= sources[g] | {g}:
+                return g
+        group = table.setdefault((maker, met, apart), len(sources))
         if group == len(sources):
-            if group >= limit:
-                return None
             sources.append(met)
             makers.append(maker)
+        return group
+
+    known: dict[Hashable, int] = {}
+    groups: Groups = []
+    for v, op, parents, group, home in zip(graph.values, graph.ops, graph.parents, given, homes, strict=True):
+        if group < 0:
+            maker: Hashable = (op, home) if op else (v.kind, (v.label or "").translate(_DIGITS), home)
+            met = tuple([groups[p] for p in parents])
+            key = maker, met, len(set(parents)) == len(parents)
+            if key not in known:
+                known[key] = group_of(maker, frozenset(met), key[2])
+                if known[key] >= limit:
+                    return None
+            group = known[key]
         groups.append(group)
     return _leaves_split(graph, given, groups, limit)
 
@@ -84,10 +82,9 @@ def _numbered(
     table: dict[Hashable, int] = {}
     first = max(given, default=-1) + 1
     groups: Groups = []
-    for v, group, level in zip(graph.values, given, levels, strict=True):
+    for i, (op, group, level) in enumerate(zip(graph.ops, given, levels, strict=True)):
         if group < 0:
-            op = v.op
-            key = v.kind if level is None else (level, op.name) if by_operation and op is not None else level
+            key = graph.values[i].kind if level is None else (level, op) if by_operation else level
             group = table.setdefault(key, first + len(table))
             if group >= limit:
                 return None
@@ -98,10 +95,10 @@ def _numbered(
 def _leaves_split(graph: Graph, given: Groups, groups: Groups, limit: int) -> Groups:
     """Leaves parted by what uses them and how often where that makes few groups, else by what uses them, else not."""
     users: dict[int, list[int]] = {i: [] for i, v in enumerate(graph.values) if given[i] < 0 and v.op is None}
-    for i, parents in enumerate(graph.parents):
+    for group, parents in zip(groups, graph.parents, strict=True):
         for p in parents:
             if p in users:
-                users[p].append(groups[i])
+                users[p].append(group)
     exact: dict[int, tuple[Hashable, ...]] = {i: (groups[i], frozenset(u), len(u)) for i, u in users.items()}
     coarse: dict[int, tuple[Hashable, ...]] = {i: key[:2] for i, key in exact.items()}
     used = len(set(groups))

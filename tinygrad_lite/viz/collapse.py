@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
 
 from .alike import Groups, bands, by_height, by_structure
 from .details import KINDS, operation_text, value_node
-from .gradients import GradientState, gradient_states
+from .gradients import gradient_states, stops_gradient
 from .modules import Place, frames, places, separate_calls
 from .picture import Diagram, Edge, Group, Node
 from .walk import Graph
@@ -28,24 +27,89 @@ def collapsed(graph: Graph, limit: int) -> Diagram:
     """
     homes = places(graph)
     groups, depth = _fitting(graph, homes, limit)
-    groups, counts = _in_order(graph, groups)
-    members: list[list[int]] = [[] for _ in range(max(groups) + 1)]
-    for i, group in enumerate(groups):
-        members[group].append(i)
-    around = [_around([homes[i] for i in inside], depth) for inside in members]
-    around = separate_calls(around, [(s, t) for s, t in counts if s < t])
-    clusters, cluster_of = frames(around)
-    states = gradient_states(graph)
-    nodes: list[Node | Group] = []
-    for inside, cluster in zip(members, cluster_of, strict=True):
-        if len(inside) == 1:
-            v, root = graph.values[inside[0]], inside[0] == len(graph) - 1
-            text = operation_text(v)
-            nodes.append(value_node(v, states[inside[0]], root=root, operation=text, cluster=cluster))
+    return _Collapse(graph, homes, groups, depth).diagram()
+
+
+class _Collapse:
+    """depth: from where on modules are closed, 0 where modules play no part."""
+
+    def __init__(self, graph: Graph, homes: list[Place], groups: Groups, depth: int) -> None:
+        self.graph, self.homes, self.depth = graph, homes, depth
+        groups, self.counts = _in_order(graph, groups)
+        self.members: list[list[int]] = [[] for _ in range(max(groups) + 1)]
+        for i, group in enumerate(groups):
+            self.members[group].append(i)
+        self.states = gradient_states(graph)
+
+    def diagram(self) -> Diagram:
+        around = separate_calls(
+            [self._around(inside) for inside in self.members], [e for e in self.counts if e[0] < e[1]]
+        )
+        clusters, homes = frames(around)
+        nodes = [
+            self._group(inside, home) if len(inside) > 1 else self._single(inside[0], home)
+            for inside, home in zip(self.members, homes, strict=True)
+        ]
+        edges = [edge for (s, t), n in self.counts.items() for edge in self._edges(s, t, n)]
+        return Diagram(nodes, edges, clusters, len(self.graph))
+
+    def _is_root(self, i: int) -> bool:
+        return i == len(self.graph) - 1
+
+    def _around(self, inside: list[int]) -> Place:
+        """The frames around a box: what its members share, less the module that it stands for, or that is closed."""
+        shared = self.homes[inside[0]]
+        for i in inside:
+            while self.homes[i][: len(shared)] != shared:
+                shared = shared[:-1]
+        closed = 0 < self.depth <= len(shared) and (len(inside) > 1 or self._is_root(inside[0]))
+        return shared[: self.depth - 1] if closed else shared
+
+    def _single(self, i: int, cluster: int | None) -> Node:
+        v = self.graph.values[i]
+        return value_node(v, self.states[i], root=self._is_root(i), operation=operation_text(v), cluster=cluster)
+
+    def _group(self, inside: list[int], cluster: int | None) -> Group:
+        values = [self.graph.values[i] for i in inside]
+        data = [v.data for v in values]
+        grads = [self.graph.grads[i] for i in inside if self.states[i] != "not computed"] or [0.0]
+        rows = Counter(self.graph.ops[i] for i in inside)
+        leaves = rows.pop(None, 0)
+        operations = Counter({op.name if op.name == "neg" else op.symbol: n for op, n in rows.items() if op})
+        kinds = Counter(v.kind for v in values)
+        modules = {self.homes[i][: self.depth] for i in inside}
+        module = self.depth > 0 and len(modules) == 1 and len(min(modules)) == self.depth
+        if module:
+            title = min(modules)[-1]
+        elif leaves == len(values):
+            title = _stem([v.label or "" for v in values]) or _PLURALS[values[0].kind]
         else:
-            nodes.append(_group(graph, inside, states, homes, depth, cluster))
-    edges = [edge for (s, t), n in counts.items() for edge in _edges(graph, members, states, s, t, n)]
-    return Diagram(nodes, edges, clusters, len(graph))
+            title = next(iter(operations)) if len(operations) == 1 and not leaves else "operations"
+        return Group(
+            title=title,
+            values=len(values),
+            parameters=kinds["parameter"],
+            kind=KINDS[values[0].kind] if len(kinds) == 1 else "result",
+            module=module,
+            operations=operations,
+            states=Counter(self.states[i] for i in inside),
+            data=(min(data), max(data)),
+            grads=(min(grads), max(grads)),
+            root=self._is_root(inside[-1]),
+            cluster=cluster,
+        )
+
+    def _edges(self, s: int, t: int, n: int) -> list[Edge]:
+        """One edge that stands for n; between two single Values, each as it is."""
+        if len(self.members[s]) > 1 or len(self.members[t]) > 1:
+            return [Edge(s, t, count=n)]
+        source, target = self.members[s][0], self.members[t][0]
+        v, parent, state = self.graph.values[target], self.graph.values[source], self.states[target]
+        return [
+            Edge(s, t, d, blocked=stops_gradient(v, state, parent, d))
+            for p, d in zip(self.graph.parents[target], v.local_derivatives, strict=True)
+            if p == source
+        ]
 
 
 def _fitting(graph: Graph, homes: list[Place], limit: int) -> tuple[Groups, int]:
@@ -80,25 +144,19 @@ def _closed(homes: list[Place], depth: int, limit: int) -> Groups:
     return given
 
 
-def _around(homes: Sequence[Place], depth: int) -> Place:
-    """The frames around a group: what its members share, less the module that it stands for itself."""
-    shared = homes[0]
-    for place in homes:
-        while place[: len(shared)] != shared:
-            shared = shared[:-1]
-    return shared[: depth - 1] if len(homes) > 1 and 0 < depth <= len(shared) else shared
-
-
-def _in_order(graph: Graph, groups: Groups) -> tuple[Groups, Counter[tuple[int, int]]]:
+def _in_order(graph: Graph, groups: Groups) -> tuple[Groups, dict[tuple[int, int], int]]:
     """The groups numbered in topological order, and how many edges lead from each to each other.
 
-    Where groups make a circle, the one whose first Value was recorded earliest comes first.
+    Where groups make a circle, the one whose last Value was recorded earliest comes first.
     """
-    pairs: Counter[tuple[int, int]] = Counter()
-    for i, parents in enumerate(graph.parents):
-        if parents:
-            target = groups[i]
-            pairs.update([(groups[p], target) for p in parents if groups[p] != target])
+    pairs: dict[tuple[int, int], int] = {}
+    for target, parents in zip(groups, graph.parents, strict=True):
+        for p in parents:
+            source = groups[p]
+            if source != target:
+                pair = source, target
+                pairs[pair] = pairs.get(pair, 0) + 1
+    last = {group: i for i, group in enumerate(groups)}
     first: dict[int, int] = {}
     for i, group in enumerate(groups):
         first.setdefault(group, i)
@@ -107,7 +165,7 @@ def _in_order(graph: Graph, groups: Groups) -> tuple[Groups, Counter[tuple[int, 
     for s, t in pairs:
         following[s].append(t)
     ready = [(first[g], g) for g in first if not waits[g]]
-    waiting = sorted(((first[g], g) for g in first if waits[g]), reverse=True)
+    waiting = sorted(((last[g], g) for g in first if waits[g]), reverse=True)
     heapq.heapify(ready)
     number: dict[int, int] = {}
     while len(number) < len(first):
@@ -119,45 +177,7 @@ def _in_order(graph: Graph, groups: Groups) -> tuple[Groups, Counter[tuple[int, 
             waits[t] -= 1
             if not waits[t]:
                 heapq.heappush(ready, (first[t], t))
-    ordered = Counter({(number[s], number[t]): n for (s, t), n in pairs.items()})
-    return [number[g] for g in groups], ordered
-
-
-def _group(
-    graph: Graph,
-    inside: list[int],
-    states: list[GradientState],
-    homes: list[Place],
-    depth: int,
-    cluster: int | None,
-) -> Group:
-    values = [graph.values[i] for i in inside]
-    data = [v.data for v in values]
-    grads = [v.grad for v, i in zip(values, inside, strict=True) if states[i] != "not computed"] or [0.0]
-    rows = Counter(v.op for v in values)
-    leaves = rows.pop(None, 0)
-    operations = Counter({op.name if op.name == "neg" else op.symbol: n for op, n in rows.items() if op})
-    kinds = Counter(v.kind for v in values)
-    module = 0 < depth <= len(homes[inside[0]]) and all(homes[i][:depth] == homes[inside[0]][:depth] for i in inside)
-    if module:
-        title = homes[inside[0]][depth - 1]
-    elif leaves == len(values):
-        title = _stem([v.label or "" for v in values]) or _PLURALS[values[0].kind]
-    else:
-        title = next(iter(operations)) if len(operations) == 1 and not leaves else "operations"
-    return Group(
-        title=title,
-        values=len(values),
-        parameters=kinds["parameter"],
-        kind=KINDS[next(iter(kinds))] if len(kinds) == 1 else "result",
-        module=module,
-        operations=operations,
-        states=Counter(states[i] for i in inside),
-        data=(min(data), max(data)),
-        grads=(min(grads), max(grads)),
-        root=inside[-1] == len(graph) - 1,
-        cluster=cluster,
-    )
+    return [number[g] for g in groups], {(number[s], number[t]): n for (s, t), n in pairs.items()}
 
 
 def _stem(labels: list[str]) -> str:
@@ -167,19 +187,3 @@ def _stem(labels: list[str]) -> str:
     while shared < len(low) and shared < len(high) and low[shared] == high[shared]:
         shared += 1
     return low if low == high else f"{low[:shared]}…" if shared else ""
-
-
-def _edges(graph: Graph, members: list[list[int]], states: list[GradientState], s: int, t: int, n: int) -> list[Edge]:
-    """One edge that stands for n; between two single Values, each as it is."""
-    if len(members[s]) > 1 or len(members[t]) > 1:
-        return [Edge(s, t, count=n)]
-    target, source = members[t][0], members[s][0]
-    v = graph.values[target]
-    flat = v.op is not None and v.op.flat
-    arrives = states[target] in ("computed", "blocked")
-    stops = graph.values[source].kind == "detached"
-    return [
-        Edge(s, t, d, blocked=arrives and (stops or (flat and d == 0.0)))
-        for p, d in zip(graph.parents[target], v.local_derivatives, strict=True)
-        if p == source
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..engine import Value
-from .gradients import GradientState, gradient_states
+from .gradients import GradientState, gradient_states, stops_gradient
 from .modules import UNTITLED, Place, frames, places, separate_calls
 from .picture import Diagram, Edge, Kind, Node
 from .text import count, number
@@ -105,22 +105,16 @@ class _Drawing:
         boxed = [] if len(numbers) > _BOXED_NUMBERS else numbers
         constants = [self._add(Node(data=x, kind="constant", plain=True), place) for x in boxed]
         box = self._add(value_node(v, state, root=root, operation=operation_text(v), cluster=None), place)
-        for source, derivative in zip(sources, v.local_derivatives, strict=True):
-            self._edge(v, state, source, box, derivative)
-        self.edges += [Edge(constant, box) for constant in constants]
+        for parent, source, d in zip(v.parents, sources, v.local_derivatives, strict=True):
+            self.edges.append(Edge(source, box, d, blocked=stops_gradient(v, state, parent, d)))
+        self.edges += [Edge(constant, box, plain=True) for constant in constants]
         self._box.append(box)
-
-    def _edge(self, v: Value, state: GradientState, source: int, target: int, derivative: float) -> None:
-        parent = self.nodes[source]
-        stops = parent.detached or (derivative == 0.0 and v.op is not None and v.op.flat)
-        arrives = state in ("computed", "blocked")
-        self.edges.append(Edge(source, target, derivative, blocked=stops and arrives))
 
     def _expanded_dot(self, v: Value, sources: list[int], place: Place, state: GradientState, root: bool) -> None:
         """The products and their sum; the number of terms and their order are the dot's own."""
         xs, ys, start = v.args
         remaining = iter(zip(sources, v.local_derivatives, strict=True))
-        factors = [[next(remaining) if isinstance(x, Value) else None for x in side] for side in (xs, ys)]
+        factors = [[(x, *next(remaining)) if isinstance(x, Value) else None for x in side] for side in (xs, ys)]
         grad = v.grad if state != "not computed" else 0.0
         inside = (*place, f"{v.op.symbol if v.op else ''}{UNTITLED}{len(self.nodes)}")
         terms: list[tuple[int, float | None]] = []
@@ -132,14 +126,13 @@ class _Drawing:
             text = "*" if left and right else f"* {number(b)}" if left else f"{number(a)} * ·"
             product = Node(data=a * b, kind="result", operation=text, grad=grad, state=state)
             box = self._add(product, inside)
-            for factor in (left, right):
-                if factor is not None:
-                    self._edge(v, state, factor[0], box, factor[1])
+            for parent, source, d in [factor for factor in (left, right) if factor]:
+                self.edges.append(Edge(source, box, d, blocked=stops_gradient(v, state, parent, d)))
             terms.append((box, 1.0))
         text = f"sum(…, {number(start)})" if type(start) is float and start != 0.0 else "sum"
         total = self._add(value_node(v, state, root=root, operation=text, cluster=None), inside)
         for source, derivative in [*terms, *remaining]:
-            self.edges.append(Edge(source, total, derivative))
+            self.edges.append(Edge(source, total, derivative, plain=derivative is None))
         self._box.append(total)
 
     def diagram(self) -> Diagram:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .. import engine
+from ..engine import Value
 from .walk import Graph
 
 GradientState = Literal["not computed", "computed", "zero", "blocked"]
@@ -20,30 +21,37 @@ def gradient_states(graph: Graph) -> list[GradientState]:
     size = len(graph)
     states: list[GradientState] = ["not computed"] * size
     stopped, reached = bytearray(size), bytearray(size)
-    sweep = engine.sweep_number(graph.values[-1])
+    values, grads, number = graph.values, graph.grads, engine.sweep_number
+    sweep = number(values[-1])
     for i in range(size - 1, -1, -1):
-        v, parents = graph.values[i], graph.parents[i]
-        if v.op is None:
-            if v.kind == "detached":
+        op, adjoint = graph.ops[i], grads[i]
+        if op is None:
+            kind = values[i].kind
+            if kind == "detached":
                 states[i] = "blocked"
-            elif v.grad_state == "computed":
-                states[i] = _state(v.grad, stopped[i] and not reached[i])
+            elif adjoint != 0.0 or values[i].grad_state == "computed":
+                states[i] = _state(adjoint, stopped[i] > reached[i])
             continue
-        if sweep == 0 or engine.sweep_number(v) != sweep:
+        if not sweep or number(values[i]) != sweep:
             continue
-        adjoint = v.grad
-        state = states[i] = _state(adjoint, stopped[i] and not reached[i])
-        if state == "zero":
+        state = states[i] = _state(adjoint, stopped[i] > reached[i])
+        parents = graph.parents[i]
+        if state == "zero" or 0.0 not in [grads[p] for p in parents]:
             continue
-        flat = v.op.flat
-        for parent, derivative in zip(parents, v.local_derivatives, strict=True):
+        for parent, derivative in zip(parents, values[i].local_derivatives, strict=True):
             if derivative == 0.0:
-                stopped[parent] |= flat
+                stopped[parent] |= op.flat
             elif state == "blocked":
                 stopped[parent] = True
             elif adjoint * derivative != 0.0:
                 reached[parent] = True
     return states
+
+
+def stops_gradient(v: Value, state: GradientState, parent: Value, derivative: float) -> bool:
+    """Whether a gradient arrives at v and goes no further to this parent: v is flat here, or the parent detached."""
+    flat = derivative == 0.0 and v.op is not None and v.op.flat
+    return state in ("computed", "blocked") and (flat or parent.kind == "detached")
 
 
 def _state(gradient: float, blocked: bool) -> GradientState:

@@ -37,7 +37,7 @@ def places(graph: Graph) -> list[Place]:
     homeless: set[int] = set()
     for i, v in enumerate(graph.values):
         path = v.path
-        if path not in known:
+        if path is not None and path not in known:
             known[path] = split_path(path)
         found.append(known[path])
         if path is None and v.kind == "parameter":
@@ -96,7 +96,10 @@ def _common(a: Place, b: Place) -> Place:
 def _number_calls(
     found: list[Place], items: Sequence[Hashable], circle: set[Hashable], edges: list[tuple[int, int]], depth: int
 ) -> None:
-    """Stages within a circle of items: a step from one item to another starts a new stage."""
+    """Stages within a circle of items: a step from one item to another starts a new stage.
+
+    Each node then moves to the last stage that its readers allow: what a call computes of its own inputs is its own.
+    """
     members = [i for i, item in enumerate(items) if item in circle]
     stage = dict.fromkeys(members, 0)
     entered: dict[int, list[int]] = defaultdict(list)
@@ -107,8 +110,8 @@ def _number_calls(
             left[s].append(t)
     for i in members:
         stage[i] = max([stage[s] + (items[s] != items[i]) for s in entered[i]], default=0)
-    for i in members:
-        if not entered[i] and left[i]:
+    for i in reversed(members):
+        if left[i]:
             stage[i] = min(stage[t] - (items[t] != items[i]) for t in left[i])
     calls: dict[Hashable, set[int]] = defaultdict(set)
     for i in members:

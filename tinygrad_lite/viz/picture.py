@@ -56,7 +56,8 @@ class Group:
 class Edge:
     """From an argument to its result, by their positions among Diagram.nodes.
 
-    derivative  the local derivative; None from plain numbers and where the edge stands for many (`count`)
+    derivative  the local derivative; None from plain numbers, and where an end is a group
+    count       how many edges it stands for
     blocked     a gradient arrives at the result and is stopped here, by an operation that is flat
     """
 
@@ -65,11 +66,7 @@ class Edge:
     derivative: float | None = None
     count: int = 1
     blocked: bool = False
-
-    @property
-    def plain(self) -> bool:
-        """From a plain number, which has no derivative."""
-        return self.derivative is None and self.count == 1
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,14 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def times(n: int) -> str:
+    """
+    >>> times(1600) == "\N{MULTIPLICATION SIGN}1,600"
+    True
+    """
+    return f"\N{MULTIPLICATION SIGN}{n:,}"
+
+
 def visible(text: str) -> str:
     """The text with everything that is not seen, or that XML refuses, written as an escape.
 

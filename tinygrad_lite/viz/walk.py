@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from .. import engine
 from ..engine import Value
+from ..ops import Op
 
 
 class Graph:
@@ -11,27 +14,27 @@ class Graph:
 
     values   every Value once, parents before results; the root is last
     parents  for each, the positions of its parents in order, duplicates kept
+    ops      for each, the operation that made it, None for a leaf
     """
 
     def __init__(self, root: Value) -> None:
         self.values: list[Value] = engine.topological_order(root)
-        index = {v: i for i, v in enumerate(self.values)}
-        self.parents: list[list[int]] = [[index[p] for p in v.parents] for v in self.values]
+        self.ops: list[Op | None] = [v.op for v in self.values]
+        position = dict(zip(self.values, range(len(self.values)), strict=True)).__getitem__
+        self.parents: list[tuple[int, ...]] = [
+            tuple(map(position, v.parents)) if op else () for v, op in zip(self.values, self.ops, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @cached_property
+    def grads(self) -> list[float]:
+        return [v.grad for v in self.values]
 
     def heights(self) -> list[int]:
         """For each Value, the number of operations on the longest way to it from a leaf."""
         found: list[int] = []
         for parents in self.parents:
             found.append(1 + max([found[p] for p in parents]) if parents else 0)
-        return found
-
-    def uses(self) -> list[int]:
-        """For each Value, how often it is an argument."""
-        found = [0] * len(self)
-        for parents in self.parents:
-            for p in parents:
-                found[p] += 1
         return found
