@@ -202,12 +202,12 @@ def logsumexp(xs: Sequence[float]) -> float:
 
 
 def norm(xs: Sequence[float]) -> float:
-    """Euclidean length of xs without overflow; as C's hypot, an infinity counts for more than a nan.
+    """Euclidean length of xs without overflow; nan if one is, as NumPy has it (C's hypot prefers an infinity).
 
-    >>> norm([3.0, 4.0]), norm([1e200, 0.0])
-    (5.0, 1e+200)
+    >>> norm([3.0, 4.0]), norm([1e200, 0.0]), norm([inf, nan])
+    (5.0, 1e+200, nan)
     """
-    return math.hypot(*xs)
+    return math.hypot(*xs) if not any(x != x for x in xs) else nan
 
 
 # B2, B4, ... B20, for the asymptotic series of lgamma and polygamma (Abramowitz & Stegun, table 23.2).
