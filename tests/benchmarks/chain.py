@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from .measuring import Contender, Findings, check_agreement, own_row, race, ratio_row
+from .measuring import Findings, Unit, own_row, ratio_row
+from .racing import Contender, Entry, Phase, check_agreement, race, totals
 
 START, WEIGHT, BIAS = 0.5, 0.9, 0.1
 NODES = 10_000
 NODES_A_ROUND = 5
+A_NODE = Unit("ns a node", 1e-9 * NODES)
 
 
 def chain(x: Any, weight: Any, bias: Any, rounds: int, tanh: Callable[[Any], Any]) -> Any:
@@ -40,10 +41,7 @@ def result_by_hand(nodes: int) -> list[float]:
     return [ys[-1], by_start + adjoint, by_weight, by_bias]
 
 
-Forward = Callable[[list[Any]], None]
-
-
-def _forward(value: Callable[[float], Any], tanh: Callable[[Any], Any], nodes: int) -> Forward:
+def _forward(value: Callable[[float], Any], tanh: Callable[[Any], Any], nodes: int) -> Phase:
     def forward(held: list[Any]) -> None:
         leaves = [value(START), value(WEIGHT), value(BIAS)]
         held[:] = [*leaves, chain(*leaves, nodes // NODES_A_ROUND, tanh)]
@@ -55,23 +53,39 @@ def _backward(held: list[Any]) -> None:
     held[-1].backward()
 
 
-def _results(held: list[Any]) -> list[float]:
+def _tried(phases: tuple[Phase, Phase, Phase], nodes: int, collector: bool = True) -> Contender:
+    """Runs them once and compares with the derivatives by hand, so that a chain of any length is checked."""
+    held: list[Any] = []
+    forward, backward, free = phases
+    forward(held)
+    backward(held)
     *leaves, y = held
-    return [y.data, *(leaf.grad for leaf in leaves)]
+    results = [y.data, *(leaf.grad for leaf in leaves)]
+    check_agreement(f"chain of {nodes} nodes", results, result_by_hand(nodes))
+    free(held)
+    return Contender(phases, results, collector)
 
 
-def ours(nodes: int) -> Contender:
-    from tinygrad_lite.engine import Value
+def ours(nodes: int, path: str | None = None) -> Contender:
+    """path: makes the nodes as if in a call of the module that stands there."""
+    from tinygrad_lite.engine import Origin, Value, set_origin
 
-    return Contender((_forward(Value, Value.tanh, nodes), _backward, list.clear))
+    forward = _forward(Value, Value.tanh, nodes)
+    origin = None if path is None else Origin(None, path)
+
+    def forward_inside(held: list[Any]) -> None:
+        before = set_origin(origin)
+        forward(held)
+        set_origin(before)
+
+    return _tried((forward_inside, _backward, list.clear), nodes)
 
 
 def micrograd(nodes: int, collector: bool) -> Contender:
-    from .networks import micrograd_functions
+    from .micrograd_functions import Value, tanh
 
     sys.setrecursionlimit(10**8)  # its sort recurses
-    functions = micrograd_functions()
-    return Contender((_forward(functions.value, functions.tanh, nodes), _backward, list.clear), collector)
+    return _tried((_forward(Value, tanh, nodes), _backward, list.clear), nodes, collector)
 
 
 def xad(nodes: int) -> Contender:
@@ -96,49 +110,31 @@ def xad(nodes: int) -> Contender:
         held[0].deactivate()
         held.clear()
 
-    return Contender((forward, backward, free))
-
-
-def check(contender: Contender, nodes: int, name: str) -> None:
     held: list[Any] = []
-    for phase in contender.phases[:2]:
-        phase(held)
-    found = [held[-1].value, *(leaf.derivative for leaf in held[1:-1])] if name == "xad" else _results(held)
-    check_agreement(f"{name}, chain of {nodes} nodes", found, result_by_hand(nodes))
-    contender.phases[2](held)
+    forward(held)
+    backward(held)
+    _, *leaves, y = held
+    results = [y.value, *(leaf.derivative for leaf in leaves)]
+    free(held)
+    return Contender((forward, backward, free), results)
 
 
 def against(peer: str, quick: bool) -> Findings:
-    """W1: forward and backward; freeing is shown by itself, since micrograd leaves it to the garbage collector."""
-    theirs = xad(NODES) if peer == "xad" else micrograd(NODES, collector=peer == "micrograd")
-    contenders = {"ours": ours(NODES), peer: theirs}
-    for name, contender in contenders.items():
-        check(contender, NODES, name)
-    our_samples, their_samples = race(contenders["ours"], theirs, 7 if quick else 21)
-    unit = ("ns a node", 1e-9 * NODES)
-    a, b = ([sum(sample[:2]) for sample in samples] for samples in (our_samples, their_samples))
-    required, goal = {"xad": (1 / 5, 1 / 10), "micrograd, gc off": (1 / 15, 1 / 40)}.get(peer, (None, None))
-    rows = [ratio_row("W1 chain of 10,000 nodes", peer, unit, a, b, required, goal)]
+    """Forward and backward; freeing stands by itself, since micrograd leaves it to the garbage collector."""
+    theirs: Entry = (xad, (NODES,)) if peer == "xad" else (micrograd, (NODES, not peer.endswith("gc off")))
+    a, b = race("W1", (ours, (NODES,)), theirs, 7 if quick else 21)
+    bars = {"xad": (1 / 5, 1 / 10), "micrograd, gc off": (1 / 15, 1 / 40)}.get(peer, (None, None))
+    both = ([s[0] + s[1] for s in samples] for samples in (a, b))
+    rows = [ratio_row("W1 chain of 10,000 nodes", peer, A_NODE, *both, bars)]
     if peer == "xad":
-        rows.append(ratio_row("W1 freeing", peer, unit, [s[2] for s in our_samples], [s[2] for s in their_samples]))
+        rows.append(ratio_row("W1 freeing", peer, A_NODE, [s[2] for s in a], [s[2] for s in b]))
     return Findings(rows)
 
 
 def path_pointer(_: str, quick: bool) -> Findings:
     """Nodes made inside a module's call share one pointer to where they are: with it, and without."""
-    from tinygrad_lite.engine import Origin, set_origin
-
-    without = ours(NODES)
-    inside = Origin(None, "layers.0.neurons.3")
-
-    def scope(held: list[Any], forward: Forward) -> None:
-        before = set_origin(inside)
-        forward(held)
-        set_origin(before)
-
-    forward, *others = without.phases
-    with_pointer = Contender((partial(scope, forward=forward), *others))
-    a, b = race(with_pointer, without, 7 if quick else 21)
-    differences = [(sum(x) - sum(y)) / NODES * 1e9 for x, y in zip(a, b, strict=True)]
-    row = ratio_row("path pointer", "ours without", ("ns a node", 1e-9 * NODES), [sum(x) for x in a], [sum(y) for y in b])
-    return Findings([row, own_row("path pointer, difference", "ns a node", differences)])
+    inside, outside = (ours, (NODES, "layers.0.neurons.3")), (ours, (NODES,))
+    a, b = race("path", inside, outside, 11 if quick else 41)
+    row = ratio_row("path pointer", "ours without", A_NODE, totals(a), totals(b))
+    differences = [(x - y) / A_NODE.seconds for x, y in zip(totals(a), totals(b), strict=True)]
+    return Findings([row, own_row("path pointer, difference", A_NODE.name, differences)])

@@ -56,12 +56,12 @@ def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int
 
 def by_height(graph: Graph, given: Groups, limit: int) -> Groups | None:
     """Values of the same operation on the same height over the leaves, leaves by kind; None for more than `limit`."""
-    return _numbered(graph, given, limit, [height or None for height in graph.heights()], by_operation=True)
+    return _numbered(graph, given, limit, [height or None for height in graph.heights], by_operation=True)
 
 
 def bands(graph: Graph, given: Groups, limit: int) -> Groups | None:
     """Values of about the same height over the leaves, in as many bands as fit; None where not one is left."""
-    heights = graph.heights()
+    heights = graph.heights
     room = limit - max(given, default=-1) - 1
     if room < 1:
         return None

@@ -32,6 +32,7 @@ class Graph:
     def grads(self) -> list[float]:
         return [v.grad for v in self.values]
 
+    @cached_property
     def heights(self) -> list[int]:
         """For each Value, the number of operations on the longest way to it from a leaf."""
         found: list[int] = []

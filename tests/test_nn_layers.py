@@ -1,0 +1,262 @@
+"""Neuron, Layer, MLP, Sequential, activations and initialisations."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_lite import Value, nn, ops
+from tinygrad_lite.errors import ShapeError
+from tinygrad_lite.nn import MLP, Layer, Module, Neuron, Sequential, activation, init
+
+UNARY = [row.name for row in ops.ROWS if not row.sequences and len(row.args) - len(row.defaults) == 1]
+
+
+def test_a_neuron_is_one_dot_node_and_its_activation() -> None:
+    n = Neuron(3)
+    x = [Value(1.0), 2.0, Value(-1.0)]
+    y = n(x)
+    assert y.op is ops.relu and y.parents[0].op is ops.dot
+    assert y.parents[0].args == (tuple(n.w), tuple(x), n.b)
+    linear = Neuron(3, nonlin=False)(x)
+    assert linear.op is ops.dot
+
+
+def test_numbers_of_a_neuron_and_its_gradients() -> None:
+    n = Neuron(2, activation="tanh")
+    for p, number in zip(n.parameters(), (0.5, -1.5, 0.25), strict=True):
+        p.data = number
+    x = Value(2.0)
+    y = n([x, 1.0])
+    expected = math.tanh(0.5 * 2.0 - 1.5 + 0.25)
+    assert y.data == pytest.approx(expected, rel=1e-15)
+    y.backward()
+    slope = 1 - expected**2
+    assert [p.grad for p in n.parameters()] == pytest.approx([2 * slope, slope, slope], rel=1e-14)
+    assert x.grad == pytest.approx(0.5 * slope, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        [1.0, -2.0],
+        (1.0, -2.0),
+        [1, -2],
+        np.array([1.0, -2.0]),
+        np.array([[1.0, -2.0]], dtype=np.float32)[0],
+        np.array([1, -2]),
+        [Value(1.0), -2.0],
+        np.array([Value(1.0), Value(-2.0)]),
+        iter([1.0, -2.0]),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_inputs_of_many_kinds(x: Any) -> None:
+    model = MLP(2, [3, 2], activation="tanh")
+    expected = [y.data for y in model([1.0, -2.0])]
+    assert [y.data for y in model(x)] == pytest.approx(expected, rel=1e-15)
+
+
+def test_inputs_are_kept_as_plain_floats() -> None:
+    y = Neuron(2, nonlin=False)(np.array([1.0, 2.0], dtype=np.float32))
+    assert [type(number) for number in y.args[1]] == [float, float]
+
+
+def test_hidden_layers_of_width_one() -> None:
+    model = MLP(2, [1, 3, 1, 2])
+    y = model([1.0, 2.0])
+    assert len(y) == 2
+    ops.sum(y).backward()
+    layer = Layer(1, 2, nonlin=False)
+    assert [v.data for v in layer(0.5)] == [v.data for v in layer([0.5])] == [v.data for v in layer(np.array(0.5))]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m: m([1.0]), ShapeError, r"Neuron layers.0.neurons.0 takes 2 numbers, got 1"),
+        (lambda m: m([1.0, 2.0, 3.0]), ShapeError, r"Neuron layers.0.neurons.0 takes 2 numbers, got 3"),
+        (lambda m: m([]), ShapeError, "takes 2 numbers, got 0"),
+        (lambda m: m(1.0), ShapeError, "takes 2 numbers, got 1"),
+        (lambda m: m(np.zeros((5, 2))), ShapeError, r"of shape \(5, 2\): a layer takes one sample.*for row in X"),
+        (lambda m: m([[1.0, 2.0], [3.0, 4.0]]), ShapeError, "input 0 is a list of 2, not a number: .*for row in X"),
+        (lambda m: m([1.0, "2"]), TypeError, "input 1 is a str, '2', not a real number"),
+        (lambda m: m("ab"), ShapeError, "got 1"),
+        (lambda m: m([None, 1.0]), TypeError, "input 0 is None"),
+        (lambda m: m([1j, 1.0]), TypeError, "input 0 is a complex"),
+        (lambda m: m.layers[1]([1.0, 2.0]), ShapeError, r"layers.1.neurons.0 takes 3 numbers, got 2"),
+        (lambda m: Neuron(1)([1.0, 2.0]), ShapeError, "^Neuron takes 1 number, got 2"),
+        (lambda m: Neuron(2)(["a", 1.0]), TypeError, "^Neuron: input 0 is a str"),
+    ],
+)
+def test_inputs_that_do_not_fit(call: Any, error: type[Exception], message: str) -> None:
+    model = MLP(2, [3, 1])
+    model([1.0, 2.0])
+    with pytest.raises(error, match=message):
+        call(model)
+
+
+def test_errors_of_a_users_neuron_are_its_own() -> None:
+    class Odd(Module):
+        def forward(self, x: Any) -> Any:
+            raise TypeError("odd")
+
+    layer = Layer(2, 2)
+    layer.neurons[1] = Odd()  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"^odd$"):
+        layer([1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Neuron(0), ShapeError, r"Neuron\(nin\) must be at least 1, got 0"),
+        (lambda: Neuron(-2), ShapeError, "at least 1, got -2"),
+        (lambda: Neuron(2.0), TypeError, r"Neuron\(nin\) is a whole number, got a float, 2.0"),
+        (lambda: Neuron("2"), TypeError, "got a str, '2'"),
+        (lambda: Neuron(True), TypeError, "got a bool"),
+        (lambda: Layer(2, 0), ShapeError, r"Layer\(nout\) must be at least 1, got 0"),
+        (lambda: Layer(0, 2), ShapeError, r"nin\) must be at least 1"),
+        (lambda: Layer(2, None), TypeError, r"Layer\(nout\) is a whole number, got None"),
+        (lambda: MLP(2, []), ShapeError, "needs at least one layer"),
+        (lambda: MLP(2, 3), TypeError, r"takes the widths of its layers as a list, got an int, 3: \[16, 1\]"),
+        (lambda: MLP(2, "31"), TypeError, "as a list"),
+        (lambda: MLP(2, [3, 0]), ShapeError, "at least 1, got 0"),
+        (lambda: MLP(2, [3.5, 1]), TypeError, "got a float, 3.5"),
+        (lambda: MLP(2, [3, 1], activation="relv"), ValueError, "no activation is called 'relv', did you mean 'relu'"),
+        (lambda: Layer(2, 2, activation="Tanh"), ValueError, "did you mean 'tanh'"),
+        (lambda: Neuron(2, activation="atan2"), ValueError, "no activation is called 'atan2'"),
+        (lambda: Neuron(2, activation="dot"), ValueError, "Known are: linear, neg, abs, .*softplus, relu"),
+        (lambda: Neuron(2, activation=3), TypeError, "called by its name, such as 'tanh', got an int, 3"),
+        (lambda: Neuron(2, init="he"), ValueError, "no initialisation is called 'he'.*xavier_uniform"),
+        (lambda: Neuron(2, init=3), TypeError, "init is a name or a function"),
+        (lambda: Layer(2, 2, nonlinear=False), TypeError, "nonlinear"),
+        (lambda: Sequential(Layer(2, 2), 3), TypeError, "takes modules, got an int, 3 at position 1"),
+    ],
+)
+def test_bad_arguments(make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_every_unary_operation_is_an_activation(name: str) -> None:
+    n = Neuron(1, activation=name)
+    n.w[0].data, n.b.data = 0.5, 0.125
+    row = ops.TABLE[name]
+    y = n([1.0])
+    assert y.op is row and y.data == pytest.approx(row(0.625), rel=1e-15, nan_ok=True)
+    assert activation(name)(0.625) == row(0.625) or math.isnan(row(0.625))
+
+
+def test_linear_activations_and_numpys_names() -> None:
+    for none in (None, "linear"):
+        assert activation(none)(3.0) == 3.0
+        assert MLP(2, [2, 1], activation=none)([1.0, 2.0]).op is ops.dot
+    assert Neuron(1, activation="arctan")([1.0]).op is ops.atan
+    assert repr(Neuron(1, activation="linear")) == "LinearNeuron(1)"
+    assert Neuron(1, nonlin=False, activation="tanh")([1.0]).op is ops.dot
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [("tanh", "TanhNeuron(1)"), ("leaky_relu", "LeakyReLUNeuron(1)"), ("log1p", "Log1pNeuron(1)")],
+)
+def test_neurons_are_written_with_their_activation(given: str, text: str) -> None:
+    assert repr(Neuron(1, activation=given)) == text
+
+
+def test_activations_of_ones_own() -> None:
+    n = Neuron(1, activation=lambda v: v * v)
+    n.w[0].data = 3.0
+    assert n([1.0]).data == 9.0
+
+    class PReLU(Module):
+        def __init__(self) -> None:
+            self.slope = Value(0.25)
+
+        def forward(self, x: Any) -> Any:
+            return ops.leaky_relu(x, self.slope)
+
+    layer = Layer(1, 2, activation=PReLU())
+    for neuron in layer.neurons:
+        neuron.w[0].data = -2.0
+    outputs = layer([1.0])
+    assert [y.data for y in outputs] == [-0.5, -0.5]
+    assert [y.path for y in outputs] == ["neurons.0", "neurons.1"], "an activation computes for its neuron"
+    assert [name for name, _ in layer.named_parameters()].count("neurons.0.activation.slope") == 1
+    assert repr(layer.neurons[0]) == "PReLUNeuron(1)"
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        (nn.ReLU(), ops.relu),
+        (nn.Tanh(), ops.tanh),
+        (nn.Sigmoid(), ops.sigmoid),
+        (nn.Softplus(), ops.softplus),
+        (nn.GELU(), ops.gelu),
+        (nn.SiLU(), ops.silu),
+        (nn.LeakyReLU(0.3), lambda x: ops.leaky_relu(x, 0.3)),
+        (nn.ELU(0.5), lambda x: ops.elu(x, 0.5)),
+    ],
+)
+def test_activation_modules(module: Any, function: Any) -> None:
+    for x in (-1.5, 0.5):
+        assert module(Value(x)).data == pytest.approx(function(x), rel=1e-15)
+        assert module(x) == function(x)
+    assert [y.data for y in module([Value(-1.5), Value(0.5)])] == [module(Value(-1.5)).data, module(Value(0.5)).data]
+    assert module(np.array([[-1.5]])) == [[function(-1.5)]]
+    assert module(Value(0.5)).path == "" and Sequential(module)(Value(0.5)).path == "layers.0"
+    assert repr(module).startswith(type(module).__name__ + "(")
+
+
+def test_softmax_modules() -> None:
+    xs = [Value(1.0), Value(2.0), Value(3.0)]
+    assert sum(p.data for p in nn.Softmax()(xs)) == pytest.approx(1.0, rel=1e-15)
+    assert [p.data for p in nn.LogSoftmax()(xs)] == pytest.approx([math.log(p.data) for p in nn.Softmax()(xs)])
+
+
+def test_sequential() -> None:
+    net = Sequential(Layer(2, 3, nonlin=False), nn.Tanh(), Layer(3, 1, nonlin=False), lambda y: y * 2)
+    y = net([1.0, 2.0])
+    assert isinstance(y, Value) and y.op is ops.mul and len(net) == 4 and net[1] is list(net)[1]
+    assert [name for name, _ in net.named_parameters()][-1] == "layers.2.neurons.0.b"
+    assert repr(Sequential(nn.Tanh(), Layer(1, 1))) == "Sequential(Tanh(), Layer of [ReLUNeuron(1)])"
+    assert Sequential()(3.0) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("name", "variance", "bound"),
+    [
+        ("uniform", 1 / 3, 1.0),
+        ("xavier_uniform", 2 / 400, math.sqrt(6 / 400)),
+        ("xavier_normal", 2 / 400, math.inf),
+        ("he_uniform", 2 / 300, math.sqrt(6 / 300)),
+        ("he_normal", 2 / 300, math.inf),
+        ("lecun_uniform", 1 / 300, math.sqrt(3 / 300)),
+        ("lecun_normal", 1 / 300, math.inf),
+    ],
+)
+def test_initialisations_know_their_fan(name: str, variance: float, bound: float) -> None:
+    random.seed(5)
+    layer = Layer(300, 100, init=name)
+    weights = [w.data for n in layer.neurons for w in n.w]
+    assert statistics.pvariance(weights) == pytest.approx(variance, rel=0.03)
+    assert statistics.mean(weights) == pytest.approx(0.0, abs=3 * math.sqrt(variance / len(weights)))
+    assert max(map(abs, weights)) <= bound
+    assert max(map(abs, weights)) > 0.99 * bound if bound < math.inf else max(weights) > 3.5 * math.sqrt(variance)
+    assert all(n.b.data == 0.0 for n in layer.neurons)
+    random.seed(5)
+    again = Layer(300, 100, init=getattr(init, name))
+    assert [w.data for n in again.neurons for w in n.w] == weights
+
+
+def test_an_initialisation_of_ones_own() -> None:
+    model = MLP(3, [2, 1], init=lambda fan_in, fan_out: fan_in + 10.0 * fan_out)
+    assert model.layers[0].neurons[0].w[0].data == 23.0 and model.layers[1].neurons[0].w[0].data == 12.0

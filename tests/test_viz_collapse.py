@@ -1,0 +1,192 @@
+"""Large graphs: as many boxes as asked for at most, nothing lost in the counts, and alike things together."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygrad_lite import Value, nn, ops
+from tinygrad_lite.engine import Origin, set_origin
+from tinygrad_lite.viz import Picture
+from tinygrad_lite.viz.picture import Group, Node
+from tinygrad_lite.viz.walk import Graph
+
+
+def groups(picture: Picture) -> list[Group]:
+    return [n for n in picture.nodes if isinstance(n, Group)]
+
+
+def check_counts(root: Value, picture: Picture, limit: int) -> None:
+    assert len(picture.nodes) <= limit
+    assert sum(n.values if isinstance(n, Group) else 1 for n in picture.nodes) == len(Graph(root))
+    assert sum(n.root for n in picture.nodes) == 1
+    assert all(0 <= e.source < len(picture.nodes) and 0 <= e.target < len(picture.nodes) for e in picture.edges)
+    assert sum(e.count for e in picture.edges) <= sum(map(len, Graph(root).parents))
+
+
+def plain_loss(samples: int, sizes: tuple[int, ...] = (2, 16, 16, 1)) -> Value:
+    """A loss over samples, every neuron recorded as products and sums."""
+    draw = random.Random(0)
+    net = [
+        [([Value(draw.uniform(-1, 1)) for _ in range(fan_in)], Value(0.0)) for _ in range(fan_out)]
+        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False)
+    ]
+    losses = []
+    for _ in range(samples):
+        x = [Value(draw.uniform(-1, 1)) for _ in range(sizes[0])]
+        for layer in net:
+            x = [sum((wi * xi for wi, xi in zip(w, x, strict=True)), b).relu() for w, b in layer]
+        losses.append((1 - x[0]) ** 2)
+    return sum(losses) * (1.0 / samples)
+
+
+def test_modules_close_from_the_inside_out() -> None:
+    random.seed(0)
+    net = nn.MLP(2, [4, 4, 1])
+    root = (net([Value(1.0, "x0"), Value(-1.0, "x1")]) - 1.0) ** 2
+    neurons = root.graph(max_nodes=30)
+    closed = groups(neurons)
+    assert [g.title for g in closed] == [f"neurons.{k}" for k in (0, 1, 2, 3) * 2] + ["neurons.0"]
+    assert [g.values for g in closed[:8]] == [5] * 4 + [7] * 4
+    assert [g.parameters for g in closed[:8]] == [3] * 4 + [5] * 4
+    assert [c.title for c in neurons.clusters] == ["layers.0", "layers.1", "layers.2"]
+    layers = root.graph(max_nodes=7)
+    assert [(g.title, g.values, g.parameters) for g in groups(layers)] == [
+        ("layers.0", 20, 12), ("layers.1", 28, 20), ("layers.2", 6, 5),
+    ]  # fmt: skip
+    assert not layers.clusters
+    assert [(e.source, e.target, e.count) for e in layers.edges if e.count > 4] == [(2, 3, 16)]
+    for limit in range(1, 62):
+        check_counts(root, root.graph(max_nodes=limit), limit)
+
+
+def test_many_calls_of_a_module_are_one_box() -> None:
+    net = nn.MLP(2, [3, 1])
+    root = ops.mean([(net([Value(1.0), Value(2.0)]) - 1.0) ** 2 for _ in range(50)])
+    picture = root.graph(max_nodes=20)
+    first = groups(picture)[1]
+    assert (first.title, first.values, first.parameters) == ("neurons.0", 3 + 100, 3)
+    assert first.operations == {"dot": 50, "relu": 50}
+    check_counts(root, picture, 20)
+
+
+def test_at_the_limit_and_one_over_it() -> None:
+    root = ops.sum([Value(1.0) for _ in range(299)])
+    assert not groups(root.graph())
+    assert [g.values for g in groups((root * 2.0).graph())] == [299]
+
+
+def test_constants_count_as_boxes() -> None:
+    root = ops.dot([Value(1.0), Value(2.0)], [0.5, -1.0])
+    assert len(root.graph(max_nodes=5).nodes) == 5
+    assert len(root.graph(max_nodes=4).nodes) <= 4
+
+
+def test_a_loss_of_70_000_nodes_without_modules() -> None:
+    root = plain_loss(105)
+    root.backward()
+    picture = root.graph()
+    assert len(Graph(root)) > 68_000
+    check_counts(root, picture, 300)
+    assert len(picture.nodes) < 30, "neurons and samples that are alike are told apart"
+    products = [g for g in groups(picture) if set(g.operations) == {"*"}]
+    assert sorted(g.values for g in products) == [105 * 16, 105 * 32, 105 * 256]
+    sums = [g for g in groups(picture) if set(g.operations) == {"+"}]
+    assert 105 * 256 in [g.values for g in sums], "a sum added up term by term is not one box"
+    assert picture.svg("own").count("<text") < 1000
+
+
+def test_a_chain_of_a_million_nodes() -> None:
+    x = Value(1.0, "x")
+    for _ in range(1_000_000):
+        x = x * 1.0
+    picture = x.graph()
+    check_counts(x, picture, 300)
+    assert [g.values for g in groups(picture)] == [999_999]
+    assert "999,999" in picture.svg("own")
+
+
+def test_a_deep_chain_of_different_operations_is_drawn_in_bands() -> None:
+    x = Value(0.5)
+    for _ in range(2000):
+        x = (x * 0.9).tanh().sin()
+    picture = x.graph()
+    check_counts(x, picture, 300)
+    assert 5 < len(picture.nodes) < 20
+    assert all(e.source < e.target for e in picture.edges)
+    assert set(groups(picture)[0].operations) == {"*", "tanh", "sin"}
+
+
+def test_groups_say_what_is_in_them() -> None:
+    xs = [Value(float(k), f"x{k}") for k in range(-5, 5)]
+    root = ops.sum([x.relu() for x in xs])
+    root.backward()
+    inputs, hidden = groups(root.graph(max_nodes=3))
+    assert (inputs.title, inputs.kind, inputs.data) == ("x…", "input", (-5.0, 4.0))
+    assert (inputs.states["blocked"], inputs.states["computed"], inputs.grads) == (6, 4, (0.0, 1.0))
+    assert (hidden.title, hidden.states["computed"], hidden.grads) == ("relu", 10, (1.0, 1.0))
+
+
+def test_single_values_keep_their_edges() -> None:
+    xs = [Value(1.0) for _ in range(50)]
+    total = ops.sum(xs)
+    picture = (total * total).graph(max_nodes=5)
+    assert [(e.count, e.derivative) for e in picture.edges] == [(50, None), (1, 50.0), (1, 50.0)]
+
+
+def test_a_circle_of_modules_is_drawn() -> None:
+    def inside(path: str, v: Value) -> Value:
+        before = set_origin(Origin(None, path))
+        try:
+            return v * 0.5
+        finally:
+            set_origin(before)
+
+    v = Value(1.0)
+    for _ in range(40):
+        v = inside("b", inside("a", v)) + 1.0
+    picture = v.graph(max_nodes=6)
+    check_counts(v, picture, 6)
+    assert {g.title for g in groups(picture)} >= {"a", "b"}
+    assert any(e.source > e.target for e in picture.edges), "the circle has no way back"
+    assert picture.svg("own").count("<path") > len(picture.edges)
+
+
+UNARY = ("tanh", "relu", "exp")
+
+
+@st.composite
+def random_graphs(draw: st.DrawFn) -> Value:
+    paths = [None, None, "a", "b", "a.0", "a.b.1", "b.c"]
+    values = [Value(0.1 * k) for k in range(draw(st.integers(1, 4)))]
+    for _ in range(draw(st.integers(1, 40))):
+        before = set_origin(Origin(None, draw(st.sampled_from(paths))))
+        try:
+            x, y = draw(st.sampled_from(values)), draw(st.sampled_from(values))
+            what = draw(st.integers(0, 4))
+            made = [x + y, x * y, getattr(x, draw(st.sampled_from(UNARY)))(), ops.sum([x, y, 0.5]), x * 0.1][what]
+        finally:
+            set_origin(before)
+        values.append(made)
+    return values[-1]
+
+
+@settings(max_examples=150, deadline=None)
+@given(random_graphs(), st.integers(1, 45))
+def test_any_graph_at_any_limit(root: Value, limit: int) -> None:
+    picture = root.graph(max_nodes=limit)
+    assert len(picture.nodes) <= limit
+    if groups(picture):
+        check_counts(root, picture, limit)
+    else:
+        assert sum(not n.plain for n in picture.nodes if isinstance(n, Node)) == len(Graph(root))
+    assert picture.svg("own").endswith("</svg>\n")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_tiny_limits(limit: int) -> None:
+    root = plain_loss(2)
+    check_counts(root, root.graph(max_nodes=limit), limit)

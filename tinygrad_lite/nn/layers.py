@@ -1,0 +1,190 @@
+"""Neuron, Layer, MLP, Sequential: micrograd's, with a neuron as one node, and any activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from ..engine import Value, dot, set_origin
+from ..errors import ShapeError, received
+from .activations import DISPLAYED, FASTEST, LINEAR, Function, on_values
+from .activations import activation as activation_named
+from .init import Initialisation, initialisation, uniform
+from .inputs import as_row, explained, positive
+from .module import Module
+
+
+class Neuron(Module):
+    """activation(w[0] * x[0] + w[1] * x[1] + ... + b), the sum being one node.
+
+    nin         number of inputs
+    nonlin      False: no activation
+    activation  a name (see `activation`) or a function of one Value; None is relu
+    init        a name (see `initialisation`) or a function (fan_in, fan_out) -> weight; fan_out is the layer's width
+    Raises ShapeError where a size is not positive or a call's input has not nin numbers.
+
+    >>> n = Neuron(2, activation="tanh")
+    >>> n, n([1.0, -2.0]).op.name
+    (TanhNeuron(2), 'tanh')
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nonlin: bool = True,
+        activation: str | Function | None = None,
+        init: str | Initialisation = uniform,
+        fan_out: int = 1,
+    ) -> None:
+        size = positive(f"{type(self).__name__}(nin)", nin)
+        width = positive(f"{type(self).__name__}(fan_out)", fan_out)
+        self.activation = _checked(activation, nonlin)
+        draw = initialisation(init)
+        self.w = [Value(draw(size, width)) for _ in range(size)]
+        self.b = Value(0.0)
+
+    def _attributes(self) -> Iterable[tuple[str, Any]]:
+        # Reading vars(self) would turn CPython's compact attributes into a dict for good, which slows every call.
+        if type(self) is Neuron:
+            return ("w", self.w), ("b", self.b), ("activation", self.activation)
+        return super()._attributes()
+
+    @property
+    def nonlin(self) -> bool:
+        """Whether there is an activation; settable, as in micrograd."""
+        return self.activation != LINEAR
+
+    @nonlin.setter
+    def nonlin(self, nonlin: bool) -> None:
+        self.activation = _checked(None if self.activation == LINEAR else self.activation, nonlin)
+
+    def forward(self, x: Any) -> Any:
+        row = as_row(x)
+        try:
+            act = dot(self.w, row, self.b)
+        except (ShapeError, TypeError) as error:
+            raise explained(self, row) or error from None
+        return on_values(self.activation)(act)
+
+    def __repr__(self) -> str:
+        name = self.activation
+        if not isinstance(name, str):
+            shown = getattr(name, "__name__", type(name).__name__)
+        else:
+            shown = DISPLAYED.get(name) or "".join(part.capitalize() for part in name.split("_"))
+        return f"{shown}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """nout neurons on the same nin inputs: a list of Values, or the Value itself where nout is 1.
+
+    Further arguments are Neuron's.
+
+    >>> Layer(2, 3, nonlin=False)
+    Layer of [LinearNeuron(2), LinearNeuron(2), LinearNeuron(2)]
+    """
+
+    def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
+        width = positive("Layer(nout)", nout)
+        self.neurons = [Neuron(nin, fan_out=width, **kwargs) for _ in range(width)]
+
+    def forward(self, x: Any) -> Any:
+        row = as_row(x)
+        out = []
+        before = set_origin(self._place)
+        try:
+            for n in self.neurons:
+                if type(n) is Neuron and n._place is not None:
+                    # What n(row) does, without what a call costs.
+                    set_origin(n._place)
+                    function = FASTEST.get(n.activation) or on_values(n.activation)
+                    out.append(function(dot(n.w, row, n.b)))
+                else:
+                    set_origin(self._place)
+                    out.append(n(row))
+        except (ShapeError, TypeError) as error:
+            raise explained(n, row) or error from None
+        finally:
+            set_origin(before)
+        return out[0] if len(out) == 1 else out
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(str(n) for n in self.neurons)}]"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: hidden layers with an activation, the last one linear.
+
+    nin         number of inputs
+    nouts       widths of the layers, the outputs last
+    activation  that of the hidden layers; further arguments are Neuron's
+
+    >>> MLP(2, [2, 1])
+    MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(2)]]
+    """
+
+    def __init__(
+        self, nin: int, nouts: Sequence[int], activation: str | Function | None = "relu", **kwargs: Any
+    ) -> None:
+        if not isinstance(nouts, Iterable) or isinstance(nouts, str):
+            raise TypeError(f"MLP(nin, nouts) takes the widths of its layers as a list, got {received(nouts)}: [16, 1]")
+        sizes = [nin, *nouts]
+        if len(sizes) == 1:
+            raise ShapeError("MLP(nin, nouts) needs at least one layer, got no widths: [16, 1] has one hidden layer")
+        hidden = LINEAR if activation is None else activation
+        last = len(sizes) - 2
+        self.layers = [
+            Layer(sizes[i], sizes[i + 1], activation=LINEAR if i == last else hidden, **kwargs)
+            for i in range(len(sizes) - 1)
+        ]
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
+
+
+class Sequential(Module):
+    """Modules, or any functions, one after the other.
+
+    >>> net = Sequential(Layer(2, 3, nonlin=False), abs_of := lambda xs: [abs(x) for x in xs])
+    >>> len(net), len(net([1.0, 2.0]))
+    (2, 3)
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        for position, module in enumerate(modules):
+            if not callable(module):
+                raise TypeError(f"Sequential(...) takes modules, got {received(module)} at position {position}")
+        self.layers = list(modules)
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.layers[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers)
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(str(layer) for layer in self.layers)})"
+
+
+def _checked(activation: str | Function | None, nonlin: bool) -> str | Function:
+    """What a neuron keeps of its arguments: a name that exists, or a function."""
+    if not nonlin:
+        return LINEAR
+    if activation is None:
+        return "relu"
+    if isinstance(activation, str) or not callable(activation):
+        activation_named(activation)
+    return activation

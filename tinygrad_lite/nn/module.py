@@ -1,0 +1,205 @@
+"""Module: what has parameters and computes with them."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from ..engine import Origin, Value, bind, clear_grads, set_origin
+from .tree import Node, walk
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy
+
+
+class Module(Node):
+    """The base of layers and networks: write `forward`, keep parameters as plain attributes, call the instance.
+
+    Parameters are the leaves found in attributes, in lists, tuples and dicts of them, and in modules among them; no
+    registration, and no super().__init__(), is needed. A Value made during a call knows the path of its module, such
+    as "layers.0.neurons.3" ("" for the outermost).
+
+    >>> class Line(Module):
+    ...     def __init__(self): self.slope, self.offset = Value(2.0), Value(1.0)
+    ...     def forward(self, x): return self.slope * x + self.offset
+    >>> line = Line()
+    >>> line(3.0).data, [name for name, _ in line.named_parameters()]
+    (7.0, ['slope', 'offset'])
+    """
+
+    training: bool = True
+    """True after train(), False after eval(): for modules that behave differently in the two."""
+
+    _place: _Place | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A subclass may write __call__ itself, as with micrograd: its Values know their path all the same."""
+        super().__init_subclass__(**kwargs)
+        if "__call__" in cls.__dict__:
+            cls.__call__ = _in_place(cls.__dict__["__call__"])  # type: ignore[method-assign]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        before = set_origin(self._place or _find_place(self))
+        try:
+            if len(args) == 1 and not kwargs:
+                return self.forward(args[0])  # without unpacking: a third less for the call
+            return self.forward(*args, **kwargs)
+        finally:
+            set_origin(before)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What a call computes."""
+        kind = type(self).__name__
+        raise NotImplementedError(f"{kind} says nothing of what to compute: give it a method forward(self, x)")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles find their own place, so that nothing is shared with the original."""
+        return {name: thing for name, thing in vars(self).items() if name != "_place"}
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """(path, module) for this module, whose path is "", and all below it.
+
+        >>> from tinygrad_lite.nn import Layer
+        >>> [path for path, _ in Layer(2, 2).named_modules()]
+        ['', 'neurons.0', 'neurons.1']
+        """
+        yield "", self
+        for prefix, key, thing in walk(self):
+            if isinstance(thing, Module):
+                yield f"{prefix}{key}", thing
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """(name, leaf) for every parameter, in the order of parameters(); a shared one comes once, by its first name.
+
+        >>> from tinygrad_lite.nn import Layer
+        >>> [name for name, _ in Layer(2, 1).named_parameters()]
+        ['neurons.0.w.0', 'neurons.0.w.1', 'neurons.0.b']
+        """
+        for prefix, key, thing in walk(self):
+            if type(thing) is Value:
+                yield f"{prefix}{key}", thing
+
+    def parameters(self) -> list[Value]:
+        """All parameters, each once, in the order of the attributes; they come to lie in two shared arrays (`bind`)."""
+        leaves = [thing for _, _, thing in walk(self) if type(thing) is Value]
+        if leaves:
+            bind(leaves)
+        return leaves
+
+    def zero_grad(self) -> None:
+        """Sets the gradients of all parameters to 0, not computed."""
+        clear_grads(self.parameters())
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets `.training` on this module and all below it.
+
+        >>> Module().train(False).training
+        False
+        """
+        if not isinstance(mode, bool):
+            raise TypeError(f"train(mode) takes True or False, got {mode!r}")
+        for _, module in list(self.named_modules()):
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """train(False)."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, numpy.ndarray[Any, Any]]:
+        """A copy of all parameters as float64 arrays, by name: one array for a list of leaves (a neuron's "w").
+
+        >>> from tinygrad_lite.nn import Layer
+        >>> {name: array.shape for name, array in Layer(2, 1).state_dict().items()}
+        {'neurons.0.w': (2,), 'neurons.0.b': ()}
+        """
+        from .state import read
+
+        return read(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Sets all parameters in place, or none: StateDictError lists what is missing, extra, misshapen, not numbers.
+
+        >>> line = Module(); line.slope = Value(2.0)
+        >>> line.load_state_dict({"slope": 3}); line.slope.data
+        3.0
+        """
+        from .state import write
+
+        write(self, state)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was."""
+        from .files import write_npz
+
+        write_npz(path, self.state_dict())
+
+    def load(self, path: str | os.PathLike[str]) -> Self:
+        """load_state_dict() of a file that save() wrote; nothing in it is ever unpickled, hence run.
+
+        StateDictError says so of a file that is damaged, or of another kind, or of another module.
+        """
+        from .files import read_npz
+
+        self.load_state_dict(read_npz(path))
+        return self
+
+
+class _Place(Origin):
+    """The origin that all nodes of a module's calls share."""
+
+    __slots__ = ("module",)
+
+    def __init__(self, path: str, module: Module) -> None:
+        super().__init__(path=path)
+        self.module = weakref.ref(module)
+
+
+def _find_place(module: Module) -> Origin | None:
+    """The place of a module that has none yet, from where it is called."""
+    caller = set_origin(None)
+    set_origin(caller)
+    if not isinstance(caller, _Place):
+        return _settle(module, "")
+    owner = caller.module()
+    for prefix, key, thing in walk(owner, into_modules=False) if owner is not None else ():
+        if thing is module:
+            return _settle(module, f"{caller.path}.{prefix}{key}".lstrip("."))
+    return caller  # of no attribute, such as a Tanh() made in forward: its Values are the caller's
+
+
+def _settle(root: Module, path: str) -> _Place:
+    """Gives a module and all below it their places, and their parameters labels and cells of shared arrays.
+
+    Bound, parameters are told from inputs in pictures; labelled, they say which they are.
+    """
+    found = list(walk(root))
+    inner_path = len(path) + 1 if path else 0
+    place = root._place = _Place(path, root)
+    modules = {"": root}
+    for prefix, key, thing in found:
+        if isinstance(thing, Module):
+            modules[f"{prefix}{key}."] = thing
+            thing._place = _Place(f"{path}.{prefix}{key}"[inner_path and 0 :].lstrip("."), thing)
+    return place
+
+
+def _in_place(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A __call__ whose Values know their module's path."""
+
+    @functools.wraps(call)
+    def __call__(self: Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807  it becomes the class's __call__
+        before = set_origin(self._place or _find_place(self))
+        try:
+            return call(self, *args, **kwargs)
+        finally:
+            set_origin(before)
+
+    return __call__

@@ -1,0 +1,99 @@
+"""A module's parameters as arrays by name, read and written all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..engine import Value
+from ..errors import StateDictError, received
+from .tree import Node, array_shape, leaves_of, walk
+
+if TYPE_CHECKING:
+    import numpy
+
+Arrays = dict[str, "numpy.ndarray[Any, Any]"]
+
+_SHOWN = 8
+
+
+def parameter_arrays(module: Node) -> Iterator[tuple[str, Any]]:
+    """(name, leaf or nested list of leaves) for what state_dict() holds as one array each."""
+    for prefix, key, thing in walk(module, whole_arrays=True):
+        if not isinstance(thing, Node):
+            yield f"{prefix}{key}", thing
+
+
+def read(module: Node) -> Arrays:
+    """The module's state_dict()."""
+    import numpy as np
+
+    state: Arrays = {}
+    for name, leaves in parameter_arrays(module):
+        if name in state:
+            raise StateDictError(f"two parameters of {type(module).__name__} have the name {name!r}: rename one")
+        state[name] = np.array(_numbers(leaves), dtype=np.float64)
+    return state
+
+
+def write(module: Node, state: Mapping[str, Any]) -> None:
+    """Sets every parameter from state, or raises StateDictError and sets none."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"load_state_dict(state) takes what state_dict() gave, a dict, got {received(state)}")
+    expected = dict(parameter_arrays(module))
+    problems = unmatched(expected, state)
+    numbers: list[tuple[Value, float]] = []
+    for name, leaves in expected.items():
+        if name in state:
+            try:
+                array = as_numbers(state[name], array_shape(leaves) or ())
+            except (TypeError, ValueError) as error:
+                problems.append(f"{name}: {error}")
+            else:
+                numbers += zip(leaves_of(leaves), array.ravel().tolist(), strict=True)
+    refuse(problems, f"load_state_dict() into {type(module).__name__}")
+    for leaf, number in numbers:
+        leaf.data = number
+
+
+def as_numbers(given: Any, shape: tuple[int, ...]) -> numpy.ndarray[Any, Any]:
+    """A float64 copy of what was given; TypeError where it holds no real numbers, ValueError for another shape."""
+    import numpy as np
+
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise TypeError(f"holds no array of numbers, got {received(given)}") from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"holds no real numbers, got {received(given)} of {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"has the shape {array.shape}, expected {shape}")
+    return array.astype(np.float64)
+
+
+def unmatched(expected: Iterable[str], given: Iterable[str]) -> list[str]:
+    """What is missing, and what has no place: one line each.
+
+    >>> unmatched(["w", "b"], ["w", "v"])
+    ['missing: b', 'of no use here: v']
+    """
+    wanted, present = dict.fromkeys(expected), dict.fromkeys(given)
+    missing = [name for name in wanted if name not in present]
+    extra = [str(name) for name in present if name not in wanted]
+    return [f"{what}: {_listed(names)}" for what, names in (("missing", missing), ("of no use here", extra)) if names]
+
+
+def refuse(problems: list[str], what: str) -> None:
+    """Raises StateDictError with the problems, if there are any."""
+    if problems:
+        lines = problems[:_SHOWN] + [f"... and {len(problems) - _SHOWN} more"] * (len(problems) > _SHOWN)
+        raise StateDictError("\n  ".join([f"{what}: nothing was loaded, because of", *lines]))
+
+
+def _listed(names: list[str]) -> str:
+    more = [f"... and {len(names) - _SHOWN} more"] * (len(names) > _SHOWN)
+    return ", ".join(names[:_SHOWN] + more)
+
+
+def _numbers(leaves: Any) -> Any:
+    return leaves.data if type(leaves) is Value else [_numbers(item) for item in leaves]

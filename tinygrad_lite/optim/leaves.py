@@ -1,0 +1,71 @@
+"""Parameters as two arrays, wherever they are bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..engine import Value, bind, clear_grads
+from ..errors import HistoryError, received
+
+if TYPE_CHECKING:
+    import numpy
+
+    Array = numpy.ndarray[Any, numpy.dtype[numpy.float64]]
+
+
+class Leaves:
+    """Parameters as two arrays, wherever they are bound, and wherever they move."""
+
+    def __init__(self, who: str, params: Iterable[Value]) -> None:
+        self._who, self._leaves = who, checked_leaves(who, params)
+        self._bind()
+
+    def _bind(self) -> None:
+        import numpy as np
+
+        self._storage, cells = bind(self._leaves)
+        self._values, self._grads = np.frombuffer(self._storage.values), np.frombuffer(self._storage.grads)
+        first = cells[0]
+        consecutive = cells == list(range(first, first + len(cells)))
+        self._where: Any = slice(first, first + len(cells)) if consecutive else np.array(cells)
+
+    def __len__(self) -> int:
+        return len(self._leaves)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Leaves, (self._who, self._leaves)
+
+    def numbers(self) -> tuple[Array, Array]:
+        """Numbers and gradients: views where the leaves lie one after the other, else copies that write() puts back."""
+        if self._storage.moved:
+            self._bind()
+        return self._values[self._where], self._grads[self._where]
+
+    def write(self, values: Array, grads: Array) -> None:
+        if not isinstance(self._where, slice):
+            self._values[self._where], self._grads[self._where] = values, grads
+
+    def clear_grads(self) -> None:
+        if len(self._leaves) == len(self._storage) and not self._storage.moved:
+            self._storage.clear_grads()
+        else:
+            clear_grads(self._leaves)
+
+
+def checked_leaves(who: str, params: Iterable[Value]) -> list[Value]:
+    """The parameters as a list of different leaves, or an error that says which is none."""
+    if isinstance(params, (Value, str, Mapping, set, frozenset)) or not isinstance(params, Iterable):
+        raise TypeError(f"{who} takes a list of parameters, got {received(params)}: pass model.parameters()")
+    leaves = list(params)
+    if not leaves:
+        raise ValueError(f"{who} got an empty list of parameters: there is nothing to optimize in it")
+    for position, leaf in enumerate(leaves):
+        if type(leaf) is not Value:
+            raise TypeError(f"{who}: parameter {position} is {received(leaf)}, not a Value")
+        kind = leaf.kind
+        if kind == "result" or kind == "detached":
+            raise HistoryError(f"{who}: parameter {position} is {kind}, and only leaves with a gradient move: {leaf!r}")
+    if len(set(leaves)) < len(leaves):
+        raise ValueError(f"{who}: the same parameter stands twice among the {len(leaves)}: pass each once")
+    return leaves

@@ -1,0 +1,122 @@
+"""Optimizer: what all optimizers share, the step, clearing, and their state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ..engine import Value
+from ..errors import received
+from .leaves import Leaves
+from .settings import nonnegative, switch
+
+if TYPE_CHECKING:
+    from .leaves import Array
+
+
+class Optimizer:
+    """The base of optimizers: params are leaves, each once, from one module, from several, or from none.
+
+    A subclass names its settings and its buffers (float64 arrays, one number for each parameter, 0 at first), and
+    writes `_update(values, grads, t)`, which changes values in place at step t = 1, 2, ...
+    Settings, such as `.lr`, can be set at any time. maximize=True climbs instead.
+    """
+
+    lr = nonnegative()
+    weight_decay = nonnegative()
+    maximize = switch()
+
+    _setting_names: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "maximize")
+    _buffer_names: ClassVar[tuple[str, ...]] = ()
+    _decoupled: ClassVar[bool] = False
+
+    def __init__(self, params: Iterable[Value], *settings: Any) -> None:
+        import numpy as np
+
+        for name, value in zip(self._setting_names, settings, strict=True):
+            setattr(self, name, value)
+        self._check(vars(self))
+        self._leaves = Leaves(type(self).__name__, params)
+        self._steps = 0
+        self._buffers: dict[str, Array] = {name: np.zeros(len(self._leaves)) for name in self._buffer_names}
+
+    def _check(self, settings: Mapping[str, Any]) -> None:
+        """Raises ValueError for settings that do not go together."""
+
+    def _update(self, values: Array, grads: Array, t: int) -> None:
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Moves every parameter once, by its present gradient."""
+        import numpy as np
+
+        values, given = self._leaves.numbers()
+        with np.errstate(all="ignore"):
+            grads = -given if self.maximize else given
+            if self.weight_decay and self._decoupled:
+                values *= 1.0 - self.lr * self.weight_decay
+            elif self.weight_decay:
+                grads = grads + self.weight_decay * values
+            self._update(values, grads, self._steps + 1)
+        self._leaves.write(values, given)
+        self._steps += 1
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Sets the gradients to 0, not computed; set_to_none is PyTorch's, and changes nothing here."""
+        self._leaves.clear_grads()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The kind of optimizer, its settings, the number of steps so far, and a copy of its buffers.
+
+        >>> from tinygrad_lite.optim import SGD
+        >>> SGD([Value(1.0)], lr=0.1, momentum=0.9).state_dict()["momentum_buffer"]
+        array([0.])
+        """
+        settings = {name: getattr(self, name) for name in self._setting_names}
+        buffers = {name: buffer.copy() for name, buffer in self._buffers.items()}
+        return {"optimizer": type(self).__name__, "steps": self._steps, **settings, **buffers}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over what state_dict() gave, or nothing: StateDictError lists what is missing, extra or unfit."""
+        from ..nn.state import refuse, unmatched
+
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict(state) takes what state_dict() gave, a dict, got {received(state)}")
+        who = type(self).__name__
+        expected = ("optimizer", "steps", *self._setting_names, *self._buffer_names)
+        problems: list[str] = []
+        loaded: dict[str, Any] = {}
+        for name in expected:
+            if name in state:
+                try:
+                    loaded[name] = self._fitting(name, state[name])
+                except (TypeError, ValueError) as error:
+                    problems.append(f"{name}: {error}")
+        problems += unmatched(expected, state)
+        if not problems:
+            try:
+                self._check(loaded)
+            except ValueError as error:
+                problems.append(str(error))
+        refuse(problems, f"load_state_dict() into {who}")
+        vars(self).update({name: loaded[name] for name in self._setting_names})
+        self._steps, self._buffers = loaded["steps"], {name: loaded[name] for name in self._buffer_names}
+
+    def _fitting(self, name: str, given: Any) -> Any:
+        """What the state holds under a name; TypeError or ValueError where it cannot be this optimizer's."""
+        from ..nn.state import as_numbers
+
+        who = type(self).__name__
+        if name in self._setting_names:
+            return getattr(type(self), name).checked(who, given)
+        if name in self._buffer_names:
+            return as_numbers(given, (len(self._leaves),))
+        if name == "optimizer" and given != who:
+            raise ValueError(f"is {given}, not {who}")
+        if name == "steps" and not (isinstance(given, int) and given >= 0):
+            raise ValueError(f"is a number of steps, got {received(given)}")
+        return given
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._setting_names)
+        return f"{type(self).__name__}({len(self._leaves)} parameters, {settings})"

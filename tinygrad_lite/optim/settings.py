@@ -1,0 +1,67 @@
+"""Hyperparameters that are checked whenever they are set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+from ..errors import received
+
+
+class Setting:
+    """A hyperparameter of an optimizer, checked whenever it is set."""
+
+    def __init__(self, expected: str, convert: Callable[[Any], Any]) -> None:
+        self._expected, self._convert = expected, convert
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
+        return self if optimizer is None else vars(optimizer)[self._name]
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        vars(optimizer)[self._name] = self.checked(type(optimizer).__name__, value)
+
+    def checked(self, who: str, value: Any) -> Any:
+        """The value in its own type; TypeError or ValueError where it does not fit."""
+        try:
+            converted = self._convert(value)
+        except TypeError:
+            raise TypeError(f"{who}({self._name}=...) is {self._expected}, got {received(value)}") from None
+        if converted is None:
+            raise ValueError(f"{who}({self._name}=...) is {self._expected}, got {value!r}")
+        return converted
+
+
+def number(low: float) -> Callable[[Any], float | None]:
+    def convert(x: Any) -> float | None:
+        if not isinstance(x, Real) or isinstance(x, bool):
+            raise TypeError
+        number = float(x)
+        return number if low <= number < math.inf else None
+
+    return convert
+
+
+def pair(x: Any) -> tuple[Any, Any] | None:
+    betas = [number(0.0)(beta) for beta in x]
+    if len(betas) != 2 or not all(beta is not None and beta < 1.0 for beta in betas):
+        return None
+    return betas[0], betas[1]
+
+
+def flag(x: Any) -> bool:
+    if not isinstance(x, bool):
+        raise TypeError
+    return x
+
+
+def nonnegative() -> Any:
+    return Setting("a number from 0 up", number(0.0))
+
+
+def switch() -> Any:
+    return Setting("True or False", flag)

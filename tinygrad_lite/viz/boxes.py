@@ -1,0 +1,187 @@
+"""What is written in the boxes and on the edges of a diagram, and how much room it takes: the same for SVG and DOT."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from . import theme
+from .gradients import GradientState
+from .picture import Diagram, Edge, Group, Node
+from .text import count, counted, number, number_width, shortened, times, width
+
+Style = Literal["plain", "muted", "zero", "blocked", "warning"]
+
+_LEAST_WIDTH = 74.0
+
+_LABELLED_EDGES = 80
+"""A collapsed picture with more edges than this writes their counts into tooltips only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    value: str
+    style: Style = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """colours is a key of theme.BOXES; `tag` stands at the right of the title."""
+
+    title: str
+    tag: str
+    rows: tuple[Row, ...]
+    colours: str
+    tooltip: str
+    width: float
+    height: float
+    muted: bool = False
+    root: bool = False
+    many: bool = False
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeText:
+    text: str
+    tooltip: str
+    width: float
+    height: float = 15.0
+
+
+def boxes(diagram: Diagram) -> list[Box]:
+    return [_node_box(node) if isinstance(node, Node) else _group_box(node) for node in diagram.nodes]
+
+
+def edge_texts(diagram: Diagram) -> list[EdgeText]:
+    many = sum(e.count > 1 for e in diagram.edges) > _LABELLED_EDGES
+    return [_edge_text(e, shown=not (many and e.count > 1)) for e in diagram.edges]
+
+
+def _size(title: str, tag: str, rows: Sequence[Row]) -> tuple[float, float]:
+    head = width(title, theme.TITLE_SIZE, bold=True)
+    if tag:
+        head += width(tag, theme.TEXT_SIZE, bold=True) + 14
+    wide = max(_LEAST_WIDTH, head, *map(_row_width, rows)) + 2 * theme.PADDING
+    return wide, theme.HEAD_HEIGHT + len(rows) * theme.ROW_HEIGHT + 7
+
+
+def _row_width(row: Row) -> float:
+    mark = 16 if row.style in ("zero", "blocked") else 0
+    return width(row.name, theme.TEXT_SIZE) + 12 + mark + number_width(row.value, theme.TEXT_SIZE)
+
+
+def _node_box(node: Node) -> Box:
+    if node.plain:
+        text = number(node.data)
+        wide = max(26.0, number_width(text, theme.TEXT_SIZE) + 14)
+        tooltip = f"plain number\n{node.data!r}"
+        return Box(text, "", (), "constant", tooltip, wide, theme.PLAIN_HEIGHT, plain=True)
+    label = shortened(node.label) if node.label else ""
+    operation = shortened(node.operation or "")
+    if node.operation is None:
+        title, tag = label or node.kind, "detached" if node.detached else ""
+    else:
+        title, tag = (label, operation) if label else (operation, "")
+    data = Row("data", number(node.data), _number_style(node.data))
+    rows = (data, _gradient_row(node.state, node.grad))
+    wide, high = _size(title, tag, rows)
+    return Box(
+        title,
+        tag,
+        rows,
+        "root" if node.root else node.kind,
+        _node_tooltip(node),
+        wide,
+        high,
+        muted=not label and node.operation is None,
+        root=node.root,
+    )
+
+
+def _gradient_row(state: GradientState, grad: float) -> Row:
+    if state == "not computed":
+        return Row("grad", "not computed", "muted")
+    if state == "blocked":
+        return Row("grad", "blocked", "blocked")
+    if state == "zero":
+        return Row("grad", "0", "zero")
+    return Row("grad", number(grad), _number_style(grad))
+
+
+def _number_style(x: float) -> Style:
+    return "plain" if x - x == 0.0 else "warning"
+
+
+def _group_box(group: Group) -> Box:
+    title = shortened(group.title)
+    rows: list[Row] = []
+    if group.module:
+        rows.append(Row("nodes", count(group.values)))
+        if group.parameters:
+            rows.append(Row("parameters", count(group.parameters)))
+    if group.module or len(group.operations) > 1:
+        often = [f"{shortened(op, 10)} {times(n)}" for op, n in group.operations.most_common(2)]
+        rows.append(Row("mostly", ", ".join(often)))
+    if not group.module:
+        rows.append(Row("data", _range(group.data)))
+    rows.append(_group_gradient_row(group))
+    blocked = group.states["blocked"]
+    if 0 < blocked < group.values:
+        rows.append(Row("blocked", f"{count(blocked)} of {count(group.values)}", "blocked"))
+    tag = "" if group.module else times(group.values)
+    wide, high = _size(title, tag, rows)
+    colours = "root" if group.root else "module" if group.module else group.kind
+    return Box(title, tag, tuple(rows), colours, _group_tooltip(group), wide, high, root=group.root, many=True)
+
+
+def _group_gradient_row(group: Group) -> Row:
+    if len(group.states) == 1:
+        (state,) = group.states
+        if state != "computed":
+            return _gradient_row(state, 0.0)
+    return Row("grad", _range(group.grads))
+
+
+def _range(ends: tuple[float, float]) -> str:
+    low, high = ends
+    return number(low) if number(low) == number(high) else f"{number(low)} … {number(high)}"
+
+
+def _node_tooltip(node: Node) -> str:
+    lines = [f"{shortened(node.label, 200)}" if node.label else ""]
+    lines.append(f"{node.kind}, {node.operation}" if node.operation else node.kind)
+    lines.append(f"data {node.data!r}")
+    if node.detached:
+        lines.append("detached: the gradient stops here")
+    elif node.state == "blocked":
+        lines.append("grad 0, blocked: every way to it passes an operation that is flat there")
+    else:
+        lines.append("grad not computed" if node.state == "not computed" else f"grad {node.grad!r}")
+    return "\n".join(line for line in lines if line)
+
+
+def _group_tooltip(group: Group) -> str:
+    lines = [f"{shortened(group.title, 200)}: {counted(group.values, 'node')}"]
+    if group.parameters:
+        lines.append(counted(group.parameters, "parameter"))
+    lines += [f"{op}: {count(n)}" for op, n in group.operations.most_common(12)]
+    lines.append(f"data from {group.data[0]!r} to {group.data[1]!r}")
+    lines += [f"grad {state}: {count(n)}" for state, n in group.states.most_common()]
+    if group.states["computed"]:
+        lines.append(f"grad from {group.grads[0]!r} to {group.grads[1]!r}")
+    return "\n".join(lines)
+
+
+def _edge_text(edge: Edge, *, shown: bool) -> EdgeText:
+    if edge.count > 1:
+        text, tooltip = times(edge.count), f"{count(edge.count)} edges"
+    elif edge.derivative is None:
+        text, tooltip = "", ""
+    else:
+        text, tooltip = number(edge.derivative), f"local derivative {edge.derivative!r}"
+        if edge.blocked:
+            tooltip += "\nthe gradient stops here"
+    return EdgeText(text if shown else "", tooltip, number_width(text, theme.EDGE_SIZE) if shown else 0.0)

@@ -1,0 +1,206 @@
+"""Picture: the graph of a Value as Jupyter shows it and as a file."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, get_args
+
+from .. import errors
+from ..engine import Value
+from . import dot_program, theme
+from .boxes import boxes, edge_texts
+from .collapse import collapsed
+from .details import detailed
+from .dot import dot_text
+from .layout import Layout, RankDir, Shape, own_layout
+from .picture import Cluster, Diagram, Edge, Group, Node
+from .svg import draw
+from .text import counted, shortened, width, xml
+from .walk import Graph
+
+if TYPE_CHECKING:
+    import graphviz  # type: ignore[import-untyped]
+
+LayoutChoice = Literal["auto", "dot", "own"]
+
+
+def graph(root: Value, *, rankdir: str = "LR", max_nodes: int = 300, expand: bool = False) -> Picture:
+    """The picture of all that root was computed from, with the numbers and gradients of this moment.
+
+    rankdir    "LR" (leaves left) or "TB" (leaves on top)
+    max_nodes  a graph of more boxes is drawn collapsed: modules closed, deepest first, and alike Values as one box
+    expand     draws a dot as its products and their sum, where that fits
+    Raises TypeError for what is not a Value, ValueError for another rankdir or max_nodes below 1.
+
+    >>> graph(Value(0.5, label="x").tanh())
+    <Picture of 2 nodes, 1 edge>
+    """
+    if not isinstance(root, Value):
+        raise TypeError(
+            f"graph() draws what a Value was computed from, got {errors.received(root)}: pass the Value itself"
+        )
+    direction = _checked_rankdir(rankdir)
+    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int):
+        raise TypeError(f"graph(max_nodes=...) takes a whole number, got {errors.received(max_nodes)}")
+    if max_nodes < 1:
+        raise ValueError(f"graph(max_nodes=...) takes a whole number from 1 on, got {max_nodes}")
+    found = Graph(root)
+    diagram = detailed(found, expand=expand, limit=max_nodes) if expand else None
+    return Picture(diagram or detailed(found, limit=max_nodes) or collapsed(found, max_nodes), direction)
+
+
+def draw_dot(
+    root: Value, format: str = "svg", rankdir: str = "LR", *, max_nodes: int = 300, expand: bool = False
+) -> graphviz.Digraph:
+    """The graph of root for the graphviz package, as micrograd's notebooks expect it.
+
+    format   what .render() makes, any of Graphviz's; the other arguments are those of Value.graph()
+    Needs the package graphviz; the program dot only once it is rendered. Raises ValueError for another rankdir.
+
+    >>> "tanh" in draw_dot(Value(0.5).tanh()).source
+    True
+    """
+    drawing = _graphviz().Digraph(format=format)
+    text = graph(root, rankdir=rankdir, max_nodes=max_nodes, expand=expand).dot()
+    drawing.body.extend(line + "\n" for line in text.split("\n")[1:-2])
+    return drawing
+
+
+class Picture:
+    """A drawn graph. Jupyter shows it by itself; it keeps the numbers it was made with.
+
+    nodes, edges, clusters  what is drawn
+    """
+
+    def __init__(self, diagram: Diagram, rankdir: RankDir) -> None:
+        self._diagram, self._rankdir = diagram, rankdir
+        self._boxes, self._texts = boxes(diagram), edge_texts(diagram)
+        self._drawn: dict[LayoutChoice, str] = {}
+
+    @property
+    def nodes(self) -> Sequence[Node | Group]:
+        return self._diagram.nodes
+
+    @property
+    def edges(self) -> Sequence[Edge]:
+        return self._diagram.edges
+
+    @property
+    def clusters(self) -> Sequence[Cluster]:
+        return self._diagram.clusters
+
+    def __repr__(self) -> str:
+        return f"<Picture of {self._summary()}>"
+
+    def _summary(self) -> str:
+        values = counted(self._diagram.values, "node")
+        if self._diagram.collapsed:
+            return f"{values}, collapsed to {len(self.nodes)}"
+        return f"{values}, {counted(len(self.edges), 'edge')}"
+
+    def svg(self, layout: LayoutChoice = "auto") -> str:
+        """The picture as a standalone SVG.
+
+        layout  "dot" has Graphviz place the boxes, "own" needs nothing installed; "auto" takes dot where it is on the
+                PATH and draws such a graph well: without modules' frames, and not dense
+        Raises MissingProgramError for "dot" without the program.
+        """
+        if layout not in get_args(LayoutChoice):
+            raise ValueError(f'svg(layout=...) takes "auto", "dot" or "own", got {layout!r}')
+        if layout not in self._drawn:
+            self._drawn[layout] = draw(
+                self._diagram, self._boxes, self._texts, self._placed(layout), f"computation graph of {self._summary()}"
+            )
+        return self._drawn[layout]
+
+    def dot(self) -> str:
+        """The picture in Graphviz's language."""
+        return dot_text(self._diagram, self._boxes, self._texts, self._rankdir)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a file, of the format its name ends with: .svg, .png (needs Graphviz) or .dot.
+
+        The file is whole or, where that fails, as it was before. Raises ValueError for another ending.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix == ".svg":
+            content = self.svg().encode()
+        elif suffix == ".dot":
+            content = self.dot().encode()
+        elif suffix == ".png":
+            content = self._png()
+        else:
+            raise ValueError(
+                f"save() writes .svg, .png and .dot files, got {target.name!r}: end the name with one of these"
+            )
+        _write(target, content)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        svg = self.svg()
+        data = base64.b64encode(svg.encode()).decode("ascii")
+        return {
+            "text/html": f'<img src="data:image/svg+xml;base64,{data}" alt="{xml(self._description())}" '
+            'style="max-width:100%;height:auto"/>',
+            "image/svg+xml": svg,
+            "text/plain": repr(self),
+        }
+
+    def _png(self) -> bytes:
+        return dot_program.png(self._diagram, self._boxes, self._texts, self._rankdir, self._placed("auto"))
+
+    def _description(self) -> str:
+        return f"computation graph of {self._summary()}"
+
+    def _placed(self, layout: LayoutChoice) -> Layout:
+        shape = Shape(
+            boxes=[(box.width, box.height) for box in self._boxes],
+            edges=[(edge.source, edge.target) for edge in self.edges],
+            apart=[edge.blocked for edge in self.edges],
+            texts=[(text.width, text.height) if text.text else (0.0, 0.0) for text in self._texts],
+            frames=[(c.parent, width(shortened(c.title, 40), theme.FRAME_SIZE), 16.0) for c in self.clusters],
+            homes=[node.cluster for node in self.nodes],
+        )
+        if layout == "dot":
+            return dot_program.dot_layout(self._diagram, shape, self._rankdir)
+        if layout == "auto" and dot_program.does_well(shape) and dot_program.installed():
+            try:
+                return dot_program.dot_layout(self._diagram, shape, self._rankdir)
+            except dot_program.DotError:
+                pass
+        return own_layout(shape, self._rankdir)
+
+
+def _checked_rankdir(rankdir: str) -> RankDir:
+    if rankdir == "LR":
+        return "LR"
+    if rankdir == "TB":
+        return "TB"
+    raise ValueError(f'rankdir is "LR" (left to right) or "TB" (top to bottom), got {rankdir!r}')
+
+
+def _graphviz() -> ModuleType:
+    try:
+        return importlib.import_module("graphviz")
+    except ImportError as error:
+        raise errors.MissingProgramError(
+            "draw_dot() needs the Python package graphviz: pip install graphviz, or use root.graph(), without it"
+        ) from error
+
+
+def _write(target: Path, content: bytes) -> None:
+    """All of it or nothing: into a file beside the target, which then takes its name."""
+    beside = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+    try:
+        with open(beside, "xb") as file:
+            file.write(content)
+        os.replace(beside, target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,213 @@
+"""A diagram as text for Graphviz, with the texts and colours of the SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from . import theme
+from .boxes import Box, EdgeText, Row
+from .layout import Layout, RankDir
+from .legend import legend
+from .level import Point
+from .picture import Cluster, Diagram, Edge
+from .text import shortened, width, xml
+
+_SANS = "Helvetica,Arial,Liberation Sans,DejaVu Sans,sans-serif"
+_MONO = "DejaVu Sans Mono,Menlo,Consolas,Liberation Mono,monospace"
+_GAP = "&#160;&#160;"
+_MARKS = {"zero": "\N{WHITE CIRCLE}", "blocked": "\N{CIRCLED DIVISION SLASH}"}
+
+
+def dot_text(
+    diagram: Diagram, boxes: Sequence[Box], texts: Sequence[EdgeText], rankdir: RankDir, layout: Layout | None = None
+) -> str:
+    """A digraph, one statement a line; with a layout, for `neato -n2`, which leaves everything in its place."""
+    nodes = [f"n{k} [{_box(box)}{_box_at(layout, k)}]" for k, box in enumerate(boxes)]
+    frames = [_frame(cluster) + _frame_at(layout, k, cluster) for k, cluster in enumerate(diagram.clusters)]
+    edges = [
+        f"n{e.source} -> n{e.target} [{_edge(e, text, len(diagram.edges))}{_edge_at(layout, k)}]"
+        for k, (e, text) in enumerate(zip(diagram.edges, texts, strict=True))
+    ]
+    lines = [
+        f'graph [rankdir={rankdir} newrank=true bgcolor="{theme.PANEL}" nodesep=0.25 ranksep=0.45 pad=0.2 '
+        f'fontname="{_SANS}" labelloc=b labeljust=l label=<{_legend(diagram)}>]',
+        f'node [shape=plain fontname="{_SANS}" fontsize={theme.TEXT_SIZE} fontcolor="{theme.INK}"]',
+        f'edge [color="{theme.EDGE}" fontname="{_MONO}" fontsize={theme.EDGE_SIZE} fontcolor="{theme.EDGE_TEXT}" '
+        "arrowsize=0.6]",
+        *nested(diagram, nodes, frames),
+        *edges,
+        *(leaves_after_inputs(diagram) if layout is None else ()),
+    ]
+    return "\n".join(["digraph {", *("\t" + line for line in lines), "}", ""])
+
+
+def leaves_after_inputs(diagram: Diagram) -> list[str]:
+    """Unseen edges that keep a module's own leaves from standing before what comes into the module, so that modules
+    which follow one another are drawn one after the other."""
+    arguments: dict[int, list[int]] = {}
+    for edge in diagram.edges:
+        arguments.setdefault(edge.target, []).append(edge.source)
+    home = [node.cluster for node in diagram.nodes]
+    pairs: dict[tuple[int, int], None] = {}
+    for target, sources in arguments.items():
+        outer = [s for s in sources if home[s] != home[target]]
+        leaves = [s for s in sources if s not in arguments and home[s] == home[target]]
+        if home[target] is not None and outer and leaves:
+            pairs |= dict.fromkeys((s, leaves[0]) for s in outer)
+            pairs |= dict.fromkeys((max(outer), leaf) for leaf in leaves)
+    return [f"n{s} -> n{leaf} [style=invis weight=0]" for s, leaf in pairs]
+
+
+def nested(diagram: Diagram, statements: Sequence[str], frames: Sequence[str]) -> list[str]:
+    """A statement for each node, within subgraphs for the clusters, which have the attributes of `frames`."""
+    inside: dict[int | None, list[str]] = {}
+    for node, statement in zip(diagram.nodes, statements, strict=True):
+        inside.setdefault(node.cluster, []).append(statement)
+    for k in range(len(diagram.clusters) - 1, -1, -1):
+        lines = [f"subgraph cluster_{k} {{", frames[k], *inside.pop(k, []), "}"]
+        inside.setdefault(diagram.clusters[k].parent, []).extend(lines)
+    return inside.get(None, [])
+
+
+def quoted(text: str) -> str:
+    """A string of the DOT language that means just this text, also where it holds backslashes and entities."""
+    plain = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{plain}"'
+
+
+def _frame(cluster: Cluster) -> str:
+    style = "rounded,filled" if cluster.module else "rounded,filled,dashed"
+    return (
+        f'label=<{xml(shortened(cluster.title, 40))}> style="{style}" color="{theme.FRAME_LINE}" '
+        f'fillcolor="{theme.FRAME}09" fontcolor="{theme.FRAME}" fontsize={theme.FRAME_SIZE} labeljust=l labelloc=t '
+        "margin=12"
+    )
+
+
+def _font(text: str, colour: str = "", face: str = "", size: float = 0.0) -> str:
+    given = (("COLOR", colour), ("FACE", face), ("POINT-SIZE", size))
+    attributes = "".join(f' {name}="{value}"' for name, value in given if value)
+    return f"<FONT{attributes}>{text}</FONT>"
+
+
+def _box(box: Box) -> str:
+    colours = theme.BOXES[box.colours]
+    tooltip = f"tooltip={quoted(box.tooltip)}"
+    if box.plain:
+        return (
+            f'shape=box style="rounded,filled" fillcolor="{colours.head}" color="{colours.line}" margin="0.04,0.02" '
+            f"width={box.width / 72:.3f} height={box.height / 72:.3f} "
+            f"label=<{_font(xml(box.title), face=_MONO)}> {tooltip}"
+        )
+    height = (box.height - theme.HEAD_HEIGHT) / len(box.rows)
+    names = max(width(row.name, theme.TEXT_SIZE) for row in box.rows) + 12 + theme.PADDING
+    rows = [
+        _cells(_font(xml(r.name), theme.MUTED), _value(r), (names, box.width - names, height), _ground(r))
+        for r in box.rows
+    ]
+    return (
+        f'label=<<TABLE BORDER="{3 if box.root else 1}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" '
+        f'COLOR="{colours.line}" BGCOLOR="{colours.body}"><TR><TD ALIGN="LEFT" COLSPAN="2" BGCOLOR="{colours.head}" '
+        f'WIDTH="{box.width:.0f}" HEIGHT="{theme.HEAD_HEIGHT:.0f}">{_head(box, colours.line)}</TD></TR>'
+        f"{''.join(rows)}</TABLE>> {tooltip}"
+    )
+
+
+def _head(box: Box, colour: str) -> str:
+    title = f"<I>{_font(xml(box.title), theme.MUTED)}</I>" if box.muted else f"<B>{xml(box.title)}</B>"
+    title = _font(title, size=theme.TITLE_SIZE)
+    if not box.tag:
+        return _GAP + title
+    left = width(box.title, theme.TITLE_SIZE, bold=True) + theme.PADDING
+    cells = _cells(title, _font(f"<B>{xml(box.tag)}</B>", colour), (left, box.width - 4 - left, theme.HEAD_HEIGHT - 4))
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>'
+
+
+def _cells(left: str, right: str, sizes: tuple[float, float, float], ground: str = "") -> str:
+    """A row of two cells, of the widths and the height given."""
+    colour = f' BGCOLOR="{ground}"' if ground else ""
+    return (
+        f'<TR><TD ALIGN="LEFT" WIDTH="{sizes[0]:.0f}" HEIGHT="{sizes[2]:.0f}"{colour}>{_GAP}{left}</TD>'
+        f'<TD ALIGN="RIGHT" WIDTH="{sizes[1]:.0f}"{colour}>{right}{_GAP}</TD></TR>'
+    )
+
+
+def _ground(row: Row) -> str:
+    return theme.BLOCKED_GROUND if row.style == "blocked" else ""
+
+
+def _value(row: Row) -> str:
+    value = xml(row.value)
+    if row.style == "muted":
+        return f"<I>{_font(value, theme.MUTED)}</I>"
+    mark = _MARKS.get(row.style)
+    if row.style == "blocked":
+        return f"<B>{_font(f'{mark} {value}', theme.BLOCKED)}</B>"
+    if row.style == "zero":
+        return _font(f"{mark} {value}", face=_MONO)
+    if row.style == "warning":
+        return f"<B>{_font(value, theme.WARNING, _MONO)}</B>"
+    return _font(value, face=_MONO)
+
+
+def _edge(edge: Edge, text: EdgeText, edges: int) -> str:
+    attributes = [f"penwidth={theme.edge_width(edge.count, edges):.2g}"]
+    if text.tooltip:
+        attributes.append(f"edgetooltip={quoted(text.tooltip)} labeltooltip={quoted(text.tooltip)}")
+    if text.text:
+        attributes.append(f"label={quoted(text.text)}")
+    if edge.blocked:
+        attributes.append(f'style=dashed color="{theme.BLOCKED}" fontcolor="{theme.BLOCKED}"')
+    elif edge.plain:
+        attributes.append("style=dotted")
+    return " ".join(attributes)
+
+
+def _legend(diagram: Diagram) -> str:
+    cells = []
+    for entry in legend(diagram):
+        if entry.swatch in theme.BOXES:
+            colours = theme.BOXES[entry.swatch]
+            cells.append(f'<TD BORDER="1" COLOR="{colours.line}" BGCOLOR="{colours.head}" WIDTH="20"></TD>')
+        else:
+            mark = _MARKS.get(entry.swatch, "\N{RIGHTWARDS ARROW}")
+            colour = theme.BLOCKED if entry.swatch == "blocked" else theme.MUTED
+            cells.append(f"<TD>{_font(mark, colour)}</TD>")
+        cells.append(f"<TD>{_font(escape(entry.text), theme.MUTED, size=11)}  </TD>")
+    return f'<TABLE BORDER="0" CELLSPACING="4"><TR>{"".join(cells)}</TR></TABLE>' if cells else ""
+
+
+def _points(layout: Layout, *points: Point) -> str:
+    """Coordinates as Graphviz counts them: upward."""
+    return " ".join(f"{x:.1f},{layout.height - y:.1f}" for x, y in points)
+
+
+def _box_at(layout: Layout | None, k: int) -> str:
+    if layout is None:
+        return ""
+    r = layout.boxes[k]
+    return f' pos="{_points(layout, (r.x + r.width / 2, r.y + r.height / 2))}"'
+
+
+def _frame_at(layout: Layout | None, k: int, cluster: Cluster) -> str:
+    if layout is None:
+        return ""
+    r, title = layout.frames[k], width(shortened(cluster.title, 40), theme.FRAME_SIZE) * 0.88
+    corners = _points(layout, (r.x, r.y + r.height), (r.x + r.width, r.y)).replace(" ", ",")
+    return f' bb="{corners}" lp="{_points(layout, (r.x + 10 + title / 2, r.y + 12))}"'
+
+
+def _edge_at(layout: Layout | None, k: int) -> str:
+    """The curve stops short of its end, where the arrow's head begins."""
+    if layout is None:
+        return ""
+    curve = layout.curves[k]
+    *points, tip = curve.points
+    before = next((p for p in reversed(points) if p != tip), tip)
+    length = math.dist(before, tip) or 1.0
+    head = min(6.0, length)
+    end = (tip[0] - (tip[0] - before[0]) / length * head, tip[1] - (tip[1] - before[1]) / length * head)
+    at = f' pos="e,{_points(layout, tip)} {_points(layout, *points, end)}"'
+    return at + (f' lp="{_points(layout, curve.label)}"' if curve.label else "")

@@ -1,0 +1,51 @@
+"""What a picture's colours and marks mean: only those that occur in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .picture import Diagram, Group, Node
+from .text import width
+
+_SIZE = 11.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """swatch: a key of theme.BOXES, "edge", "zero", "blocked", or "" for words alone."""
+
+    swatch: str
+    text: str
+
+    @property
+    def width(self) -> float:
+        return (
+            width(self.text, _SIZE) + {"": 0.0, "edge": 30.0, "zero": 14.0, "blocked": 14.0}.get(self.swatch, 24.0) + 18
+        )
+
+
+def legend(diagram: Diagram) -> list[Entry]:
+    kinds = {_colours(node) for node in diagram.nodes}
+    states = {state for node in diagram.nodes for state in (node.states if isinstance(node, Group) else _state(node))}
+    names = {"parameter": "parameter", "input": "input", "constant": "constant", "module": "module, closed"}
+    names |= {"result": "result", "root": "root"}
+    entries = [Entry(kind, name) for kind, name in names.items() if kind in kinds]
+    if any(edge.derivative is not None for edge in diagram.edges):
+        entries.append(Entry("edge", "local derivative"))
+    if any(edge.count > 1 for edge in diagram.edges):
+        entries.append(Entry("edge", "\N{MULTIPLICATION SIGN}n: n edges"))
+    if "zero" in states:
+        entries.append(Entry("zero", "gradient is 0"))
+    if "blocked" in states:
+        entries.append(Entry("blocked", "gradient is stopped on its way"))
+    return entries
+
+
+def _colours(node: Node | Group) -> str:
+    if node.root:
+        return "root"
+    return "module" if isinstance(node, Group) and node.module else node.kind
+
+
+def _state(node: Node) -> tuple[str, ...]:
+    return () if node.plain else (node.state,)

@@ -1,0 +1,53 @@
+"""Colours and sizes of pictures: dark enough on the panel's own light ground, whatever page is around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """Of a box: the border and operation, the title's ground, the ground below it."""
+
+    line: str
+    head: str
+    body: str
+
+
+BOXES = {
+    "parameter": Colours("#a8620a", "#ffe2b0", "#fff6e6"),
+    "input": Colours("#2563a8", "#cfe3fa", "#f0f6fe"),
+    "constant": Colours("#76766f", "#e6e6e1", "#f6f6f3"),
+    "result": Colours("#47535f", "#dfe6ec", "#ffffff"),
+    "root": Colours("#1d7340", "#c6ebd2", "#f1fbf4"),
+    "module": Colours("#6b4aa0", "#e5dbf6", "#f8f5fd"),
+}
+
+PANEL, PANEL_LINE = "#fdfdfb", "#d9d9d3"
+FRAME, FRAME_LINE = "#6b4aa0", "#a792c9"
+INK, MUTED = "#1c2126", "#6a6f76"
+EDGE, EDGE_TEXT = "#7d8791", "#3f4750"
+BLOCKED, BLOCKED_GROUND = "#b3261e", "#fbe1de"
+WARNING = "#b3261e"
+
+SANS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+MONO = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
+
+TITLE_SIZE = 13.0
+TEXT_SIZE = 11.5
+EDGE_SIZE = 10.5
+FRAME_SIZE = 12.0
+
+HEAD_HEIGHT = 23.0
+ROW_HEIGHT = 16.0
+PLAIN_HEIGHT = 22.0
+PADDING = 9.0
+
+_MANY_EDGES = 150
+
+
+def edge_width(count: int, edges: int) -> float:
+    """Thicker for an edge that stands for more, thinner in a picture with many."""
+    if edges > _MANY_EDGES:
+        return 0.7
+    return min(1.0 + 0.35 * len(str(count)), 3.0)
