@@ -72,9 +72,9 @@ def test_only_a_value_has_a_graph(thing: object) -> None:
 
 @pytest.mark.parametrize("rankdir", ["XX", "lr", "", None])
 def test_directions(rankdir: str) -> None:
-    with pytest.raises(ValueError, match='"LR".*"TB".*got'):
+    with pytest.raises(ValueError, match=r'"LR".*"TB".*got'):
         Value(1.0).graph(rankdir=rankdir)
-    with pytest.raises(ValueError, match='"LR".*"TB".*got'):
+    with pytest.raises(ValueError, match=r'"LR".*"TB".*got'):
         draw_dot(Value(1.0), rankdir=rankdir)
 
 

@@ -60,7 +60,7 @@ def around(shape: Shape, frame: int | None) -> list[int]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(shapes(), st.sampled_from(["LR", "TB"]))
 def test_nothing_overlaps(shape: Shape, rankdir: RankDir) -> None:
     layout = own_layout(shape, rankdir)
@@ -78,7 +78,7 @@ def test_nothing_overlaps(shape: Shape, rankdir: RankDir) -> None:
     assert all(inside(r, whole) for r in [*layout.boxes, *layout.frames])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(shapes(), st.sampled_from(["LR", "TB"]))
 def test_edges_join_their_boxes_and_cross_no_other(shape: Shape, rankdir: RankDir) -> None:
     layout = own_layout(shape, rankdir)
@@ -100,7 +100,7 @@ def test_edges_join_their_boxes_and_cross_no_other(shape: Shape, rankdir: RankDi
             assert not any(overlap(point, box, 0.5) for box in layout.boxes)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(shapes(), st.sampled_from(["LR", "TB"]))
 def test_labels_have_room(shape: Shape, rankdir: RankDir) -> None:
     layout = own_layout(shape, rankdir)

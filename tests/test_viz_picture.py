@@ -7,9 +7,9 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.viz import Picture, graph
-from tinygrad_lite.viz.gradients import gradient_states
 from tinygrad_lite.viz.modules import separate_calls, split_path
 from tinygrad_lite.viz.picture import Node
+from tinygrad_lite.viz.states import gradient_states
 from tinygrad_lite.viz.walk import Graph
 
 

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 from .engine_choice import choose_engine
 
@@ -19,6 +18,14 @@ from . import ops  # noqa: E402  the engine is chosen before anything imports it
 from .engine import Value, backward, methods  # noqa: E402
 from .modes import detect_anomaly, no_grad  # noqa: E402
 from .ops import log_softmax, softmax  # noqa: E402
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import check, engine, errors, nn, optim, transforms, viz
+    from .check import gradcheck
+    from .ops import *  # noqa: F403
+    from .transforms import gradients
+    from .viz import draw_dot
 
 __version__ = "0.1.0"
 
@@ -36,7 +43,7 @@ __all__ = ["Value", "backward", "detect_anomaly", "log_softmax", "no_grad", "sof
 __all__ += [name for name in ops.TABLE if name not in _BUILTINS]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in ops.TABLE:
         return ops.TABLE[name]
     if name in _LAZY:

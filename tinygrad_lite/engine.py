@@ -7,7 +7,6 @@ time of recording. The methods below are fast paths; every other operation goes 
 and each fast path is tested against its row.
 """
 
-import array
 import operator
 import types
 
@@ -29,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "fdca53d3"
+source_hash = "5a520e6f"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -123,6 +122,8 @@ class Storage:
     _cleared: cython.longlong
 
     def __init__(self, size):
+        import array  # here, since it brings collections.abc with it
+
         self._arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
         self._values, self._grads = _pointer(self._arrays[0]), _pointer(self._arrays[1])
         self._cleared, self._moved = 0, False

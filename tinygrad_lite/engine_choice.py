@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
+import binascii
 import os
 import sys
-import zlib
 
 _NAME = f"{__package__}.engine"
 _SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "engine.py")
@@ -14,12 +13,14 @@ _SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "engine.py")
 def hash_of(source: str) -> str:
     """A hash of the engine's source, without the line that carries it."""
     lines = [line for line in source.splitlines() if not line.startswith("source_hash = ")]
-    return f"{zlib.crc32(chr(10).join(lines).encode()):08x}"
+    return f"{binascii.crc32(chr(10).join(lines).encode()):08x}"
 
 
 def choose_engine() -> None:
     """Loads the engine, once, before anything imports it; warns where the compiled one is of another source."""
     if os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0"):
+        import importlib.util
+
         spec = importlib.util.spec_from_file_location(_NAME, _SOURCE)
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)

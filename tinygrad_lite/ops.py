@@ -10,14 +10,17 @@ A sequence argument (`*xs`) arrives as a tuple, and its rule returns one contrib
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from . import ieee
 from .errors import ShapeError, received
 
-Rule = Callable[..., Any]
-Interval = tuple[float, float]
+TYPE_CHECKING = False  # as type checkers understand it; importing typing takes longer than the rest of the package
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    Rule = Callable[..., Any]
+    Interval = tuple[float, float]
 
 
 class Op:
@@ -87,7 +90,7 @@ class Op:
         bound = [*args, *self.defaults[len(self.defaults) - missing :]] if missing else list(args)
         for position in self.sequences:
             items = bound[position]
-            if isinstance(items, str) or not isinstance(items, Iterable):
+            if isinstance(items, str) or not hasattr(items, "__iter__"):
                 raise TypeError(
                     f"{self.signature}: {self.args[position]} is a sequence of numbers, got {received(items)}"
                 )

@@ -43,8 +43,8 @@ def result_by_hand(nodes: int) -> list[float]:
 
 def _forward(value: Callable[[float], Any], tanh: Callable[[Any], Any], nodes: int) -> Phase:
     def forward(held: list[Any]) -> None:
-        leaves = [value(START), value(WEIGHT), value(BIAS)]
-        held[:] = [*leaves, chain(*leaves, nodes // NODES_A_ROUND, tanh)]
+        x, weight, bias = value(START), value(WEIGHT), value(BIAS)
+        held[:] = [x, weight, bias, chain(x, weight, bias, nodes // NODES_A_ROUND, tanh)]
 
     return forward
 
@@ -53,7 +53,7 @@ def _backward(held: list[Any]) -> None:
     held[-1].backward()
 
 
-def _tried(phases: tuple[Phase, Phase, Phase], nodes: int, collector: bool = True) -> Contender:
+def tried(phases: tuple[Phase, Phase, Phase], nodes: int, collector: bool = True) -> Contender:
     """Runs them once and compares with the derivatives by hand, so that a chain of any length is checked."""
     held: list[Any] = []
     forward, backward, free = phases
@@ -66,7 +66,7 @@ def _tried(phases: tuple[Phase, Phase, Phase], nodes: int, collector: bool = Tru
     return Contender(phases, results, collector)
 
 
-def ours(nodes: int, path: str | None = None) -> Contender:
+def our_phases(nodes: int, path: str | None = None) -> tuple[Phase, Phase, Phase]:
     """path: makes the nodes as if in a call of the module that stands there."""
     from tinygrad_lite.engine import Origin, Value, set_origin
 
@@ -78,14 +78,18 @@ def ours(nodes: int, path: str | None = None) -> Contender:
         forward(held)
         set_origin(before)
 
-    return _tried((forward_inside, _backward, list.clear), nodes)
+    return forward_inside, _backward, list.clear
+
+
+def ours(nodes: int, path: str | None = None) -> Contender:
+    return tried(our_phases(nodes, path), nodes)
 
 
 def micrograd(nodes: int, collector: bool) -> Contender:
     from .micrograd_functions import Value, tanh
 
     sys.setrecursionlimit(10**8)  # its sort recurses
-    return _tried((_forward(Value, tanh, nodes), _backward, list.clear), nodes, collector)
+    return tried((_forward(Value, tanh, nodes), _backward, list.clear), nodes, collector)
 
 
 def xad(nodes: int) -> Contender:
@@ -95,10 +99,10 @@ def xad(nodes: int) -> Contender:
     def forward(held: list[Any]) -> None:
         tape = adjoint.Tape()
         tape.activate()
-        leaves = [adjoint.Real(number) for number in (START, WEIGHT, BIAS)]
+        x, weight, bias = leaves = [adjoint.Real(number) for number in (START, WEIGHT, BIAS)]
         tape.registerInputs(leaves)
         tape.newRecording()
-        held[:] = [tape, *leaves, chain(*leaves, nodes // NODES_A_ROUND, xad.math.tanh)]
+        held[:] = [tape, *leaves, chain(x, weight, bias, nodes // NODES_A_ROUND, xad.math.tanh)]
 
     def backward(held: list[Any]) -> None:
         tape, *_, y = held
@@ -124,8 +128,8 @@ def against(peer: str, quick: bool) -> Findings:
     theirs: Entry = (xad, (NODES,)) if peer == "xad" else (micrograd, (NODES, not peer.endswith("gc off")))
     a, b = race("W1", (ours, (NODES,)), theirs, 7 if quick else 21)
     bars = {"xad": (1 / 5, 1 / 10), "micrograd, gc off": (1 / 15, 1 / 40)}.get(peer, (None, None))
-    both = ([s[0] + s[1] for s in samples] for samples in (a, b))
-    rows = [ratio_row("W1 chain of 10,000 nodes", peer, A_NODE, *both, bars)]
+    seconds, their_seconds = ([s[0] + s[1] for s in samples] for samples in (a, b))
+    rows = [ratio_row("W1 chain of 10,000 nodes", peer, A_NODE, seconds, their_seconds, bars)]
     if peer == "xad":
         rows.append(ratio_row("W1 freeing", peer, A_NODE, [s[2] for s in a], [s[2] for s in b]))
     return Findings(rows)

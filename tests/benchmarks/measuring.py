@@ -96,7 +96,7 @@ def child_command(function: str, *args: Any) -> list[str]:
 
 def child_environment() -> dict[str, str]:
     """One thread for everybody, the tests on the path, and the warnings left to the parent."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     places = [str(TESTS), os.environ.get("PYTHONPATH", ""), str(TESTS.parent)]
     path = os.pathsep.join(place for place in places if place)
     return {**os.environ, **threads, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}

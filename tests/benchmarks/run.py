@@ -1,7 +1,7 @@
-"""Prints ratios of speed and memory against the peers that are installed: python tests/benchmarks/run.py [names] [--quick]
+"""Prints ratios of speed and memory to the peers that are installed: python tests/benchmarks/run.py [names] [--quick]
 
-Every pair runs interleaved in a process of its own: process CPU time, one thread, pinned to one core where the system
-can. Before anything is timed, both sides must agree to 1e-10. pip install "tinygrad_lite[bench]" brings the peers.
+Both sides of a pair run in turns, each in a process of its own: process CPU time, one thread, pinned to one core where
+the system can. Before anything is timed, their results must agree to 1e-10. The extra named bench installs the peers.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS)]
+sys.path[0] = str(TESTS)
 sys.path.append(str(TESTS.parent))
 
-from benchmarks import chain, importing, networks, scalar_gpt, scaling  # noqa: E402  found by the lines above
-from benchmarks.measuring import Findings, Row, findings_from, in_child, pin_to_one_core  # noqa: E402
+from benchmarks import chain, digits_step, gpt_step, importing, moons_step, scaling  # noqa: E402  found by these lines
+from benchmarks.measuring import Findings, Row, pin_to_one_core  # noqa: E402
 
 
 class Case(NamedTuple):
-    """What is measured, against each of the peers in turn; a peer is a module's name, perhaps with a condition."""
+    """What is measured, against each of the peers in turn: a module's name, perhaps with a condition."""
 
     function: Callable[[str, bool], Findings]
     peers: tuple[str, ...] = ("",)
@@ -35,14 +35,14 @@ class Case(NamedTuple):
 CASES = {
     "W1": Case(chain.against, ("xad", "micrograd, gc off", "micrograd")),
     "memory": Case(scaling.memory),
-    "W2": Case(networks.moons, ("micrograd, gc off", "micrograd", "torch")),
-    "W3": Case(networks.digits, ("micrograd, gc off", "micrograd", "torch"), ("sklearn",)),
+    "W2": Case(moons_step.moons, ("micrograd, gc off", "micrograd", "torch")),
+    "W3": Case(digits_step.digits, ("micrograd, gc off", "micrograd", "torch"), ("sklearn",)),
     "W4": Case(scaling.scaling),
-    "GPT": Case(scalar_gpt.against, ("slots and tuples", "slots and tuples, gc off")),
+    "GPT": Case(gpt_step.gpt, ("slots and tuples", "slots and tuples, gc off")),
     "import": Case(importing.over_bare_interpreter),
     "path": Case(chain.path_pointer),
 }
-MODULES = {"xad", "micrograd", "torch"}
+PEER_MODULES = {"xad", "micrograd", "torch"}
 
 
 def main() -> None:
@@ -53,14 +53,17 @@ def main() -> None:
     options = parser.parse_args()
     unknown = [name for name in options.names if name not in CASES]
     if unknown:
-        parser.error(f"no benchmark {', '.join(unknown)}: there are {', '.join(CASES)}")
+        parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(CASES)}")
     print(headline(pin_to_one_core()))
     found = Findings()
     for name in options.names or CASES:
-        for findings in run_case(CASES[name], options.quick):
+        for peer in CASES[name].peers:
+            findings = measured(name, peer, options.quick)
+            for row in findings.rows:
+                print(line(row), flush=True)
             found.rows += findings.rows
             found.remarks += findings.remarks
-    print("\n".join(found.remarks))
+    print("\n".join(["", *found.remarks]))
     if options.json:
         Path(options.json).write_text(json.dumps(asdict(found), indent=1))
 
@@ -68,28 +71,23 @@ def main() -> None:
 def headline(pinned: str) -> str:
     from tinygrad_lite.engine import compiled
 
-    engine = "compiled" if compiled else "pure Python"
-    return f"""tinygrad_lite's {engine} engine on Python {platform.python_version()}, {pinned}, one thread, CPU time.
-Ratios are ours / peer: the median of the rounds, and the quartiles.
+    return f"""\
+tinygrad_lite's {"compiled" if compiled else "pure Python"} engine, Python {platform.python_version()}, \
+{pinned}, one thread, CPU time.
+A ratio is ours / peer: the median of the rounds, and the quartiles.
 
 {"":30}{"against":26}{"ours":>8} {"peer":>8} {"":13}{"ratio or figure":28}{"required":14}goal
 """
 
 
-def run_case(case: Case, quick: bool) -> list[Findings]:
-    missing = [module for module in case.needs if importlib.util.find_spec(module) is None]
-    found = []
-    for peer in case.peers:
-        module = peer.partition(",")[0]
-        absent = [*missing, *([module] if module in MODULES and importlib.util.find_spec(module) is None else [])]
-        if absent:
-            findings = Findings(remarks=[f"{case.function.__name__} against {peer} left out: no {', '.join(absent)}"])
-        else:
-            findings = findings_from(in_child(case.function, peer, quick))
-        for row in findings.rows:
-            print(line(row), flush=True)
-        found.append(findings)
-    return found
+def measured(name: str, peer: str, quick: bool) -> Findings:
+    case = CASES[name]
+    module = peer.partition(",")[0]
+    needed = [*case.needs, *([module] if module in PEER_MODULES else [])]
+    missing = [module for module in needed if importlib.util.find_spec(module) is None]
+    if missing:
+        return Findings(remarks=[f"{name} against {peer} left out: {', '.join(missing)} is not installed"])
+    return case.function(peer, quick)
 
 
 def line(row: Row) -> str:

@@ -7,19 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .chain import NODES, ours
+from .chain import NODES, our_phases, ours
 from .measuring import Findings, Spread, Unit, in_child, own_row, ratio_row
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 PHASES = ("forward", "backward", "freeing")
-NANOSECOND = Unit("ns a node", 1e-9)
+A_NODE = Unit("ns a node", 1.0)
 
 
 def bytes_a_node(nodes: int) -> float:
     """Most memory held over one forward and backward, above what was held before, in a fresh process. Linux."""
-    contender = ours(NODES // 100)
-    forward, backward, _ = ours(NODES // 100).phases if nodes < NODES else _phases(nodes)
-    contender.run(1)
+    ours(NODES // 100)
+    forward, backward, _ = our_phases(nodes)
     held: list[Any] = []
     gc.collect()
     before = _resident("VmRSS")
@@ -29,10 +28,58 @@ def bytes_a_node(nodes: int) -> float:
     return (_resident("VmHWM") - before) / nodes
 
 
+def _resident(what: str) -> int:
+    """Bytes of memory that this process holds ("VmRSS"), or held at most ("VmHWM")."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(what + ":"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"/proc/self/status has no {what}")
+
+
 def memory(_: str, quick: bool) -> Findings:
-    """Of 10,000 nodes part fits into memory that the process had left over; a million tell what a node takes."""
-    rows = []
-    for nodes, bars in ((NODES, (None, None)), (100 * NODES, (112, 80))):
+    """Of 10,000 nodes, some find room in memory that the process had left over; a million do not."""
+    if not Path("/proc/self/clear_refs").exists():
+        return Findings(remarks=["memory left out: it is read from /proc, which is not here"])
+    findings = Findings()
+    for nodes in (NODES, 100 * NODES):
         samples = [in_child(bytes_a_node, nodes) for _ in range(2 if quick else 5)]
-        rows.append(own_row(f"memory, {_short(nodes)} nodes", "bytes a node", samples, bars))
-    return Findings(rows)
+        findings.rows.append(own_row(f"memory, {_short(nodes)} nodes", "bytes a node", samples, (112, 80)))
+    return findings
+
+
+def nanoseconds_a_node(nodes: int) -> list[float]:
+    """Forward, backward and freeing of one chain of ours, in a fresh process."""
+    contender = ours(nodes)  # which has run once by then
+    return [seconds / nodes * 1e9 for seconds in contender.run(max(1, 200_000 // nodes))]
+
+
+def scaling(_: str, quick: bool) -> Findings:
+    """Every size in a process of its own, sizes in turns."""
+    sizes = SIZES[:-1] if quick else SIZES
+    samples: dict[int, list[list[float]]] = {size: [] for size in sizes}
+    for _round in range(3 if quick else 5):
+        for size in sizes:
+            samples[size].append(in_child(nanoseconds_a_node, size))
+    largest = sizes[-1]
+    findings = Findings(remarks=[_remark(size, samples[size]) for size in sizes])
+    for small, required, goal in ((1_000_000, 2.0, None), (10_000, 5.0, 3.0)):
+        for name, pick in (("all", sum), *((name, _nth(k)) for k, name in enumerate(PHASES))):
+            if small != largest:
+                big, base = ([pick(sample) for sample in samples[size]] for size in (largest, small))
+                case, against = f"W4 {_short(largest)} nodes, {name}", f"ours at {_short(small)}"
+                findings.rows.append(ratio_row(case, against, A_NODE, big, base, (required, goal)))
+    return findings
+
+
+def _remark(size: int, samples: Sequence[Sequence[float]]) -> str:
+    spreads = [Spread.of(phase) for phase in zip(*samples, strict=True)]
+    phases = [f"{name} {s.median:.0f} ({s.low:.0f} .. {s.high:.0f})" for name, s in zip(PHASES, spreads, strict=True)]
+    return f"W4 {_short(size):>5} nodes, ns a node: {', '.join(phases)}"
+
+
+def _nth(k: int) -> Callable[[list[float]], float]:
+    return lambda sample: sample[k]
+
+
+def _short(size: int) -> str:
+    return f"{size // 1_000_000} M" if size >= 1_000_000 else f"{size // 1000} k"

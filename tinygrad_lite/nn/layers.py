@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..engine import Value, dot, set_origin
+from ..engine import Origin, Value, dot, set_origin
 from ..errors import ShapeError, received
 from .activations import DISPLAYED, FASTEST, LINEAR, Function, on_values
 from .activations import activation as activation_named
 from .init import Initialisation, initialisation, uniform
 from .inputs import as_row, explained, positive
 from .module import Module
+
+_weight_origins: list[Origin] = []
+_bias_origin = Origin(label="b")
 
 
 class Neuron(Module):
@@ -40,8 +43,7 @@ class Neuron(Module):
         width = positive(f"{type(self).__name__}(fan_out)", fan_out)
         self.activation = _checked(activation, nonlin)
         draw = initialisation(init)
-        self.w = [Value(draw(size, width)) for _ in range(size)]
-        self.b = Value(0.0)
+        *self.w, self.b = _labelled([draw(size, width) for _ in range(size)], 0.0)
 
     def _attributes(self) -> Iterable[tuple[str, Any]]:
         # Reading vars(self) would turn CPython's compact attributes into a dict for good, which slows every call.
@@ -177,6 +179,23 @@ class Sequential(Module):
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(str(layer) for layer in self.layers)})"
+
+
+def _labelled(weights: list[float], bias: float) -> list[Value]:
+    """Leaves of the labels w.0, w.1, ..., b; all neurons share the origins that hold them."""
+    for k in range(len(_weight_origins), len(weights)):
+        _weight_origins.append(Origin(label=f"w.{k}"))
+    before = set_origin(None)
+    try:
+        leaves = []
+        for origin, weight in zip(_weight_origins, weights, strict=False):
+            set_origin(origin)
+            leaves.append(Value(weight))
+        set_origin(_bias_origin)
+        leaves.append(Value(bias))
+    finally:
+        set_origin(before)
+    return leaves
 
 
 def _checked(activation: str | Function | None, nonlin: bool) -> str | Function:

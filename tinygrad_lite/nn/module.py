@@ -180,14 +180,21 @@ def _settle(root: Module, path: str) -> _Place:
 
     Bound, parameters are told from inputs in pictures; labelled, they say which they are.
     """
-    found = list(walk(root))
-    inner_path = len(path) + 1 if path else 0
     place = root._place = _Place(path, root)
-    modules = {"": root}
-    for prefix, key, thing in found:
+    leaves, owners = [], [""]
+    for prefix, key, thing in list(walk(root)):
+        name = f"{prefix}{key}"
+        while not prefix.startswith(owners[-1]):
+            owners.pop()
         if isinstance(thing, Module):
-            modules[f"{prefix}{key}."] = thing
-            thing._place = _Place(f"{path}.{prefix}{key}"[inner_path and 0 :].lstrip("."), thing)
+            thing._place = _Place(f"{path}.{name}".lstrip("."), thing)
+            owners.append(f"{name}.")
+        else:
+            leaves.append(thing)
+            if thing.label is None:
+                thing.label = name.removeprefix(owners[-1])
+    if leaves:
+        bind(leaves)
     return place
 
 

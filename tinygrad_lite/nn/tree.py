@@ -13,14 +13,16 @@ Found = tuple[str, Any, Any]
 Items = Iterator[tuple[Any, Any]]
 
 
+_TRAINABLE = ("parameter", "leaf")
+
+
 def is_parameter(v: Value) -> bool:
     """Whether training may move v: a leaf that gradients enter, so neither a result nor detached.
 
     >>> is_parameter(Value(1.0)), is_parameter(Value(1.0).detach()), is_parameter(Value(1.0) * 2)
     (True, False, False)
     """
-    kind = v.kind
-    return kind == "parameter" or kind == "leaf"
+    return v.kind in _TRAINABLE
 
 
 class Node:
@@ -43,9 +45,10 @@ def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -
         for key, thing in items:
             inner: Items
             if type(thing) is Value:
-                if id(thing) not in seen and is_parameter(thing):
+                if id(thing) not in seen:
                     seen.add(id(thing))
-                    yield prefix, key, thing
+                    if thing.kind in _TRAINABLE:
+                        yield prefix, key, thing
                 continue
             if isinstance(thing, (list, tuple)):
                 if whole_arrays and array_shape(thing) is not None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from . import theme
-from .gradients import GradientState
 from .picture import Diagram, Edge, Group, Node
+from .states import GradientState
 from .text import count, counted, number, number_width, shortened, times, width
 
 Style = Literal["plain", "muted", "zero", "blocked", "warning"]

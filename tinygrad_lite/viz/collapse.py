@@ -7,9 +7,9 @@ from collections import Counter
 
 from .alike import Groups, bands, by_height, by_structure
 from .details import KINDS, operation_text, value_node
-from .gradients import gradient_states, stops_gradient
 from .modules import Place, frames, places, separate_calls
 from .picture import Diagram, Edge, Group, Node
+from .states import gradient_states, stops_gradient
 from .walk import Graph
 
 _LEVELS = 40

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..engine import Value
-from .gradients import GradientState, gradient_states, stops_gradient
 from .modules import UNTITLED, Place, frames, places, separate_calls
 from .picture import Diagram, Edge, Kind, Node
+from .states import GradientState, gradient_states, stops_gradient
 from .text import count, number
 from .walk import Graph
 

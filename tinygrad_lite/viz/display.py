@@ -17,7 +17,7 @@ from . import dot_program, theme
 from .boxes import boxes, edge_texts
 from .collapse import collapsed
 from .details import detailed
-from .dot import dot_text
+from .dot_language import dot_text
 from .layout import Layout, RankDir, Shape, own_layout
 from .picture import Cluster, Diagram, Edge, Group, Node
 from .svg import draw

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import MissingProgramError
 from .boxes import Box, EdgeText
-from .dot import dot_text, leaves_after_inputs, nested
+from .dot_language import dot_text, leaves_after_inputs, nested
 from .layout import Curve, Layout, RankDir, Rectangle, Shape
 from .level import Point
 from .picture import Diagram

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .gradients import GradientState
+from .states import GradientState
 
 Kind = Literal["parameter", "input", "constant", "result"]
 

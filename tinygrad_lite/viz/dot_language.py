@@ -101,17 +101,17 @@ def _box(box: Box) -> str:
             f"width={box.width / 72:.3f} height={box.height / 72:.3f} "
             f"label=<{_font(xml(box.title), face=_MONO)}> {tooltip}"
         )
-    height = (box.height - theme.HEAD_HEIGHT) / len(box.rows)
+    border = 3 if box.root else 1
+    inner, head = box.width - 2 * border, theme.HEAD_HEIGHT - border
+    height = (box.height - theme.HEAD_HEIGHT - border) / len(box.rows)
     names = max(width(row.name, theme.TEXT_SIZE) for row in box.rows) + 12 + theme.PADDING
     rows = [
-        _cells(_font(xml(r.name), theme.MUTED), _value(r), (names, box.width - names, height), _ground(r))
-        for r in box.rows
+        _cells(_font(xml(r.name), theme.MUTED), _value(r), (names, inner - names, height), _ground(r)) for r in box.rows
     ]
     return (
-        f'label=<<TABLE BORDER="{3 if box.root else 1}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" '
-        f'COLOR="{colours.line}" BGCOLOR="{colours.body}"><TR><TD ALIGN="LEFT" COLSPAN="2" BGCOLOR="{colours.head}" '
-        f'WIDTH="{box.width:.0f}" HEIGHT="{theme.HEAD_HEIGHT:.0f}">{_head(box, colours.line)}</TD></TR>'
-        f"{''.join(rows)}</TABLE>> {tooltip}"
+        f'label=<<TABLE BORDER="{border}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{colours.line}" '
+        f'BGCOLOR="{colours.body}"><TR><TD ALIGN="LEFT" COLSPAN="2" BGCOLOR="{colours.head}" WIDTH="{inner:.0f}" '
+        f'HEIGHT="{head:.0f}">{_head(box, colours.line)}</TD></TR>{"".join(rows)}</TABLE>> {tooltip}'
     )
 
 
@@ -121,7 +121,7 @@ def _head(box: Box, colour: str) -> str:
     if not box.tag:
         return _GAP + title
     left = width(box.title, theme.TITLE_SIZE, bold=True) + theme.PADDING
-    cells = _cells(title, _font(f"<B>{xml(box.tag)}</B>", colour), (left, box.width - 4 - left, theme.HEAD_HEIGHT - 4))
+    cells = _cells(title, _font(f"<B>{xml(box.tag)}</B>", colour), (left, box.width - 8 - left, theme.HEAD_HEIGHT - 5))
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>'
 
 
