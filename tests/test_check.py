@@ -24,7 +24,7 @@ def test_a_wrong_rule_is_found(order: int, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ops.erf, "rules", (lambda g, y, x: g * 1.1 * tl.exp(-x * x),))
     report = gradcheck(lambda x: tl.erf(x) * x, [0.7], order=order)
     assert not report.ok and "WRONG" in str(report)
-    with pytest.raises(GradcheckError, match="(?s)disagree with finite differences.*WRONG"):
+    with pytest.raises(GradcheckError, match=r"(?s)disagree with finite differences.*WRONG"):
         gradcheck(lambda x: tl.erf(x) * x, [0.7], order=order, raise_exception=True)
 
 

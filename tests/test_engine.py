@@ -118,7 +118,7 @@ def test_it_prints_and_formats() -> None:
 def test_arithmetic_with_what_is_not_a_number(other: Any) -> None:
     x = Value(1.0)
     for f in (lambda: x + other, lambda: other - x, lambda: x / other, lambda: other**x, lambda: x * {}):
-        with pytest.raises(TypeError, match="unsupported operand|can't multiply"):
+        with pytest.raises(TypeError, match=r"unsupported operand|can't multiply"):
             f()
 
 
@@ -128,8 +128,8 @@ def test_numpy_on_either_side() -> None:
         assert isinstance(product, Value) and product.data == 6.0
     for array in (np.array([1.0, 2.0]) * x, x * np.array([1.0, 2.0])):
         assert array.dtype == object and [v.data for v in array] == [2.0, 4.0]
-    W, v = np.array([[x, x], [x, 2 * x]]), np.array([x, 3 * x])
-    y = (W @ v).sum()
+    weights, v = np.array([[x, x], [x, 2 * x]]), np.array([x, 3 * x])
+    y = (weights @ v).sum()
     y.backward()
     assert y.data == 16.0 + 28.0 and x.grad == 44.0
 

@@ -1,4 +1,4 @@
-"""Every row of the table: values and derivatives against mpmath and finite differences, at ordinary and at odd places."""
+"""Every row of the table, at ordinary and at odd places, against mpmath and finite differences."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def with_leaves(row: Op, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[V
 
 
 def partial_truth(row: Op, args: tuple[Any, ...], *ks: int) -> float:
-    """The derivative of the truth by the differentiable numbers of positions ks (one, or two for a second derivative)."""
+    """The derivative of the truth by the ks-th differentiable numbers: one, or two for a second derivative."""
     numbers = flat(args)
     positions = [j for j, i in enumerate(owners(args)) if row.rules[i] is not None]
     at = [positions[k] for k in ks]
@@ -199,7 +199,7 @@ def test_the_fast_path_is_its_row(row: Op) -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_edges_give_ieee_results_and_never_raise(row: Op) -> None:
-    """Eager, by the fast path and by the row, agrees with the row's value and, where NumPy has the function, with NumPy."""
+    """By the fast path and by the row it is the row's value, and NumPy's where NumPy has the function."""
     ufunc = getattr(
         np, next((a for a in (row.name, *row.aliases) if isinstance(getattr(np, a, None), np.ufunc)), ""), None
     )
@@ -234,7 +234,7 @@ def test_the_array_form_is_the_value(row: Op) -> None:
     special = pytest.importorskip("scipy.special")
     namespace = {name: getattr(special, name) for name in ("erf", "erfc", "gammaln", "polygamma")}
     namespace |= {name: getattr(np, name) for name in dir(np) if not name.startswith("_")}
-    many = [p for p in points(row, 30, 1.0)]
+    many = points(row, 30, 1.0)
     columns = {
         name: np.array([p[i] for p in many]).T if i in row.sequences else np.array([p[i] for p in many])
         for i, name in enumerate(row.args)

@@ -21,11 +21,17 @@ from .ops import log_softmax, softmax  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import check, engine, errors, nn, optim, transforms, viz
-    from .check import gradcheck
+    from . import check as check
+    from . import engine as engine
+    from . import errors as errors
+    from . import nn as nn
+    from . import optim as optim
+    from . import transforms as transforms
+    from . import viz as viz
+    from .check import gradcheck as gradcheck
     from .ops import *  # noqa: F403
-    from .transforms import gradients
-    from .viz import draw_dot
+    from .transforms import gradients as gradients
+    from .viz import draw_dot as draw_dot
 
 __version__ = "0.1.0"
 

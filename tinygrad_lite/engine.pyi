@@ -2,11 +2,11 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, SupportsFloat, final
+from typing import Any, Literal, SupportsFloat, TypeAlias, final
 
 from .ops import Op
 
-_Number = Value | float
+_Number: TypeAlias = "Value | float"
 
 compiled: bool
 source_hash: str
