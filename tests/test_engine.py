@@ -139,6 +139,8 @@ def test_numbers_met_on_the_way_are_kept() -> None:
     assert (x * 0.5).args == (x, 0.5) and (0.5 * x).args == (0.5, x)
     assert (x**3).args == (x, 3.0) and (3 / x).args == (3.0, x) and (1 - x).args == (1.0, x)
     assert x.tanh().args == (x,)
+    for whole in (tl.dot([x, 2], [np.float64(3.0), x], True), tl.sum([x, 2, np.float32(3)])):
+        assert {type(a) for arg in whole.args for a in (arg if isinstance(arg, tuple) else (arg,))} <= {Value, float}
     assert tl.dot([x, 2.0], [3.0, x], 1.0).args == ((x, 2.0), (3.0, x), 1.0)
 
 

@@ -121,6 +121,16 @@ def test_a_deep_chain_of_different_operations_is_drawn_in_bands() -> None:
     assert set(groups(picture)[0].operations) == {"*", "tanh", "sin"}
 
 
+def test_groups_of_alike_values_make_no_circle() -> None:
+    """A residual stream: each sum takes something new in, so it does not join the sum before it."""
+    x = Value(0.5)
+    for _ in range(6):
+        x = x + x.tanh()
+    picture = x.graph(max_nodes=12)
+    assert len(picture.nodes) > 5
+    assert all(e.source < e.target for e in picture.edges)
+
+
 def test_groups_say_what_is_in_them() -> None:
     xs = [Value(float(k), f"x{k}") for k in range(-5, 5)]
     root = ops.sum([x.relu() for x in xs])
@@ -162,7 +172,11 @@ UNARY = ("tanh", "relu", "exp")
 @st.composite
 def random_graphs(draw: st.DrawFn) -> Value:
     paths = [None, None, "a", "b", "a.0", "a.b.1", "b.c"]
-    values = [Value(0.1 * k) for k in range(draw(st.integers(1, 4)))]
+    values = []
+    for k in range(draw(st.integers(1, 4))):
+        before = set_origin(Origin(None, draw(st.sampled_from(paths))))
+        values.append(Value(0.1 * k))
+        set_origin(before)
     for _ in range(draw(st.integers(1, 40))):
         before = set_origin(Origin(None, draw(st.sampled_from(paths))))
         try:

@@ -95,6 +95,11 @@ def test_edges_join_their_boxes_and_cross_no_other(shape: Shape, rankdir: RankDi
             assert source.x <= x0 <= source.x + source.width
             assert y1 == pytest.approx(target.y)
             assert target.x <= x1 <= target.x + target.width
+        turned = 0 if rankdir == "LR" else 1
+        for before, after in pairwise(curve.points[::3]):
+            step = [after[k] - before[k] for k in (turned, 1 - turned)]
+            assert step[0] > -0.01, "an edge turns back"
+            assert abs(step[1]) < 0.01 or step[0] > 5, "an edge jumps"
         for x, y in along(curve.points):
             point = Rectangle(x, y, 0.0, 0.0)
             assert not any(overlap(point, box, 0.5) for box in layout.boxes)
@@ -147,6 +152,19 @@ def test_a_long_edge_is_straight_where_there_is_room() -> None:
     layout = simple([(0, 1), (1, 2), (2, 3), (3, 4), (0, 4)], 5)
     heights = [round(y, 3) for _, y in layout.curves[-1].points]
     assert max(heights.count(y) for y in heights) >= 4
+    tangled = simple([(0, 1), (0, 3), (0, 4), (1, 2), (1, 5), (2, 3), (3, 4), (3, 5)], 6)
+    bends = sum(abs(a[1] - b[1]) > 0.01 for c in tangled.curves for a, b in pairwise(c.points[::3]))
+    assert bends <= 6
+
+
+def test_edges_from_one_box_share_their_way_unless_they_are_to_be_apart() -> None:
+    edges = [(0, 1), (1, 2), (2, 3), (3, 4), (0, 4), (0, 3)]
+    for apart in (False, True):
+        shape = Shape([(80.0, 50.0)] * 5, edges, [False] * 5 + [apart], [(0.0, 0.0)] * 6)
+        layout = own_layout(shape)
+        passing = layout.boxes[1].x
+        heights = [round(y) for curve in layout.curves[4:] for x, y in along(curve.points) if abs(x - passing) < 40]
+        assert (len(set(heights)) == 1) != apart
 
 
 def test_leaves_stand_beside_their_readers() -> None:
@@ -171,12 +189,13 @@ def test_nothing_to_place() -> None:
 
 
 def test_crossings_that_need_not_be_are_undone() -> None:
-    vertices = [Vertex(0, 10, 10) for _ in range(6)] + [Vertex(1, 10, 10) for _ in range(6)]
-    order = list(range(6, 12))
+    size = 40
+    vertices = [Vertex(layer, 10, 10) for layer in (0, 1) for _ in range(size)]
+    order = list(range(size, 2 * size))
     random.Random(1).shuffle(order)
-    layers = [list(range(6)), order]
-    reduce_crossings(layers, vertices, [Segment(k, k + 6) for k in range(6)])
-    assert [v - 6 for v in layers[1]] == layers[0]
+    layers = [list(range(size)), order]
+    reduce_crossings(layers, vertices, [Segment(k, k + size) for k in range(size)])
+    assert [v - size for v in layers[1]] == layers[0]
 
 
 def test_order_stays_where_crossings_do_not_tell() -> None:

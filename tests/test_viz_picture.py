@@ -121,7 +121,7 @@ def test_expanded_dot_is_products_and_their_sum() -> None:
     assert derivatives["w0", "*"] == 5.0
     assert derivatives["x0", "*"] == 2.0
     assert derivatives["w1", "* 7"] == 7.0
-    assert derivatives["b", "sum"] == 1.0
+    assert derivatives["b", "sum"] == derivatives[None, "sum"] == 1.0
     assert frame(picture, total) == frame(picture, products[0]) == ["dot"]
     assert not picture.clusters[0].module
     assert [n.operation for n in root.graph().nodes if n.kind == "result"] == ["dot", "tanh"]
@@ -159,6 +159,10 @@ def test_gradients_of_another_root_are_not_this_ones() -> None:
     root.label = "root"
     other.backward()
     assert states(root) == {"x": "computed", "shared": "not computed", "root": "not computed"}
+    root.backward()
+    assert states(root) == {"x": "computed", "shared": "computed", "root": "computed"}
+    other.backward()
+    assert states(root) == {"x": "computed", "shared": "not computed", "root": "computed"}
 
 
 def test_zero_is_not_blocked() -> None:
@@ -266,10 +270,10 @@ def test_a_parameter_that_modules_share_stands_around_them() -> None:
 def test_a_module_whose_results_come_back_has_a_frame_for_each_call() -> None:
     class Cell(nn.Module):
         def __init__(self) -> None:
-            self.w = Value(0.5)
+            self.w, self.u = Value(0.5), Value(0.1)
 
         def forward(self, h: Value, x: float) -> Value:
-            return (self.w * h + x).tanh()
+            return (self.w * h + self.u * x).tanh()
 
     class Net(nn.Module):
         def __init__(self) -> None:
@@ -283,7 +287,7 @@ def test_a_module_whose_results_come_back_has_a_frame_for_each_call() -> None:
 
     picture = Net()([1.0, 2.0, 3.0]).graph()
     assert [c.title for c in picture.clusters] == ["cell (call 1)", "cell (call 2)", "cell (call 3)"]
-    assert [sum(n.cluster == k for n in picture.nodes) for k in range(3)] == [4, 3, 3]
+    assert [sum(n.cluster == k for n in picture.nodes) for k in range(3)] == [6, 4, 4]
     straight = Cell()
     assert not straight(Value(0.0), 1.0).graph().clusters
 

@@ -82,7 +82,18 @@ def test_hostile_labels_in_dot(label: str) -> None:
     assert "<script" not in svg
     found = " ".join(ET.fromstring(svg).itertext()).replace("\xa0", " ")
     if label.strip():
-        assert shortened(label).split()[0] in found
+        assert shortened(label).split()[0] in found.replace("\u200b", "")
+
+
+@pytest.mark.skipif(not shutil.which("dot"), reason="needs Graphviz's dot")
+def test_dots_tooltips_mean_what_they_say() -> None:
+    label = 'a &amp; b \\N "c"'
+    done = subprocess.run(["dot", "-Tsvg"], input=labelled(label).dot().encode(), capture_output=True, check=True)
+    links = ET.fromstring(done.stdout).iterfind(".//{*}a")
+    titles = [link.get("{http://www.w3.org/1999/xlink}title", "") for link in links]
+    assert any(title.replace("\u200b", "").startswith(label) for title in titles)
+    shown = [text.replace("\u200b", "").strip() for text in ET.fromstring(done.stdout).itertext()]
+    assert shown.count(label) == 5
 
 
 def test_a_cut_label_says_so_and_its_beginning_stands_in_the_tooltip() -> None:
@@ -99,6 +110,7 @@ def test_a_cut_label_says_so_and_its_beginning_stands_in_the_tooltip() -> None:
         ("\x00", "\\x00"),
         ("\u202e", "\\u202e"),
         ("\ud800", "\\ud800"),
+        ("\u2028", "\\u2028"),
         ("é ש 中 👩‍🔬", "é ש 中 👩‍🔬"),
     ],
 )
@@ -141,6 +153,8 @@ def test_the_three_kinds_of_no_gradient_differ_in_words_and_marks() -> None:
     assert "gradient is 0" in texts(svg)
     rings = len(ET.fromstring(svg).findall(".//s:circle", NAMESPACE))
     assert rings == 4, "a ring for the zero gradient, one for the blocked one, and both in the legend"
+    assert re.search(r"<circle[^>]*/>\s*<text[^>]*>gradient is 0<", svg)
+    assert re.search(r"<circle[^>]*/><path[^>]*/>\s*<text[^>]*>gradient is stopped", svg), "the ring has no bar"
     assert svg.count("stroke-dasharray") == 1, "the edge that stops the gradient is not dashed"
 
 

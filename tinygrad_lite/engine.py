@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "5a520e6f"
+source_hash = "5308d64a"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -595,6 +595,16 @@ def _argument(who, x) -> cython.double:
 
 
 @cython.cfunc
+def _arguments(who, items) -> tuple:
+    """Values and floats as they are, other numbers as floats."""
+    given: tuple = tuple(items)
+    for x in given:
+        if type(x) is not Value and type(x) is not float:
+            return tuple([y if type(y) is Value else _real(who, y) for y in given])
+    return given
+
+
+@cython.cfunc
 def _real(who, x) -> cython.double:
     if _is_real(x):
         return float(x)
@@ -643,35 +653,62 @@ def _node(
 
 def dot(xs, ys, start=0.0):
     """start + xs[0] * ys[0] + xs[1] * ys[1] + ..., as one node."""
-    left: tuple = tuple(xs)
-    right: tuple = tuple(ys)
-    n: cython.Py_ssize_t = len(left)
+    return dots([(xs, start, _here().origin)], ys)[0]
+
+
+def dots(rows, ys, function=None):
+    """For each (xs, start, origin) of rows, dot(xs, ys, start) as of that origin, put through function: a layer.
+
+    What ys are is read once for all rows.
+    """
+    here: _Context = _here()
+    before = here.origin
+    right: tuple = _arguments("dot(..., ys)", ys)
+    n: cython.Py_ssize_t = len(right)
+    k: cython.Py_ssize_t
+    numbers: _Terms = _terms((), n)
+    for k in range(n):
+        numbers.partials[k] = _argument(None, right[k])
+    made: list = []
+    try:
+        for xs, start, here.origin in rows:
+            v = _dot(_arguments("dot(xs, ...)", xs), right, numbers.partials, start)
+            made.append(v if function is None else function(v))
+    finally:
+        here.origin = before
+    return made
+
+
+@cython.cfunc
+def _dot(left: tuple, right: tuple, numbers: cython.p_double, start) -> Value:
+    """A dot node, from what right's numbers are."""
+    if type(start) is not Value:
+        start = _real("dot(..., start)", start)
+    n: cython.Py_ssize_t = len(right)
     k: cython.Py_ssize_t
     x: cython.double
-    y: cython.double
-    if len(right) != n:
-        raise errors.ShapeError(f"dot(xs, ys): the lengths must agree, got {n} and {len(right)}")
+    if len(left) != n:
+        raise errors.ShapeError(f"dot(xs, ys): the lengths must agree, got {len(left)} and {n}")
     terms: _Terms = _terms((left, right, start), 2 * n + 1)
     partials: cython.p_double = terms.partials
-    total: cython.double = _argument("dot(..., start)", start)
+    total: cython.double = _argument(None, start)
     for k in range(n):
-        x = _argument("dot(xs, ...)", left[k])
-        y = _argument("dot(..., ys)", right[k])
-        partials[k] = y
+        x = _argument(None, left[k])
+        partials[k] = numbers[k]
         partials[n + k] = x
-        total += x * y
+        total += x * numbers[k]
     partials[2 * n] = 1.0
     return _node(_MANY + _DOT, total, terms, 0.0, None, 0.0)
 
 
 def _sum(xs):
-    items: tuple = tuple(xs)
+    items: tuple = _arguments("sum(xs)", xs)
     n: cython.Py_ssize_t = len(items)
     k: cython.Py_ssize_t
     terms: _Terms = _terms((items,), n)
     total: cython.double = 0.0
     for k in range(n):
-        total += _argument("sum(xs)", items[k])
+        total += _argument(None, items[k])
         terms.partials[k] = 1.0
     return _node(_MANY + _SUM, total, terms, 0.0, None, 0.0)
 
@@ -701,7 +738,7 @@ def record(op, args):
         if rule is None and type(arg) is Value:
             raise TypeError(f"{who} takes a plain number, got a Value: no derivative by it is known")
         if type(arg) is tuple:
-            stored.append(tuple([x if type(x) is Value else _real(who, x) for x in arg]))
+            stored.append(_arguments(who, arg))
             plain.append(tuple([_argument(who, x) for x in arg]))
         else:
             stored.append(arg if type(arg) is Value else _real(who, arg))

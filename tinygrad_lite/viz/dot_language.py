@@ -16,6 +16,9 @@ from .text import shortened, width, xml
 
 _SANS = "Helvetica,Arial,Liberation Sans,DejaVu Sans,sans-serif"
 _MONO = "DejaVu Sans Mono,Menlo,Consolas,Liberation Mono,monospace"
+_NO_WIDTH = "\N{ZERO WIDTH SPACE}"
+"""Behind a backslash: Graphviz takes \\N for a node's name, in HTML-like labels too, and reads some strings twice."""
+
 _GAP = "&#160;&#160;"
 _MARKS = {"zero": "\N{WHITE CIRCLE}", "blocked": "\N{CIRCLED DIVISION SLASH}"}
 
@@ -73,14 +76,19 @@ def nested(diagram: Diagram, statements: Sequence[str], frames: Sequence[str]) -
 
 def quoted(text: str) -> str:
     """A string of the DOT language that means just this text, also where it holds backslashes and entities."""
-    plain = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{plain}"'
+    plain = text.replace("&", "&amp;").replace("\\", "\\\\" + _NO_WIDTH)
+    return '"' + plain.replace('"', "&quot;").replace("\n", "&#10;") + '"'
+
+
+def _html(text: str) -> str:
+    """Text of an HTML-like label."""
+    return xml(text).replace("\\", "\\" + _NO_WIDTH)
 
 
 def _frame(cluster: Cluster) -> str:
     style = "rounded,filled" if cluster.module else "rounded,filled,dashed"
     return (
-        f'label=<{xml(shortened(cluster.title, 40))}> style="{style}" color="{theme.FRAME_LINE}" '
+        f'label=<{_html(shortened(cluster.title, 40))}> style="{style}" color="{theme.FRAME_LINE}" '
         f'fillcolor="{theme.FRAME}09" fontcolor="{theme.FRAME}" fontsize={theme.FRAME_SIZE} labeljust=l labelloc=t '
         "margin=12"
     )
@@ -99,14 +107,15 @@ def _box(box: Box) -> str:
         return (
             f'shape=box style="rounded,filled" fillcolor="{colours.head}" color="{colours.line}" margin="0.04,0.02" '
             f"width={box.width / 72:.3f} height={box.height / 72:.3f} "
-            f"label=<{_font(xml(box.title), face=_MONO)}> {tooltip}"
+            f"label=<{_font(_html(box.title), face=_MONO)}> {tooltip}"
         )
     border = 3 if box.root else 1
     inner, head = box.width - 2 * border, theme.HEAD_HEIGHT - border
     height = (box.height - theme.HEAD_HEIGHT - border) / len(box.rows)
     names = max(width(row.name, theme.TEXT_SIZE) for row in box.rows) + 12 + theme.PADDING
     rows = [
-        _cells(_font(xml(r.name), theme.MUTED), _value(r), (names, inner - names, height), _ground(r)) for r in box.rows
+        _cells(_font(_html(r.name), theme.MUTED), _value(r), (names, inner - names, height), _ground(r))
+        for r in box.rows
     ]
     return (
         f'label=<<TABLE BORDER="{border}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" COLOR="{colours.line}" '
@@ -116,12 +125,14 @@ def _box(box: Box) -> str:
 
 
 def _head(box: Box, colour: str) -> str:
-    title = f"<I>{_font(xml(box.title), theme.MUTED)}</I>" if box.muted else f"<B>{xml(box.title)}</B>"
+    title = f"<I>{_font(_html(box.title), theme.MUTED)}</I>" if box.muted else f"<B>{_html(box.title)}</B>"
     title = _font(title, size=theme.TITLE_SIZE)
     if not box.tag:
         return _GAP + title
     left = width(box.title, theme.TITLE_SIZE, bold=True) + theme.PADDING
-    cells = _cells(title, _font(f"<B>{xml(box.tag)}</B>", colour), (left, box.width - 8 - left, theme.HEAD_HEIGHT - 5))
+    cells = _cells(
+        title, _font(f"<B>{_html(box.tag)}</B>", colour), (left, box.width - 8 - left, theme.HEAD_HEIGHT - 5)
+    )
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>'
 
 
@@ -139,7 +150,7 @@ def _ground(row: Row) -> str:
 
 
 def _value(row: Row) -> str:
-    value = xml(row.value)
+    value = _html(row.value)
     if row.style == "muted":
         return f"<I>{_font(value, theme.MUTED)}</I>"
     mark = _MARKS.get(row.style)

@@ -88,7 +88,9 @@ class _Arrangement:
         self.segments: list[Segment] = []
         self.chains: list[list[int]] = [[] for _ in links]
         """For each link its vertices, the items or borders at both ends included."""
-        self._between: dict[tuple[int, int], Segment] = {}
+        self.steps: list[list[Segment]] = [[] for _ in links]
+        """For each link the segments between these."""
+        self._between: dict[tuple[int, int, int], Segment] = {}
         self._stand()
         self._thread()
 
@@ -131,18 +133,18 @@ class _Arrangement:
             if link.label:
                 chain.append(self._vertex(end - 1, link.label[0], link.label[1], label=True))
             self.chains[k] = [*chain, target]
-            self._join(self.chains[k], link)
+            self.steps[k] = [self._segment(s, t, link) for s, t in pairwise(self.chains[k])]
 
-    def _join(self, chain: list[int], link: Link) -> None:
-        for s, t in pairwise(chain):
-            if (s, t) in self._between:
-                continue
-            a, b = self.vertices[s], self.vertices[t]
-            turns = (a.item >= 0) + (b.item >= 0)
-            segment = Segment(s, t, self._port(s, link), self._port(t, link), (8.0, 3.0, 2.0)[turns])
-            self.segments.append(segment)
-            if not (a.label or b.label):
-                self._between[s, t] = segment
+    def _segment(self, s: int, t: int, link: Link) -> Segment:
+        """The segment between two vertices, which links of one net have in common."""
+        known = self._between.get((s, t, link.net))
+        if known:
+            return known
+        turns = (self.vertices[s].item >= 0) + (self.vertices[t].item >= 0)
+        segment = Segment(s, t, self._port(s, link), self._port(t, link), (8.0, 3.0, 2.0)[turns])
+        self.segments.append(segment)
+        self._between[s, t, link.net] = segment
+        return segment
 
     def _port(self, v: int, link: Link) -> float:
         vertex = self.vertices[v]
@@ -193,9 +195,7 @@ class _Arrangement:
             begin, end = spans[vertices[i].layer]
             at = (begin + end - item.along) / 2 if i in readers else end - item.along
             level.corners.append((at, y[i] - item.across / 2))
-        ports = {(s.source, s.target): s for s in self.segments}
-        for link, chain in zip(self.links, self.chains, strict=True):
-            steps = [ports[pair] for pair in pairwise(chain)]
+        for link, chain, steps in zip(self.links, self.chains, self.steps, strict=True):
             begin = level.corners[chain[0]][0] + self.items[chain[0]].along if link.source != OUTSIDE else 0.0
             end = level.corners[chain[-1]][0] if link.target != OUTSIDE else along
             lead = 0.0 if link.target == OUTSIDE or self.items[link.target].frame else _LEAD
