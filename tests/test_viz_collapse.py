@@ -148,14 +148,25 @@ def test_single_values_keep_their_edges() -> None:
     assert [(e.count, e.derivative) for e in picture.edges] == [(50, None), (1, 50.0), (1, 50.0)]
 
 
-def test_a_circle_of_modules_is_drawn() -> None:
-    def inside(path: str, v: Value) -> Value:
-        before = set_origin(Origin(None, path))
-        try:
-            return v * 0.5
-        finally:
-            set_origin(before)
+def inside(path: str, v: Value | None) -> Value:
+    """Half of v, or a leaf, made as if within the module of this path."""
+    before = set_origin(Origin(None, path))
+    try:
+        return Value(1.0) if v is None else v * 0.5
+    finally:
+        set_origin(before)
 
+
+def test_more_modules_than_boxes() -> None:
+    v = None
+    for k in range(20):
+        v = inside(f"m{k}", inside(f"m{k}", v))
+    assert v is not None
+    for limit in (1, 2, 5, 19, 21):
+        check_counts(v, v.graph(max_nodes=limit), limit)
+
+
+def test_a_circle_of_modules_is_drawn() -> None:
     v = Value(1.0)
     for _ in range(40):
         v = inside("b", inside("a", v)) + 1.0

@@ -60,7 +60,7 @@ def around(shape: Shape, frame: int | None) -> list[int]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(shapes(), st.sampled_from(["LR", "TB"]))
 def test_nothing_overlaps(shape: Shape, rankdir: RankDir) -> None:
     layout = own_layout(shape, rankdir)
@@ -78,7 +78,7 @@ def test_nothing_overlaps(shape: Shape, rankdir: RankDir) -> None:
     assert all(inside(r, whole) for r in [*layout.boxes, *layout.frames])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 @given(shapes(), st.sampled_from(["LR", "TB"]))
 def test_edges_join_their_boxes_and_cross_no_other(shape: Shape, rankdir: RankDir) -> None:
     layout = own_layout(shape, rankdir)

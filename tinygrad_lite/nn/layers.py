@@ -107,7 +107,7 @@ class Layer(Module):
 
     def _rows(self) -> list[tuple[list[Value], Value, Origin]] | None:
         """The neurons' weights, biases and places, where all are plain neurons of one activation, called before."""
-        rows = []
+        rows: list[tuple[list[Value], Value, Origin]] = []
         for n in self.neurons:
             if type(n) is not Neuron or n._place is None or n.activation != self.neurons[0].activation:
                 return None

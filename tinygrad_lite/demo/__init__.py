@@ -1,0 +1,1 @@
+"""The demonstration behind `python -m tinygrad_lite demo`."""

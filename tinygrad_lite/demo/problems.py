@@ -1,0 +1,115 @@
+"""What the demo learns: data, split into what is learned from and what is kept apart, and a network of fitting size."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..engine import Value, compiled
+from ..nn import MLP, binary_cross_entropy_with_logits, cross_entropy
+
+Rows = list[list[float]]
+
+
+@dataclass
+class Problem:
+    """Rows of numbers with their classes, and how to learn them."""
+
+    name: str
+    data: str
+    learned: tuple[Rows, list[int]]
+    held_out: tuple[Rows, list[int]]
+    classes: Sequence[str]
+    inputs: Sequence[str]
+    widths: list[int]
+    epochs: int
+    rate: float
+
+    def network(self) -> MLP:
+        """A fresh network, its weights drawn with Python's random module."""
+        return MLP(len(self.inputs), self.widths, activation="tanh", init="xavier_uniform")
+
+    def loss(self, outputs: Sequence[Any], labels: Sequence[int]) -> Value:
+        """Cross-entropy of the network's outputs, each one number for two classes, or one for each class."""
+        compare = binary_cross_entropy_with_logits if self.widths[-1] == 1 else cross_entropy
+        return compare(outputs, labels)
+
+    def decide(self, output: Any) -> int:
+        """The class that an output speaks for."""
+        if isinstance(output, Value):
+            return int(output > 0)
+        return max(range(len(output)), key=lambda k: float(output[k].data))
+
+
+def digits(seed: int) -> Problem:
+    """The 1,797 handwritten digits of scikit-learn (UCI's optical recognition data, 1998), 8 x 8 pixels."""
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    images, labels = load_digits(return_X_y=True)
+    return Problem(
+        name="digits",
+        data=f"{len(images):,} images of handwritten digits, 8 x 8 pixels, from scikit-learn",
+        **_split(images / 16.0, labels, seed),
+        classes=[str(k) for k in range(10)],
+        inputs=[f"pixel {k // 8},{k % 8}" for k in range(64)],
+        widths=[32, 10],
+        epochs=12 if compiled else 5,
+        rate=0.02,
+    )
+
+
+def moons(seed: int) -> Problem:
+    """Two half moons that reach into each other."""
+    from sklearn.datasets import make_moons
+
+    points, labels = make_moons(400, noise=0.15, random_state=seed)
+    return _plane("moons", "400 points on two half moons", points, labels, seed, [16, 16], 40 if compiled else 20)
+
+
+def spirals(seed: int) -> Problem:
+    """Two spirals around each other (Lang and Witbrock 1988, "Learning to tell two spirals apart")."""
+    import numpy as np
+
+    draw = np.random.default_rng(seed)
+    labels = np.arange(400) % 2
+    radius = np.sqrt(draw.uniform(0.02, 1.0, 400))
+    angle = 2.5 * np.pi * radius + np.pi * labels
+    points = 3.0 * (radius * np.array([np.cos(angle), np.sin(angle)])).T + draw.normal(0.0, 0.08, (400, 2))
+    data = "400 points on two spirals, 1.25 turns each"
+    return _plane("spirals", data, points, labels, seed, [24, 16], 100 if compiled else 40)
+
+
+PROBLEMS: dict[str, Callable[[int], Problem]] = {"digits": digits, "moons": moons, "spirals": spirals}
+
+
+def batches(rows: Rows, labels: list[int], size: int) -> list[tuple[Rows, list[int]]]:
+    """The samples in a new order, so many at a time."""
+    order = random.sample(range(len(rows)), len(rows))
+    parts = [order[start : start + size] for start in range(0, len(order), size)]
+    return [([rows[k] for k in part], [labels[k] for k in part]) for part in parts]
+
+
+def _plane(name: str, data: str, points: Any, labels: Any, seed: int, hidden: list[int], epochs: int) -> Problem:
+    return Problem(
+        name=name,
+        data=data,
+        **_split(points, labels, seed),
+        classes=["first", "second"],
+        inputs=["x", "y"],
+        widths=[*hidden, 1],
+        epochs=epochs,
+        rate=0.03,
+    )
+
+
+def _split(rows: Any, labels: Any, seed: int) -> dict[str, Any]:
+    """A fifth is kept apart, with the same share of each class."""
+    from sklearn.model_selection import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        train_test_split,
+    )
+
+    parts = train_test_split(rows, labels, test_size=0.2, stratify=labels, random_state=seed)
+    a, b, labels_a, labels_b = (part.tolist() for part in parts)
+    return {"learned": (a, labels_a), "held_out": (b, labels_b)}

@@ -1,0 +1,83 @@
+"""The demo's report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..check import GradcheckReport
+from ..engine import compiled
+from .problems import Problem
+
+if TYPE_CHECKING:
+    from .run import Course
+
+
+def write_report(
+    path: Path,
+    problem: Problem,
+    course: Course,
+    epochs: int,
+    seed: int,
+    right: int,
+    gradients: GradcheckReport,
+    neuron: str,
+) -> dict[str, str]:
+    """Writes the report, in Markdown; returns the demo's files with what each is."""
+    tested = len(problem.held_out[0])
+    files = {
+        "report.md": "this run in short",
+        "weights.npz": "the trained weights",
+        "loss_curve.png": "loss and share right, epoch by epoch",
+        "confusion_matrix.png": "which class was taken for which",
+    }
+    if problem.widths[-1] == 1:
+        files["decision_boundary.png"] = "what the network decides, all over the plane"
+    files["neuron.svg"] = "one neuron with its gradients"
+    size, widths = len(problem.inputs), problem.widths
+    pictures = "\n\n".join(
+        f"![{what}]({name})" for name, what in files.items() if name.endswith((".png", ".svg")) and name != "neuron.svg"
+    )
+    path.write_text(
+        f"""# tinygrad_lite demo: {problem.name}
+
+**{right} of {tested} held-out samples right ({100 * right / tested:.1f} %).**
+
+| | |
+|---|---|
+| data | {problem.data} |
+| learned from / held out | {len(problem.learned[0]):,} / {tested}, with the same share of each class |
+| network | {"-".join(map(str, [size, *widths]))}, tanh, Xavier initialisation |
+| training | {epochs} epochs of AdamW, learning rate {problem.rate:g} falling to 0, seed {seed} |
+| engine | {"compiled" if compiled else "plain Python"} |
+| time | {course.seconds:.1f} s |
+| loss, first step to last | {course.losses[0]:.4f} to {course.losses[-1]:.4f} |
+| loss on held-out samples | {course.held_out_losses[-1]:.4f} |
+
+{pictures}
+
+## One neuron
+
+{neuron}
+
+![one neuron](neuron.svg)
+
+## Gradients against finite differences
+
+{"All agree." if gradients.ok else "**They disagree.**"}
+
+```
+{gradients}
+```
+
+## To use the network
+
+```python
+from tinygrad_lite.nn import MLP
+
+model = MLP({size}, {widths}, activation="tanh").load("weights.npz")
+```
+""",
+        encoding="utf-8",
+    )
+    return files
