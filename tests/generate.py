@@ -102,7 +102,7 @@ Text.__truediv__, Text.__rtruediv__ = _operator("/", 2, 3)  # type: ignore[attr-
 
 def readme(text: str) -> str:
     """README.md with its table made anew."""
-    return _between("<!-- operations -->\n", "\n<!-- end of operations -->", operations_table(), text)
+    return _between("<!-- operations -->\n", "<!-- end of operations -->", operations_table() + "\n", text)
 
 
 def _between(start: str, end: str, new: str, text: str) -> str:

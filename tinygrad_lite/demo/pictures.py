@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from .run import Course
 
 BLUE, ORANGE, GREY = "#1f6fb4", "#d9691a", "#7a7a7a"
-STRONGEST = 6
+STRONGEST = 5
 
 
 def draw_loss_curve(course: Course, path: Path) -> None:
     """Loss while learning, and on the held-out samples; how many of those are right."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, (left, right) = _figure(2, (9.0, 3.6))
     per_epoch = len(course.losses) / len(course.held_out_losses)
     epochs = [k + 1 for k in range(len(course.held_out_losses))]
@@ -39,7 +41,7 @@ def draw_loss_curve(course: Course, path: Path) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.savefig(path, dpi=120)
 
 
@@ -95,7 +97,7 @@ def draw_decision_boundary(problem: Problem, model: MLP, path: Path, cells: int)
         with no_grad():
             wrong = [row for row, label in zip(rows, labels, strict=True) if problem.decide(model(row)) != label]
         if wrong:
-            axes.scatter(*zip(*wrong, strict=True), s=90, facecolors="none", edgecolors="black", linewidths=1.2)
+            axes.scatter(*np.array(wrong).T, s=90, facecolors="none", edgecolors="black", linewidths=1.2)
     axes.set(xlabel="x", ylabel="y", title="Decision boundary")
     axes.legend(loc="upper right", framealpha=0.9)
     figure.colorbar(shading, ax=axes, label="probability of the second class", ticks=[0, 0.25, 0.5, 0.75, 1])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..check import GradcheckReport, gradcheck
-from ..engine import compiled
+from ..engine import Value, compiled
 from ..errors import MissingProgramError
 from ..modes import no_grad
 from ..nn import MLP
@@ -44,26 +44,26 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
 
     learned, held_out = len(problem.learned[0]), len(problem.held_out[0])
     sizes = "-".join(map(str, [len(problem.inputs), *problem.widths]))
-    print(f"Data: {problem.data}. {learned:,} to learn from, {held_out} held out for the test.")
-    print(f"Network: {sizes} with tanh, {len(model.parameters()):,} parameters, every number of it a Value.")
-    print(
+    _tell(f"Data: {problem.data}. {learned:,} to learn from, {held_out} held out for the test.")
+    _tell(f"Network: {sizes} with tanh, {len(model.parameters()):,} parameters, every number of it a Value.")
+    _tell(
         f"Engine: {'compiled to C' if compiled else 'plain Python (no compiled engine found: some 50 times slower)'}."
     )
     estimate = _seconds_a_batch(problem, model) * epochs * learned / BATCH
-    print(f"Training: {epochs} epochs of AdamW, batches of {BATCH}. This will take about {_duration(estimate)}.")
+    _tell(f"Training: {epochs} epochs of AdamW, batches of {BATCH}. This will take about {_duration(estimate)}.")
     course = _train(problem, model, epochs)
-    print(
+    _tell(
         f"Trained in {_duration(course.seconds)}. The loss fell from {course.losses[0]:.3f} to {course.losses[-1]:.3f}."
     )
 
     decided, _ = _test(problem, model)
     right = sum(d == label for d, label in zip(decided, problem.held_out[1], strict=True))
-    print(f"Test: {right} of {held_out} held-out samples right ({100 * right / held_out:.1f} %).")
+    _tell(f"Test: {right} of {held_out} held-out samples right ({100 * right / held_out:.1f} %).")
 
     report = _checked_gradients(problem, model)
     verdict = "all agree" if report.ok else "THEY DISAGREE"
-    print(f"Gradients: {len(report.rows)} of them against finite differences: {verdict}.")
-    print(report)
+    _tell(f"Gradients: {len(report.rows)} of them against finite differences: {verdict}.")
+    _tell(report)
 
     model.save(folder / "weights.npz")
     draw_loss_curve(course, folder / "loss_curve.png")
@@ -72,10 +72,14 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
         draw_decision_boundary(problem, model, folder / "decision_boundary.png", cells=100 if compiled else 50)
     neuron = draw_neuron(problem, model, folder / "neuron.svg")
     written = write_report(folder / "report.md", problem, course, epochs, seed, right, report, neuron)
-    print(f"Written to {folder}:")
+    _tell(f"Written to {folder}:")
     for name, what in written.items():
-        print(f"  {name:22} {what}")
+        _tell(f"  {name:22} {what}")
     return report.ok
+
+
+def _tell(text: object) -> None:
+    print(text, flush=True)
 
 
 def _require(*packages: str) -> None:
@@ -139,15 +143,16 @@ def _test(problem: Problem, model: MLP) -> tuple[list[int], float]:
 
 
 def _checked_gradients(problem: Problem, model: MLP) -> GradcheckReport:
-    """Some parameters with a gradient, drawn at random, on one batch of held-out samples."""
+    """Some parameters, drawn at random from those with a gradient to speak of, on a few held-out samples."""
     rows, labels = problem.held_out[0][:8], problem.held_out[1][:8]
 
-    def loss(*_: object) -> object:
+    def loss(*_: Value) -> Value:
         return problem.loss([model(row) for row in rows], labels)
 
     model.zero_grad()
-    problem.loss([model(row) for row in rows], labels).backward()
-    moving = [(name, p) for name, p in model.named_parameters() if p.grad != 0.0]
+    loss().backward()
+    least = 1e-3 * max(abs(p.grad) for p in model.parameters())
+    moving = [(name, p) for name, p in model.named_parameters() if abs(p.grad) >= least]
     model.zero_grad()
     sample = random.sample(moving, min(CHECKED, len(moving)))
     found = gradcheck(loss, [p for _, p in sample])
