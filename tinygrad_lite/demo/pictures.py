@@ -69,49 +69,47 @@ def draw_confusion_matrix(problem: Problem, decided: Sequence[int], path: Path) 
 def draw_decision_boundary(problem: Problem, model: MLP, path: Path, cells: int) -> None:
     """The probability of the second class over the plane, and all samples; a ring marks one that is taken wrongly."""
     import numpy as np
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.lines import Line2D
 
     everything = np.array(problem.learned[0] + problem.held_out[0])
     low, high = everything.min(axis=0) - 0.4, everything.max(axis=0) + 0.4
     xs, ys = np.linspace(low[0], high[0], cells), np.linspace(low[1], high[1], cells)
     with no_grad():
         shares = [[model([x, y]).sigmoid().data for x in xs.tolist()] for y in ys.tolist()]
-    figure, (axes,) = _figure(1, (6.2, 5.2))
-    shading = axes.contourf(xs, ys, shares, levels=np.linspace(0, 1, 21), cmap="RdBu", alpha=0.75)
+    width, height = high - low
+    figure, (axes,) = _figure(1, (6.6, 5.0 * height / width + 0.9))
+    pale = LinearSegmentedColormap.from_list("pale", ["#f6c9a8", "#ffffff", "#a9cdea"])
+    extent = (low[0], high[0], low[1], high[1])
+    shading = axes.imshow(shares, origin="lower", extent=extent, cmap=pale, vmin=0, vmax=1, interpolation="bilinear")
     axes.contour(xs, ys, shares, levels=[0.5], colors="black", linewidths=1.2)
-    for (rows, labels), marker, size, called in (
-        (problem.learned, "o", 14, "learned from"),
-        (problem.held_out, "^", 30, "held out"),
-    ):
-        points = np.array(rows)
-        colors = [BLUE if label else "#b2182b" for label in labels]
-        axes.scatter(
-            points[:, 0],
-            points[:, 1],
-            c=colors,
-            s=size,
-            marker=marker,
-            edgecolors="white",
-            linewidths=0.5,
-            label=called,
-        )
+    wrong = []
+    for (rows, labels), marker, size in ((problem.learned, "o", 16), (problem.held_out, "^", 36)):
+        x, y = zip(*rows, strict=True)
+        colors = [BLUE if label else ORANGE for label in labels]
+        axes.scatter(x, y, c=colors, s=size, marker=marker, edgecolors="white", linewidths=0.5)
         with no_grad():
-            wrong = [row for row, label in zip(rows, labels, strict=True) if problem.decide(model(row)) != label]
-        if wrong:
-            axes.scatter(*np.array(wrong).T, s=90, facecolors="none", edgecolors="black", linewidths=1.2)
+            wrong += [row for row, label in zip(rows, labels, strict=True) if problem.decide(model(row)) != label]
+    axes.scatter([x for x, _ in wrong], [y for _, y in wrong], s=110, facecolors="none", edgecolors="black")
     axes.set(xlabel="x", ylabel="y", title="Decision boundary")
-    axes.legend(loc="upper right", framealpha=0.9)
+    marks = [Line2D([], [], ls="", marker="o", color=GREY, ms=5, label="learned from")]
+    marks.append(Line2D([], [], ls="", marker="^", color=GREY, ms=7, label="held out"))
+    marks.append(Line2D([], [], ls="", marker="o", mfc="none", mec="black", ms=9, label="taken wrongly"))
+    figure.legend(handles=marks, loc="outside lower center", ncols=3, frameon=False)
     figure.colorbar(shading, ax=axes, label="probability of the second class", ticks=[0, 0.25, 0.5, 0.75, 1])
     figure.savefig(path, dpi=120)
 
 
 def draw_neuron(problem: Problem, model: MLP, path: Path) -> str:
-    """One hidden neuron and the gradients of the loss of one sample; returns what is to be seen.
+    """The hidden neuron that matters most for the hardest held-out sample, with gradients; returns what is to be seen.
 
     Of many inputs the strongest are drawn, and the others stand as the one number that they add up to.
     """
-    row, label = problem.held_out[0][0], problem.held_out[1][0]
+    with no_grad():
+        losses = [problem.loss([model(x)], [c]).data for x, c in zip(*problem.held_out, strict=True)]
+    hardest = losses.index(max(losses))
+    row, label = problem.held_out[0][hardest], problem.held_out[1][hardest]
     layer, *later = model.layers
-    model.zero_grad()
     hidden = layer(row)
     problem.loss([_through(later, hidden)], [label]).backward()
     chosen = max(range(len(hidden)), key=lambda k: abs(hidden[k].grad))
@@ -132,8 +130,8 @@ def draw_neuron(problem: Problem, model: MLP, path: Path) -> str:
     model.zero_grad()
     which = f"its {STRONGEST} strongest of {len(row)} inputs" if others else f"its {len(row)} inputs"
     return (
-        f"Neuron {chosen} of the first layer with {which}, on a held-out sample of class {problem.classes[label]}; "
-        "grad is the derivative of that sample's loss."
+        f"Neuron {chosen} of the first layer with {which}, on the held-out sample of the largest loss, "
+        f"{losses[hardest]:.2f} (its class is {problem.classes[label]}). grad is the derivative of that loss."
     )
 
 

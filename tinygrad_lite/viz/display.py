@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 LayoutChoice = Literal["auto", "dot", "own"]
 
 
+_OVERVIEW = 50
+"""Boxes that one page holds: once a graph is collapsed, it is for the overview."""
+
+
 def graph(root: Value, *, rankdir: str = "LR", max_nodes: int = 300, expand: bool = False) -> Picture:
     """The picture of all that root was computed from, with the numbers and gradients of this moment.
 
     rankdir    "LR" (leaves left) or "TB" (leaves on top)
-    max_nodes  a graph of more boxes is drawn collapsed: modules closed, deepest first, and alike Values as one box
+    max_nodes  a graph of more boxes is drawn collapsed, to what one page holds: modules closed, alike Values as one
     expand     draws a dot as its products and their sum, where that fits
     Raises TypeError for what is not a Value, ValueError for another rankdir or max_nodes below 1.
 
@@ -52,7 +56,7 @@ def graph(root: Value, *, rankdir: str = "LR", max_nodes: int = 300, expand: boo
         raise ValueError(f"graph(max_nodes=...) takes a whole number from 1 on, got {max_nodes}")
     found = Graph(root)
     diagram = detailed(found, expand=expand, limit=max_nodes) if expand else None
-    return Picture(diagram or detailed(found, limit=max_nodes) or collapsed(found, max_nodes), direction)
+    return Picture(diagram or detailed(found, limit=max_nodes) or collapsed(found, min(max_nodes, _OVERVIEW)), direction)
 
 
 def draw_dot(

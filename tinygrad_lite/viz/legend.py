@@ -26,7 +26,7 @@ class Entry:
 
 def legend(diagram: Diagram) -> list[Entry]:
     kinds = {_colours(node) for node in diagram.nodes}
-    states = {state for node in diagram.nodes for state in (node.states if isinstance(node, Group) else _state(node))}
+    states = {state for node in diagram.nodes for state in _shown_states(node)}
     names = {"parameter": "parameter", "input": "input", "constant": "constant", "module": "module, closed"}
     names |= {"result": "result", "root": "root"}
     entries = [Entry(kind, name) for kind, name in names.items() if kind in kinds]
@@ -47,5 +47,8 @@ def _colours(node: Node | Group) -> str:
     return "module" if isinstance(node, Group) and node.module else node.kind
 
 
-def _state(node: Node) -> tuple[str, ...]:
-    return () if node.plain else (node.state,)
+def _shown_states(node: Node | Group) -> set[str]:
+    """Of a group, the state that all have in common, and whether a gradient is blocked in it."""
+    if isinstance(node, Group):
+        return set(node.states) if len(node.states) == 1 else {"blocked"} & set(node.states)
+    return set() if node.plain else {node.state}
