@@ -101,6 +101,23 @@ def test_inputs_that_do_not_fit(call: Any, error: type[Exception], message: str)
         call(model)
 
 
+def test_a_layer_gives_what_its_neurons_give() -> None:
+    layer = Layer(3, 4, activation="tanh")
+    x = [Value(0.5), -1.0, Value(2.0)]
+    layer(x)
+    layer.neurons[1].activation = "relu"
+    layer.neurons[2].nonlin = False
+    assert [y.op for y in layer(x)] == [ops.tanh, ops.relu, ops.dot, ops.tanh]
+    layer.neurons[3] = Sequential(Neuron(3), lambda v: v * 2)  # type: ignore[call-overload]
+    for changed in (layer, Layer(3, 2), Layer(3, 2, nonlin=False)):
+        for _ in range(2):
+            outputs = changed(x)
+            assert [y.data for y in outputs] == [n(x).data for n in changed.neurons]
+            assert [y.op for y in outputs] == [n(x).op for n in changed.neurons]
+    assert [y.op for y in layer(x)] == [ops.tanh, ops.relu, ops.dot, ops.mul]
+    assert [y.path for y in layer(x)][:3] == ["neurons.0", "neurons.1", "neurons.2"]
+
+
 def test_errors_of_a_users_neuron_are_its_own() -> None:
     class Odd(Module):
         def forward(self, x: Any) -> Any:

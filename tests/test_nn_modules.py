@@ -191,10 +191,18 @@ def test_a_call_written_by_hand_may_build_on_another() -> None:
 
 
 def test_parameters_are_labelled_by_their_names_in_their_module() -> None:
-    model = MLP(2, [1])
-    model.layers[0].neurons[0].b.label = "mine"
-    model([1.0, 2.0])
-    assert [p.label for p in model.parameters()] == ["w.0", "w.1", "mine"]
+    class Net(Module):
+        def __init__(self) -> None:
+            self.parts = [Scale(), Neuron(1)]
+            self.rows = [[Value(1.0)]]
+            self.mine = Value(2.0, label="mine")
+
+        def forward(self, x: Any) -> Any:
+            return self.parts[0](x) * self.rows[0][0] * self.mine
+
+    for net in (Net(), Sequential(Scale(), Net())):
+        net(1.0)
+        assert [p.label for p in net.parameters()][-5:] == ["factor", "w.0", "b", "rows.0.0", "mine"]
 
 
 def test_train_and_eval_reach_the_whole_tree() -> None:

@@ -15,7 +15,7 @@ from .problems import Problem
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .run import Course
+    from .course import Course
 
 BLUE, ORANGE, GREY = "#1f6fb4", "#d9691a", "#7a7a7a"
 STRONGEST = 5

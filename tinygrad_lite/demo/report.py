@@ -10,7 +10,7 @@ from ..engine import compiled
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from .run import Course
+    from .course import Course
 
 
 def write_report(

@@ -6,7 +6,6 @@ import dataclasses
 import importlib.util
 import random
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..check import GradcheckReport, gradcheck
@@ -15,22 +14,13 @@ from ..errors import MissingProgramError
 from ..modes import no_grad
 from ..nn import MLP
 from ..optim import AdamW
+from .course import Course
 from .pictures import draw_confusion_matrix, draw_decision_boundary, draw_loss_curve, draw_neuron
 from .problems import PROBLEMS, Problem, batches
 from .report import write_report
 
 BATCH = 32
 CHECKED = 10
-
-
-@dataclass
-class Course:
-    """How the training went: the loss at each step; after each epoch loss and share right on the held-out samples."""
-
-    losses: list[float] = field(default_factory=list)
-    held_out_losses: list[float] = field(default_factory=list)
-    held_out_right: list[float] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
@@ -46,9 +36,7 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
     sizes = "-".join(map(str, [len(problem.inputs), *problem.widths]))
     _tell(f"Data: {problem.data}. {learned:,} to learn from, {held_out} held out for the test.")
     _tell(f"Network: {sizes} with tanh, {len(model.parameters()):,} parameters, every number of it a Value.")
-    _tell(
-        f"Engine: {'compiled to C' if compiled else 'plain Python (no compiled engine found: some 50 times slower)'}."
-    )
+    _tell(f"Engine: {'compiled to C' if compiled else 'plain Python (no compiled engine found: much slower)'}.")
     estimate = _seconds_a_batch(problem, model) * epochs * learned / BATCH
     _tell(f"Training: {epochs} epochs of AdamW, batches of {BATCH}. This will take about {_duration(estimate)}.")
     course = _train(problem, model, epochs)

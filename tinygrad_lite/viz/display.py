@@ -56,7 +56,9 @@ def graph(root: Value, *, rankdir: str = "LR", max_nodes: int = 300, expand: boo
         raise ValueError(f"graph(max_nodes=...) takes a whole number from 1 on, got {max_nodes}")
     found = Graph(root)
     diagram = detailed(found, expand=expand, limit=max_nodes) if expand else None
-    return Picture(diagram or detailed(found, limit=max_nodes) or collapsed(found, min(max_nodes, _OVERVIEW)), direction)
+    return Picture(
+        diagram or detailed(found, limit=max_nodes) or collapsed(found, min(max_nodes, _OVERVIEW)), direction
+    )
 
 
 def draw_dot(
