@@ -45,7 +45,7 @@ class Problem:
 
 def digits(seed: int) -> Problem:
     """The 1,797 handwritten digits of scikit-learn (UCI's optical recognition data, 1998), 8 x 8 pixels."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     return Problem(
@@ -106,7 +106,7 @@ def _plane(name: str, data: str, points: Any, labels: Any, seed: int, hidden: li
 
 def _split(rows: Any, labels: Any, seed: int) -> dict[str, Any]:
     """A fifth is kept apart, with the same share of each class."""
-    from sklearn.model_selection import (  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    from sklearn.model_selection import (
         train_test_split,
     )
 

@@ -97,7 +97,7 @@ def _seconds_a_batch(problem: Problem, model: MLP) -> float:
 
 def _train(problem: Problem, model: MLP, epochs: int) -> Course:
     """Minibatches in a new order each epoch; the learning rate falls to zero in a straight line."""
-    from tqdm import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    from tqdm import tqdm
 
     course = Course()
     optimizer = AdamW(model.parameters(), lr=problem.rate)

@@ -25,7 +25,7 @@ from .text import counted, shortened, width, xml
 from .walk import Graph
 
 if TYPE_CHECKING:
-    import graphviz  # type: ignore[import-untyped]
+    import graphviz
 
 LayoutChoice = Literal["auto", "dot", "own"]
 
