@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "5308d64a"
+source_hash = "fc2081b8"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -53,6 +53,7 @@ _RELU = cython.declare(cython.int, ops.relu.code)
 _SIGMOID = cython.declare(cython.int, ops.sigmoid.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
+_LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
 methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 not in row.sequences}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""
@@ -651,6 +652,17 @@ def _node(
     return v
 
 
+@cython.cfunc
+def _node_of_many(code: cython.int, data: cython.double, terms: _Terms) -> Value:
+    """A node of the terms; their tuples, of Values and floats alone, cannot be in a cycle and leave the collector."""
+    if cython.compiled:
+        for arg in terms.args:
+            if type(arg) is tuple:
+                PyObject_GC_UnTrack(arg)
+        PyObject_GC_UnTrack(terms.args)
+    return _node(_MANY + code, data, terms, 0.0, None, 0.0)
+
+
 def dot(xs, ys, start=0.0):
     """start + xs[0] * ys[0] + xs[1] * ys[1] + ..., as one node."""
     return dots([(xs, start, _here().origin)], ys)[0]
@@ -672,7 +684,7 @@ def dots(rows, ys, function=None):
     made: list = []
     try:
         for xs, start, here.origin in rows:
-            v = _dot(_arguments("dot(xs, ...)", xs), right, numbers.partials, start)
+            v = _dot(tuple(xs), right, numbers.partials, start)
             made.append(v if function is None else function(v))
     finally:
         here.origin = before
@@ -693,12 +705,18 @@ def _dot(left: tuple, right: tuple, numbers: cython.p_double, start) -> Value:
     partials: cython.p_double = terms.partials
     total: cython.double = _argument(None, start)
     for k in range(n):
-        x = _argument(None, left[k])
+        item = left[k]
+        if type(item) is Value:
+            x = _number(cython.cast(Value, item))
+        elif type(item) is float:
+            x = item
+        else:
+            return _dot(_arguments("dot(xs, ...)", left), right, numbers, start)
         partials[k] = numbers[k]
         partials[n + k] = x
         total += x * numbers[k]
     partials[2 * n] = 1.0
-    return _node(_MANY + _DOT, total, terms, 0.0, None, 0.0)
+    return _node_of_many(_DOT, total, terms)
 
 
 def _sum(xs):
@@ -710,7 +728,22 @@ def _sum(xs):
     for k in range(n):
         total += _argument(None, items[k])
         terms.partials[k] = 1.0
-    return _node(_MANY + _SUM, total, terms, 0.0, None, 0.0)
+    return _node_of_many(_SUM, total, terms)
+
+
+def _logsumexp(xs):
+    items: tuple = _arguments("logsumexp(xs)", xs)
+    n: cython.Py_ssize_t = len(items)
+    k: cython.Py_ssize_t
+    terms: _Terms = _terms((items,), n)
+    y: cython.double = ops.logsumexp.value([_argument(None, x) for x in items])
+    total: cython.double = 0.0
+    for k in range(n):
+        terms.partials[k] = exp(_argument(None, items[k]) - y)
+        total += terms.partials[k]
+    for k in range(n):
+        terms.partials[k] = _divide(terms.partials[k], total)
+    return _node_of_many(_LOGSUMEXP, y, terms)
 
 
 def _where(condition, a, b):
@@ -751,7 +784,7 @@ def record(op, args):
         terms: _Terms = _terms(tuple(stored), len(partials))
         for k in range(len(partials)):
             terms.partials[k] = partials[k]
-        return _node(_MANY + op.code, y, terms, 0.0, None, 0.0)
+        return _node_of_many(op.code, y, terms)
     sides: list = []
     for arg, partial in zip(stored, partials, strict=True):
         sides += (arg, partial) if type(arg) is Value else (None, arg)
@@ -1040,6 +1073,7 @@ _FAST: dict = {
     "relu": Value.relu,
     "sum": _sum,
     "dot": dot,
+    "logsumexp": _logsumexp,
     "where": _where,
     "take": _take,
 }

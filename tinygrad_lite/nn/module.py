@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from ..engine import Origin, Value, bind, clear_grads, set_origin
-from .tree import Node, walk
+from .tree import Node, each_once, walk
 
 if TYPE_CHECKING:
     import os
@@ -71,7 +71,7 @@ class Module(Node):
         ['', 'neurons.0', 'neurons.1']
         """
         yield "", self
-        for prefix, key, thing in walk(self):
+        for prefix, key, thing in each_once(walk(self)):
             if isinstance(thing, Module):
                 yield f"{prefix}{key}", thing
 
@@ -82,16 +82,17 @@ class Module(Node):
         >>> [name for name, _ in Layer(2, 1).named_parameters()]
         ['neurons.0.w.0', 'neurons.0.w.1', 'neurons.0.b']
         """
-        for prefix, key, thing in walk(self):
+        for prefix, key, thing in each_once(walk(self)):
             if type(thing) is Value:
                 yield f"{prefix}{key}", thing
 
     def parameters(self) -> list[Value]:
         """All parameters, each once, in the order of the attributes; they come to lie in two shared arrays (`bind`)."""
-        leaves = [thing for _, _, thing in walk(self) if type(thing) is Value]
-        if leaves:
-            bind(leaves)
-        return leaves
+        leaves: list[Value] = []
+        for _, _, things in walk(self):
+            if type(things[0]) is Value:
+                leaves.extend(things)
+        return _bound(leaves)
 
     def zero_grad(self) -> None:
         """Sets the gradients of all parameters to 0, not computed."""
@@ -169,7 +170,7 @@ def _find_place(module: Module) -> Origin | None:
     if not isinstance(caller, _Place):
         return _settle(module, "")
     owner = caller.module()
-    for prefix, key, thing in walk(owner, into_modules=False) if owner is not None else ():
+    for prefix, key, thing in each_once(walk(owner, into_modules=False)) if owner is not None else ():
         if thing is module:
             return _settle(module, f"{caller.path}.{prefix}{key}".lstrip("."))
     return caller  # of no attribute, such as a Tanh() made in forward: its Values are the caller's
@@ -181,8 +182,9 @@ def _settle(root: Module, path: str) -> _Place:
     Bound, parameters are told from inputs in pictures; labelled, they say which they are.
     """
     place = root._place = _Place(path, root)
-    leaves, owners = [], [""]
-    for prefix, key, thing in list(walk(root)):
+    leaves: list[Value] = []
+    owners = [""]
+    for prefix, key, thing in list(each_once(walk(root))):
         name = f"{prefix}{key}"
         while not prefix.startswith(owners[-1]):
             owners.pop()
@@ -193,9 +195,19 @@ def _settle(root: Module, path: str) -> _Place:
             leaves.append(thing)
             if thing.label is None:
                 thing.label = name.removeprefix(owners[-1])
-    if leaves:
-        bind(leaves)
+    _bound(leaves)
     return place
+
+
+def _bound(leaves: list[Value]) -> list[Value]:
+    """The leaves, each once, in one storage."""
+    if leaves:
+        try:
+            bind(leaves)
+        except ValueError:  # one that is shared stands twice; to look for it each time would take as long as the rest
+            leaves = list(dict.fromkeys(leaves))
+            bind(leaves)
+    return leaves
 
 
 def _in_place(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine import Value
 from ..errors import StateDictError, received
-from .tree import Node, array_shape, leaves_of, walk
+from .tree import Node, array_shape, each_once, leaves_of, walk
 
 if TYPE_CHECKING:
     import numpy
@@ -19,9 +19,13 @@ _SHOWN = 8
 
 def parameter_arrays(module: Node) -> Iterator[tuple[str, Any]]:
     """(name, leaf or nested list of leaves) for what state_dict() holds as one array each."""
-    for prefix, key, thing in walk(module, whole_arrays=True):
+    seen: set[int] = set()
+    for prefix, key, thing in each_once(walk(module, whole_arrays=True)):
         if not isinstance(thing, Node):
-            yield f"{prefix}{key}", thing
+            leaves = {id(v) for v in leaves_of(thing)}
+            if not leaves <= seen:
+                yield f"{prefix}{key}", thing
+            seen |= leaves
 
 
 def read(module: Node) -> Arrays:

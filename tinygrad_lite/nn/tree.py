@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..engine import Value
 
-Found = tuple[str, Any, Any]
-"""prefix, key, thing: the thing's name is f"{prefix}{key}", put together only where it is wanted."""
+Found = tuple[str, Sequence[Any], Sequence[Any]]
+"""prefix, keys, things: a thing's name is f"{prefix}{key}", put together only where it is wanted."""
 
-Items = Iterator[tuple[Any, Any]]
-
-
-_TRAINABLE = ("parameter", "leaf")
+_TRAINABLE = frozenset(("parameter", "leaf"))
+_PLAIN = frozenset((str, float, int, bool, type(None)))
 
 
 def is_parameter(v: Value) -> bool:
@@ -33,45 +31,59 @@ class Node:
 
 
 def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -> Iterator[Found]:
-    """Every parameter and every module below root, each once, in the order of the attributes.
+    """Every parameter and every module below root, in the order of the attributes.
+
+    Lists, dicts and modules are entered once; a parameter comes as often as it is met (see `each_once`), alone, or with
+    the others of its list where that holds nothing else.
 
     whole_arrays  gives a list that is an array of parameters (`array_shape`) as one thing
     into_modules  False: gives root's own modules without entering them
     """
     seen = {id(root)}
-    stack: list[tuple[str, Items]] = [("", iter(root._attributes()))]
+    stack: list[tuple[str, Iterator[tuple[Any, Any]]]] = [("", iter(root._attributes()))]
     while stack:
         prefix, items = stack[-1]
         for key, thing in items:
-            inner: Items
-            if type(thing) is Value:
-                if id(thing) not in seen:
-                    seen.add(id(thing))
-                    if thing.kind in _TRAINABLE:
-                        yield prefix, key, thing
+            kind = type(thing)
+            if kind in _PLAIN:
                 continue
+            if kind is Value:
+                if thing.kind in _TRAINABLE:
+                    yield prefix, (key,), (thing,)
+                continue
+            inner: Iterable[tuple[Any, Any]]
             if isinstance(thing, (list, tuple)):
                 if whole_arrays and array_shape(thing) is not None:
-                    leaves = {id(v) for v in leaves_of(thing)}
-                    if not leaves <= seen:
-                        yield prefix, key, thing
-                    seen |= leaves
+                    yield prefix, (key,), (thing,)
+                    continue
+                if set(map(type, thing)) == {Value} and _TRAINABLE.issuperset([v.kind for v in thing]):
+                    yield f"{prefix}{key}.", range(len(thing)), thing
                     continue
                 inner = enumerate(thing)
             elif isinstance(thing, dict):
-                inner = iter(thing.items())
+                inner = thing.items()
             elif isinstance(thing, Node):
-                inner = iter(thing._attributes() if into_modules else ())
+                inner = thing._attributes() if into_modules else ()
             else:
                 continue
             if id(thing) not in seen:
                 seen.add(id(thing))
                 if isinstance(thing, Node):
-                    yield prefix, key, thing
-                stack.append((f"{prefix}{key}.", inner))
+                    yield prefix, (key,), (thing,)
+                stack.append((f"{prefix}{key}.", iter(inner)))
                 break
         else:
             stack.pop()
+
+
+def each_once(found: Iterable[Found]) -> Iterator[tuple[str, Any, Any]]:
+    """(prefix, key, thing) of what was found, but what was met before."""
+    seen: set[int] = set()
+    for prefix, keys, things in found:
+        for key, thing in zip(keys, things, strict=True):
+            if id(thing) not in seen:
+                seen.add(id(thing))
+                yield prefix, key, thing
 
 
 def array_shape(thing: Any) -> tuple[int, ...] | None:
