@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TINYGRAD_LITE_PURE", "1")  # what is generated does not need the compiled engine, perhaps stale
+if __name__ == "__main__":
+    os.environ["TINYGRAD_LITE_PURE"] = "1"  # the compiled engine may be stale, and is not needed
 
 from tinygrad_lite import ops
 from tinygrad_lite.engine_choice import hash_of

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import gc
 import math
+import os
 import pickle
 import subprocess
 import sys
@@ -359,6 +361,18 @@ def test_graphs_are_freed_at_once() -> None:
         assert [ref() for ref in watched] == [None] * len(watched)
     finally:
         gc.enable()
+
+
+def test_the_engine_that_runs_is_the_one_asked_for() -> None:
+    pure = os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0")
+    extensions = [p for p in Path(tl.__file__).parent.glob("engine.*") if p.suffix in (".so", ".pyd")]
+    assert engine.compiled == (bool(extensions) and not pure)
+
+
+def test_the_examples_in_its_docstrings() -> None:
+    """Here, since pytest looks for them in engine.py, and what runs may be the compiled module."""
+    found = doctest.testmod(engine)
+    assert found.attempted >= 2 and found.failed == 0
 
 
 def test_the_readable_engine_can_be_chosen() -> None:

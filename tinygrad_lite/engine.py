@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "fc2081b8"
+source_hash = "e6715b5e"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -658,8 +658,8 @@ def _node_of_many(code: cython.int, data: cython.double, terms: _Terms) -> Value
     if cython.compiled:
         for arg in terms.args:
             if type(arg) is tuple:
-                PyObject_GC_UnTrack(arg)
-        PyObject_GC_UnTrack(terms.args)
+                PyObject_GC_UnTrack(arg)  # noqa: F821  engine.pxd
+        PyObject_GC_UnTrack(terms.args)  # noqa: F821
     return _node(_MANY + code, data, terms, 0.0, None, 0.0)
 
 

@@ -64,7 +64,7 @@ class detect_anomaly(_Mode):
 
     >>> with detect_anomaly(): Value(0.0).log()
     Traceback (most recent call last):
-    tinygrad_lite.errors.AnomalyError: log of (Value = 0.0), recorded at <doctest ...>:1, gave -inf
+    tinygrad_lite.errors.AnomalyError: log of (Value = 0.0), recorded at ..., gave -inf
     """
 
     def _set(self, before: tuple[Any] | None) -> Any:

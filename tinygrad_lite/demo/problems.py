@@ -54,9 +54,9 @@ def digits(seed: int) -> Problem:
         **_split(images / 16.0, labels, seed),
         classes=[str(k) for k in range(10)],
         inputs=[f"pixel {k // 8},{k % 8}" for k in range(64)],
-        widths=[32, 10],
-        epochs=12 if compiled else 5,
-        rate=0.02,
+        widths=[24, 10],
+        epochs=12 if compiled else 3,
+        rate=0.03,
     )
 
 
