@@ -143,3 +143,38 @@ def test_sum_and_max_over_values() -> None:
     total.backward()
     assert total.data == 6.0
     assert [v.grad for v in values] == [1.0] * 4
+
+
+def test_gradients_reach_parameters_bound_elsewhere_after_the_forward_pass() -> None:
+    first, second = MLP(2, [3, 1]), MLP(2, [3, 1])
+    x = [0.5, -1.5]
+    expected = []
+    for model in (first, second):
+        model(x).backward()
+        expected += [p.grad for p in model.parameters()]
+        model.zero_grad()
+    loss = first(x) + second(x)
+
+    class Both(Module):
+        def __init__(self) -> None:
+            self.models = [first, second]
+
+    parameters = Both().parameters()
+    loss.backward()
+    assert [p.grad for p in parameters] == expected
+
+
+def test_a_hidden_value_used_by_a_layer_and_beside_it_has_both_gradients() -> None:
+    layer = Layer(2, 3, nonlin=False)
+    layer([0.0, 0.0])
+    a = Value(0.3)
+    hidden = a.tanh()
+    outputs = layer([hidden, hidden])
+    loss = outputs[0] * 2.0 - outputs[2] + hidden * 5.0
+    for times in (1, 2):
+        loss.backward()
+        weights = [sum(w.data for w in neuron.w) for neuron in layer.neurons]
+        slope = (2.0 * weights[0] - weights[2] + 5.0) * (1 - hidden.data**2)
+        assert a.grad == pytest.approx(times * slope, rel=1e-12)
+        assert [w.grad for w in layer.neurons[0].w] == pytest.approx([2.0 * hidden.data * times] * 2)
+        assert [w.grad for w in layer.neurons[1].w] == [0.0, 0.0]

@@ -328,8 +328,10 @@ def test_bound_leaves_live_in_two_arrays() -> None:
 
 def test_bind_refuses_what_it_cannot_bind_and_moves_nothing() -> None:
     x = Value(1.0)
-    with pytest.raises(HistoryError, match="only leaves can be parameters"):
+    with pytest.raises(HistoryError, match="only leaves that gradients enter can be parameters, and this is result"):
         bind([x, x * 2])
+    with pytest.raises(HistoryError, match="this is detached"):
+        bind([x, x.detach()])
     with pytest.raises(ValueError, match="the same leaf stands twice"):
         bind([x, x])
     assert x.kind == "leaf"

@@ -118,6 +118,28 @@ def test_a_layer_gives_what_its_neurons_give() -> None:
     assert [y.path for y in layer(x)][:3] == ["neurons.0", "neurons.1", "neurons.2"]
 
 
+def test_a_layer_notices_whatever_changes_of_its_neurons() -> None:
+    layer = Layer(2, 3, nonlin=False)
+    x = [1.0, 2.0]
+
+    def agree() -> bool:
+        return [y.data for y in layer(x)] == [n(x).data for n in layer.neurons]
+
+    assert agree()
+    layer.neurons[0].b = Value(100.0)
+    assert agree() and layer(x)[0].data > 90
+    layer.neurons[1].w = [Value(50.0), Value(50.0)]
+    assert agree() and layer(x)[1].data == 150.0
+    layer.neurons[1].w[0] = Value(-50.0)
+    assert agree() and layer(x)[1].data == 50.0
+    layer.neurons[2], layer.neurons[0] = layer.neurons[0], layer.neurons[2]
+    assert agree() and layer(x)[2].data > 90
+    layer.neurons.append(Neuron(2, activation="exp"))
+    assert agree() and len(layer(x)) == 4
+    del layer.neurons[1:]
+    assert layer(x).data == layer.neurons[0](x).data
+
+
 def test_errors_of_a_users_neuron_are_its_own() -> None:
     class Odd(Module):
         def forward(self, x: Any) -> Any:

@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "e6715b5e"
+source_hash = "15f16e00"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -389,6 +389,8 @@ class Value:
         return format(_number(self), spec) if spec else repr(self)
 
     def __hash__(self):
+        if cython.compiled:  # the address, as object has it, without the detour over a Python int
+            return cython.cast(cython.Py_ssize_t, cython.cast(cython.p_void, self)) >> 4
         return object.__hash__(self)
 
     def __eq__(self, other):
@@ -981,15 +983,19 @@ def bind(leaves):
     """
     v: Value
     storage: Storage
+    owner = None
+    together: cython.bint = True
     for v in leaves:
-        if v._code >= 0:
-            raise errors.HistoryError(f"only leaves can be parameters, got {v!r}, the result of {v.op.name}")
+        if v._code >= 0 or v._code == _DETACHED:
+            raise errors.HistoryError(
+                f"only leaves that gradients enter can be parameters, and this is {v.kind}: {v!r}"
+            )
+        together = together and v._code == _BOUND and (owner is None or owner is v._left)
+        owner = v._left
+    if together and owner is not None:
+        return owner, [v._count for v in leaves]
     if len(set(leaves)) != len(leaves):
         raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
-    owners = {id(v._left) if v._code == _BOUND else None for v in leaves}
-    if len(owners) == 1 and None not in owners:
-        v = leaves[0]
-        return v._left, [v._count for v in leaves]
     storage = Storage(len(leaves))
     cell: cython.int
     for cell, v in enumerate(leaves):
@@ -1006,7 +1012,10 @@ def clear_grads(leaves):
     """Sets the gradients to 0, not computed."""
     v: Value
     for v in leaves:
-        v.grad = 0.0
+        if v._code == _BOUND:
+            cython.cast(Storage, v._left)._grads[v._count] = 0.0
+        v._grad = 0.0
+        v._sweep = 0
 
 
 def set_origin(origin):

@@ -15,6 +15,8 @@ from .module import Module
 
 _weight_origins: list[Origin] = []
 _bias_origin = Origin(label="b")
+_changes = [0]
+"""How often an attribute of a neuron was set: what a layer knows of its neurons is right while this stays."""
 
 
 class Neuron(Module):
@@ -44,6 +46,10 @@ class Neuron(Module):
         self.activation = _checked(activation, nonlin)
         draw = initialisation(init)
         *self.w, self.b = _labelled([draw(size, width) for _ in range(size)], 0.0)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        _changes[0] += 1
 
     def _attributes(self) -> Iterable[tuple[str, Any]]:
         # Reading vars(self) would turn CPython's compact attributes into a dict for good, which slows every call.
@@ -86,36 +92,49 @@ class Layer(Module):
     Layer of [LinearNeuron(2), LinearNeuron(2), LinearNeuron(2)]
     """
 
+    _known: _Known | None = None
+
     def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
         width = positive("Layer(nout)", nout)
         self.neurons = [Neuron(nin, fan_out=width, **kwargs) for _ in range(width)]
 
     def forward(self, x: Any) -> Any:
         row = as_row(x)
-        out: list[Any] = []
+        known = self._known
+        if known is None or known.changes != _changes[0] or known.neurons != self.neurons:
+            known = self._known = _Known(self.neurons)
         try:
-            rows = self._rows()
-            if rows is None:
-                out.extend(n(row) for n in self.neurons)
-            else:
-                # What n(row) does for each neuron, without what a call costs.
-                activation = self.neurons[0].activation
-                out = dots(rows, row, None if activation == LINEAR else on_values(activation))
+            # dots does what n(row) does for each neuron, without what a call costs.
+            out = [n(row) for n in self.neurons] if known.rows is None else dots(known.rows, row, known.function)
         except (ShapeError, TypeError) as error:
             raise next(filter(None, (explained(n, row) for n in self.neurons)), error) from None
         return out[0] if len(out) == 1 else out
 
-    def _rows(self) -> list[tuple[list[Value], Value, Origin]] | None:
-        """The neurons' weights, biases and places, where all are plain neurons of one activation, called before."""
-        rows: list[tuple[list[Value], Value, Origin]] = []
-        for n in self.neurons:
-            if type(n) is not Neuron or n._place is None or n.activation != self.neurons[0].activation:
-                return None
-            rows.append((n.w, n.b, n._place))
-        return rows or None
-
     def __repr__(self) -> str:
         return f"Layer of [{', '.join(str(n) for n in self.neurons)}]"
+
+
+class _Known:
+    """A layer's neurons as `dots` takes them, right until a neuron's attribute or the list of neurons changes.
+
+    rows is None where not all are plain neurons of one activation that have been given their places.
+    """
+
+    __slots__ = ("changes", "function", "neurons", "rows")
+
+    def __init__(self, neurons: Sequence[Any] = ()) -> None:
+        self.changes, self.neurons = _changes[0], list(neurons)
+        self.rows: list[tuple[list[Value], Value, Origin]] | None = []
+        self.function: Function | None = None
+        for n in neurons:
+            if type(n) is not Neuron or n._place is None or n.activation != neurons[0].activation:
+                self.rows = None
+                return
+            self.rows.append((n.w, n.b, n._place))
+            self.function = None if n.activation == LINEAR else on_values(n.activation)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Known, ()
 
 
 class MLP(Module):

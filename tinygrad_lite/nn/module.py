@@ -201,13 +201,10 @@ def _settle(root: Module, path: str) -> _Place:
 
 def _bound(leaves: list[Value]) -> list[Value]:
     """The leaves, each once, in one storage."""
-    if leaves:
-        try:
-            bind(leaves)
-        except ValueError:  # one that is shared stands twice; to look for it each time would take as long as the rest
-            leaves = list(dict.fromkeys(leaves))
-            bind(leaves)
-    return leaves
+    once = list(dict.fromkeys(leaves))
+    if once:
+        bind(once)
+    return once
 
 
 def _in_place(call: Callable[..., Any]) -> Callable[..., Any]:
