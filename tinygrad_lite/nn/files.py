@@ -65,7 +65,9 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, numpy.ndarray[Any, Any]]
                 if not isinstance(array, np.ndarray):
                     raise ValueError(f"its member {name!r} is no array")
         except (*damaged, OSError, MemoryError) as error:
+            # NumPy's own words advise to allow pickles, which is the last thing to do with such a file.
+            reason = "it holds pickled objects" if "pickle" in str(error) else error
             raise StateDictError(
-                f"{os.fspath(path)!r} is not a file that save() wrote, or is damaged ({error}): nothing was loaded"
+                f"{os.fspath(path)!r} is not a file that save() wrote, or is damaged ({reason}): nothing was loaded"
             ) from error
     return arrays
