@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "15f16e00"
+source_hash = "565c0d61"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -189,7 +189,7 @@ def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
     return terms
 
 
-@cython.freelist(8192)
+@cython.freelist(64)  # few: past that, CPython keeps together in memory what was freed together
 @cython.no_gc
 @cython.final
 @cython.cclass
@@ -238,7 +238,7 @@ class Value:
         global _depth
         if self._code < 0:
             return
-        if _depth > 50:
+        if _depth > 100:
             _graveyard.append(self._left)
             self._left = None
             if self._right is not None:
