@@ -46,6 +46,7 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "less_equal": lambda a, b: mpf(a <= b),
     "where": lambda c, a, b: a if c else b,
     "take": lambda table, i: table[int(i)],
+    "identity": lambda x: x,
     "stop_gradient": lambda x: x,
     "erfc": lambda x: _erfc(x),
     "normcdf": lambda x: _erfc(-x / mpmath.sqrt(2)) / 2,

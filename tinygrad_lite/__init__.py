@@ -29,19 +29,31 @@ if TYPE_CHECKING:
     from . import transforms as transforms
     from . import viz as viz
     from .check import gradcheck as gradcheck
+    from .custom import custom_op as custom_op
+    from .hooks import register_hook as register_hook
     from .ops import *  # noqa: F403
+    from .transforms import grad as grad
     from .transforms import gradients as gradients
+    from .transforms import hessian as hessian
+    from .transforms import hvp as hvp
+    from .transforms import jacobian as jacobian
+    from .transforms import jvp as jvp
+    from .transforms import value_and_grad as value_and_grad
+    from .transforms import vjp as vjp
     from .viz import draw_dot as draw_dot
 
 __version__ = "0.1.0"
 
 _MODULES = ("check", "engine", "errors", "nn", "ops", "optim", "transforms", "viz")
 _LAZY = {
+    "custom_op": "custom",
     "draw_dot": "viz",
     "gradcheck": "check",
-    "gradients": "transforms",
+    "register_hook": "hooks",
+    **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }
 methods["graph"] = f"{__name__}.viz:graph"
+methods["register_hook"] = f"{__name__}.hooks:register_hook"
 
 # What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
 _BUILTINS = {"abs", "pow", "sum"}

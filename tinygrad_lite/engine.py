@@ -18,7 +18,7 @@ except ImportError:
 from . import errors, ops
 
 if cython.compiled:
-    from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc
+    from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc, PyMem_Realloc
     from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
     from cython.cimports.libc.math import exp, log, pow, sqrt, tanh
 else:
@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "565c0d61"
+source_hash = "ae160c05"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -51,12 +51,17 @@ _SQRT = cython.declare(cython.int, ops.sqrt.code)
 _TANH = cython.declare(cython.int, ops.tanh.code)
 _RELU = cython.declare(cython.int, ops.relu.code)
 _SIGMOID = cython.declare(cython.int, ops.sigmoid.code)
+_IDENTITY = cython.declare(cython.int, ops.identity.code)
+_MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
 _LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
 methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 not in row.sequences}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""
+
+hooks: dict = {}
+"""For the id of a Value, the function through which its gradient goes in every sweep; hooks.py keeps it."""
 
 
 class Origin:
@@ -73,15 +78,16 @@ class Origin:
 class _Context:
     """How one thread records just now."""
 
-    __slots__ = ("origin", "recording", "thread", "watch")
+    __slots__ = ("origin", "recording", "sweeping", "thread", "watch")
 
     thread: cython.ulong
     recording: cython.bint
+    sweeping: cython.int
     origin: object
     watch: object
 
     def __init__(self, thread):
-        self.thread, self.recording, self.origin, self.watch = thread, True, None, None
+        self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, True, 0, None, None
 
 
 _contexts = cython.declare(dict, {})
@@ -189,6 +195,47 @@ def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
     return terms
 
 
+@cython.final
+@cython.cclass
+class _Before:
+    """What the nodes that a sweep met held before: for each its gradient, the number of its last sweep, its count.
+
+    For a leaf that gathers this sweep's contributions apart from what it held, the count is 1, else 0. A quiet sweep
+    has a negative number, so that results which held nothing need not be noted: they read as not computed.
+    """
+
+    __slots__ = ("everything", "nodes", "numbers", "quiet", "room")
+
+    nodes: list
+    numbers: cython.p_double
+    room: cython.Py_ssize_t
+    quiet: cython.bint
+    everything: cython.bint
+
+    def __dealloc__(self):
+        if cython.compiled:
+            PyMem_Free(self.numbers)
+
+
+@cython.final
+@cython.cclass
+class _Walk:
+    """What depends on some xs, parents first, and the adjoints that gather there, Values or floats.
+
+    While it lasts, a node of it has `mark` as its _sweep, and its place in `order` as its _count or, a leaf, in `leaves`.
+    From `first` on, nodes pass their adjoints on.
+    """
+
+    __slots__ = ("adjoints", "before", "first", "leaves", "mark", "order")
+
+    order: list
+    adjoints: list
+    leaves: dict
+    before: _Before
+    mark: cython.longlong
+    first: cython.Py_ssize_t
+
+
 @cython.freelist(64)  # few: past that, CPython keeps together in memory what was freed together
 @cython.no_gc
 @cython.final
@@ -276,22 +323,13 @@ class Value:
     @property
     def grad(self):
         """The derivative of the swept root by this Value: 0.0 until computed; leaves add up over sweeps."""
-        storage: Storage
-        if self._code == _BOUND:
-            storage = self._left
-            return storage._grads[self._count]
-        return self._grad
+        return 0.0 if self._code >= 0 and self._sweep < 0 else _gradient(self)
 
     @grad.setter
     def grad(self, grad):
         number: cython.double = _real("Value.grad", grad)
-        storage: Storage
-        if self._code == _BOUND:
-            storage = self._left
-            storage._grads[self._count] = number
-        else:
-            self._grad = number
-        if number == 0.0:
+        _set_gradient(self, number)
+        if number == 0.0 or self._sweep < 0:
             self._sweep = 0
 
     @property
@@ -539,6 +577,9 @@ class Value:
         y: cython.double = (1.0 if x > 0.0 else e) / (1.0 + e)
         return _node(_SIGMOID, y, self, y * (1.0 - y), None, 0.0)
 
+    def identity(self):
+        return _node(_IDENTITY, _number(self), self, 1.0, None, 0.0)
+
     def relu(self):
         x: cython.double = _number(self)
         if x <= 0.0:
@@ -569,6 +610,25 @@ def _number(v: Value) -> cython.double:
     if v._code == _BOUND:
         return cython.cast(Storage, v._left)._values[v._count]
     return v._data
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _gradient(v: Value) -> cython.double:
+    if v._code == _BOUND:
+        return cython.cast(Storage, v._left)._grads[v._count]
+    return v._grad
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _set_gradient(v: Value, gradient: cython.double) -> cython.void:
+    if v._code == _BOUND:
+        cython.cast(Storage, v._left)._grads[v._count] = gradient
+    else:
+        v._grad = gradient
 
 
 @cython.cfunc
@@ -733,6 +793,20 @@ def _sum(xs):
     return _node_of_many(_SUM, total, terms)
 
 
+def _mean(xs):
+    items: tuple = _arguments("mean(xs)", xs)
+    n: cython.Py_ssize_t = len(items)
+    k: cython.Py_ssize_t
+    if n == 0:
+        return record(ops.mean, (items,))
+    terms: _Terms = _terms((items,), n)
+    total: cython.double = 0.0
+    for k in range(n):
+        total += _argument(None, items[k])
+        terms.partials[k] = 1.0 / n
+    return _node_of_many(_MEAN, total / n, terms)
+
+
 def _logsumexp(xs):
     items: tuple = _arguments("logsumexp(xs)", xs)
     n: cython.Py_ssize_t = len(items)
@@ -765,11 +839,9 @@ def record(op, args):
     """One node by its row alone: the value, and the local derivatives from its rules run on unrecorded Values."""
     here: _Context = _here()
     k: cython.Py_ssize_t
-    name: str
     plain: list = []
     stored: list = []
-    for name, rule, arg in zip(op.args, op.rules, args, strict=True):
-        who = f"{op.signature}: {name}"
+    for who, rule, arg in zip(op.places, op.rules, args, strict=True):
         if rule is None and type(arg) is Value:
             raise TypeError(f"{who} takes a plain number, got a Value: no derivative by it is known")
         if type(arg) is tuple:
@@ -778,7 +850,10 @@ def record(op, args):
         else:
             stored.append(arg if type(arg) is Value else _real(who, arg))
             plain.append(_argument(who, arg))
-    y: cython.double = op.value(*plain)
+    value = op.value(*plain)
+    if not _is_real(value):
+        raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
+    y: cython.double = value
     if not here.recording:
         return _leaf(y, _DETACHED)
     partials: list = _local_derivatives(op, y, stored, plain)
@@ -811,10 +886,11 @@ def _local_derivatives(op, y: cython.double, args: list, plain: list) -> list:
         for rule, arg in zip(op.rules, args, strict=True):
             if type(arg) is tuple:
                 differentiable = any([type(x) is Value for x in arg])
-                given = rule(one, result, *unrecorded) if differentiable else [0.0] * len(arg)
-                found += [_argument(op.name, d) for d in given]
+                given = (one, result, *unrecorded)
+                ds = _contributions(op, rule, given, len(arg)) if differentiable else [0.0] * len(arg)
+                found += [_contribution(op, d) for d in ds]
             else:
-                found.append(_argument(op.name, rule(one, result, *unrecorded)) if type(arg) is Value else 0.0)
+                found.append(_contribution(op, rule(one, result, *unrecorded)) if type(arg) is Value else 0.0)
     finally:
         here.recording = True
     return found
@@ -827,7 +903,6 @@ def backward(root):
     counts the uses, the second walks from the root to the leaves. An adjoint that is exactly zero contributes nothing,
     also where the local derivative is infinite. Raises HistoryError where no gradient could reach anything.
     """
-    global _sweeps
     if not isinstance(root, Value):
         raise TypeError(
             f"backward() needs one Value to differentiate, got {errors.received(root)}: "
@@ -839,49 +914,179 @@ def backward(root):
             f"backward() from {top!r}, which has no history (made by detach() or under no_grad()): "
             "compute it again from leaves, outside no_grad()"
         )
-    if _here().watch is not None:
-        _here().watch.sweeps(top)
+    here: _Context = _here()
+    if hooks or here.sweeping:
+        _careful_sweep(here, top, None)
+    else:
+        _sweep(here, top, None)
+
+
+def derivatives(root, xs):
+    """The derivatives of root by each of xs, leaves or results, as floats: a sweep that changes nothing it meets."""
+    return _careful_sweep(_here(), root, xs)
+
+
+@cython.cfunc
+def _sweep(here: _Context, top: Value, before: "_Before | None") -> cython.longlong:
+    """Counts uses, then passes adjoints on; notes in `before`, where that is given, what each node held."""
+    global _sweeps
+    if here.watch is not None:
+        here.watch.sweeps(top)
     _sweeps += 1
-    sweep: cython.longlong = _sweeps
+    sweep: cython.longlong = _sweeps if before is None or not cython.cast(_Before, before).quiet else -_sweeps
     waiting: list = [None] * _BALLAST
     v: Value
-    _use(top, sweep, waiting)
+    _use(top, sweep, waiting, before)
     while len(waiting) > _BALLAST:
         v = waiting.pop()
-        _count_uses(v, sweep, waiting)
+        _count_uses(v, sweep, waiting, before)
     _give(top, 1.0, waiting)
     while len(waiting) > _BALLAST:
         v = waiting.pop()
+        if before is not None and hooks:
+            v._grad = _through_hooks(v, v._grad)
         _pass_on(v, v._grad, waiting)
+    return sweep
+
+
+@cython.cfunc
+def _careful_sweep(here: _Context, top: Value, xs) -> list:
+    """A sweep that runs hooks, may itself run inside one, and leaves everything as it was where one raises.
+
+    Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
+    """
+    x: Value
+    nested: cython.bint = here.sweeping > 0
+    before: _Before = _before(xs is not None, nested or xs is None)
+    here.sweeping += 1
+    found: list = []
+    try:
+        sweep: cython.longlong = _sweep(here, top, before)
+        _finish_leaves(before)
+        if before.quiet:
+            found = [_gradient(x) if x._sweep == sweep else 0.0 for x in xs]
+    except BaseException:
+        _put_back(before, True, True)
+        raise
+    finally:
+        here.sweeping -= 1
+    _put_back(before, before.quiet, before.quiet or nested)
+    return found
+
+
+@cython.cfunc
+def _before(quiet: cython.bint, everything: cython.bint) -> _Before:
+    before: _Before = _Before.__new__(_Before)
+    before.nodes, before.quiet, before.everything, before.room = [], quiet, everything, 0
+    if not cython.compiled:
+        before.numbers = []
+    return before
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _count_uses(v: Value, sweep: cython.longlong, met: list) -> cython.int:
+def _note_if_needed(before: _Before, v: Value) -> cython.int:
+    if before.everything or v._sweep > 0 or (v._sweep == 0 and v._grad != 0.0):
+        _note(before, v)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _note(before: _Before, v: Value) -> cython.int:
+    k: cython.Py_ssize_t = 3 * len(before.nodes)
+    if not cython.compiled:
+        before.numbers += (0.0, 0.0, 0.0)
+    elif k == before.room:
+        before.room = 2 * k + 96
+        numbers = cython.cast(cython.p_double, PyMem_Realloc(before.numbers, before.room * 8))
+        if numbers is cython.NULL:
+            raise MemoryError
+        before.numbers = numbers
+    before.nodes.append(v)
+    before.numbers[k] = _gradient(v)
+    before.numbers[k + 1] = v._sweep
+    before.numbers[k + 2] = v._count if v._code >= 0 else 0.0
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _note_leaf(before: _Before, v: Value) -> cython.int:
+    """Notes a leaf, and starts it at 0 where this sweep's contributions must gather apart."""
+    _note(before, v)
+    if before.quiet or (hooks and id(v) in hooks):
+        before.numbers[3 * len(before.nodes) - 1] = 1.0
+        _set_gradient(v, 0.0)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _finish_leaves(before: _Before) -> cython.int:
+    """What leaves gathered apart goes through their hooks and is added to what they held."""
+    v: Value
+    k: cython.Py_ssize_t
+    gathered: cython.double
+    for k in range(len(before.nodes)):
+        v = before.nodes[k]
+        if v._code < 0 and before.numbers[3 * k + 2] != 0.0:
+            gathered = _through_hooks(v, _gradient(v)) if hooks else _gradient(v)
+            _set_gradient(v, gathered if before.quiet else before.numbers[3 * k] + gathered)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _put_back(before: _Before, leaves: cython.bint, results: cython.bint) -> cython.int:
+    v: Value
+    k: cython.Py_ssize_t
+    for k in range(len(before.nodes)):
+        v = before.nodes[k]
+        if results if v._code >= 0 else leaves:
+            _set_gradient(v, before.numbers[3 * k])
+            v._sweep = cython.cast(cython.longlong, before.numbers[3 * k + 1])
+            if v._code >= 0:
+                v._count = cython.cast(cython.int, before.numbers[3 * k + 2])
+    return 0
+
+
+@cython.cfunc
+def _through_hooks(v: Value, gradient: cython.double) -> cython.double:
+    function = hooks.get(id(v))
+    return gradient if function is None else function(gradient)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _count_uses(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") -> cython.int:
     if v._code >= _MANY:
         terms: _Terms = cython.cast(_Terms, v._left)
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
                     if type(item) is Value:
-                        _use(cython.cast(Value, item), sweep, met)
+                        _use(cython.cast(Value, item), sweep, met, before)
             elif type(arg) is Value:
-                _use(cython.cast(Value, arg), sweep, met)
+                _use(cython.cast(Value, arg), sweep, met, before)
         return 0
     if v._left is not None:
-        _use(cython.cast(Value, v._left), sweep, met)
+        _use(cython.cast(Value, v._left), sweep, met, before)
     if v._right is not None:
-        _use(cython.cast(Value, v._right), sweep, met)
+        _use(cython.cast(Value, v._right), sweep, met, before)
     return 0
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _use(v: Value, sweep: cython.longlong, met: list) -> cython.int:
+def _use(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") -> cython.int:
     """Counts one more use of v; a result met for the first time starts a fresh adjoint."""
     if v._sweep != sweep:
+        if before is not None:
+            _note_if_needed(before, v) if v._code >= 0 else _note_leaf(before, v)
         v._sweep = sweep
         if v._code >= 0:
             v._grad = 0.0
@@ -954,6 +1159,231 @@ def _edges(v: Value) -> list:
     return found
 
 
+def derivative_graph(root, xs, below=True):
+    """The derivatives of root by each of xs as Values (floats where constant), by the rules of the table.
+
+    below  False: none of xs depends on another, and what they were computed from is not looked at
+    """
+    here: _Context = _here()
+    walk: _Walk = _Walk.__new__(_Walk)
+    v: Value = root
+    k: cython.Py_ssize_t
+    here.sweeping += 1
+    try:
+        _find_dependents(walk, here.sweeping > 1, [root], xs, below)
+        if v._sweep == walk.mark:
+            walk.adjoints[_place(walk, v)] = 1.0
+        for k in range(len(walk.order) - 1, -1, -1):
+            v = walk.order[k]
+            adjoint = _total(walk.adjoints[k])
+            if hooks and id(v) in hooks and not (type(adjoint) is float and adjoint == 0.0):
+                adjoint = hooks[id(v)](adjoint if type(adjoint) is Value else Value(adjoint))
+            walk.adjoints[k] = adjoint
+            if k >= walk.first and not (type(adjoint) is float and adjoint == 0.0):
+                _pass_on_graph(walk, v, adjoint)
+        return [_adjoint(walk, x) for x in xs]
+    finally:
+        here.sweeping -= 1
+        _put_back(walk.before, True, True)
+
+
+def dependents(roots, xs, below=True):
+    """What depends on any of xs among all that roots are computed from, and xs themselves, parents first."""
+    walk: _Walk = _Walk.__new__(_Walk)
+    try:
+        _find_dependents(walk, _here().sweeping > 0, roots, xs, below)
+        return walk.order
+    finally:
+        _put_back(walk.before, True, True)
+
+
+@cython.cfunc
+def _find_dependents(walk: _Walk, nested: cython.bint, roots, xs, below: cython.bint) -> cython.void:
+    global _sweeps
+    v: Value
+    walk.order, walk.adjoints, walk.leaves = [], [], {}
+    walk.before = _before(False, nested)
+    seen: cython.longlong = -_sweeps - 1
+    walk.mark = -_sweeps - 2
+    _sweeps += 2
+    inner: set = set()
+    for v in xs:
+        if below and v._code >= 0:
+            inner.add(v)
+        elif v._sweep != walk.mark:
+            _note_if_needed(walk.before, v)
+            _mark(walk, v)
+    walk.first = len(walk.order)
+    stack: list = list(roots)
+    while stack:
+        item = stack.pop()
+        if item is None:
+            v = stack.pop()
+            if _any_parent_marked(v, walk.mark) or (inner and v in inner):
+                _mark(walk, v)
+            continue
+        v = item
+        if v._sweep == seen or v._sweep == walk.mark:
+            continue
+        _note_if_needed(walk.before, v)
+        v._sweep = seen
+        if v._code >= 0:
+            stack.append(v)
+            stack.append(None)
+            _push_parents(stack, v)
+
+
+@cython.cfunc
+def _mark(walk: _Walk, v: Value) -> cython.void:
+    v._sweep = walk.mark
+    if v._code >= 0:
+        v._count = len(walk.order)
+    else:
+        walk.leaves[v] = len(walk.order)
+    walk.order.append(v)
+    walk.adjoints.append(0.0)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _place(walk: _Walk, v: Value) -> cython.Py_ssize_t:
+    return v._count if v._code >= 0 else walk.leaves[v]
+
+
+@cython.cfunc
+def _adjoint(walk: _Walk, x: Value):
+    return walk.adjoints[_place(walk, x)] if x._sweep == walk.mark else 0.0
+
+
+@cython.cfunc
+def _push_parents(stack: list, v: Value) -> cython.void:
+    """The parents, the first on top."""
+    if v._code >= _MANY:
+        for arg in reversed(cython.cast(_Terms, v._left).args):
+            for item in reversed(arg) if type(arg) is tuple else (arg,):
+                if type(item) is Value:
+                    stack.append(item)
+        return
+    if v._right is not None:
+        stack.append(v._right)
+    if v._left is not None:
+        stack.append(v._left)
+
+
+@cython.cfunc
+@cython.inline
+def _is_marked(x, mark: cython.longlong) -> cython.bint:
+    return type(x) is Value and cython.cast(Value, x)._sweep == mark
+
+
+@cython.cfunc
+def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
+    if v._code >= _MANY:
+        for arg in cython.cast(_Terms, v._left).args:
+            for item in arg if type(arg) is tuple else (arg,):
+                if _is_marked(item, mark):
+                    return True
+        return False
+    return _is_marked(v._left, mark) or _is_marked(v._right, mark)
+
+
+@cython.cfunc
+def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
+    """What v passes on to those of its parents that are marked, by its row's rules."""
+    mark: cython.longlong = walk.mark
+    if v._code >= _MANY or v._code < 0:
+        _pass_on_graph_of_many(walk, v, adjoint)
+        return
+    left = v._left_partial if v._left is None else v._left
+    right = v._right_partial if v._right is None else v._right
+    by_left: cython.bint = _is_marked(left, mark)
+    by_right: cython.bint = _is_marked(right, mark)
+    op = ops.ROWS[v._code]
+    rules: tuple = op.rules
+    if v._code == _ADD or v._code == _SUB:
+        if by_left:
+            _gather(walk, left, op, adjoint, adjoint)
+        if by_right:
+            _gather(walk, right, op, adjoint, adjoint if v._code == _ADD else -adjoint)
+    elif v._code == _MUL:
+        if by_left:
+            _gather(walk, left, op, adjoint, adjoint * right)
+        if by_right:
+            _gather(walk, right, op, adjoint, adjoint * left)
+    elif len(rules) == 1:
+        if by_left:
+            _gather(walk, left, op, adjoint, rules[0](adjoint, v, left))
+    else:
+        if by_left:
+            _gather(walk, left, op, adjoint, rules[0](adjoint, v, left, right))
+        if by_right:
+            _gather(walk, right, op, adjoint, rules[1](adjoint, v, left, right))
+
+
+@cython.cfunc
+def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
+    op = ops.ROWS[v._code & (_MANY - 1)]
+    args: tuple = cython.cast(_Terms, v._left).args
+    given: tuple = (adjoint, v, *args)
+    for rule, arg in zip(op.rules, args, strict=True):
+        if type(arg) is not tuple:
+            if _is_marked(arg, walk.mark):
+                _gather(walk, arg, op, adjoint, rule(*given))
+        elif any([_is_marked(item, walk.mark) for item in arg]):
+            for item, contribution in zip(arg, _contributions(op, rule, given, len(arg)), strict=True):
+                if _is_marked(item, walk.mark):
+                    _gather(walk, item, op, adjoint, contribution)
+
+
+@cython.cfunc
+def _contribution(op, given) -> cython.double:
+    """The number of what a rule gave."""
+    if type(given) is not Value and not _is_real(given):
+        raise TypeError(f"a rule of {op.signature} must give one number, got {errors.received(given)}")
+    return _argument(None, given)
+
+
+@cython.cfunc
+def _contributions(op, rule, given: tuple, size: cython.Py_ssize_t) -> list:
+    """What a sequence's rule gives: one contribution for each of its elements."""
+    found: list = list(rule(*given))
+    if len(found) != size:
+        raise errors.ShapeError(
+            f"{op.name}: the rule of a sequence gives one contribution for each of its {size} elements, got {len(found)}"
+        )
+    return found
+
+
+@cython.cfunc
+def _gather(walk: _Walk, v: Value, op, adjoint, contribution) -> cython.void:
+    """Adds what a rule of op gave to what v has gathered, as a list from the second on; zero times infinity contributes nothing."""
+    number: cython.double = _contribution(op, contribution)
+    if number == 0.0 and type(contribution) is not Value:
+        return
+    if number - number != 0.0 and _argument(None, adjoint) == 0.0:
+        return
+    place: cython.Py_ssize_t = _place(walk, v)
+    before = walk.adjoints[place]
+    if type(before) is list:
+        cython.cast(list, before).append(contribution)
+    elif type(before) is float and before == 0.0:
+        walk.adjoints[place] = contribution
+    else:
+        walk.adjoints[place] = [before, contribution]
+
+
+@cython.cfunc
+def _total(gathered):
+    if type(gathered) is not list:
+        return gathered
+    if len(gathered) == 2:
+        return gathered[0] + gathered[1]
+    if any([type(x) is Value for x in gathered]):
+        return _sum(gathered)
+    return ops.sum.value(gathered)
+
+
 def topological_order(root):
     """Every Value that root depends on and root itself, each once, parents before what was made of them."""
     order: list = []
@@ -973,7 +1403,7 @@ def topological_order(root):
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
     value: Value = v
-    return value._sweep
+    return max(value._sweep, 0)
 
 
 def bind(leaves):
@@ -1080,7 +1510,9 @@ _FAST: dict = {
     "tanh": Value.tanh,
     "sigmoid": Value.sigmoid,
     "relu": Value.relu,
+    "identity": Value.identity,
     "sum": _sum,
+    "mean": _mean,
     "dot": dot,
     "logsumexp": _logsumexp,
     "where": _where,

@@ -37,8 +37,8 @@ class Op:
     """
 
     __slots__ = (
-        "aliases", "args", "array", "code", "defaults", "doc", "domain", "flat", "name", "rules", "sequences", "symbol",
-        "value",
+        "aliases", "args", "arity", "array", "code", "defaults", "doc", "domain", "flat", "name", "places", "rules",
+        "sequences", "symbol", "value",
     )  # fmt: skip
 
     def __init__(
@@ -68,9 +68,10 @@ class Op:
         self.symbol, self.domain, self.aliases, self.flat = symbol or name, tuple(domain), tuple(aliases), flat
         if not len(self.args) == len(self.rules) == len(self.domain):
             raise ValueError(f"operation {name!r}: {len(self.args)} arguments need as many rules and intervals")
+        self.arity = -1 if sequences else len(self.args)
+        self.places = tuple([f"{self.signature}: {name}" for name in self.args])
         self.code = len(ROWS)
         ROWS.append(self)
-        TABLE[name] = self
 
     def __repr__(self) -> str:
         return f"<operation {self.signature}>"
@@ -99,7 +100,7 @@ class Op:
 
     def __call__(self, *args: Any) -> Any:
         """Records the operation where an argument records; plain numbers give a plain number."""
-        bound = self.bind(args)
+        bound = args if len(args) == self.arity else self.bind(args)
         for argument in bound:
             for item in argument if type(argument) is tuple else (argument,):
                 apply = getattr(type(item), "_apply", None)
@@ -109,7 +110,6 @@ class Op:
 
 
 ROWS: list[Op] = []
-TABLE: dict[str, Op] = {}
 
 _INF = math.inf
 REAL, POSITIVE, UNIT = (-_INF, _INF), (0.0, _INF), (-1.0, 1.0)
@@ -169,8 +169,10 @@ def _softmax_of(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
 
 
 def _power_by_base(g: Any, y: Any, x: Any, n: Any) -> Any:
-    """g * n * x**(n - 1), but 0 for x**0 at x = 0; a plain exponent other than 0 chooses the first at once."""
+    """g * n * x**(n - 1), but 0 for x**0 at x = 0."""
     slope = g * (n * x ** (n - 1.0))
+    if type(n) is float and n != 0.0:  # as `where` would choose, without recording what it would not
+        return slope
     return where(n, slope, where(x, slope, 0.0))
 
 
@@ -306,6 +308,8 @@ take: Op = Op("take", lambda table, index: table[position(index, len(table))],
           (lambda g, y, table, index: [where(_equal(index, float(i)), g, 0.0) for i in range(len(table))], no_gradient),
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
           domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")
+identity: Op = Op("identity", lambda x: x, (lambda g, y, x: g,),
+              array="x", aliases=("positive",), domain=(REAL,), doc="x, as a node of its own")
 stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
                    array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
 erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
@@ -339,6 +343,7 @@ norm: Op = Op("norm", ieee.norm, (lambda g, y, xs: [where(y, g * (x / y), 0.0) f
           doc="Euclidean length; derivative 0 at the origin")
 # fmt: on
 
+TABLE: dict[str, Op] = {row.name: row for row in ROWS}
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 
 
