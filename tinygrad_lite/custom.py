@@ -97,8 +97,8 @@ def _check_rules(row: Op) -> None:
             if not report.ok:
                 called = f"{row.name}({', '.join(f'{x:.6g}' for x in point)})"
                 raise GradcheckError(
-                    f"custom_op({row.name!r}, check=True): derivatives of order {order} disagree with finite differences "
-                    f"at {called}\n{report}"
+                    f"custom_op({row.name!r}, check=True): derivatives of order {order} disagree with finite "
+                    f"differences at {called}\n{report}"
                 )
 
 

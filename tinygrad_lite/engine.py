@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "ae160c05"
+source_hash = "58138f74"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -222,8 +222,8 @@ class _Before:
 class _Walk:
     """What depends on some xs, parents first, and the adjoints that gather there, Values or floats.
 
-    While it lasts, a node of it has `mark` as its _sweep, and its place in `order` as its _count or, a leaf, in `leaves`.
-    From `first` on, nodes pass their adjoints on.
+    While it lasts, each has `mark` as its _sweep, and its place in `order` as its _count or, a leaf, in `leaves`. From
+    `first` on they pass their adjoints on.
     """
 
     __slots__ = ("adjoints", "before", "first", "leaves", "mark", "order")
@@ -838,59 +838,71 @@ def _take(table, index):
 def record(op, args):
     """One node by its row alone: the value, and the local derivatives from its rules run on unrecorded Values."""
     here: _Context = _here()
+    places: tuple = op.places
+    rules: tuple = op.rules
+    n: cython.Py_ssize_t = len(args)
     k: cython.Py_ssize_t
     plain: list = []
-    stored: list = []
-    for who, rule, arg in zip(op.places, op.rules, args, strict=True):
-        if rule is None and type(arg) is Value:
-            raise TypeError(f"{who} takes a plain number, got a Value: no derivative by it is known")
-        if type(arg) is tuple:
-            stored.append(_arguments(who, arg))
-            plain.append(tuple([_argument(who, x) for x in arg]))
+    for k in range(n):
+        arg = args[k]
+        if type(arg) is Value:
+            if rules[k] is None:
+                raise TypeError(f"{places[k]} takes a plain number, got a Value: no derivative by it is known")
+            plain.append(_number(cython.cast(Value, arg)))
+        elif type(arg) is tuple:
+            plain.append(tuple([_argument(places[k], x) for x in arg]))
         else:
-            stored.append(arg if type(arg) is Value else _real(who, arg))
-            plain.append(_argument(who, arg))
+            plain.append(_argument(places[k], arg))
     value = op.value(*plain)
-    if not _is_real(value):
+    if type(value) is not float and not _is_real(value):
         raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
     y: cython.double = value
     if not here.recording:
         return _leaf(y, _DETACHED)
-    partials: list = _local_derivatives(op, y, stored, plain)
-    if op.sequences or len(stored) > 2:
+    partials: list = _local_derivatives(here, op, y, args, plain)
+    if n > 2 or op.sequences:
+        stored: list = []
+        for k in range(n):
+            arg = args[k]
+            stored.append(arg if type(arg) is Value else _arguments(places[k], arg) if type(arg) is tuple else plain[k])
         terms: _Terms = _terms(tuple(stored), len(partials))
         for k in range(len(partials)):
             terms.partials[k] = partials[k]
         return _node_of_many(op.code, y, terms)
-    sides: list = []
-    for arg, partial in zip(stored, partials, strict=True):
-        sides += (arg, partial) if type(arg) is Value else (None, arg)
-    sides += (None, 0.0)
-    return _node(op.code, y, sides[0], sides[1], sides[2], sides[3])
+    left = args[0] if type(args[0]) is Value else None
+    left_partial: cython.double = plain[0] if left is None else partials[0]
+    if n == 1:
+        return _node(op.code, y, left, left_partial, None, 0.0)
+    right = args[1] if type(args[1]) is Value else None
+    return _node(op.code, y, left, left_partial, right, plain[1] if right is None else partials[1])
 
 
 @cython.cfunc
-def _local_derivatives(op, y: cython.double, args: list, plain: list) -> list:
+def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) -> list:
     """The local derivatives by every argument in order, sequences laid flat; 0 where the argument is a plain number."""
-    here: _Context = _here()
     found: list = []
+    k: cython.Py_ssize_t
+    rules: tuple = op.rules
+    given: list = [_leaf(1.0, _DETACHED), _leaf(y, _DETACHED)]
+    for k in range(len(plain)):
+        p = plain[k]
+        if type(p) is tuple:
+            given.append(tuple([_leaf(x, _DETACHED) for x in p]))
+        else:
+            given.append(p if rules[k] is None else _leaf(p, _DETACHED))
+    call: tuple = tuple(given)
     here.recording = False
     try:
-        unrecorded: list = []
-        for rule, p in zip(op.rules, plain, strict=True):
-            if type(p) is tuple:
-                unrecorded.append(tuple([_leaf(x, _DETACHED) for x in p]))
+        for k in range(len(plain)):
+            arg = args[k]
+            if type(arg) is Value:
+                found.append(_contribution(op, rules[k](*call)))
+            elif type(arg) is not tuple:
+                found.append(0.0)
+            elif any([type(x) is Value for x in arg]):
+                found += [_contribution(op, d) for d in _contributions(op, rules[k], call, len(arg))]
             else:
-                unrecorded.append(p if rule is None else _leaf(p, _DETACHED))
-        one, result = _leaf(1.0, _DETACHED), _leaf(y, _DETACHED)
-        for rule, arg in zip(op.rules, args, strict=True):
-            if type(arg) is tuple:
-                differentiable = any([type(x) is Value for x in arg])
-                given = (one, result, *unrecorded)
-                ds = _contributions(op, rule, given, len(arg)) if differentiable else [0.0] * len(arg)
-                found += [_contribution(op, d) for d in ds]
-            else:
-                found.append(_contribution(op, rule(one, result, *unrecorded)) if type(arg) is Value else 0.0)
+                found += [0.0] * len(arg)
     finally:
         here.recording = True
     return found
@@ -955,7 +967,6 @@ def _careful_sweep(here: _Context, top: Value, xs) -> list:
 
     Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
     """
-    x: Value
     nested: cython.bint = here.sweeping > 0
     before: _Before = _before(xs is not None, nested or xs is None)
     here.sweeping += 1
@@ -1350,14 +1361,14 @@ def _contributions(op, rule, given: tuple, size: cython.Py_ssize_t) -> list:
     found: list = list(rule(*given))
     if len(found) != size:
         raise errors.ShapeError(
-            f"{op.name}: the rule of a sequence gives one contribution for each of its {size} elements, got {len(found)}"
+            f"a rule of {op.signature} must give one number for each of the {size} of its sequence, got {len(found)}"
         )
     return found
 
 
 @cython.cfunc
 def _gather(walk: _Walk, v: Value, op, adjoint, contribution) -> cython.void:
-    """Adds what a rule of op gave to what v has gathered, as a list from the second on; zero times infinity contributes nothing."""
+    """Adds what a rule of op gave to what v has, from the second on a list; zero times infinity contributes nothing."""
     number: cython.double = _contribution(op, contribution)
     if number == 0.0 and type(contribution) is not Value:
         return

@@ -73,7 +73,7 @@ class _Chain:
 
 
 def register_hook(v: Value, hook: HookFunction) -> Hook:
-    """Has hook(gradient) called in every sweep that reaches v, once v's gradient is complete; also v.register_hook(hook).
+    """Has hook(gradient) called in every sweep that reaches v, once v's gradient is complete.
 
     What the hook returns, unless None, takes the gradient's place: in v.grad, and in what goes on to v's parents. For a
     leaf it is what this sweep adds to .grad. In a sweep that makes a graph (create_graph, nested transforms) the

@@ -16,7 +16,7 @@ from .errors import ShapeError, received
 
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes longer than the rest of the package
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     Rule = Callable[..., Any]
@@ -100,13 +100,22 @@ class Op:
 
     def __call__(self, *args: Any) -> Any:
         """Records the operation where an argument records; plain numbers give a plain number."""
-        bound = args if len(args) == self.arity else self.bind(args)
-        for argument in bound:
-            for item in argument if type(argument) is tuple else (argument,):
-                apply = getattr(type(item), "_apply", None)
-                if apply is not None:
-                    return apply(self, bound)
-        return self.value(*bound)
+        complete = len(args) == self.arity
+        if not complete:
+            args = self.bind(args)
+        for item in args if complete else _items(args):
+            apply = getattr(type(item), "_apply", None)
+            if apply is not None:
+                return apply(self, args)
+        return self.value(*args)
+
+
+def _items(args: tuple[Any, ...]) -> Iterator[Any]:
+    for argument in args:
+        if type(argument) is tuple:
+            yield from argument
+        else:
+            yield argument
 
 
 ROWS: list[Op] = []
