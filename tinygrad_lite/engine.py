@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "58138f74"
+source_hash = "289ae45a"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -967,6 +967,7 @@ def _careful_sweep(here: _Context, top: Value, xs) -> list:
 
     Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
     """
+    x: Value
     nested: cython.bint = here.sweeping > 0
     before: _Before = _before(xs is not None, nested or xs is None)
     here.sweeping += 1
@@ -975,7 +976,8 @@ def _careful_sweep(here: _Context, top: Value, xs) -> list:
         sweep: cython.longlong = _sweep(here, top, before)
         _finish_leaves(before)
         if before.quiet:
-            found = [_gradient(x) if x._sweep == sweep else 0.0 for x in xs]
+            for x in xs:
+                found.append(_gradient(x) if x._sweep == sweep else 0.0)
     except BaseException:
         _put_back(before, True, True)
         raise
