@@ -195,6 +195,9 @@ def test_the_fast_path_is_its_row(row: Op) -> None:
         fast.backward()
         for leaf, derivative in zip(leaves, fast.local_derivatives, strict=True):
             assert leaf.grad == derivative
+        if math.isfinite(fast.data):
+            for g, e in zip(gradients(fast, leaves, create_graph=True), slow.local_derivatives, strict=True):
+                assert g.data == e or abs(g.data - e) <= 8 * EPSILON * max(1.0, abs(e)), (row.name, args)
 
 
 @pytest.mark.parametrize("row", ROWS)

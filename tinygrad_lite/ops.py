@@ -104,9 +104,10 @@ class Op:
         if not complete:
             args = self.bind(args)
         for item in args if complete else _items(args):
-            apply = getattr(type(item), "_apply", None)
-            if apply is not None:
-                return apply(self, args)
+            if type(item) is not float:  # of which asking for an attribute that is not there takes longest
+                apply = getattr(type(item), "_apply", None)
+                if apply is not None:
+                    return apply(self, args)
         return self.value(*args)
 
 
