@@ -25,7 +25,7 @@ PACKAGE = ROOT / "tinygrad_lite"
 def stub(text: str) -> str:
     """engine.pyi with the methods that the table gives to Value."""
     lines = []
-    for row in ops.ROWS:
+    for row in ops.TABLE.values():
         if 0 in row.sequences:
             continue
         plain = len(row.args) - len(row.defaults)
@@ -39,7 +39,7 @@ def stub(text: str) -> str:
 def operations_table() -> str:
     """The table of operations in README.md."""
     lines = ["| operation | what it is | what each argument gets | also called |", "|---|---|---|---|"]
-    for row in ops.ROWS:
+    for row in ops.TABLE.values():
         aliases = ", ".join(f"`{a}`" for a in row.aliases)
         symbol = f" `{row.symbol}`" if row.symbol != row.name else ""
         lines.append(f"| `{row.signature}`{symbol} | {row.doc} | {_rule_texts(row)} | {aliases} |")

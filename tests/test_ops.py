@@ -250,7 +250,7 @@ def test_the_array_form_is_the_value(row: Op) -> None:
 
 
 def test_every_row_has_truth_and_domain() -> None:
-    for row in ops.ROWS:
+    for row in ops.TABLE.values():
         assert row.name in TRUTH or hasattr(mpmath, row.name)
         assert all(low < high for low, high in row.domain)
         assert row.doc and row.array and row.symbol

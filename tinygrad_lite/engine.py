@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "289ae45a"
+source_hash = "6cc8d732"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -78,16 +78,18 @@ class Origin:
 class _Context:
     """How one thread records just now."""
 
-    __slots__ = ("origin", "recording", "sweeping", "thread", "watch")
+    __slots__ = ("origin", "recording", "sweeping", "thread", "waiting", "watch")
 
     thread: cython.ulong
     recording: cython.bint
     sweeping: cython.int
     origin: object
     watch: object
+    waiting: list
 
     def __init__(self, thread):
         self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, True, 0, None, None
+        self.waiting = []
 
 
 _contexts = cython.declare(dict, {})
@@ -200,16 +202,16 @@ def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
 class _Before:
     """What the nodes that a sweep met held before: for each its gradient, the number of its last sweep, its count.
 
-    For a leaf that gathers this sweep's contributions apart from what it held, the count is 1, else 0. A quiet sweep
-    has a negative number, so that results which held nothing need not be noted: they read as not computed.
+    A fleeting sweep leaves nothing behind; it has a negative number, so that results which held nothing need not be
+    noted: they read as not computed.
     """
 
-    __slots__ = ("everything", "nodes", "numbers", "quiet", "room")
+    __slots__ = ("everything", "fleeting", "nodes", "numbers", "room")
 
     nodes: list
     numbers: cython.p_double
     room: cython.Py_ssize_t
-    quiet: cython.bint
+    fleeting: cython.bint
     everything: cython.bint
 
     def __dealloc__(self):
@@ -223,14 +225,15 @@ class _Walk:
     """What depends on some xs, parents first, and the adjoints that gather there, Values or floats.
 
     While it lasts, each has `mark` as its _sweep, and its place in `order` as its _count or, a leaf, in `leaves`. From
-    `first` on they pass their adjoints on.
+    `first` on they pass their adjoints on; those before are xs, and `reached` where the root depends on them.
     """
 
-    __slots__ = ("adjoints", "before", "first", "leaves", "mark", "order")
+    __slots__ = ("adjoints", "before", "first", "leaves", "mark", "order", "reached")
 
     order: list
     adjoints: list
     leaves: dict
+    reached: set
     before: _Before
     mark: cython.longlong
     first: cython.Py_ssize_t
@@ -856,7 +859,7 @@ def record(op, args):
     value = op.value(*plain)
     if type(value) is not float and not _is_real(value):
         raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
-    y: cython.double = value
+    y: cython.double = float(value)
     if not here.recording:
         return _leaf(y, _DETACHED)
     partials: list = _local_derivatives(here, op, y, args, plain)
@@ -935,6 +938,10 @@ def backward(root):
 
 def derivatives(root, xs):
     """The derivatives of root by each of xs, leaves or results, as floats: a sweep that changes nothing it meets."""
+    if hooks:  # only of what depends on xs
+        if _here().watch is not None:
+            _here().watch.sweeps(root)
+        return _walk_back(root, xs, True, False)
     return _careful_sweep(_here(), root, xs)
 
 
@@ -945,7 +952,7 @@ def _sweep(here: _Context, top: Value, before: "_Before | None") -> cython.longl
     if here.watch is not None:
         here.watch.sweeps(top)
     _sweeps += 1
-    sweep: cython.longlong = _sweeps if before is None or not cython.cast(_Before, before).quiet else -_sweeps
+    sweep: cython.longlong = _sweeps if before is None or not cython.cast(_Before, before).fleeting else -_sweeps
     waiting: list = [None] * _BALLAST
     v: Value
     _use(top, sweep, waiting, before)
@@ -968,29 +975,47 @@ def _careful_sweep(here: _Context, top: Value, xs) -> list:
     Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
     """
     x: Value
+    quiet: cython.bint = xs is not None
     nested: cython.bint = here.sweeping > 0
-    before: _Before = _before(xs is not None, nested or xs is None)
-    here.sweeping += 1
+    before: _Before = _before(quiet or nested, nested or not quiet)
     found: list = []
+    done: cython.bint = False
+    here.sweeping += 1
     try:
         sweep: cython.longlong = _sweep(here, top, before)
-        _finish_leaves(before)
-        if before.quiet:
+        if quiet:
             for x in xs:
                 found.append(_gradient(x) if x._sweep == sweep else 0.0)
-    except BaseException:
-        _put_back(before, True, True)
-        raise
+        else:
+            for x in before.nodes:
+                if x._code < 0:
+                    found.append((x, _through_hooks(x, _gradient(x))))
+            here.waiting += found
+        done = True
     finally:
-        here.sweeping -= 1
-    _put_back(before, before.quiet, before.quiet or nested)
+        _put_back(before, quiet or nested or not done)
+        _leave(here, done)
     return found
 
 
 @cython.cfunc
-def _before(quiet: cython.bint, everything: cython.bint) -> _Before:
+def _leave(here: _Context, done: cython.bint) -> cython.void:
+    """Once no sweep is under way any more, leaves get what waits for them; where it failed, nothing."""
+    v: Value
+    here.sweeping -= 1
+    if here.sweeping == 0:
+        waiting: list = here.waiting
+        here.waiting = []
+        if done:
+            for v, gathered in waiting:
+                _set_gradient(v, _gradient(v) + gathered)
+                v._sweep = _sweeps
+
+
+@cython.cfunc
+def _before(fleeting: cython.bint, everything: cython.bint) -> _Before:
     before: _Before = _Before.__new__(_Before)
-    before.nodes, before.quiet, before.everything, before.room = [], quiet, everything, 0
+    before.nodes, before.fleeting, before.everything, before.room = [], fleeting, everything, 0
     if not cython.compiled:
         before.numbers = []
     return before
@@ -1026,38 +1051,13 @@ def _note(before: _Before, v: Value) -> cython.int:
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _note_leaf(before: _Before, v: Value) -> cython.int:
-    """Notes a leaf, and starts it at 0 where this sweep's contributions must gather apart."""
-    _note(before, v)
-    if before.quiet or (hooks and id(v) in hooks):
-        before.numbers[3 * len(before.nodes) - 1] = 1.0
-        _set_gradient(v, 0.0)
-    return 0
-
-
-@cython.cfunc
-@cython.exceptval(-1)
-def _finish_leaves(before: _Before) -> cython.int:
-    """What leaves gathered apart goes through their hooks and is added to what they held."""
-    v: Value
-    k: cython.Py_ssize_t
-    gathered: cython.double
-    for k in range(len(before.nodes)):
-        v = before.nodes[k]
-        if v._code < 0 and before.numbers[3 * k + 2] != 0.0:
-            gathered = _through_hooks(v, _gradient(v)) if hooks else _gradient(v)
-            _set_gradient(v, gathered if before.quiet else before.numbers[3 * k] + gathered)
-    return 0
-
-
-@cython.cfunc
-@cython.exceptval(-1)
-def _put_back(before: _Before, leaves: cython.bint, results: cython.bint) -> cython.int:
+def _put_back(before: _Before, results: cython.bint) -> cython.int:
+    """Leaves as they were, and on request results."""
     v: Value
     k: cython.Py_ssize_t
     for k in range(len(before.nodes)):
         v = before.nodes[k]
-        if results if v._code >= 0 else leaves:
+        if results or v._code < 0:
             _set_gradient(v, before.numbers[3 * k])
             v._sweep = cython.cast(cython.longlong, before.numbers[3 * k + 1])
             if v._code >= 0:
@@ -1099,7 +1099,11 @@ def _use(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") 
     """Counts one more use of v; a result met for the first time starts a fresh adjoint."""
     if v._sweep != sweep:
         if before is not None:
-            _note_if_needed(before, v) if v._code >= 0 else _note_leaf(before, v)
+            if v._code >= 0:
+                _note_if_needed(before, v)
+            else:
+                _note(before, v)
+                _set_gradient(v, 0.0)  # this sweep's contributions gather apart
         v._sweep = sweep
         if v._code >= 0:
             v._grad = 0.0
@@ -1177,27 +1181,40 @@ def derivative_graph(root, xs, below=True):
 
     below  False: none of xs depends on another, and what they were computed from is not looked at
     """
+    return _walk_back(root, xs, below, True)
+
+
+@cython.cfunc
+def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint) -> list:
+    """The derivatives of root by each of xs, through what depends on them alone, as a graph or as floats."""
     here: _Context = _here()
     walk: _Walk = _Walk.__new__(_Walk)
-    v: Value = root
+    v: Value
     k: cython.Py_ssize_t
+    done: cython.bint = False
     here.sweeping += 1
     try:
         _find_dependents(walk, here.sweeping > 1, [root], xs, below)
-        if v._sweep == walk.mark:
-            walk.adjoints[_place(walk, v)] = 1.0
+        if root._sweep == walk.mark:
+            walk.adjoints[_place(walk, root)] = 1.0
         for k in range(len(walk.order) - 1, -1, -1):
             v = walk.order[k]
             adjoint = _total(walk.adjoints[k])
-            if hooks and id(v) in hooks and not (type(adjoint) is float and adjoint == 0.0):
-                adjoint = hooks[id(v)](adjoint if type(adjoint) is Value else Value(adjoint))
+            if hooks and id(v) in hooks and (k >= walk.first or v in walk.reached):
+                adjoint = hooks[id(v)](Value(adjoint) if as_graph and type(adjoint) is not Value else adjoint)
             walk.adjoints[k] = adjoint
             if k >= walk.first and not (type(adjoint) is float and adjoint == 0.0):
-                _pass_on_graph(walk, v, adjoint)
+                if as_graph:
+                    _pass_on_graph(walk, v, adjoint)
+                else:
+                    for parent, derivative in _edges(v):
+                        if _is_marked(parent, walk.mark):
+                            _gather(walk, parent, v.op, adjoint, adjoint * derivative)
+        done = True
         return [_adjoint(walk, x) for x in xs]
     finally:
-        here.sweeping -= 1
-        _put_back(walk.before, True, True)
+        _put_back(walk.before, True)
+        _leave(here, done)
 
 
 def dependents(roots, xs, below=True):
@@ -1207,15 +1224,15 @@ def dependents(roots, xs, below=True):
         _find_dependents(walk, _here().sweeping > 0, roots, xs, below)
         return walk.order
     finally:
-        _put_back(walk.before, True, True)
+        _put_back(walk.before, True)
 
 
 @cython.cfunc
 def _find_dependents(walk: _Walk, nested: cython.bint, roots, xs, below: cython.bint) -> cython.void:
     global _sweeps
     v: Value
-    walk.order, walk.adjoints, walk.leaves = [], [], {}
-    walk.before = _before(False, nested)
+    walk.order, walk.adjoints, walk.leaves, walk.reached = [], [], {}, set()
+    walk.before = _before(True, nested)
     seen: cython.longlong = -_sweeps - 1
     walk.mark = -_sweeps - 2
     _sweeps += 2
@@ -1236,6 +1253,8 @@ def _find_dependents(walk: _Walk, nested: cython.bint, roots, xs, below: cython.
                 _mark(walk, v)
             continue
         v = item
+        if v._sweep == walk.mark and hooks:
+            walk.reached.add(v)
         if v._sweep == seen or v._sweep == walk.mark:
             continue
         _note_if_needed(walk.before, v)
@@ -1360,7 +1379,12 @@ def _contribution(op, given) -> cython.double:
 @cython.cfunc
 def _contributions(op, rule, given: tuple, size: cython.Py_ssize_t) -> list:
     """What a sequence's rule gives: one contribution for each of its elements."""
-    found: list = list(rule(*given))
+    items = rule(*given)
+    if not hasattr(items, "__iter__"):
+        raise TypeError(
+            f"a rule of {op.signature} must give one number for each of its sequence, got {errors.received(items)}"
+        )
+    found: list = list(items)
     if len(found) != size:
         raise errors.ShapeError(
             f"a rule of {op.signature} must give one number for each of the {size} of its sequence, got {len(found)}"
@@ -1397,11 +1421,11 @@ def _total(gathered):
     return ops.sum.value(gathered)
 
 
-def topological_order(root):
-    """Every Value that root depends on and root itself, each once, parents before what was made of them."""
+def topological_order(*roots):
+    """Every Value that roots depend on and they themselves, each once, parents before what was made of them."""
     order: list = []
     seen: set = set()
-    stack: list = [root]
+    stack: list = list(reversed(roots))
     while stack:
         v = stack.pop()
         if v is None:

@@ -83,6 +83,16 @@ class Op:
         texts = list(self.args[:plain]) + [f"{a}={d:g}" for a, d in zip(self.args[plain:], self.defaults, strict=True)]
         return f"{self.name}({', '.join(texts)})"
 
+    def _ordered(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments of a call in order, those given by name too."""
+        rest = self.args[len(args) :]
+        unknown = [name for name in named if name not in rest]
+        missing = [name for name in rest[: len(rest) - len(self.defaults)] if name not in named]
+        if unknown or missing:
+            raise TypeError(f"{self.signature} got {unknown or 'nothing'} by name, and lacks {missing or 'nothing'}")
+        defaults = dict(zip(self.args[-len(self.defaults) :], self.defaults, strict=False)) if self.defaults else {}
+        return (*args, *[named.get(name, defaults.get(name)) for name in rest])
+
     def bind(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments of a call, defaults filled in and sequences turned into tuples."""
         missing = len(self.args) - len(args)
@@ -98,8 +108,13 @@ class Op:
             bound[position] = tuple(items)
         return tuple(bound)
 
-    def __call__(self, *args: Any) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _row, (self.name,)
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
         """Records the operation where an argument records; plain numbers give a plain number."""
+        if named:
+            args = self._ordered(args, named)
         complete = len(args) == self.arity
         if not complete:
             args = self.bind(args)
@@ -109,6 +124,10 @@ class Op:
                 if apply is not None:
                     return apply(self, args)
         return self.value(*args)
+
+
+def _row(name: str) -> Op:
+    return TABLE[name]
 
 
 def _items(args: tuple[Any, ...]) -> Iterator[Any]:

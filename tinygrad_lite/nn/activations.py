@@ -35,7 +35,7 @@ def activation(name: str | None) -> Function:
         raise TypeError(f"an activation is called by its name, such as 'tanh', got {received(name)}")
     row = ops.TABLE.get(name) or ops.ALIASES.get(name)
     if row is None or not _is_unary(row):
-        raise unknown_name("activation", name, [LINEAR, *(row.name for row in ops.ROWS if _is_unary(row))])
+        raise unknown_name("activation", name, [LINEAR, *(row.name for row in ops.TABLE.values() if _is_unary(row))])
     return row
 
 
@@ -53,7 +53,9 @@ def on_values(which: str | Function) -> Function:
     if not isinstance(which, str):
         return which
     row = activation(which)
-    method: Function = vars(Value).get(getattr(row, "name", ""), row)
+    method: Function | None = vars(Value).get(getattr(row, "name", ""))
+    if method is None:
+        return row  # not kept: an operation of the user's own may be defined anew
     FASTEST[which] = method
     return method
 
