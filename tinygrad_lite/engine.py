@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "6cc8d732"
+source_hash = "36baa93c"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -51,6 +51,7 @@ _SQRT = cython.declare(cython.int, ops.sqrt.code)
 _TANH = cython.declare(cython.int, ops.tanh.code)
 _RELU = cython.declare(cython.int, ops.relu.code)
 _SIGMOID = cython.declare(cython.int, ops.sigmoid.code)
+_STOP_GRADIENT = cython.declare(cython.int, ops.stop_gradient.code)
 _IDENTITY = cython.declare(cython.int, ops.identity.code)
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -78,20 +79,23 @@ class Origin:
 class _Context:
     """How one thread records just now."""
 
-    __slots__ = ("origin", "recording", "sweeping", "thread", "waiting", "watch")
+    # recording: 1; 0 gives detached leaves; in a trace it is _STOPPING instead, which records what no gradient enters.
+    __slots__ = ("origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
 
     thread: cython.ulong
-    recording: cython.bint
+    recording: cython.int
     sweeping: cython.int
     origin: object
     watch: object
+    trace: object
     waiting: list
 
     def __init__(self, thread):
-        self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, True, 0, None, None
-        self.waiting = []
+        self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, 1, 0, None, None
+        self.trace, self.waiting = None, []
 
 
+_STOPPING = cython.declare(cython.int, 2)
 _contexts = cython.declare(dict, {})
 _context = cython.declare(_Context, _Context(get_ident()))
 _contexts[get_ident()] = _context
@@ -122,20 +126,21 @@ class Storage:
     moved          True once a leaf has been bound elsewhere, so that holders of a view bind again
     """
 
-    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_values")
+    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_swept", "_values")
 
     _arrays: tuple
     _values: cython.p_double
     _grads: cython.p_double
     _moved: cython.bint
     _cleared: cython.longlong
+    _swept: cython.longlong
 
     def __init__(self, size):
         import array  # here, since it brings collections.abc with it
 
         self._arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
         self._values, self._grads = _pointer(self._arrays[0]), _pointer(self._arrays[1])
-        self._cleared, self._moved = 0, False
+        self._cleared, self._swept, self._moved = 0, 0, False
 
     @property
     def values(self):
@@ -167,6 +172,33 @@ def _pointer(numbers) -> cython.p_double:
     return numbers
 
 
+@cython.final
+@cython.cclass
+class Span:
+    """Consecutive cells of a Storage, from `start` on, as one argument of a node; `leaves` are those bound there."""
+
+    __slots__ = ("_leaves", "_start", "_storage")
+
+    _storage: Storage
+    _leaves: tuple
+    _start: cython.Py_ssize_t
+
+    def __init__(self, storage, start, leaves):
+        self._storage, self._start, self._leaves = storage, start, tuple(leaves)
+
+    @property
+    def storage(self):
+        return self._storage
+
+    @property
+    def start(self):
+        return self._start
+
+    @property
+    def leaves(self):
+        return self._leaves
+
+
 @cython.no_gc
 @cython.freelist(256)
 @cython.final
@@ -182,6 +214,15 @@ class _Terms:
     def __dealloc__(self):
         if cython.compiled:
             PyMem_Free(self.partials)
+
+
+@cython.cfunc
+def _unspanned(args: tuple) -> tuple:
+    """The arguments, with the leaves of a Span in its place."""
+    for arg in args:
+        if type(arg) is Span:
+            return tuple([cython.cast(Span, a)._leaves if type(a) is Span else a for a in args])
+    return args
 
 
 @cython.cfunc
@@ -306,6 +347,7 @@ class Value:
     @property
     def data(self):
         """The number. Settable on leaves: what was recorded before keeps its derivatives."""
+        _refuse_in_trace("reading .data", self)
         return _number(self)
 
     @data.setter
@@ -340,7 +382,11 @@ class Value:
         """'computed' once a sweep has reached this Value, 'not computed' before and after its gradient is cleared."""
         if self.grad != 0.0:
             return "computed"
-        reached: cython.bint = self._sweep > (cython.cast(Storage, self._left)._cleared if self._code == _BOUND else 0)
+        storage: Storage
+        reached: cython.bint = self._sweep > 0
+        if self._code == _BOUND:
+            storage = self._left
+            reached = max(self._sweep, storage._swept) > storage._cleared
         return "computed" if reached else "not computed"
 
     @property
@@ -382,7 +428,7 @@ class Value:
         if self._code < 0:
             return ()
         if self._code >= _MANY:
-            return cython.cast(_Terms, self._left).args
+            return _unspanned(cython.cast(_Terms, self._left).args)
         left = self._left_partial if self._left is None else self._left
         if len(ops.ROWS[self._code].args) == 1:
             return (left,)
@@ -410,10 +456,13 @@ class Value:
 
     def item(self):
         """The number, as PyTorch and NumPy call it."""
+        _refuse_in_trace("reading .item()", self)
         return _number(self)
 
     def detach(self):
-        """A leaf with this number and no history, which no gradient enters."""
+        """A leaf with this number and no history, which no gradient enters; in a trace, stop_gradient of this Value."""
+        if _here().trace is not None:
+            return _node(_STOP_GRADIENT, _number(self), self, 0.0, None, 0.0)
         return _leaf(_number(self), _DETACHED)
 
     def backward(self):
@@ -427,6 +476,8 @@ class Value:
         return text + (f", path={self.path!r})" if self.path is not None else ")")
 
     def __format__(self, spec):
+        if spec:
+            _refuse_in_trace("formatting", self)
         return format(_number(self), spec) if spec else repr(self)
 
     def __hash__(self):
@@ -441,18 +492,27 @@ class Value:
         return self is not other
 
     def __lt__(self, other):
+        if _here().trace is not None and _comparable(other):
+            return record(ops.less, (self, other))
         return _number(self) < _argument("<", other) if _comparable(other) else NotImplemented
 
     def __le__(self, other):
+        if _here().trace is not None and _comparable(other):
+            return record(ops.less_equal, (self, other))
         return _number(self) <= _argument("<=", other) if _comparable(other) else NotImplemented
 
     def __gt__(self, other):
+        if _here().trace is not None and _comparable(other):
+            return record(ops.less, (other, self))
         return _number(self) > _argument(">", other) if _comparable(other) else NotImplemented
 
     def __ge__(self, other):
+        if _here().trace is not None and _comparable(other):
+            return record(ops.less_equal, (other, self))
         return _number(self) >= _argument(">=", other) if _comparable(other) else NotImplemented
 
     def __bool__(self):
+        _refuse_in_trace("branching", self)
         raise TypeError("a Value is neither true nor false: compare its number (v > 0, v.data != 0), or use where(...)")
 
     def __reduce__(self):
@@ -699,8 +759,8 @@ def _node(
     code: cython.int, data: cython.double, left, left_partial: cython.double, right, right_partial: cython.double
 ) -> Value:
     here: _Context = _here()
-    if not here.recording:
-        return _leaf(data, _DETACHED)
+    if here.recording != 1:
+        return _unrecorded(here, code, data, left, left_partial, right, right_partial)
     v: Value = Value.__new__(Value)
     v._data = data
     v._grad = 0.0
@@ -715,6 +775,34 @@ def _node(
     if here.watch is not None:
         v._origin = here.watch.recorded(v)
     return v
+
+
+@cython.cfunc
+def _unrecorded(
+    here: _Context,
+    code: cython.int,
+    data: cython.double,
+    left,
+    left_partial: cython.double,
+    right,
+    right_partial: cython.double,
+) -> Value:
+    """A detached leaf; in a trace, which must be able to compute it again, a node behind a stop_gradient."""
+    if here.recording == 0:
+        return _leaf(data, _DETACHED)
+    here.recording = 1
+    try:
+        v: Value = _node(code, data, left, left_partial, right, right_partial)
+        return _node(_STOP_GRADIENT, data, v, 0.0, None, 0.0)
+    finally:
+        here.recording = _STOPPING
+
+
+@cython.cfunc
+def _refuse_in_trace(what: str, v: Value) -> cython.void:
+    trace = _here().trace
+    if trace is not None:
+        trace.refuse(what, v)
 
 
 @cython.cfunc
@@ -860,7 +948,7 @@ def record(op, args):
     if type(value) is not float and not _is_real(value):
         raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
     y: cython.double = float(value)
-    if not here.recording:
+    if here.recording == 0:
         return _leaf(y, _DETACHED)
     partials: list = _local_derivatives(here, op, y, args, plain)
     if n > 2 or op.sequences:
@@ -880,6 +968,20 @@ def record(op, args):
     return _node(op.code, y, left, left_partial, right, plain[1] if right is None else partials[1])
 
 
+def record_known(op, data, args, partials):
+    """One node of op whose number and local derivatives are known already.
+
+    args      Spans, Values, and tuples of Values and floats
+    partials  an array.array('d'): one for each of them in order, for plain numbers too
+    """
+    terms: _Terms = _terms(tuple(args), len(partials))
+    k: cython.Py_ssize_t
+    given: cython.p_double = _pointer(partials)
+    for k in range(len(partials)):
+        terms.partials[k] = given[k]
+    return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
+
+
 @cython.cfunc
 def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) -> list:
     """The local derivatives by every argument in order, sequences laid flat; 0 where the argument is a plain number."""
@@ -894,7 +996,8 @@ def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) 
         else:
             given.append(p if rules[k] is None else _leaf(p, _DETACHED))
     call: tuple = tuple(given)
-    here.recording = False
+    before: cython.int = here.recording
+    here.recording = 0
     try:
         for k in range(len(plain)):
             arg = args[k]
@@ -907,7 +1010,7 @@ def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) 
             else:
                 found += [0.0] * len(arg)
     finally:
-        here.recording = True
+        here.recording = before
     return found
 
 
@@ -1084,11 +1187,25 @@ def _count_uses(v: Value, sweep: cython.longlong, met: list, before: "_Before | 
                         _use(cython.cast(Value, item), sweep, met, before)
             elif type(arg) is Value:
                 _use(cython.cast(Value, arg), sweep, met, before)
+            elif type(arg) is Span:
+                _use_span(cython.cast(Span, arg), sweep, met, before)
         return 0
     if v._left is not None:
         _use(cython.cast(Value, v._left), sweep, met, before)
     if v._right is not None:
         _use(cython.cast(Value, v._right), sweep, met, before)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _use_span(span: Span, sweep: cython.longlong, met: list, before: "_Before | None") -> cython.int:
+    """Leaf by leaf only where something must be noted of each."""
+    if before is None:
+        span._storage._swept = sweep
+    else:
+        for leaf in span._leaves:
+            _use(cython.cast(Value, leaf), sweep, met, before)
     return 0
 
 
@@ -1130,6 +1247,8 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
             else:
                 if type(arg) is Value:
                     _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                elif type(arg) is Span:
+                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k) - 1
                 k += 1
         return 0
     if v._left is not None:
@@ -1157,13 +1276,29 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1)
+def _give_span(
+    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
+    """Adds to the gradients of all cells; how many they are."""
+    k: cython.Py_ssize_t
+    n: cython.Py_ssize_t = len(span._leaves)
+    grads: cython.p_double = span._storage._grads
+    start: cython.Py_ssize_t = span._start
+    if adjoint != 0.0:
+        for k in range(n):
+            grads[start + k] += adjoint * partials[first + k]
+    return n
+
+
+@cython.cfunc
 def _edges(v: Value) -> list:
     """The parents with their local derivatives, in order."""
     k: cython.Py_ssize_t = 0
     found: list = []
     if v._code >= _MANY:
         terms: _Terms = cython.cast(_Terms, v._left)
-        for arg in terms.args:
+        for arg in _unspanned(terms.args):
             for item in arg if type(arg) is tuple else (arg,):
                 if type(item) is Value:
                     found.append((item, terms.partials[k]))
@@ -1292,7 +1427,7 @@ def _adjoint(walk: _Walk, x: Value):
 def _push_parents(stack: list, v: Value) -> cython.void:
     """The parents, the first on top."""
     if v._code >= _MANY:
-        for arg in reversed(cython.cast(_Terms, v._left).args):
+        for arg in reversed(_unspanned(cython.cast(_Terms, v._left).args)):
             for item in reversed(arg) if type(arg) is tuple else (arg,):
                 if type(item) is Value:
                     stack.append(item)
@@ -1312,7 +1447,7 @@ def _is_marked(x, mark: cython.longlong) -> cython.bint:
 @cython.cfunc
 def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
     if v._code >= _MANY:
-        for arg in cython.cast(_Terms, v._left).args:
+        for arg in _unspanned(cython.cast(_Terms, v._left).args):
             for item in arg if type(arg) is tuple else (arg,):
                 if _is_marked(item, mark):
                     return True
@@ -1356,7 +1491,7 @@ def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
 @cython.cfunc
 def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
     op = ops.ROWS[v._code & (_MANY - 1)]
-    args: tuple = cython.cast(_Terms, v._left).args
+    args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
     given: tuple = (adjoint, v, *args)
     for rule, arg in zip(op.rules, args, strict=True):
         if type(arg) is not tuple:
@@ -1398,7 +1533,7 @@ def _gather(walk: _Walk, v: Value, op, adjoint, contribution) -> cython.void:
     number: cython.double = _contribution(op, contribution)
     if number == 0.0 and type(contribution) is not Value:
         return
-    if number - number != 0.0 and _argument(None, adjoint) == 0.0:
+    if number - number != 0.0 and _argument(None, adjoint) == 0.0 and _here().trace is None:
         return
     place: cython.Py_ssize_t = _place(walk, v)
     before = walk.adjoints[place]
@@ -1496,8 +1631,20 @@ def set_origin(origin):
 def set_recording(on):
     """Whether this thread's operations are recorded from now on; returns whether they were until now."""
     here: _Context = _here()
-    before = here.recording
-    here.recording = on
+    before: cython.bint = here.recording == 1
+    here.recording = 1 if on else 0 if here.trace is None else _STOPPING
+    return before
+
+
+def set_trace(trace):
+    """An object for which this thread traces from now on, or None; returns the one until now.
+
+    In a trace no choice may depend on a number: comparisons give 0/1 Values, trace.refuse(what, v) is called where a
+    number is read, and what no_grad() or detach() makes is recorded behind a stop_gradient.
+    """
+    here: _Context = _here()
+    before = here.trace
+    here.trace = trace
     return before
 
 
