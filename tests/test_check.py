@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 
@@ -43,6 +44,31 @@ def test_a_wrong_rule_is_found(order: int, monkeypatch: pytest.MonkeyPatch) -> N
 def test_kinks_are_told_apart_from_wrong_rules(f: object, at: float) -> None:
     report = gradcheck(f, [at], raise_exception=True)  # type: ignore[arg-type]
     assert report.rows[0].verdict in ("kink", "ok")
+
+
+def test_a_jump_is_a_kink_also_where_both_sides_are_alike() -> None:
+    assert gradcheck(lambda x: tl.sign(x), [0.0]).rows[0].verdict == "kink"
+
+
+@pytest.mark.parametrize(
+    ("f", "at"),
+    [
+        (lambda x: x.log(), 1e-7),
+        (lambda x: 1 / x, 1e-9),
+        (lambda x: x.log1p(), -0.99999999),
+        (lambda x: x.asin(), 1 - 1e-9),
+        (lambda x: x.sin(), 2345678.9),
+        (lambda x: x.cosh(), 709.9),
+    ],
+)
+def test_steps_fit_the_place(f: Callable[[Value], Value], at: float) -> None:
+    right = gradcheck(f, [at]).rows[0]
+    assert right.verdict == "ok"
+
+    def off(x: Value) -> Value:
+        return f(x) - 0.01 * right.analytic * (x - x.stop_gradient())
+
+    assert gradcheck(off, [at]).rows[0].verdict == "WRONG"
 
 
 def test_a_wrong_rule_at_a_kink_is_still_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

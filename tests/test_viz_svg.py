@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.viz import Picture, theme
 from tinygrad_lite.viz.picture import Node
-from tinygrad_lite.viz.text import number, shortened, visible, width
+from tinygrad_lite.viz.text import width
+from tinygrad_lite.wording import number, shortened, visible
 
 NAMESPACE = {"s": "http://www.w3.org/2000/svg"}
 HOSTILE = [

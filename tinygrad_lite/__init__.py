@@ -16,7 +16,7 @@ choose_engine()
 
 from . import ops  # noqa: E402  the engine is chosen before anything imports it
 from .engine import Value, backward, methods  # noqa: E402
-from .modes import detect_anomaly, no_grad  # noqa: E402
+from .modes import detect_anomaly, enable_grad, no_grad  # noqa: E402
 from .ops import log_softmax, softmax  # noqa: E402
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ methods["register_hook"] = f"{__name__}.hooks:register_hook"
 
 # What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
 _BUILTINS = {"abs", "pow", "sum"}
-__all__ = ["Value", "backward", "detect_anomaly", "log_softmax", "no_grad", "softmax", *_LAZY, *_MODULES]
+__all__ = ["Value", "backward", "detect_anomaly", "enable_grad", "log_softmax", "no_grad", "softmax", *_LAZY, *_MODULES]
 __all__ += [name for name in ops.TABLE if name not in _BUILTINS]
 
 

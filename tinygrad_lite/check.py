@@ -10,11 +10,16 @@ from typing import Any
 
 from .engine import Value
 from .errors import GradcheckError, received
-from .modes import no_grad
+from .modes import enable_grad, no_grad
+from .replay import EPSILON
+from .tables import Report, Table
 from .transforms import gradients
 
-_EPSILON = 2.0**-52
-_KINK, _WRONG, _OK = "kink", "WRONG", "ok"
+STEP = EPSILON ** (1 / 3)
+"""Balances the truncation of a central difference against its rounding."""
+KINK, WRONG, OK, NOT_FINITE = "kink", "WRONG", "ok", "not finite"
+_CREDIBLE = 1e-3
+"""Rounding may make up so much of a difference of the second choice."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,8 @@ class Row:
         return abs(self.analytic - self.numeric)
 
 
-@dataclass(frozen=True)
-class GradcheckReport:
+@dataclass(frozen=True, repr=False)
+class GradcheckReport(Report):
     """What gradcheck found: `.rows`, `.ok`, and a table as its text."""
 
     rows: list[Row] = field(default_factory=list)
@@ -44,26 +49,22 @@ class GradcheckReport:
     @property
     def ok(self) -> bool:
         """No derivative is wrong or not finite; kinks are told, not held against it."""
-        return all(row.verdict in (_OK, _KINK) for row in self.rows)
+        return all(row.verdict in (OK, KINK) for row in self.rows)
 
     def __bool__(self) -> bool:
         return self.ok
 
-    def __str__(self) -> str:
-        width = max([8, *(len(row.argument) for row in self.rows)])
-        lines = [f"{'argument':{width}}  {'analytic':>14}  {'numeric':>14}  {'error':>9}  verdict"]
-        for r in self.rows:
-            lines.append(f"{r.argument:{width}}  {r.analytic:14.8g}  {r.numeric:14.8g}  {r.error:9.2g}  {r.verdict}")
-        return "\n".join(lines)
-
-    __repr__ = __str__
+    def parts(self) -> list[str | Table]:
+        headings = ["argument", "analytic", "numeric", "error", "verdict"]
+        cells = [(r.argument, f"{r.analytic:.8g}", f"{r.numeric:.8g}", f"{r.error:.2g}", r.verdict) for r in self.rows]
+        return [Table(headings, cells, "lrrrl")]
 
 
 def gradcheck(
     f: Callable[..., Value],
     inputs: Sequence[float | Value],
     *,
-    eps: float = _EPSILON ** (1 / 3),
+    eps: float = STEP,
     rtol: float = 1e-6,
     atol: float = 1e-8,
     order: int = 1,
@@ -81,9 +82,7 @@ def gradcheck(
     """
     if order not in (1, 2):
         raise ValueError(f"gradcheck(order=...) checks first (1) or second (2) derivatives, got {order}")
-    for name, number in (("eps", eps), ("rtol", rtol), ("atol", atol)):
-        if not (number > 0 or (number == 0 and name != "eps")):
-            raise ValueError(f"gradcheck({name}=...) must be positive, got {number}")
+    check_tolerances("gradcheck", eps, rtol, atol)
     leaves = [x if isinstance(x, Value) else Value(x) for x in inputs]
     if not leaves:
         raise ValueError("gradcheck(f, inputs) needs at least one input to move, got none")
@@ -98,19 +97,21 @@ def gradcheck(
         with no_grad():
             return [_output(f(*leaves)).data]
 
+    @enable_grad()
     def slopes() -> list[float]:
         return [float(d) for d in gradients(_output(f(*leaves)), leaves)]
 
     rows: list[Row] = []
     if order == 1:
-        measured = [_Differences(value, leaf, eps) for leaf in leaves]
+        measured = [Differences(_moving(leaf, value), leaf.data, eps) for leaf in leaves]
         for name, analytic, around in zip(names, slopes(), measured, strict=True):
             rows.append(around.row(0, name, analytic, rtol, atol))
     else:
-        firsts = gradients(_output(f(*leaves)), leaves, create_graph=True)
-        seconds = [gradients(first, leaves) for first in firsts]
+        with enable_grad():
+            firsts = gradients(_output(f(*leaves)), leaves, create_graph=True)
+            seconds = [gradients(first, leaves) for first in firsts]
         for k, leaf in enumerate(leaves):
-            around = _Differences(slopes, leaf, eps)
+            around = Differences(_moving(leaf, slopes), leaf.data, eps)
             for i, first in enumerate(names):
                 rows.append(around.row(i, f"{first}, {names[k]}", float(seconds[i][k]), rtol, atol))
     report = GradcheckReport(rows)
@@ -119,51 +120,90 @@ def gradcheck(
     return report
 
 
-class _Differences:
-    """Finite differences of some numbers around one leaf's present number."""
+def check_tolerances(who: str, eps: float, rtol: float, atol: float) -> None:
+    """Raises ValueError where a step or a tolerance is none."""
+    for name, number in (("eps", eps), ("rtol", rtol), ("atol", atol)):
+        if not (number > 0 or (number == 0 and name != "eps")):
+            raise ValueError(f"{who}({name}=...) must be positive, got {number}")
 
-    def __init__(self, values: Callable[[], list[float]], leaf: Value, eps: float) -> None:
-        self._values, self._leaf = values, leaf
-        self._x = leaf.data
-        self._step = eps * max(1.0, abs(self._x))
-        self._here = values()
-        self._sides = self._both_sides(self._step)
 
-    def _both_sides(self, step: float) -> tuple[list[float], list[float], float, float]:
-        """The numbers right and left of the point, and the steps there as they are after rounding."""
-        right, left = self._x + step, self._x - step
-        try:
-            self._leaf.data = right
-            above = self._values()
-            self._leaf.data = left
-            below = self._values()
-        finally:
-            self._leaf.data = self._x
-        return above, below, right - self._x, self._x - left
+class Differences:
+    """Finite differences of some numbers around x; values(x) gives them where x has been moved."""
 
-    def row(self, i: int, name: str, analytic: float, rtol: float, atol: float) -> Row:
-        """The verdict on one derivative, of values()[i]."""
-        right, left = self._slopes(i, self._sides)
-        numeric = 0.5 * (right + left)
-        tolerance = atol + rtol * abs(numeric) + 16 * _EPSILON * abs(self._here[i]) / self._step
+    def __init__(self, values: Callable[[float], list[float]], x: float, eps: float) -> None:
+        self._values, self._x, self._here = values, x, values(x)
+        size = abs(x)
+        usual = eps * max(1.0, size)
+        # Beside the step that suits most functions, one for those that change with the magnitude of a small x (log,
+        # 1/x), or faster than a large x does (sin); and short ones, for where the usual leads out of the domain.
+        self._usual, self._other, self._short = usual, eps * min(1.0, size), (usual / 256, usual / 65536)
+        self._known: dict[float, tuple[list[float], list[float], float, float]] = {}
+        self._sides(usual)
+
+    def row(self, i: int, name: str, analytic: float, rtol: float, atol: float, rounding: float | None = None) -> Row:
+        """The verdict on one derivative, of values(x)[i], which is rounded as numbers of the size `rounding` are."""
+        noise = 16 * EPSILON * (abs(self._here[i]) if rounding is None else rounding)
+        found = self._judged(i, self._usual, name, analytic, rtol, atol, noise)
+        if found.verdict == OK or not math.isfinite(analytic):
+            return found
+        for step in (self._other, *self._short):
+            if step in self._short and found.verdict != NOT_FINITE:
+                break
+            if 0.0 < step != self._usual:
+                row = self._judged(i, step, name, analytic, rtol, atol, noise)
+                told = noise / step < _CREDIBLE * abs(row.numeric)
+                if told and (row.verdict == OK or found.verdict in (NOT_FINITE, KINK)):
+                    found = row
+        return found
+
+    def _judged(self, i: int, step: float, name: str, analytic: float, rtol: float, atol: float, noise: float) -> Row:
+        """The verdict by differences of this step, and of a smaller one where they do not agree."""
+        right, left = self._slopes(i, step)
+        numeric = 0.5 * right + 0.5 * left
+        tolerance = atol + rtol * abs(numeric) + noise / step
         if not (math.isfinite(analytic) and math.isfinite(numeric)):
-            return Row(name, analytic, numeric, "not finite")
+            return Row(name, analytic, numeric, NOT_FINITE)
         if abs(analytic - numeric) <= tolerance:
-            return Row(name, analytic, numeric, _OK)
+            return Row(name, analytic, numeric, OK)
         # In a smooth place the slopes of both sides draw together as the step shrinks; at a kink they do not.
         shrink = 16.0
-        near_right, near_left = self._slopes(i, self._both_sides(self._step / shrink))
-        near = 0.5 * (near_right + near_left)
-        if abs(analytic - near) <= atol + rtol * abs(near) + 16 * _EPSILON * abs(self._here[i]) * shrink / self._step:
-            return Row(name, analytic, near, _OK)
+        near_right, near_left = self._slopes(i, step / shrink)
+        near = 0.5 * near_right + 0.5 * near_left
+        truncation = abs(near - numeric) / (shrink * shrink / 2)
+        if abs(analytic - near) <= atol + rtol * abs(near) + shrink * noise / step + truncation:
+            return Row(name, analytic, near, OK)
         bends = abs(near_right - near_left) > 0.5 * abs(right - left) > tolerance
         between = min(near_right, near_left) - tolerance <= analytic <= max(near_right, near_left) + tolerance
-        jumps = abs(near) > 2 * abs(numeric)
-        return Row(name, analytic, numeric, _KINK if bends and (between or jumps) else _WRONG)
+        # Over a jump the difference stays as it is while the step shrinks.
+        jumps = abs(near) > 0.5 * shrink * abs(numeric)
+        return Row(name, analytic, numeric, KINK if jumps or (bends and between) else WRONG)
 
-    def _slopes(self, i: int, sides: tuple[list[float], list[float], float, float]) -> tuple[float, float]:
-        above, below, step_right, step_left = sides
+    def _slopes(self, i: int, step: float) -> tuple[float, float]:
+        above, below, step_right, step_left = self._sides(step)
+        if not (step_right and step_left):
+            return math.nan, math.nan
         return (above[i] - self._here[i]) / step_right, (self._here[i] - below[i]) / step_left
+
+    def _sides(self, step: float) -> tuple[list[float], list[float], float, float]:
+        """The numbers right and left of the point, and the steps there as they are after rounding."""
+        if step not in self._known:
+            right, left = self._x + step, self._x - step
+            self._known[step] = self._values(right), self._values(left), right - self._x, self._x - left
+        return self._known[step]
+
+
+def _moving(leaf: Value, values: Callable[[], list[float]]) -> Callable[[float], list[float]]:
+    """The numbers as a function of the leaf's; the leaf is put back."""
+
+    def moved(x: float) -> list[float]:
+        before = leaf.data
+        try:
+            leaf.data = x
+            return values()
+        finally:
+            leaf.data = before
+
+    return moved
 
 
 def _output(y: Any) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import math
 import random
@@ -52,53 +53,102 @@ def custom_op(
     (9.0, 12.0)
     """
     _check_name(name)
-    rules = tuple(rules) if isinstance(rules, (list, tuple)) else (rules,)
-    for function in (value, *[rule for rule in rules if rule is not None]):
+    each: tuple[Rule | None, ...] = tuple(rules) if isinstance(rules, Sequence) else (rules,)
+    for function in (value, *[rule for rule in each if rule is not None]):
         if not callable(function):
             raise TypeError(f"custom_op({name!r}): value and rules are functions, got {received(function)}")
-    count = len(args.split())
-    if len(rules) != count:
-        raise ValueError(f"custom_op({name!r}): a rule for each of the arguments {args!r} is needed, got {len(rules)}")
-    if not domain:
-        domain = REAL
-    intervals = [domain] * count if isinstance(domain[0], (int, float)) else list(domain)
-    row = Op(
-        name, value, rules, args=args, array=array, symbol=symbol, domain=intervals, doc=doc or "custom", flat=flat
-    )  # type: ignore[arg-type]
+    count = _count_of_arguments(name, args)
+    if len(each) != count:
+        raise ValueError(f"custom_op({name!r}): a rule for each of the arguments {args!r} is needed, got {len(each)}")
+    intervals = _intervals(name, domain or REAL, count)
+    row = Op(name, value, each, args=args, array=array, symbol=symbol, domain=intervals, doc=doc or "custom", flat=flat)
+    former = TABLE.get(name)
+    _enter(name, row)
     if check:
-        _check_rules(row)
-    TABLE[name] = row
-    if 0 not in row.sequences:
-        methods[name] = row
+        try:
+            _check_rules(row)
+        except BaseException:
+            _enter(name, former)
+            raise
     return row
 
 
+def _enter(name: str, row: Op | None) -> None:
+    """Makes it the table's row of that name; None takes the name out. A row of a sequence is no method."""
+    methods.pop(name, None)
+    if row is None:
+        del TABLE[name]
+        return
+    TABLE[name] = row
+    if 0 not in row.sequences:
+        methods[name] = row
+
+
 def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise ValueError(f"custom_op(name, ...): the name must be one of a function, such as 'cube', got {name!r}")
     if name in _BUILT_IN or (name not in TABLE and (name in methods or hasattr(Value, name))):
         raise ValueError(f"custom_op({name!r}): Value has that already; choose another name")
 
 
+def _count_of_arguments(name: str, args: str) -> int:
+    """How many arguments the text names, no two alike; those with a default, a number, stand last."""
+    texts = args.split() if isinstance(args, str) else []
+    plain = list(itertools.takewhile(lambda text: "=" not in text, texts))
+    optional = [text.partition("=") for text in texts[len(plain) :]]
+    names = [text.removeprefix("*") for text in plain] + [argument for argument, _, _ in optional]
+    distinct = len(set(names)) == len(names) > 0 and all(map(str.isidentifier, names))
+    if not distinct or not all(_is_number(default) for _, _, default in optional):
+        raise ValueError(
+            f"custom_op({name!r}): args names the arguments, such as 'x', 'x slope=0.01' or '*xs', got {args!r}"
+        )
+    return len(names)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _intervals(name: str, domain: Any, count: int) -> list[Interval]:
+    """An interval for each argument."""
+    try:
+        pairs = list(domain) if isinstance(domain[0], (list, tuple)) else [domain]
+        intervals = [(float(low), float(high)) for low, high in pairs]
+    except (TypeError, ValueError, IndexError):
+        intervals = []
+    if len(intervals) == 1:
+        intervals *= count
+    if len(intervals) != count or not all(low < high for low, high in intervals):
+        raise ValueError(
+            f"custom_op({name!r}): domain is an interval (low, high), or one for each of the {count} arguments, "
+            f"got {domain!r}"
+        )
+    return intervals
+
+
 def _check_rules(row: Op) -> None:
     source = random.Random(row.name)
-    for order in (1, 2):
+    for order, factor in ((1, 1.0), (2, 1.5)):  # a rule that forgets g shows only where g is not 1
         for _ in range(5):
             point = [_draw(source, row.domain[k]) for k in _owners(row)]
             moved = [k for k, owner in enumerate(_owners(row)) if row.rules[owner] is not None]
             if not moved:
                 continue
 
-            def f(*leaves: Value, point: list[Any] = point, moved: list[int] = moved) -> Value:
+            def f(*leaves: Value, point: list[Any] = point, moved: list[int] = moved, factor: float = factor) -> Any:
                 numbers = dict(enumerate(point)) | dict(zip(moved, leaves, strict=True))
-                return _called(row, list(numbers.values()))
+                return factor * _called(row, list(numbers.values()))
 
             report = gradcheck(f, [Value(point[k], label=_names(row)[k]) for k in moved], order=order)
             if not report.ok:
                 called = f"{row.name}({', '.join(f'{x:.6g}' for x in point)})"
                 raise GradcheckError(
                     f"custom_op({row.name!r}, check=True): derivatives of order {order} disagree with finite "
-                    f"differences at {called}\n{report}"
+                    f"differences at {called if factor == 1 else f'{factor} * {called}'}\n{report}"
                 )
 
 
@@ -129,5 +179,5 @@ def _draw(source: random.Random, interval: Interval) -> float:
     low, high = interval
     if math.isfinite(low) and math.isfinite(high):
         return low + (high - low) * source.uniform(0.05, 0.95)
-    size = 4.0 ** source.uniform(-1, 1)
+    size: float = 4.0 ** source.uniform(-1, 1)
     return low + size if math.isfinite(low) else high - size if math.isfinite(high) else size * source.choice((-1, 1))

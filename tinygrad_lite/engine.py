@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "36baa93c"
+source_hash = "f802b468"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -317,10 +317,13 @@ class Value:
         self._data = data if type(data) is float else _real("Value", data)
         self._grad = self._left_partial = self._right_partial = 0.0
         self._left = self._right = None
-        self._origin = _here().origin
+        here: _Context = _here()
+        self._origin = here.origin
         self._sweep = 0
         self._code = _LEAF
         self._count = 0
+        if here.trace is not None:
+            here.trace.constants.add(self)
         if label is not None:
             self.label = label
 
@@ -352,8 +355,10 @@ class Value:
 
     @data.setter
     def data(self, data):
+        global _changes
         number: cython.double = _real("Value.data", data)
         storage: Storage
+        _changes += 1
         if self._code >= 0:
             raise errors.HistoryError(
                 f"the data of a result cannot be set (it is {ops.ROWS[self._code & (_MANY - 1)].name} of its parents): "
@@ -653,6 +658,7 @@ class Value:
 _depth = cython.declare(cython.int, 0)
 _graveyard = cython.declare(list, [])
 _sweeps = cython.declare(cython.longlong, 0)
+_changes = cython.declare(cython.longlong, 0)
 # A list that is short for what it has allocated pops slowly; with this many elements below it never is.
 _BALLAST = cython.declare(cython.int, 16)
 
@@ -1362,6 +1368,40 @@ def dependents(roots, xs, below=True):
         _put_back(walk.before, True)
 
 
+def tangents(roots, xs, direction):
+    """How roots move when xs, none of which depends on another, move along direction: floats, in one forward sweep.
+
+    As in backward, what is exactly zero contributes nothing, be it a tangent or a local derivative.
+    """
+    here: _Context = _here()
+    walk: _Walk = _Walk.__new__(_Walk)
+    v: Value
+    k: cython.Py_ssize_t
+    total: cython.double
+    try:
+        _find_dependents(walk, here.sweeping > 0, roots, xs, False)
+        for v, tangent in zip(xs, direction, strict=True):
+            walk.adjoints[_place(walk, v)] = tangent
+        for k in range(walk.first, len(walk.order)):
+            v = walk.order[k]
+            total = 0.0
+            for parent, derivative in _edges(v):
+                tangent = _adjoint(walk, parent)
+                if tangent != 0.0 and derivative != 0.0:
+                    total += tangent * derivative
+            walk.adjoints[k] = total
+            if here.watch is not None:
+                here.watch.moves(v, total)
+        return [_adjoint(walk, y) for y in roots]
+    finally:
+        _put_back(walk.before, True)
+
+
+def leaf_changes():
+    """How often the number of a leaf was set, anywhere."""
+    return _changes
+
+
 @cython.cfunc
 def _find_dependents(walk: _Walk, nested: cython.bint, roots, xs, below: cython.bint) -> cython.void:
     global _sweeps
@@ -1636,11 +1676,17 @@ def set_recording(on):
     return before
 
 
+def is_tracing():
+    """Whether this thread traces just now."""
+    return _here().trace is not None
+
+
 def set_trace(trace):
     """An object for which this thread traces from now on, or None; returns the one until now.
 
     In a trace no choice may depend on a number: comparisons give 0/1 Values, trace.refuse(what, v) is called where a
-    number is read, and what no_grad() or detach() makes is recorded behind a stop_gradient.
+    number is read, and what no_grad() or detach() makes is recorded behind a stop_gradient. New leaves are constants of
+    the trace, and enter the set trace.constants.
     """
     here: _Context = _here()
     before = here.trace

@@ -23,6 +23,10 @@ class GradcheckError(AssertionError):
     """Derivatives that disagree with finite differences; the message is the report's table."""
 
 
+class TraceError(TypeError):
+    """Something in a compiled function that would freeze one call's choice or number into the program."""
+
+
 class MissingProgramError(RuntimeError):
     """A program or package that is needed for this and is not installed."""
 

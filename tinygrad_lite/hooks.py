@@ -10,7 +10,7 @@ from typing import Any
 
 from . import engine
 from .engine import Value
-from .errors import HistoryError, not_a_number, received
+from .errors import HistoryError, received
 
 HookFunction = Callable[[Any], Any]
 
@@ -39,22 +39,26 @@ class Hook:
         changed = self._function(gradient)
         if changed is None:
             return gradient
-        if isinstance(gradient, Value):
-            return changed if isinstance(changed, Value) else Value(changed)
-        if isinstance(changed, Value):
-            raise not_a_number("what a hook returns", changed)
-        return Value(changed).data
+        if isinstance(gradient, Value) and isinstance(changed, Value):
+            return changed
+        try:
+            number = Value(changed)
+        except TypeError:
+            raise TypeError(
+                f"a hook returns the number to take the gradient's place, or None to leave it, got {received(changed)}"
+            ) from None
+        return number if isinstance(gradient, Value) else number.data
 
 
 class _Chain:
     """The hooks of one Value, in the order of their registration. It stands beside the graph and holds no node."""
 
-    __slots__ = ("_hooks", "_key", "_value")
+    __slots__ = ("_hooks", "_value")
 
     def __init__(self, v: Value) -> None:
         self._hooks: list[Hook] = []
-        self._key = key = id(v)
-        self._value = weakref.ref(v, lambda _: engine.hooks.pop(key, None))
+        self._value = _Reference(v, _forget)
+        self._value.key = id(v)
 
     def add(self, function: HookFunction) -> Hook:
         self._hooks.append(Hook(self, function))
@@ -64,12 +68,31 @@ class _Chain:
         if hook in self._hooks:
             self._hooks.remove(hook)
             if not self._hooks and self._value() is not None:
-                del engine.hooks[self._key]
+                del engine.hooks[self._value.key]
+
+    def clear(self) -> None:
+        self._hooks.clear()
 
     def __call__(self, gradient: Any) -> Any:
         for hook in list(self._hooks):
-            gradient = hook(gradient)
+            if hook in self._hooks:  # unless one before it has taken it off
+                gradient = hook(gradient)
         return gradient
+
+
+class _Reference(weakref.ref[Value]):
+    """To a Value, with the key under which the engine has its hooks."""
+
+    __slots__ = ("key",)
+
+    key: int
+
+
+def _forget(value: _Reference) -> None:
+    """The Value is gone. Its chain and each hook hold each other: taken apart, they need not wait for the collector."""
+    chain = engine.hooks.pop(value.key, None)
+    if isinstance(chain, _Chain):
+        chain.clear()
 
 
 def register_hook(v: Value, hook: HookFunction) -> Hook:
@@ -77,8 +100,10 @@ def register_hook(v: Value, hook: HookFunction) -> Hook:
 
     What the hook returns, unless None, takes the gradient's place: in v.grad, and in what goes on to v's parents. For a
     leaf it is what this sweep adds to .grad. In a sweep that makes a graph (create_graph, nested transforms) the
-    gradient is a Value. A sweep in which a hook raises leaves every gradient as it was. Raises HistoryError for a
-    detached Value, and warns of a hook that holds v itself: both would then live until remove().
+    gradient is a Value. gradients() and the transforms call the hooks between what is differentiated and by what. A
+    backward() inside a hook adds to leaves once the sweep around it is over. A sweep in which a hook raises leaves
+    every gradient as it was. Raises HistoryError for a detached Value, and warns of a hook that holds v itself: both
+    would then live until remove().
 
     >>> x = Value(2.0); hook = register_hook(x, lambda gradient: 10 * gradient)
     >>> (x * x).backward(); x.grad
@@ -103,13 +128,10 @@ def register_hook(v: Value, hook: HookFunction) -> Hook:
 
 
 def _holds(hook: HookFunction, v: Value) -> bool:
-    cells = [cell.cell_contents for cell in getattr(hook, "__closure__", None) or () if _is_filled(cell)]
-    defaults = getattr(hook, "__defaults__", None) or ()
-    return any(held is v for held in (*cells, *defaults, getattr(hook, "__self__", None)))
-
-
-def _is_filled(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is not None
-    except ValueError:
-        return False
+    for cell in getattr(hook, "__closure__", None) or ():
+        try:
+            if cell.cell_contents is v:
+                return True
+        except ValueError:  # not yet filled
+            pass
+    return getattr(hook, "__self__", None) is v or any(x is v for x in getattr(hook, "__defaults__", None) or ())

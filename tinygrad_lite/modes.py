@@ -59,6 +59,18 @@ class no_grad(_Mode):
         return set_recording(before[0] if before else False)
 
 
+class enable_grad(_Mode):
+    """Inside, results are recorded, also within no_grad().
+
+    >>> with no_grad(), enable_grad(): y = Value(2.0) * 3
+    >>> y.kind
+    'result'
+    """
+
+    def _set(self, before: tuple[Any] | None) -> Any:
+        return set_recording(before[0] if before else True)
+
+
 class detect_anomaly(_Mode):
     """Inside, the first non-finite value or derivative is an AnomalyError that names where it came from (slower).
 
@@ -95,9 +107,14 @@ class _Watch:
                 if not math.isfinite(contribution):
                     raise AnomalyError(
                         f"{_described(v, v.line)} passes the derivative {contribution} to {parent!r}: "
-                        f"its adjoint {adjoint} times the local derivative {partial}"
+                        f"its adjoint {adjoint} times the local derivative {partial}; "
+                        "explain_nan() of what is differentiated says what helps"
                     )
                 adjoints[parent] = adjoints.get(parent, 0.0) + contribution
+
+    def moves(self, v: Value, tangent: float) -> None:
+        if not math.isfinite(tangent):
+            raise AnomalyError(f"{_described(v, v.line)} moves by {tangent} along the tangents")
 
 
 def _described(v: Value, line: str | None) -> str:

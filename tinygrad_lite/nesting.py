@@ -2,89 +2,168 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 import numbers
+import operator
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .engine import Value
 
 _NUMBERS = frozenset((float, int, Value))
+_ONLY = operator.itemgetter(0)
 
 
-def elements(tree: Any, error: Callable[[Any], Exception] = TypeError) -> list[Any]:
-    """The numbers and Values of a structure, in order; None holds none. Raises error(x) for any other x in it.
+class Structure:
+    """Numbers and Values in nested lists, tuples, dicts and arrays, or one alone; None holds none.
 
-    >>> elements({"w": [1.0, 2.0], "b": 3.0})
-    [1.0, 2.0, 3.0]
+    numbers     all of them, in order
+    has_values  whether any is a Value
+    filled      filled(items): the structure with these in the place of its numbers; an array of arrays becomes one
+    Raises error(x) for any other x in the structure.
+
+    >>> weights = Structure({"w": [1.0, 2.0], "b": 3.0})
+    >>> weights.numbers, weights.filled("xyz")
+    ([1.0, 2.0, 3.0], {'w': ['x', 'y'], 'b': 'z'})
     """
-    if _is_flat(tree):
-        return list(tree)
-    found: list[Any] = []
 
-    def collect(item: Any) -> None:
-        if type(item) is not Value and not isinstance(item, numbers.Real):
-            raise error(item)
-        found.append(item)
+    __slots__ = ("filled", "has_values", "numbers")
 
-    mapped(collect, tree)
-    return found
+    numbers: list[Any]
+    has_values: bool
+    filled: Callable[[Sequence[Any]], Any]
+
+    def __init__(self, tree: Any, error: Callable[[Any], Exception] = TypeError) -> None:
+        kind = type(tree)
+        if kind in _NUMBERS:
+            self.numbers, self.has_values, self.filled = [tree], kind is Value, _ONLY
+            return
+        if kind is list or kind is tuple:  # the common case, and the quick one
+            kinds = set(map(type, tree))
+            if kinds <= _NUMBERS:
+                self.numbers, self.has_values, self.filled = list(tree), Value in kinds, kind
+                return
+        self.numbers = _numbers_of(tree, error)
+        self.has_values = Value in set(map(type, self.numbers))
+        self.filled = lambda items: _filled(tree, items)
 
 
 def has_values(tree: Any) -> bool:
-    """Whether a structure holds a Value."""
-    if _is_flat(tree):
-        return Value in set(map(type, tree))
-    found: list[Any] = []
-    mapped(lambda x: found.append(x) if type(x) is Value else None, tree)
-    return bool(found)
-
-
-def rebuilt(tree: Any, items: Iterable[Any]) -> Any:
-    """The structure with these in the place of its numbers; an array of arrays becomes one array.
-
-    >>> rebuilt({"w": [1.0, 2.0], "b": 3.0}, "xyz")
-    {'w': ['x', 'y'], 'b': 'z'}
-    """
-    rest = iter(items)
-    if _is_flat(tree):
-        return type(tree)(rest)
-    return mapped(lambda item: next(rest), tree)
+    """Whether there is a Value in a structure, of whatever else."""
+    if type(tree) in _NUMBERS:
+        return type(tree) is Value
+    if _is_list(tree):
+        kinds = set(map(type, tree))
+        return Value in kinds or (not kinds <= _NUMBERS and any(map(has_values, tree)))
+    if isinstance(tree, dict):
+        return any(map(has_values, tree.values()))
+    return _is_array(tree) and tree.dtype == object and has_values(tree.ravel().tolist())
 
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     """The structure with function(x) in the place of each x in it that is neither a structure itself nor None."""
-    if type(tree) in _NUMBERS:
-        return function(tree)
-    if _is_flat(tree):
-        return type(tree)(map(function, tree))
-    if isinstance(tree, (list, tuple)):
-        inner = [function(item) if type(item) in _NUMBERS else mapped(function, item) for item in tree]
-        return type(tree)(*inner) if hasattr(tree, "_fields") else type(tree)(inner)
+    return _mapped(lambda run: list(map(function, run)), tree)
+
+
+def numbers_along(tree: Any, given: Any) -> list[Any] | None:
+    """The numbers of `given` in the order of `tree`; None where they do not stand in the same places.
+
+    Lists, tuples and arrays may stand for one another, dicts may have their keys in another order.
+    """
     if isinstance(tree, dict):
-        return {key: mapped(function, item) for key, item in tree.items()}
+        if not isinstance(given, dict) or tree.keys() != given.keys():
+            return None
+        pairs = [(tree[key], given[key]) for key in tree]
+    elif _is_row(tree):
+        if not _is_row(given) or len(tree) != len(given):
+            return None
+        if _is_flat(tree) and _is_flat(given):
+            return list(given)
+        pairs = list(zip(tree, given, strict=True))
+    else:
+        if isinstance(given, dict) or _is_row(given) or (tree is None) != (given is None):
+            return None
+        return [] if given is None else [given.item() if _is_array(given) else given]
+    found: list[Any] = []
+    for inner, inner_given in pairs:
+        numbers = numbers_along(inner, inner_given)
+        if numbers is None:
+            return None
+        found += numbers
+    return found
+
+
+def sketch(tree: Any) -> str:
+    """A structure as short text: every number is *.
+
+    >>> sketch({"w": [1.0, 2.0], "b": 3.0})
+    "{'w': [*, *], 'b': *}"
+    """
+    text = _sketched(tree)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _sketched(tree: Any) -> str:
+    if isinstance(tree, dict):
+        return "{" + ", ".join([f"{key!r}: {_sketched(item)}" for key, item in tree.items()]) + "}"
+    if _is_list(tree):
+        inner = ", ".join(map(_sketched, tree))
+        return f"[{inner}]" if type(tree) is list else f"({inner},)" if len(tree) == 1 else f"({inner})"
+    return f"an array of shape {tree.shape}" if _is_array(tree) else "None" if tree is None else "*"
+
+
+def _is_row(x: Any) -> bool:
+    return _is_list(x) or (_is_array(x) and x.ndim > 0)
+
+
+def _is_list(x: Any) -> bool:
+    """A list, a tuple or a named tuple; other kinds of sequences are one thing each."""
+    return type(x) is list or type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields"))
+
+
+def _mapped(function: Callable[[list[Any]], list[Any]], tree: Any) -> Any:
+    """As mapped, by a function of what stands together: all that is in an array or a list of nothing but numbers."""
+    if type(tree) in _NUMBERS:
+        return function([tree])[0]
+    if _is_list(tree):
+        items = function(list(tree)) if _is_flat(tree) else [_mapped(function, item) for item in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+    if isinstance(tree, dict):
+        made = copy.copy(tree)
+        made.update({key: _mapped(function, item) for key, item in tree.items()})
+        return made
     if _is_array(tree):
-        return _array([function(item) for item in tree.ravel().tolist()], tree.shape)
-    return None if tree is None else function(tree)
+        items = tree.ravel().tolist()
+        found = function(items)
+        same = len(found) == len(items) and all(map(operator.is_, found, items))
+        return tree if same else _array(found, tree.shape)
+    return None if tree is None else function([tree])[0]
 
 
-def alike(a: Any, b: Any) -> bool:
-    """Whether two structures hold numbers in the same places, be they lists, tuples or arrays."""
-    if isinstance(a, dict) or isinstance(b, dict):
-        return (
-            isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys() and all(alike(a[k], b[k]) for k in a)
-        )
-    if _is_flat(a) and _is_flat(b):
-        return len(a) == len(b)
-    nested = [isinstance(x, (list, tuple)) or (_is_array(x) and x.ndim > 0) for x in (a, b)]
-    if not all(nested):
-        return not any(nested) and (a is None) == (b is None)
-    return len(a) == len(b) and all(map(alike, a, b))
+def _numbers_of(tree: Any, error: Callable[[Any], Exception]) -> list[Any]:
+    found: list[Any] = []
+
+    def collect(run: list[Any]) -> list[Any]:
+        for x in run:
+            if type(x) not in _NUMBERS and not isinstance(x, numbers.Real):
+                raise error(x)
+        found.extend(run)
+        return run
+
+    _mapped(collect, tree)
+    return found
+
+
+def _filled(tree: Any, items: Sequence[Any]) -> Any:
+    rest = iter(items)
+    return _mapped(lambda run: list(itertools.islice(rest, len(run))), tree)
 
 
 def _is_flat(tree: Any) -> bool:
-    """A plain list or tuple of nothing but numbers, which is the common case and the quick one."""
-    return (type(tree) is list or type(tree) is tuple) and _NUMBERS.issuperset(map(type, tree))
+    """A list or tuple of nothing but numbers."""
+    return _is_list(tree) and _NUMBERS.issuperset(map(type, tree))
 
 
 def _is_array(x: Any) -> bool:
@@ -96,9 +175,15 @@ def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
     """An array of that shape: of floats, of whole arrays beside each other, or of objects."""
     import numpy as np
 
+    first = items[0] if items else None
+    if isinstance(first, dict):
+        return {key: _array([item[key] for item in items], shape) for key in first}
+    if _is_list(first):
+        columns = [_array(list(column), shape) for column in zip(*items, strict=True)]
+        return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
     if items and all(_is_array(item) for item in items) and len({item.shape for item in items}) == 1:
-        return np.array(items).reshape(shape + items[0].shape)
-    if all(type(item) is float for item in items):
+        return np.array(items).reshape(shape + first.shape)
+    if all(type(item) in (float, int) for item in items):
         return np.array(items, dtype=float).reshape(shape)
     made = np.empty(len(items), dtype=object)
     made[:] = items

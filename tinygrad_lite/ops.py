@@ -87,7 +87,7 @@ class Op:
         """The arguments of a call in order, those given by name too."""
         rest = self.args[len(args) :]
         unknown = [name for name in named if name not in rest]
-        missing = [name for name in rest[: len(rest) - len(self.defaults)] if name not in named]
+        missing = [name for name in rest[: max(0, len(rest) - len(self.defaults))] if name not in named]
         if unknown or missing:
             raise TypeError(f"{self.signature} got {unknown or 'nothing'} by name, and lacks {missing or 'nothing'}")
         defaults = dict(zip(self.args[-len(self.defaults) :], self.defaults, strict=False)) if self.defaults else {}

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any
 
-from .engine import Value, dependents, derivative_graph, derivatives, dot, set_recording
+from .engine import Value, dependents, derivative_graph, derivatives, dot, is_tracing, leaf_changes, record
+from .engine import set_recording, tangents
 from .errors import HistoryError, ShapeError, not_a_number, received
-from .nesting import alike, elements, has_values, mapped, rebuilt
+from .nesting import Structure, has_values, mapped, numbers_along, sketch
 
 _Function = Callable[..., Any]
 
@@ -38,8 +41,7 @@ def gradients(y: Value, xs: Sequence[Value], create_graph: bool = False) -> list
             )
     if not create_graph:
         return derivatives(y, xs)
-    for v in dependents([y], xs):
-        _check_unchanged(v)
+    _check_unchanged(dependents([y], xs))
     return [_as_value(g) for g in derivative_graph(y, xs)]
 
 
@@ -52,12 +54,12 @@ def grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) 
     >>> grad(grad(lambda x: x**3))(2.0)
     12.0
     """
-    both = value_and_grad(f, argnums, has_aux)
 
     @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, derivative = both(*args, **kwargs)
-        return (derivative, value[1]) if has_aux else derivative
+        run = _Run("grad", f, args, kwargs, argnums, has_aux)
+        derivative = run.like_inputs(run.derivatives(run.scalar()))
+        return (derivative, run.aux) if has_aux else derivative
 
     return gradient
 
@@ -72,7 +74,7 @@ def value_and_grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool
     @functools.wraps(f, updated=())
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = _Run("grad", f, args, kwargs, argnums, has_aux)
-        value = run.finished(run.output)
+        value = run.value()
         derivative = run.like_inputs(run.derivatives(run.scalar()))
         return ((value, run.aux) if has_aux else value), derivative
 
@@ -91,7 +93,8 @@ def jacobian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fal
     @functools.wraps(f, updated=())
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
         run = _Run("jacobian", f, args, kwargs, argnums, has_aux)
-        found = rebuilt(run.output, [run.like_inputs(run.derivatives(y)) for y in run.outputs])
+        outputs = run.outputs()
+        found = outputs.filled([run.like_inputs(run.derivatives(y)) for y in outputs.numbers])
         return (found, run.aux) if has_aux else found
 
     return jacobian_of_f
@@ -123,10 +126,9 @@ def hvp(f: _Function, x: Any, v: Any) -> Any:
     >>> hvp(lambda x: x[0] ** 2 * x[1], [2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]
     """
-    direction = _numbers_like(x, v, "hvp(f, x, v) takes v")
+    direction = _numbers_like(x, v, "hvp(f, x, v): v")
     run = _Run("hvp", f, (x,), {}, 0, directions=direction)
-    product = dot(run.gradient_graph(run.scalar()), direction)
-    return run.like_inputs(run.derivatives(product))
+    return run.like_inputs(run.derivatives(run.product(run.gradient_graph(run.scalar()), direction)))
 
 
 def vjp(f: _Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -139,17 +141,12 @@ def vjp(f: _Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     (13.0, 12.0)
     """
     run = _Run("vjp", f, primals, {}, range(len(primals)), has_aux)
-    value = run.finished(run.output)
+    value = run.value()
 
     def pullback(cotangents: Any) -> tuple[Any, ...]:
-        given = _numbers_like(value, cotangents, "the pullback of vjp takes cotangents")
-        recording = set_recording(True)
-        try:
-            product = dot(run.outputs, given)
-        finally:
-            set_recording(recording)
-        further = run.further or has_values(given)
-        found: tuple[Any, ...] = run.like_inputs(run.derivatives(product, further))
+        given = _numbers_like(value, cotangents, "the pullback of vjp: the cotangents")
+        product = run.product(run.outputs().numbers, given)
+        found: tuple[Any, ...] = run.like_inputs(run.derivatives(product, run.further or has_values(given)))
         return found
 
     return (value, pullback, run.aux) if has_aux else (value, pullback)
@@ -168,10 +165,10 @@ def jvp(f: _Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: 
             raise TypeError(
                 f"jvp(f, primals, tangents): {name} is a list or tuple of f's arguments, got {received(given)}"
             )
-    direction = _numbers_like(primals, tangents, "jvp(f, primals, tangents) takes tangents")
+    direction = _numbers_like(tuple(primals), tuple(tangents), "jvp(f, primals, tangents): the tangents")
     run = _Run("jvp", f, primals, {}, range(len(primals)), has_aux, direction)
-    value = run.finished(run.output)
-    tangent = rebuilt(run.output, run.tangents(direction))
+    value = run.value()
+    tangent = run.tangents(direction)
     return (value, tangent, run.aux) if has_aux else (value, tangent)
 
 
@@ -189,29 +186,34 @@ class _Run:
         kwargs: dict[str, Any],
         argnums: int | Sequence[int],
         has_aux: bool = False,
-        directions: Iterable[Any] = (),
+        directions: Sequence[Any] = (),
     ) -> None:
         self._who, self._f, self.aux = who, f, None
-        at = [argnums] if argnums == 0 and args else self._positions(argnums, len(args))
-        self._inputs = args[at[0]] if isinstance(argnums, int) else tuple([args[k] for k in at])
-        given = elements(self._inputs, self._argument_error)
-        others = [arg for k, arg in enumerate(args) if k not in at] if len(args) > len(at) else ()
-        self._of_values = has_values(given) or has_values(others) or has_values(kwargs) or has_values(directions)
+        one = type(argnums) is int or not isinstance(argnums, Iterable)
+        at = [0] if type(argnums) is int and argnums == 0 and args else self._positions(argnums, len(args))
+        self._inputs = Structure(args[at[0]] if one else tuple([args[k] for k in at]), self._argument_error)
+        self._of_values = self._inputs.has_values
+        if len(args) > len(at) or kwargs or directions:
+            others = [arg for k, arg in enumerate(args) if k not in at]
+            self._of_values = self._of_values or has_values([*others, *kwargs.values(), *directions])
+        given = self._inputs.numbers
+        self._changes = leaf_changes()
         recording = set_recording(True)
-        _depth.inside += 1
+        depth = _depth.inside
+        _depth.inside = depth + 1
         try:
-            self.further = recording and (self._of_values or _depth.inside > 1)
+            self.further = recording and (self._of_values or depth > 0)
             if self.further:
                 self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
             else:
                 self._xs = list(map(Value, map(_number, given) if self._of_values else given))
-            fresh = iter(self._xs)
+            fresh = self._inputs.filled(self._xs)
             called = list(args)
-            for k in at:
-                called[k] = rebuilt(args[k], fresh)
+            for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
+                called[k] = arg
             output = f(*called, **kwargs)
         finally:
-            _depth.inside -= 1
+            _depth.inside = depth
             set_recording(recording)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
@@ -222,26 +224,38 @@ class _Run:
     def __str__(self) -> str:
         return f"{self._who} of {getattr(self._f, '__name__', type(self._f).__name__)}"
 
-    @property
-    def outputs(self) -> list[Value]:
-        found = elements(self.output, lambda x: not_a_number(f"{self}: what it returns", x))
-        return [y if isinstance(y, Value) else Value(y) for y in found]
+    def outputs(self) -> Structure:
+        """The numbers that f returned."""
+        return Structure(self.output, lambda x: not_a_number(f"{self}: what it returns", x))
+
+    def value(self) -> Any:
+        """What f returned, as it is handed to the caller."""
+        y = self.output
+        return self.finished(Value(y) if isinstance(y, Real) else y)
 
     def scalar(self) -> Value:
         """The one number that f returned."""
         y = self.output
-        if type(y) is Value:
-            return y
+        if getattr(y, "shape", None) == ():
+            y = y.item()
+        if isinstance(y, (Value, Real)):
+            return _as_value(y)
+        raise TypeError(
+            f"{self}: it must return one number, got {received(y)}: "
+            "take jacobian(f) for the derivatives of many, or reduce them to one, as in sum(...)"
+        )
+
+    def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
+        """Their dot, recorded also under no_grad()."""
+        recording = set_recording(True)
         try:
-            return Value(y)
-        except TypeError:
-            raise TypeError(
-                f"{self}: it must return one number, got {received(y)}: "
-                "take jacobian(f) for the derivatives of many, or reduce them to one, as in sum(...)"
-            ) from None
+            return dot(numbers, others)
+        finally:
+            set_recording(recording)
 
     def gradient_graph(self, y: Value) -> list[Any]:
         """The derivatives of y by the inputs, to be differentiated again."""
+        self._check_unchanged(y)
         recording = set_recording(True)
         try:
             return derivative_graph(y, self._xs, False)
@@ -251,48 +265,59 @@ class _Run:
     def derivatives(self, y: Any, further: bool | None = None) -> list[Any]:
         """The derivatives of y by the inputs, as they are handed to the caller."""
         if self.further if further is None else further:
+            self._check_unchanged(y)
             return [_as_value(g) for g in derivative_graph(_as_value(y), self._xs, False)]
-        found = derivatives(_as_value(y), self._xs)
-        return self.finished(found) if self._of_values else found
+        return self._as_given(derivatives(_as_value(y), self._xs))
 
-    def tangents(self, direction: Sequence[Any]) -> list[Any]:
+    def tangents(self, direction: Sequence[Any]) -> Any:
         """The derivatives of f's outputs along the direction of the inputs, as they are handed to the caller."""
-        ys = self.outputs
-        tangent = _tangent_by_rules if self.further else _tangent
-        found = dict(zip(self._xs, direction if self.further else map(_number, direction), strict=True))
+        outputs = self.outputs()
+        ys = [_as_value(y) for y in outputs.numbers]
+        if not self.further:
+            return outputs.filled(self._as_given(tangents(ys, self._xs, map(_number, direction))))
+        found = dict(zip(self._xs, direction, strict=True))
         for v in dependents(ys, self._xs, False):
             if v not in found:
-                found[v] = tangent(v, found)
-        ts = [found.get(y, 0.0) for y in ys]
-        return [_as_value(t) for t in ts] if self.further else self.finished(ts)
+                found[v] = _tangent(v, found)
+        return outputs.filled([_as_value(found.get(y, 0.0)) for y in ys])
 
     def finished(self, tree: Any) -> Any:
         """As the caller gets it: numbers, unless something may differentiate it again or Values came in."""
-        if self.further:
+        if self.further or not has_values(tree):
             return tree
-        if type(tree) is Value and not self._of_values:
-            return tree.data
         if self._of_values:
-            return mapped(lambda x: _as_value(x).detach() if isinstance(x, (Value, float)) else x, tree)
+            return mapped(lambda x: x.detach() if isinstance(x, Value) else x, tree)
         return mapped(lambda x: x.data if isinstance(x, Value) else x, tree)
 
-    def _positions(self, argnums: int | Sequence[int], count: int) -> list[int]:
-        at = [argnums] if isinstance(argnums, int) else list(argnums)
-        for k in at:
-            if not isinstance(k, int) or isinstance(k, bool):
+    def _as_given(self, numbers: list[float]) -> list[Any]:
+        """Values where Values came in, under no_grad()."""
+        return [Value(x).detach() for x in numbers] if self._of_values else numbers
+
+    def _check_unchanged(self, y: Any) -> None:
+        if leaf_changes() != self._changes and isinstance(y, Value):
+            _check_unchanged(dependents([y], self._xs, False))
+
+    def _positions(self, argnums: Any, count: int) -> list[int]:
+        at = list(argnums) if isinstance(argnums, Iterable) and not isinstance(argnums, str) else [argnums]
+        for place, k in enumerate(at):
+            if isinstance(k, bool) or not hasattr(k, "__index__"):
                 raise TypeError(f"{self}: argnums is the position of an argument, or several, got {received(k)}")
+            at[place] = k = operator.index(k)
             if not -count <= k < count:
                 raise TypeError(
                     f"{self}: argnums={argnums} was asked for, and it was called with {count} positional arguments: "
                     f"argnums counts them from 0"
                 )
-        return [k % count for k in at]
+            at[place] = k % count
+            if at[place] in at[:place]:
+                raise ValueError(f"{self}: argnums={argnums} names an argument twice")
+        return at
 
     def _argument_error(self, x: Any) -> TypeError:
         return not_a_number(f"{self}: what to differentiate by", x)
 
     def like_inputs(self, items: Sequence[Any]) -> Any:
-        return rebuilt(self._inputs, items)
+        return self._inputs.filled(items)
 
 
 class _Depth(threading.local):
@@ -305,55 +330,35 @@ _depth = _Depth()
 
 
 def _numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
-    found = elements(given, lambda x: not_a_number(what, x))
-    if not alike(tree, given):
-        raise ShapeError(f"{what} of the structure of {_sketch(tree)}, got {_sketch(given)}")
+    found = numbers_along(tree, given)
+    if found is None:
+        raise ShapeError(f"{what} must have the structure of {sketch(tree)}, got {sketch(given)}")
+    for x in found:
+        if not isinstance(x, (Value, Real)):
+            raise not_a_number(what, x)
     return [x if isinstance(x, Value) else float(x) for x in found]
 
 
-def _sketch(tree: Any) -> str:
-    """A structure, as short text: every number is *."""
-    text = repr(mapped(lambda x: _Star(), tree))
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-class _Star:
-    def __repr__(self) -> str:
-        return "*"
-
-
-def _tangent(v: Value, tangents: dict[Value, Any]) -> float:
-    """What moves v when its parents move; a tangent that is exactly zero moves nothing."""
-    total = 0.0
-    for parent, derivative in zip(v.parents, v.local_derivatives, strict=True):
-        tangent = tangents.get(parent, 0.0)
-        if tangent != 0.0:
-            total += tangent * derivative
-    return total
-
-
-def _tangent_by_rules(v: Value, tangents: dict[Value, Any]) -> Any:
-    """The same as a graph: rules are linear in what they pass on, so they pass tangents on as they do adjoints."""
+def _tangent(v: Value, tangents: dict[Value, Any]) -> Any:
+    """How v moves when its parents do, by its row's rules: they are linear in what they pass on."""
     assert v.op is not None
     terms: list[Any] = []
     for rule, arg in zip(v.op.rules, v.args, strict=True):
-        if type(arg) is tuple:
-            moved = [k for k, x in enumerate(arg) if type(x) is Value and x in tangents]
-            if moved:
-                assert rule is not None
-                derivatives = rule(1.0, v, *v.args)
-                terms += [_scaled(tangents[arg[k]], derivatives[k]) for k in moved]
-        elif type(arg) is Value and arg in tangents:
-            assert rule is not None
-            contribution = rule(tangents[arg], v, *v.args)
-            terms.append(
-                0.0 if _number(tangents[arg]) == 0.0 and not math.isfinite(_number(contribution)) else contribution
-            )
+        items = arg if type(arg) is tuple else (arg,)
+        if rule is not None and any([type(x) is Value and x in tangents for x in items]):
+            given = rule(1.0, v, *v.args)
+            for x, derivative in zip(items, given if type(arg) is tuple else (given,), strict=True):
+                if type(x) is Value and x in tangents and not _is_void(tangents[x], derivative):
+                    terms.append(tangents[x] * derivative)
     return sum(terms[1:], terms[0]) if terms else 0.0
 
 
-def _scaled(tangent: Any, derivative: Any) -> Any:
-    return 0.0 if _number(tangent) == 0.0 and not math.isfinite(_number(derivative)) else tangent * derivative
+def _is_void(tangent: Any, derivative: Any) -> bool:
+    """Zero times infinity contributes nothing; in a trace it cannot be known."""
+    if is_tracing():
+        return False
+    t, d = _number(tangent), _number(derivative)
+    return (t == 0.0 and not math.isfinite(d)) or (d == 0.0 and not math.isfinite(t))
 
 
 def _as_value(x: Any) -> Value:
@@ -364,14 +369,16 @@ def _number(x: Any) -> float:
     return x.data if isinstance(x, Value) else float(x)
 
 
-def _check_unchanged(v: Value) -> None:
-    """Raises HistoryError where a leaf just below v holds another number than when v was recorded."""
-    if v.op is None or not any(parent.op is None for parent in v.parents):
-        return
-    plain = [tuple(map(_number, arg)) if type(arg) is tuple else _number(arg) for arg in v.args]
-    now = v.op.value(*plain)
-    if not (math.isclose(now, v.data, rel_tol=1e-13) or (math.isnan(now) and math.isnan(v.data))):
-        raise HistoryError(
-            f"{v.op.name} was recorded as {v.data} and would be {now} now: a leaf below it has changed since; "
-            "compute it again before differentiating with create_graph"
-        )
+def _check_unchanged(order: Sequence[Value]) -> None:
+    """Raises HistoryError where a leaf holds another number than when something that depends on xs was recorded."""
+    known = set(order)
+    for v in order:
+        if v.op is None or not any([p.op is None for p in v.parents]) or known.isdisjoint(v.parents):
+            continue
+        now = record(v.op, v.args)
+        pairs = zip((now.data, *now.local_derivatives), (v.data, *v.local_derivatives), strict=True)
+        if not all(math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14) or (a != a and b != b) for a, b in pairs):
+            raise HistoryError(
+                f"{v.op.name} was recorded as {v.data} and would be {now.data} now: a leaf below it has changed since; "
+                "compute it again before differentiating its derivative"
+            )

@@ -20,7 +20,16 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[0] = str(TESTS)
 sys.path.append(str(TESTS.parent))
 
-from benchmarks import chain, digits_step, gpt_step, importing, moons_step, scaling  # noqa: E402  found by these lines
+from benchmarks import (  # noqa: E402  found by these lines
+    chain,
+    digits_step,
+    gpt_step,
+    hessian_of_rosenbrock,
+    importing,
+    moons_step,
+    scaling,
+    transforms_cost,
+)
 from benchmarks.measuring import Findings, Row, pin_to_one_core  # noqa: E402
 
 
@@ -38,11 +47,14 @@ CASES = {
     "W2": Case(moons_step.moons, ("micrograd, gc off", "micrograd", "torch")),
     "W3": Case(digits_step.digits, ("micrograd, gc off", "micrograd", "torch"), ("sklearn",)),
     "W4": Case(scaling.scaling),
+    "W6": Case(hessian_of_rosenbrock.against, tuple(hessian_of_rosenbrock.PEERS)),
+    "hvp": Case(transforms_cost.hvp_against_grad),
+    "grad": Case(transforms_cost.grad_against_backward),
     "GPT": Case(gpt_step.gpt, ("slots and tuples", "slots and tuples, gc off")),
     "import": Case(importing.over_bare_interpreter),
     "path": Case(chain.path_pointer),
 }
-PEER_MODULES = {"xad", "micrograd", "torch"}
+PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "torch", "xad"}
 
 
 def main() -> None:

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..check import OK, WRONG
+from ..wording import count, counted, number, shortened, times, told_apart
 from . import theme
 from .picture import Diagram, Edge, Group, Node
 from .states import GradientState
-from .text import count, counted, number, number_width, shortened, times, width
+from .text import number_width, width
 
-Style = Literal["plain", "muted", "zero", "blocked", "warning"]
+Style = Literal["plain", "muted", "zero", "blocked", "warning", "wrong"]
 
 _LEAST_WIDTH = 74.0
+
+UNEQUAL = "\N{NOT EQUAL TO}"
+"""Between what a wrong rule gives and what is measured."""
 
 _LABELLED_EDGES = 80
 """A collapsed picture with more edges than this writes their counts into tooltips only."""
@@ -86,19 +91,32 @@ def _node_box(node: Node) -> Box:
     else:
         title, tag = (label, operation) if label else (operation, "")
     data = Row("data", number(node.data), _number_style(node.data))
-    rows = (data, _gradient_row(node.state, node.grad))
+    rows = (data, _gradient_row(node.state, node.grad), *_check_rows(node))
     wide, high = _size(title, tag, rows)
     return Box(
         title,
         tag,
         rows,
-        "root" if node.root else node.kind,
+        "wrong" if node.wrong else "root" if node.root else node.kind,
         _node_tooltip(node),
         wide,
         high,
         muted=not label and node.operation is None,
         root=node.root,
     )
+
+
+def _check_rows(node: Node) -> list[Row]:
+    """What compare() found wrong: the rule, and the adjoint as the sweep has it and as measured."""
+    rows = [Row("rule", f"{UNEQUAL} WRONG", "wrong")] if node.wrong else []
+    adjoint = node.wrong_adjoint
+    if adjoint:
+        rows.append(Row("adjoint", _unequal(adjoint.analytic, adjoint.numeric), "wrong"))
+    return rows
+
+
+def _unequal(given: float, measured: float) -> str:
+    return f" {UNEQUAL} ".join(told_apart(given, measured))
 
 
 def _gradient_row(state: GradientState, grad: float) -> Row:
@@ -131,9 +149,11 @@ def _group_box(group: Group) -> Box:
     blocked = group.states["blocked"]
     if 0 < blocked < group.values:
         rows.append(Row("blocked", f"{count(blocked)} of {count(group.values)}", "blocked"))
+    if group.wrong:
+        rows.append(Row("rule", f"{UNEQUAL} WRONG in {count(group.wrong)}", "wrong"))
     tag = "" if group.module else times(group.values)
     wide, high = _size(title, tag, rows)
-    colours = "root" if group.root else "module" if group.module else group.kind
+    colours = "wrong" if group.wrong else "root" if group.root else "module" if group.module else group.kind
     return Box(title, tag, tuple(rows), colours, _group_tooltip(group), wide, high, root=group.root, many=True)
 
 
@@ -154,6 +174,9 @@ def _node_tooltip(node: Node) -> str:
     lines = [f"{shortened(node.label, 200)}" if node.label else ""]
     lines.append(f"{node.kind}, {node.operation}" if node.operation else node.kind)
     lines.append(f"data {node.data!r}")
+    for rule in node.check.rules if node.check else ():
+        if rule.verdict == WRONG:
+            lines.append(f"WRONG local derivative by {rule.argument}: {rule.analytic!r}, measured {rule.numeric!r}")
     if node.detached:
         lines.append("detached: the gradient stops here")
     elif node.state == "blocked":
@@ -178,10 +201,15 @@ def _group_tooltip(group: Group) -> str:
 def _edge_text(edge: Edge, *, shown: bool) -> EdgeText:
     if edge.count > 1:
         text, tooltip = times(edge.count), f"{count(edge.count)} edges"
+        if edge.wrong:
+            text, tooltip = f"{text} {UNEQUAL}", f"{tooltip}\nwith a wrong rule among them"
     elif edge.derivative is None:
         text, tooltip = "", ""
     else:
         text, tooltip = number(edge.derivative), f"local derivative {edge.derivative!r}"
+        if edge.check is not None and edge.check.verdict != OK:
+            tooltip += f"\nmeasured {edge.check.numeric!r}: {edge.check.verdict}"
+            text = _unequal(edge.derivative, edge.check.numeric) if edge.wrong else f"{text} {edge.check.verdict}"
         if edge.blocked:
             tooltip += "\nthe gradient stops here"
     return EdgeText(text if shown else "", tooltip, number_width(text, theme.EDGE_SIZE) if shown else 0.0)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 
+from ..check import WRONG, Row
 from .alike import Groups, bands, by_height, by_structure
+from .checks import Checks, edge_checks, has_wrong_rule
 from .details import KINDS, operation_text, value_node
 from .modules import Place, frames, places, separate_calls
 from .picture import Diagram, Edge, Group, Node
@@ -18,7 +20,7 @@ _LEVELS = 40
 _PLURALS = {"parameter": "parameters", "leaf": "inputs", "detached": "constants"}
 
 
-def collapsed(graph: Graph, limit: int) -> Diagram:
+def collapsed(graph: Graph, checks: Checks, limit: int) -> Diagram:
     """At most `limit` boxes for a graph of any size.
 
     Modules are closed deepest level first, a box each, until the boxes fit. Values outside of closed modules that are
@@ -27,14 +29,14 @@ def collapsed(graph: Graph, limit: int) -> Diagram:
     """
     homes = places(graph)
     groups, depth = _fitting(graph, homes, limit)
-    return _Collapse(graph, homes, groups, depth).diagram()
+    return _Collapse(graph, checks, homes, groups, depth).diagram()
 
 
 class _Collapse:
     """depth: from where on modules are closed, 0 where modules play no part."""
 
-    def __init__(self, graph: Graph, homes: list[Place], groups: Groups, depth: int) -> None:
-        self.graph, self.homes, self.depth = graph, homes, depth
+    def __init__(self, graph: Graph, checks: Checks, homes: list[Place], groups: Groups, depth: int) -> None:
+        self.graph, self.checks, self.homes, self.depth = graph, checks, homes, depth
         groups, self.counts = _in_order(graph, groups)
         self.members: list[list[int]] = [[] for _ in range(max(groups) + 1)]
         for i, group in enumerate(groups):
@@ -67,7 +69,9 @@ class _Collapse:
 
     def _single(self, i: int, cluster: int | None) -> Node:
         v = self.graph.values[i]
-        return value_node(v, self.states[i], root=self._is_root(i), operation=operation_text(v), cluster=cluster)
+        return value_node(
+            v, self.states[i], self.checks, root=self._is_root(i), operation=operation_text(v), cluster=cluster
+        )
 
     def _group(self, inside: list[int], cluster: int | None) -> Group:
         values = [self.graph.values[i] for i in inside]
@@ -97,19 +101,34 @@ class _Collapse:
             grads=(min(grads), max(grads)),
             root=self._is_root(inside[-1]),
             cluster=cluster,
+            wrong=sum(has_wrong_rule(self.checks, v) for v in values),
         )
 
     def _edges(self, s: int, t: int, n: int) -> list[Edge]:
         """One edge that stands for n; between two single Values, each as it is."""
         if len(self.members[s]) > 1 or len(self.members[t]) > 1:
-            return [Edge(s, t, count=n)]
+            return [Edge(s, t, count=n, check=self._wrong_between(s, t))]
         source, target = self.members[s][0], self.members[t][0]
         v, parent, state = self.graph.values[target], self.graph.values[source], self.states[target]
         return [
-            Edge(s, t, d, blocked=stops_gradient(v, state, parent, d))
-            for p, d in zip(self.graph.parents[target], v.local_derivatives, strict=True)
+            Edge(s, t, d, blocked=stops_gradient(v, state, parent, d), check=check)
+            for p, d, check in zip(
+                self.graph.parents[target], v.local_derivatives, edge_checks(self.checks, v), strict=True
+            )
             if p == source
         ]
+
+    def _wrong_between(self, s: int, t: int) -> Row | None:
+        """What was found of one wrong rule by which a member of t was computed from a member of s."""
+        if not self.checks:
+            return None
+        sources = set(self.members[s])
+        for i in self.members[t]:
+            v = self.graph.values[i]
+            for p, check in zip(self.graph.parents[i], edge_checks(self.checks, v), strict=True):
+                if check is not None and check.verdict == WRONG and p in sources:
+                    return check
+        return None
 
 
 def _fitting(graph: Graph, homes: list[Place], limit: int) -> tuple[Groups, int]:

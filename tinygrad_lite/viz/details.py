@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..check import Row
 from ..engine import Value
+from ..wording import INFIX, count, number
+from .checks import Checks, edge_checks
 from .modules import UNTITLED, Place, frames, places, separate_calls
 from .picture import Diagram, Edge, Kind, Node
 from .states import GradientState, gradient_states, stops_gradient
-from .text import count, number
 from .walk import Graph
 
 _BOXED_NUMBERS = 8
 """Up to so many plain numbers in a sequence get a box each; of more, only their count is told."""
 
-_INFIX = frozenset(["add", "sub", "mul", "div", "pow", "less", "less_equal"])
 KINDS: dict[str, Kind] = {"parameter": "parameter", "leaf": "input", "detached": "constant", "result": "result"}
 
 
-def value_node(v: Value, state: GradientState, *, root: bool, operation: str | None, cluster: int | None) -> Node:
+def value_node(
+    v: Value, state: GradientState, checks: Checks, *, root: bool, operation: str | None, cluster: int | None = None
+) -> Node:
     return Node(
         data=v.data,
         kind=KINDS[v.kind],
@@ -29,6 +32,7 @@ def value_node(v: Value, state: GradientState, *, root: bool, operation: str | N
         root=root,
         detached=v.kind == "detached",
         cluster=cluster,
+        check=checks.get(v),
     )
 
 
@@ -53,20 +57,20 @@ def operation_text(v: Value) -> str | None:
         return f"{op.symbol}(…, {', '.join(extra)})" if extra else op.symbol
     if not any(type(a) is float for a in args):
         return op.name if op.name == "neg" else op.symbol
-    if op.name in _INFIX:
+    if op.name in INFIX:
         left, right = args
         return f"{op.symbol} {number(right)}" if type(right) is float else f"{number(left)} {op.symbol} ·"
     return f"{op.name}({', '.join(number(a) if type(a) is float else '·' for a in args)})"
 
 
-def detailed(graph: Graph, *, expand: bool = False, limit: int) -> Diagram | None:
+def detailed(graph: Graph, checks: Checks, *, expand: bool = False, limit: int) -> Diagram | None:
     """Every Value a box, within its modules' frames; None where that makes more than `limit` boxes.
 
     expand  each dot is drawn as its products and their sum
     """
     if len(graph) > limit:
         return None
-    drawing = _Drawing(graph, expand, limit)
+    drawing = _Drawing(graph, checks, expand, limit)
     return drawing.diagram() if len(drawing.nodes) <= limit else None
 
 
@@ -76,7 +80,8 @@ def _plain_numbers(v: Value) -> list[float]:
 
 
 class _Drawing:
-    def __init__(self, graph: Graph, expand: bool, limit: int) -> None:
+    def __init__(self, graph: Graph, checks: Checks, expand: bool, limit: int) -> None:
+        self._checks = checks
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self._places: list[Place] = []
@@ -104,35 +109,36 @@ class _Drawing:
         numbers = _plain_numbers(v)
         boxed = [] if len(numbers) > _BOXED_NUMBERS else numbers
         constants = [self._add(Node(data=x, kind="constant", plain=True), place) for x in boxed]
-        box = self._add(value_node(v, state, root=root, operation=operation_text(v), cluster=None), place)
-        for parent, source, d in zip(v.parents, sources, v.local_derivatives, strict=True):
-            self.edges.append(Edge(source, box, d, blocked=stops_gradient(v, state, parent, d)))
+        box = self._add(value_node(v, state, self._checks, root=root, operation=operation_text(v)), place)
+        checks = edge_checks(self._checks, v)
+        for parent, source, d, check in zip(v.parents, sources, v.local_derivatives, checks, strict=True):
+            self.edges.append(Edge(source, box, d, blocked=stops_gradient(v, state, parent, d), check=check))
         self.edges += [Edge(constant, box, plain=True) for constant in constants]
         self._box.append(box)
 
     def _expanded_dot(self, v: Value, sources: list[int], place: Place, state: GradientState, root: bool) -> None:
         """The products and their sum; the number of terms and their order are the dot's own."""
         xs, ys, start = v.args
-        remaining = iter(zip(sources, v.local_derivatives, strict=True))
+        remaining = iter(zip(sources, v.local_derivatives, edge_checks(self._checks, v), strict=True))
         factors = [[(x, *next(remaining)) if isinstance(x, Value) else None for x in side] for side in (xs, ys)]
         grad = v.grad if state != "not computed" else 0.0
         inside = (*place, f"{v.op.symbol if v.op else ''}{UNTITLED}{len(self.nodes)}")
-        terms: list[tuple[int, float | None]] = []
+        terms: list[tuple[int, float | None, Row | None]] = []
         for x, y, left, right in zip(xs, ys, *factors, strict=True):
             a, b = (z.data if isinstance(z, Value) else z for z in (x, y))
             if left is None and right is None:
-                terms.append((self._add(Node(data=a * b, kind="constant", plain=True), inside), None))
+                terms.append((self._add(Node(data=a * b, kind="constant", plain=True), inside), None, None))
                 continue
             text = "*" if left and right else f"* {number(b)}" if left else f"{number(a)} * ·"
             product = Node(data=a * b, kind="result", operation=text, grad=grad, state=state)
             box = self._add(product, inside)
-            for parent, source, d in [factor for factor in (left, right) if factor]:
-                self.edges.append(Edge(source, box, d, blocked=stops_gradient(v, state, parent, d)))
-            terms.append((box, 1.0))
+            for parent, source, d, check in [factor for factor in (left, right) if factor]:
+                self.edges.append(Edge(source, box, d, blocked=stops_gradient(v, state, parent, d), check=check))
+            terms.append((box, 1.0, None))
         text = f"sum(…, {number(start)})" if type(start) is float and start != 0.0 else "sum"
-        total = self._add(value_node(v, state, root=root, operation=text, cluster=None), inside)
-        for source, derivative in [*terms, *remaining]:
-            self.edges.append(Edge(source, total, derivative, plain=derivative is None))
+        total = self._add(value_node(v, state, self._checks, root=root, operation=text), inside)
+        for source, derivative, check in [*terms, *remaining]:
+            self.edges.append(Edge(source, total, derivative, plain=derivative is None, check=check))
         self._box.append(total)
 
     def diagram(self) -> Diagram:

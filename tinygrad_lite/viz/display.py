@@ -12,16 +12,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .. import errors
+from ..comparison import Comparison
 from ..engine import Value
+from ..wording import counted, shortened, xml
 from . import dot_program, theme
 from .boxes import boxes, edge_texts
+from .checks import checks_of
 from .collapse import collapsed
 from .details import detailed
 from .dot_language import dot_text
 from .layout import Layout, RankDir, Shape, own_layout
 from .picture import Cluster, Diagram, Edge, Group, Node
 from .svg import draw
-from .text import counted, shortened, width, xml
+from .text import width
 from .walk import Graph
 
 if TYPE_CHECKING:
@@ -34,13 +37,22 @@ _OVERVIEW = 50
 """Boxes that one page holds: once a graph is collapsed, it is for the overview."""
 
 
-def graph(root: Value, *, rankdir: str = "LR", max_nodes: int = 300, expand: bool = False) -> Picture:
+def graph(
+    root: Value,
+    *,
+    rankdir: str = "LR",
+    max_nodes: int = 300,
+    expand: bool = False,
+    compare: Comparison | None = None,
+) -> Picture:
     """The picture of all that root was computed from, with the numbers and gradients of this moment.
 
     rankdir    "LR" (leaves left) or "TB" (leaves on top)
     max_nodes  a graph of more boxes is drawn collapsed, to what one page holds: modules closed, alike Values as one
     expand     draws a dot as its products and their sum, where that fits
-    Raises TypeError for what is not a Value, ValueError for another rankdir or max_nodes below 1.
+    compare    a report of compare(root): rules that it found wrong are marked, with what was measured
+    Raises TypeError for what is not a Value, ValueError for another rankdir, max_nodes below 1 or a report of another
+    graph.
 
     >>> graph(Value(0.5, label="x").tanh())
     <Picture of 2 nodes, 1 edge>
@@ -54,11 +66,15 @@ def graph(root: Value, *, rankdir: str = "LR", max_nodes: int = 300, expand: boo
         raise TypeError(f"graph(max_nodes=...) takes a whole number, got {errors.received(max_nodes)}")
     if max_nodes < 1:
         raise ValueError(f"graph(max_nodes=...) takes a whole number from 1 on, got {max_nodes}")
+    if compare is not None and not isinstance(compare, Comparison):
+        raise TypeError(f"graph(compare=...) takes the report of compare(root), got {errors.received(compare)}")
+    checks = checks_of(compare)
+    if compare is not None and root not in checks:
+        raise ValueError("graph(compare=...) takes the report of compare(root), and this one is of another graph")
     found = Graph(root)
-    diagram = detailed(found, expand=expand, limit=max_nodes) if expand else None
-    return Picture(
-        diagram or detailed(found, limit=max_nodes) or collapsed(found, min(max_nodes, _OVERVIEW)), direction
-    )
+    diagram = detailed(found, checks, expand=expand, limit=max_nodes) if expand else None
+    diagram = diagram or detailed(found, checks, limit=max_nodes)
+    return Picture(diagram or collapsed(found, checks, min(max_nodes, _OVERVIEW)), direction)
 
 
 def draw_dot(

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from ..wording import shortened, xml
 from . import theme
 from .boxes import Box, EdgeText, Row
 from .layout import Layout, RankDir
 from .legend import legend
 from .level import Point
 from .picture import Cluster, Diagram, Edge
-from .text import shortened, width, xml
+from .text import width
 
 _SANS = "Helvetica,Arial,Liberation Sans,DejaVu Sans,sans-serif"
 _MONO = "DejaVu Sans Mono,Menlo,Consolas,Liberation Mono,monospace"
@@ -146,7 +147,7 @@ def _cells(left: str, right: str, sizes: tuple[float, float, float], ground: str
 
 
 def _ground(row: Row) -> str:
-    return theme.BLOCKED_GROUND if row.style == "blocked" else ""
+    return theme.GROUNDS.get(row.style, "")
 
 
 def _value(row: Row) -> str:
@@ -158,18 +159,21 @@ def _value(row: Row) -> str:
         return f"<B>{_font(f'{mark} {value}', theme.BLOCKED)}</B>"
     if row.style == "zero":
         return _font(f"{mark} {value}", face=_MONO)
-    if row.style == "warning":
-        return f"<B>{_font(value, theme.WARNING, _MONO)}</B>"
+    if row.style in ("warning", "wrong"):
+        return f"<B>{_font(value, theme.WARNING if row.style == 'warning' else theme.WRONG, _MONO)}</B>"
     return _font(value, face=_MONO)
 
 
 def _edge(edge: Edge, text: EdgeText, edges: int) -> str:
-    attributes = [f"penwidth={theme.edge_width(edge.count, edges):.2g}"]
+    wide = theme.edge_width(edge.count, edges) * (theme.WRONG_WIDTH if edge.wrong else 1.0)
+    attributes = [f"penwidth={wide:.2g}"]
     if text.tooltip:
         attributes.append(f"edgetooltip={quoted(text.tooltip)} labeltooltip={quoted(text.tooltip)}")
     if text.text:
         attributes.append(f"label={quoted(text.text)}")
-    if edge.blocked:
+    if edge.wrong:
+        attributes.append(f'color="{theme.WRONG}" fontcolor="{theme.WRONG}"')
+    elif edge.blocked:
         attributes.append(f'style=dashed color="{theme.BLOCKED}" fontcolor="{theme.BLOCKED}"')
     elif edge.plain:
         attributes.append("style=dotted")
@@ -182,7 +186,7 @@ def _legend(diagram: Diagram) -> str:
         if entry.swatch in theme.BOXES:
             colours = theme.BOXES[entry.swatch]
             cells.append(f'<TD BORDER="1" COLOR="{colours.line}" BGCOLOR="{colours.head}" WIDTH="20"></TD>')
-        else:
+        elif entry.swatch:
             mark = _MARKS.get(entry.swatch, "\N{RIGHTWARDS ARROW}")
             colour = theme.BLOCKED if entry.swatch == "blocked" else theme.MUTED
             cells.append(f"<TD>{_font(mark, colour)}</TD>")

@@ -28,7 +28,7 @@ def legend(diagram: Diagram) -> list[Entry]:
     kinds = {_colours(node) for node in diagram.nodes}
     states = {state for node in diagram.nodes for state in _shown_states(node)}
     names = {"parameter": "parameter", "input": "input", "constant": "constant", "module": "module, closed"}
-    names |= {"result": "result", "root": "root"}
+    names |= {"result": "result", "root": "root", "wrong": "wrong rule"}
     entries = [Entry(kind, name) for kind, name in names.items() if kind in kinds]
     if any(edge.derivative is not None for edge in diagram.edges):
         entries.append(Entry("edge", "local derivative"))
@@ -38,12 +38,14 @@ def legend(diagram: Diagram) -> list[Entry]:
         entries.append(Entry("zero", "gradient is 0"))
     if "blocked" in states:
         entries.append(Entry("blocked", "gradient is stopped on its way"))
+    if any(node.wrong or (isinstance(node, Node) and node.wrong_adjoint) for node in diagram.nodes):
+        entries.append(Entry("", "a \N{NOT EQUAL TO} b: a by the rules, b measured"))
     return entries
 
 
 def _colours(node: Node | Group) -> str:
-    if node.root:
-        return "root"
+    if node.wrong or node.root:
+        return "wrong" if node.wrong else "root"
     return "module" if isinstance(node, Group) and node.module else node.kind
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ..check import WRONG, Row
+from ..comparison import FROM_ABOVE, NodeRow
 from .states import GradientState
 
 Kind = Literal["parameter", "input", "constant", "result"]
@@ -18,6 +20,7 @@ class Node:
 
     operation  how the Value was made, plain arguments included: "tanh", "* 0.5"; None for a leaf
     cluster    the innermost of Diagram.clusters around it, or None
+    check      what compare() found here
     """
 
     data: float
@@ -30,6 +33,17 @@ class Node:
     detached: bool = False
     plain: bool = False
     cluster: int | None = None
+    check: NodeRow | None = None
+
+    @property
+    def wrong(self) -> bool:
+        """Whether its rule is."""
+        return self.check is not None and any(rule.verdict == WRONG for rule in self.check.rules)
+
+    @property
+    def wrong_adjoint(self) -> Row | None:
+        adjoint = self.check.adjoint if self.check else None
+        return adjoint if adjoint and adjoint.verdict in (WRONG, FROM_ABOVE) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,7 @@ class Group:
     """A box that stands for many Values: those of a module (`module`), or Values that are alike.
 
     operations  how often each operation occurs; data, grads are the least and the greatest
+    wrong       how many of them have a wrong rule, where compare() has looked
     """
 
     title: str
@@ -50,6 +65,7 @@ class Group:
     grads: tuple[float, float]
     root: bool = False
     cluster: int | None = None
+    wrong: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,7 @@ class Edge:
     derivative  the local derivative; None from plain numbers, and where an end is a group
     count       how many edges it stands for
     blocked     a gradient arrives at the result and is stopped here, by an operation that is flat
+    check       what compare() found of the local derivative; of many edges, of one that is wrong
     """
 
     source: int
@@ -67,6 +84,11 @@ class Edge:
     count: int = 1
     blocked: bool = False
     plain: bool = False
+    check: Row | None = None
+
+    @property
+    def wrong(self) -> bool:
+        return self.check is not None and self.check.verdict == WRONG
 
 
 @dataclass(frozen=True, slots=True)

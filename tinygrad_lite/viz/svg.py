@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ..wording import shortened, xml
 from . import theme
 from .boxes import Box, EdgeText, Row
 from .layout import Curve, Layout, Rectangle
 from .legend import Entry, legend
 from .picture import Cluster, Diagram, Edge
-from .text import number_width, shortened, width, xml
+from .text import number_width, width
 
 _MARGIN = 16.0
 _LEGEND_HEIGHT = 26.0
@@ -53,7 +54,7 @@ def _definitions() -> str:
     arrows = "".join(
         f'<marker id="{name}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" '
         f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0.8 8 4 0 7.2z" fill="{colour}"/></marker>'
-        for name, colour in (("arrow", theme.EDGE), ("arrow-blocked", theme.BLOCKED))
+        for name, colour in (("arrow", theme.EDGE), ("arrow-blocked", theme.BLOCKED), ("arrow-wrong", theme.WRONG))
     )
     return f"<defs>{arrows}</defs>"
 
@@ -82,17 +83,18 @@ def _frame(cluster: Cluster, r: Rectangle) -> str:
 def _edge(edge: Edge, text: EdgeText, curve: Curve, edges: int) -> str:
     blocked = edge.blocked
     path = f"M{_point(curve.points[0])}C" + " ".join(_point(p) for p in curve.points[1:])
-    colour = theme.BLOCKED if blocked else theme.EDGE
+    colour = theme.WRONG if edge.wrong else theme.BLOCKED if blocked else theme.EDGE
     dash = ' stroke-dasharray="5 3"' if blocked else ' stroke-dasharray="1 3"' if edge.plain else ""
-    arrow = "arrow-blocked" if blocked else "arrow"
+    arrow = "arrow-wrong" if edge.wrong else "arrow-blocked" if blocked else "arrow"
+    wide = theme.edge_width(edge.count, edges) * (theme.WRONG_WIDTH if edge.wrong else 1.0)
     out = [
         f'<g><title>{escape(text.tooltip)}</title><path d="{path}" fill="none" stroke="{colour}" '
-        f'stroke-width="{_n(theme.edge_width(edge.count, edges))}"{dash} marker-end="url(#{arrow})"/>'
+        f'stroke-width="{_n(wide)}"{dash} marker-end="url(#{arrow})"/>'
     ]
     if text.text and curve.label:
         x, y = curve.label
-        fill = theme.BLOCKED if blocked else theme.EDGE_TEXT
-        weight = ' font-weight="bold"' if blocked else ""
+        fill = theme.WRONG if edge.wrong else theme.BLOCKED if blocked else theme.EDGE_TEXT
+        weight = ' font-weight="bold"' if blocked or edge.wrong else ""
         more = f' font-family="{theme.MONO}"{weight}'
         out.append(_text(x, y + 3, text.text, fill=fill, anchor="middle", size=theme.EDGE_SIZE, more=more))
     return "".join([*out, "</g>"])
@@ -145,17 +147,19 @@ def _head(box: Box, r: Rectangle, colour: str) -> str:
 def _row(row: Row, r: Rectangle, top: float) -> str:
     base, right = top + 12, r.x + r.width - theme.PADDING
     out = ""
-    if row.style == "blocked":
+    ground = theme.GROUNDS.get(row.style)
+    if ground:
         out = (
             f'<rect x="{_n(r.x + 1.2)}" y="{_n(top)}" width="{_n(r.width - 2.4)}" height="{_n(theme.ROW_HEIGHT)}" '
-            f'fill="{theme.BLOCKED_GROUND}"/>'
+            f'fill="{ground}"/>'
         )
     out += _text(r.x + theme.PADDING, base, row.name, fill=theme.MUTED)
     mono = f' font-family="{theme.MONO}"'
     if row.style == "muted":
         return out + _text(right, base, row.value, fill=theme.MUTED, anchor="end", more=' font-style="italic"')
-    if row.style == "warning":
-        return out + _text(right, base, row.value, fill=theme.WARNING, anchor="end", more=mono + ' font-weight="bold"')
+    if row.style in ("warning", "wrong"):
+        fill = theme.WARNING if row.style == "warning" else theme.WRONG
+        return out + _text(right, base, row.value, fill=fill, anchor="end", more=mono + ' font-weight="bold"')
     if row.style == "blocked":
         out += _icon(right - width(row.value, theme.TEXT_SIZE) - 9, base - 4, theme.BLOCKED, barred=True)
         return out + _text(right, base, row.value, fill=theme.BLOCKED, anchor="end", more=' font-weight="bold"')

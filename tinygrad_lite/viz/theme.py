@@ -21,14 +21,18 @@ BOXES = {
     "result": Colours("#47535f", "#dfe6ec", "#ffffff"),
     "root": Colours("#1d7340", "#c6ebd2", "#f1fbf4"),
     "module": Colours("#6b4aa0", "#e5dbf6", "#f8f5fd"),
+    "wrong": Colours("#a1127d", "#f9c9ec", "#fdf2fb"),
 }
 
 PANEL, PANEL_LINE = "#fdfdfb", "#d9d9d3"
 FRAME, FRAME_LINE = "#6b4aa0", "#a792c9"
 INK, MUTED = "#1c2126", "#6a6f76"
 EDGE, EDGE_TEXT = "#7d8791", "#3f4750"
-BLOCKED, BLOCKED_GROUND = "#b3261e", "#fbe1de"
+BLOCKED = "#b3261e"
 WARNING = "#b3261e"
+WRONG, WRONG_WIDTH = "#a1127d", 2.0
+GROUNDS = {"blocked": "#fbe1de", "wrong": "#fbdcf3"}
+"""Behind a row of this style."""
 
 SANS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 MONO = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"

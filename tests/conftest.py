@@ -1,0 +1,22 @@
+"""What tests share: a table of operations that is afterwards as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tinygrad_lite import engine, ops
+from tinygrad_lite.custom import custom_op
+
+
+@pytest.fixture
+def own_operations() -> Iterator[Callable[..., ops.Op]]:
+    """custom_op, whose rows leave the table again with the test that made them."""
+    count, names, methods = len(ops.ROWS), dict(ops.TABLE), dict(engine.methods)
+    yield custom_op
+    del ops.ROWS[count:]
+    ops.TABLE.clear()
+    ops.TABLE.update(names)
+    engine.methods.clear()
+    engine.methods.update(methods)

@@ -1,0 +1,373 @@
+"""First and second derivatives where they usually break: kinks, ties, poles, infinite branches, the far ends.
+
+Every way to a derivative is asked, and has to give the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+import random
+from collections.abc import Callable, Sequence
+from math import inf, nan
+from typing import Any
+
+import mpmath
+import pytest
+from mpmath import mp
+from table import DIGITS
+from test_higher_derivatives import by_forward_sweeps, by_reverse_sweeps, directions, on_a_plane
+
+import tinygrad_lite as tl
+from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, ops, vjp
+from tinygrad_lite.ops import Op
+
+Function = Callable[..., Any]
+Matrix = list[list[float]]
+
+
+def first_derivatives(f: Function, at: Sequence[float]) -> dict[str, list[float]]:
+    leaves = [Value(x) for x in at]
+    y = f(*leaves)
+    y.backward()
+    every = tuple(range(len(at)))
+    return {
+        "backward": [x.grad for x in leaves],
+        "gradients": gradients(y, leaves),
+        "gradients, create_graph": [g.data for g in gradients(y, leaves, create_graph=True)],
+        "grad": list(grad(f, every)(*at)),
+        "jacobian": list(jacobian(f, every)(*at)),
+        "vjp": list(vjp(f, *at)[1](1.0)),
+        "jvp": [jvp(f, at, e)[1] for e in _axes(at)],
+        "jvp of jvp": [jvp(lambda *xs, e=e: jvp(f, xs, e)[0], at, e)[1] for e in _axes(at)],
+    }
+
+
+def second_derivatives(f: Function, at: Sequence[float]) -> dict[str, Matrix]:
+    leaves = [Value(x) for x in at]
+    firsts = gradients(f(*leaves), leaves, create_graph=True)
+    every = tuple(range(len(at)))
+    return {
+        "gradients of gradients": [gradients(g, leaves) for g in firsts],
+        "the same, create_graph": [[h.data for h in gradients(g, leaves, create_graph=True)] for g in firsts],
+        "hessian": [list(row) for row in hessian(f, every)(*at)],
+        "hvp": [hvp(lambda xs: f(*xs), list(at), e) for e in _axes(at)],
+        "jvp of grad": [list(jvp(grad(f, every), at, e)[1]) for e in _axes(at)],
+        "grad of jvp": [list(grad(lambda *xs, e=e: jvp(f, xs, e)[1], every)(*at)) for e in _axes(at)],
+    }
+
+
+def _axes(at: Sequence[float]) -> list[list[float]]:
+    return [[float(i == k) for i in range(len(at))] for k in range(len(at))]
+
+
+def check(f: Function, at: Sequence[float], gradient: list[float], curvature: Matrix | None = None) -> None:
+    """Asserts what every way must give; curvature is left out where there is no second derivative."""
+    for way, got in first_derivatives(f, at).items():
+        assert got == pytest.approx(gradient, rel=1e-14, abs=1e-300, nan_ok=True), (way, at)
+    if curvature is not None:
+        for way, rows in second_derivatives(f, at).items():
+            for got, want in zip(rows, curvature, strict=True):
+                assert got == pytest.approx(want, rel=1e-13, abs=1e-15, nan_ok=True), (way, at)
+
+
+def zeros(n: int) -> Matrix:
+    return [[0.0] * n for _ in range(n)]
+
+
+@pytest.mark.parametrize("x", [0.0, -0.0, 2.0, -2.0])
+def test_the_power_0_is_flat(x: float) -> None:
+    check(lambda x: x**0, [x], [0.0], [[0.0]])
+    check(lambda x: x**0.0, [x], [0.0], [[0.0]])
+
+
+@pytest.mark.parametrize(
+    ("n", "slope", "curvature"), [(0.5, inf, -inf), (1.0, 1.0, 0.0), (1.5, 0.0, inf), (2.0, 0.0, 2.0), (3.0, 0.0, 0.0)]
+)
+def test_powers_of_zero(n: float, slope: float, curvature: float) -> None:
+    check(lambda x: x**n, [0.0], [slope], [[curvature]])
+    # As a Value the exponent counts too; d/dn d/dx x**n is -inf up to n = 1.
+    check(lambda x, n: x**n, [0.0, n], [slope, 0.0], [[curvature, 0.0], [0.0, 0.0]] if n > 1.5 else None)
+
+
+def test_zero_to_the_power_of_a_value() -> None:
+    for n in (0.0, 0.5, 1.0, 2.0, 3.0):
+        check(lambda n: 0.0**n, [n], [0.0], [[0.0]])
+    check(lambda x, n: x**n, [0.0, 0.0], [0.0, 0.0], zeros(2))
+
+
+@pytest.mark.parametrize("n", [-3, -2, -1, 0, 1, 2, 3, 4])
+def test_powers_of_negative_numbers(n: int) -> None:
+    """Whole powers have derivatives by the base; by the exponent none exists."""
+    slope, curvature = n * (-2.0) ** (n - 1), n * (n - 1) * (-2.0) ** (n - 2)
+    check(lambda x: x**n, [-2.0], [slope], [[curvature]])
+    check(lambda x: (-x) ** n, [2.0], [-slope], [[curvature]])
+    check(lambda x, n: x**n, [-2.0, float(n)], [slope, nan], [[curvature, nan], [nan, nan]] if n else None)
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (tl.ops.abs, 0.0),
+        (tl.relu, 0.0),
+        (tl.leaky_relu, 0.01),
+        (lambda x: tl.maximum(x, 0.0), 0.5),
+        (lambda x: tl.minimum(0.0, x), 0.5),
+        (lambda x: tl.maximum(x, -x), 0.0),
+        (lambda x: tl.maximum(x, x), 1.0),
+        (lambda x: tl.clip(x, 0.0, 1.0), 1.0),
+        (lambda x: tl.clip(x, -1.0, 0.0), 1.0),
+        (tl.step, 0.0),
+        (tl.sign, 0.0),
+        (lambda x: tl.norm([x]), 0.0),
+        (lambda x: tl.norm([x, x]), 0.0),
+    ],
+)
+def test_kinks_at_zero_have_the_documented_subgradient_and_no_curvature(f: Function, slope: float) -> None:
+    for x in (0.0, -0.0):
+        check(f, [x], [slope], [[0.0]])
+
+
+def test_ties_share_the_gradient_evenly() -> None:
+    check(tl.maximum, [1.0, 1.0], [0.5, 0.5], zeros(2))
+    check(tl.minimum, [1.0, 1.0], [0.5, 0.5], zeros(2))
+    check(lambda x: tl.maximum(x * x, x), [1.0], [1.5], [[1.0]])
+
+
+def test_clip_at_its_bounds() -> None:
+    for x in (-1.0, 1.0):
+        check(tl.clip, [x, -1.0, 1.0], [1.0, 0.0, 0.0], zeros(3))
+    check(tl.clip, [-2.0, -1.0, 1.0], [0.0, 1.0, 0.0], zeros(3))
+    check(tl.clip, [2.0, -1.0, 1.0], [0.0, 0.0, 1.0], zeros(3))
+    check(tl.clip, [1.0, 1.0, 1.0], [1.0, 0.0, 0.0], zeros(3))
+    check(lambda x: tl.clip(x, 0.0, 1.0) ** 3, [1.0], [3.0], [[6.0]])
+
+
+def positive(x: Any) -> Any:
+    return tl.less(0.0, x)
+
+
+BRANCHES: dict[str, Function] = {
+    "log": tl.log,
+    "sqrt": tl.sqrt,
+    "1 / x": lambda x: 1.0 / x,
+    "x ** 1.5": lambda x: x**1.5,
+    "x ** x": lambda x: x**x,
+    "x * log(x)": lambda x: x * tl.log(x),
+    "asin(1 + x)": lambda x: tl.asin(1.0 + x),
+    "exp(1000 - x)": lambda x: tl.exp(1000.0 - 1000.0 * x),
+    "lgamma": tl.lgamma,
+    "sqrt of itself": lambda x: tl.sqrt(x * x),
+    "inf": lambda x: x * inf,
+    "nan": lambda x: x * nan,
+}
+
+
+@pytest.mark.parametrize("branch", BRANCHES.values(), ids=BRANCHES)
+@pytest.mark.parametrize("x", [0.0, -1.0])
+def test_a_branch_not_taken_may_be_singular(branch: Function, x: float) -> None:
+    """In it, in front of it, within another, and where both of two are."""
+    slope, curvature = 3 * x * x, 6 * x
+    check(lambda x: tl.where(positive(x), branch(x), x**3), [x], [slope], [[curvature]])
+    check(lambda x: tl.where(tl.less_equal(x, 0.0), x**3, branch(x)), [x], [slope], [[curvature]])
+    check(lambda x: tl.where(positive(x), branch(x) * branch(x), x**3) + x, [x], [slope + 1.0], [[curvature]])
+    nested = lambda x: tl.where(  # noqa: E731
+        positive(x), branch(x), tl.where(positive(x - 1.0), tl.exp(branch(x)), x**3)
+    )
+    check(nested, [x], [slope], [[curvature]])
+    check(lambda x: tl.exp(tl.where(positive(x), branch(x), 0.0)) * x, [x], [1.0], [[0.0]])
+
+
+def test_the_branch_taken_is_the_one_that_counts() -> None:
+    check(lambda x: tl.where(positive(x), tl.log(x), tl.sqrt(-x)), [2.0], [0.5], [[-0.25]])
+    check(lambda x: tl.where(positive(x), tl.log(x), tl.sqrt(-x)), [-4.0], [-0.25], [[-1.0 / 32.0]])
+    guarded = lambda x: tl.where(positive(x), tl.sqrt(tl.where(positive(x), x, 1.0)), 0.0)  # noqa: E731
+    check(guarded, [0.0], [0.0], [[0.0]])
+    check(guarded, [4.0], [0.25], [[-1.0 / 32.0]])
+
+
+def test_zero_times_what_has_no_derivative() -> None:
+    check(lambda x: tl.sqrt(x) * 0.0, [0.0], [0.0], [[0.0]])
+    check(lambda x: 0.0 * tl.log(x + 1.0) + tl.norm([x, x]) ** 2, [0.0], [0.0])
+
+
+def test_norm_at_zero() -> None:
+    check(lambda *xs: tl.norm(xs), [0.0, 0.0], [0.0, 0.0], zeros(2))
+    check(lambda *xs: tl.norm(xs), [0.0, 1.0], [0.0, 1.0], [[1.0, 0.0], [0.0, 0.0]])
+    check(lambda *xs: tl.norm(xs), [1e200, 0.0], [1.0, 0.0], [[0.0, 0.0], [0.0, 1e-200]])
+    check(lambda *xs: tl.norm(xs), [0.0, 1e-200], [0.0, 1.0], [[1e200, 0.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("a", [-2.0, -0.0, 0.0, 2.0])
+@pytest.mark.parametrize("b", [-3.0, -0.0, 0.0, 3.0])
+def test_atan2_all_around(a: float, b: float) -> None:
+    square = a * a + b * b
+    if square == 0.0:
+        check(tl.atan2, [a, b], [0.0, 0.0], zeros(2))
+        return
+    mixed = (a * a - b * b) / square**2
+    bend = 2 * a * b / square**2
+    check(tl.atan2, [a, b], [b / square, -a / square], [[-bend, mixed], [mixed, bend]])
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_atan2_of_extreme_points(size: float) -> None:
+    check(tl.atan2, [3 * size, 4 * size], [0.16 / size, -0.12 / size])
+
+
+@pytest.mark.parametrize("shift", [0.0, 1000.0, -1000.0, 1e15])
+def test_logsumexp_and_softmax_of_large_inputs(shift: float) -> None:
+    """A shift, exact in these numbers, changes no derivative."""
+    p = [1 / (1 + math.exp(-1)), 1 / (1 + math.exp(1))]
+    at = [shift + 1.0, shift]
+    q = p[0] * p[1]
+    curvature = [[q, -q], [-q, q]]
+    check(lambda *xs: tl.logsumexp(xs), at, p, curvature)
+    # The result's rounding, of the size of the shift, stays in differences with it.
+    if abs(shift) <= 1000.0:
+        first = lambda *xs: tl.log_softmax(xs)[0]  # noqa: E731
+        check(first, at, [1.0 - p[0], -p[1]], [[-x for x in row] for row in curvature])
+        for got in first_derivatives(lambda *xs: tl.softmax(xs)[0], at).values():
+            assert got == pytest.approx([q, -q], rel=1e-12)
+
+
+def test_logsumexp_and_softmax_with_minus_infinity() -> None:
+    """What is masked out gets no gradient and disturbs nothing."""
+    at = [-inf, 1.0, 1.0]
+    quarter = [[0.0, 0.0, 0.0], [0.0, 0.25, -0.25], [0.0, -0.25, 0.25]]
+    check(lambda *xs: tl.logsumexp(xs), at, [0.0, 0.5, 0.5], quarter)
+    check(lambda *xs: tl.softmax(xs)[0], at, [0.0, 0.0, 0.0], zeros(3))
+    check(lambda *xs: tl.softmax(xs)[1], at, [0.0, 0.25, -0.25], zeros(3))
+    check(lambda *xs: tl.log_softmax(xs)[1], at, [0.0, 0.5, -0.5], [[-x for x in row] for row in quarter])
+    check(lambda *xs: tl.logsumexp(xs), [0.0, 1e6], [0.0, 1.0], zeros(2))
+
+
+REPEATED: dict[str, tuple[Function, float, float, float]] = {
+    "x * x": (lambda x: x * x, 3.0, 6.0, 2.0),
+    "x / x": (lambda x: x / x, 3.0, 0.0, 0.0),
+    "x - x": (lambda x: x - x, 3.0, 0.0, 0.0),
+    "x + x": (lambda x: x + x, 3.0, 2.0, 0.0),
+    "x ** x": (lambda x: x**x, 2.0, 4 * (1 + math.log(2)), 4 * (1 + math.log(2)) ** 2 + 2),
+    "dot": (lambda x: tl.dot([x, x], [x, x], x), 3.0, 13.0, 4.0),
+    "norm": (lambda x: tl.norm([x, x]), 2.0, math.sqrt(2), 0.0),
+    "atan2": (lambda x: tl.atan2(x, x), 2.0, 0.0, 0.0),
+    "logsumexp": (lambda x: tl.logsumexp([x, x, x]), 2.0, 1.0, 0.0),
+    "sum": (lambda x: tl.ops.sum([x, x, x]), 2.0, 3.0, 0.0),
+    "mean": (lambda x: tl.mean([x, x, x * x]), 3.0, 8 / 3, 2 / 3),
+    "prod": (lambda x: tl.prod([x, x, x]), 2.0, 12.0, 12.0),
+    "prod at 0": (lambda x: tl.prod([x, x]), 0.0, 0.0, 2.0),
+    "maximum": (lambda x: tl.maximum(x, x), 2.0, 1.0, 0.0),
+    "where": (lambda x: tl.where(x, x * x, x), 2.0, 4.0, 2.0),
+    "take": (lambda x: tl.take([x, x * x], 1), 2.0, 4.0, 2.0),
+    "clip": (lambda x: tl.clip(x, x, x), 2.0, 1.0, 0.0),
+    "x with exponent and base": (lambda x: (x * x) ** (x - x + 2.0), 2.0, 32.0, 48.0),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_repeated_arguments(name: str) -> None:
+    f, x, slope, curvature = REPEATED[name]
+    for way, got in first_derivatives(f, [x]).items():
+        assert got == pytest.approx([slope], rel=1e-14, abs=1e-14), way
+    for way, rows in second_derivatives(f, [x]).items():
+        assert rows[0] == pytest.approx([curvature], rel=1e-14, abs=1e-14), way
+
+
+def test_products_with_zeros() -> None:
+    product = lambda *xs: tl.prod(xs)  # noqa: E731
+    check(product, [0.0, 2.0, 3.0], [6.0, 0.0, 0.0], [[0.0, 3.0, 2.0], [3.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
+    check(product, [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [[0.0, 3.0, 0.0], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    check(product, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], zeros(3))
+    check(product, [0.0], [1.0], [[0.0]])
+
+
+FAR: dict[str, tuple[float, float]] = {
+    "sigmoid": (0.0, 0.0),
+    "softplus": (0.0, 1.0),
+    "tanh": (0.0, 0.0),
+    "erf": (0.0, 0.0),
+    "erfc": (0.0, 0.0),
+    "normcdf": (0.0, 0.0),
+    "gelu": (0.0, 1.0),
+    "silu": (0.0, 1.0),
+    "elu": (0.0, 1.0),
+    "atan": (0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+@pytest.mark.parametrize("side", [0, 1])
+def test_far_out(name: str, side: int) -> None:
+    sizes = [1e160, 1e300] + [1000.0] * (name != "atan") + [inf] * (name not in ("gelu", "silu"))
+    for size in sizes:
+        check(ops.TABLE[name], [size if side else -size], [FAR[name][side]], [[0.0]])
+
+
+@pytest.mark.parametrize("x", [-50.0, -700.0])
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "exp", "elu"])
+def test_left_tails_keep_their_digits(name: str, x: float) -> None:
+    check(ops.TABLE[name], [x], [math.exp(x)])
+    for way, rows in second_derivatives(ops.TABLE[name], [x]).items():
+        assert rows[0][0] == pytest.approx(math.exp(x), rel=1e-14, abs=0.0), way
+
+
+@pytest.mark.parametrize("x", [1e-10, 1e-100, -1e-10, -1e-100])
+def test_lgamma_of_small_numbers(x: float) -> None:
+    """It is -log(abs(x)) there, but for Euler's constant times x, and less."""
+    check(tl.lgamma, [x], [-1.0 / x - 0.5772156649015329], [[1.0 / x / x]])
+
+
+ROUND = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+
+
+def round_points(row: Op) -> list[tuple[Any, ...]]:
+    """Arguments from a few round numbers, where zeros, units, ties and repetitions are."""
+    choices: list[Sequence[Any]] = []
+    for position, name in enumerate(row.args):
+        if position in row.sequences:
+            choices.append(list(itertools.product((-1.0, 0.0, 2.0), repeat=2)))
+        else:
+            choices.append((0.0, 1.0) if (row.name, name) in {("polygamma", "n"), ("take", "index")} else ROUND)
+    every = list(itertools.product(*choices))
+    if row is ops.clip:
+        every = [args for args in every if args[1] < args[2]]
+    if row is ops.where:
+        every = [args for args in every if args[0] != 0.0]  # at 0 itself is another branch than on both sides of it
+    return random.Random(row.name).sample(every, min(len(every), 60))
+
+
+def smooth_derivatives(row: Op, args: tuple[Any, ...], direction: tuple[float, ...]) -> list[Any] | None:
+    """The true first and second derivative, or None where those from both sides are not finite, real and alike."""
+    f = on_a_plane(row, args, [direction])
+    found = []
+    with mp.workdps(DIGITS):
+        for order in (1, 2):
+            try:
+                right, left = (mpmath.diff(f, 0, order, direction=side) for side in (1, -1))
+            except (ValueError, ZeroDivisionError):
+                return None
+            if isinstance(right, mpmath.mpc) or isinstance(left, mpmath.mpc):
+                return None
+            if not (abs(right - left) < 1e-20 and abs(right) < 1e6):
+                return None
+            found.append(right)
+    return found
+
+
+@pytest.mark.parametrize("row", ops.ROWS, ids=operator.attrgetter("name"))
+def test_at_round_numbers_what_exists_is_right(row: Op) -> None:
+    """Where derivatives from both sides agree, ours are those: never nan, never those of another branch."""
+    tried = 0
+    for args in round_points(row):
+        for direction in directions(row, args):
+            truth = smooth_derivatives(row, args, direction)
+            if truth is None:
+                continue
+            tried += 1
+            for got in (
+                by_reverse_sweeps(row, args, [direction] * 2),
+                by_forward_sweeps(row, args, direction, 2),
+            ):
+                assert got == pytest.approx([float(d) for d in truth], rel=1e-14, abs=1e-14), (args, direction)
+    assert tried >= 3

@@ -1,0 +1,278 @@
+"""explain_nan: where a number or a derivative that is not finite began, and what helps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .engine import Value, set_watch, topological_order
+from .errors import received
+from .replay import computed, recorded_otherwise
+from .tables import Report, Table
+from .transforms import gradients
+from .wording import called, count, equation, inputs, number, parent_names
+
+_SHOWN = 6
+
+_OVERFLOW = (
+    "the result is beyond 1.8e308, the largest number: scale what goes in, or add logarithms instead of multiplying"
+)
+_EXPONENTIAL = (
+    "past 710 this overflows: subtract the largest exponent first, as softmax and logsumexp do, or take sigmoid, "
+    "softplus or tanh, which hold for all numbers"
+)
+_DENOMINATOR = (
+    "the denominator is 0, or too close to it: add a small number to it, or keep 0 out with a / where(b, b, 1.0)"
+)
+_LOGARITHM = (
+    "the argument must be above 0: add a small number to it, as in log(x + 1e-12); for probabilities take log_softmax, "
+    "or a loss that takes logits"
+)
+_OUTSIDE = "the argument must lie from -1 to 1: clip(x, -1, 1), where rounding leads outside"
+_AT_THE_ENDS = "the slope at -1 and 1 is infinite: clip(x, -1 + 1e-9, 1 - 1e-9)"
+_POLES = "there are poles at 0, -1, -2, ...: keep the argument above 0"
+_VALUE_ADVICE = {
+    "div": _DENOMINATOR,
+    "log": _LOGARITHM,
+    "log1p": "the argument must be above -1",
+    "sqrt": "the argument must not be below 0: maximum(x, 0.0), where rounding leads there",
+    "pow": "a negative number has no power that is not whole, 0 none that is negative: keep the base above 0",
+    **dict.fromkeys(("asin", "acos"), _OUTSIDE),
+    **dict.fromkeys(("lgamma", "polygamma"), _POLES),
+    **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), _EXPONENTIAL),
+    **dict.fromkeys(("add", "sub", "mul", "sum", "prod", "dot", "mean", "norm"), _OVERFLOW),
+}
+_SLOPE_ADVICE = {
+    "sqrt": "the slope of sqrt at 0 is infinite: sqrt(x + 1e-12), or norm(xs), which has derivative 0 at the origin",
+    "pow": "the slope of x ** n at 0 is infinite for n below 1: (x + 1e-12) ** n",
+    "div": _DENOMINATOR,
+    "log": _LOGARITHM,
+    "log1p": _VALUE_ADVICE["log1p"],
+    **dict.fromkeys(("asin", "acos"), _AT_THE_ENDS),
+    **dict.fromkeys(("lgamma", "polygamma"), _POLES),
+}
+_TOO_STEEP = "derivatives grow along the graph beyond 1.8e308: scale what is multiplied, or take fewer steps"
+_CAME_IN = (
+    "it came in with this number: see where it was set. An optimizer's step does that to a parameter whose derivative "
+    "was so, or with too large a learning rate"
+)
+
+
+@dataclass(frozen=True, repr=False)
+class NanExplanation(Report):
+    """What explain_nan found.
+
+    kind    "value": y itself is not finite; "derivative": a derivative of y is not; None: all is finite
+    node    where it began: an operation's result, or a leaf that holds such a number
+    inputs  the arguments that did it, Values and plain numbers
+    story   the same in words
+    """
+
+    y: Value
+    kind: Literal["value", "derivative"] | None
+    node: Value | None
+    inputs: tuple[Value | float, ...]
+    story: Sequence[str | Table]
+
+    @property
+    def line(self) -> str | None:
+        """'file:line' that recorded the node, known of what was recorded under detect_anomaly()."""
+        return self.node.line if self.node is not None else None
+
+    def parts(self) -> list[str | Table]:
+        return list(self.story)
+
+
+def explain_nan(y: Value) -> NanExplanation:
+    """Where it began that y, or a derivative of y, is inf or nan: in which operation, by which inputs, and what helps.
+
+    Walks back to the first operation that made such a number of finite ones; where y is finite, to the first that
+    passes such a derivative on. The line is known of what was recorded under detect_anomaly(). No .grad is touched.
+
+    >>> p = Value(0.0, label="p"); found = explain_nan(p * p.log())
+    >>> found.kind, found.node.op.name, found.inputs[0].label
+    ('value', 'log', 'p')
+    """
+    if not isinstance(y, Value):
+        raise TypeError(f"explain_nan(y) takes a Value that is not finite or has such derivatives, got {received(y)}")
+    order = topological_order(y)
+    if not math.isfinite(y.data):
+        return _value(y, order)
+    watch = set_watch(None)  # it would refuse the very sweep that is looked into
+    try:
+        adjoints = dict(zip(order, gradients(y, order), strict=True))
+    finally:
+        set_watch(watch)
+    return _derivative(y, order, adjoints) or _all_finite(y, order, adjoints)
+
+
+def _value(y: Value, order: list[Value]) -> NanExplanation:
+    first, chain, others = _origin(y, order)
+    story: list[str | Table] = [f"{called(y)} is {y.data}. It began in {_described(first)}"]
+    if len(chain) > 1:
+        story.append(_way_up(chain))
+    if others:
+        story.append(f"Such numbers also begin in {_listed(others)}")
+    did = [x for _, x in inputs(first)] if first.op else []
+    return NanExplanation(
+        y, "value", first, tuple(_not_finite(did) or did), [*story, *_help(first, _value_advice(first))]
+    )
+
+
+def _origin(y: Value, order: list[Value]) -> tuple[Value, list[Value], list[Value]]:
+    """The first to be not finite of what made y so, the way from there to y, and where else such numbers begin."""
+    onward: dict[Value, Value | None] = {y: None}
+    origins: list[Value] = []
+    for v in reversed(order):
+        if v in onward:
+            causes = _causes(v)
+            for parent in causes:
+                onward.setdefault(parent, v)
+            if not causes:
+                origins.append(v)
+    *others, first = origins
+    chain, at = [first], onward[first]
+    while at is not None:
+        chain.append(at)
+        at = onward[at]
+    return first, chain, others[::-1]
+
+
+def _causes(v: Value) -> list[Value]:
+    """The parents that are not finite and make v so; a branch that `where` has not taken does not."""
+    given = list(dict.fromkeys(p for p in v.parents if not math.isfinite(p.data)))
+    if len(given) > _SHOWN:
+        return given
+    alone = []
+    for p in given:
+        numbers = [q.data if q is p or math.isfinite(q.data) else 1.0 for q in v.parents]
+        if not math.isfinite(computed(v, numbers)):
+            alone.append(p)
+    return alone or given
+
+
+def _derivative(y: Value, order: list[Value], adjoints: dict[Value, float]) -> NanExplanation | None:
+    """The first result, from y down, that passes on what is not finite, or where finite terms add up to that."""
+    head = f"{called(y)} = {number(y.data, 6)} is finite, but not all of its derivatives are. It began "
+    unreached = {v for v in order if v.kind == "detached"}
+    gathered = {y: 1.0}
+    for v in reversed(order):
+        adjoint = adjoints[v]
+        if not math.isfinite(adjoint):
+            total = gathered[v]
+            if math.isfinite(total):
+                how, advice = (
+                    f"in a hook on {called(v)}, which made {adjoint} of {number(total, 6)}",
+                    "look at the hook",
+                )
+            else:
+                how, advice = f"where finite terms come together at {called(v)} and add up to {total}", _TOO_STEEP
+            return NanExplanation(y, "derivative", v, (), [head + how, *_reached(adjoints), *_help(v, advice)])
+        steps = [] if adjoint == 0.0 else [(p, d) for p, d in zip(v.parents, v.local_derivatives, strict=True)]
+        hit = [k for k, (p, d) in enumerate(steps) if not math.isfinite(adjoint * d) and p not in unreached]
+        if hit:
+            did = tuple(dict.fromkeys(v.parents[k] for k in hit))
+            story: list[str | Table] = [
+                f"{head}in {_described(v)}, which passes on",
+                _passed(v, adjoint, hit),
+                *_reached(adjoints),
+            ]
+            return NanExplanation(y, "derivative", v, did, [*story, *_help(v, _slope_advice(v, hit))])
+        for p, d in steps:
+            gathered[p] = gathered.get(p, 0.0) + adjoint * d
+    return None
+
+
+def _all_finite(y: Value, order: list[Value], adjoints: dict[Value, float]) -> NanExplanation:
+    story: list[str | Table] = [f"{called(y)} = {number(y.data, 6)} and all its derivatives are finite"]
+    inside = [v for v in order if not math.isfinite(v.data)]
+    if inside:
+        story.append(f"What is not finite inside does not reach it: {_listed(inside)}")
+    steep = [v for v in order if adjoints[v] == 0.0 and not all(map(math.isfinite, v.local_derivatives))]
+    if steep:
+        story.append(f"Infinite slopes do not count where the derivative from above is exactly 0: {_listed(steep)}")
+    return NanExplanation(y, None, None, (), story)
+
+
+def _described(v: Value) -> str:
+    """How a number came about, from what, and at which line."""
+    if v.op is None:
+        return f"the leaf {called(v)} = {v.data}" if v.label else f"a leaf, {called(v)}"
+    return f"{equation(v)} = {number(v.data, 6)} at {_numbers(v)}" + (f", recorded at {v.line}" if v.line else "")
+
+
+def _numbers(v: Value) -> str:
+    """The inputs with their numbers; of many, first those that are not finite. The equation has the plain ones."""
+    given = dict.fromkeys((name, x.data) for name, x in inputs(v) if isinstance(x, Value))
+    first = sorted(given, key=lambda item: math.isfinite(item[1])) if len(given) > _SHOWN else given
+    texts = [f"{name} = {number(x, 6)}" for name, x in first]
+    return ", ".join(texts[:_SHOWN]) + (f" and {count(len(texts) - _SHOWN)} more" if len(texts) > _SHOWN else "")
+
+
+def _not_finite(given: Sequence[Value | float]) -> list[Value | float]:
+    return [x for x in given if not math.isfinite(x.data if isinstance(x, Value) else x)]
+
+
+def _listed(vs: Sequence[Value]) -> str:
+    more = f" and {count(len(vs) - 3)} more" if len(vs) > 3 else ""
+    return "; ".join(map(_described, vs[:3])) + more
+
+
+def _way_up(chain: list[Value]) -> Table:
+    """What became of it, operation by operation; of a long way, its two ends."""
+    cells = [[equation(v), _numbers(v), str(v.data)] if v.op else [called(v), "", str(v.data)] for v in _ends(chain)]
+    if len(chain) > len(cells):
+        cells.insert(-1, [f"({count(len(chain) - len(cells))} more)", "", ""])
+    return Table(["from there on", "at", "result"], cells, "lll")
+
+
+def _ends(chain: list[Value]) -> list[Value]:
+    return chain if len(chain) <= _SHOWN else [*chain[: _SHOWN - 2], chain[-1]]
+
+
+def _passed(v: Value, adjoint: float, hit: list[int]) -> Table:
+    names, slopes = parent_names(v), v.local_derivatives
+    cells = [[names[k], *(number(x, 6) for x in (adjoint, slopes[k], adjoint * slopes[k]))] for k in hit[:_SHOWN]]
+    if len(hit) > _SHOWN:
+        cells.append([f"{count(len(hit) - _SHOWN)} more", "", "", ""])
+    return Table(["to", "upstream", "local derivative", "product"], cells, "lrrr")
+
+
+def _reached(adjoints: dict[Value, float]) -> list[str]:
+    """Which leaves it comes to."""
+    leaves = [v for v, adjoint in adjoints.items() if v.op is None and not math.isfinite(adjoint)]
+    names = [f"by {called(v)}: {adjoints[v]}" for v in leaves[:_SHOWN]]
+    more = f" and {count(len(leaves) - _SHOWN)} more" if len(leaves) > _SHOWN else ""
+    return [f"Derivatives {', '.join(names)}{more}"] if leaves else []
+
+
+def _value_advice(v: Value) -> str:
+    if v.op is None:
+        return _CAME_IN
+    if any(type(x) is float and not math.isfinite(x) for _, x in inputs(v)):
+        return "one of its plain numbers is not finite: see where that comes from"
+    return _VALUE_ADVICE.get(v.op.name, f"{v.op.name} is not finite for these numbers: keep them where it is")
+
+
+def _slope_advice(v: Value, hit: list[int]) -> str:
+    assert v.op is not None
+    inside = next((w for w in (*v.parents, v) if not math.isfinite(w.data)), None)
+    if inside is not None:
+        first, _, _ = _origin(inside, topological_order(inside))
+        return f"before that, a number was not finite: {_described(first)}; there, {_value_advice(first)}"
+    if all(math.isfinite(v.local_derivatives[k]) for k in hit):
+        return _TOO_STEEP
+    return _SLOPE_ADVICE.get(
+        v.op.name, f"the rule of {v.op.name} gives this slope here: keep its arguments away from it"
+    )
+
+
+def _help(v: Value, advice: str) -> list[str]:
+    found = [f"What helps: {advice}"]
+    if v.op is not None and recorded_otherwise(v):
+        found.append("A leaf has changed since: these are not the numbers that it was recorded with")
+    if v.op is not None and v.line is None:
+        found.append("The line is not known: compute it again under detect_anomaly(), which tells it")
+    return found

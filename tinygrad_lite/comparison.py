@@ -1,0 +1,259 @@
+"""compare: every rule of a graph, and what the sweep made of them, against finite differences."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from . import engine
+from .check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
+from .engine import Value, set_watch, topological_order
+from .errors import received
+from .measuring import BY_DESIGN, OTHER_NUMBERS, UNUSED, Measurements
+from .modes import enable_grad
+from .tables import Report, Table
+from .transforms import gradients
+from .wording import called, count, counted, equation, number, told_apart
+
+FROM_ABOVE = "wrong from above"
+_MEANINGS = {
+    WRONG: "",
+    NOT_FINITE: "inf, nan, or not defined around these numbers",
+    OTHER_NUMBERS: "a leaf has changed since this was recorded: compute it again, then compare",
+    FROM_ABOVE: "a rule between here and the top is wrong",
+    KINK: "it bends or jumps here, and the rule takes a slope between those of both sides",
+    BY_DESIGN: "the rule is meant to differ from the slope, as stop_gradient's is, or a hook changes what arrives",
+    UNUSED: "not finite, but no derivative goes there",
+    OK: "",
+}
+"""The verdicts, the worst first, and what they mean."""
+
+_PASSED_DOWN = {NOT_FINITE: NOT_FINITE, OTHER_NUMBERS: OTHER_NUMBERS, "": BY_DESIGN, WRONG: FROM_ABOVE}
+"""What a rule's verdict means for the adjoints below it, the gravest first; a hook's has no rule."""
+
+_SOUND = frozenset([OK, KINK, BY_DESIGN, UNUSED])
+
+_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """What was found at one node.
+
+    distance  how many operations lie between it and the top
+    rules     for each parent the local derivative, as recorded and as measured; one row for many parents together
+              where they are right
+    adjoint   the derivative of the top by this node, as the sweep has it and as measured; None where it was not
+    """
+
+    node: Value
+    distance: int
+    rules: Sequence[Row]
+    adjoint: Row | None
+
+    @property
+    def verdict(self) -> str:
+        """The worst of all."""
+        verdicts = {row.verdict for row in (*self.rules, *([self.adjoint] if self.adjoint else []))}
+        return next((verdict for verdict in _MEANINGS if verdict in verdicts), OK)
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Report):
+    """What compare found: a row for each node, those nearest to the top first."""
+
+    y: Value
+    rows: Sequence[NodeRow]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong, not finite or other than it was recorded; the other verdicts are not held against it."""
+        return all(row.verdict in _SOUND for row in self.rows)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def wrong(self) -> list[NodeRow]:
+        """Where a rule is wrong, or an adjoint that no wrong rule explains; nearest to the top first."""
+        return [row for row in self.rows if row.verdict == WRONG]
+
+    @property
+    def topmost(self) -> NodeRow | None:
+        """The first of `wrong`."""
+        return next(iter(self.wrong), None)
+
+    def graph(self, **options: Any) -> Any:
+        """The picture of y with what is wrong marked in it; options as of Value.graph()."""
+        return self.y.graph(compare=self, **options)
+
+    def parts(self) -> list[str | Table]:
+        rules = [row for node in self.rows for row in _each(node)]
+        adjoints = [row.adjoint for row in self.rows if row.adjoint]
+        told = [*self._verdict(), f"{counted(len(rules), 'local derivative')}: {_tally(rules)}"]
+        if adjoints:
+            told.append(f"{counted(len(adjoints), 'adjoint')}: {_tally(adjoints)}")
+        elif rules:
+            told.append(f"adjoints were not measured: {counted(len(self.rows), 'node')} are more than max_nodes")
+        verdicts = {row.verdict for row in (*rules, *adjoints)}
+        meanings = [f"{v}: {meaning}" for v, meaning in _MEANINGS.items() if meaning and v in verdicts]
+        return [*told, self._table(bool(adjoints)), *meanings]
+
+    def _verdict(self) -> Iterator[str]:
+        top = self.topmost
+        if top is None:
+            yield f"{called(self.y)}: nothing is wrong" if self.ok else f"{called(self.y)}: no rule was found wrong"
+            return
+        for row in top.rules:
+            if row.verdict == WRONG:
+                assert top.node.op is not None
+                rule, measured = told_apart(row.analytic, row.numeric, 6)
+                yield (
+                    f"WRONG: the rule of {top.node.op.name} by {row.argument}, in {equation(top.node)}, gives {rule} "
+                    f"where {measured} is measured"
+                )
+        if top.adjoint and top.adjoint.verdict == WRONG:
+            yield f"WRONG: the adjoint of {called(top.node)}, though all rules between it and the top are right"
+        others = Counter(row.node.op.name for row in self.wrong[1:] if row.node.op)
+        if others:
+            yield f"WRONG further down: {', '.join(f'{name} ({count(n)})' for name, n in others.most_common(5))}"
+
+    def _table(self, with_adjoints: bool) -> Table:
+        order = {verdict: place for place, verdict in enumerate(_MEANINGS)}
+        lines: list[list[str]] = []
+        marked = set()
+        listed = sorted(self.rows, key=lambda row: order[row.verdict])
+        for shown, row in enumerate(listed):
+            new = _cells(row)
+            if shown and len(lines) + len(new) > _LINES:
+                lines.append([f"{count(len(listed) - shown)} more", *[""] * 7])
+                break
+            if row.verdict == WRONG:
+                marked |= set(range(len(lines), len(lines) + len(new)))
+            lines += new
+        headings = ["node", "by", "rule", "measured", "", "adjoint", "measured", ""]
+        if not with_adjoints:
+            headings, lines = headings[:5], [line[:5] for line in lines]
+        return Table(headings, lines, "llrrlrrl"[: len(headings)], marked=frozenset(marked))
+
+
+def compare(
+    y: Value, *, eps: float = STEP, rtol: float = 1e-6, atol: float = 1e-12, max_nodes: int = 300
+) -> Comparison:
+    """Checks all that y was computed with: each rule at the numbers it was used at, and the adjoint of each node.
+
+    A rule's local derivatives are compared with central differences of its operation's value, alone: a wrong one is
+    found wherever it stands, custom operations included. An adjoint is compared with what becomes of y when the node's
+    number is moved and all above it is computed again.
+
+    eps, rtol, atol  step and tolerances, as in gradcheck
+    max_nodes        in a graph of more nodes, adjoints are not measured
+    No .grad is touched. Raises TypeError for what is not a Value.
+
+    >>> x = Value(0.5, label="x"); report = compare(x.tanh() * x); report.ok
+    True
+    """
+    if not isinstance(y, Value):
+        raise TypeError(f"compare(y) checks what a Value was computed with, got {received(y)}: pass the Value itself")
+    check_tolerances("compare", eps, rtol, atol)
+    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 0:
+        raise ValueError(f"compare(max_nodes=...) takes a whole number from 0 on, got {max_nodes!r}")
+    order = topological_order(y)
+    with _undisturbed():
+        adjoints = gradients(y, order)
+        measured = Measurements(order, eps, rtol, atol)
+        rules = [
+            [replace(r, verdict=UNUSED) if a == 0.0 and r.verdict == NOT_FINITE else r for r in rows]
+            for a, rows in zip(adjoints, measured.rules, strict=True)
+        ]
+        found: dict[Value, Row] = {}
+        if len(order) <= max_nodes:
+            found = _adjoint_rows(order, rules, adjoints, measured)
+    distances = _distances(y)
+    from_the_top = zip(reversed(order), reversed(rules), strict=True)
+    rows = [NodeRow(v, distances[v], r, found.get(v)) for v, r in from_the_top]
+    return Comparison(y, sorted(rows, key=lambda row: row.distance))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Rules may be run whatever mode compare is called in."""
+    watch = set_watch(None)
+    try:
+        with enable_grad():
+            yield
+    finally:
+        set_watch(watch)
+
+
+def _adjoint_rows(
+    order: Sequence[Value], rules: Sequence[Sequence[Row]], adjoints: Sequence[float], measured: Measurements
+) -> dict[Value, Row]:
+    # For each node what is known of it from above: why it cannot be measured, or that its adjoint must be wrong.
+    known: dict[Value, str] = {v: BY_DESIGN for v in order if id(v) in engine.hooks}
+    found: dict[Value, Row] = {}
+    for i in range(len(order) - 1, -1, -1):
+        v, adjoint, reason = order[i], adjoints[i], known.get(order[i])
+        verdicts = [row.verdict for row in rules[i]] if len(rules[i]) == len(v.parents) else [OK] * len(v.parents)
+        for parent, verdict in zip(v.parents, verdicts, strict=True):
+            reasons = {reason, known.get(parent), _PASSED_DOWN.get(verdict)}
+            if reasons != {None}:
+                known[parent] = next(r for r in _PASSED_DOWN.values() if r in reasons)
+        if v.kind == "detached":
+            continue
+        if reason in (NOT_FINITE, OTHER_NUMBERS, BY_DESIGN):
+            found[v] = Row("", adjoint, math.nan, reason)
+            continue
+        row = measured.adjoint(i, adjoint, adjoints)
+        if row.verdict == WRONG and reason:
+            row = replace(row, verdict=reason)
+        elif row.verdict == NOT_FINITE and adjoint == 0.0:
+            row = replace(row, verdict=UNUSED)
+        found[v] = row
+    return found
+
+
+def _distances(y: Value) -> dict[Value, int]:
+    """How many operations lie between y and each node, on the shortest way."""
+    found = {y: 0}
+    waiting = deque([y])
+    while waiting:
+        v = waiting.popleft()
+        for parent in v.parents:
+            if parent not in found:
+                found[parent] = found[v] + 1
+                waiting.append(parent)
+    return found
+
+
+def _each(row: NodeRow) -> list[Row]:
+    """A row for each local derivative, also where they were measured together."""
+    together = len(row.rules) == 1
+    return [*row.rules] * (len(row.node.parents) if together else 1)
+
+
+def _cells(row: NodeRow) -> list[list[str]]:
+    """A line for each rule, of many the worst."""
+    order = list(_MEANINGS)
+    name = equation(row.node) if row.node.op else called(row.node)
+    rules = sorted(row.rules, key=lambda r: order.index(r.verdict)) if len(row.rules) > 4 else row.rules
+    by = [[r.argument, *_numbers(r)] for r in rules[:4]] or [[""] * 4]
+    if len(rules) > 4:
+        by[-1] = [f"{count(len(rules) - 3)} more", "", "", ""]
+    adjoint = _numbers(row.adjoint) if row.adjoint else [""] * 3
+    return [[name, *by[0], *adjoint], *(["", *line, "", "", ""] for line in by[1:])]
+
+
+def _numbers(row: Row) -> list[str]:
+    if row.verdict in (WRONG, FROM_ABOVE):
+        return [*told_apart(row.analytic, row.numeric, 6), row.verdict]
+    return [number(row.analytic, 6), "" if math.isnan(row.numeric) else number(row.numeric, 6), row.verdict]
+
+
+def _tally(rows: Sequence[Row]) -> str:
+    found = Counter(row.verdict for row in rows)
+    return ", ".join(f"{count(found[v])} {v}" for v in _MEANINGS if found[v]) or "none"

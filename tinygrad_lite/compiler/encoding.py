@@ -1,0 +1,161 @@
+"""A Program as plain numbers, which the native executor reads.
+
+For each operation its code, the slot of its result, and what it reads:
+
+    ADD, SUB, MUL, DIV, NEG    a slot for each argument
+    ONE, TWO                   the function, a slot for each argument
+    MANY                       the function, how many numbers, a slot for each
+    SUMS                       the slot to start from, how many pairs, plus and minus, a slot for each factor and term
+    TAKE                       how many elements, a slot for each, the slot of the index
+    CALL                       the place in `calls`
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+from .. import ops
+from ..ops import Op
+from .program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
+
+ADD, SUB, MUL, DIV, NEG, ONE, TWO, MANY, SUMS, TAKE, CALL = range(11)
+# Sums of products that are one operation, by how many pairs, plus and minus they have.
+_PLAIN = {(1, 0, 0): MUL, (0, 2, 0): ADD, (0, 1, 1): SUB, (0, 0, 1): NEG}
+
+
+class Encoding:
+    """The numbers of a program.
+
+    forms         of the rows that need no call of their value: the code and, where it has one, the function
+    code          an array of 32-bit integers
+    results       for each output its slot
+    calls         (row, slots of its arguments, tuples for sequences) of those that have no form
+    constants     the slots and numbers of constants
+    inputs, parameters, slots   how many: inputs take the first slots, parameters the next
+    widest        the most numbers that one function reads
+    """
+
+    def __init__(self, program: Program, forms: Mapping[Op | str, tuple[int, ...]]) -> None:
+        self.code, self.calls, self.widest = array("i"), [], 1
+        self.inputs, self.parameters = _count(program, INPUT), _count(program, PARAMETER)
+        self.slots = self.inputs + self.parameters
+        self._program, self._forms = program, forms
+        self._constants: dict[str, tuple[int, float]] = {}
+        self._free: list[int] = []
+        self._slot = [-1] * len(program)
+        self._encode()
+        self.results = array("i", [self._slot[place] for place in program.outputs])
+        self.constants = list(self._constants.values())
+
+    calls: list[tuple[Op, tuple[Any, ...]]]
+
+    def _encode(self) -> None:
+        """A slot serves again once its number was read for the last time; those of constants and parameters stay."""
+        program, slot = self._program, self._slot
+        sources = _sources(program)
+        reads = [_reads(program, place, sources) for place in range(len(program))]
+        last = _last_readers(program, sources, reads)
+        for place, (kind, args) in enumerate(zip(program.kinds, program.args, strict=True)):
+            if kind == INPUT:
+                slot[place] = args[0]
+            elif kind == PARAMETER:
+                slot[place] = self.inputs + args[0]
+            elif sources[place] != place:
+                slot[place] = slot[sources[place]]
+            elif last[place] < 0:
+                continue
+            elif kind == CONSTANT:
+                slot[place] = self._constant(args[0])
+            else:
+                result = slot[place] = self._new_slot()
+                self._operation(kind, args, result, [slot[read] for read in reads[place]])
+                for read in reads[place]:
+                    if last[read] == place and program.kinds[read] not in (CONSTANT, PARAMETER):
+                        last[read] = -1  # read twice, it is free once
+                        self._free.append(slot[read])
+
+    def _new_slot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self.slots += 1
+        return self.slots - 1
+
+    def _constant(self, number: float) -> int:
+        text = repr(number)
+        if text not in self._constants:
+            self._constants[text] = (self.slots, number)
+            self.slots += 1
+        return self._constants[text][0]
+
+    def _operation(self, kind: Op | str, args: Args, result: int, read: list[int]) -> None:
+        """Writes one operation; read are the slots that it reads."""
+        code = self.code
+        form = self._forms.get(kind)
+        if form is not None and form[0] != MANY:
+            if kind is ops.pow and self._program.number(args[1]) == 2.0:
+                form, read = (MUL,), [read[0], read[0]]
+            code.extend((form[0], result, *form[1:], *read))
+        elif form is not None:
+            self.widest = max(self.widest, len(read))
+            code.extend((*form[:1], result, *form[1:], len(read), *read))
+        elif kind == SUM:
+            pairs, plus, minus = map(len, args)
+            plain = _PLAIN.get((pairs, plus, minus))
+            if plain is not None:
+                code.extend((plain, result, *read))
+            else:  # from -0.0 on, since from 0.0 on a sum of -0.0 would be 0.0
+                code.extend((SUMS, result, self._constant(-0.0 if read else 0.0), pairs, plus, minus, *read))
+        elif kind is ops.sum or (kind is ops.mean and read):
+            code.extend((SUMS, result, self._constant(0.0), 0, len(read), 0, *read))
+            if kind is ops.mean:
+                code.extend((DIV, result, result, self._constant(float(len(read)))))
+        elif kind is ops.dot and len(args[0]) == len(args[1]):
+            count = len(args[0])
+            code.extend((SUMS, result, read[-1], count, 0, 0))
+            code.extend(chain.from_iterable(zip(read[:count], read[count:-1])))
+        elif kind is ops.take:
+            code.extend((TAKE, result, len(args[0]), *read))
+        else:
+            assert isinstance(kind, Op)
+            code.extend((CALL, result, len(self.calls)))
+            rest = iter(read)
+            given = [tuple([next(rest) for _ in arg]) if type(arg) is tuple else next(rest) for arg in args]
+            self.calls.append((kind, tuple(given)))
+
+
+def _count(program: Program, source: str) -> int:
+    """How many inputs or parameters there are up to the last that the program knows."""
+    known = zip(program.kinds, program.args, strict=True)
+    return max([args[0] + 1 for kind, args in known if kind == source], default=0)
+
+
+def _sources(program: Program) -> list[int]:
+    """For each place the one whose number it has: itself, but for identity and stop_gradient."""
+    found = list(range(len(program)))
+    for place, kind in enumerate(program.kinds):
+        if kind is ops.identity or kind is ops.stop_gradient:
+            found[place] = found[program.args[place][0]]
+    return found
+
+
+def _reads(program: Program, place: int, sources: list[int]) -> list[int]:
+    """The sources of what an operation reads, in order, with duplicates."""
+    kind = program.kinds[place]
+    plain = isinstance(kind, Op) and not kind.sequences
+    return [sources[operand] for operand in (program.args[place] if plain else program.operands(place))]
+
+
+def _last_readers(program: Program, sources: list[int], reads: list[list[int]]) -> list[int]:
+    """For each place the last one that reads it: past the end for outputs, -1 where no output needs it."""
+    last = [-1] * len(program)
+    for place in program.outputs:
+        last[sources[place]] = len(program)
+    for place in range(len(program) - 1, -1, -1):
+        if last[place] >= 0:
+            for read in reads[place]:
+                if last[read] < 0:
+                    last[read] = place
+    return last

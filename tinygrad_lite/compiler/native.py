@@ -1,0 +1,617 @@
+# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+"""The native executor: runs a Program operation by operation, in one loop over one array of doubles.
+
+For programs too small or too irregular to pay for array calls. Plain Python that Cython compiles to C, as engine.py is;
+compiled, an operation makes no Python object, but for those known by their row alone (polygamma, custom ones), whose
+value is called with floats. Results are those of the rows within 4 ulps; a test holds each row against its C form.
+"""
+
+import math
+import numbers
+import types
+from array import array
+
+try:
+    import cython
+except ImportError:
+    from ..cython_shim import cython
+
+from .. import errors, ieee, ops
+from .encoding import Encoding
+
+if cython.compiled:
+    from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
+    from cython.cimports.libc import math as c
+else:
+    c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
+    from .encoding import ADD, DIV, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+
+    One = Two = Many = object
+    ones, twos, manys = [None] * 128, [None] * 128, [None] * 128
+
+compiled: bool = cython.compiled
+source_hash = ""
+
+
+@cython.final
+@cython.cclass
+class Executor:
+    """A Program made ready to run; later changes of the Program do not reach it.
+
+    run(parameters, inputs, out=None)      one set of numbers, the results as a list of floats, or written into out
+    batch(parameters, inputs, lanes, out)  many sets of inputs at once, the results written into out
+    Numbers are a list or tuple of real numbers, or an array of any shape (a float64 array in C order is not copied);
+    out is such an array. Raises ShapeError for too few numbers, TypeError for what is not one, and what an operation
+    raises (IndexError for take). Threads may share an Executor.
+
+    >>> from tinygrad_lite.compiler.program import INPUT, Program
+    >>> program = Program(); x = program.add(INPUT, (0,)); program.outputs = [program.add(ops.mul, (x, x)), x]
+    >>> Executor(program).run([], [3.0])
+    [9.0, 3.0]
+    """
+
+    __slots__ = ("_arrays", "_busy", "_calls", "_code", "_constants", "_inputs", "_length", "_numbers", "_outputs")
+    __slots__ += ("_parameters", "_results", "_scratch", "_slots")
+
+    # A place of the program has its number in a slot: inputs stand first, then parameters, then constants and results.
+    _arrays: tuple
+    _calls: list
+    _constants: list
+    _code: cython.p_int
+    _results: cython.p_int
+    _numbers: cython.p_double
+    _scratch: cython.p_double
+    _length: cython.Py_ssize_t
+    _inputs: cython.Py_ssize_t
+    _parameters: cython.Py_ssize_t
+    _outputs: cython.Py_ssize_t
+    _slots: cython.Py_ssize_t
+    _busy: cython.bint
+
+    def __init__(self, program):
+        encoding = Encoding(program, forms)
+        work, scratch = array("d", bytes(8 * encoding.slots)), array("d", bytes(8 * encoding.widest))
+        self._inputs, self._parameters, self._slots = encoding.inputs, encoding.parameters, encoding.slots
+        self._constants, self._calls, self._busy = encoding.constants, encoding.calls, False
+        for slot, number in self._constants:
+            work[slot] = number
+        self._length, self._outputs = len(encoding.code), len(encoding.results)
+        self._arrays = encoding.code, encoding.results, work, scratch
+        self._code, self._results = _integers(encoding.code), _integers(encoding.results)
+        self._numbers, self._scratch = _doubles(work), _doubles(scratch)
+
+    @property
+    def slots(self):
+        """How many numbers a run holds at once."""
+        return self._slots
+
+    def run(self, parameters, inputs, out=None):
+        """The program's outputs for these numbers."""
+        k: cython.Py_ssize_t
+        w: cython.p_double = self._numbers
+        results: cython.p_int = self._results
+        alone: cython.bint = not self._busy
+        if not alone:  # another thread is in the midst of a call, or this one, in an operation that calls this again
+            work = self._arrays[2][:]
+            w = _doubles(work)
+        self._busy = True
+        try:
+            _read("inputs", inputs, w, 0, self._inputs)
+            _read("parameters", parameters, w, self._inputs, self._parameters)
+            self._sweep(w, 1)
+            if out is None:
+                return [w[results[k]] for k in range(self._outputs)]
+            target: _View = _view("out", out, True)
+            _check_size("out", target.size, self._outputs)
+            for k in range(self._outputs):
+                target.numbers[k] = w[results[k]]
+        finally:
+            if alone:
+                self._busy = False
+
+    def batch(self, parameters, inputs, lanes, out):
+        """The program's outputs for each of the lanes: inputs is of shape (inputs, lanes), out of (outputs, lanes)."""
+        count: cython.Py_ssize_t = lanes
+        start: cython.Py_ssize_t = 0
+        n: cython.Py_ssize_t = 0
+        k: cython.Py_ssize_t
+        lane: cython.Py_ssize_t
+        given: _View = _view("parameters", parameters, False)
+        source: _View = _view("inputs", inputs, False)
+        target: _View = _view("out", out, True)
+        _check_size("parameters", given.size, self._parameters)
+        _check_size("inputs", source.size, self._inputs * count)
+        _check_size("out", target.size, self._outputs * count)
+        block: cython.Py_ssize_t = max(1, min(count, 128, 8192 // max(1, self._slots)))  # so that it stays in the cache
+        work = array("d", bytes(8 * self._slots * block))
+        w: cython.p_double = _doubles(work)
+        while start < count:
+            if n != min(block, count - start):
+                n = min(block, count - start)
+                for slot, number in self._constants:
+                    _spread(w, slot, n, number)
+                for k in range(self._parameters):
+                    _spread(w, self._inputs + k, n, given.numbers[k])
+            for k in range(self._inputs):
+                for lane in range(n):
+                    w[k * n + lane] = source.numbers[k * count + start + lane]
+            self._sweep(w, n)
+            for k in range(self._outputs):
+                for lane in range(n):
+                    target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
+            start += n
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _sweep(self, w: cython.p_double, n: cython.Py_ssize_t) -> cython.int:
+        """Runs the code on n lanes: those of a slot stand together."""
+        code: cython.p_int = self._code
+        xs: cython.p_double = self._scratch
+        i: cython.Py_ssize_t = 0
+        end: cython.Py_ssize_t = self._length
+        a: cython.Py_ssize_t
+        b: cython.Py_ssize_t
+        d: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        lane: cython.Py_ssize_t
+        operation: cython.int
+        one: One
+        two: Two
+        many: Many
+        while i < end:
+            operation = code[i]
+            d = code[i + 1] * n
+            if operation == ADD:
+                a, b = code[i + 2] * n, code[i + 3] * n
+                for lane in range(n):
+                    w[d + lane] = w[a + lane] + w[b + lane]
+                i += 4
+            elif operation == SUB:
+                a, b = code[i + 2] * n, code[i + 3] * n
+                for lane in range(n):
+                    w[d + lane] = w[a + lane] - w[b + lane]
+                i += 4
+            elif operation == MUL:
+                a, b = code[i + 2] * n, code[i + 3] * n
+                for lane in range(n):
+                    w[d + lane] = w[a + lane] * w[b + lane]
+                i += 4
+            elif operation == DIV:
+                a, b = code[i + 2] * n, code[i + 3] * n
+                for lane in range(n):
+                    w[d + lane] = _divide(w[a + lane], w[b + lane])
+                i += 4
+            elif operation == NEG:
+                a = code[i + 2] * n
+                for lane in range(n):
+                    w[d + lane] = -w[a + lane]
+                i += 3
+            elif operation == ONE:
+                a = code[i + 3] * n
+                one = ones[code[i + 2]]
+                for lane in range(n):
+                    w[d + lane] = one(w[a + lane])
+                i += 4
+            elif operation == TWO:
+                a, b = code[i + 3] * n, code[i + 4] * n
+                two = twos[code[i + 2]]
+                for lane in range(n):
+                    w[d + lane] = two(w[a + lane], w[b + lane])
+                i += 5
+            elif operation == MANY:
+                many = manys[code[i + 2]]
+                a = code[i + 3]
+                i += 4
+                for lane in range(n):
+                    for k in range(a):
+                        xs[k] = w[code[i + k] * n + lane]
+                    w[d + lane] = many(xs, a)
+                i += a
+            elif operation == SUMS:
+                _sums(code, i + 2, w, d, n)
+                i += 6 + 2 * code[i + 3] + code[i + 4] + code[i + 5]
+            elif operation == TAKE:
+                a = code[i + 2]
+                i += 3
+                for lane in range(n):
+                    k = _position(w[code[i + a] * n + lane], a)
+                    w[d + lane] = w[code[i + k] * n + lane]
+                i += a + 1
+            else:
+                for lane in range(n):
+                    w[d + lane] = self._call(code[i + 2], w, n, lane)
+                i += 3
+        return 0
+
+    @cython.cfunc
+    def _call(self, k: cython.Py_ssize_t, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py_ssize_t):
+        """What a row gives for the numbers of a lane."""
+        op, args = self._calls[k]
+        i: cython.Py_ssize_t
+        given: list = []
+        for arg in args:
+            if type(arg) is tuple:
+                given.append(tuple([w[cython.cast(cython.Py_ssize_t, i) * n + lane] for i in arg]))
+            else:
+                i = arg
+                given.append(w[i * n + lane])
+        value = op.value(*given)
+        if not isinstance(value, numbers.Real):
+            raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
+        return float(value)
+
+
+@cython.final
+@cython.cclass
+class _View:
+    """The numbers of an array, where they are."""
+
+    numbers: cython.p_double
+    size: cython.Py_ssize_t
+    _memory: memoryview
+
+
+@cython.cfunc
+def _view(who, given, writable: cython.bint) -> _View:
+    """A view of a float64 array in C order, or, unless it is to be written, of a copy of other numbers."""
+    view: _View = _View.__new__(_View)
+    try:
+        memory = memoryview(given)
+        suits: cython.bint = memory.format == "d" and memory.c_contiguous and not (writable and memory.readonly)
+    except (TypeError, BufferError):
+        suits = False
+    if not suits:
+        if writable:
+            raise TypeError(f"{who} takes a writable float64 array in C order, got {errors.received(given)}")
+        memory = memoryview(array("d", [_real(who, x) for x in _listed(who, given)]))
+    view._memory, view.size = memory, memory.nbytes // 8
+    if cython.compiled:
+        view.numbers = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(memory).buf)
+    else:
+        view.numbers = memory.cast("B").cast("d") if memory.nbytes else []
+    return view
+
+
+@cython.cfunc
+def _listed(who, given):
+    """The numbers of a list or tuple, or of an array of any kind and shape."""
+    if type(given) is list or type(given) is tuple:
+        return given
+    if hasattr(given, "ravel"):
+        given = given.ravel()
+    if not hasattr(given, "tolist"):
+        raise TypeError(f"{who} takes a list, a tuple or an array of numbers, got {errors.received(given)}")
+    return given.tolist()
+
+
+@cython.cfunc
+@cython.boundscheck(True)  # a number's __float__ may shorten the list
+@cython.exceptval(-1)
+def _read(who, given, w: cython.p_double, start: cython.Py_ssize_t, count: cython.Py_ssize_t) -> cython.int:
+    k: cython.Py_ssize_t
+    if type(given) is list or type(given) is tuple:
+        _check_size(who, len(given), count)
+        for k in range(count):
+            x = given[k]
+            w[start + k] = x if type(x) is float else _real(who, x)
+        return 0
+    view: _View = _view(who, given, False)
+    _check_size(who, view.size, count)
+    for k in range(count):
+        w[start + k] = view.numbers[k]
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _check_size(who, size: cython.Py_ssize_t, needed: cython.Py_ssize_t) -> cython.int:
+    if size < needed:
+        raise errors.ShapeError(f"the program needs {needed} numbers in {who}, got {size}")
+    return 0
+
+
+@cython.cfunc
+def _real(who, x) -> cython.double:
+    if not isinstance(x, numbers.Real):
+        raise errors.not_a_number(who, x)
+    return float(x)
+
+
+@cython.cfunc
+def _doubles(given) -> cython.p_double:
+    if cython.compiled:
+        return cython.cast(cython.p_double, cython.cast(cython.size_t, given.buffer_info()[0]))
+    return given
+
+
+@cython.cfunc
+def _integers(given) -> cython.p_int:
+    if cython.compiled:
+        return cython.cast(cython.p_int, cython.cast(cython.size_t, given.buffer_info()[0]))
+    return given
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _spread(w: cython.p_double, slot: cython.Py_ssize_t, n: cython.Py_ssize_t, number: cython.double) -> cython.void:
+    lane: cython.Py_ssize_t
+    for lane in range(n):
+        w[slot * n + lane] = number
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _position(index: cython.double, length: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    if 0.0 <= index < length and c.floor(index) == index:
+        return cython.cast(cython.Py_ssize_t, index)
+    return ops.position(index, length)
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _sums(
+    code: cython.p_int, i: cython.Py_ssize_t, w: cython.p_double, d: cython.Py_ssize_t, n: cython.Py_ssize_t
+) -> cython.void:
+    """Writes start + the pairs' products + plus - minus at d, from left to right."""
+    start: cython.Py_ssize_t = code[i] * n
+    plus: cython.Py_ssize_t = i + 4 + 2 * code[i + 1]
+    minus: cython.Py_ssize_t = plus + code[i + 2]
+    end: cython.Py_ssize_t = minus + code[i + 3]
+    lane: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    a: cython.Py_ssize_t
+    b: cython.Py_ssize_t
+    total: cython.double
+    if n == 1:
+        total = w[start]
+        for k in range(i + 4, plus, 2):
+            total += w[code[k]] * w[code[k + 1]]
+        for k in range(plus, minus):
+            total += w[code[k]]
+        for k in range(minus, end):
+            total -= w[code[k]]
+        w[d] = total
+        return
+    for lane in range(n):
+        w[d + lane] = w[start + lane]
+    for k in range(i + 4, plus, 2):
+        a, b = code[k] * n, code[k + 1] * n
+        for lane in range(n):
+            w[d + lane] += w[a + lane] * w[b + lane]
+    for k in range(plus, minus):
+        a = code[k] * n
+        for lane in range(n):
+            w[d + lane] += w[a + lane]
+    for k in range(minus, end):
+        a = code[k] * n
+        for lane in range(n):
+            w[d + lane] -= w[a + lane]
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _divide(a: cython.double, b: cython.double) -> cython.double:
+    if cython.compiled:
+        return a / b
+    return ieee.divide(a, b)
+
+
+# What follows are rows' values in C, where its library has none.
+_inf, _pi, _sqrt_half, _period = math.inf, math.pi, math.sqrt(0.5), 128.0 / 29.0 * math.pi
+_rules = [array("d", [x for column in zip(*rule) for x in column]) for rule in (ieee._ERFC_RULE, ieee._NORMCDF_RULE)]
+_erfc_rule, _normcdf_rule, _nodes = _doubles(_rules[0]), _doubles(_rules[1]), len(ieee._ERFC_RULE)
+
+
+def _sigmoid(x):
+    e = c.exp(-c.fabs(x))
+    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+
+
+def _softplus(x):
+    return (0.0 if x < 0.0 else x) + c.log1p(c.exp(-c.fabs(x)))
+
+
+def _silu(x):
+    if x < 0.0:
+        half = c.exp(0.5 * x)
+        return x * half / (1.0 + half * half) * half
+    return x / (1.0 + c.exp(-x))
+
+
+def _relu(x):
+    return 0.0 if x <= 0.0 else x
+
+
+def _step(x):
+    return 1.0 if x > 0.0 else 0.0 if x <= 0.0 else x
+
+
+def _sign(x):
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x
+
+
+def _maximum(a, b):
+    return a if a != a or a > b else b
+
+
+def _minimum(a, b):
+    return a if a != a or a < b else b
+
+
+def _less(a, b):
+    return 1.0 if a < b else 0.0
+
+
+def _less_equal(a, b):
+    return 1.0 if a <= b else 0.0
+
+
+def _leaky_relu(x, slope):
+    return x if x > 0.0 else slope * x
+
+
+def _elu(x, alpha):
+    return x if x > 0.0 else alpha * c.expm1(x)
+
+
+def _clip(xs, n):
+    return _minimum(_maximum(xs[0], xs[1]), xs[2])
+
+
+def _where(xs, n):
+    return xs[1] if xs[0] != 0.0 else xs[2]
+
+
+def _prod(xs, n):
+    k: cython.Py_ssize_t
+    product = 1.0
+    for k in range(n):
+        product *= xs[k]
+    return product
+
+
+def _exact_sum(xs, n):
+    """The sum of positive numbers with a rounding error that does not grow with n (Kahan 1965)."""
+    k: cython.Py_ssize_t
+    total = 0.0
+    lost = 0.0
+    for k in range(n):
+        term = xs[k] - lost
+        after = total + term
+        lost = (after - total) - term
+        total = after
+    return total
+
+
+def _logsumexp(xs, n):
+    k: cython.Py_ssize_t
+    largest: cython.Py_ssize_t = 0
+    top = -_inf
+    for k in range(n):
+        if xs[k] != xs[k]:
+            return xs[k]
+        if xs[k] > top:
+            largest, top = k, xs[k]
+    if top - top != 0.0:
+        return top
+    shift = top if c.fabs(top) > 16.0 else 0.0
+    for k in range(n):
+        xs[k] = c.exp(xs[k] - shift) if k != largest else 0.0
+    return top + c.log1p(_exact_sum(xs, n) * c.exp(shift - top))
+
+
+def _norm(xs, n):
+    k: cython.Py_ssize_t
+    top = 0.0
+    for k in range(n):
+        if xs[k] != xs[k]:
+            return xs[k]
+        top = max(top, c.fabs(xs[k]))
+    if top == 0.0 or top == _inf:
+        return top
+    for k in range(n):
+        xs[k] = (xs[k] / top) * (xs[k] / top)
+    return top * c.sqrt(_exact_sum(xs, n))
+
+
+def _tail(factor, x, scale, rule):
+    """ieee's _gauss_tail."""
+    k: cython.Py_ssize_t
+    z = x * c.sqrt(scale)
+    total = 0.0
+    if z < 6.9:
+        total = 2.0 * scale * c.exp(z * (z - _period)) / (1.0 + c.exp(-_period * z))
+    for k in range(_nodes - 1, -1, -1):
+        total += rule[_nodes + k] / (x + rule[k] / x)
+    total *= factor
+    head = 134217729.0 * x
+    head -= head - x
+    total += total * c.expm1(scale * (head - x) * (head + x))
+    return total * c.exp(-scale * head * head)
+
+
+def _erfc(x):
+    if not x > 0.5:
+        return c.erfc(x)
+    return _tail(1.0, x, 1.0, _erfc_rule) if x < 40.0 else 0.0
+
+
+def _normcdf(x):
+    if not x < -0.7:
+        return 0.5 * c.erfc(-x * _sqrt_half)
+    return _tail(1.0, -x, 0.5, _normcdf_rule) if x > -40.0 else 0.0
+
+
+def _gelu(x):
+    return _tail(x, -x, 0.5, _normcdf_rule) if -40.0 < x < -0.7 else x * _normcdf(x)
+
+
+def _lgamma(x):
+    """C's, but by reflection (Abramowitz & Stegun 6.1.17) where it has roots that C's own may miss."""
+    if not -_inf < x < -1.0:
+        return c.lgamma(x)
+    distance = c.fabs(c.remainder(x, 1.0))
+    return c.log(_pi / -x / c.sin(_pi * distance)) - c.lgamma(-x) if distance != 0.0 else _inf
+
+
+@cython.cfunc
+def _one(op, form: One) -> cython.void:
+    forms[op] = ONE, op.code
+    ones[op.code] = form
+
+
+@cython.cfunc
+def _two(op, form: Two) -> cython.void:
+    forms[op] = TWO, op.code
+    twos[op.code] = form
+
+
+@cython.cfunc
+def _many(op, form: Many) -> cython.void:
+    forms[op] = MANY, op.code
+    manys[op.code] = form
+
+
+# The code of a row's operation and, where that calls a function, its place among them.
+forms: dict = {ops.add: (ADD,), ops.sub: (SUB,), ops.mul: (MUL,), ops.div: (DIV,), ops.neg: (NEG,)}
+_one(ops.abs, c.fabs)
+_one(ops.sqrt, c.sqrt)
+_one(ops.exp, c.exp)
+_one(ops.expm1, c.expm1)
+_one(ops.log, c.log)
+_one(ops.log1p, c.log1p)
+_one(ops.sin, c.sin)
+_one(ops.cos, c.cos)
+_one(ops.tan, c.tan)
+_one(ops.asin, c.asin)
+_one(ops.acos, c.acos)
+_one(ops.atan, c.atan)
+_one(ops.sinh, c.sinh)
+_one(ops.cosh, c.cosh)
+_one(ops.tanh, c.tanh)
+_one(ops.sigmoid, _sigmoid)
+_one(ops.softplus, _softplus)
+_one(ops.relu, _relu)
+_one(ops.gelu, _gelu)
+_one(ops.silu, _silu)
+_one(ops.step, _step)
+_one(ops.sign, _sign)
+_one(ops.erf, c.erf)
+_one(ops.erfc, _erfc)
+_one(ops.normcdf, _normcdf)
+_one(ops.lgamma, _lgamma)
+_two(ops.pow, c.pow)
+_two(ops.atan2, c.atan2)
+_two(ops.leaky_relu, _leaky_relu)
+_two(ops.elu, _elu)
+_two(ops.maximum, _maximum)
+_two(ops.minimum, _minimum)
+_two(ops.less, _less)
+_two(ops.less_equal, _less_equal)
+_many(ops.clip, _clip)
+_many(ops.where, _where)
+_many(ops.prod, _prod)
+_many(ops.logsumexp, _logsumexp)
+_many(ops.norm, _norm)

@@ -1,0 +1,316 @@
+"""explain: how the derivative of one Value by another came about, term by term."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypeVar
+
+from . import engine
+from .engine import Value, topological_order
+from .errors import HistoryError, received
+from .formula import local_derivative_texts
+from .replay import recorded_otherwise
+from .tables import Report, Table
+from .transforms import gradients
+from .wording import called, count, counted, equation, expression, number, parent_names, shortened
+
+_EXACT = 2.0**53
+"""Up to here a float counts one by one."""
+
+_STEPS, _WIDE = 12, 64
+"""Of a path with more steps than that, or a longer text, the middle is left out."""
+
+_FEW = 8
+"""Past so many factors, their typical size says more than they do."""
+
+_Edge = tuple[Value, int]
+"""A result and the position of one of its parents."""
+
+_Steps: TypeAlias = "tuple[_Steps, Value, int, float] | None"
+_Partial = tuple[float, float, _Steps]
+_Step = TypeVar("_Step")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a Value: by the result `node`, whose parent number `position` it is.
+
+    contribution  upstream, the derivative by the node, times the node's local derivative by that parent
+    note          why nothing came of it, or what else there is to say
+    """
+
+    node: Value
+    position: int
+    upstream: float
+    local_derivative: float
+    contribution: float
+    note: str = ""
+
+    @property
+    def formula(self) -> str:
+        """The local derivative in the names of the node's arguments."""
+        return local_derivative_texts(self.node)[self.position]
+
+    def cells(self) -> list[str]:
+        local, formula = _six(self.local_derivative), shortened(self.formula, 60)
+        local = local if formula == local else f"{formula} = {local}"
+        return [equation(self.node), _six(self.upstream), local, _six(self.contribution), self.note]
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way down from the Value that is differentiated, and a factor for each of its steps."""
+
+    nodes: tuple[Value, ...]
+    factors: tuple[float, ...]
+    contribution: float
+    note: str = ""
+
+    def cells(self) -> list[str]:
+        nodes, factors = _joined(self.nodes, called, " <- "), _joined(self.factors, _six, " * ")
+        return [nodes, factors, _six(self.contribution), self.note]
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation(Report):
+    """The derivative of y by x, and the terms that add up to it.
+
+    by      "uses" or "paths": what the terms are
+    terms   the largest of them, largest first
+    number  how many there are in all, inf where they are too many for a float
+    rest    what those that are not among `terms` add up to
+    hooked  what hooks on gradients changed of the sum
+    """
+
+    y: Value
+    x: Value
+    derivative: float
+    by: Literal["uses", "paths"]
+    terms: Sequence[Use | Path]
+    number: float
+    rest: float
+    hooked: float
+
+    def parts(self) -> list[str | Table]:
+        y, x = called(self.y), called(self.x)
+        head = f"d {_grouped(y)} / d {_grouped(x)} = {_six(self.derivative)}"
+        return [f"{head}  at {y} = {_six(self.y.data)}, {x} = {_six(self.x.data)}", self._table()]
+
+    def _table(self) -> Table:
+        uses = self.by == "uses"
+        headings = ["through", "upstream", "local derivative"] if uses else ["path", "factors"]
+        headings, align = [*headings, "contribution", ""], "lrlrl" if uses else "llrl"
+        ends = []
+        if self.number > len(self.terms):
+            ends.append((f"{_many(self.number - len(self.terms))} more", self.rest))
+        if self.hooked:
+            ends.append(("changed by hooks", self.hooked))
+        ends.append(("total", self.derivative))
+        blank = [""] * (len(headings) - 3)
+        rows = [term.cells() for term in self.terms] + [[name, *blank, _six(x), ""] for name, x in ends]
+        if any(row[-1] for row in rows):
+            return Table(headings, rows, align, total=True)
+        return Table(headings[:-1], [row[:-1] for row in rows], align[:-1], total=True)
+
+
+def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limit: int = 20) -> Explanation:
+    """How the derivative of one of two Values by the other came about, as a table whose rows add up to it.
+
+    x, wrt  in either order: the one that was computed from the other is differentiated
+    by      "uses": a row for each use of the other, upstream derivative times local derivative; "paths": a row for
+            each way through the graph, with a factor for each step
+    limit   so many rows, the largest; one more has the sum of the rest
+    No .grad is touched. Raises HistoryError where neither was computed from the other.
+
+    >>> x = Value(2.0, label="x"); print(explain(x, wrt=x * x))
+    d (x * x) / d x = 4  at x * x = 4, x = 2
+    through  upstream  local derivative  contribution
+    x * x           1  x = 2                        2
+    x * x           1  x = 2                        2
+    -------------------------------------------------
+    total                                           4
+    """
+    for v in (x, wrt):
+        if not isinstance(v, Value):
+            raise TypeError(f"explain(x, wrt=y) takes two Values, one computed from the other, got {received(v)}")
+    if by not in ("uses", "paths"):
+        raise ValueError(f'explain(by=...) takes "uses" or "paths", got {by!r}')
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"explain(limit=...) takes a whole number from 1 on, got {limit!r}")
+    between = _between(x, wrt)
+    return _by_uses(between, limit) if by == "uses" else _by_paths(between, limit)
+
+
+def _between(x: Value, y: Value) -> list[Value]:
+    """Of two Values the one that the other was computed from, all results on the way, and the other one last."""
+    if x is y:
+        raise ValueError(f"explain(x, wrt=y) takes two different Values, got {called(x)} twice")
+    detached = 0
+    for top, bottom in ((y, x), (x, y)):
+        order = topological_order(top)
+        between = {bottom}
+        for v in order:
+            if any(parent in between for parent in v.parents):
+                between.add(v)
+        if top in between:
+            return [v for v in order if v in between]
+        detached += sum(v.kind == "detached" for v in order)
+    cut = f"; {counted(detached, 'detached Value')} below them may have cut the record" if detached else ""
+    raise HistoryError(
+        f"explain(x, wrt=y): of {called(x)} and {called(y)}, neither was computed from the other{cut}: pass a Value "
+        "and a result that was computed from it"
+    )
+
+
+def _by_uses(between: list[Value], limit: int) -> Explanation:
+    x, y = between[0], between[-1]
+    adjoints = dict(zip(between, gradients(y, between), strict=True))
+    uses = [
+        (v, k, adjoints[v], d, _product(x, adjoints[v], d))
+        for v in reversed(between[1:])
+        for k, (parent, d) in enumerate(zip(v.parents, v.local_derivatives, strict=True))
+        if parent is x
+    ]
+    shown = heapq.nlargest(limit, range(len(uses)), key=lambda i: (_size(uses[i][-1]), -i))
+    rest = sum(uses[i][-1] for i in set(range(len(uses))).difference(shown))
+    hooked = _changed([x], sum(use[-1] for use in uses), adjoints[x])
+    reasons = _reasons(between, adjoints)
+    terms = [Use(*uses[i], note=_use_note(x, *uses[i][:-1], reasons)) for i in shown]
+    return Explanation(y, x, adjoints[x], "uses", terms, len(uses), rest, hooked)
+
+
+def _by_paths(between: list[Value], limit: int) -> Explanation:
+    """The paths of the largest products, found by keeping for each node the largest down to it."""
+    x, y = between[0], between[-1]
+    inside = set(between)
+    # For each node: how many paths lead to it, what they add up to, and the largest of them, as (size, product, steps).
+    counts, sums = dict.fromkeys(between, 0.0), dict.fromkeys(between, 0.0)
+    largest: dict[Value, list[_Partial]] = {v: [] for v in between}
+    counts[y], sums[y], largest[y] = 1.0, 1.0, [(1.0, 1.0, None)]
+    for v in reversed(between[1:]):
+        kept = largest.pop(v)
+        if len(kept) > limit:
+            kept = heapq.nlargest(limit, kept, key=_by_size)
+        for k, (parent, d) in enumerate(zip(v.parents, v.local_derivatives, strict=True)):
+            if parent in inside:
+                counts[parent] += counts[v]
+                sums[parent] += _product(parent, sums[v], d)
+                for _, product, steps in kept:
+                    further = _product(parent, product, d)
+                    largest[parent].append((_size(further), further, (steps, v, k, d)))
+    shown = heapq.nlargest(limit, largest[x], key=_by_size)
+    (derivative,) = gradients(y, [x])
+    hooked = _changed(between, sums[x], derivative)
+    rest = sums[x] - sum(product for _, product, _ in shown) if counts[x] > len(shown) else 0.0
+    return Explanation(y, x, derivative, "paths", [_path(x, *p[1:]) for p in shown], counts[x], rest, hooked)
+
+
+def _path(x: Value, product: float, steps: _Steps) -> Path:
+    taken: list[_Edge] = []
+    factors: list[float] = []
+    while steps is not None:
+        steps, v, k, d = steps
+        taken.append((v, k))
+        factors.append(d)
+    taken.reverse()
+    factors.reverse()
+    stops = [edge for edge, d in zip(taken, factors, strict=True) if d == 0.0]
+    if x.kind == "detached":
+        stops.append(taken[-1])
+    notes = [_edge_note(*edge) for edge in stops[:1]]
+    if len(factors) > _FEW and all(0.0 < abs(d) < math.inf for d in factors):
+        typical = math.exp(sum(math.log(abs(d)) for d in factors) / len(factors))
+        notes.append(f"{count(len(factors))} factors, of typical size {number(typical)}")
+    if product == 0.0 and not all(map(math.isfinite, factors)):
+        notes.append("0 times what is not finite contributes nothing")
+    return Path((*[v for v, _ in taken], x), tuple(factors), product, "; ".join(notes))
+
+
+def _reasons(between: list[Value], adjoints: dict[Value, float]) -> dict[Value, _Edge | Value]:
+    """For each Value whose adjoint is 0, the step that let nothing through to it, or the Value whose terms cancel."""
+    found: dict[Value, _Edge | Value] = {}
+    for v in reversed(between[1:]):
+        if adjoints[v] == 0.0:
+            found.setdefault(v, v)
+        for k, (parent, d) in enumerate(zip(v.parents, v.local_derivatives, strict=True)):
+            if parent not in adjoints or adjoints[parent] != 0.0:
+                continue
+            if adjoints[v] == 0.0:
+                found.setdefault(parent, found[v])
+            elif d == 0.0:
+                found.setdefault(parent, (v, k))
+    return found
+
+
+def _use_note(x: Value, v: Value, k: int, upstream: float, d: float, reasons: dict[Value, _Edge | Value]) -> str:
+    notes = []
+    if upstream == 0.0:
+        reason = reasons[v]
+        if isinstance(reason, Value):
+            notes.append(f"zero above: what comes to {called(reason)} cancels or vanishes")
+        else:
+            notes.append(_edge_note(*reason).replace(":", " above:", 1))
+        if not math.isfinite(d):
+            notes.append("0 times what is not finite contributes nothing")
+    elif x.kind == "detached" or d == 0.0:
+        notes.append(_edge_note(v, k))
+    elif not math.isfinite(upstream * d):
+        notes.append("explain_nan() says where it began")
+    if recorded_otherwise(v):
+        notes.append("recorded with other numbers than its leaves hold now")
+    return "; ".join(notes)
+
+
+def _edge_note(v: Value, k: int) -> str:
+    """Why nothing passes from v to its parent k."""
+    assert v.op is not None
+    parent = v.parents[k]
+    if parent.kind == "detached":
+        return f"blocked: {called(parent)} is detached"
+    if v.op.name == "stop_gradient":
+        return f"blocked: {expression(v)}"
+    where = f"{parent_names(v)[k]} = {_six(parent.data)}"
+    return f"{'blocked' if v.op.flat else 'zero'}: {expression(v)} is flat at {where}"
+
+
+def _product(parent: Value, adjoint: float, d: float) -> float:
+    """What goes to the parent: nothing where the adjoint is 0, be d infinite, and nothing where it is detached."""
+    return 0.0 if adjoint == 0.0 or parent.kind == "detached" else adjoint * d
+
+
+def _changed(vs: Sequence[Value], total: float, derivative: float) -> float:
+    """What hooks on any of these made of a sum, beyond its rounding."""
+    if not any(id(v) in engine.hooks for v in vs) or math.isclose(total, derivative, rel_tol=1e-9):
+        return 0.0
+    return derivative - total
+
+
+def _size(x: float) -> float:
+    return math.inf if math.isnan(x) else abs(x)
+
+
+def _six(x: float) -> str:
+    return number(x, 6)
+
+
+def _by_size(path: _Partial) -> float:
+    return path[0]
+
+
+def _joined(steps: Sequence[_Step], text: Callable[[_Step], str], sign: str) -> str:
+    """The steps of a path, or of many the first and the last."""
+    whole = sign.join(map(text, steps[:_STEPS]))
+    if len(steps) <= 5 or (len(steps) <= _STEPS and len(whole) <= _WIDE):
+        return whole
+    return sign.join([*map(text, steps[:2]), f"({count(len(steps) - 4)} more)", *map(text, steps[-2:])])
+
+
+def _many(n: float) -> str:
+    return count(int(n)) if n <= _EXACT else f"about {n:.1e}" if math.isfinite(n) else "more than 1e308"
+
+
+def _grouped(name: str) -> str:
+    return f"({name})" if " " in name else name

@@ -1,0 +1,87 @@
+"""Expressions of numbers and symbols: every operation is a row of the table on arguments, as in a recorded graph.
+
+Sums and products have one form: a sum is `dot` of coefficients and terms (its constant is the coefficient of 1), a
+product is `prod` of powers whose bases all differ, a quotient has powers of -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+from . import ops
+from .coefficients import Real
+from .ops import Op
+
+
+class Expression:
+    """A number, a symbol, or an operation on others; arguments have smaller indices than what is made of them."""
+
+    __slots__ = ("index",)
+    index: int
+
+
+class Number(Expression):
+    __slots__ = ("value",)
+
+    def __init__(self, value: Real) -> None:
+        self.value = value
+
+
+class Symbol(Expression):
+    """A name, fit for Python; the label that it was made from; what it stands for: its name, where only for itself."""
+
+    __slots__ = ("label", "meaning", "name")
+
+    def __init__(self, name: str, label: str, meaning: Hashable) -> None:
+        self.name, self.label, self.meaning = name, label, meaning
+
+
+class Operation(Expression):
+    """A row and its arguments: expressions, or tuples of them where the row takes a sequence."""
+
+    __slots__ = ("args", "op")
+
+    def __init__(self, op: Op, args: tuple[Any, ...]) -> None:
+        self.op, self.args = op, args
+
+    @property
+    def parts(self) -> Sequence[Expression]:
+        """All that stands in the arguments, without the coefficients of a sum."""
+        if self.op is ops.dot:
+            return self.args[1]  # type: ignore[no-any-return]
+        if not self.op.sequences:
+            return self.args
+        return [x for arg in self.args for x in (arg if type(arg) is tuple else (arg,))]
+
+
+def terms_of(e: Expression) -> list[tuple[Real, Expression]]:
+    """The coefficients and terms of a sum; anything else is a sum of one."""
+    if isinstance(e, Operation) and e.op is ops.dot:
+        return [(c.value, term) for c, term in zip(e.args[0], e.args[1], strict=True)]
+    return [(1, e)]
+
+
+def factors_of(e: Expression) -> tuple[Expression, ...]:
+    """The factors of a product; anything else is a product of one."""
+    if isinstance(e, Operation) and e.op is ops.prod:
+        found: tuple[Expression, ...] = e.args[0]
+        return found
+    return (e,)
+
+
+def power_of(e: Expression) -> tuple[Expression, Expression | None]:
+    """The base and exponent of a power; anything else is its own base."""
+    return e.args if isinstance(e, Operation) and e.op is ops.pow else (e, None)
+
+
+def below(roots: Iterable[Expression]) -> list[Expression]:
+    """The roots and all that they are made of, each once, arguments first."""
+    waiting, seen = list(roots), set[Expression]()
+    while waiting:
+        e = waiting.pop()
+        if e not in seen:
+            seen.add(e)
+            if isinstance(e, Operation):
+                waiting += e.parts
+    return sorted(seen, key=lambda e: e.index)

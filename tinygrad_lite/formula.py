@@ -1,0 +1,298 @@
+"""Formula: what a Value was computed by, and its derivatives, as text and LaTeX to read."""
+
+from __future__ import annotations
+
+import functools
+import numbers
+from collections.abc import Callable, Container, Iterator
+from fractions import Fraction
+from typing import Any
+
+from . import ops
+from .engine import Value, topological_order
+from .errors import not_a_number, received
+from .expression import Expression, Number, Operation, Symbol, below
+from .identifiers import identifier, is_element
+from .latex import Latex
+from .ops import Op
+from .simplification import Expressions
+from .typesetting import Text
+
+LIMIT = 40
+"""How many names, numbers and functions stand in one line."""
+
+_SHOWN = 100
+"""Of more lines than that, those in the middle are left out."""
+
+
+def _operator(op: Op) -> tuple[Callable[[Formula, Any], Any], Callable[[Formula, Any], Any]]:
+    """The operator's method, and the one with its sides exchanged."""
+
+    def forward(self: Formula, other: Any) -> Any:
+        return self._apply(op, (self, other)) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def backward(self: Formula, other: Any) -> Any:
+        return self._apply(op, (other, self)) if isinstance(other, _OPERANDS) else NotImplemented
+
+    return forward, backward
+
+
+class Formula:
+    """The expression of a recorded Value (or of a number), simplified: what is printed is valid Python.
+
+    Leaves are called by their labels, made fit for Python and told apart, or x1, x2, ... (`.leaves` says which is
+    which); functions by the table's names. The simplifications are identities of real numbers: they hold up to
+    rounding, and up to overflow and underflow on the way. Formulas calculate with each other and with the table's
+    operations.
+
+    limit   how many names, numbers and functions stand in one line: in longer ones, parts that are shared or large get
+            names, defined in lines above. None writes all in one line, however long that gets.
+
+    >>> x, w, b = Value(2.0, "x"), Value(-1.0, "w"), Value(0.5, "b")
+    >>> Formula((w * x + b).tanh()).derivative("x").equation
+    'd/dx tanh(w*x + b) = w * (1 - tanh(w*x + b)**2)'
+    """
+
+    __slots__ = ("__weakref__", "_all", "_by", "_of", "_root", "limit")
+
+    def __init__(self, v: Value | float, limit: int | None = LIMIT) -> None:
+        self._all = Expressions()
+        self._root = self._of = _recorded(v, self._all)
+        self._by: tuple[Symbol, ...] = ()
+        self.limit = limit
+
+    @classmethod
+    def symbol(cls, name: str) -> Formula:
+        """A name that stands for itself; `xs[0]` is one too.
+
+        >>> x = Formula.symbol("x"); (x * x + x + x).derivative("x")
+        2*x + 2
+        """
+        made = cls(0.0)
+        spelled = name if is_element(name) else identifier(name)
+        made._root = made._of = made._all.symbol(spelled, name, spelled)
+        return made
+
+    @property
+    def leaves(self) -> dict[str, Value]:
+        """The leaves, by the names that they have here."""
+        return {name: s.meaning for name, s in self._all.names.items() if isinstance(s.meaning, Value)}
+
+    def derivative(self, x: Value | str | Formula) -> Formula:
+        """The derivative by a leaf, a name or a symbol, by the table's rules run on formulas; it differentiates again.
+
+        Where a local derivative is infinite and the engine lets an adjoint of exactly 0 win, this is 0 times infinity.
+        Raises ValueError for a name that the formula does not know, TypeError for what is no symbol.
+        """
+        symbol = self._symbol(x)
+        order = below([self._root])
+        depends: set[Expression] = {symbol}
+        for e in order:
+            if isinstance(e, Operation) and not depends.isdisjoint(e.parts):
+                depends.add(e)
+        adjoints: dict[Expression, list[Expression]] = {self._root: [self._all.one]}
+        for e in reversed(order):
+            if isinstance(e, Operation) and e in depends and e in adjoints:
+                adjoint = self._sum_of(adjoints.pop(e))
+                if adjoint is not self._all.zero:
+                    for part, contribution in self._made(adjoint)._contributions(e.op, e.args, e, depends):
+                        adjoints.setdefault(part, []).append(contribution)
+        made = self._made(self._sum_of(adjoints.get(symbol, [])))
+        made._of, made._by = self._of, (*self._by, symbol)
+        return made
+
+    def _contributions(
+        self, op: Op, args: tuple[Any, ...], y: Expression, wanted: Container[Expression]
+    ) -> Iterator[tuple[Expression, Expression]]:
+        """What this adjoint of y = op(*args) gives to those of the arguments, by the row's rules."""
+        given = [tuple(map(self._given, arg)) if type(arg) is tuple else self._given(arg) for arg in args]
+        for rule, arg in zip(op.rules, args, strict=True):
+            parts = arg if type(arg) is tuple else (arg,)
+            if rule is not None and any(part in wanted for part in parts):
+                found = rule(self, self._made(y), *given)
+                for part, contribution in zip(parts, found if type(arg) is tuple else (found,), strict=True):
+                    if part in wanted:
+                        yield part, self._adopt(contribution)
+
+    def _sum_of(self, contributions: list[Expression]) -> Expression:
+        """They come in the reverse order of reading."""
+        return self._all.add([(1, contribution) for contribution in reversed(contributions)])
+
+    def _given(self, e: Expression) -> Formula | float:
+        """What a rule gets for an argument: plain numbers are floats, as recorded nodes hold them."""
+        return float(e.value) if isinstance(e, Number) and not isinstance(e.value, Fraction) else self._made(e)
+
+    def _made(self, root: Expression) -> Formula:
+        """The formula of another of the expressions."""
+        made = Formula.__new__(Formula)
+        made._all, made._root, made._of, made._by, made.limit = self._all, root, root, (), self.limit
+        return made
+
+    def _adopt(self, x: Any) -> Expression:
+        """What calculates with this formula, among its expressions: another formula, a Value or a number."""
+        if isinstance(x, Formula):
+            return x._root if x._all is self._all else _copied(x._root, self._all)
+        return _recorded(x, self._all)
+
+    def _symbol(self, x: Value | str | Formula) -> Symbol:
+        if isinstance(x, str):
+            names = self._all.names
+            labelled = [s for s in names.values() if s.label == x]
+            if x not in names and not labelled:
+                known = ", ".join([*names][:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "")
+                raise ValueError(f"derivative({x!r}): the formula knows no such name, but {known or 'none at all'}")
+            return names.get(x) or labelled[0]
+        found = self._adopt(x) if isinstance(x, Formula) or (isinstance(x, Value) and x.op is None) else None
+        if not isinstance(found, Symbol):
+            raise TypeError(f"derivative(x) goes by a leaf, a name or a Formula.symbol, got {received(x)}")
+        return found
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the text, all of them: definitions of parts, then the formula."""
+        page = Text([self._root], self.limit)
+        return [f"{name} = {text}" for name, text in page.definitions] + [page.roots[0].text]
+
+    def __str__(self) -> str:
+        return "\n".join(_shown(self.lines, "# ... {:,} more lines"))
+
+    __repr__ = __str__
+
+    @property
+    def equation(self) -> str:
+        """What it is the derivative of, and by what: `d/dx x**2 = 2*x`; else the text alone."""
+        if not self._by:
+            return str(self)
+        page = Text([self._of, self._root], self.limit, self._by)
+        lines = [f"{name} = {text}" for name, text in page.definitions]
+        last = f"{page.derivative_of(page.roots[0], self._by)} = {page.roots[1].text}"
+        return "\n".join(_shown([*lines, last], "# ... {:,} more lines"))
+
+    def latex(self, equation: bool = False) -> str:
+        r"""In LaTeX, for mathematics mode; with `equation`, after what it is the derivative of.
+
+        >>> x = Formula.symbol("x"); print((x.sin() / x).latex())
+        \frac{\sin\left(x\right)}{x}
+        """
+        equation = equation and bool(self._by)
+        page = Latex([self._of, self._root] if equation else [self._root], self.limit, self._by)
+        last = page.roots[-1].text
+        if equation:
+            last = f"{page.derivative_of(page.roots[0], self._by)} &= {last}"
+        if not page.definitions:
+            return last.replace(" &= ", " = ", 1)
+        lines = [f"{name} &= {text}" for name, text in page.definitions]
+        lines = _shown([*lines, last if equation else f"& {last}"], r"& \dots \text{{ {:,} more lines}}")
+        return "\n".join([r"\begin{aligned}", " \\\\\n".join(lines), r"\end{aligned}"])
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex(equation=True)}$"
+
+    @staticmethod
+    def _apply(op: Op, args: tuple[Any, ...]) -> Formula:
+        given = [x for arg in args for x in (arg if type(arg) is tuple else (arg,)) if isinstance(x, Formula)]
+        home = max(given, key=lambda f: len(f._all.symbols))
+        made = [tuple(map(home._adopt, arg)) if type(arg) is tuple else home._adopt(arg) for arg in args]
+        return home._made(home._all.apply(op, made))
+
+    def __getattr__(self, name: str) -> Any:
+        """The table's rows as methods, as Values have them."""
+        row = ops.TABLE.get(name) or ops.ALIASES.get(name)
+        if row is None or 0 in row.sequences:
+            raise AttributeError(f"'Formula' object has no attribute {name!r}")
+        return functools.partial(row, self)
+
+    __add__, __radd__ = _operator(ops.add)
+    __sub__, __rsub__ = _operator(ops.sub)
+    __mul__, __rmul__ = _operator(ops.mul)
+    __truediv__, __rtruediv__ = _operator(ops.div)
+    __pow__, __rpow__ = _operator(ops.pow)
+
+    def __neg__(self) -> Formula:
+        return self._apply(ops.neg, (self,))
+
+    def __pos__(self) -> Formula:
+        return self
+
+    def __abs__(self) -> Formula:
+        return self._apply(ops.abs, (self,))
+
+
+_OPERANDS = (Formula, Value, numbers.Real)
+
+
+def local_derivative_texts(v: Value, limit: int = 24) -> list[str]:
+    """For each of v.parents, the derivative of v by that argument in the parents' labels (or the row's names for them).
+
+    >>> local_derivative_texts(Value(0.5, "h").tanh())
+    ['1 - tanh(h)**2']
+    """
+    if v.op is None:
+        return []
+    one = Formula(1.0)
+    all_ = one._all
+    given = []
+    for name, arg in zip(v.op.args, v.args, strict=True):
+        given += [(x, f"{name}[{k}]") for k, x in enumerate(arg)] if type(arg) is tuple else [(arg, name)]
+    parents = [(x, name) for x, name in given if isinstance(x, Value)]
+    for parent, name in sorted(parents, key=lambda pair: not _name(pair[0])):
+        all_.symbol(parent, parent.label or "", _name(parent) or name)
+
+    def part(x: Value | float) -> Expression:
+        return all_.symbols[x] if isinstance(x, Value) else all_.number(x)
+
+    args = tuple([tuple(map(part, arg)) if type(arg) is tuple else part(arg) for arg in v.args])
+    y, symbols = all_.apply(v.op, args), set(all_.symbols.values())
+    found = [found for _, found in one._contributions(v.op, args, y, symbols)]
+    return [written.text for written in Text(found, limit, short=True).roots]
+
+
+def _recorded(x: Any, all_: Expressions) -> Expression:
+    """The expression of a Value or a number; labelled leaves have the first choice of names."""
+    if not isinstance(x, Value):
+        if not isinstance(x, numbers.Real):
+            raise not_a_number("a formula", x)
+        return all_.number(float(x))
+    order = topological_order(x)
+    for v in sorted([v for v in order if v.op is None], key=lambda v: not _name(v)):
+        all_.symbol(v, v.label or "", _name(v))
+    made: dict[Value, Expression] = {}
+
+    def part(x: Value | float) -> Expression:
+        return made[x] if isinstance(x, Value) else all_.number(x)
+
+    for v in order:
+        if v.op is None:
+            made[v] = all_.symbols[v]
+        else:
+            made[v] = all_.apply(v.op, [tuple(map(part, arg)) if type(arg) is tuple else part(arg) for arg in v.args])
+    return made[x]
+
+
+def _copied(root: Expression, all_: Expressions) -> Expression:
+    """The same expression among others; a symbol that stands for itself is the same wherever its name is."""
+    made: dict[Expression, Expression] = {}
+
+    def part(e: Expression) -> Expression:
+        return all_.number(e.value) if isinstance(e, Number) else made[e]
+
+    for e in below([root]):
+        if isinstance(e, Symbol):
+            twin = all_.names.get(e.name)
+            same = twin is not None and e.name in (e.meaning, twin.meaning)
+            made[e] = twin if twin is not None and same else all_.symbol(e.meaning, e.label, e.name)
+        elif isinstance(e, Operation):
+            made[e] = all_.apply(e.op, [tuple(map(part, arg)) if type(arg) is tuple else part(arg) for arg in e.args])
+    return part(root)
+
+
+def _name(v: Value) -> str:
+    return identifier(v.label) if v.label else ""
+
+
+def _shown(lines: list[str], left_out: str) -> list[str]:
+    """The lines, those in the middle of too many counted instead."""
+    if len(lines) <= _SHOWN:
+        return lines
+    half = _SHOWN // 2
+    return [*lines[:half], left_out.format(len(lines) - 2 * half), *lines[-half:]]

@@ -1,0 +1,221 @@
+"""Expressions written down, as Python here: parts that are shared or large get names, on lines of their own."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from . import ops
+from .coefficients import Real, magnitude
+from .expression import Expression, Number, Operation, Symbol, below, factors_of, power_of, terms_of
+from .ops import Op
+
+SUM, PRODUCT, POWER, ATOM = range(4)
+"""How tightly a piece of text holds together."""
+
+_SHARED, _LARGE = 4, 6
+"""The sizes from which a part gets a name: where it is used twice, and where its line is too long."""
+_DEEPEST = 6
+"""Brackets nested deeper than this are hard to read."""
+
+
+class Written(NamedTuple):
+    text: str
+    binding: int
+    spaced: bool = False
+
+
+class Text:
+    """Expressions as Python text: `roots`, and before them `definitions`, each a name and its text.
+
+    limit   how many names, numbers and functions stand in one line; None for any number
+    by      symbols beside those in the roots
+    short   what is too long is left out, as `...`, instead of defined
+    """
+
+    def __init__(
+        self, roots: Sequence[Expression], limit: int | None, by: Sequence[Symbol] = (), short: bool = False
+    ) -> None:
+        order = below(roots)
+        named = [] if limit is None else _parts_to_name(order, roots, limit, shared=not short)
+        symbols = [e for e in below([*roots, *by]) if isinstance(e, Symbol)]
+        taken = {s.name for s in symbols}
+        names = [f"t{k}" for k in range(1, len(named) + len(taken) + 1) if f"t{k}" not in taken]
+        self._names = {e: self.left_out if short else self.name(name) for e, name in zip(named, names, strict=False)}
+        self._symbols = self.symbols(symbols)
+        self._written: dict[Expression, Written] = {}
+        self.definitions: list[tuple[str, str]] = []
+        for e in order:
+            written = self._write(e)
+            if e in self._names:
+                self.definitions.append((self._names[e], written.text))
+                written = Written(self._names[e], ATOM)
+            self._written[e] = written
+        self.roots = [self._written[root] for root in roots]
+
+    def _write(self, e: Expression) -> Written:
+        if isinstance(e, Symbol):
+            return Written(self._symbols[e], ATOM)
+        if isinstance(e, Number):
+            written = self._product(magnitude(e.value), [])
+            return Written(f"-{written.text}", SUM) if e.value < 0 or repr(e.value) == "-0.0" else written
+        assert isinstance(e, Operation)
+        if e.op is ops.dot:
+            return self._sum(terms_of(e))
+        if e.op is ops.prod or e.op is ops.pow:
+            return self._product(1, factors_of(e))
+        return self.call(e.op, e.args)
+
+    def _sum(self, terms: list[tuple[Real, Expression]]) -> Written:
+        if terms[0][0] < 0:  # a positive one first, if there is one
+            first = next((k for k, (c, _) in enumerate(terms) if c > 0), 0)
+            terms = [terms[first], *terms[:first], *terms[first + 1 :]]
+        text = ""
+        for c, e in terms:
+            taken_apart = isinstance(e, Operation) and e.op in (ops.prod, ops.pow) and e not in self._names
+            written = self._product(magnitude(c), [] if _is_one(e) else factors_of(e) if taken_apart else [e])
+            if not text and c > 0:
+                text = written.text
+                if len(terms) == 1:
+                    return written
+            else:
+                sign = " - " if c < 0 else " + "
+                text += (sign if text else "-") + self.held(written, PRODUCT)
+        return Written(text, SUM)
+
+    def _product(self, c: Real, factors: Sequence[Expression]) -> Written:
+        """The product with a number that is not negative: whole negative powers stand below the line."""
+        n, d = (c.numerator, c.denominator) if isinstance(c, Fraction) else (c, 1)
+        over, under = [], [] if d == 1 else [self.digits(d)]
+        for factor in sorted(factors, key=self._rank):
+            base, exponent = (factor, None) if self.is_named(factor) else power_of(factor)
+            if exponent is None:
+                over.append(self._written[factor])
+            elif isinstance(exponent, Number) and type(exponent.value) is int and exponent.value < 0:
+                positive = self.digits(-exponent.value)
+                under.append(self._written[base] if positive.text == "1" else self.power(self._written[base], positive))
+            else:
+                over.append(self.power(self._written[base], self._written[exponent]))
+        if n != 1 or not over:
+            over.insert(0, self.digits(n))
+        above = self.multiplied(over)
+        return self.divided(above, self.multiplied(under)) if under else above
+
+    def is_named(self, e: Expression) -> bool:
+        """Whether the name of that part stands for it: while it is written itself, it does not."""
+        return e in self._names and e in self._written
+
+    def _rank(self, factor: Expression) -> int:
+        """Names come first, then functions, then what stands in brackets."""
+        base = factor if self.is_named(factor) else power_of(factor)[0]
+        if not isinstance(base, Operation) or self.is_named(base) or base.op is ops.prod:
+            return 0
+        return 2 if base.op is ops.dot else 1
+
+    def held(self, written: Written, binding: int) -> str:
+        """The text, in brackets where it holds less tightly than that."""
+        return written.text if written.binding >= binding else self.bracketed(written.text)
+
+    def of(self, e: Expression) -> str:
+        return self._written[e].text
+
+    def derivative_of(self, written: Written, by: Sequence[Symbol]) -> str:
+        """`d2/dx2 f`, `d3/dx2 dw f`."""
+        groups = [(self._symbols[s], len(list(same))) for s, same in groupby(by)]
+        order = str(len(by)) if len(by) > 1 else ""
+        below_line = " ".join(f"d{name}{n if n > 1 else ''}" for name, n in groups)
+        return f"d{order}/{below_line} {self.held(written, POWER)}"
+
+    # How Python writes the pieces.
+    left_out = "..."
+
+    def name(self, name: str) -> str:
+        """How a part's name is written."""
+        return name
+
+    def symbols(self, symbols: Sequence[Symbol]) -> dict[Expression, str]:
+        return {s: s.name for s in symbols}
+
+    def digits(self, value: int | float) -> Written:
+        return Written(repr(value) if math.isfinite(value) else f'float("{value}")', ATOM)
+
+    def bracketed(self, text: str) -> str:
+        return f"({text})"
+
+    def multiplied(self, factors: list[Written]) -> Written:
+        if len(factors) == 1:
+            return factors[0]
+        spaced = any(f.binding < PRODUCT or f.spaced for f in factors)
+        return Written((" * " if spaced else "*").join(self.held(f, PRODUCT) for f in factors), PRODUCT, spaced)
+
+    def divided(self, above: Written, under: Written) -> Written:
+        spaced = above.spaced or under.binding < POWER
+        line = " / " if spaced else "/"
+        return Written(f"{self.held(above, PRODUCT)}{line}{self.held(under, POWER)}", PRODUCT, spaced)
+
+    def power(self, base: Written, exponent: Written) -> Written:
+        tight = exponent.binding == ATOM or exponent.text.lstrip("-").replace(".", "").isdigit()
+        return Written(f"{self.held(base, ATOM)}**{exponent.text if tight else f'({exponent.text})'}", POWER)
+
+    def call(self, op: Op, args: tuple[Any, ...]) -> Written:
+        return Written(f"{op.name}({', '.join(self.arguments(op, args))})", ATOM)
+
+    def arguments(self, op: Op, args: tuple[Any, ...]) -> list[str]:
+        """The arguments' texts, without defaults at the end."""
+        given = list(args)
+        for default in reversed(op.defaults):
+            if not isinstance(given[-1], Number) or given[-1].value != default:
+                break
+            given.pop()
+        return [self.sequence([self.of(x) for x in arg]) if type(arg) is tuple else self.of(arg) for arg in given]
+
+    def sequence(self, texts: Sequence[str]) -> str:
+        return f"[{', '.join(texts)}]"
+
+
+def _is_one(e: Expression) -> bool:
+    return isinstance(e, Number) and e.value == 1
+
+
+def _parts_to_name(
+    order: Sequence[Expression], roots: Sequence[Expression], limit: int, shared: bool
+) -> list[Expression]:
+    """What gets a name, so that no line is longer than the limit: nothing where one line holds everything."""
+    size: dict[Expression, int] = {}
+    for e in order:
+        size[e] = min(_size(e, size), limit + 1)
+    if all(size[root] <= limit for root in roots):
+        return []
+    depth: dict[Expression, int] = {}
+    uses = Counter(part for e in order if isinstance(e, Operation) for part in e.parts)
+    named = set()
+    for e in order:
+        size[e] = _size(e, size)
+        if size[e] > limit and isinstance(e, Operation):
+            for part, times in sorted(Counter(e.parts).items(), key=lambda item: -size[item[0]]):
+                if size[e] <= limit or size[part] < _LARGE:
+                    break
+                size[e] -= times * (size[part] - 1)
+                size[part] = 1
+                named.add(part)
+        depth[e] = 0
+        if isinstance(e, Operation):
+            depth[e] = max(map(depth.__getitem__, e.parts)) + (e.op not in (ops.prod, ops.pow))
+        if (shared and uses[e] > 1 and size[e] >= _SHARED) or (uses[e] and depth[e] >= _DEEPEST):
+            named.add(e)
+            size[e], depth[e] = 1, 0
+    return [e for e in order if e in named and (shared or e not in roots)]
+
+
+def _size(e: Expression, size: dict[Expression, int]) -> int:
+    """How many names, numbers and functions stand in its text."""
+    if not isinstance(e, Operation):
+        return 1
+    own = 0 if e.op in (ops.prod, ops.pow) else 1
+    if e.op is ops.dot:
+        own = sum(c not in (1, -1) and not _is_one(term) for c, term in terms_of(e))
+    return own + sum(size[part] for part in e.parts)

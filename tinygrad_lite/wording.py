@@ -1,0 +1,165 @@
+"""How numbers, labels and Values are written for people to read: short, and unable to do harm."""
+
+from __future__ import annotations
+
+import unicodedata
+from html import escape
+from typing import Any
+
+from .engine import Value
+
+JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+
+INFIX = frozenset(["add", "sub", "mul", "div", "pow", "less", "less_equal"])
+_SPELLED_ITEMS = 3
+"""Up to so many elements of a sequence argument are spelled out where all have names."""
+
+
+def number(x: float, digits: int = 4) -> str:
+    """A number with so many significant digits.
+
+    >>> number(0.70710678), number(-2.0), number(1.5e-9), number(0.70710678, 6)
+    ('0.7071', '-2', '1.5e-9', '0.707107')
+    """
+    mantissa, e, exponent = f"{x:.{digits}g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa
+
+
+def told_apart(a: float, b: float, digits: int = 4) -> tuple[str, str]:
+    """Two numbers, with more digits where it takes them to tell one from the other.
+
+    >>> told_apart(1.0, 1.0001), told_apart(2.0, 2.0)
+    (('1', '1.0001'), ('2', '2'))
+    """
+    for shown in (digits, digits + 3, digits + 6, 17):
+        texts = number(a, shown), number(b, shown)
+        if texts[0] != texts[1]:
+            return texts
+    return number(a, digits), number(b, digits)
+
+
+def count(n: int) -> str:
+    """
+    >>> count(70000)
+    '70,000'
+    """
+    return f"{n:,}"
+
+
+def counted(n: int, noun: str) -> str:
+    """
+    >>> counted(1, "node"), counted(1200, "node")
+    ('1 node', '1,200 nodes')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def times(n: int) -> str:
+    """
+    >>> times(1600) == "\N{MULTIPLICATION SIGN}1,600"
+    True
+    """
+    return f"\N{MULTIPLICATION SIGN}{n:,}"
+
+
+def visible(text: str) -> str:
+    """The text with everything that is not seen, or that XML refuses, written as an escape.
+
+    Control characters, surrogates, noncharacters and marks that reorder a line become visible; letters of every script,
+    emoji and what joins them stay.
+
+    >>> visible("a\\tb"), visible("x\\u202ey")
+    ('a\\\\tb', 'x\\\\u202ey')
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if _is_harmless(c) else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def shortened(text: str, limit: int = 24) -> str:
+    """The visible text, cut visibly where it is longer than `limit` characters.
+
+    >>> shortened("w" * 10_000, 8)
+    'wwwwwww…'
+    """
+    shown = visible(text[: 4 * limit + 1])
+    return shown if len(shown) <= limit and len(text) <= 4 * limit else shown[: limit - 1].rstrip(JOINERS) + "…"
+
+
+def xml(text: str) -> str:
+    """Visible text, escaped for XML and HTML."""
+    return escape(visible(text), quote=True)
+
+
+def called(v: Value) -> str:
+    """A Value's name in a sentence: its label, else how it was computed, else its number.
+
+    >>> called(Value(2.0, label="w")), called(Value(2.0, label="w").exp().tanh()), called(Value(2.0))
+    ('w', 'tanh(…)', 'Value(2)')
+    """
+    if v.label:
+        return shortened(v.label)
+    if v.op is None:
+        return f"Value({number(v.data)})"
+    return f"{v.op.name}(…)" if v.op.sequences else expression(v, nameless="…")
+
+
+def equation(v: Value) -> str:
+    """A result's label, how it was computed from its parents, and by which module.
+
+    >>> h = Value(2.0, label="w") * 3; h.label = "h"; equation(h)
+    'h = w * 3'
+    """
+    text = f"{shortened(v.label)} = {expression(v)}" if v.label else expression(v)
+    return f"{text} in {shortened(v.path, 40)}" if v.path else text
+
+
+def expression(v: Value, nameless: str = "") -> str:
+    """A result's operation on its arguments, by their labels; those without are `nameless`, or the operation's names.
+
+    >>> expression(Value(2.0) * Value(3.0, label="w")), expression(Value(2.0).clip(-1, 1))
+    ('a * w', 'clip(x, -1, 1)')
+    """
+    assert v.op is not None
+    args = list(v.args)
+    for default in reversed(v.op.defaults):
+        if type(args[-1]) is not float or args[-1] != default:
+            break
+        args.pop()
+    texts = [_argument(arg, nameless or name) for arg, name in zip(args, v.op.args, strict=False)]
+    if v.op.name in INFIX:
+        return f" {v.op.symbol} ".join(texts)
+    return f"-{texts[0]}" if v.op.name == "neg" else f"{v.op.name}({', '.join(texts)})"
+
+
+def inputs(v: Value) -> list[tuple[str, Value | float]]:
+    """The arguments of a result, sequences laid flat, with their labels or the operation's names for them.
+
+    >>> inputs(Value(2.0, label="w") * 3.0)
+    [('w', Value(data=2.0, grad=0.0, label='w')), ('b', 3.0)]
+    """
+    assert v.op is not None
+    found: list[tuple[str, Value | float]] = []
+    for name, arg in zip(v.op.args, v.args, strict=True):
+        places = [(f"{name}[{k}]", x) for k, x in enumerate(arg)] if type(arg) is tuple else [(name, arg)]
+        found += [(shortened(x.label) if isinstance(x, Value) and x.label else place, x) for place, x in places]
+    return found
+
+
+def parent_names(v: Value) -> list[str]:
+    """As inputs() has them, for each of v.parents."""
+    return [name for name, x in inputs(v) if isinstance(x, Value)]
+
+
+def _argument(arg: Any, name: str) -> str:
+    if isinstance(arg, Value):
+        return shortened(arg.label) if arg.label else name
+    if type(arg) is float:
+        return number(arg)
+    spelled = len(arg) <= _SPELLED_ITEMS and all(type(x) is float or x.label for x in arg)
+    return f"[{', '.join(_argument(x, '') for x in arg)}]" if spelled else name
+
+
+def _is_harmless(c: str) -> bool:
+    category = unicodedata.category(c)
+    return c in JOINERS or (category[0] != "C" and category not in ("Zl", "Zp"))
