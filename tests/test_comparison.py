@@ -15,7 +15,7 @@ from test_random_graphs import moderate, programs, run
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly, no_grad, ops
-from tinygrad_lite.comparison import Comparison, compare
+from tinygrad_lite.explanation.comparison import Comparison, compare
 from tinygrad_lite.engine import record
 from tinygrad_lite.ops import Op
 
@@ -245,7 +245,9 @@ def test_the_sweep_itself_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     x = Value(0.5, "x")
     h = x.tanh()
     y = h * h
-    monkeypatch.setattr("tinygrad_lite.comparison.gradients", lambda y, xs: [2.0 if v is h else 1.0 for v in xs])
+    monkeypatch.setattr(
+        "tinygrad_lite.explanation.comparison.gradients", lambda y, xs: [2.0 if v is h else 1.0 for v in xs]
+    )
     report = compare(y)
     assert not report.ok and report.topmost is not None and report.topmost.node is h
     assert "WRONG: the adjoint of tanh(x), though all rules between it and the top are right" in str(report)

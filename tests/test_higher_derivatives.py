@@ -188,3 +188,58 @@ def test_a_rule_that_is_right_in_number_only_is_noticed(row: Op, monkeypatch: py
 
 def _number(x: Any) -> float:
     return x.data if isinstance(x, Value) else float(x)
+
+
+ROUND = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+
+
+def round_points(row: Op) -> list[tuple[Any, ...]]:
+    """Arguments from a few round numbers, where zeros, units, ties and repetitions are."""
+    choices: list[Sequence[Any]] = []
+    for position, name in enumerate(row.args):
+        if position in row.sequences:
+            choices.append(list(itertools.product((-1.0, 0.0, 2.0), repeat=2)))
+        else:
+            choices.append((0.0, 1.0) if (row.name, name) in {("polygamma", "n"), ("take", "index")} else ROUND)
+    every = list(itertools.product(*choices))
+    if row is ops.clip:
+        every = [args for args in every if args[1] < args[2]]
+    if row is ops.where:
+        every = [args for args in every if args[0] != 0.0]  # at 0 itself is another branch than on both sides of it
+    return random.Random(row.name).sample(every, min(len(every), 60))
+
+
+def smooth_derivatives(row: Op, args: tuple[Any, ...], direction: tuple[float, ...]) -> list[Any] | None:
+    """The true first and second derivative, or None where those from both sides are not finite, real and alike."""
+    f = on_a_plane(row, args, [direction])
+    found = []
+    with mp.workdps(DIGITS):
+        for order in (1, 2):
+            try:
+                right, left = (mpmath.diff(f, 0, order, direction=side) for side in (1, -1))
+            except (ValueError, ZeroDivisionError):
+                return None
+            if isinstance(right, mpmath.mpc) or isinstance(left, mpmath.mpc):
+                return None
+            if not (abs(right - left) < 1e-20 and abs(right) < 1e6):
+                return None
+            found.append(right)
+    return found
+
+
+@pytest.mark.parametrize("row", ops.ROWS, ids=BY_NAME)
+def test_at_round_numbers_what_exists_is_right(row: Op) -> None:
+    """Where derivatives from both sides agree, ours are those: never nan, never those of another branch."""
+    tried = 0
+    for args in round_points(row):
+        for direction in directions(row, args):
+            truth = smooth_derivatives(row, args, direction)
+            if truth is None:
+                continue
+            tried += 1
+            for got in (
+                by_reverse_sweeps(row, args, [direction] * 2),
+                by_forward_sweeps(row, args, direction, 2),
+            ):
+                assert got == pytest.approx([float(d) for d in truth], rel=1e-14, abs=1e-14), (args, direction)
+    assert tried >= 3

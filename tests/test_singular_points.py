@@ -5,23 +5,15 @@ Every way to a derivative is asked, and has to give the same.
 
 from __future__ import annotations
 
-import itertools
 import math
-import operator
-import random
 from collections.abc import Callable, Sequence
 from math import inf, nan
 from typing import Any
 
-import mpmath
 import pytest
-from mpmath import mp
-from table import DIGITS
-from test_higher_derivatives import by_forward_sweeps, by_reverse_sweeps, directions, on_a_plane
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, ops, vjp
-from tinygrad_lite.ops import Op
 
 Function = Callable[..., Any]
 Matrix = list[list[float]]
@@ -88,7 +80,7 @@ def test_the_power_0_is_flat(x: float) -> None:
 def test_powers_of_zero(n: float, slope: float, curvature: float) -> None:
     check(lambda x: x**n, [0.0], [slope], [[curvature]])
     # As a Value the exponent counts too; d/dn d/dx x**n is -inf up to n = 1.
-    check(lambda x, n: x**n, [0.0, n], [slope, 0.0], [[curvature, 0.0], [0.0, 0.0]] if n > 1.5 else None)
+    check(lambda x, n: x**n, [0.0, n], [slope, 0.0], [[curvature, 0.0], [0.0, 0.0]] if n > 1.0 else None)
 
 
 def test_zero_to_the_power_of_a_value() -> None:
@@ -156,7 +148,7 @@ BRANCHES: dict[str, Function] = {
     "x ** x": lambda x: x**x,
     "x * log(x)": lambda x: x * tl.log(x),
     "asin(1 + x)": lambda x: tl.asin(1.0 + x),
-    "exp(1000 - x)": lambda x: tl.exp(1000.0 - 1000.0 * x),
+    "exp(1000 - 1000 * x)": lambda x: tl.exp(1000.0 - 1000.0 * x),
     "lgamma": tl.lgamma,
     "sqrt of itself": lambda x: tl.sqrt(x * x),
     "inf": lambda x: x * inf,
@@ -172,9 +164,10 @@ def test_a_branch_not_taken_may_be_singular(branch: Function, x: float) -> None:
     check(lambda x: tl.where(positive(x), branch(x), x**3), [x], [slope], [[curvature]])
     check(lambda x: tl.where(tl.less_equal(x, 0.0), x**3, branch(x)), [x], [slope], [[curvature]])
     check(lambda x: tl.where(positive(x), branch(x) * branch(x), x**3) + x, [x], [slope + 1.0], [[curvature]])
-    nested = lambda x: tl.where(  # noqa: E731
-        positive(x), branch(x), tl.where(positive(x - 1.0), tl.exp(branch(x)), x**3)
-    )
+
+    def nested(x: Any) -> Any:
+        return tl.where(positive(x), branch(x), tl.where(positive(x - 1.0), tl.exp(branch(x)), x**3))
+
     check(nested, [x], [slope], [[curvature]])
     check(lambda x: tl.exp(tl.where(positive(x), branch(x), 0.0)) * x, [x], [1.0], [[0.0]])
 
@@ -182,7 +175,10 @@ def test_a_branch_not_taken_may_be_singular(branch: Function, x: float) -> None:
 def test_the_branch_taken_is_the_one_that_counts() -> None:
     check(lambda x: tl.where(positive(x), tl.log(x), tl.sqrt(-x)), [2.0], [0.5], [[-0.25]])
     check(lambda x: tl.where(positive(x), tl.log(x), tl.sqrt(-x)), [-4.0], [-0.25], [[-1.0 / 32.0]])
-    guarded = lambda x: tl.where(positive(x), tl.sqrt(tl.where(positive(x), x, 1.0)), 0.0)  # noqa: E731
+
+    def guarded(x: Any) -> Any:
+        return tl.where(positive(x), tl.sqrt(tl.where(positive(x), x, 1.0)), 0.0)
+
     check(guarded, [0.0], [0.0], [[0.0]])
     check(guarded, [4.0], [0.25], [[-1.0 / 32.0]])
 
@@ -226,8 +222,7 @@ def test_logsumexp_and_softmax_of_large_inputs(shift: float) -> None:
     check(lambda *xs: tl.logsumexp(xs), at, p, curvature)
     # The result's rounding, of the size of the shift, stays in differences with it.
     if abs(shift) <= 1000.0:
-        first = lambda *xs: tl.log_softmax(xs)[0]  # noqa: E731
-        check(first, at, [1.0 - p[0], -p[1]], [[-x for x in row] for row in curvature])
+        check(lambda *xs: tl.log_softmax(xs)[0], at, [1.0 - p[0], -p[1]], [[-x for x in row] for row in curvature])
         for got in first_derivatives(lambda *xs: tl.softmax(xs)[0], at).values():
             assert got == pytest.approx([q, -q], rel=1e-12)
 
@@ -275,7 +270,9 @@ def test_repeated_arguments(name: str) -> None:
 
 
 def test_products_with_zeros() -> None:
-    product = lambda *xs: tl.prod(xs)  # noqa: E731
+    def product(*xs: Any) -> Any:
+        return tl.prod(xs)
+
     check(product, [0.0, 2.0, 3.0], [6.0, 0.0, 0.0], [[0.0, 3.0, 2.0], [3.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
     check(product, [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [[0.0, 3.0, 0.0], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     check(product, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], zeros(3))
@@ -316,58 +313,3 @@ def test_left_tails_keep_their_digits(name: str, x: float) -> None:
 def test_lgamma_of_small_numbers(x: float) -> None:
     """It is -log(abs(x)) there, but for Euler's constant times x, and less."""
     check(tl.lgamma, [x], [-1.0 / x - 0.5772156649015329], [[1.0 / x / x]])
-
-
-ROUND = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
-
-
-def round_points(row: Op) -> list[tuple[Any, ...]]:
-    """Arguments from a few round numbers, where zeros, units, ties and repetitions are."""
-    choices: list[Sequence[Any]] = []
-    for position, name in enumerate(row.args):
-        if position in row.sequences:
-            choices.append(list(itertools.product((-1.0, 0.0, 2.0), repeat=2)))
-        else:
-            choices.append((0.0, 1.0) if (row.name, name) in {("polygamma", "n"), ("take", "index")} else ROUND)
-    every = list(itertools.product(*choices))
-    if row is ops.clip:
-        every = [args for args in every if args[1] < args[2]]
-    if row is ops.where:
-        every = [args for args in every if args[0] != 0.0]  # at 0 itself is another branch than on both sides of it
-    return random.Random(row.name).sample(every, min(len(every), 60))
-
-
-def smooth_derivatives(row: Op, args: tuple[Any, ...], direction: tuple[float, ...]) -> list[Any] | None:
-    """The true first and second derivative, or None where those from both sides are not finite, real and alike."""
-    f = on_a_plane(row, args, [direction])
-    found = []
-    with mp.workdps(DIGITS):
-        for order in (1, 2):
-            try:
-                right, left = (mpmath.diff(f, 0, order, direction=side) for side in (1, -1))
-            except (ValueError, ZeroDivisionError):
-                return None
-            if isinstance(right, mpmath.mpc) or isinstance(left, mpmath.mpc):
-                return None
-            if not (abs(right - left) < 1e-20 and abs(right) < 1e6):
-                return None
-            found.append(right)
-    return found
-
-
-@pytest.mark.parametrize("row", ops.ROWS, ids=operator.attrgetter("name"))
-def test_at_round_numbers_what_exists_is_right(row: Op) -> None:
-    """Where derivatives from both sides agree, ours are those: never nan, never those of another branch."""
-    tried = 0
-    for args in round_points(row):
-        for direction in directions(row, args):
-            truth = smooth_derivatives(row, args, direction)
-            if truth is None:
-                continue
-            tried += 1
-            for got in (
-                by_reverse_sweeps(row, args, [direction] * 2),
-                by_forward_sweeps(row, args, direction, 2),
-            ):
-                assert got == pytest.approx([float(d) for d in truth], rel=1e-14, abs=1e-14), (args, direction)
-    assert tried >= 3

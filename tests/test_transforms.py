@@ -13,7 +13,7 @@ import pytest
 from test_random_graphs import STEPS, anp, autograd, run
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, nn, no_grad, optim, value_and_grad, vjp
 from tinygrad_lite.errors import HistoryError, ShapeError
 
 # Every transform, of a function of one number at one point.
@@ -420,6 +420,29 @@ def test_a_pullback_after_a_parameter_changed() -> None:
     assert of_numbers(1.0) == (3.0,)
     with pytest.raises(HistoryError, match="a leaf below it has changed"):
         of_values(1.0)
+    model = nn.MLP(1, [1])
+    x = Value(0.5)
+    value, pullback = vjp(lambda x: model([x]) ** 2, x)
+    value.backward()
+    optim.SGD(model.parameters(), lr=0.5).step()
+    with pytest.raises(HistoryError, match="a leaf below it has changed"):
+        pullback(1.0)
+
+
+def test_graphs_are_compared_with_their_leaves_under_no_grad_too() -> None:
+    x, other = Value(3.0), Value(1.0)
+    y = x * x
+
+    def f(a: Any) -> Any:
+        other.data = other.data + 1.0
+        return a**3
+
+    with no_grad():
+        assert [g.data for g in gradients(y, [x], create_graph=True)] == [6.0]
+        assert hessian(f)(2.0) == hvp(f, 2.0, 1.0) == grad(grad(f))(2.0) == 12.0 and other.data == 4.0
+        x.data = 4.0
+        with pytest.raises(HistoryError, match="a leaf below it has changed"):
+            gradients(y, [x], create_graph=True)
 
 
 def test_gradients_by_inner_results() -> None:

@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     from . import check as check
     from . import engine as engine
     from . import errors as errors
+    from . import explanation as explanation
+    from . import formula as formula
     from . import nn as nn
     from . import optim as optim
     from . import transforms as transforms
     from . import viz as viz
     from .check import gradcheck as gradcheck
     from .custom import custom_op as custom_op
+    from .explanation import compare as compare
+    from .explanation import explain as explain
+    from .explanation import explain_nan as explain_nan
+    from .formula import Formula as Formula
     from .hooks import register_hook as register_hook
     from .ops import *  # noqa: F403
     from .transforms import grad as grad
@@ -44,16 +50,23 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("check", "engine", "errors", "nn", "ops", "optim", "transforms", "viz")
+_MODULES = ("check", "engine", "errors", "explanation", "formula", "nn", "ops", "optim", "transforms", "viz")
 _LAZY = {
+    "Formula": "formula",
+    "compare": "explanation",
     "custom_op": "custom",
     "draw_dot": "viz",
+    "explain": "explanation",
+    "explain_nan": "explanation",
     "gradcheck": "check",
     "register_hook": "hooks",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }
 methods["graph"] = f"{__name__}.viz:graph"
 methods["register_hook"] = f"{__name__}.hooks:register_hook"
+methods["formula"] = f"{__name__}.formula:Formula"
+for _name in ("explain", "explain_nan", "compare"):
+    methods[_name] = f"{__name__}.explanation:{_name}"
 
 # What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
 _BUILTINS = {"abs", "pow", "sum"}

@@ -29,7 +29,7 @@ def plain(c: Real) -> Real:
 
 
 def magnitude(c: Real) -> Real:
-    return -c if c < 0 else c
+    return c if c > 0 else -c
 
 
 def is_safe(c: Real) -> bool:

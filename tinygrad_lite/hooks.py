@@ -102,8 +102,8 @@ def register_hook(v: Value, hook: HookFunction) -> Hook:
     leaf it is what this sweep adds to .grad. In a sweep that makes a graph (create_graph, nested transforms) the
     gradient is a Value. gradients() and the transforms call the hooks between what is differentiated and by what. A
     backward() inside a hook adds to leaves once the sweep around it is over. A sweep in which a hook raises leaves
-    every gradient as it was. Raises HistoryError for a detached Value, and warns of a hook that holds v itself: both
-    would then live until remove().
+    every gradient as it was. A hook that holds v or what was computed from it, gradients that are Values too, keeps
+    both alive until remove(); the first is warned of. Raises HistoryError for a detached Value.
 
     >>> x = Value(2.0); hook = register_hook(x, lambda gradient: 10 * gradient)
     >>> (x * x).backward(); x.grad

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from . import ops
-from .coefficients import Real, is_safe, plain, raised
+from .coefficients import Real, is_safe, magnitude, plain, raised
 from .expression import Expression, Number, Operation, Symbol, power_of, terms_of
 from .ops import Op
 
@@ -53,6 +53,9 @@ class Expressions:
 
     def number(self, value: Real) -> Expression:
         """Minus infinity is a product, as other negative terms are."""
+        found = self._known.get((value, type(value)))
+        if found is not None:
+            return found
         value = plain(value)
         if type(value) is not int and (value == -math.inf or not value):
             return self.add([(-1, self.number(math.inf))]) if value else self._intern("-0.0", lambda: Number(value))
@@ -147,6 +150,10 @@ class Expressions:
                 powers[base] = exponent
                 continue
             exponent = self.add([(1, powers[base]), (1, exponent)])
+            if _leaves_range(base, exponent) and (coefficient != 1 or len(powers) > 1 or powers[base] is not self.one):
+                powers, coefficient = {self._product(coefficient, powers): self.one}, 1
+                waiting.append(e)
+                continue
             whole = self.power(base, exponent)
             if whole is self._power(base, exponent) and not (whole is base and isinstance(base, Operation)):
                 powers[base] = exponent
@@ -245,6 +252,13 @@ class Expressions:
 def _float(e: Expression) -> float:
     assert isinstance(e, Number)
     return float(e.value)
+
+
+def _leaves_range(base: Expression, exponent: Expression) -> bool:
+    """Whether that power of a number, or its inverse, overflows or underflows, as the two factors may not."""
+    if not isinstance(base, Number) or not isinstance(exponent, Number):
+        return False
+    return raised(base.value, magnitude(exponent.value)) is None
 
 
 def _branch(e: Expression) -> bool:

@@ -236,6 +236,8 @@ class _Run:
     def scalar(self) -> Value:
         """The one number that f returned."""
         y = self.output
+        if type(y) is Value:
+            return y
         if getattr(y, "shape", None) == ():
             y = y.item()
         if isinstance(y, (Value, Real)):

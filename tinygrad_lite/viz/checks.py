@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..check import WRONG, Row
-from ..comparison import Comparison, NodeRow
+from ..explanation.comparison import Comparison, NodeRow
 from ..engine import Value
 
 Checks = dict[Value, NodeRow]

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .. import errors
-from ..comparison import Comparison
+from ..explanation.comparison import Comparison
 from ..engine import Value
 from ..wording import counted, shortened, xml
 from . import dot_program, theme

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..check import WRONG, Row
-from ..comparison import FROM_ABOVE, NodeRow
+from ..explanation.comparison import FROM_ABOVE, NodeRow
 from .states import GradientState
 
 Kind = Literal["parameter", "input", "constant", "result"]

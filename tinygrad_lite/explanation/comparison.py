@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import engine
-from .check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
-from .engine import Value, set_watch, topological_order
-from .errors import received
+from .. import engine
+from ..check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
+from ..engine import Value, set_watch, topological_order
+from ..errors import received
 from .measuring import BY_DESIGN, OTHER_NUMBERS, UNUSED, Measurements
-from .modes import enable_grad
-from .tables import Report, Table
-from .transforms import gradients
-from .wording import called, count, counted, equation, number, told_apart
+from ..modes import enable_grad
+from ..tables import Report, Table
+from ..transforms import gradients
+from ..wording import called, count, counted, equation, number, told_apart
 
 FROM_ABOVE = "wrong from above"
 _MEANINGS = {

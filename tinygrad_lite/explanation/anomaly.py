@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .engine import Value, set_watch, topological_order
-from .errors import received
-from .replay import computed, recorded_otherwise
-from .tables import Report, Table
-from .transforms import gradients
-from .wording import called, count, equation, inputs, number, parent_names
+from ..engine import Value, set_watch, topological_order
+from ..errors import received
+from ..replay import computed, recorded_otherwise
+from ..tables import Report, Table
+from ..transforms import gradients
+from ..wording import called, count, equation, inputs, number, parent_names
 
 _SHOWN = 6
 
