@@ -17,7 +17,7 @@ from numbers import Real
 from typing import Any
 
 from .engine import Value, dependents, derivative_graph, derivatives, dot, is_tracing, leaf_changes, record
-from .engine import set_recording, tangents
+from .engine import set_recording, set_watch, tangents
 from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
 
@@ -267,7 +267,7 @@ class _Run:
     def derivatives(self, y: Any, further: bool | None = None) -> list[Any]:
         """The derivatives of y by the inputs, as they are handed to the caller."""
         if self.further if further is None else further:
-            self._check_unchanged(y)
+            self._check_unchanged(y, always=further is not None)
             return [_as_value(g) for g in derivative_graph(_as_value(y), self._xs, False)]
         return self._as_given(derivatives(_as_value(y), self._xs))
 
@@ -295,8 +295,9 @@ class _Run:
         """Values where Values came in, under no_grad()."""
         return [Value(x).detach() for x in numbers] if self._of_values else numbers
 
-    def _check_unchanged(self, y: Any) -> None:
-        if leaf_changes() != self._changes and isinstance(y, Value):
+    def _check_unchanged(self, y: Any, always: bool = False) -> None:
+        """always: time has passed since, in which an optimizer may have moved parameters, which is not counted."""
+        if (always or leaf_changes() != self._changes) and isinstance(y, Value):
             _check_unchanged(dependents([y], self._xs, False))
 
     def _positions(self, argnums: Any, count: int) -> list[int]:
@@ -377,7 +378,12 @@ def _check_unchanged(order: Sequence[Value]) -> None:
     for v in order:
         if v.op is None or not any([p.op is None for p in v.parents]) or known.isdisjoint(v.parents):
             continue
-        now = record(v.op, v.args)
+        recording, watch = set_recording(True), set_watch(None)
+        try:
+            now = record(v.op, v.args)
+        finally:
+            set_watch(watch)
+            set_recording(recording)
         pairs = zip((now.data, *now.local_derivatives), (v.data, *v.local_derivatives), strict=True)
         if not all(math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14) or (a != a and b != b) for a, b in pairs):
             raise HistoryError(

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
-from . import ops
+from .. import ops
 from .expression import Expression, Operation, Symbol
-from .ops import Op
+from ..ops import Op
 from .typesetting import ATOM, POWER, PRODUCT, SUM, Text, Written
 
 _GREEK = frozenset(

@@ -9,10 +9,10 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from . import ops
+from .. import ops
 from .coefficients import Real, magnitude
 from .expression import Expression, Number, Operation, Symbol, below, factors_of, power_of, terms_of
-from .ops import Op
+from ..ops import Op
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 """How tightly a piece of text holds together."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
-from . import ops
+from .. import ops
 from .coefficients import Real
-from .ops import Op
+from ..ops import Op
 
 
 class Expression:

@@ -6,7 +6,7 @@ import keyword
 import re
 import unicodedata
 
-from . import ops
+from .. import ops
 
 _TAKEN = frozenset({"float", "__debug__"})  # what formulas use, and what no value can be given to
 

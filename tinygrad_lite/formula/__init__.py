@@ -1,0 +1,6 @@
+"""Recorded graphs and their derivatives as formulas to read: text that is valid Python, and LaTeX."""
+
+from .formula import Formula as Formula
+from .formula import local_derivative_texts as local_derivative_texts
+
+__all__ = ["Formula", "local_derivative_texts"]
