@@ -1,6 +1,6 @@
 """Writes what is generated from the table of operations: python tests/generate.py
 
-engine.pyi (the methods of Value for editors and mypy), the table in README.md, and the hash that engine.py carries.
+engine.pyi (the methods of Value for editors and mypy), the table in README.md, and the hashes in compiled files.
 A test fails while any of them is stale.
 """
 
@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 if __name__ == "__main__":
     os.environ["TINYGRAD_LITE_PURE"] = "1"  # the compiled engine may be stale, and is not needed
 
 from tinygrad_lite import ops
-from tinygrad_lite.engine_choice import hash_of
+from tinygrad_lite.engine_choice import SOURCES, hash_of
+from tinygrad_lite.formula import Formula
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinygrad_lite"
@@ -48,58 +47,18 @@ def operations_table() -> str:
 
 
 def _rule_texts(row: ops.Op) -> str:
-    """The row's rules, run on names: what each argument gets, from the adjoint g and the result y."""
+    """The row's rules, run on symbols: what each argument gets, from the adjoint g and the result y."""
+    symbol = Formula.symbol
     args = [
-        Text(name) if i not in row.sequences else (Text(f"{name}[0]"), Text(f"{name}[1]"))
+        symbol(name) if i not in row.sequences else (symbol(f"{name}[0]"), symbol(f"{name}[1]"))
         for i, name in enumerate(row.args)
     ]
     texts = []
     for rule in row.rules:
-        given = 0.0 if rule is None else rule(Text("g"), Text("y"), *args)
-        texts.append(str(given[0] if isinstance(given, list) else given).removesuffix(".0"))
+        given = 0.0 if rule is None else rule(symbol("g"), symbol("y"), *args)
+        first = given[0] if isinstance(given, list) else given
+        texts.append(str(first if isinstance(first, Formula) else Formula(first)))
     return ", ".join(f"`{text}`" for text in texts)
-
-
-class Text:
-    """An expression that writes itself down: the rules' own operations, on names."""
-
-    def __init__(self, text: str, binding: int = 9) -> None:
-        self.text, self.binding = text, binding
-
-    def __str__(self) -> str:
-        return self.text
-
-    @staticmethod
-    def _apply(op: ops.Op, args: tuple[Any, ...]) -> Text:
-        return Text(f"{op.name}({', '.join(_text(a, 0) for a in args)})")
-
-    def __neg__(self) -> Text:
-        return Text(f"-{_text(self, 3)}", 3)
-
-    def __pow__(self, other: object) -> Text:
-        return Text(f"{_text(self, 5)} ** {_text(other, 4)}", 4)
-
-
-def _text(x: object, binding: int) -> str:
-    """An operand, in brackets where it binds less than its place asks."""
-    if isinstance(x, tuple):
-        return f"[{', '.join(_text(item, 0) for item in x)}]"
-    if isinstance(x, Text):
-        return x.text if x.binding >= binding else f"({x.text})"
-    return f"{x:.5g}"
-
-
-def _operator(symbol: str, left: int, right: int) -> tuple[Callable[[Any, Any], Text], Callable[[Any, Any], Text]]:
-    def forward(a: Any, b: Any) -> Text:
-        return Text(f"{_text(a, left)} {symbol} {_text(b, right)}", left)
-
-    return forward, lambda a, b: forward(b, a)
-
-
-Text.__add__, Text.__radd__ = _operator("+", 1, 1)  # type: ignore[attr-defined]
-Text.__sub__, Text.__rsub__ = _operator("-", 1, 2)  # type: ignore[attr-defined]
-Text.__mul__, Text.__rmul__ = _operator("*", 2, 2)  # type: ignore[attr-defined]
-Text.__truediv__, Text.__rtruediv__ = _operator("/", 2, 3)  # type: ignore[attr-defined]
 
 
 def readme(text: str) -> str:
@@ -115,18 +74,18 @@ def _between(start: str, end: str, new: str, text: str) -> str:
     return head + start + new + end + tail
 
 
-def engine(text: str) -> str:
-    """engine.py with the hash of the rest of it."""
+def hashed(text: str) -> str:
+    """A source with the hash of the rest of it."""
     return re.sub(r'^source_hash = ".*"$', f'source_hash = "{hash_of(text)}"', text, flags=re.MULTILINE)
 
 
 def generated() -> dict[Path, str]:
     """Each file with generated parts, and what it should contain."""
-    source, types, page = PACKAGE / "engine.py", PACKAGE / "engine.pyi", ROOT / "README.md"
+    types, page = PACKAGE / "engine.pyi", ROOT / "README.md"
     return {
         types: stub(types.read_text(encoding="utf-8")),
-        source: engine(source.read_text(encoding="utf-8")),
         page: readme(page.read_text(encoding="utf-8")),
+        **{path: hashed(path.read_text(encoding="utf-8")) for path in map(Path, SOURCES.values())},
     }
 
 

@@ -1,4 +1,4 @@
-"""Which engine runs: the compiled one where it is installed, the readable source under TINYGRAD_LITE_PURE=1."""
+"""Which build of the compiled files runs: C where it is installed, the readable source under TINYGRAD_LITE_PURE=1."""
 
 from __future__ import annotations
 
@@ -6,39 +6,59 @@ import binascii
 import os
 import sys
 
-_NAME = f"{__package__}.engine"
-_SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "engine.py")
+TYPE_CHECKING = False  # as type checkers understand it; importing typing would take as long as the rest of the file
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
+SOURCES = {
+    f"{__package__}.{name}": os.path.join(os.path.dirname(os.path.abspath(__file__)), *name.split(".")) + ".py"
+    for name in ("engine", "compiler.native")
+}
+"""The files that are compiled too, by the names of their modules."""
 
 
 def hash_of(source: str) -> str:
-    """A hash of the engine's source, without the line that carries it."""
+    """A hash of a file's source, without the line that carries it."""
     lines = [line for line in source.splitlines() if not line.startswith("source_hash = ")]
     return f"{binascii.crc32(chr(10).join(lines).encode()):08x}"
 
 
-def choose_engine() -> None:
-    """Loads the engine, once, before anything imports it; warns where the compiled one is of another source."""
-    if os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0"):
+class _SourceFinder:
+    """Finds the source where an extension of that name stands beside it, which Python would prefer."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name not in SOURCES:
+            return None
         import importlib.util
 
-        spec = importlib.util.spec_from_file_location(_NAME, _SOURCE)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[_NAME] = module
-        spec.loader.exec_module(module)
-        vars(sys.modules[__package__])["engine"] = module
+        return importlib.util.spec_from_file_location(name, SOURCES[name])
+
+
+def choose_engine() -> None:
+    """Decides, once, before anything imports the engine; warns where the compiled one is of another source."""
+    if os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0"):
+        sys.meta_path.insert(0, _SourceFinder)
         return
     from . import engine
 
-    if engine.compiled and os.path.exists(_SOURCE):
-        with open(_SOURCE, encoding="utf-8") as file:
-            now = hash_of(file.read())
-        if now != engine.source_hash:
-            import warnings
+    if engine.compiled:
+        warn_of_stale(engine.__name__, engine.source_hash, 4)
 
-            warnings.warn(
-                f"the compiled engine was built from another engine.py (source {engine.source_hash}, the file is "
-                f"{now}): install again to compile it, or set TINYGRAD_LITE_PURE=1 to run the source",
-                RuntimeWarning,
-                stacklevel=3,
-            )
+
+def warn_of_stale(name: str, source_hash: str, stacklevel: int = 2) -> None:
+    """Warns where the source of that module is no longer the one that was compiled."""
+    path = SOURCES[name]
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8") as file:
+        now = hash_of(file.read())
+    if now != source_hash:
+        import warnings
+
+        warnings.warn(
+            f"{name} was compiled from another {os.path.basename(path)} (source {source_hash}, the file is {now}): "
+            "install again to compile it, or set TINYGRAD_LITE_PURE=1 to run the source",
+            RuntimeWarning,
+            stacklevel=stacklevel,
+        )

@@ -34,8 +34,8 @@ def gradients(y: Value, xs: Sequence[Value], create_graph: bool = False) -> list
     >>> first, = gradients(x**3, [x], create_graph=True); gradients(first, [x])
     [12.0]
     """
-    for value in (y, *xs):
-        if not isinstance(value, Value):
+    for value in (y, *xs) if isinstance(xs, Iterable) else (xs,):
+        if not isinstance(value, Value) or value is xs:
             raise TypeError(
                 f"gradients(y, xs) takes a Value y and a list of Values xs, got {received(value)} among them"
             )
@@ -189,6 +189,8 @@ class _Run:
         directions: Sequence[Any] = (),
     ) -> None:
         self._who, self._f, self.aux = who, f, None
+        if not callable(f):
+            raise TypeError(f"{who}(f) takes a function, got {received(f)}: of a recorded Value take gradients(y, xs)")
         one = type(argnums) is int or not isinstance(argnums, Iterable)
         at = [0] if type(argnums) is int and argnums == 0 and args else self._positions(argnums, len(args))
         self._inputs = Structure(args[at[0]] if one else tuple([args[k] for k in at]), self._argument_error)
@@ -212,6 +214,10 @@ class _Run:
             for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
                 called[k] = arg
             output = f(*called, **kwargs)
+        except TypeError as error:
+            if "must be real number, not" in str(error):
+                error.add_note("the functions of math take no Values: write x.sin() or tinygrad_lite.sin(x)")
+            raise
         finally:
             _depth.inside = depth
             set_recording(recording)
@@ -242,9 +248,10 @@ class _Run:
             y = y.item()
         if isinstance(y, (Value, Real)):
             return _as_value(y)
+        instead = "take jacobian(f) for the derivatives of many, or reduce them to one, as in sum(...)"
         raise TypeError(
             f"{self}: it must return one number, got {received(y)}: "
-            "take jacobian(f) for the derivatives of many, or reduce them to one, as in sum(...)"
+            f"{'it may lack its return statement' if y is None else instead}"
         )
 
     def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
@@ -336,6 +343,8 @@ def _numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
     found = numbers_along(tree, given)
     if found is None:
         raise ShapeError(f"{what} must have the structure of {sketch(tree)}, got {sketch(given)}")
+    if {Value, float}.issuperset(map(type, found)):
+        return found
     for x in found:
         if not isinstance(x, (Value, Real)):
             raise not_a_number(what, x)

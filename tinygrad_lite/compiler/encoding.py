@@ -13,7 +13,7 @@ For each operation its code, the slot of its result, and what it reads:
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -55,16 +55,16 @@ class Encoding:
     def _encode(self) -> None:
         """A slot serves again once its number was read for the last time; those of constants and parameters stay."""
         program, slot = self._program, self._slot
-        sources = _sources(program)
-        reads = [_reads(program, place, sources) for place in range(len(program))]
-        last = _last_readers(program, sources, reads)
+        copies = _copies(program)
+        reads = [_reads(program, place, copies) for place in range(len(program))]
+        last = _last_readers(program, copies, reads)
         for place, (kind, args) in enumerate(zip(program.kinds, program.args, strict=True)):
             if kind == INPUT:
                 slot[place] = args[0]
             elif kind == PARAMETER:
                 slot[place] = self.inputs + args[0]
-            elif sources[place] != place:
-                slot[place] = slot[sources[place]]
+            elif place in copies:
+                slot[place] = slot[copies[place]]
             elif last[place] < 0:
                 continue
             elif kind == CONSTANT:
@@ -73,7 +73,7 @@ class Encoding:
                 result = slot[place] = self._new_slot()
                 self._operation(kind, args, result, [slot[read] for read in reads[place]])
                 for read in reads[place]:
-                    if last[read] == place and program.kinds[read] not in (CONSTANT, PARAMETER):
+                    if last[read] == place:
                         last[read] = -1  # read twice, it is free once
                         self._free.append(slot[read])
 
@@ -115,7 +115,7 @@ class Encoding:
         elif kind is ops.dot and len(args[0]) == len(args[1]):
             count = len(args[0])
             code.extend((SUMS, result, read[-1], count, 0, 0))
-            code.extend(chain.from_iterable(zip(read[:count], read[count:-1])))
+            code.extend(chain.from_iterable(zip(read[:count], read[count:-1], strict=True)))
         elif kind is ops.take:
             code.extend((TAKE, result, len(args[0]), *read))
         else:
@@ -132,30 +132,35 @@ def _count(program: Program, source: str) -> int:
     return max([args[0] + 1 for kind, args in known if kind == source], default=0)
 
 
-def _sources(program: Program) -> list[int]:
-    """For each place the one whose number it has: itself, but for identity and stop_gradient."""
-    found = list(range(len(program)))
+def _copies(program: Program) -> dict[int, int]:
+    """For each identity and stop_gradient the place whose number it has."""
+    found: dict[int, int] = {}
     for place, kind in enumerate(program.kinds):
         if kind is ops.identity or kind is ops.stop_gradient:
-            found[place] = found[program.args[place][0]]
+            source: int = program.args[place][0]
+            found[place] = found.get(source, source)
     return found
 
 
-def _reads(program: Program, place: int, sources: list[int]) -> list[int]:
-    """The sources of what an operation reads, in order, with duplicates."""
+def _reads(program: Program, place: int, copies: Mapping[int, int]) -> Sequence[int]:
+    """What an operation reads, in order, with duplicates, and instead of copies their sources."""
     kind = program.kinds[place]
     plain = isinstance(kind, Op) and not kind.sequences
-    return [sources[operand] for operand in (program.args[place] if plain else program.operands(place))]
+    operands = program.args[place] if plain else tuple(program.operands(place))
+    return tuple([copies.get(operand, operand) for operand in operands]) if copies else operands
 
 
-def _last_readers(program: Program, sources: list[int], reads: list[list[int]]) -> list[int]:
-    """For each place the last one that reads it: past the end for outputs, -1 where no output needs it."""
-    last = [-1] * len(program)
+def _last_readers(program: Program, copies: Mapping[int, int], reads: Sequence[Sequence[int]]) -> list[int]:
+    """For each place the last one that reads it; past the end for what is kept, -1 where no output needs it."""
+    end = len(program)
+    last = [-1] * end
     for place in program.outputs:
-        last[sources[place]] = len(program)
-    for place in range(len(program) - 1, -1, -1):
+        last[copies.get(place, place)] = end
+    for place in range(end - 1, -1, -1):
         if last[place] >= 0:
             for read in reads[place]:
                 if last[read] < 0:
                     last[read] = place
+            if program.kinds[place] in (CONSTANT, PARAMETER):
+                last[place] = end
     return last

@@ -17,6 +17,7 @@ except ImportError:
     from ..cython_shim import cython
 
 from .. import errors, ieee, ops
+from ..engine_choice import warn_of_stale
 from .encoding import Encoding
 
 if cython.compiled:
@@ -30,7 +31,7 @@ else:
     ones, twos, manys = [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = ""
+source_hash = "aaccde85"
 
 
 @cython.final
@@ -50,35 +51,41 @@ class Executor:
     [9.0, 3.0]
     """
 
-    __slots__ = ("_arrays", "_busy", "_calls", "_code", "_constants", "_inputs", "_length", "_numbers", "_outputs")
-    __slots__ += ("_parameters", "_results", "_scratch", "_slots")
+    __slots__ = (
+        "_arrays",
+        "_calls",
+        "_code",
+        "_constants",
+        "_inputs",
+        "_length",
+        "_outputs",
+        "_parameters",
+        "_results",
+    )
+    __slots__ += ("_slots", "_spaces", "_widest")
 
     # A place of the program has its number in a slot: inputs stand first, then parameters, then constants and results.
     _arrays: tuple
     _calls: list
     _constants: list
+    _spaces: list
     _code: cython.p_int
     _results: cython.p_int
-    _numbers: cython.p_double
-    _scratch: cython.p_double
     _length: cython.Py_ssize_t
     _inputs: cython.Py_ssize_t
     _parameters: cython.Py_ssize_t
     _outputs: cython.Py_ssize_t
     _slots: cython.Py_ssize_t
-    _busy: cython.bint
+    _widest: cython.Py_ssize_t
 
     def __init__(self, program):
         encoding = Encoding(program, forms)
-        work, scratch = array("d", bytes(8 * encoding.slots)), array("d", bytes(8 * encoding.widest))
         self._inputs, self._parameters, self._slots = encoding.inputs, encoding.parameters, encoding.slots
-        self._constants, self._calls, self._busy = encoding.constants, encoding.calls, False
-        for slot, number in self._constants:
-            work[slot] = number
+        self._constants, self._calls, self._widest = encoding.constants, encoding.calls, encoding.widest
+        self._arrays = encoding.code, encoding.results
         self._length, self._outputs = len(encoding.code), len(encoding.results)
-        self._arrays = encoding.code, encoding.results, work, scratch
         self._code, self._results = _integers(encoding.code), _integers(encoding.results)
-        self._numbers, self._scratch = _doubles(work), _doubles(scratch)
+        self._spaces = [_space(self, 1)]
 
     @property
     def slots(self):
@@ -88,32 +95,29 @@ class Executor:
     def run(self, parameters, inputs, out=None):
         """The program's outputs for these numbers."""
         k: cython.Py_ssize_t
-        w: cython.p_double = self._numbers
-        results: cython.p_int = self._results
-        alone: cython.bint = not self._busy
-        if not alone:  # another thread is in the midst of a call, or this one, in an operation that calls this again
-            work = self._arrays[2][:]
-            w = _doubles(work)
-        self._busy = True
+        try:  # a call that begins within another, on another thread or in an operation, works in a space of its own
+            space: _Space = self._spaces.pop()
+        except IndexError:
+            space = _space(self, 1)
+        w: cython.p_double = space.numbers
         try:
             _read("inputs", inputs, w, 0, self._inputs)
             _read("parameters", parameters, w, self._inputs, self._parameters)
             self._sweep(w, 1)
             if out is None:
-                return [w[results[k]] for k in range(self._outputs)]
+                return [w[self._results[k]] for k in range(self._outputs)]
             target: _View = _view("out", out, True)
             _check_size("out", target.size, self._outputs)
             for k in range(self._outputs):
-                target.numbers[k] = w[results[k]]
+                target.numbers[k] = w[self._results[k]]
         finally:
-            if alone:
-                self._busy = False
+            self._spaces.append(space)
 
     def batch(self, parameters, inputs, lanes, out):
         """The program's outputs for each of the lanes: inputs is of shape (inputs, lanes), out of (outputs, lanes)."""
         count: cython.Py_ssize_t = lanes
-        start: cython.Py_ssize_t = 0
-        n: cython.Py_ssize_t = 0
+        start: cython.Py_ssize_t
+        n: cython.Py_ssize_t
         k: cython.Py_ssize_t
         lane: cython.Py_ssize_t
         given: _View = _view("parameters", parameters, False)
@@ -122,16 +126,15 @@ class Executor:
         _check_size("parameters", given.size, self._parameters)
         _check_size("inputs", source.size, self._inputs * count)
         _check_size("out", target.size, self._outputs * count)
-        block: cython.Py_ssize_t = max(1, min(count, 128, 8192 // max(1, self._slots)))  # so that it stays in the cache
-        work = array("d", bytes(8 * self._slots * block))
-        w: cython.p_double = _doubles(work)
-        while start < count:
-            if n != min(block, count - start):
-                n = min(block, count - start)
-                for slot, number in self._constants:
-                    _spread(w, slot, n, number)
+        block: cython.Py_ssize_t = max(1, min(128, 8192 // max(1, self._slots)))  # which the cache holds
+        space: _Space = None
+        for start in range(0, count, block):
+            n = min(block, count - start)
+            if space is None or space.lanes != n:
+                space = _space(self, n)
                 for k in range(self._parameters):
-                    _spread(w, self._inputs + k, n, given.numbers[k])
+                    _spread(space.numbers, self._inputs + k, n, given.numbers[k])
+            w: cython.p_double = space.numbers
             for k in range(self._inputs):
                 for lane in range(n):
                     w[k * n + lane] = source.numbers[k * count + start + lane]
@@ -139,14 +142,13 @@ class Executor:
             for k in range(self._outputs):
                 for lane in range(n):
                     target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
-            start += n
 
     @cython.cfunc
     @cython.exceptval(-1)
     def _sweep(self, w: cython.p_double, n: cython.Py_ssize_t) -> cython.int:
         """Runs the code on n lanes: those of a slot stand together."""
         code: cython.p_int = self._code
-        xs: cython.p_double = self._scratch
+        xs: cython.p_double
         i: cython.Py_ssize_t = 0
         end: cython.Py_ssize_t = self._length
         a: cython.Py_ssize_t
@@ -158,6 +160,7 @@ class Executor:
         one: One
         two: Two
         many: Many
+        xs = w + self._slots * n if cython.compiled else [0.0] * self._widest
         while i < end:
             operation = code[i]
             d = code[i + 1] * n
@@ -243,6 +246,27 @@ class Executor:
 
 @cython.final
 @cython.cclass
+class _Space:
+    """Where a program runs: for each slot a number a lane, and after them room for what one function reads."""
+
+    numbers: cython.p_double
+    lanes: cython.Py_ssize_t
+    _array: object
+
+
+@cython.cfunc
+def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
+    """A space with its constants."""
+    space: _Space = _Space.__new__(_Space)
+    space._array = array("d", bytes(8 * (executor._slots * n + executor._widest)))
+    space.numbers, space.lanes = _doubles(space._array), n
+    for slot, number in executor._constants:
+        _spread(space.numbers, slot, n, number)
+    return space
+
+
+@cython.final
+@cython.cclass
 class _View:
     """The numbers of an array, where they are."""
 
@@ -275,7 +299,7 @@ def _view(who, given, writable: cython.bint) -> _View:
 @cython.cfunc
 def _listed(who, given):
     """The numbers of a list or tuple, or of an array of any kind and shape."""
-    if type(given) is list or type(given) is tuple:
+    if isinstance(given, (list, tuple)):
         return given
     if hasattr(given, "ravel"):
         given = given.ravel()
@@ -400,7 +424,7 @@ def _divide(a: cython.double, b: cython.double) -> cython.double:
 
 # What follows are rows' values in C, where its library has none.
 _inf, _pi, _sqrt_half, _period = math.inf, math.pi, math.sqrt(0.5), 128.0 / 29.0 * math.pi
-_rules = [array("d", [x for column in zip(*rule) for x in column]) for rule in (ieee._ERFC_RULE, ieee._NORMCDF_RULE)]
+_rules = [array("d", [row[k] for k in (0, 1) for row in rule]) for rule in (ieee._ERFC_RULE, ieee._NORMCDF_RULE)]
 _erfc_rule, _normcdf_rule, _nodes = _doubles(_rules[0]), _doubles(_rules[1]), len(ieee._ERFC_RULE)
 
 
@@ -615,3 +639,6 @@ _many(ops.where, _where)
 _many(ops.prod, _prod)
 _many(ops.logsumexp, _logsumexp)
 _many(ops.norm, _norm)
+
+if compiled:
+    warn_of_stale(__name__, source_hash)

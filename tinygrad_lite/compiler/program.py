@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from typing import Any
 
 from ..ops import Op
@@ -21,14 +22,16 @@ class Program:
 
     kinds    an Op, or INPUT, PARAMETER, CONSTANT, SUM
     args     see Args
+    varies   whether a place depends on an input, and so differs between the lanes of a batch
     outputs  places of the results
     """
 
     def __init__(self) -> None:
         self.kinds: list[Op | str] = []
         self.args: list[Args] = []
+        self.varies: list[bool] = []
         self.outputs: list[int] = []
-        self._places: dict[tuple[Op | str, Args], int] = {}
+        self._places: dict[Any, int] = {}
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -36,12 +39,24 @@ class Program:
     def add(self, kind: Op | str, args: Args) -> int:
         """The place of an operation: that of an equal one, or a new one."""
         # 0.0 == -0.0, and nan != nan: constants are told apart by their text.
-        key = (kind, (repr(args[0]),)) if kind == CONSTANT else (kind, args)
-        place = self._places.setdefault(key, len(self.kinds))
-        if place == len(self.kinds):
+        key = (kind, args) if kind != CONSTANT else repr(args[0])
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = len(self.kinds)
             self.kinds.append(kind)
             self.args.append(args)
+            self.varies.append(kind == INPUT or any(map(self.varies.__getitem__, self.operands(place))))
         return place
+
+    def add_all(self, kind: str, count: int) -> range:
+        """The places of so many inputs or parameters, none of which is there yet."""
+        first, args = len(self.kinds), list(zip(range(count), strict=True))
+        places = range(first, first + count)
+        self.kinds += [kind] * count
+        self.args += args
+        self.varies += [kind == INPUT] * count
+        self._places.update(zip(zip(repeat(kind), args, strict=False), places, strict=False))
+        return places
 
     def constant(self, number: float) -> int:
         return self.add(CONSTANT, (float(number),))
@@ -50,67 +65,41 @@ class Program:
         """The number of a constant, else None."""
         return self.args[place][0] if self.kinds[place] == CONSTANT else None
 
-    def operands(self, place: int) -> Iterator[int]:
+    def operands(self, place: int) -> Iterable[int]:
         """The places that an operation reads, in order, with duplicates."""
         kind, args = self.kinds[place], self.args[place]
-        if kind in SOURCES:
-            return
-        for arg in args:
-            if type(arg) is not tuple:
-                yield arg
-            elif kind == SUM and arg and type(arg[0]) is tuple:
-                for pair in arg:
-                    yield from pair
-            else:
-                yield from arg
-
-    def alive(self) -> bytearray:
-        """1 for every place that an output needs."""
-        needed = bytearray(len(self))
-        for place in self.outputs:
-            needed[place] = 1
-        for place in range(len(self) - 1, -1, -1):
-            if needed[place]:
-                for operand in self.operands(place):
-                    needed[operand] = 1
-        return needed
-
-    def uses(self) -> list[int]:
-        """How often each place is read, by operations that an output needs, and as an output."""
-        counts = [0] * len(self)
-        needed = self.alive()
-        for place in self.outputs:
-            counts[place] += 1
-        for place in range(len(self)):
-            if needed[place]:
-                for operand in self.operands(place):
-                    counts[operand] += 1
-        return counts
+        if isinstance(kind, Op):
+            if not kind.sequences:
+                return args
+            return chain.from_iterable([arg if type(arg) is tuple else (arg,) for arg in args])
+        return chain(*args[0], args[1], args[2]) if kind == SUM else ()
 
     def counts(self) -> Counter[str]:
+        """How many operations there are of each kind."""
         return Counter(kind if isinstance(kind, str) else kind.name for kind in self.kinds)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
-    def lines(self) -> Iterable[str]:
+    def lines(self) -> Iterator[str]:
+        """One line for each operation: `%2 = mul(%0, %1)`."""
         outputs: dict[int, list[str]] = {}
         for position, place in enumerate(self.outputs):
             outputs.setdefault(place, []).append(f"output {position}")
         for place, (kind, args) in enumerate(zip(self.kinds, self.args, strict=True)):
             note = f"   # {', '.join(outputs[place])}" if place in outputs else ""
-            yield f"%{place} = {self._text(kind, args)}{note}"
+            yield f"%{place} = {_text(kind, args)}{note}"
 
-    def _text(self, kind: Op | str, args: Args) -> str:
-        if kind == CONSTANT:
-            return repr(args[0])
-        if kind in SOURCES:
-            return f"{kind} {args[0]}"
-        if kind == SUM:
-            terms = [f"%{a} * %{b}" for a, b in args[0]] + [f"%{a}" for a in args[1]]
-            return " - ".join([" + ".join(terms) or "0.0", *[f"%{a}" for a in args[2]]])
-        assert isinstance(kind, Op)
-        return f"{kind.name}({', '.join(map(_argument, args))})"
+
+def _text(kind: Op | str, args: Args) -> str:
+    if kind == CONSTANT:
+        return repr(args[0])
+    if kind == SUM:
+        terms = [f"%{a} * %{b}" for a, b in args[0]] + [f"%{a}" for a in args[1]]
+        return " - ".join([" + ".join(terms) or "0.0", *[f"%{a}" for a in args[2]]])
+    if isinstance(kind, str):
+        return f"{kind} {args[0]}"
+    return f"{kind.name}({', '.join(map(_argument, args))})"
 
 
 def _argument(arg: Any) -> str:

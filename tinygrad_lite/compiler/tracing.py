@@ -11,13 +11,17 @@ from ..errors import TraceError
 from .program import INPUT, PARAMETER, Program
 
 _INSTEAD = {
-    "branching": "write where(condition, a, b), maximum or minimum",
+    "branching": "write where(condition, a, b), maximum(a, b) or minimum(a, b), which choose for each call",
     "formatting": "print it outside the compiled function",
 }
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Trace:
-    """While it lasts, no number may be read: `refuse` says where one was."""
+    """While it lasts, no number may be read: `refuse` says where one was.
+
+    constants  the leaves that the function made itself
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -28,13 +32,18 @@ class Trace:
         self._before = set_trace(self)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         set_trace(self._before)
         set_recording(self._recording)
+        if type(error) is TypeError and "'Value' object" in str(error):  # Python's own, of int(v), range(v), xs[v]
+            error.add_note(
+                f"compile({self.name}): a traced Value stands for any number, so it is no Python number, index or "
+                "range: choose by take(xs, index) or where(condition, a, b), or name the argument in static_argnames"
+            )
 
     def refuse(self, what: str, v: Value) -> None:
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__name__.partition(".")[0]):
+        while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
             frame = frame.f_back
         instead = _INSTEAD.get(what, "use the Value itself, in operations")
         raise TraceError(
@@ -43,47 +52,48 @@ class Trace:
         )
 
 
-def flattened(
-    outputs: Sequence[Any], inputs: Sequence[Value], parameters: Sequence[Value]
-) -> tuple[Program, list[bool]]:
-    """What outputs are computed from, and which places differ between lanes: those that depend on inputs."""
-    program = Program()
-    places: dict[Value, int] = {}
-    varies: list[bool] = []
-    for kind, leaves, differs in ((PARAMETER, parameters, False), (INPUT, inputs, True)):
-        for position, leaf in enumerate(leaves):
-            places[leaf] = program.add(kind, (position,))
-            varies.append(differs)
-
-    def place_of(x: Any) -> int:
-        if type(x) is Value:
-            return places[x]
-        place = program.constant(x)
-        if place == len(varies):
-            varies.append(False)
-        return place
-
-    for v in topological_order(*[y for y in outputs if type(y) is Value]):
-        if v in places:
-            continue
-        if v.op is None:
-            places[v] = place_of(v.data)
-            continue
-        args = tuple([tuple(map(place_of, a)) if type(a) is tuple else place_of(a) for a in v.args])
-        place = places[v] = program.add(v.op, args)
-        if place == len(varies):
-            varies.append(any([varies[p] for a in args for p in (a if type(a) is tuple else (a,))]))
-    program.outputs = [place_of(y) for y in outputs]
-    return program, varies
+def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tuple[Any, set[Value]]:
+    """What the function returns, and the leaves that it made."""
+    with Trace(name) as trace:
+        return function(*args), trace.constants
 
 
 def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> list[Value]:
     """The leaves that outputs depend on beside inputs and the trace's own constants."""
     known = constants.union(inputs)
-    return [v for v in topological_order(*[y for y in outputs if type(y) is Value]) if v.op is None and v not in known]
+    return [v for v in topological_order(*_values(outputs)) if v.op is None and v not in known]
 
 
-def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tuple[Any, set[Value]]:
-    """What the function returns, and the leaves that it made."""
-    with Trace(name) as trace:
-        return function(*args), trace.constants
+def flattened(outputs: Sequence[Any], inputs: Sequence[Value], parameters: Sequence[Value]) -> Program:
+    """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant."""
+    program = Program()
+    places = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True))
+    places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
+    constants: set[int] = set()
+
+    def place_of(x: Any) -> int:
+        if type(x) is Value:
+            return places[x]
+        place = program.constant(x)
+        constants.add(place)
+        return place
+
+    for v in topological_order(*_values(outputs)):
+        if v in places:
+            continue
+        op = v.op
+        args = tuple([tuple(map(place_of, arg)) if type(arg) is tuple else place_of(arg) for arg in v.args])
+        if op is None or all([_within(arg, constants) for arg in args]):
+            places[v] = place_of(v.data)
+        else:
+            places[v] = program.add(op, args)
+    program.outputs = [place_of(y) for y in outputs]
+    return program
+
+
+def _within(arg: Any, places: set[int]) -> bool:
+    return places.issuperset(arg) if type(arg) is tuple else arg in places
+
+
+def _values(outputs: Sequence[Any]) -> list[Value]:
+    return [y for y in outputs if type(y) is Value]

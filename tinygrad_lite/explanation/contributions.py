@@ -56,7 +56,7 @@ class Use:
 
     def cells(self) -> list[str]:
         local, formula = _six(self.local_derivative), shortened(self.formula, 60)
-        local = local if formula == local else f"{formula} = {local}"
+        local = f"{formula} = {local}" if any(map(str.isalpha, formula.replace("e-", ""))) else local
         return [equation(self.node), _six(self.upstream), local, _six(self.contribution), self.note]
 
 

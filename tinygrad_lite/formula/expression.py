@@ -10,8 +10,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from .. import ops
-from .coefficients import Real
 from ..ops import Op
+from .coefficients import Real
 
 
 class Expression:

@@ -11,10 +11,10 @@ from typing import Any
 from .. import ops
 from ..engine import Value, topological_order
 from ..errors import not_a_number, received
+from ..ops import Op
 from .expression import Expression, Number, Operation, Symbol, below
 from .identifiers import identifier, is_element
 from .latex import Latex
-from ..ops import Op
 from .simplification import Expressions
 from .typesetting import Text
 

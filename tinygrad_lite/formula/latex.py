@@ -10,8 +10,8 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from .. import ops
-from .expression import Expression, Operation, Symbol
 from ..ops import Op
+from .expression import Expression, Operation, Symbol
 from .typesetting import ATOM, POWER, PRODUCT, SUM, Text, Written
 
 _GREEK = frozenset(

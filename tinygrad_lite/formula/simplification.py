@@ -11,9 +11,9 @@ from fractions import Fraction
 from typing import Any
 
 from .. import ops
+from ..ops import Op
 from .coefficients import Real, is_safe, magnitude, plain, raised
 from .expression import Expression, Number, Operation, Symbol, power_of, terms_of
-from ..ops import Op
 
 _WIDEST = 16
 """A sum or product of more terms is not merged into another: merging on and on would take quadratic time."""

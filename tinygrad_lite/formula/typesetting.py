@@ -10,9 +10,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from .. import ops
+from ..ops import Op
 from .coefficients import Real, magnitude
 from .expression import Expression, Number, Operation, Symbol, below, factors_of, power_of, terms_of
-from ..ops import Op
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 """How tightly a piece of text holds together."""

@@ -1,0 +1,427 @@
+"""The native executor: every row against its value, random programs against their rows, numbers in and out."""
+
+from __future__ import annotations
+
+import doctest
+import itertools
+import math
+import os
+import random
+import subprocess
+import sys
+import threading
+from array import array
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from table import flat, points
+
+import tinygrad_lite as tl
+from tinygrad_lite import ops
+from tinygrad_lite.compiler import native
+from tinygrad_lite.compiler.native import Executor
+from tinygrad_lite.compiler.program import CONSTANT, INPUT, PARAMETER, SUM, Program
+from tinygrad_lite.engine_choice import SOURCES, warn_of_stale
+from tinygrad_lite.errors import ShapeError
+from tinygrad_lite.ops import Op
+
+BUILT_IN = list(ops.ROWS)
+EDGES = (
+    0.0,
+    -0.0,
+    math.inf,
+    -math.inf,
+    math.nan,
+    5e-324,
+    -5e-324,
+    1e-310,
+    1.7e308,
+    -1.7e308,
+    1.0,
+    -1.0,
+    0.5,
+    2.0,
+    -40.0,
+)
+LENGTHS = (0, 1, 2, 5)
+
+
+def program_of(row: Op, args: tuple[Any, ...]) -> Program:
+    """The program that is one operation on as many inputs as args has numbers."""
+    program = Program()
+    positions = itertools.count()
+    places = [
+        tuple([program.add(INPUT, (next(positions),)) for _ in a])
+        if isinstance(a, tuple)
+        else program.add(INPUT, (next(positions),))
+        for a in args
+    ]
+    program.outputs = [program.add(row, tuple(places))]
+    return program
+
+
+def outcome(function: Callable[[], float]) -> Any:
+    """What it gives, or the error."""
+    try:
+        return function()
+    except (IndexError, ShapeError) as error:
+        return type(error), str(error)
+
+
+def agree(got: Any, want: Any, allowed: float = 0.0) -> bool:
+    """Within 4 ulps, or what is allowed; nan is nan, and zeros have their sign."""
+    if isinstance(want, tuple) or isinstance(got, tuple):
+        return bool(got == want)
+    if math.isnan(want) or math.isinf(want) or math.isinf(got):
+        return (math.isnan(got) and math.isnan(want)) or got == want
+    if want == 0.0 and got == 0.0:
+        return math.copysign(1.0, got) == math.copysign(1.0, want)
+    return abs(got - want) <= max(4 * math.ulp(want), allowed)
+
+
+def tolerance(row: Op, args: tuple[Any, ...]) -> float:
+    """Near their roots these rows promise 4 ulps of something larger than their value, in ops and in C alike."""
+    if row is ops.lgamma and -math.inf < args[0] < -2.0:
+        return 8 * math.ulp(max(1.0, ops.lgamma.value(-args[0])))
+    if row is ops.logsumexp and args[0] and math.isfinite(max(args[0])):
+        return 4 * math.ulp(max(args[0]))
+    return 0.0
+
+
+def edges(row: Op) -> list[tuple[Any, ...]]:
+    """Odd arguments: all combinations of plain ones; for sequences all of two, and some of other lengths."""
+    source = random.Random(row.name)
+    if not row.sequences:
+        return list(itertools.product(EDGES, repeat=len(row.args)))
+    found: list[tuple[Any, ...]] = []
+    for length in LENGTHS:
+        picks = [source.choices(EDGES, k=length) for _ in range(60)]
+        sequences = [*itertools.product(EDGES, repeat=2)] if length == 2 else [tuple(p) for p in picks]
+        for xs in sequences:
+            rest = tuple(source.choices(EDGES, k=length))
+            others = [rest if i in row.sequences else source.choice(EDGES) for i in range(1, len(row.args))]
+            found.append((xs, *others))
+    return found
+
+
+@pytest.mark.parametrize("row", BUILT_IN, ids=lambda row: row.name)
+def test_every_row_is_its_value(row: Op) -> None:
+    cases = [*points(row, 300, 2.0), *points(row, 300, 250.0), *edges(row)]
+    if row in (ops.lgamma, ops.erfc, ops.normcdf, ops.gelu, ops.softplus, ops.silu, ops.sigmoid):
+        cases += [(k / 64 + 1 / 300,) for k in range(-64 * 45, 64 * 45)]
+    if row is ops.take:
+        cases += [((1.0, 2.0, 3.0), i) for i in (0.0, 1.0, 2.0, 3.0, -1.0, 0.5, math.nan, math.inf)]
+    if row is ops.dot:
+        cases.append(((1.0, 2.0), (1.0,), 0.0))
+    executors: dict[Any, Executor] = {}
+    wrong = []
+    for args in cases:
+        shape = tuple([len(a) if isinstance(a, tuple) else -1 for a in args])
+        executor = executors.setdefault(shape, Executor(program_of(row, args)))
+        got = outcome(lambda e=executor, a=args: e.run([], flat(a))[0])
+        want = outcome(lambda a=args: float(row.value(*a)))
+        if not agree(got, want, tolerance(row, args)):
+            wrong.append(f"{row.name}{args} = {got}, not {want}")
+    assert wrong == []
+
+
+steps = st.tuples(st.sampled_from([*BUILT_IN, SUM]), st.lists(st.integers(0, 99), min_size=12, max_size=12))
+INPUTS, PARAMETERS, CONSTANTS = 3, 2, (0.0, -0.0, 2.0, -1.5, math.inf)
+
+
+def random_program(drawn: Sequence[tuple[Op | str, list[int]]]) -> Program:
+    """Each step reads what its numbers choose among all before it, the same more than once too."""
+    program = Program()
+    known = [program.add(INPUT, (k,)) for k in range(INPUTS)]
+    known += [program.add(PARAMETER, (k,)) for k in range(PARAMETERS)]
+    known += [program.constant(number) for number in CONSTANTS]
+    for kind, picks in drawn:
+        places = [known[k % len(known)] for k in picks]
+        if isinstance(kind, str):
+            pairs, plus, minus = picks[0] % 4, picks[1] % 3, picks[2] % 3
+            rest = places[3:]
+            products = tuple([(places[k], places[-1 - k]) for k in range(pairs)])
+            args: tuple[Any, ...] = (products, tuple(rest[:plus]), tuple(rest[plus : plus + minus]))
+        else:
+            length = 1 + picks[0] % 4
+            args = tuple([tuple(places[i : i + length]) if i in kind.sequences else p for i, p in enumerate(places)])
+            args = args[: len(kind.args)]
+            if kind is ops.take:
+                args = (args[0], program.constant(float(picks[1] % length)))
+            elif kind is ops.polygamma:
+                args = (program.constant(float(picks[1] % 3)), args[1])
+        known.append(program.add(kind, args))
+    program.outputs = list(range(len(program)))
+    return program
+
+
+def by_its_row(program: Program, place: int, numbers: Sequence[float]) -> float:
+    """An operation's value on the numbers that its operands have."""
+    kind, args = program.kinds[place], program.args[place]
+    if kind == SUM:
+        terms = [numbers[a] * numbers[b] for a, b in args[0]] + [numbers[a] for a in args[1]]
+        terms += [-numbers[a] for a in args[2]]
+        total = terms[0] if terms else 0.0
+        for term in terms[1:]:
+            total += term
+        return total
+    assert isinstance(kind, Op)
+    return float(kind.value(*[tuple([numbers[x] for x in a]) if isinstance(a, tuple) else numbers[a] for a in args]))
+
+
+def bits(numbers: Sequence[float]) -> bytes:
+    """The numbers, so that nan equals nan and 0.0 is not -0.0."""
+    return array("d", [math.nan if x != x else x for x in numbers]).tobytes()
+
+
+@given(
+    st.lists(steps, max_size=30),
+    st.lists(st.floats(-3, 3) | st.sampled_from(EDGES), min_size=INPUTS * 5, max_size=INPUTS * 5),
+    st.lists(st.integers(0, 99), max_size=6),
+)
+@settings(deadline=None, max_examples=300)
+def test_random_programs_are_their_rows(
+    drawn: list[tuple[Op | str, list[int]]], numbers: list[float], wanted: list[int]
+) -> None:
+    program = random_program(drawn)
+    parameters, inputs = [0.25, -1.0], numbers[:INPUTS]
+    values = Executor(program).run(parameters, inputs)
+    assert bits(values[:10]) == bits([*inputs, *parameters, *CONSTANTS])
+    for place, kind in enumerate(program.kinds):
+        if kind in (INPUT, PARAMETER, CONSTANT):
+            continue
+        args = program.args[place]
+        read = tuple(
+            [tuple([values[x] for x in a]) if isinstance(a, tuple) else values[a] for a in args if kind != SUM]
+        )
+        allowed = tolerance(kind, read) if isinstance(kind, Op) else 0.0
+        assert agree(values[place], by_its_row(program, place, values), allowed), (str(program), place, values)
+
+    # Where only some results are kept, slots serve again; in a batch, lanes stand together.
+    program.outputs = [k % len(program) for k in wanted]
+    executor = Executor(program)
+    assert executor.slots <= len(program) + 4
+    assert bits(executor.run(parameters, inputs)) == bits([values[place] for place in program.outputs])
+    lanes = np.array(numbers).reshape(INPUTS, 5)
+    out = np.zeros((len(wanted), 5))
+    executor.batch(parameters, lanes, 5, out)
+    for lane in range(5):
+        assert bits(out[:, lane].tolist()) == bits(executor.run(parameters, lanes[:, lane].copy()))
+
+
+def test_sums_of_products_add_from_left_to_right() -> None:
+    program = Program()
+    a, b, c = [program.add(INPUT, (k,)) for k in range(3)]
+    program.outputs = [
+        program.add(SUM, (((a, b), (b, c)), (c, a), (b, b))),
+        program.add(SUM, ((), (a, b, c), ())),
+        program.add(SUM, ((), (), (a,))),
+        program.add(SUM, ((), (), (a, b))),
+        program.add(SUM, (((a, b),), (), ())),
+        program.add(SUM, ((), (a,), ())),
+        program.add(SUM, ((), (), ())),
+    ]
+    for x, y, z in [(0.1, 1e16, -1e16), (-0.0, 0.0, 1.0), (0.0, -0.0, -0.0), (math.inf, 1.0, 2.0)]:
+        want = [x * y + y * z + z + x - y - y, x + y + z, -x, -x - y, x * y, x, 0.0]
+        assert bits(Executor(program).run([], [x, y, z])) == bits(want)
+
+
+def test_outputs_may_be_inputs_parameters_constants_and_repeated() -> None:
+    program = Program()
+    x, p = program.add(INPUT, (1,)), program.add(PARAMETER, (0,))
+    y = program.add(ops.mul, (x, x))
+    copy = program.add(ops.stop_gradient, (program.add(ops.identity, (y,)),))
+    program.outputs = [y, p, program.constant(7.0), x, copy, y, program.add(ops.neg, (copy,))]
+    assert Executor(program).run([5.0], [1.0, 3.0]) == [9.0, 5.0, 7.0, 3.0, 9.0, 9.0, -9.0]
+
+
+def test_an_empty_program() -> None:
+    assert Executor(Program()).run([], []) == []
+    out = np.empty((0, 4))
+    Executor(Program()).batch([], np.empty((0, 4)), 4, out)
+
+
+def test_a_chain_of_a_million_operations_needs_few_slots() -> None:
+    program = Program()
+    x = y = program.add(INPUT, (0,))
+    for _ in range(500_000):
+        y = program.add(ops.neg, (program.add(ops.sub, (x, y)),))
+    program.outputs = [y]
+    executor = Executor(program)
+    assert executor.run([], [1.0]) == [-499_999.0] and executor.slots <= 4
+
+
+NUMBERS = [1.0, -2.0, 3.5, 4.0]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        NUMBERS,
+        tuple(NUMBERS),
+        [1, -2.0, Fraction(7, 2), np.float32(4)],
+        np.array(NUMBERS),
+        np.array(NUMBERS).reshape(2, 2),
+        np.repeat(NUMBERS, 2)[::2],
+        np.array(NUMBERS, dtype=np.float32),
+        np.array([NUMBERS[:2], NUMBERS[2:]]).T.copy().T,
+        array("d", NUMBERS),
+        array("f", NUMBERS),
+        memoryview(array("d", NUMBERS)),
+        [*NUMBERS, 9.0],
+    ],
+    ids=lambda numbers: type(numbers).__name__,
+)
+def test_numbers_come_in_lists_and_arrays(numbers: Any) -> None:
+    program = Program()
+    program.outputs = [program.add(kind, (k,)) for kind in (INPUT, PARAMETER) for k in range(4)]
+    assert Executor(program).run(numbers, numbers) == NUMBERS * 2
+    out = np.zeros((2, 4))
+    Executor(program).run(numbers, numbers, out)
+    assert out.tolist() == [NUMBERS] * 2
+    if len(numbers) == 4:
+        lanes = array("d", bytes(8 * 16))
+        Executor(program).batch(numbers, [x for x in NUMBERS for _ in range(2)], 2, lanes)
+        assert list(lanes) == [x for x in NUMBERS * 2 for _ in range(2)]
+
+
+def shortened() -> list[Any]:
+    """A list that a number in it empties when it is read."""
+
+    class Number(Fraction):
+        def __float__(self) -> float:
+            numbers.clear()
+            return 1.0
+
+    numbers: list[Any] = [Number(1), 2.0, 3.0]
+    return numbers
+
+
+@pytest.mark.parametrize(
+    ("inputs", "out", "error", "message"),
+    [
+        ([1.0], None, ShapeError, "needs 2 numbers in inputs, got 1"),
+        (np.zeros(1), None, ShapeError, "needs 2 numbers in inputs, got 1"),
+        ([1.0, "2"], None, TypeError, "inputs takes a real number, got a str, '2'"),
+        ([1.0, [2.0]], None, TypeError, "inputs takes a real number, got a list of 1"),
+        (np.array([1.0, 2j]), None, TypeError, "inputs takes a real number, got a complex"),
+        ({0: 1.0, 1: 2.0}, None, TypeError, "inputs takes a list, a tuple or an array of numbers, got a dict of 2"),
+        (5.0, None, TypeError, "inputs takes a list, a tuple or an array of numbers, got a float"),
+        ([1.0, 2.0], np.zeros(0), ShapeError, "needs 1 numbers in out, got 0"),
+        ([1.0, 2.0], np.zeros(1, dtype=int), TypeError, "out takes a writable float64 array"),
+        ([1.0, 2.0], np.zeros(4)[::2], TypeError, "out takes a writable float64 array"),
+        ([1.0, 2.0], memoryview(np.zeros(1)).toreadonly(), TypeError, "out takes a writable float64 array"),
+        ([1.0, 2.0], [0.0], TypeError, "out takes a writable float64 array"),
+        (shortened(), None, IndexError, "list index out of range"),
+    ],
+)
+def test_what_does_not_fit_is_refused(inputs: Any, out: Any, error: type[Exception], message: str) -> None:
+    program = Program()
+    program.outputs = [program.add(ops.mul, (program.add(INPUT, (0,)), program.add(INPUT, (1,))))]
+    executor = Executor(program)
+    with pytest.raises(error, match=message):
+        executor.run([], inputs, out)
+    assert executor.run([], [2.0, 3.0]) == [6.0]
+
+
+def test_a_batch_of_many_blocks_is_its_lanes() -> None:
+    program = Program()
+    x, y = program.add(INPUT, (0,)), program.add(INPUT, (1,))
+    p = program.add(PARAMETER, (0,))
+    program.outputs = [
+        program.add(ops.dot, ((x, y), (y, p), program.constant(0.5))),
+        program.add(ops.clip, (x, y, p)),
+        p,
+    ]
+    executor = Executor(program)
+    for lanes in (0, 1, 127, 128, 129, 1000):
+        inputs, out = np.random.default_rng(lanes).normal(size=(2, lanes)), np.zeros((3, lanes))
+        executor.batch([0.75], inputs, lanes, out)
+        assert out.T.tolist() == [executor.run([0.75], column.tolist()) for column in inputs.T]
+    with pytest.raises(ShapeError, match="needs 200 numbers in inputs, got 198"):
+        executor.batch([0.75], np.zeros((2, 99)), 100, np.zeros((3, 100)))
+    with pytest.raises(ShapeError, match="needs 300 numbers in out, got 297"):
+        executor.batch([0.75], np.zeros((2, 100)), 100, np.zeros((3, 99)))
+
+
+def test_rows_from_outside_are_called(own_operations: Callable[..., Op]) -> None:
+    row = own_operations("weighted", lambda xs, w: w * len(xs) + int(xs[0]), [None, None], args="*xs w")
+    program = Program()
+    x, y = program.add(INPUT, (0,)), program.add(INPUT, (1,))
+    program.outputs = [program.add(row, ((x, y, x), y))]
+    assert Executor(program).run([], [2.0, 10.0]) == [32.0]
+    out = np.zeros((1, 2))
+    Executor(program).batch([], np.array([[2.0, 3.0], [10.0, 20.0]]), 2, out)
+    assert out.tolist() == [[32.0, 63.0]]
+
+
+def test_an_operation_that_gives_no_number_is_named(own_operations: Callable[..., Op]) -> None:
+    row = own_operations("wordy", lambda x: "many words", [None])
+    program = Program()
+    program.outputs = [program.add(row, (program.add(INPUT, (0,)),))]
+    with pytest.raises(TypeError, match=r"wordy\(x\) must give one real number, got a str, 'many words'"):
+        Executor(program).run([], [1.0])
+
+
+def test_threads_share_an_executor(own_operations: Callable[..., Op]) -> None:
+    """Both are inside the same operation at the same time, and each goes on with its own numbers."""
+    together = threading.Barrier(2, timeout=30)
+    row = own_operations("meet", lambda x: (together.wait(), x)[1], [None])
+    program = Program()
+    x, three = program.add(INPUT, (0,)), program.constant(3.0)
+    before = program.add(ops.mul, (x, three))
+    program.outputs = [program.add(ops.add, (program.add(row, (x,)), before))]
+    executor = Executor(program)
+    found: dict[float, list[float]] = {}
+
+    def call(number: float) -> None:
+        found[number] = [executor.run([], [number])[0] for _ in range(20)]
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in (1.0, 100.0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {1.0: [4.0] * 20, 100.0: [400.0] * 20}
+
+
+def test_an_operation_may_run_the_program_that_it_is_in(own_operations: Callable[..., Op]) -> None:
+    program = Program()
+    executors: list[Executor] = []
+    row = own_operations("factorial", lambda x: executors[0].run([], [x - 1.0])[0] if x > 1.0 else 1.0, [None])
+    x = program.add(INPUT, (0,))
+    program.outputs = [program.add(ops.mul, (program.add(row, (x,)), x))]
+    executors.append(Executor(program))
+    assert executors[0].run([], [6.0]) == [720.0]
+
+
+def test_the_executor_that_runs_is_the_one_asked_for() -> None:
+    pure = os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0")
+    extensions = [p for p in Path(SOURCES[native.__name__]).parent.glob("native.*") if p.suffix in (".so", ".pyd")]
+    assert native.compiled == (bool(extensions) and not pure)
+
+
+def test_the_readable_executor_can_be_chosen() -> None:
+    program = "from tinygrad_lite.compiler import native; print(native.compiled)"
+    environment = {"TINYGRAD_LITE_PURE": "1", "PYTHONPATH": str(Path(tl.__file__).parent.parent), "PATH": ""}
+    command = [sys.executable, "-W", "error", "-c", program]
+    assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split() == [
+        "False"
+    ]
+
+
+def test_a_stale_build_says_so() -> None:
+    with pytest.warns(RuntimeWarning, match=r"native was compiled from another native\.py \(source 0000"):
+        warn_of_stale(native.__name__, "0000")
+
+
+def test_the_examples_in_its_docstrings() -> None:
+    """Here, since pytest looks for them in native.py, and what runs may be the compiled module."""
+    found = doctest.testmod(native)
+    assert found.attempted >= 2 and found.failed == 0

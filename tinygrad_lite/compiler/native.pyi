@@ -1,0 +1,24 @@
+"""Types of native.py, whose own annotations are Cython's."""
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+from ..ops import Op
+from .program import Program
+
+compiled: bool
+source_hash: str
+forms: dict[Op | str, tuple[int, ...]]
+
+# Any for arrays: whatever has float64 numbers in a buffer (numpy, array.array, memoryview).
+_Numbers = Sequence[float] | Any
+
+class Executor:
+    def __init__(self, program: Program) -> None: ...
+    @property
+    def slots(self) -> int: ...
+    @overload
+    def run(self, parameters: _Numbers, inputs: _Numbers, out: None = None) -> list[float]: ...
+    @overload
+    def run(self, parameters: _Numbers, inputs: _Numbers, out: Any) -> None: ...
+    def batch(self, parameters: _Numbers, inputs: _Numbers, lanes: int, out: Any) -> None: ...
