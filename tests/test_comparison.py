@@ -55,7 +55,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Op]:
     return make
 
 
-@pytest.mark.parametrize("row", ops.ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ops.TABLE.values(), ids=lambda row: row.name)
 def test_every_row_is_sound(row: Op) -> None:
     for reach in (0.5, 3.0):
         for args in table.points(row, 20, reach):
@@ -65,7 +65,9 @@ def test_every_row_is_sound(row: Op) -> None:
                 assert report.ok and not report.wrong and report.topmost is None, f"{row.name}{args}\n{report}"
 
 
-SLOPED = [(row, k) for row in ops.ROWS for k, rule in enumerate(row.rules) if rule not in (None, ops.no_gradient)]
+SLOPED = [
+    (row, k) for row in ops.TABLE.values() for k, rule in enumerate(row.rules) if rule not in (None, ops.no_gradient)
+]
 
 
 @pytest.mark.parametrize(("row", "position"), SLOPED, ids=[f"{row.name}-{row.args[k]}" for row, k in SLOPED])

@@ -31,7 +31,7 @@ from tinygrad_lite.engine_choice import SOURCES, warn_of_stale
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.ops import Op
 
-BUILT_IN = list(ops.ROWS)
+BUILT_IN = list(ops.TABLE.values())
 EDGES = (
     0.0,
     -0.0,

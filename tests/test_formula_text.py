@@ -148,6 +148,14 @@ def test_names_of_parts_are_not_those_of_leaves() -> None:
     assert f.lines == ["t2 = tanh(t1*x + b)", "t2*sigmoid(t2)"]
 
 
+def test_leaves_are_named_by_their_labels_first() -> None:
+    first, second, third = Value(2.0), Value(3.0, "x1"), Value(4.0, "x1")
+    f = Formula(first * second * third * Value(5.0))
+    assert str(f) == "x2*x1*x1_2*x3"
+    assert f.leaves["x2"] is first and f.leaves["x1"] is second and f.leaves["x1_2"] is third
+    assert str(f.derivative("x1")) == "x2*x3*x1_2" == str(f.derivative(second))
+
+
 # Labels that would break Python or LaTeX, collide with functions, with names of parts or with each other.
 HOSTILE = [
     "", " ", "a b", "a_b", "a__b", "$", "$x$", "\\", r"\alpha", "'", '"', "`", "x'", "{", "}{", "#", "%", "&", "^", "~",
@@ -183,6 +191,7 @@ def test_hostile_labels() -> None:
     f = Formula(y, limit=30)
     assert set(f.leaves.values()) == set(leaves) and all(name.isidentifier() for name in f.leaves)
     agrees(f, y)
+    agrees(Formula(y.clip(0, math.inf)), y)
     for leaf in leaves:
         agrees(f.derivative(leaf), gradients(y, [leaf], create_graph=True)[0])
     typeset(f.latex())

@@ -32,7 +32,9 @@ WIDE = {"erf", "erfc", "normcdf", "gelu"}
 ABSOLUTE = {"tanh", "sigmoid", "softplus", "silu", "asin", "acos"}
 
 # Rows, and arguments of rows, by which the derivative is a constant, or one on each side of a jump.
-CONSTANT = {"add", "sub", "neg", "abs", "identity", "sum", "mean"} | {row.name for row in ops.ROWS if row.flat}
+CONSTANT = {"add", "sub", "neg", "abs", "identity", "sum", "mean"} | {
+    row.name for row in ops.TABLE.values() if row.flat
+}
 CONSTANT_BY = {("dot", 2)}
 
 Direction = tuple[float, ...]
@@ -145,12 +147,12 @@ def wrong_derivatives(row: Op, count: int, orders: int = ORDERS) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("row", ops.ROWS, ids=BY_NAME)
+@pytest.mark.parametrize("row", ops.TABLE.values(), ids=BY_NAME)
 def test_derivatives_to_the_fourth_order_are_mpmaths(row: Op) -> None:
     assert wrong_derivatives(row, 8 if row.sequences else 16) == []
 
 
-@pytest.mark.parametrize("row", [row for row in ops.ROWS if len(row.args) > 1 or row.sequences], ids=BY_NAME)
+@pytest.mark.parametrize("row", [row for row in ops.TABLE.values() if len(row.args) > 1 or row.sequences], ids=BY_NAME)
 def test_mixed_third_derivatives_in_any_order(row: Op) -> None:
     """Along three directions, one after the other, in each of the six orders."""
     for args in points(row, 3, 0.5):
@@ -164,7 +166,7 @@ def test_mixed_third_derivatives_in_any_order(row: Op) -> None:
             assert abs(got - truth) <= allowed, (row.name, args, path, got, float(truth))
 
 
-@pytest.mark.parametrize("row", [row for row in ops.ROWS if row.name not in CONSTANT], ids=BY_NAME)
+@pytest.mark.parametrize("row", [row for row in ops.TABLE.values() if row.name not in CONSTANT], ids=BY_NAME)
 def test_a_rule_that_is_right_in_number_only_is_noticed(row: Op, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests above can fail: contributions that are constants to the next differentiation fail them."""
     for position in differentiable(row):
@@ -227,7 +229,7 @@ def smooth_derivatives(row: Op, args: tuple[Any, ...], direction: tuple[float, .
     return found
 
 
-@pytest.mark.parametrize("row", ops.ROWS, ids=BY_NAME)
+@pytest.mark.parametrize("row", ops.TABLE.values(), ids=BY_NAME)
 def test_at_round_numbers_what_exists_is_right(row: Op) -> None:
     """Where derivatives from both sides agree, ours are those: never nan, never those of another branch."""
     tried = 0

@@ -14,7 +14,7 @@ from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.nn import MLP, Layer, Module, Neuron, Sequential, activation, init
 
-UNARY = [row.name for row in ops.ROWS if not row.sequences and len(row.args) - len(row.defaults) == 1]
+UNARY = [row.name for row in ops.TABLE.values() if not row.sequences and len(row.args) - len(row.defaults) == 1]
 
 
 def test_a_neuron_is_one_dot_node_and_its_activation() -> None:

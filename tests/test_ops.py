@@ -19,7 +19,7 @@ from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.ops import Op
 from tinygrad_lite.transforms import gradients
 
-ROWS = [pytest.param(row, id=row.name) for row in ops.ROWS]
+ROWS = [pytest.param(row, id=row.name) for row in ops.TABLE.values()]
 SUMS = {"sum", "dot", "mean"}  # their error is of the size of their terms, not of their result
 EDGES = (0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 1.7e308, -1.7e308, 1.0, -1.0, 0.5)
 

@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "f802b468"
+source_hash = "b4c4485f"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -358,6 +358,9 @@ class Value:
         global _changes
         number: cython.double = _real("Value.data", data)
         storage: Storage
+        trace = _here().trace
+        if trace is not None and self not in trace.constants:
+            trace.refuse("setting .data", self)
         _changes += 1
         if self._code >= 0:
             raise errors.HistoryError(
@@ -373,6 +376,7 @@ class Value:
     @property
     def grad(self):
         """The derivative of the swept root by this Value: 0.0 until computed; leaves add up over sweeps."""
+        _refuse_in_trace("reading .grad", self)
         return 0.0 if self._code >= 0 and self._sweep < 0 else _gradient(self)
 
     @grad.setter
@@ -1039,6 +1043,7 @@ def backward(root):
             "compute it again from leaves, outside no_grad()"
         )
     here: _Context = _here()
+    _refuse_in_trace("backward()", top)
     if hooks or here.sweeping:
         _careful_sweep(here, top, None)
     else:
@@ -1047,6 +1052,7 @@ def backward(root):
 
 def derivatives(root, xs):
     """The derivatives of root by each of xs, leaves or results, as floats: a sweep that changes nothing it meets."""
+    _refuse_in_trace("taking derivatives as floats", root)
     if hooks:  # only of what depends on xs
         if _here().watch is not None:
             _here().watch.sweeps(root)

@@ -204,7 +204,7 @@ class _Run:
         depth = _depth.inside
         _depth.inside = depth + 1
         try:
-            self.further = recording and (self._of_values or depth > 0)
+            self.further = is_tracing() or (recording and (self._of_values or depth > 0))
             if self.further:
                 self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
             else:

@@ -144,9 +144,7 @@ def _copies(program: Program) -> dict[int, int]:
 
 def _reads(program: Program, place: int, copies: Mapping[int, int]) -> Sequence[int]:
     """What an operation reads, in order, with duplicates, and instead of copies their sources."""
-    kind = program.kinds[place]
-    plain = isinstance(kind, Op) and not kind.sequences
-    operands = program.args[place] if plain else tuple(program.operands(place))
+    operands = tuple(program.operands(place))
     return tuple([copies.get(operand, operand) for operand in operands]) if copies else operands
 
 

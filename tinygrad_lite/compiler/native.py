@@ -31,7 +31,7 @@ else:
     ones, twos, manys = [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "aaccde85"
+source_hash = "ab37b25c"
 
 
 @cython.final
@@ -367,7 +367,7 @@ def _spread(w: cython.p_double, slot: cython.Py_ssize_t, n: cython.Py_ssize_t, n
 @cython.cfunc
 @cython.exceptval(-1)
 def _position(index: cython.double, length: cython.Py_ssize_t) -> cython.Py_ssize_t:
-    if 0.0 <= index < length and c.floor(index) == index:
+    if cython.compiled and 0.0 <= index < length and c.floor(index) == index:
         return cython.cast(cython.Py_ssize_t, index)
     return ops.position(index, length)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any
 
 from ..ops import Op
@@ -39,24 +39,30 @@ class Program:
     def add(self, kind: Op | str, args: Args) -> int:
         """The place of an operation: that of an equal one, or a new one."""
         # 0.0 == -0.0, and nan != nan: constants are told apart by their text.
-        key = (kind, args) if kind != CONSTANT else repr(args[0])
-        place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = len(self.kinds)
+        key = (kind, args) if kind is not CONSTANT else repr(args[0])
+        new = len(self.kinds)
+        place = self._places.setdefault(key, new)
+        if place == new:
             self.kinds.append(kind)
             self.args.append(args)
-            self.varies.append(kind == INPUT or any(map(self.varies.__getitem__, self.operands(place))))
+            varies = self.varies
+            varies.append(kind is INPUT or True in [varies[operand] for operand in self.operands(new)])
         return place
 
     def add_all(self, kind: str, count: int) -> range:
-        """The places of so many inputs or parameters, none of which is there yet."""
-        first, args = len(self.kinds), list(zip(range(count), strict=True))
-        places = range(first, first + count)
+        """The places of so many inputs or parameters; add() does not find them again."""
+        first = len(self.kinds)
         self.kinds += [kind] * count
-        self.args += args
+        self.args += zip(range(count), strict=True)
         self.varies += [kind == INPUT] * count
-        self._places.update(zip(zip(repeat(kind), args, strict=False), places, strict=False))
-        return places
+        return range(first, first + count)
+
+    def begun(self) -> Program:
+        """A program of the inputs and parameters that this one begins with, at the same places."""
+        count = next((k for k, kind in enumerate(self.kinds) if kind not in (INPUT, PARAMETER)), len(self))
+        made = Program()
+        made.kinds, made.args, made.varies = self.kinds[:count], self.args[:count], self.varies[:count]
+        return made
 
     def constant(self, number: float) -> int:
         return self.add(CONSTANT, (float(number),))

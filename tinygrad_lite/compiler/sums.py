@@ -2,90 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from itertools import chain
+from operator import itemgetter
 
 from .. import ops
-from .program import CONSTANT, SOURCES, SUM, Program
+from .program import CONSTANT, SUM, Args, Program
 
-Pair = tuple[int, int]
+_SUMS = frozenset((ops.add, ops.sub, ops.mul, ops.neg, ops.sum, ops.dot, ops.mean, ops.pow))
+_COPIES = frozenset((ops.identity, ops.stop_gradient))
 
 
-def as_sums_of_products(program: Program, varies: Sequence[bool]) -> tuple[Program, list[bool]]:
-    """The same program with add, sub, mul, neg, sum, dot and mean as sums of products of two.
+def as_sums_of_products(program: Program) -> Program:
+    """The same program with add, sub, mul, neg, sum, dot, mean and small powers as sums of products of two.
 
-    A sum that is read once, as a term of another, is written out there: terms used often would grow without bound.
-    varies  which places differ between lanes; comes back for the new places. In a pair what does not stands left.
+    A sum that is read once, as a term of another, is written out there: one read often would grow without bound. What
+    lanes share stands left in a pair, then the later value; the pairs of a sum are sorted, so that rows of factors are
+    found again. Results change by rounding, and a sum of several products that is zero may lose its sign; else what
+    becomes of infinities, nan and -0.0 stays.
     """
-    uses = program.uses()
-    needed = program.alive()
-    made = Program()
-    lanes: list[bool] = []
-    place_of: list[int] = [-1] * len(program)
+    return _Rewriting(program).made
 
-    def add(kind: object, args: tuple[object, ...], differs: bool) -> int:
-        place = made.add(kind, args)  # type: ignore[arg-type]
-        if place == len(lanes):
-            lanes.append(differs)
-        return place
 
-    def constant(number: float) -> int:
-        return add(CONSTANT, (number,), False)
+class _Rewriting:
+    """A sum that is read once waits for its reader; only its factors, and what it subtracts, are written before.
 
-    def pair(a: int, b: int) -> Pair:
-        """What lanes share stands left, then the later value."""
-        return (a, b) if (not lanes[a], a) >= (not lanes[b], b) else (b, a)
+    (They would else be found by recursion, as deep as the program is long.)
+    """
 
-    for place in range(len(program)):
-        if not needed[place]:
-            continue
-        kind, args = program.kinds[place], program.args[place]
-        if kind in SOURCES:
-            place_of[place] = add(kind, args, varies[place])
-            continue
-        pairs: list[Pair] = []
+    def __init__(self, program: Program) -> None:
+        self.made = program.begun()
+        first = len(self.made)
+        self._kinds, self._args, self._number = program.kinds, program.args, program.number
+        self._uses = Counter(chain(program.outputs, *map(program.operands, range(first, len(program)))))
+        self._places = [*range(first), *[-1] * (len(program) - first)]
+        for place in range(first, len(program)):
+            self._visit(place)
+        self.made.outputs = [self._place(place) for place in program.outputs]
+
+    def _visit(self, place: int) -> None:
+        kind, args = self._kinds[place], self._args[place]
+        if kind in _COPIES:
+            self._places[place] = self._place(args[0])
+        elif kind not in _SUMS or (kind is ops.pow and self._number(args[1]) not in (1.0, 2.0, 3.0)):
+            self._places[place] = self.made.add(kind, self._moved(args) if kind is not CONSTANT else args)
+        else:
+            if kind is ops.mul or kind is ops.pow:
+                self._place(args[0])
+                self._place(args[1])
+            elif kind is ops.dot:
+                self._moved(args[:2])
+            elif kind is ops.sub or kind is ops.neg:
+                self._place(args[-1])
+            if self._uses[place] != 1 or kind is ops.mean:
+                self._place(place)
+
+    def _place(self, place: int) -> int:
+        """The new place of an old one, which is written now if it waited."""
+        if self._places[place] < 0:
+            self._places[place] = self._sum(place)
+        return self._places[place]
+
+    def _moved(self, args: Args) -> Args:
+        return tuple([tuple(map(self._place, arg)) if type(arg) is tuple else self._place(arg) for arg in args])
+
+    def _sum(self, place: int) -> int:
+        """Writes a sum of products, with the sums in it that are read nowhere else."""
+        pairs: list[tuple[int, int]] = []
         plus: list[int] = []
         minus: list[int] = []
-        work: list[tuple[int, bool, bool]] = [(place, False, True)]  # place, negative, top
-        mean = kind is ops.mean
-        if mean:
-            work = [(a, False, False) for a in reversed(args[0])]
-        elif not (
-            kind in (ops.add, ops.sub, ops.mul, ops.sum, ops.dot)
-            or (kind is ops.pow and program.number(args[1]) == 2.0)
-        ):
-            continue_with = tuple(
-                tuple([place_of[a] for a in arg]) if type(arg) is tuple else place_of[arg] for arg in args
-            )
-            place_of[place] = add(kind, continue_with, varies[place])
-            continue
+        zero = False  # whether 0.0 is added, which makes -0.0 positive
+        work = [place]
         while work:
-            at, negative, top = work.pop()
-            kind, args = program.kinds[at], program.args[at]
-            inside = top or (uses[at] == 1)
-            if inside and kind is ops.add:
-                work += [(args[1], negative, False), (args[0], negative, False)]
-            elif inside and kind is ops.sub:
-                work += [(args[1], not negative, False), (args[0], negative, False)]
-            elif inside and kind is ops.neg:
-                work.append((args[0], not negative, False))
-            elif inside and kind is ops.sum:
-                work += [(a, negative, False) for a in reversed(args[0])]
-            elif inside and not negative and kind is ops.mul:
-                pairs.append(pair(place_of[args[0]], place_of[args[1]]))
-            elif inside and not negative and kind is ops.pow and program.number(args[1]) == 2.0:
-                pairs.append((place_of[args[0]], place_of[args[0]]))
-            elif inside and not negative and kind is ops.dot:
-                pairs += [pair(place_of[a], place_of[b]) for a, b in zip(args[0], args[1], strict=True)]
-                if program.number(args[2]) != 0.0:
-                    work.append((args[2], False, False))
+            at = work.pop()
+            kind, args = self._kinds[at], self._args[at]
+            if kind is CONSTANT and args[0] == 0.0:
+                zero = zero or math.copysign(1.0, args[0]) > 0.0
+            elif self._places[at] >= 0 or kind not in _SUMS:
+                plus.append(self._place(at))
+            elif kind is ops.mul:
+                pairs.append(self._pair(args[0], args[1]))
+            elif kind is ops.add:
+                work += (args[1], args[0])
+            elif kind is ops.sub:
+                minus.append(self._place(args[1]))
+                work.append(args[0])
+            elif kind is ops.neg:
+                minus.append(self._place(args[0]))
+            elif kind is ops.dot:
+                pairs += map(self._pair, *args[:2])
+                work.append(args[2])
+            elif kind is ops.pow:
+                ...
             else:
-                (minus if negative else plus).append(place_of[at])
-        if not pairs and not minus and len(plus) == 1:
-            place_of[place] = plus[0]
-        else:
-            place_of[place] = add(SUM, (tuple(pairs), tuple(plus), tuple(minus)), varies[place])
-        if mean:
-            count = constant(1.0 / len(program.args[place][0]))
-            place_of[place] = add(SUM, ((pair(count, place_of[place]),), (), ()), varies[place])
-    made.outputs = [place_of[place] for place in program.outputs]
-    return made, lanes
+                zero = True
+                work += reversed(args[0])
+        ...

@@ -78,21 +78,26 @@ def flattened(outputs: Sequence[Any], inputs: Sequence[Value], parameters: Seque
         constants.add(place)
         return place
 
+    def sequence(xs: tuple[Any, ...]) -> tuple[int, ...]:
+        try:
+            return tuple([places[x] for x in xs])
+        except KeyError:
+            return tuple(map(place_of, xs))
+
     for v in topological_order(*_values(outputs)):
         if v in places:
             continue
-        op = v.op
-        args = tuple([tuple(map(place_of, arg)) if type(arg) is tuple else place_of(arg) for arg in v.args])
-        if op is None or all([_within(arg, constants) for arg in args]):
+        op, args = v.op, v.args
+        try:
+            found: Any = tuple([places[x] for x in args])
+        except KeyError:  # numbers or sequences are among them
+            found = tuple([sequence(x) if type(x) is tuple else place_of(x) for x in args])
+        if op is None or constants.issuperset(found):
             places[v] = place_of(v.data)
         else:
-            places[v] = program.add(op, args)
+            places[v] = program.add(op, found)
     program.outputs = [place_of(y) for y in outputs]
     return program
-
-
-def _within(arg: Any, places: set[int]) -> bool:
-    return places.issuperset(arg) if type(arg) is tuple else arg in places
 
 
 def _values(outputs: Sequence[Any]) -> list[Value]:

@@ -8,8 +8,6 @@ import unicodedata
 
 from .. import ops
 
-_TAKEN = frozenset({"float", "__debug__"})  # what formulas use, and what no value can be given to
-
 
 def identifier(label: str) -> str:
     """The label as a name that is neither a keyword nor an operation; "" where nothing is left of it.
@@ -22,7 +20,9 @@ def identifier(label: str) -> str:
     name = "".join(c if f"a{c}".isidentifier() else "_" for c in text).rstrip("_")
     if name and not name.isidentifier():
         name = f"_{name}"
-    return f"{name}_" if keyword.iskeyword(name) or name in ops.TABLE or name in ops.ALIASES or name in _TAKEN else name
+    return (
+        f"{name}_" if keyword.iskeyword(name) or name in ops.TABLE or name in ops.ALIASES or name == "float" else name
+    )
 
 
 def is_element(name: str) -> bool:

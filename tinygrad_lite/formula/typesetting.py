@@ -24,6 +24,8 @@ _DEEPEST = 6
 
 
 class Written(NamedTuple):
+    """A piece of text, how tightly it holds together, and whether its factors stand apart."""
+
     text: str
     binding: int
     spaced: bool = False
@@ -35,7 +37,10 @@ class Text:
     limit   how many names, numbers and functions stand in one line; None for any number
     by      symbols beside those in the roots
     short   what is too long is left out, as `...`, instead of defined
+    The methods from `name` on say how Python writes the pieces; other languages have their own.
     """
+
+    left_out = "..."
 
     def __init__(
         self, roots: Sequence[Expression], limit: int | None, by: Sequence[Symbol] = (), short: bool = False
@@ -130,9 +135,6 @@ class Text:
         below_line = " ".join(f"d{name}{n if n > 1 else ''}" for name, n in groups)
         return f"d{order}/{below_line} {self.held(written, POWER)}"
 
-    # How Python writes the pieces.
-    left_out = "..."
-
     def name(self, name: str) -> str:
         """How a part's name is written."""
         return name
@@ -204,7 +206,7 @@ def _parts_to_name(
                 named.add(part)
         depth[e] = 0
         if isinstance(e, Operation):
-            depth[e] = max(map(depth.__getitem__, e.parts)) + (e.op not in (ops.prod, ops.pow))
+            depth[e] = max([depth[part] for part in e.parts], default=0) + (e.op not in (ops.prod, ops.pow))
         if (shared and uses[e] > 1 and size[e] >= _SHARED) or (uses[e] and depth[e] >= _DEEPEST):
             named.add(e)
             size[e], depth[e] = 1, 0
