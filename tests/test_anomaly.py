@@ -11,8 +11,8 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly, ops
-from tinygrad_lite.explanation import explain_nan
 from tinygrad_lite.errors import AnomalyError
+from tinygrad_lite.explanation import explain_nan
 from tinygrad_lite.ops import Op
 
 Build = Callable[[Value, Value, Value], Value]

@@ -15,8 +15,8 @@ from test_random_graphs import moderate, programs, run
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly, no_grad, ops
-from tinygrad_lite.explanation.comparison import Comparison, compare
 from tinygrad_lite.engine import record
+from tinygrad_lite.explanation.comparison import Comparison, compare
 from tinygrad_lite.ops import Op
 
 

@@ -131,6 +131,12 @@ def test_every_row_is_its_value(row: Op) -> None:
     assert wrong == []
 
 
+def test_every_row_has_a_form_in_c_but_those_known_by_their_value_alone() -> None:
+    expanded = {ops.sum, ops.dot, ops.mean, ops.take, ops.identity, ops.stop_gradient}
+    assert set(BUILT_IN) - set(native.forms) - expanded == {ops.polygamma}
+    assert max([row.code for row in native.forms if isinstance(row, Op)]) < 128  # native.pxd
+
+
 steps = st.tuples(st.sampled_from([*BUILT_IN, SUM]), st.lists(st.integers(0, 99), min_size=12, max_size=12))
 INPUTS, PARAMETERS, CONSTANTS = 3, 2, (0.0, -0.0, 2.0, -1.5, math.inf)
 

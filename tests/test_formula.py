@@ -50,7 +50,7 @@ def evaluated(f: Formula, number: Callable[[float], Any], functions: dict[str, A
 def agrees(f: Formula, y: Value) -> None:
     """The text is worth what the graph is; exact arithmetic leaves no rounding to excuse a difference."""
     with mp.workdps(2 * DIGITS):
-        functions = {row.name: (lambda *args, row=row: exactly(row)(*args)) for row in ops.TABLE.values()}
+        functions = {row.name: (lambda *args, row=row: exactly(row)(*args)) for row in BUILT_IN}
         assert float(evaluated(f, mpf, functions)) == pytest.approx(float(exact(y)), rel=1e-12, abs=1e-60), str(f)
 
 
@@ -119,10 +119,7 @@ def recorded(program: list[tuple[Op, list[int]]], leaves: list[Value]) -> Value:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(
-        st.tuples(st.sampled_from(tuple(ops.TABLE.values())), st.lists(st.integers(0, 9), min_size=4, max_size=4)),
-        max_size=8,
-    ),
+    st.lists(st.tuples(st.sampled_from(BUILT_IN), st.lists(st.integers(0, 9), min_size=4, max_size=4)), max_size=8),
     st.lists(st.integers(-2000, 2000).map(lambda k: k / 1000), min_size=1, max_size=3),
 )
 def test_random_graphs(program: list[tuple[Op, list[int]]], numbers: list[float]) -> None:

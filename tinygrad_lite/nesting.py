@@ -180,9 +180,10 @@ def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
         return {key: _array([item[key] for item in items], shape) for key in first}
     if _is_list(first):
         columns = [_array(list(column), shape) for column in zip(*items, strict=True)]
-        return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
+        kind: Any = type(first)
+        return kind(*columns) if hasattr(first, "_fields") else kind(columns)
     if items and all(_is_array(item) for item in items) and len({item.shape for item in items}) == 1:
-        return np.array(items).reshape(shape + first.shape)
+        return np.array(items).reshape(shape + items[0].shape)
     if all(type(item) in (float, int) for item in items):
         return np.array(items, dtype=float).reshape(shape)
     made = np.empty(len(items), dtype=object)

@@ -9,17 +9,13 @@ derivatives come in the same structure.
 from __future__ import annotations
 
 import functools
-import math
-import operator
-import threading
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
 from typing import Any
 
-from .engine import Value, dependents, derivative_graph, derivatives, dot, is_tracing, leaf_changes, record
-from .engine import set_recording, set_watch, tangents
-from .errors import HistoryError, ShapeError, not_a_number, received
-from .nesting import Structure, has_values, mapped, numbers_along, sketch
+from .engine import Value, dependents, derivative_graph, derivatives
+from .errors import received
+from .nesting import has_values
+from .runs import Run, as_value, check_unchanged, numbers_like
 
 _Function = Callable[..., Any]
 
@@ -34,15 +30,16 @@ def gradients(y: Value, xs: Sequence[Value], create_graph: bool = False) -> list
     >>> first, = gradients(x**3, [x], create_graph=True); gradients(first, [x])
     [12.0]
     """
-    for value in (y, *xs) if isinstance(xs, Iterable) else (xs,):
-        if not isinstance(value, Value) or value is xs:
+    for value in (y, *xs) if isinstance(xs, Iterable) else (None,):
+        if not isinstance(value, Value):
             raise TypeError(
-                f"gradients(y, xs) takes a Value y and a list of Values xs, got {received(value)} among them"
+                "gradients(y, xs) takes a Value y and a list of Values xs, "
+                f"got {received(xs if value is None else value)} among them"
             )
     if not create_graph:
         return derivatives(y, xs)
-    _check_unchanged(dependents([y], xs))
-    return [_as_value(g) for g in derivative_graph(y, xs)]
+    check_unchanged(dependents([y], xs))
+    return [as_value(g) for g in derivative_graph(y, xs)]
 
 
 def grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:
@@ -57,7 +54,7 @@ def grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) 
 
     @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("grad", f, args, kwargs, argnums, has_aux)
+        run = Run("grad", f, args, kwargs, argnums, has_aux)
         derivative = run.like_inputs(run.derivatives(run.scalar()))
         return (derivative, run.aux) if has_aux else derivative
 
@@ -73,7 +70,7 @@ def value_and_grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool
 
     @functools.wraps(f, updated=())
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        run = _Run("grad", f, args, kwargs, argnums, has_aux)
+        run = Run("grad", f, args, kwargs, argnums, has_aux)
         value = run.value()
         derivative = run.like_inputs(run.derivatives(run.scalar()))
         return ((value, run.aux) if has_aux else value), derivative
@@ -92,7 +89,7 @@ def jacobian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fal
 
     @functools.wraps(f, updated=())
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("jacobian", f, args, kwargs, argnums, has_aux)
+        run = Run("jacobian", f, args, kwargs, argnums, has_aux)
         outputs = run.outputs()
         found = outputs.filled([run.like_inputs(run.derivatives(y)) for y in outputs.numbers])
         return (found, run.aux) if has_aux else found
@@ -109,7 +106,7 @@ def hessian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
 
     @functools.wraps(f, updated=())
     def hessian_of_f(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("hessian", f, args, kwargs, argnums, has_aux)
+        run = Run("hessian", f, args, kwargs, argnums, has_aux)
         rows = [run.like_inputs(run.derivatives(first)) for first in run.gradient_graph(run.scalar())]
         found = run.like_inputs(rows)
         return (found, run.aux) if has_aux else found
@@ -126,8 +123,8 @@ def hvp(f: _Function, x: Any, v: Any) -> Any:
     >>> hvp(lambda x: x[0] ** 2 * x[1], [2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]
     """
-    direction = _numbers_like(x, v, "hvp(f, x, v): v")
-    run = _Run("hvp", f, (x,), {}, 0, directions=direction)
+    direction = numbers_like(x, v, "hvp(f, x, v): v")
+    run = Run("hvp", f, (x,), {}, 0, directions=direction)
     return run.like_inputs(run.derivatives(run.product(run.gradient_graph(run.scalar()), direction)))
 
 
@@ -140,11 +137,11 @@ def vjp(f: _Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     >>> y, pullback = vjp(lambda a, b: [a * b, a + b], 2.0, 3.0); pullback([1.0, 10.0])
     (13.0, 12.0)
     """
-    run = _Run("vjp", f, primals, {}, range(len(primals)), has_aux)
+    run = Run("vjp", f, primals, {}, range(len(primals)), has_aux)
     value = run.value()
 
     def pullback(cotangents: Any) -> tuple[Any, ...]:
-        given = _numbers_like(value, cotangents, "the pullback of vjp: the cotangents")
+        given = numbers_like(value, cotangents, "the pullback of vjp: the cotangents")
         product = run.product(run.outputs().numbers, given)
         found: tuple[Any, ...] = run.like_inputs(run.derivatives(product, run.further or has_values(given)))
         return found
@@ -165,237 +162,8 @@ def jvp(f: _Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: 
             raise TypeError(
                 f"jvp(f, primals, tangents): {name} is a list or tuple of f's arguments, got {received(given)}"
             )
-    direction = _numbers_like(tuple(primals), tuple(tangents), "jvp(f, primals, tangents): the tangents")
-    run = _Run("jvp", f, primals, {}, range(len(primals)), has_aux, direction)
+    direction = numbers_like(tuple(primals), tuple(tangents), "jvp(f, primals, tangents): the tangents")
+    run = Run("jvp", f, primals, {}, range(len(primals)), has_aux, direction)
     value = run.value()
     tangent = run.tangents(direction)
     return (value, tangent, run.aux) if has_aux else (value, tangent)
-
-
-class _Run:
-    """One run of f on fresh Values in the place of what is differentiated by.
-
-    further  whether something may differentiate the results again: results are then Values, made by the rules
-    """
-
-    def __init__(
-        self,
-        who: str,
-        f: _Function,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        argnums: int | Sequence[int],
-        has_aux: bool = False,
-        directions: Sequence[Any] = (),
-    ) -> None:
-        self._who, self._f, self.aux = who, f, None
-        if not callable(f):
-            raise TypeError(f"{who}(f) takes a function, got {received(f)}: of a recorded Value take gradients(y, xs)")
-        one = type(argnums) is int or not isinstance(argnums, Iterable)
-        at = [0] if type(argnums) is int and argnums == 0 and args else self._positions(argnums, len(args))
-        self._inputs = Structure(args[at[0]] if one else tuple([args[k] for k in at]), self._argument_error)
-        self._of_values = self._inputs.has_values
-        if len(args) > len(at) or kwargs or directions:
-            others = [arg for k, arg in enumerate(args) if k not in at]
-            self._of_values = self._of_values or has_values([*others, *kwargs.values(), *directions])
-        given = self._inputs.numbers
-        self._changes = leaf_changes()
-        recording = set_recording(True)
-        depth = _depth.inside
-        _depth.inside = depth + 1
-        try:
-            self.further = is_tracing() or (recording and (self._of_values or depth > 0))
-            if self.further:
-                self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
-            else:
-                self._xs = list(map(Value, map(_number, given) if self._of_values else given))
-            fresh = self._inputs.filled(self._xs)
-            called = list(args)
-            for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
-                called[k] = arg
-            output = f(*called, **kwargs)
-        except TypeError as error:
-            if "must be real number, not" in str(error):
-                error.add_note("the functions of math take no Values: write x.sin() or tinygrad_lite.sin(x)")
-            raise
-        finally:
-            _depth.inside = depth
-            set_recording(recording)
-        if has_aux:
-            if not isinstance(output, tuple) or len(output) != 2:
-                raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")
-            output, self.aux = output[0], self.finished(output[1])
-        self.output = output
-
-    def __str__(self) -> str:
-        return f"{self._who} of {getattr(self._f, '__name__', type(self._f).__name__)}"
-
-    def outputs(self) -> Structure:
-        """The numbers that f returned."""
-        return Structure(self.output, lambda x: not_a_number(f"{self}: what it returns", x))
-
-    def value(self) -> Any:
-        """What f returned, as it is handed to the caller."""
-        y = self.output
-        return self.finished(Value(y) if isinstance(y, Real) else y)
-
-    def scalar(self) -> Value:
-        """The one number that f returned."""
-        y = self.output
-        if type(y) is Value:
-            return y
-        if getattr(y, "shape", None) == ():
-            y = y.item()
-        if isinstance(y, (Value, Real)):
-            return _as_value(y)
-        instead = "take jacobian(f) for the derivatives of many, or reduce them to one, as in sum(...)"
-        raise TypeError(
-            f"{self}: it must return one number, got {received(y)}: "
-            f"{'it may lack its return statement' if y is None else instead}"
-        )
-
-    def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
-        """Their dot, recorded also under no_grad()."""
-        recording = set_recording(True)
-        try:
-            return dot(numbers, others)
-        finally:
-            set_recording(recording)
-
-    def gradient_graph(self, y: Value) -> list[Any]:
-        """The derivatives of y by the inputs, to be differentiated again."""
-        self._check_unchanged(y)
-        recording = set_recording(True)
-        try:
-            return derivative_graph(y, self._xs, False)
-        finally:
-            set_recording(recording)
-
-    def derivatives(self, y: Any, further: bool | None = None) -> list[Any]:
-        """The derivatives of y by the inputs, as they are handed to the caller."""
-        if self.further if further is None else further:
-            self._check_unchanged(y, always=further is not None)
-            return [_as_value(g) for g in derivative_graph(_as_value(y), self._xs, False)]
-        return self._as_given(derivatives(_as_value(y), self._xs))
-
-    def tangents(self, direction: Sequence[Any]) -> Any:
-        """The derivatives of f's outputs along the direction of the inputs, as they are handed to the caller."""
-        outputs = self.outputs()
-        ys = [_as_value(y) for y in outputs.numbers]
-        if not self.further:
-            return outputs.filled(self._as_given(tangents(ys, self._xs, map(_number, direction))))
-        found = dict(zip(self._xs, direction, strict=True))
-        for v in dependents(ys, self._xs, False):
-            if v not in found:
-                found[v] = _tangent(v, found)
-        return outputs.filled([_as_value(found.get(y, 0.0)) for y in ys])
-
-    def finished(self, tree: Any) -> Any:
-        """As the caller gets it: numbers, unless something may differentiate it again or Values came in."""
-        if self.further or not has_values(tree):
-            return tree
-        if self._of_values:
-            return mapped(lambda x: x.detach() if isinstance(x, Value) else x, tree)
-        return mapped(lambda x: x.data if isinstance(x, Value) else x, tree)
-
-    def _as_given(self, numbers: list[float]) -> list[Any]:
-        """Values where Values came in, under no_grad()."""
-        return [Value(x).detach() for x in numbers] if self._of_values else numbers
-
-    def _check_unchanged(self, y: Any, always: bool = False) -> None:
-        """always: time has passed since, in which an optimizer may have moved parameters, which is not counted."""
-        if (always or leaf_changes() != self._changes) and isinstance(y, Value):
-            _check_unchanged(dependents([y], self._xs, False))
-
-    def _positions(self, argnums: Any, count: int) -> list[int]:
-        at = list(argnums) if isinstance(argnums, Iterable) and not isinstance(argnums, str) else [argnums]
-        for place, k in enumerate(at):
-            if isinstance(k, bool) or not hasattr(k, "__index__"):
-                raise TypeError(f"{self}: argnums is the position of an argument, or several, got {received(k)}")
-            at[place] = k = operator.index(k)
-            if not -count <= k < count:
-                raise TypeError(
-                    f"{self}: argnums={argnums} was asked for, and it was called with {count} positional arguments: "
-                    f"argnums counts them from 0"
-                )
-            at[place] = k % count
-            if at[place] in at[:place]:
-                raise ValueError(f"{self}: argnums={argnums} names an argument twice")
-        return at
-
-    def _argument_error(self, x: Any) -> TypeError:
-        return not_a_number(f"{self}: what to differentiate by", x)
-
-    def like_inputs(self, items: Sequence[Any]) -> Any:
-        return self._inputs.filled(items)
-
-
-class _Depth(threading.local):
-    """How many transforms' functions are running in this thread."""
-
-    inside = 0
-
-
-_depth = _Depth()
-
-
-def _numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
-    found = numbers_along(tree, given)
-    if found is None:
-        raise ShapeError(f"{what} must have the structure of {sketch(tree)}, got {sketch(given)}")
-    if {Value, float}.issuperset(map(type, found)):
-        return found
-    for x in found:
-        if not isinstance(x, (Value, Real)):
-            raise not_a_number(what, x)
-    return [x if isinstance(x, Value) else float(x) for x in found]
-
-
-def _tangent(v: Value, tangents: dict[Value, Any]) -> Any:
-    """How v moves when its parents do, by its row's rules: they are linear in what they pass on."""
-    assert v.op is not None
-    terms: list[Any] = []
-    for rule, arg in zip(v.op.rules, v.args, strict=True):
-        items = arg if type(arg) is tuple else (arg,)
-        if rule is not None and any([type(x) is Value and x in tangents for x in items]):
-            given = rule(1.0, v, *v.args)
-            for x, derivative in zip(items, given if type(arg) is tuple else (given,), strict=True):
-                if type(x) is Value and x in tangents and not _is_void(tangents[x], derivative):
-                    terms.append(tangents[x] * derivative)
-    return sum(terms[1:], terms[0]) if terms else 0.0
-
-
-def _is_void(tangent: Any, derivative: Any) -> bool:
-    """Zero times infinity contributes nothing; in a trace it cannot be known."""
-    if is_tracing():
-        return False
-    t, d = _number(tangent), _number(derivative)
-    return (t == 0.0 and not math.isfinite(d)) or (d == 0.0 and not math.isfinite(t))
-
-
-def _as_value(x: Any) -> Value:
-    return x if isinstance(x, Value) else Value(x)
-
-
-def _number(x: Any) -> float:
-    return x.data if isinstance(x, Value) else float(x)
-
-
-def _check_unchanged(order: Sequence[Value]) -> None:
-    """Raises HistoryError where a leaf holds another number than when something that depends on xs was recorded."""
-    known = set(order)
-    for v in order:
-        if v.op is None or not any([p.op is None for p in v.parents]) or known.isdisjoint(v.parents):
-            continue
-        recording, watch = set_recording(True), set_watch(None)
-        try:
-            now = record(v.op, v.args)
-        finally:
-            set_watch(watch)
-            set_recording(recording)
-        pairs = zip((now.data, *now.local_derivatives), (v.data, *v.local_derivatives), strict=True)
-        if not all(math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14) or (a != a and b != b) for a, b in pairs):
-            raise HistoryError(
-                f"{v.op.name} was recorded as {v.data} and would be {now.data} now: a leaf below it has changed since; "
-                "compute it again before differentiating its derivative"
-            )

@@ -39,7 +39,8 @@ class Encoding:
     """
 
     def __init__(self, program: Program, forms: Mapping[Op | str, tuple[int, ...]]) -> None:
-        self.code, self.calls, self.widest = array("i"), [], 1
+        self.code, self.widest = array("i"), 1
+        self.calls: list[tuple[Op, tuple[Any, ...]]] = []
         self.inputs, self.parameters = _count(program, INPUT), _count(program, PARAMETER)
         self.slots = self.inputs + self.parameters
         self._program, self._forms = program, forms
@@ -49,8 +50,6 @@ class Encoding:
         self._encode()
         self.results = array("i", [self._slot[place] for place in program.outputs])
         self.constants = list(self._constants.values())
-
-    calls: list[tuple[Op, tuple[Any, ...]]]
 
     def _encode(self) -> None:
         """A slot serves again once its number was read for the last time; those of constants and parameters stay."""

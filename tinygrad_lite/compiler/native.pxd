@@ -6,6 +6,7 @@ ctypedef double (*One)(double) noexcept
 ctypedef double (*Two)(double, double) noexcept
 ctypedef double (*Many)(double *, Py_ssize_t) noexcept
 
+# By the code of their row in the table.
 cdef One ones[128]
 cdef Two twos[128]
 cdef Many manys[128]

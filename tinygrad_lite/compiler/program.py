@@ -36,8 +36,8 @@ class Program:
     def __len__(self) -> int:
         return len(self.kinds)
 
-    def add(self, kind: Op | str, args: Args) -> int:
-        """The place of an operation: that of an equal one, or a new one."""
+    def add(self, kind: Op | str, args: Args, varies: bool | None = None) -> int:
+        """The place of an operation: that of an equal one, or a new one; varies, where it is known already."""
         # 0.0 == -0.0, and nan != nan: constants are told apart by their text.
         key = (kind, args) if kind is not CONSTANT else repr(args[0])
         new = len(self.kinds)
@@ -45,8 +45,9 @@ class Program:
         if place == new:
             self.kinds.append(kind)
             self.args.append(args)
-            varies = self.varies
-            varies.append(kind is INPUT or True in [varies[operand] for operand in self.operands(new)])
+            if varies is None:
+                varies = kind is INPUT or any([self.varies[operand] for operand in self.operands(new)])
+            self.varies.append(varies)
         return place
 
     def add_all(self, kind: str, count: int) -> range:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 from operator import itemgetter
 
@@ -12,30 +13,36 @@ from .program import CONSTANT, SUM, Args, Program
 
 _SUMS = frozenset((ops.add, ops.sub, ops.mul, ops.neg, ops.sum, ops.dot, ops.mean, ops.pow))
 _COPIES = frozenset((ops.identity, ops.stop_gradient))
+_POWERS = (1.0, 2.0, 3.0)
+
+Pair = tuple[int, int]
 
 
 def as_sums_of_products(program: Program) -> Program:
     """The same program with add, sub, mul, neg, sum, dot, mean and small powers as sums of products of two.
 
     A sum that is read once, as a term of another, is written out there: one read often would grow without bound. What
-    lanes share stands left in a pair, then the later value; the pairs of a sum are sorted, so that rows of factors are
-    found again. Results change by rounding, and a sum of several products that is zero may lose its sign; else what
-    becomes of infinities, nan and -0.0 stays.
+    lanes share stands left in a pair, then the later value; the pairs of a sum are sorted, so that equal rows are found
+    again. Results change by rounding, and a sum of several products that is zero may lose its sign; what becomes of
+    infinities and nan, and else of -0.0, stays.
     """
     return _Rewriting(program).made
 
 
 class _Rewriting:
-    """A sum that is read once waits for its reader; only its factors, and what it subtracts, are written before.
+    """A sum that is read once waits for its reader; but its factors, and what it subtracts, are written before it.
 
-    (They would else be found by recursion, as deep as the program is long.)
+    Left to the reader too, they would be found by a recursion as deep as the program is long.
     """
 
     def __init__(self, program: Program) -> None:
         self.made = program.begun()
         first = len(self.made)
-        self._kinds, self._args, self._number = program.kinds, program.args, program.number
+        self._kinds, self._args, self._varies = program.kinds, program.args, program.varies
         self._uses = Counter(chain(program.outputs, *map(program.operands, range(first, len(program)))))
+        self._units = {
+            k: args[0] for k, args in enumerate(program.args) if program.kinds[k] is CONSTANT and abs(args[0]) == 1.0
+        }
         self._places = [*range(first), *[-1] * (len(program) - first)]
         for place in range(first, len(program)):
             self._visit(place)
@@ -43,36 +50,47 @@ class _Rewriting:
 
     def _visit(self, place: int) -> None:
         kind, args = self._kinds[place], self._args[place]
-        if kind in _COPIES:
+        if kind is ops.mul:
+            self._place(args[0])
+            self._place(args[1])
+        elif kind is CONSTANT:
+            return
+        elif kind in _COPIES:
             self._places[place] = self._place(args[0])
-        elif kind not in _SUMS or (kind is ops.pow and self._number(args[1]) not in (1.0, 2.0, 3.0)):
-            self._places[place] = self.made.add(kind, self._moved(args) if kind is not CONSTANT else args)
-        else:
-            if kind is ops.mul or kind is ops.pow:
-                self._place(args[0])
-                self._place(args[1])
-            elif kind is ops.dot:
-                self._moved(args[:2])
-            elif kind is ops.sub or kind is ops.neg:
-                self._place(args[-1])
-            if self._uses[place] != 1 or kind is ops.mean:
-                self._place(place)
+        elif kind not in _SUMS or (kind is ops.pow and self._exponent(args) is None):
+            self._places[place] = self.made.add(
+                kind, args if type(kind) is str else self._moved(args), self._varies[place]
+            )
+        elif kind is ops.dot:
+            self._moved(args[:2])
+        elif kind is ops.sub or kind is ops.neg or kind is ops.pow:
+            self._place(args[0] if kind is ops.pow else args[-1])
+        if self._uses[place] != 1 or kind is ops.mean:
+            self._place(place)
 
     def _place(self, place: int) -> int:
         """The new place of an old one, which is written now if it waited."""
-        if self._places[place] < 0:
-            self._places[place] = self._sum(place)
-        return self._places[place]
+        found = self._places[place]
+        if found < 0:
+            kind, args = self._kinds[place], self._args[place]
+            if kind is CONSTANT:
+                found = self.made.add(CONSTANT, args, False)
+            elif kind is ops.mul and self._units.keys().isdisjoint(args):
+                found = self._written([self._pair(*args)], (), (), self._varies[place])
+            else:
+                found = self._sum(place)
+            self._places[place] = found
+        return found
 
     def _moved(self, args: Args) -> Args:
         return tuple([tuple(map(self._place, arg)) if type(arg) is tuple else self._place(arg) for arg in args])
 
     def _sum(self, place: int) -> int:
-        """Writes a sum of products, with the sums in it that are read nowhere else."""
-        pairs: list[tuple[int, int]] = []
+        """Writes a sum of products, with the sums that are its terms and read nowhere else."""
+        pairs: list[Pair] = []
         plus: list[int] = []
         minus: list[int] = []
-        zero = False  # whether 0.0 is added, which makes -0.0 positive
+        zero = False  # whether 0.0 is added, which takes the sign off -0.0
         work = [place]
         while work:
             at = work.pop()
@@ -82,7 +100,13 @@ class _Rewriting:
             elif self._places[at] >= 0 or kind not in _SUMS:
                 plus.append(self._place(at))
             elif kind is ops.mul:
-                pairs.append(self._pair(args[0], args[1]))
+                unit, other = self._units.get(args[0]), args[1]
+                if unit is None:
+                    unit, other = self._units.get(args[1]), args[0]
+                if unit is None:
+                    pairs.append(self._pair(args[0], args[1]))
+                else:
+                    (plus if unit > 0.0 else minus).append(self._place(other))
             elif kind is ops.add:
                 work += (args[1], args[0])
             elif kind is ops.sub:
@@ -91,11 +115,46 @@ class _Rewriting:
             elif kind is ops.neg:
                 minus.append(self._place(args[0]))
             elif kind is ops.dot:
-                pairs += map(self._pair, *args[:2])
+                pairs += map(self._pair, args[0], args[1])
                 work.append(args[2])
             elif kind is ops.pow:
-                ...
+                x, n = self._place(args[0]), self._exponent(args)
+                if n == 1.0:
+                    plus.append(x)
+                else:
+                    pairs.append(
+                        (x, x) if n == 2.0 else self._ordered(x, self._written([(x, x)], (), (), self.made.varies[x]))
+                    )
             else:
                 zero = True
                 work += reversed(args[0])
-        ...
+        if len(pairs) > 1:
+            pairs.sort(key=itemgetter(1))
+        elif zero:
+            plus.append(self.made.constant(0.0))
+        varies = self._varies[place]
+        total = self._written(pairs, plus, minus, varies)
+        if self._kinds[place] is ops.mean:
+            share = self.made.constant(1.0 / len(self._args[place][0]))
+            total = self._written([self._ordered(share, total)], (), (), varies)
+        return total
+
+    def _written(self, pairs: Sequence[Pair], plus: Sequence[int], minus: Sequence[int], varies: bool) -> int:
+        if len(plus) == 1 and not pairs and not minus:
+            return plus[0]
+        return self.made.add(SUM, (tuple(pairs), tuple(plus), tuple(minus)), varies)
+
+    def _pair(self, a: int, b: int) -> Pair:
+        return self._ordered(self._places[a], self._places[b])
+
+    def _ordered(self, a: int, b: int) -> Pair:
+        """What lanes share first, then the later value."""
+        by_lane, other = self.made.varies[a], self.made.varies[b]
+        if by_lane is other:
+            return (a, b) if a >= b else (b, a)
+        return (b, a) if by_lane else (a, b)
+
+    def _exponent(self, args: Args) -> float | None:
+        """Of a power that is written as a product."""
+        n: float = self._args[args[1]][0] if self._kinds[args[1]] is CONSTANT else 0.0
+        return n if n in _POWERS else None

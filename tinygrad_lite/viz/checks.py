@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..check import WRONG, Row
-from ..explanation.comparison import Comparison, NodeRow
 from ..engine import Value
+from ..explanation.comparison import Comparison, NodeRow
 
 Checks = dict[Value, NodeRow]
 

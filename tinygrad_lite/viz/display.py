@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .. import errors
-from ..explanation.comparison import Comparison
 from ..engine import Value
+from ..explanation.comparison import Comparison
 from ..wording import counted, shortened, xml
 from . import dot_program, theme
 from .boxes import boxes, edge_texts

@@ -1,0 +1,257 @@
+"""One run of a function on fresh Values: what every transform begins with."""
+
+from __future__ import annotations
+
+import math
+import operator
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
+from typing import Any
+
+from .engine import (
+    Value,
+    dependents,
+    derivative_graph,
+    derivatives,
+    dot,
+    is_tracing,
+    leaf_changes,
+    record,
+    set_recording,
+    set_watch,
+    tangents,
+)
+from .errors import HistoryError, ShapeError, not_a_number, received
+from .nesting import Structure, has_values, mapped, numbers_along, sketch
+
+_Function = Callable[..., Any]
+
+
+class Run:
+    """One run of f on fresh Values in the place of what is differentiated by.
+
+    further  whether something may differentiate the results again: results are then Values, made by the rules
+    """
+
+    def __init__(
+        self,
+        who: str,
+        f: _Function,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        argnums: int | Sequence[int],
+        has_aux: bool = False,
+        directions: Sequence[Any] = (),
+    ) -> None:
+        self._who, self._f, self.aux = who, f, None
+        if not callable(f):
+            raise TypeError(f"{who}(f) takes a function, got {received(f)}: of a recorded Value take gradients(y, xs)")
+        one = type(argnums) is int or not isinstance(argnums, Iterable)
+        at = [0] if type(argnums) is int and argnums == 0 and args else self._positions(argnums, len(args))
+        self._inputs = Structure(args[at[0]] if one else tuple([args[k] for k in at]), self._argument_error)
+        self._of_values = self._inputs.has_values
+        if len(args) > len(at) or kwargs or directions:
+            others = [arg for k, arg in enumerate(args) if k not in at]
+            self._of_values = self._of_values or has_values([*others, *kwargs.values(), *directions])
+        given = self._inputs.numbers
+        self._changes = leaf_changes()
+        recording = set_recording(True)
+        depth = _depth.inside
+        _depth.inside = depth + 1
+        try:
+            self.further = is_tracing() or (recording and (self._of_values or depth > 0))
+            if self.further:
+                self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
+            else:
+                self._xs = list(map(Value, map(_number, given) if self._of_values else given))
+            fresh = self._inputs.filled(self._xs)
+            called = list(args)
+            for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
+                called[k] = arg
+            output = f(*called, **kwargs)
+        except TypeError as error:
+            if "must be real number, not" in str(error):
+                error.add_note("the functions of math take no Values: write x.sin() or tinygrad_lite.sin(x)")
+            raise
+        finally:
+            _depth.inside = depth
+            set_recording(recording)
+        if has_aux:
+            if not isinstance(output, tuple) or len(output) != 2:
+                raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")
+            output, self.aux = output[0], self.finished(output[1])
+        self.output = output
+
+    def __str__(self) -> str:
+        return f"{self._who} of {getattr(self._f, '__name__', type(self._f).__name__)}"
+
+    def outputs(self) -> Structure:
+        """The numbers that f returned."""
+        return Structure(self.output, lambda x: not_a_number(f"{self}: what it returns", x))
+
+    def value(self) -> Any:
+        """What f returned, as it is handed to the caller."""
+        y = self.output
+        return self.finished(Value(y) if isinstance(y, Real) else y)
+
+    def scalar(self) -> Value:
+        """The one number that f returned."""
+        y = self.output
+        if type(y) is Value:
+            return y
+        if getattr(y, "shape", None) == ():
+            y = y.item()
+        if isinstance(y, (Value, Real)):
+            return as_value(y)
+        instead = "take jacobian(f) for the derivatives of many, or reduce them to one, as in sum(...)"
+        raise TypeError(
+            f"{self}: it must return one number, got {received(y)}: "
+            f"{'it may lack its return statement' if y is None else instead}"
+        )
+
+    def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
+        """Their dot, recorded also under no_grad()."""
+        recording = set_recording(True)
+        try:
+            return dot(numbers, others)
+        finally:
+            set_recording(recording)
+
+    def gradient_graph(self, y: Value) -> list[Any]:
+        """The derivatives of y by the inputs, to be differentiated again."""
+        self._check_unchanged(y)
+        recording = set_recording(True)
+        try:
+            return derivative_graph(y, self._xs, False)
+        finally:
+            set_recording(recording)
+
+    def derivatives(self, y: Any, further: bool | None = None) -> list[Any]:
+        """The derivatives of y by the inputs, as they are handed to the caller."""
+        if self.further if further is None else further:
+            self._check_unchanged(y, always=further is not None)
+            return [as_value(g) for g in derivative_graph(as_value(y), self._xs, False)]
+        return self._as_given(derivatives(as_value(y), self._xs))
+
+    def tangents(self, direction: Sequence[Any]) -> Any:
+        """The derivatives of f's outputs along the direction of the inputs, as they are handed to the caller."""
+        outputs = self.outputs()
+        ys = [as_value(y) for y in outputs.numbers]
+        if not self.further:
+            return outputs.filled(self._as_given(tangents(ys, self._xs, map(_number, direction))))
+        found = dict(zip(self._xs, direction, strict=True))
+        for v in dependents(ys, self._xs, False):
+            if v not in found:
+                found[v] = _tangent(v, found)
+        return outputs.filled([as_value(found.get(y, 0.0)) for y in ys])
+
+    def finished(self, tree: Any) -> Any:
+        """As the caller gets it: numbers, unless something may differentiate it again or Values came in."""
+        if self.further or not has_values(tree):
+            return tree
+        if self._of_values:
+            return mapped(lambda x: x.detach() if isinstance(x, Value) else x, tree)
+        return mapped(lambda x: x.data if isinstance(x, Value) else x, tree)
+
+    def _as_given(self, numbers: list[float]) -> list[Any]:
+        """Values where Values came in, under no_grad()."""
+        return [Value(x).detach() for x in numbers] if self._of_values else numbers
+
+    def _check_unchanged(self, y: Any, always: bool = False) -> None:
+        """always: time has passed since, in which an optimizer may have moved parameters, which is not counted."""
+        if (always or leaf_changes() != self._changes) and isinstance(y, Value):
+            check_unchanged(dependents([y], self._xs, False))
+
+    def _positions(self, argnums: Any, count: int) -> list[int]:
+        at = list(argnums) if isinstance(argnums, Iterable) and not isinstance(argnums, str) else [argnums]
+        for place, k in enumerate(at):
+            if isinstance(k, bool) or not hasattr(k, "__index__"):
+                raise TypeError(f"{self}: argnums is the position of an argument, or several, got {received(k)}")
+            at[place] = k = operator.index(k)
+            if not -count <= k < count:
+                raise TypeError(
+                    f"{self}: argnums={argnums} was asked for, and it was called with {count} positional arguments: "
+                    f"argnums counts them from 0"
+                )
+            at[place] = k % count
+            if at[place] in at[:place]:
+                raise ValueError(f"{self}: argnums={argnums} names an argument twice")
+        return at
+
+    def _argument_error(self, x: Any) -> TypeError:
+        return not_a_number(f"{self}: what to differentiate by", x)
+
+    def like_inputs(self, items: Sequence[Any]) -> Any:
+        return self._inputs.filled(items)
+
+
+class _Depth(threading.local):
+    """How many transforms' functions are running in this thread."""
+
+    inside = 0
+
+
+_depth = _Depth()
+
+
+def numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
+    found = numbers_along(tree, given)
+    if found is None:
+        raise ShapeError(f"{what} must have the structure of {sketch(tree)}, got {sketch(given)}")
+    if {Value, float}.issuperset(map(type, found)):
+        return found
+    for x in found:
+        if not isinstance(x, (Value, Real)):
+            raise not_a_number(what, x)
+    return [x if isinstance(x, Value) else float(x) for x in found]
+
+
+def _tangent(v: Value, tangents: dict[Value, Any]) -> Any:
+    """How v moves when its parents do, by its row's rules: they are linear in what they pass on."""
+    assert v.op is not None
+    terms: list[Any] = []
+    for rule, arg in zip(v.op.rules, v.args, strict=True):
+        items = arg if type(arg) is tuple else (arg,)
+        if rule is not None and any(type(x) is Value and x in tangents for x in items):
+            given = rule(1.0, v, *v.args)
+            for x, derivative in zip(items, given if type(arg) is tuple else (given,), strict=True):
+                if type(x) is Value and x in tangents and not _is_void(tangents[x], derivative):
+                    terms.append(tangents[x] * derivative)
+    return sum(terms[1:], terms[0]) if terms else 0.0
+
+
+def _is_void(tangent: Any, derivative: Any) -> bool:
+    """Zero times infinity contributes nothing; in a trace it cannot be known."""
+    if is_tracing():
+        return False
+    t, d = _number(tangent), _number(derivative)
+    return (t == 0.0 and not math.isfinite(d)) or (d == 0.0 and not math.isfinite(t))
+
+
+def as_value(x: Any) -> Value:
+    return x if isinstance(x, Value) else Value(x)
+
+
+def _number(x: Any) -> float:
+    return x.data if isinstance(x, Value) else float(x)
+
+
+def check_unchanged(order: Sequence[Value]) -> None:
+    """Raises HistoryError where a leaf holds another number than when something that depends on xs was recorded."""
+    known = set(order)
+    for v in order:
+        if v.op is None or not any(p.op is None for p in v.parents) or known.isdisjoint(v.parents):
+            continue
+        recording, watch = set_recording(True), set_watch(None)
+        try:
+            now = record(v.op, v.args)
+        finally:
+            set_watch(watch)
+            set_recording(recording)
+        pairs = zip((now.data, *now.local_derivatives), (v.data, *v.local_derivatives), strict=True)
+        if not all(math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14) or (a != a and b != b) for a, b in pairs):
+            raise HistoryError(
+                f"{v.op.name} was recorded as {v.data} and would be {now.data} now: a leaf below it has changed since; "
+                "compute it again before differentiating its derivative"
+            )
