@@ -142,13 +142,13 @@ INPUTS, PARAMETERS, CONSTANTS = 3, 2, (0.0, -0.0, 2.0, -1.5, math.inf)
 
 
 def random_program(drawn: Sequence[tuple[Op | str, list[int]]]) -> Program:
-    """Each step reads what its numbers choose among all before it, the same more than once too."""
+    """Each step reads what its numbers choose among the last before it, the same more than once too."""
     program = Program()
     known = [program.add(INPUT, (k,)) for k in range(INPUTS)]
     known += [program.add(PARAMETER, (k,)) for k in range(PARAMETERS)]
     known += [program.constant(number) for number in CONSTANTS]
     for kind, picks in drawn:
-        places = [known[k % len(known)] for k in picks]
+        places = [known[-1 - k % 10] for k in picks]
         if isinstance(kind, str):
             pairs, plus, minus = picks[0] % 4, picks[1] % 3, picks[2] % 3
             rest = places[3:]
@@ -210,7 +210,7 @@ def test_random_programs_are_their_rows(
         assert agree(values[place], by_its_row(program, place, values), allowed), (str(program), place, values)
 
     # Where only some results are kept, slots serve again; in a batch, lanes stand together.
-    program.outputs = [k % len(program) for k in wanted]
+    program.outputs = [len(program) - 1 - k % min(20, len(program)) for k in wanted]
     executor = Executor(program)
     assert executor.slots <= len(program) + 4
     assert bits(executor.run(parameters, inputs)) == bits([values[place] for place in program.outputs])
@@ -245,6 +245,18 @@ def test_outputs_may_be_inputs_parameters_constants_and_repeated() -> None:
     copy = program.add(ops.stop_gradient, (program.add(ops.identity, (y,)),))
     program.outputs = [y, p, program.constant(7.0), x, copy, y, program.add(ops.neg, (copy,))]
     assert Executor(program).run([5.0], [1.0, 3.0]) == [9.0, 5.0, 7.0, 3.0, 9.0, 9.0, -9.0]
+
+
+def test_a_slot_serves_again_when_it_was_read_for_the_last_time_and_once() -> None:
+    program = Program()
+    x = program.add(INPUT, (0,))
+    square = program.add(ops.mul, (x, x))
+    copy = program.add(ops.identity, (program.add(ops.stop_gradient, (square,)),))
+    negative = program.add(ops.neg, (square,))
+    root = program.add(ops.sqrt, (copy,))
+    program.outputs = [program.add(ops.prod, ((root, negative, copy),))]
+    executor = Executor(program)
+    assert executor.run([], [3.0]) == [-243.0] and executor.slots == 4
 
 
 def test_an_empty_program() -> None:
@@ -342,7 +354,7 @@ def test_a_batch_of_many_blocks_is_its_lanes() -> None:
     p = program.add(PARAMETER, (0,))
     program.outputs = [
         program.add(ops.dot, ((x, y), (y, p), program.constant(0.5))),
-        program.add(ops.clip, (x, y, p)),
+        program.add(SUM, (((x, y),), (p,), (y, x))),
         p,
     ]
     executor = Executor(program)

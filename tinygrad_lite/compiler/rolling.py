@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from ..ops import Op
-from .program import SOURCES, SUM, Program
+from .program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM, Program
 
 Row = tuple[int, ...]
+
+_MOST_PARTS = 3
 
 
 @dataclass
@@ -18,75 +24,150 @@ class Group:
     """Operations of one kind on one level, done at once.
 
     members  their places in the program, in the order of their rows
-    summed   they are only read as gradients, summed over the lanes
+    varies   they differ between lanes
+    summed   they are only wanted as sums over the lanes
+    product  of sums with products: what is multiplied
     """
 
     kind: Op | str
-    level: int
+    members: list[int]
     varies: bool
     summed: bool
-    members: list[int] = field(default_factory=list)
-
-
-def grouped(program: Program, varies: Sequence[bool], summed_outputs: Sequence[int]) -> list[Group]:
-    """The groups, in an order in which each stands after what it reads."""
-    needed = program.alive()
-    uses = program.uses()
-    read_as_sum = Counter(summed_outputs)
-    only_summed = {p for p, n in read_as_sum.items() if varies[p] and program.kinds[p] == SUM and uses[p] == n}
-    levels = [0] * len(program)
-    found: dict[tuple[Any, ...], Group] = {}
-    for place, kind in enumerate(program.kinds):
-        if not needed[place] or kind in SOURCES:
-            continue
-        level = levels[place] = 1 + max([levels[p] for p in program.operands(place)], default=0)
-        summed = place in only_summed
-        signature = _signature(kind, program.args[place])
-        key = (level, varies[place], summed, kind, signature)
-        group = found.get(key)
-        if group is None:
-            group = found[key] = Group(kind, level, varies[place], summed)
-        group.members.append(place)
-    return sorted(found.values(), key=lambda group: group.level)
-
-
-def _signature(kind: Op | str, args: tuple[Any, ...]) -> tuple[int, ...]:
-    """What the members of a group have in common beside their kind: the lengths of their sequences."""
-    return tuple([len(arg) if type(arg) is tuple else -1 for arg in args])
+    product: Product | None = None
 
 
 @dataclass
-class Block:
-    """Some members of a group of sums of products, with their rows of left and right factors.
+class Product:
+    """The products in sums: rows of left factors times rows of right factors.
 
-    table  table[j][i] is the place of the sum of left row j times right row i; all of them there is a matrix product
+    left, right  places of the factors, as arrays of shape (rows, factors)
+    crossed      each left row meets each right row, which is a matrix product; otherwise row by row
+    by_right     of crossed ones: the sums are ordered right row by right row, otherwise left row by left row
     """
 
-    left: list[Row]
-    right: list[Row]
-    table: list[list[int]]
+    left: Any
+    right: Any
+    crossed: bool
+    by_right: bool = False
 
 
-def blocks_of(program: Program, members: Sequence[int]) -> list[Block]:
-    """The members divided into full cross products of left rows and right rows; what shares no row, together."""
+def grouped(program: Program, summed: bool = False) -> list[Group]:
+    """The groups, in an order in which each stands after what it reads.
+
+    summed  the outputs are wanted as sums over the lanes only
+    """
+    levels, read = _levels(program)
+    only_summed = {p for p in program.outputs if program.varies[p] and program.kinds[p] == SUM} if summed else set()
+    only_summed -= read
+    found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for place, kind in enumerate(program.kinds):
+        if kind not in SOURCES:
+            lengths = [len(arg) if type(arg) is tuple else 0 for arg in program.args[place]]
+            found[levels[place], program.varies[place], place in only_summed, kind, *lengths].append(place)
+    order = _Order(program)
+    groups: list[Group] = []
+    for (_, varies, in_sum, kind, *lengths), members in sorted(found.items(), key=lambda item: item[0][0]):
+        has_products = kind == SUM and lengths[0] > 0
+        crossed, members = _crossed(program, members, order, in_sum) if has_products else ([], members)
+        made = [Group(kind, places, varies, in_sum, product) for places, product in crossed]
+        for part in order.parts(members):
+            made.append(Group(kind, part, varies, in_sum, _apart(program, part) if has_products else None))
+        for group in made:
+            order.place(group.members)
+        groups += made
+    return groups
+
+
+def _levels(program: Program) -> tuple[list[int], set[int]]:
+    """How many operations stand below each place at most, and which places are read."""
+    levels = [0] * len(program)
+    read: set[int] = set()
+    for place, kind in enumerate(program.kinds):
+        if kind not in SOURCES:
+            operands = tuple(program.operands(place))
+            read.update(operands)
+            levels[place] = 1 + max(map(levels.__getitem__, operands), default=0)
+    return levels, read
+
+
+def _crossed(
+    program: Program, members: Sequence[int], order: _Order, summed: bool
+) -> tuple[list[tuple[list[int], Product]], list[int]]:
+    """Sums whose left and right rows form full cross products, and the members that are in none."""
     by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
-    apart = Block([], [], [[]])
+    alone: list[int] = []
     for place in members:
-        pairs = program.args[place][0]
-        left, right = tuple([a for a, _ in pairs]), tuple([b for _, b in pairs])
+        left, right = zip(*program.args[place][0], strict=True)
         if by_right[right].setdefault(left, place) != place:  # the same products, with other terms added
-            apart.left.append(left)
-            apart.right.append(right)
-            apart.table[0].append(place)
-    by_left_rows: dict[tuple[Row, ...], list[Row]] = defaultdict(list)
+            alone.append(place)
+    by_lefts: dict[frozenset[Row], list[Row]] = defaultdict(list)
     for right, row in by_right.items():
-        by_left_rows[tuple(row)].append(right)
-    blocks: list[Block] = []
-    for lefts, rights in by_left_rows.items():
-        if len(lefts) == len(rights) == 1:
-            apart.left.append(lefts[0])
-            apart.right.append(rights[0])
-            apart.table[0].append(by_right[rights[0]][lefts[0]])
-        else:
-            blocks.append(Block(list(lefts), rights, [[by_right[r][left] for r in rights] for left in lefts]))
-    return blocks + ([apart] if apart.left else [])
+        by_lefts[frozenset(row)].append(right)
+    crossed = []
+    for some, rights in by_lefts.items():
+        if len(some) == len(rights) == 1:
+            alone.append(by_right[rights[0]][next(iter(some))])
+            continue
+        lefts = sorted(some, key=order.of_row)
+        rights.sort(key=order.of_row)
+        places = [by_right[right][left] for left in lefts for right in rights]
+        turned = [by_right[right][left] for right in rights for left in lefts]
+        by_right_row = not summed and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
+        product = Product(np.array(lefts), np.array(rights), True, by_right_row)
+        crossed.append((turned if by_right_row else places, product))
+    return crossed, alone
+
+
+def _apart(program: Program, members: Sequence[int]) -> Product:
+    pairs = np.array([program.args[place][0] for place in members])
+    return Product(pairs[:, :, 0], pairs[:, :, 1], False)
+
+
+class _Order:
+    """Where rows stand, so that groups can be ordered as they read and are read."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        owners = {PARAMETER: -3, CONSTANT: -2, INPUT: -1}
+        self._owner = [owners.get(kind, 0) if type(kind) is str else 0 for kind in program.kinds]
+        self._position = list(range(len(program)))
+        self._groups, self._rows = 0, len(program)
+
+    def place(self, members: Sequence[int]) -> None:
+        """Members of a group come to stand after all that are placed already."""
+        self._groups += 1
+        for place in members:
+            self._owner[place] = self._groups
+            self._position[place] = self._rows
+            self._rows += 1
+
+    def of_row(self, row: Row) -> int:
+        return self._position[row[0]]
+
+    def parts(self, members: Sequence[int]) -> Iterator[list[int]]:
+        """The members in the order of what they read; in a few parts where what they read comes from a few groups."""
+        parts: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
+        for place in members:
+            operands = tuple(self._program.operands(place))
+            first = next((p for p in operands if self._program.varies[p]), operands[0] if operands else 0)
+            parts[tuple([self._owner[p] for p in operands])].append((self._position[first], place))
+        if len(parts) > _MOST_PARTS:
+            parts = {(): [item for part in parts.values() for item in part]}
+        for part in parts.values():
+            yield [place for _, place in sorted(part)]
+
+    def reads(self, places: Sequence[int]) -> int:
+        """How many stand beside each other in the order in which they are read first."""
+        first = self._first_read
+        return sum([first.get(a, 0) < first.get(b, 0) for a, b in pairwise(places)])
+
+    @cached_property
+    def _first_read(self) -> dict[int, int]:
+        program = self._program
+        found: dict[int, int] = {}
+        count = 0
+        for place in range(len(program)):
+            for operand in program.operands(place):
+                found.setdefault(operand, count)
+                count += 1
+        return found

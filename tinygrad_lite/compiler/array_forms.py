@@ -1,0 +1,164 @@
+"""An operation's array form, an expression in the table, as calls that write in place."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol
+
+from ..ops import Op
+
+_NAMES: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "pow", ast.USub: "negative",
+    ast.Lt: "less", ast.LtE: "less_equal", ast.Gt: "greater", ast.GtE: "greater_equal", ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+}  # fmt: skip
+_REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
+# So bounded, the largest of some numbers can be taken off them, or divide them, also where it is infinite or zero.
+_TOP = "minimum(maximum(max({}, axis=0), {}), 1.7976931348623157e308)"
+_SHIFT, _SCALE = _TOP.format("xs", "-1.7976931348623157e308"), _TOP.format("abs(xs)", "2.2250738585072014e-308")
+_FORMS: dict[str, str] = {
+    "sigmoid": "exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))",
+    "silu": "x * exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))",
+    "step": "maximum(sign(x), 0.0)",
+    "logsumexp": f"{_SHIFT} + log(sum(exp(xs - {_SHIFT}), axis=0))",
+    "norm": f"{_SCALE} * sqrt(sum((xs / {_SCALE}) * (xs / {_SCALE}), axis=0))",
+    "take": "",
+}
+"""In the place of the table's: exact where those overflow on the way, or quicker; "" where only the value will do."""
+
+
+class Lines(Protocol):
+    """The source that is written to."""
+
+    def line(self, text: str) -> None: ...
+
+    def function(self, name: str) -> str | None:
+        """How a function of the namespace is called; None where there is none."""
+
+    def writes_in_place(self, name: str) -> bool:
+        """Whether it takes an array to write to as its last argument."""
+
+    def constant(self, number: float) -> str:
+        """The name of a number."""
+
+    def buffer(self, length: int, kind: str) -> str:
+        """The name of an array that nothing else uses meanwhile: as what is computed, with one more axis of a length."""
+
+
+def write(op: Op, names: Mapping[str, str], lengths: Mapping[str, int], out: str, lines: Lines) -> bool:
+    """Writes what computes an operation into the array `out`; False where it has no form of use.
+
+    names    of the arrays of its arguments
+    lengths  of its sequences, which are the first axis of their arrays
+    """
+    form = _FORMS.get(op.name, op.array)
+    if not form:
+        return False
+    tree = ast.parse(form, mode="eval").body
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    if any(isinstance(name, ast.Name) and lines.function(name.id) is None for name in called):
+        return False
+    found = _Writing(tree, names, lengths, lines).value(tree, out)
+    if found != out:
+        lines.line(f"{out}[...] = {found}")
+    return True
+
+
+class _Writing:
+    """Writes a form part by part: in place where it can, to arrays of their own those parts that are used twice."""
+
+    def __init__(self, tree: ast.expr, names: Mapping[str, str], lengths: Mapping[str, int], lines: Lines) -> None:
+        self._names, self._lengths, self._lines = names, lengths, lines
+        self._counts = Counter([ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.expr)])
+        self._known: dict[str, str] = {}
+
+    def value(self, node: ast.expr, target: str) -> str:
+        """The array of a part, written to target, or to one of its own, unless it is there already."""
+        if isinstance(node, ast.Name):
+            return self._names[node.id]
+        number = _number(node)
+        if number is not None:
+            return self._lines.constant(number)
+        text = ast.dump(node)
+        if text in self._known:
+            return self._known[text]
+        if self._counts[text] > 1 or not target:
+            target = self._known[text] = self._lines.buffer(self._length(node), _kind(node))
+        self._write(node, target)
+        return target
+
+    def _write(self, node: ast.expr, target: str) -> None:
+        line, name = self._lines.line, _function(node)
+        function = self._lines.function(name)
+        if function is None:
+            line(f"{target}[...] = {self._renamed(node)}")
+            return
+        in_place = self._lines.writes_in_place(name)
+        texts = []
+        free = in_place
+        for operand in _operands(node):
+            suits = free and _kind(operand) == _kind(node) and self._length(operand) == self._length(node)
+            texts.append(self.value(operand, target if suits else ""))
+            free = free and texts[-1] != target
+        if _is_reduction(node):
+            line(f"{function}.reduce({texts[0]}, 0, None, {target})")
+        elif name == "where" and texts[1:] == [self._lines.constant(1.0), self._lines.constant(0.0)]:
+            line(f"{target}[...] = {texts[0]}")
+        elif in_place:
+            line(f"{function}({', '.join([*texts, target])})")
+        else:
+            line(f"{target}[...] = {function}({', '.join(texts)})")
+
+    def _length(self, node: ast.expr) -> int:
+        """Of the first axis, if the part has one more than what is computed."""
+        if isinstance(node, ast.Name):
+            return self._lengths.get(node.id, 0)
+        return 0 if _is_reduction(node) else max(map(self._length, _operands(node)), default=0)
+
+    def _renamed(self, node: ast.expr) -> str:
+        """A part as it stands, with the names of arrays and functions in the place of its own."""
+        made = copy.deepcopy(node)
+        for part in ast.walk(made):
+            if isinstance(part, ast.Name):
+                part.id = self._names.get(part.id) or self._lines.function(part.id) or part.id
+        return ast.unparse(made)
+
+
+def _kind(node: ast.expr) -> str:
+    return "bool" if isinstance(node, ast.Compare) else "float"
+
+
+def _number(node: ast.expr) -> float | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = _number(node.operand)
+        return None if number is None else -number
+    return float(node.value) if isinstance(node, ast.Constant) else None  # type: ignore[arg-type]
+
+
+def _is_reduction(node: ast.expr) -> bool:
+    """Along the first axis."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in _REDUCTIONS and bool(node.keywords)
+
+
+def _function(node: ast.expr) -> str:
+    """The function that makes a part of its operands; "" where it is something else."""
+    if isinstance(node, (ast.BinOp, ast.UnaryOp)):
+        return _NAMES.get(type(node.op), "")
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        return _NAMES.get(type(node.ops[0]), "")
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return _REDUCTIONS[node.func.id] if _is_reduction(node) else "" if node.keywords else node.func.id
+    return ""
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    if isinstance(node, ast.UnaryOp):
+        return [node.operand]
+    if isinstance(node, ast.Compare):
+        return [node.left, *node.comparators]
+    return node.args if isinstance(node, ast.Call) else []
