@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "b4c4485f"
+source_hash = "28bb823e"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -322,7 +322,7 @@ class Value:
         self._sweep = 0
         self._code = _LEAF
         self._count = 0
-        if here.trace is not None:
+        if _traces and here.trace is not None:
             here.trace.constants.add(self)
         if label is not None:
             self.label = label
@@ -358,9 +358,8 @@ class Value:
         global _changes
         number: cython.double = _real("Value.data", data)
         storage: Storage
-        trace = _here().trace
-        if trace is not None and self not in trace.constants:
-            trace.refuse("setting .data", self)
+        if _traces and _here().trace is not None and self not in _here().trace.constants:
+            _here().trace.refuse("setting .data", self)
         _changes += 1
         if self._code >= 0:
             raise errors.HistoryError(
@@ -501,22 +500,22 @@ class Value:
         return self is not other
 
     def __lt__(self, other):
-        if _here().trace is not None and _comparable(other):
+        if _traces and _here().trace is not None and _comparable(other):
             return record(ops.less, (self, other))
         return _number(self) < _argument("<", other) if _comparable(other) else NotImplemented
 
     def __le__(self, other):
-        if _here().trace is not None and _comparable(other):
+        if _traces and _here().trace is not None and _comparable(other):
             return record(ops.less_equal, (self, other))
         return _number(self) <= _argument("<=", other) if _comparable(other) else NotImplemented
 
     def __gt__(self, other):
-        if _here().trace is not None and _comparable(other):
+        if _traces and _here().trace is not None and _comparable(other):
             return record(ops.less, (other, self))
         return _number(self) > _argument(">", other) if _comparable(other) else NotImplemented
 
     def __ge__(self, other):
-        if _here().trace is not None and _comparable(other):
+        if _traces and _here().trace is not None and _comparable(other):
             return record(ops.less_equal, (other, self))
         return _number(self) >= _argument(">=", other) if _comparable(other) else NotImplemented
 
@@ -663,6 +662,8 @@ _depth = cython.declare(cython.int, 0)
 _graveyard = cython.declare(list, [])
 _sweeps = cython.declare(cython.longlong, 0)
 _changes = cython.declare(cython.longlong, 0)
+# How many threads trace just now: mostly none, which is told at once.
+_traces = cython.declare(cython.int, 0)
 # A list that is short for what it has allocated pops slowly; with this many elements below it never is.
 _BALLAST = cython.declare(cython.int, 16)
 
@@ -809,10 +810,12 @@ def _unrecorded(
 
 
 @cython.cfunc
-def _refuse_in_trace(what: str, v: Value) -> cython.void:
-    trace = _here().trace
-    if trace is not None:
-        trace.refuse(what, v)
+@cython.inline
+@cython.exceptval(-1)
+def _refuse_in_trace(what: str, v: Value) -> cython.int:
+    if _traces and _here().trace is not None:
+        _here().trace.refuse(what, v)
+    return 0
 
 
 @cython.cfunc
@@ -1694,9 +1697,11 @@ def set_trace(trace):
     number is read, and what no_grad() or detach() makes is recorded behind a stop_gradient. New leaves are constants of
     the trace, and enter the set trace.constants.
     """
+    global _traces
     here: _Context = _here()
     before = here.trace
     here.trace = trace
+    _traces += (trace is not None) - (before is not None)
     return before
 
 
