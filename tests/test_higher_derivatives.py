@@ -36,6 +36,8 @@ CONSTANT = {"add", "sub", "neg", "abs", "identity", "sum", "mean"} | {
     row.name for row in ops.TABLE.values() if row.flat
 }
 CONSTANT_BY = {("dot", 2)}
+# The engine makes their tangents without their rules; test_ops holds what it makes against their rows.
+FAST_TANGENTS = {"mul", "dot"}
 
 Direction = tuple[float, ...]
 
@@ -166,7 +168,9 @@ def test_mixed_third_derivatives_in_any_order(row: Op) -> None:
             assert abs(got - truth) <= allowed, (row.name, args, path, got, float(truth))
 
 
-@pytest.mark.parametrize("row", [row for row in ops.TABLE.values() if row.name not in CONSTANT], ids=BY_NAME)
+@pytest.mark.parametrize(
+    "row", [row for row in ops.TABLE.values() if row.name not in CONSTANT | FAST_TANGENTS], ids=BY_NAME
+)
 def test_a_rule_that_is_right_in_number_only_is_noticed(row: Op, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests above can fail: contributions that are constants to the next differentiation fail them."""
     for position in differentiable(row):

@@ -14,7 +14,7 @@ from table import DIGITS, EPSILON, NO_GRADIENT, SEQUENCE_LENGTH, TRUTH, as_float
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, gradcheck, ops
-from tinygrad_lite.engine import record
+from tinygrad_lite.engine import record, tangents
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.ops import Op
 from tinygrad_lite.transforms import gradients
@@ -198,6 +198,11 @@ def test_the_fast_path_is_its_row(row: Op) -> None:
         if math.isfinite(fast.data):
             for g, e in zip(gradients(fast, leaves, create_graph=True), slow.local_derivatives, strict=True):
                 assert g.data == e or abs(g.data - e) <= 8 * EPSILON * max(1.0, abs(e)), (row.name, args)
+            for k, e in enumerate(slow.local_derivatives):
+                along = [float(j == k) for j in range(len(leaves))]
+                (given,) = tangents([fast], leaves, along, as_graph=True)
+                t = given.data if isinstance(given, Value) else given
+                assert t == e or abs(t - e) <= 8 * EPSILON * max(1.0, abs(e)), (row.name, args)
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "28bb823e"
+source_hash = "ea60565f"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -63,6 +63,9 @@ methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 
 
 hooks: dict = {}
 """For the id of a Value, the function through which its gradient goes in every sweep; hooks.py keeps it."""
+
+
+_ROWS = cython.declare(list, ops.ROWS)
 
 
 class Origin:
@@ -265,7 +268,7 @@ class _Before:
 class _Walk:
     """What depends on some xs, parents first, and the adjoints that gather there, Values or floats.
 
-    While it lasts, each has `mark` as its _sweep, and its place in `order` as its _count or, a leaf, in `leaves`. From
+    While it lasts, each has `mark` as its _sweep, and its place in `order` as its _count or, bound, in `leaves`. From
     `first` on they pass their adjoints on; those before are xs, and `reached` where the root depends on them.
     """
 
@@ -1163,7 +1166,7 @@ def _note(before: _Before, v: Value) -> cython.int:
     before.nodes.append(v)
     before.numbers[k] = _gradient(v)
     before.numbers[k + 1] = v._sweep
-    before.numbers[k + 2] = v._count if v._code >= 0 else 0.0
+    before.numbers[k + 2] = v._count
     return 0
 
 
@@ -1178,7 +1181,7 @@ def _put_back(before: _Before, results: cython.bint) -> cython.int:
         if results or v._code < 0:
             _set_gradient(v, before.numbers[3 * k])
             v._sweep = cython.cast(cython.longlong, before.numbers[3 * k + 1])
-            if v._code >= 0:
+            if v._code != _BOUND:
                 v._count = cython.cast(cython.int, before.numbers[3 * k + 2])
     return 0
 
@@ -1377,33 +1380,157 @@ def dependents(roots, xs, below=True):
         _put_back(walk.before, True)
 
 
-def tangents(roots, xs, direction):
-    """How roots move when xs, none of which depends on another, move along direction: floats, in one forward sweep.
+def tangents(roots, xs, direction, as_graph=False):
+    """How roots move when xs, none of which depends on another, move along direction: in one forward sweep.
 
-    As in backward, what is exactly zero contributes nothing, be it a tangent or a local derivative.
+    Floats, by the local derivatives; as a graph Values (floats where constant), by the rules of the table: they are
+    linear in what they pass on, so they take tangents as they do adjoints. As in backward, what is exactly zero
+    contributes nothing, be it a tangent or a local derivative. Hooks are of sweeps backward.
     """
     here: _Context = _here()
     walk: _Walk = _Walk.__new__(_Walk)
     v: Value
     k: cython.Py_ssize_t
-    total: cython.double
+    done: cython.bint = False
+    here.sweeping += 1
     try:
-        _find_dependents(walk, here.sweeping > 0, roots, xs, False)
+        _find_dependents(walk, here.sweeping > 1, roots, xs, False)
         for v, tangent in zip(xs, direction, strict=True):
             walk.adjoints[_place(walk, v)] = tangent
         for k in range(walk.first, len(walk.order)):
             v = walk.order[k]
-            total = 0.0
-            for parent, derivative in _edges(v):
-                tangent = _adjoint(walk, parent)
-                if tangent != 0.0 and derivative != 0.0:
-                    total += tangent * derivative
-            walk.adjoints[k] = total
-            if here.watch is not None:
-                here.watch.moves(v, total)
+            walk.adjoints[k] = _tangent_graph(walk, v) if as_graph else _tangent(walk, v)
+            if here.watch is not None and not as_graph:
+                here.watch.moves(v, walk.adjoints[k])
+        done = True
         return [_adjoint(walk, y) for y in roots]
     finally:
         _put_back(walk.before, True)
+        _leave(here, done)
+
+
+@cython.cfunc
+def _tangent(walk: _Walk, v: Value) -> cython.double:
+    if v._code < _MANY:
+        return _moved(walk, v._left, v._left_partial) + _moved(walk, v._right, v._right_partial)
+    terms: _Terms = cython.cast(_Terms, v._left)
+    total: cython.double = 0.0
+    k: cython.Py_ssize_t = 0
+    for arg in _unspanned(terms.args):
+        for item in arg if type(arg) is tuple else (arg,):
+            total += _moved(walk, item, terms.partials[k])
+            k += 1
+    return total
+
+
+@cython.cfunc
+@cython.inline
+def _moved(walk: _Walk, x, derivative: cython.double) -> cython.double:
+    tangent = _tangent_of(walk, x) if derivative != 0.0 else None
+    return 0.0 if tangent is None else tangent * derivative
+
+
+@cython.cfunc
+@cython.inline
+def _tangent_of(walk: _Walk, x):
+    """How an argument moves, or None where it does not."""
+    if not _is_marked(x, walk.mark):
+        return None
+    tangent = walk.adjoints[_place(walk, x)]
+    return None if type(tangent) is float and tangent == 0.0 else tangent
+
+
+@cython.cfunc
+def _tangent_graph(walk: _Walk, v: Value):
+    """By the row's rules, and for the commonest rows by what they come to."""
+    if v._code >= _MANY:
+        return _tangent_graph_of_many(walk, v)
+    by_left = _tangent_of(walk, v._left)
+    by_right = _tangent_of(walk, v._right)
+    if by_left is None and by_right is None:
+        return 0.0
+    if v._code == _ADD:
+        return by_right if by_left is None else by_left if by_right is None else by_left + by_right
+    if v._code == _SUB:
+        return -by_right if by_left is None else by_left if by_right is None else by_left - by_right
+    left = v._left_partial if v._left is None else v._left
+    right = v._right_partial if v._right is None else v._right
+    op = _ROWS[v._code]
+    rules: tuple = op.rules
+    terms: list = []
+    if by_left is not None:
+        if v._code == _MUL:
+            given = by_left * right
+        else:
+            given = rules[0](by_left, v, left) if len(rules) == 1 else rules[0](by_left, v, left, right)
+        _add_term(terms, op, by_left, v._left_partial, given)
+    if by_right is not None:
+        given = by_right * left if v._code == _MUL else rules[1](by_right, v, left, right)
+        _add_term(terms, op, by_right, v._right_partial, given)
+    return _sum_of_terms(terms)
+
+
+@cython.cfunc
+def _tangent_graph_of_many(walk: _Walk, v: Value):
+    op = _ROWS[v._code - _MANY]
+    kept: _Terms = cython.cast(_Terms, v._left)
+    args: tuple = _unspanned(kept.args)
+    terms: list = []
+    k: cython.Py_ssize_t
+    first: cython.Py_ssize_t = 0
+    for k in range(len(args)):
+        arg = args[k]
+        if type(arg) is not tuple:
+            by_arg = _tangent_of(walk, arg)
+            if by_arg is not None:
+                _add_term(terms, op, by_arg, kept.partials[first], op.rules[k](by_arg, v, *args))
+            first += 1
+            continue
+        if any([_is_marked(item, walk.mark) for item in arg]):
+            if v._code == _MANY + _DOT:
+                _add_product(walk, terms, op, arg, args[1 - k])
+            else:
+                _add_product(walk, terms, op, arg, tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg))))
+        first += len(arg)
+    return _sum_of_terms(terms)
+
+
+@cython.cfunc
+def _add_product(walk: _Walk, terms: list, op, items: tuple, derivatives: tuple) -> cython.void:
+    """Adds how much a sequence moves v: tangents times derivatives, as one node."""
+    moved: list = []
+    by: list = []
+    recorded: cython.bint = False
+    number: cython.double
+    total: cython.double = 0.0
+    k: cython.Py_ssize_t
+    for k in range(len(items)):
+        tangent = _tangent_of(walk, items[k])
+        if tangent is None:
+            continue
+        derivative = derivatives[k]
+        number = _argument(None, tangent) * _contribution(op, derivative)
+        if number - number == 0.0 or not (_is_zero(tangent) or _is_zero(derivative)):
+            recorded = recorded or type(tangent) is Value or type(derivative) is Value
+            moved.append(tangent)
+            by.append(derivative)
+            total += number
+    if not recorded:
+        terms.append(total)
+    else:
+        terms.append(dot(moved, by) if len(moved) > 1 else moved[0] * by[0])
+
+
+@cython.cfunc
+def _add_term(terms: list, op, tangent, derivative: cython.double, given) -> cython.void:
+    number: cython.double = _contribution(op, given)
+    if number - number == 0.0 or not (_is_zero(tangent) or _is_zero(derivative)):
+        terms.append(given)
+
+
+@cython.cfunc
+def _sum_of_terms(terms: list):
+    return _total(terms) if len(terms) > 1 else terms[0] if terms else 0.0
 
 
 def leaf_changes():
@@ -1452,10 +1579,10 @@ def _find_dependents(walk: _Walk, nested: cython.bint, roots, xs, below: cython.
 @cython.cfunc
 def _mark(walk: _Walk, v: Value) -> cython.void:
     v._sweep = walk.mark
-    if v._code >= 0:
-        v._count = len(walk.order)
-    else:
+    if v._code == _BOUND:
         walk.leaves[v] = len(walk.order)
+    else:
+        v._count = len(walk.order)
     walk.order.append(v)
     walk.adjoints.append(0.0)
 
@@ -1464,7 +1591,7 @@ def _mark(walk: _Walk, v: Value) -> cython.void:
 @cython.inline
 @cython.exceptval(-1)
 def _place(walk: _Walk, v: Value) -> cython.Py_ssize_t:
-    return v._count if v._code >= 0 else walk.leaves[v]
+    return walk.leaves[v] if v._code == _BOUND else v._count
 
 
 @cython.cfunc
@@ -1515,7 +1642,7 @@ def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
     right = v._right_partial if v._right is None else v._right
     by_left: cython.bint = _is_marked(left, mark)
     by_right: cython.bint = _is_marked(right, mark)
-    op = ops.ROWS[v._code]
+    op = _ROWS[v._code]
     rules: tuple = op.rules
     if v._code == _ADD or v._code == _SUB:
         if by_left:
@@ -1539,7 +1666,7 @@ def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
 
 @cython.cfunc
 def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
-    op = ops.ROWS[v._code & (_MANY - 1)]
+    op = _ROWS[v._code & (_MANY - 1)]
     args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
     given: tuple = (adjoint, v, *args)
     for rule, arg in zip(op.rules, args, strict=True):
@@ -1582,7 +1709,7 @@ def _gather(walk: _Walk, v: Value, op, adjoint, contribution) -> cython.void:
     number: cython.double = _contribution(op, contribution)
     if number == 0.0 and type(contribution) is not Value:
         return
-    if number - number != 0.0 and _argument(None, adjoint) == 0.0 and _here().trace is None:
+    if number - number != 0.0 and _is_zero(adjoint):
         return
     place: cython.Py_ssize_t = _place(walk, v)
     before = walk.adjoints[place]
@@ -1592,6 +1719,12 @@ def _gather(walk: _Walk, v: Value, op, adjoint, contribution) -> cython.void:
         walk.adjoints[place] = contribution
     else:
         walk.adjoints[place] = [before, contribution]
+
+
+@cython.cfunc
+def _is_zero(x) -> cython.bint:
+    """Whether an adjoint, a tangent or a derivative is exactly zero: in a trace that is not known."""
+    return _argument(None, x) == 0.0 and _here().trace is None
 
 
 @cython.cfunc

@@ -199,6 +199,8 @@ def _softmax_of(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
 
 def _power_by_base(g: Any, y: Any, x: Any, n: Any) -> Any:
     """g * n * x**(n - 1), but 0 for x**0 at x = 0."""
+    if type(n) is float and n == 2.0:
+        return g * n * x
     slope = g * (n * x ** (n - 1.0))
     if type(n) is float and n != 0.0:  # as `where` would choose, without recording what it would not
         return slope

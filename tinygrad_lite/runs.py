@@ -138,13 +138,19 @@ class Run:
         """The derivatives of f's outputs along the direction of the inputs, as they are handed to the caller."""
         outputs = self.outputs()
         ys = [as_value(y) for y in outputs.numbers]
-        if not self.further:
-            return outputs.filled(self._as_given(tangents(ys, self._xs, map(_number, direction))))
-        found = dict(zip(self._xs, direction, strict=True))
-        for v in dependents(ys, self._xs, False):
-            if v not in found:
-                found[v] = _tangent(v, found)
-        return outputs.filled([as_value(found.get(y, 0.0)) for y in ys])
+        if self.further:
+            return outputs.filled([as_value(t) for t in self.tangent_graphs(ys, direction)])
+        return outputs.filled(self._as_given(tangents(ys, self._xs, map(_number, direction))))
+
+    def tangent_graphs(self, ys: Sequence[Value], direction: Sequence[Any]) -> list[Any]:
+        """The derivatives of ys along the direction of the inputs, to be differentiated again."""
+        for y in ys:
+            self._check_unchanged(y)
+        recording = set_recording(True)
+        try:
+            return tangents(ys, self._xs, direction, True)
+        finally:
+            set_recording(recording)
 
     def finished(self, tree: Any) -> Any:
         """As the caller gets it: numbers, unless something may differentiate it again or Values came in."""
@@ -205,28 +211,6 @@ def numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
         if not isinstance(x, (Value, Real)):
             raise not_a_number(what, x)
     return [x if isinstance(x, Value) else float(x) for x in found]
-
-
-def _tangent(v: Value, tangents: dict[Value, Any]) -> Any:
-    """How v moves when its parents do, by its row's rules: they are linear in what they pass on."""
-    assert v.op is not None
-    terms: list[Any] = []
-    for rule, arg in zip(v.op.rules, v.args, strict=True):
-        items = arg if type(arg) is tuple else (arg,)
-        if rule is not None and any(type(x) is Value and x in tangents for x in items):
-            given = rule(1.0, v, *v.args)
-            for x, derivative in zip(items, given if type(arg) is tuple else (given,), strict=True):
-                if type(x) is Value and x in tangents and not _is_void(tangents[x], derivative):
-                    terms.append(tangents[x] * derivative)
-    return sum(terms[1:], terms[0]) if terms else 0.0
-
-
-def _is_void(tangent: Any, derivative: Any) -> bool:
-    """Zero times infinity contributes nothing; in a trace it cannot be known."""
-    if is_tracing():
-        return False
-    t, d = _number(tangent), _number(derivative)
-    return (t == 0.0 and not math.isfinite(d)) or (d == 0.0 and not math.isfinite(t))
 
 
 def as_value(x: Any) -> Value:

@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .engine import Value, dependents, derivative_graph, derivatives
+from .engine import Value, dependents, derivative_graph, derivatives, hooks
 from .errors import received
 from .nesting import has_values
 from .runs import Run, as_value, check_unchanged, numbers_like
@@ -117,15 +117,19 @@ def hessian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
 def hvp(f: _Function, x: Any, v: Any) -> Any:
     """The Hessian of f at x times v, at the cost of a few gradients whatever the number of dimensions.
 
-    x, v  of one structure, which is the result's too. Pearlmutter, Fast exact multiplication by the Hessian (1994), by
-    differentiating the product of the gradient with v. Raises ShapeError where v has another structure than x.
+    x, v  of one structure, which is the result's too. The gradient of the derivative of f along v: one sweep forward,
+    one back (Pearlmutter, Fast exact multiplication by the Hessian, 1994). Raises ShapeError where v has another
+    structure than x.
 
     >>> hvp(lambda x: x[0] ** 2 * x[1], [2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]
     """
     direction = numbers_like(x, v, "hvp(f, x, v): v")
     run = Run("hvp", f, (x,), {}, 0, directions=direction)
-    return run.like_inputs(run.derivatives(run.product(run.gradient_graph(run.scalar()), direction)))
+    y = run.scalar()
+    # Hooks see gradients, not tangents.
+    slope = run.product(run.gradient_graph(y), direction) if hooks else run.tangent_graphs([y], direction)[0]
+    return run.like_inputs(run.derivatives(slope))
 
 
 def vjp(f: _Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
