@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "ea60565f"
+source_hash = "10d68c43"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -772,9 +772,10 @@ def _leaf(data: cython.double, code: cython.int) -> Value:
 def _node(
     code: cython.int, data: cython.double, left, left_partial: cython.double, right, right_partial: cython.double
 ) -> Value:
-    here: _Context = _here()
-    if here.recording != 1:
-        return _unrecorded(here, code, data, left, left_partial, right, right_partial)
+    if _context.thread != get_ident():
+        _switch_thread()
+    if _context.recording != 1:
+        return _unrecorded(_context, code, data, left, left_partial, right, right_partial)
     v: Value = Value.__new__(Value)
     v._data = data
     v._grad = 0.0
@@ -782,12 +783,12 @@ def _node(
     v._right_partial = right_partial
     v._left = left
     v._right = right
-    v._origin = here.origin
+    v._origin = _context.origin
     v._sweep = 0
     v._code = code
     v._count = 0
-    if here.watch is not None:
-        v._origin = here.watch.recorded(v)
+    if _context.watch is not None:
+        v._origin = _context.watch.recorded(v)
     return v
 
 
