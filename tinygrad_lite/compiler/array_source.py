@@ -1,324 +1,214 @@
-"""The source that runs a rolled program on arrays.
+"""The source that runs a rolled program on arrays: calls that write in place, made ready once for a number of lanes.
 
-Three arrays hold all numbers: S what the lanes share (parameters first, then constants), V a row of lanes for everything
-else, G sums over the lanes that are only read as gradients. Views of them are made once for a number of lanes; a run
-then is a list of array calls that write in place. Functions bear the names of the Python array API standard.
+Functions bear the names of the Python array API standard.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..ops import Op
-from .program import CONSTANT, INPUT, PARAMETER, SUM, Program
-from .rolling import Block, Group, blocks_of
+from . import array_forms
+from .array_layout import G, S, V, Layout
+from .program import Program
+from .rolling import Group, Product
 
-_BINARY = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
+_MANY_TERMS = 4
+_MOST_RUNS = 8
 
 
 class Source:
-    """Writes the source; `text` is it, `indices` the index arrays that it names, `products` how many matrix products."""
+    """Writes the source.
 
-    def __init__(
-        self, program: Program, groups: Sequence[Group], varies: Sequence[bool], summed: Sequence[int]
-    ) -> None:
-        self.program, self.varies = program, list(varies)
-        self.setup: list[str] = []
-        self.body: list[str] = []
-        self.indices: dict[str, Any] = {}
+    text      it: bind(xp, grid, P, S, V, G, lanes) gives two functions, share() for what lanes share, then run()
+    layout    where it has the numbers
+    by_value  operations that are computed number by number, by the names of the functions that it calls
+    products  how many matrix products it has
+    """
+
+    def __init__(self, program: Program, groups: Sequence[Group], summed: bool) -> None:
+        self._program = program
+        self.layout = Layout(program, groups)
+        self.by_value: dict[str, Op] = {}
         self.products = 0
-        self._names = 0
-        self._views: dict[Any, str] = {}
-        self.row: dict[int, int] = {}
-        self._lifted: dict[int, int] = {}
-        self._place_rows(groups)
         for group in groups:
-            if group.kind == SUM:
-                self._sums(group)
+            self.layout.begin(group.varies, len(group.members))
+            if isinstance(group.kind, Op):
+                self._operation(group, group.kind)
+            elif group.summed:
+                self._sums_over_lanes(group)
             else:
-                self._operation(group)
+                self._sums(group)
+        if summed:
+            self.layout.begin(True, 0)
+            self._other_outputs()
         self.text = self._text()
 
-    def _place_rows(self, groups: Sequence[Group]) -> None:
-        program = self.program
-        needed = program.alive()
-        self.constants: list[float] = []
-        self.shared = sum(kind == PARAMETER for kind in program.kinds)
-        self.lanes = sum(kind == INPUT for kind in program.kinds)
-        self.sums = 0
-        for place, kind in enumerate(program.kinds):
-            if kind in (PARAMETER, INPUT):
-                self.row[place] = program.args[place][0]
-            elif kind == CONSTANT and needed[place]:
-                self.row[place] = self.shared
-                self.constants.append(program.args[place][0])
-                self.shared += 1
-        for group in groups:
-            for place in group.members:
-                if group.summed:
-                    self.row[place] = self.sums
-                    self.sums += 1
-                elif group.varies:
-                    self.row[place] = self.lanes
-                    self.lanes += 1
-                else:
-                    self.row[place] = self.shared
-                    self.shared += 1
-
-    def _name(self, letter: str) -> str:
-        self._names += 1
-        return f"{letter}{self._names}"
-
-    def _shared(self, places: Any) -> bool:
-        return not any(self.varies[p] for p in np.ravel(places).tolist())
-
-    def read(self, places: Any, *, flat: bool = False) -> str:
-        """A name for the numbers at these places, of their shape, and a last axis of lanes unless all are shared.
-
-        flat  shared ones stay without an axis of lanes
-        """
-        ids = np.asarray(places)
-        if self._shared(ids):
-            rows = np.array([self.row[p] for p in ids.ravel().tolist()]).reshape(ids.shape)
-            name = self._view("S", rows)
-            return name if flat or not any(self.varies) else self._once(f"{name}[..., None]", "s")
-        rows = np.array([self._lane_row(p) for p in ids.ravel().tolist()]).reshape(ids.shape)
-        return self._view("V", rows)
-
-    def _lane_row(self, place: int) -> int:
-        if self.varies[place]:
-            return self.row[place]
-        if place not in self._lifted:
-            self._lifted[place] = self.lanes
-            self.body.append(f"V[{self.lanes}] = S[{self.row[place]}]")
-            self.lanes += 1
-        return self._lifted[place]
-
-    def _once(self, expression: str, letter: str) -> str:
-        name = self._views.get(expression)
-        if name is None:
-            name = self._views[expression] = self._name(letter)
-            self.setup.append(f"{name} = {expression}")
-        return name
-
-    def _view(self, array: str, rows: Any) -> str:
-        """A view where the rows follow a pattern; else they are gathered."""
-        letter = array.lower()
-        if rows.ndim == 1:
-            steps = np.unique(np.diff(rows))
-            if len(rows) == 1 or (len(steps) == 1 and steps[0] == 0):
-                return self._once(f"{array}[{rows[0]}:{rows[0] + 1}]", letter)
-            if len(steps) == 1:
-                step, stop = int(steps[0]), int(rows[-1]) + (1 if steps[0] > 0 else -1)
-                end = "" if stop < 0 else str(stop)
-                tail = "" if step == 1 else f":{step}"
-                return self._once(f"{array}[{rows[0]}:{end}{tail}]", letter)
-        else:
-            outer, inner = np.unique(np.diff(rows, axis=0)), np.unique(np.diff(rows, axis=1))
-            if len(outer) <= 1 and len(inner) <= 1:
-                strides = [int(s[0]) if len(s) else 0 for s in (outer, inner)]
-                return self._once(f"grid({array}, {rows[0, 0]}, {rows.shape}, {tuple(strides)})", letter)
-        index = self._name("i")
-        self.indices[index] = rows
-        name = self._name("t")
-        shape = ", ".join(map(str, rows.shape))
-        self.setup.append(f"{name} = xp.empty(({shape},{' lanes' if array == 'V' else ''}))")
-        self.body.append(f"xp.take({array}, {index}, 0, {name}, 'clip')")
-        return name
-
-    def _out(self, places: Sequence[int], array: str) -> str | None:
-        rows = [self.row[p] for p in places]
-        if all(b - a == 1 for a, b in zip(rows, rows[1:], strict=False)):
-            return self._once(f"{array}[{rows[0]}:{rows[-1] + 1}]", array.lower())
-        return None
-
-    def _operation(self, group: Group) -> None:
-        assert isinstance(group.kind, Op)
-        array = "V" if group.varies else "S"
-        columns = list(zip(*[self.program.args[p] for p in group.members], strict=True))
-        names: dict[str, str] = {}
-        for argument, column in zip(group.kind.args, columns, strict=True):
-            places = np.array(column).T if type(column[0]) is tuple else np.array(column)
-            names[argument] = self.read(places, flat=not group.varies)
-        out = self._out(group.members, array)
-        assert out is not None
-        self.body.append(_assignment(group.kind.array, names, out))
-
-    def _sums(self, group: Group) -> None:
-        program = self.program
-        array = "G" if group.summed else "V" if group.varies else "S"
-        out = self._out(group.members, array)
-        assert out is not None
-        pairs, plus, minus = program.args[group.members[0]]
-        plains = [[program.args[p][1][k] for p in group.members] for k in range(len(plus))]
-        minuses = [[program.args[p][2][k] for p in group.members] for k in range(len(minus))]
-        has_pairs = bool(pairs)
-        if group.summed:
-            self._summed(group, plains, minuses, has_pairs, out)
-            return
-        count = len(plus)
-        started = False
-        if has_pairs:
-            for block in blocks_of(program, group.members):
-                self._product(block, array, group.varies)
-            started = True
-        flat = not group.varies
-        if not started and count and minuses:
-            a, b = self.read(plains[0], flat=flat), self.read(minuses[0], flat=flat)
-            self.body.append(f"xp.subtract({a}, {b}, out={out})")
-            plains, minuses = plains[1:], minuses[1:]
-        elif not started and not count:
-            self.body.append(f"xp.negative({self.read(minuses[0], flat=flat)}, out={out})")
-            minuses = minuses[1:]
-        elif not started and count >= 2:
-            a, b = self.read(plains[0], flat=flat), self.read(plains[1], flat=flat)
-            self.body.append(f"xp.add({a}, {b}, out={out})")
-            plains = plains[2:]
-        elif not started:
-            self.body.append(f"{out}[...] = {self.read(plains[0], flat=flat)}")
-            plains = plains[1:]
-        for column in plains:
-            self.body.append(f"xp.add({out}, {self.read(column, flat=flat)}, out={out})")
-        for column in minuses:
-            self.body.append(f"xp.subtract({out}, {self.read(column, flat=flat)}, out={out})")
-
-    def _product(self, block: Block, array: str, varies: bool) -> None:
-        """The sums of products of a block, written to their rows."""
-        k = len(block.left[0])
-        apart = len(block.table) != len(block.left)
-        places = [p for row in block.table for p in row]
-        target = self._out(places, array)
-        if apart:
-            left, right = np.array(block.left), np.array(block.right)
-            if k == 1:
-                a, b = self.read(left[:, 0], flat=not varies), self.read(right[:, 0], flat=not varies)
-                self._write(f"xp.multiply({a}, {b}", places, array, target)
-                return
-            a, b = self.read(left, flat=not varies), self.read(right, flat=not varies)
-            self._write(f"xp.sum({a} * {b}, axis=1", places, array, target)
-            return
-        if varies and self._shared(block.left) and k > 1 and not self._shared(block.right):
-            self.products += 1
-            weights = self.read(np.array(block.left), flat=True)
-            if len(block.right) == 1:
-                self._write(f"xp.matmul({weights}, {self.read(np.array(block.right[0]))}", places, array, target)
-            else:  # (rows, k) times (k, rights * lanes)
-                right = self.read(np.array(block.right).T)
-                product = f"xp.matmul({weights}, {right}.reshape({k}, -1)).reshape({len(places)}, lanes)"
-                self._assign(product, places, array, target)
-            return
-        rows, columns = len(block.left), len(block.right)
-        left, right = np.array(block.left), np.array(block.right)
-        flat = not varies
-        axis = ", lanes" if varies else ""
-        if k == 1:
-            a, b = self.read(left[:, 0], flat=flat), self.read(right[:, 0], flat=flat)
-            product = f"({a}[:, None] * {b}[None])"
-        else:
-            a, b = self.read(left, flat=flat), self.read(right, flat=flat)
-            product = f"xp.sum({a}[:, None] * {b}[None], axis=2)"
-        self._assign(f"{product}.reshape({rows * columns}{axis})", places, array, target)
-
-    def _summed(
-        self, group: Group, plains: list[list[int]], minuses: list[list[int]], has_pairs: bool, out: str
-    ) -> None:
-        """Sums over the lanes too."""
-        if has_pairs:
-            for block in blocks_of(self.program, group.members):
-                k = len(block.left[0])
-                apart = len(block.table) != len(block.left)
-                places = [p for row in block.table for p in row]
-                target = self._out(places, "G")
-                left, right = np.array(block.left), np.array(block.right)
-                if apart:
-                    a, b = self.read(left), self.read(right)
-                    self._assign(f"xp.sum({a} * {b} * ones, axis=(1, 2))", places, "G", target)
-                    continue
-                self.products += 1
-                rows, columns = len(block.left), len(block.right)
-                a = self._wide(left, rows, k)
-                b = self._wide(right, columns, k)
-                if target is not None:
-                    self.body.append(f"xp.matmul({a}, {b}.T, out={target}.reshape({rows}, {columns}))")
-                else:
-                    self._assign(f"xp.matmul({a}, {b}.T).reshape(-1)", places, "G", None)
-        else:
-            self.body.append(f"{out}[...] = 0.0")
-        for column in plains:
-            self.body.append(f"{out}[...] += xp.sum({self.read(column)} * ones, axis=1)")
-        for column in minuses:
-            self.body.append(f"{out}[...] -= xp.sum({self.read(column)} * ones, axis=1)")
-
-    def _wide(self, rows: Any, count: int, k: int) -> str:
-        """Rows of factors, each followed by its lanes, as a matrix of count rows."""
-        if k == 1:
-            name = self.read(rows[:, 0])
-            return f"({name} * ones)" if self._shared(rows) else name
-        name = self.read(rows)
-        return f"({name} * ones).reshape({count}, -1)" if self._shared(rows) else f"{name}.reshape({count}, -1)"
-
-    def _write(self, call: str, places: Sequence[int], array: str, target: str | None) -> None:
-        if target is not None:
-            self.body.append(f"{call}, out={target})")
-        else:
-            self._assign(f"{call})", places, array, None)
-
-    def _assign(self, expression: str, places: Sequence[int], array: str, target: str | None) -> None:
-        if target is not None:
-            self.body.append(f"{target}[...] = {expression}")
-            return
-        index = self._name("i")
-        self.indices[index] = np.array([self.row[p] for p in places])
-        self.body.append(f"{array}[{index}] = {expression}")
+    @property
+    def operations(self) -> int:
+        """How many lines run."""
+        return len(self.layout.share) + len(self.layout.run)
 
     def _text(self) -> str:
-        lines = ["def bind(xp, grid, S, V, G, ones, lanes):"]
-        lines += [f"    {line}" for line in self.setup]
-        lines += ["    def run():", *[f"        {line}" for line in self.body or ["pass"]], "    return run"]
-        return "\n".join(lines)
+        lines = ["def bind(xp, grid, P, S, V, G, lanes):", *[f"    {line}" for line in self.layout.setup]]
+        for name, body in (("share", self.layout.share), ("run", self.layout.run)):
+            lines += [f"    def {name}():", *[f"        {line}" for line in body or ["pass"]]]
+        return "\n".join([*lines, "    return share, run", ""])
+
+    def _call(self, function: str, *args: str) -> None:
+        self.layout.line(f"{self.layout.function(function)}({', '.join(args)})")
+
+    def _reduce(self, name: str, axes: str, out: str) -> None:
+        self.layout.line(f"{self.layout.function('add')}.reduce({name}, {axes}, None, {out})")
+
+    def _operation(self, group: Group, op: Op) -> None:
+        layout, out = self.layout, self._out(group)
+        names: dict[str, str] = {}
+        lengths: dict[str, int] = {}
+        columns = zip(*[self._program.args[place] for place in group.members], strict=True)
+        for name, column in zip(op.args, columns, strict=True):
+            places = np.array(column)
+            if places.ndim == 2:
+                lengths[name] = places.shape[1]
+                names[name] = layout.by_lane(places.T) if group.varies else layout.shared(places.T)
+            else:
+                names[name] = layout.operand(places)
+        if not array_forms.write(op, names, lengths, out, layout):
+            function = f"{op.name}_by_value"
+            self.by_value[function] = op
+            layout.line(f"{function}({', '.join([*names.values(), out])})")
+
+    def _out(self, group: Group) -> str:
+        rows = self.layout.row[group.members]
+        return self.layout.view(V if group.varies else S, rows) or ""
+
+    def _terms(self, group: Group, which: int) -> Any:
+        """The places that are added (1) or subtracted (2), of shape (members, terms)."""
+        return np.array([self._program.args[place][which] for place in group.members], dtype=int)
+
+    def _sums(self, group: Group) -> None:
+        layout, out = self.layout, self._out(group)
+        plus, minus = self._terms(group, 1), self._terms(group, 2)
+        terms = [("add", plus[:, k]) for k in range(plus.shape[1])]
+        have = ""
+        if group.product is not None:
+            self._product(group.product, group.varies, out)
+            have = out
+        elif len(terms) >= _MANY_TERMS and not (group.varies and layout.is_shared(plus)):
+            self._reduce(layout.by_lane(plus) if group.varies else layout.shared(plus), "1", out)
+            have, terms = out, []
+        terms += [("subtract", minus[:, k]) for k in range(minus.shape[1])]
+        for function, places in terms:
+            operand = layout.operand(places)
+            if have:
+                self._call(function, have, operand, out)
+                have = out
+            elif function == "add":
+                have = operand
+            else:
+                self._call("negative", operand, out)
+                have = out
+        if have != out:
+            layout.line(f"{out}[...] = {have or '0.0'}")
+
+    def _product(self, product: Product, varies: bool, out: str) -> None:
+        """Writes the sums of products of a group."""
+        layout, left, right = self.layout, product.left, product.right
+        factors = left.shape[1]
+        if factors == 1 and (not product.crossed or 1 in (len(left), len(right))):
+            self._call("multiply", layout.operand(left[:, 0]), layout.operand(right[:, 0]), out)
+        elif product.crossed:
+            self._crossed(product, varies, out)
+        elif not varies:
+            self._call("vecdot", layout.shared(left), layout.shared(right), out)
+        elif layout.is_shared(left):
+            weights, columns = layout.name(f"{layout.shared(left)}[:, None]", "s"), layout.name(f"{out}[:, None]", "v")
+            self._call("matmul", weights, layout.by_lane(right), columns)
+        else:
+            buffer = layout.buffer(factors)
+            self._call("multiply", layout.by_lane(left.T), layout.by_lane(right.T), buffer)
+            self._reduce(buffer, "0", out)
+
+    def _crossed(self, product: Product, varies: bool, out: str) -> None:
+        """Each left row times each right row; `turned` is what is written, right rows first."""
+        layout, left, right = self.layout, product.left, product.right
+        shape = (len(right), len(left)) if product.by_right else (len(left), len(right))
+        cube = layout.name(f"{out}.reshape({shape[0]}, {shape[1]}{', lanes' if varies else ''})", out[0])
+        other = layout.name(f"{cube}.swapaxes(0, 1)", out[0])
+        straight, turned = (other, cube) if product.by_right else (cube, other)
+        if left.shape[1] == 1:
+            read = layout.by_lane if varies else layout.shared
+            a, b = layout.name(f"{read(left[:, 0])}[:, None]", "v"), layout.name(f"{read(right[:, 0])}[None]", "v")
+            self._call("multiply", a, b, straight)
+            return
+        self.products += 1
+        if not varies:
+            self._call("matmul", layout.shared(left), layout.name(f"{layout.shared(right)}.T", "s"), straight)
+        elif layout.is_shared(left) and len(right) == 1:
+            self._call("matmul", layout.shared(left), layout.by_lane(right[0]), out)
+        elif layout.is_shared(left):
+            self._call("matmul", layout.shared(left), layout.by_lane(right), turned)
+        else:  # lane by lane
+            a = layout.name(f"{layout.by_lane(left)}.transpose(2, 0, 1)", "v")
+            b = layout.name(f"{layout.by_lane(right)}.transpose(2, 1, 0)", "v")
+            self._call("matmul", a, b, layout.name(f"{straight}.transpose(2, 0, 1)", "v"))
+
+    def _sums_over_lanes(self, group: Group) -> None:
+        layout, rows, product = self.layout, self.layout.row[group.members], group.product
+        function = ""
+        if product is not None:
+            left, right = layout.wide(product.left), layout.wide(product.right)
+            if product.crossed:
+                self.products += 1
+                function, right = "matmul", layout.name(f"{right}.T", "w")
+                rows = rows.reshape(len(product.left), len(product.right))
+            else:
+                function = "vecdot"
+            self._into_sums("=", f"{layout.function(function)}({left}, {right}", rows)
+            rows = rows.ravel()
+        for which, sign in ((1, "+="), (2, "-=")):
+            places = self._terms(group, which)
+            if places.shape[1]:
+                call = self._reduction(places)
+                if not function:
+                    call = call if which == 1 else f"{layout.function('negative')}({call})"
+                self._into_sums(sign if function else "=", call, rows)
+                function = "add"
+
+    def _other_outputs(self) -> None:
+        """Sums over the lanes of outputs that other operations read, that lanes share, or that stand twice."""
+        layout, outputs = self.layout, np.array(self._program.outputs, dtype=int)
+        homes, rows = layout.home[outputs], layout.row[outputs]
+        again = np.flatnonzero((homes == G) & (rows != np.arange(len(outputs))))
+        for home in dict.fromkeys(homes.tolist()):
+            for run in _runs(np.flatnonzero(homes == home), rows) if home != G else ():
+                self._into_sums("=", self._reduction(outputs[run][:, None]), run)
+        if len(again):
+            layout.line(f"G[{layout.index(again)}] = G[{layout.index(rows[again])}]")
+
+    def _reduction(self, places: Any) -> str:
+        """A call that sums (n, terms) places over terms and lanes, but for its end."""
+        add = self.layout.function("add")
+        if self.layout.is_shared(places):
+            return f"{self.layout.function('multiply')}(lanes, {add}.reduce({self.layout.shared(places)}, 1)"
+        if places.shape[1] == 1:
+            return f"{add}.reduce({self.layout.by_lane(places[:, 0])}, 1, None"
+        return f"{add}.reduce({self.layout.by_lane(places)}, (1, 2), None"
+
+    def _into_sums(self, sign: str, call: str, rows: Any) -> None:
+        view = self.layout.view(G, rows)
+        if view is not None and sign == "=":
+            self.layout.line(f"{call}, {view})")
+        else:
+            self.layout.line(f"{view + '[...]' if view else f'G[{self.layout.index(rows)}]'} {sign} {call})")
 
 
-def _assignment(form: str, names: dict[str, str], out: str) -> str:
-    """The array form of an operation, written to out: in place where it is one call."""
-    tree = ast.parse(form, mode="eval").body
-    name: str | None = None
-    operands: list[ast.expr] = []
-    if isinstance(tree, ast.BinOp):
-        name, operands = _BINARY[type(tree.op)], [tree.left, tree.right]
-    elif isinstance(tree, ast.UnaryOp):
-        name, operands = "negative", [tree.operand]
-    elif isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.keywords:
-        name, operands = tree.func.id, list(tree.args)
-    texts = [_renamed(operand, names) for operand in operands]
-    if name in _IN_PLACE:
-        return f"xp.{name}({', '.join(texts)}, out={out})"
-    return f"{out}[...] = {_renamed(tree, names)}"
-
-
-_IN_PLACE = frozenset(
-    ["add", "subtract", "multiply", "divide", "negative", "tanh", "exp", "log", "sqrt", "sin", "cos", "tan", "maximum", "minimum", "abs", "expm1", "log1p", "sinh", "cosh", "logaddexp", "heaviside", "pow", "sign"]
-)
-
-
-class _Rename(ast.NodeTransformer):
-    def __init__(self, names: dict[str, str]) -> None:
-        self.names = names
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Name):
-            node.func = ast.Attribute(ast.Name("xp"), node.func.id)
-        return node
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return ast.Name(self.names.get(node.id, node.id))
-
-
-def _renamed(tree: ast.expr, names: dict[str, str]) -> str:
-    import copy
-
-    return ast.unparse(ast.fix_missing_locations(_Rename(names).visit(copy.deepcopy(tree))))
+def _runs(positions: Any, rows: Any) -> list[Any]:
+    """The positions divided where they or their rows stop to follow one another evenly; not at all if that is often."""
+    steps = np.stack([np.diff(positions), np.diff(rows[positions])])
+    uneven = np.flatnonzero((steps[:, 1:] != steps[:, :-1]).any(axis=0)) + 2
+    parts = np.split(positions, uneven[np.diff(uneven, prepend=0) > 1] if len(uneven) else [])
+    return parts if len(parts) <= _MOST_RUNS else [positions]

@@ -6,6 +6,7 @@ import functools
 import math
 import threading
 import warnings
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -68,7 +69,7 @@ class Compiled:
         names = tuple(kwargs)
         found, numbers = self._traced((*args, *kwargs.values()), names, False)
         inputs = np.array(numbers, dtype=float).reshape(len(numbers), 1)
-        outputs, _ = found.values().run(found.parameters.numbers(), inputs)
+        outputs = found.values().run(found.parameters.numbers(), inputs)
         return found.filled([float(y[0]) for y in outputs])
 
     def batch(self, *arrays: Any, reduce: Reduction = "mean") -> Any:
@@ -89,7 +90,7 @@ class Compiled:
         found, numbers = self._traced(samples, (), True)
         inputs = np.concatenate([leaf.reshape(size, -1).T for leaf in leaves]) if leaves else np.empty((0, size))
         if reduce is None:
-            outputs, _ = found.values().run(found.parameters.numbers(), inputs)
+            outputs = found.values().run(found.parameters.numbers(), inputs)
             return _stacked(found.filled(outputs), size)
         return found.reduced(columns, inputs, reduce)
 
@@ -162,10 +163,10 @@ class _Traced:
         structure = Structure(output, self._not_a_number)
         self.filled, self._outputs = structure.filled, structure.numbers
         self.parameters = Parameters(captured(self._outputs, self._inputs, constants))
-        self.program, self._varies = flattened(self._outputs, self._inputs, self.parameters.leaves)
+        self.program = flattened(self._outputs, self._inputs, self.parameters.leaves)
         if first:
             again, _ = traced(functools.partial(owner.function, **kwargs), given[:plain], self._name)
-            repeated, _ = flattened(Structure(again).numbers, self._inputs, self.parameters.leaves)
+            repeated = flattened(Structure(again).numbers, self._inputs, self.parameters.leaves)
             _check_repeated(self._name, self.program, repeated)
 
     def _not_a_number(self, x: Any) -> Exception:
@@ -174,7 +175,7 @@ class _Traced:
     def values(self) -> ArrayExecutor:
         made = self._made.get("values")
         if made is None:
-            made = self._made["values"] = ArrayExecutor(self.program, self._varies)
+            made = self._made["values"] = ArrayExecutor(self.program)
         return made
 
     def gradients(self) -> ArrayExecutor:
@@ -186,8 +187,8 @@ class _Traced:
             firsts: list[Any] = []
             if type(y) is Value:
                 firsts, _ = traced(lambda: derivative_graph(y, wanted, False), (), self._name)
-            program, varies = flattened([y, *firsts], self._inputs, self.parameters.leaves)
-            made = self._made["gradients"] = ArrayExecutor(program, varies, range(1, len(program.outputs)))
+            program = flattened([y, *firsts], self._inputs, self.parameters.leaves)
+            made = self._made["gradients"] = ArrayExecutor(program, True)
         return made
 
     def scalar(self) -> Any:
@@ -200,14 +201,12 @@ class _Traced:
 
     def reduced(self, columns: Sequence[Any], inputs: Any, reduce: Reduction) -> Value:
         size = inputs.shape[1]
-        (values,), sums = self.gradients().run(self.parameters.numbers(), inputs)
-        total = float(values.sum())
-        scale = 1.0 / size if reduce == "mean" else 1.0
-        view = np.frombuffer(sums) if len(sums) else np.empty(0)
-        if not (math.isfinite(total) and math.isfinite(float(view.sum()))):
+        found = self.gradients().sums(self.parameters.numbers(), inputs)
+        if not math.isfinite(float(found.sum())):
             return self._eager(columns, size, reduce)
-        view *= scale
-        return record_known(_REDUCED, total * scale, self.parameters.arguments, sums)
+        if reduce == "mean":
+            found /= size
+        return record_known(_REDUCED, found[0], self.parameters.arguments, array("d", found[1:].tobytes()))
 
     def _eager(self, columns: Sequence[Any], size: int, reduce: Reduction) -> Value:
         """Recorded lane by lane: where numbers are not finite, what zero times infinity is must be looked at."""

@@ -3,129 +3,138 @@
 from __future__ import annotations
 
 import threading
-from array import array
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..ops import Op
+from .array_layout import P, S, V
 from .array_source import Source
-from .program import PARAMETER, Program
+from .native import Executor
+from .program import INPUT, Program
 from .rolling import grouped
 from .sums import as_sums_of_products
 
-_KEPT = 4
+_BLOCK = 1 << 22
+_SPACES_KEPT = 4
 
 
 class ArrayExecutor:
-    """A program rolled into array operations.
+    """A program rolled into array operations, run in blocks of lanes that the cache holds. Threads may share it.
 
-    source       the NumPy source that runs it
-    products     how many matrix products it has
-    summed       positions of the outputs that are summed over the lanes
+    summed      the outputs are wanted as sums over the lanes
+    source      the NumPy source that runs
+    products    how many matrix products it has
+    operations  how many lines run
     """
 
-    def __init__(self, program: Program, varies: Sequence[bool], summed: Sequence[int] = ()) -> None:
-        self.program, lanes = as_sums_of_products(program, varies)
-        self._varies = lanes
-        summed_places = [self.program.outputs[k] for k in summed]
-        self.groups = grouped(self.program, lanes, summed_places)
-        written = Source(self.program, self.groups, lanes, summed_places)
-        self.source, self.products, self.operations = written.text, written.products, len(written.body)
-        self._written = written
-        names: dict[str, Any] = dict(written.indices)
+    def __init__(self, program: Program, summed: bool = False) -> None:
+        self.program = as_sums_of_products(program)
+        source = Source(self.program, grouped(self.program, summed), summed)
+        self.source, self.products, self.operations = source.text, source.products, source.operations
+        self.layout = source.layout
+        names: dict[str, Any] = {**source.layout.indices, **{k: _by_value(op) for k, op in source.by_value.items()}}
         exec(compile(self.source, "<compiled program>", "exec"), names)
-        self._bind: Callable[..., Callable[[], None]] = names["bind"]
-        self._parameters = sum(kind == PARAMETER for kind in self.program.kinds)
-        in_sums = {place for group in self.groups if group.summed for place in group.members}
-        self._summed = [_Summed(self.program.outputs[k], in_sums, lanes, written.row) for k in summed]
-        chosen = set(summed)
-        self._kept = [k for k in range(len(self.program.outputs)) if k not in chosen]
-        self._gather = self._gathered()
-        self._workspaces: OrderedDict[int, _Workspace] = OrderedDict()
+        self.bind: Callable[..., tuple[Callable[[], None], Callable[[], None]]] = names["bind"]
+        self._lanes = max(16, _BLOCK // (8 * max(1, self.layout.rows[V])))
+        self._idle: dict[int, _Workspace] = {}
         self._lock = threading.Lock()
+        outputs = np.array(self.program.outputs, dtype=int)
+        homes, rows = self.layout.home[outputs], self.layout.row[outputs]
+        self._outputs = [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
 
-    def _gathered(self) -> Any:
-        """Rows of the sums, in three kinds: in G, to be summed over lanes of V, shared ones of S."""
-        by_kind: list[tuple[list[int], list[int]]] = [([], []), ([], []), ([], [])]
-        for position, one in enumerate(self._summed):
-            where, rows = by_kind[one.kind]
-            where.append(position)
-            rows.append(one.row)
-        return [(np.array(where, dtype=int), np.array(rows, dtype=int)) for where, rows in by_kind]
+    def run(self, parameters: Any, inputs: Any) -> Any:
+        """The outputs by lane, (outputs, lanes), for inputs of shape (inputs, lanes)."""
+        found = np.empty((len(self.program.outputs), inputs.shape[1]))
+        for space, block in self._blocks(parameters, inputs):
+            for home, positions, rows in self._outputs:
+                if home == V:
+                    found[positions, block] = space.arrays[V][rows]
+                elif len(rows):
+                    found[positions, block] = space.arrays[home][rows, None]
+        return found
 
-    def run(self, parameters: Any, inputs: Any) -> tuple[list[Any], Any]:
-        """(outputs by lane, sums over the lanes as an array.array): inputs of shape (inputs, lanes)."""
+    def sums(self, parameters: Any, inputs: Any) -> Any:
+        """The sums of the outputs over the lanes."""
+        total: Any = None
+        for space, _ in self._blocks(parameters, inputs):
+            total = space.sums.copy() if total is None else np.add(total, space.sums, total)
+        return np.zeros(len(self.program.outputs)) if total is None else total
+
+    def _blocks(self, parameters: Any, inputs: Any) -> Iterator[tuple[_Workspace, slice]]:
+        """Runs block after block: the workspace that has the results, and which lanes they are of."""
+        lanes = inputs.shape[1]
+        size = -(-lanes // max(1, -(-lanes // self._lanes)))
+        spaces: dict[int, _Workspace] = {}
+        try:
+            for start in range(0, lanes, max(1, size)):
+                block = slice(start, min(start + size, lanes))
+                count = block.stop - start
+                with np.errstate(all="ignore"):
+                    if count not in spaces:
+                        spaces[count] = self._take(parameters, count)
+                        spaces[count].share()
+                    spaces[count].inputs[...] = inputs[:, block]
+                    spaces[count].run()
+                yield spaces[count], block
+        finally:
+            with self._lock:
+                self._idle.update(spaces)
+                while len(self._idle) > _SPACES_KEPT:
+                    del self._idle[next(iter(self._idle))]
+
+    def _take(self, parameters: Any, lanes: int) -> _Workspace:
+        """A workspace that no other call uses."""
         with self._lock:
-            lanes = inputs.shape[1]
-            space = self._workspaces.get(lanes)
-            if space is None:
-                space = self._workspaces[lanes] = _Workspace(self, lanes)
-                if len(self._workspaces) > _KEPT:
-                    self._workspaces.popitem(last=False)
-            space.S[: self._parameters] = parameters
-            space.V[: len(inputs)] = inputs
-            with np.errstate(all="ignore"):
-                space.run()
-            outputs = []
-            for k in self._kept:
-                place = self.program.outputs[k]
-                row = self._written.row[place]
-                outputs.append(space.V[row].copy() if self._varies[place] else np.full(lanes, space.S[row]))
-            sums = array("d", bytes(8 * len(self._summed)))
-            if self._summed:
-                view = np.frombuffer(sums)
-                (in_g, g), (in_v, v), (in_s, s) = self._gather
-                if len(in_g):
-                    view[in_g] = space.G[g]
-                if len(in_v):
-                    view[in_v] = space.V[v].sum(axis=1)
-                if len(in_s):
-                    view[in_s] = space.S[s] * lanes
-            return outputs, sums
-
-
-class _Summed:
-    __slots__ = ("kind", "row")
-
-    def __init__(self, place: int, in_sums: set[int], varies: Sequence[bool], row: dict[int, int]) -> None:
-        self.row = row[place]
-        self.kind = 0 if place in in_sums else 1 if varies[place] else 2
+            space = self._idle.pop(lanes, None)
+        return space if space is not None and space.arrays[P] is parameters else _Workspace(self, parameters, lanes)
 
 
 class _Workspace:
     """The arrays of a program for a number of lanes, and the calls bound to them."""
 
-    def __init__(self, executor: ArrayExecutor, lanes: int) -> None:
-        written = executor._written
-        self.S, self.V, self.G = np.zeros(written.shared), np.zeros((written.lanes, lanes)), np.zeros(written.sums)
-        first = executor._parameters
-        self.S[first : first + len(written.constants)] = written.constants
-        self.run = executor._bind(_namespace(), _grid, self.S, self.V, self.G, np.ones(lanes), lanes)
+    def __init__(self, executor: ArrayExecutor, parameters: Any, lanes: int) -> None:
+        layout = executor.layout
+        self.arrays = {P: parameters, S: np.empty(layout.rows[S]), V: np.zeros((layout.rows[V], lanes))}
+        self.arrays[S][: len(layout.constants)] = layout.constants
+        self.sums = np.zeros(len(executor.program.outputs))
+        self.inputs = self.arrays[V][: executor.program.kinds.count(INPUT)]
+        self.share, self.run = executor.bind(np, _grid, *self.arrays.values(), self.sums, lanes)
 
 
-def _grid(numbers: Any, start: int, shape: tuple[int, int], strides: tuple[int, int]) -> Any:
-    """Rows start + i * strides[0] + j * strides[1], as a view."""
-    step = numbers.strides[0]
-    return np.lib.stride_tricks.as_strided(
-        numbers[start:], shape + numbers.shape[1:], (strides[0] * step, strides[1] * step, *numbers.strides[1:])
-    )
+def _grid(array: Any, first: int, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
+    """Rows of an array that follow one another evenly along each axis, as a view."""
+    row = array.strides[0]
+    strides = [step * row for step in steps]
+    return np.lib.stride_tricks.as_strided(array[first:], (*shape, *array.shape[1:]), (*strides, *array.strides[1:]))
 
 
-def _namespace() -> Any:
-    return _Namespace()
+def _by_value(op: Op) -> Callable[..., None]:
+    """A function of arrays that computes an operation number by number, and writes to the last of them."""
+    executors: dict[tuple[int, ...], Executor] = {}
+
+    def compute(*arrays: Any) -> None:
+        *args, out = arrays
+        rows = []
+        for position, arg in enumerate(args):
+            length = (len(arg),) if position in op.sequences else ()
+            rows.append(np.broadcast_to(arg, length + out.shape).reshape(-1, out.size))
+        lengths = tuple(map(len, rows))
+        if lengths not in executors:
+            executors[lengths] = _executor_of(op, lengths)
+        executors[lengths].batch((), np.concatenate(rows), out.size, out)
+
+    return compute
 
 
-class _Namespace:
-    """NumPy, and element by element what it lacks."""
-
-    def __getattr__(self, name: str) -> Any:
-        from .. import ieee, ops
-
-        function = getattr(np, name, None)
-        if function is None:
-            scalar = {"gammaln": ieee.lgamma}.get(name) or ops.TABLE[name].value
-            function = np.vectorize(scalar, otypes=[float])
-        setattr(self, name, function)
-        return function
+def _executor_of(op: Op, lengths: tuple[int, ...]) -> Executor:
+    program = Program()
+    places = program.add_all(INPUT, sum(lengths))
+    starts = np.cumsum((0, *lengths)).tolist()
+    args = [
+        tuple(places[start : start + n]) if k in op.sequences else places[start]
+        for k, (start, n) in enumerate(zip(starts, lengths, strict=False))
+    ]
+    program.outputs = [program.add(op, tuple(args))]
+    return Executor(program)

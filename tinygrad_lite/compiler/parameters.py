@@ -13,53 +13,60 @@ _MOST_SPANS = 8
 
 
 class Parameters:
-    """Leaves ordered by where they are bound, those that no gradient enters last; they are read at each call.
+    """Leaves in the order in which they are bound, those that no gradient enters last; free ones are bound.
 
-    leaves      all of them
-    trainable   how many of them gradients enter
+    leaves     all of them
+    trainable  how many of them gradients enter
+    arguments  these as arguments of one node: as spans, if they lie in a few
     """
 
     def __init__(self, leaves: Sequence[Value]) -> None:
-        fixed = [v for v in leaves if v.kind == "detached"]
         free = [v for v in leaves if v.kind == "leaf"]
         if free:
             bind(free)
-        bound = [v for v in leaves if v.kind == "parameter"]
-        places = [_cell(v) for v in bound]
-        storages = list(dict.fromkeys(id(storage) for storage, _ in places))
-        order = sorted(range(len(bound)), key=lambda k: (storages.index(id(places[k][0])), places[k][1]))
-        self.leaves = [bound[k] for k in order] + fixed
-        self.trainable = len(bound)
+        cells = [(_cell(v), v) for v in leaves if v.kind == "parameter"]
+        order = {storage: k for k, ((storage, _), _) in reversed(list(enumerate(cells)))}
+        cells.sort(key=lambda item: (order[item[0][0]], item[0][1]))
+        self.leaves = [v for _, v in cells] + [v for v in leaves if v.kind == "detached"]
+        self.trainable = len(cells)
+        self._pieces: list[tuple[Storage, int, int]] = []
         self._locate()
 
     def _locate(self) -> None:
-        places = [_cell(v) for v in self.leaves[: self.trainable]]
-        self._storages: list[Storage] = list({id(storage): storage for storage, _ in places}.values())
-        self._pieces: list[tuple[Any, int, int]] = []
-        start = 0
-        for k in range(1, len(places) + 1):
-            storage, cell = places[k - 1]
-            if k == len(places) or places[k][0] is not storage or places[k][1] != cell + 1:
-                first = places[start][1]
-                self._pieces.append((storage, first, k - start))
-                start = k
-        self._views = [np.frombuffer(storage.values)[first : first + n] for storage, first, n in self._pieces]
+        """Finds where they lie."""
+        pieces: list[tuple[Storage, int, int]] = []
+        for v in self.leaves[: self.trainable]:
+            storage, cell = _cell(v)
+            last, first, count = pieces[-1] if pieces else (None, 0, 0)
+            if storage is last and cell == first + count:
+                pieces[-1] = (storage, first, count + 1)
+            else:
+                pieces.append((storage, cell, 1))
+        if pieces == self._pieces != []:
+            return
+        self._pieces = pieces
+        self._storages = list(dict.fromkeys(storage for storage, _, _ in pieces))
+        self._views = [np.frombuffer(storage.values)[first : first + count] for storage, first, count in pieces]
+        self._copied = len(pieces) != 1 or len(self.leaves) > self.trainable
+        self._numbers = np.empty(len(self.leaves)) if self._copied else self._views[0]
+        starts = np.cumsum([0, *[count for _, _, count in pieces]]).tolist()
         self.arguments: tuple[Any, ...] = (tuple(self.leaves[: self.trainable]),)
-        if len(self._pieces) <= _MOST_SPANS:
-            spans, start = [], 0
-            for storage, first, n in self._pieces:
-                spans.append(Span(storage, first, self.leaves[start : start + n]))
-                start += n
-            self.arguments = tuple(spans)
+        if len(pieces) <= _MOST_SPANS:
+            self.arguments = tuple(
+                [
+                    Span(storage, first, self.leaves[start : start + count])
+                    for start, (storage, first, count) in zip(starts, pieces, strict=False)
+                ]
+            )
 
     def numbers(self) -> Any:
-        """What they are now."""
-        if any([storage.moved for storage in self._storages]):
+        """What they are now: one array that always has them, until a leaf is bound elsewhere."""
+        if any(storage.moved for storage in self._storages):
             self._locate()
-        fixed = self.leaves[self.trainable :]
-        if len(self._views) == 1 and not fixed:
-            return self._views[0]
-        return np.concatenate([*self._views, [v.data for v in fixed]]) if self.leaves else np.empty(0)
+        if self._copied:
+            fixed = [v.data for v in self.leaves[self.trainable :]]
+            self._numbers[...] = np.concatenate([*self._views, fixed])
+        return self._numbers
 
 
 def _cell(v: Value) -> tuple[Storage, int]:

@@ -1,0 +1,210 @@
+"""Where the numbers of a program stand in arrays, and the names by which its source reads and writes them.
+
+Four arrays hold all numbers: P the parameters, S what else the lanes share, V a row of lanes for everything that differs
+between them, G sums over the lanes. Names stand for views that are made once for a number of lanes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .program import CONSTANT, INPUT, PARAMETER, Program
+from .rolling import Group
+
+P, S, V, G = "PSVG"
+
+
+class Layout:
+    """The rows of all places, and the lines of the source.
+
+    setup, share, run  the lines: views, made once for a number of lanes; what lanes share; what they do not
+    indices            index arrays, by their names in the source
+    home, row          for each place, the array that has it and its row there
+    rows               how many rows S and V have
+    constants          the numbers of the first rows of S
+    """
+
+    def __init__(self, program: Program, groups: Sequence[Group]) -> None:
+        self.setup: list[str] = []
+        self.share: list[str] = []
+        self.run: list[str] = []
+        self.indices: dict[str, Any] = {}
+        self.rows = {S: 0, V: 0}
+        self.constants: list[float] = []
+        self._program = program
+        self._varying = np.array(program.varies, bool)
+        self._names: dict[Any, str] = {}
+        self._lifted: dict[tuple[str, int], int] = {}
+        self._idle: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+        self._lent: list[tuple[tuple[Any, ...], str]] = []
+        self._varies, self._count = True, 0
+        self._place(groups)
+
+    def _place(self, groups: Sequence[Group]) -> None:
+        program = self._program
+        self.home, self.row = np.full(len(program), P), np.zeros(len(program), np.int64)
+        for place, kind in enumerate(program.kinds):
+            if kind == CONSTANT:
+                self.home[place], self.row[place] = S, self._new(S, 1)
+                self.constants.append(program.args[place][0])
+            elif kind == PARAMETER or kind == INPUT:
+                self.row[place] = program.args[place][0]
+                if kind == INPUT:
+                    self.home[place] = V
+                    self._new(V, 1)
+        positions = {place: position for position, place in reversed(list(enumerate(program.outputs)))}
+        for group in groups:
+            self.home[group.members] = array = G if group.summed else V if group.varies else S
+            if group.summed:
+                self.row[group.members] = [positions[place] for place in group.members]
+            else:
+                count = len(group.members)
+                self.row[group.members] = np.arange(count) + self._new(array, count)
+
+    def _new(self, array: str, count: int) -> int:
+        """The first of so many further rows."""
+        self.rows[array] += count
+        return self.rows[array] - count
+
+    def begin(self, varies: bool, count: int) -> None:
+        """What follows computes so many rows; buffers are free again."""
+        self._varies, self._count = varies, count
+        for key, name in self._lent:
+            self._idle[key].append(name)
+        self._lent.clear()
+
+    def line(self, text: str) -> None:
+        (self.run if self._varies else self.share).append(text)
+
+    def name(self, expression: str, letter: str) -> str:
+        """The name of what an expression gives, for all that follows."""
+        found = self._names.get(expression)
+        if found is None:
+            found = self._names[expression] = letter if len(letter) > 1 else f"{letter}{len(self._names)}"
+            self.setup.append(f"{found} = {expression}")
+        return found
+
+    def function(self, name: str) -> str | None:
+        return self.name(f"xp.{name}", name) if hasattr(np, name) else None
+
+    def writes_in_place(self, name: str) -> bool:
+        return isinstance(getattr(np, name, None), np.ufunc)
+
+    def constant(self, number: float) -> str:
+        return self.name(f"xp.asarray({number!r})", "c")
+
+    def buffer(self, length: int, kind: str = "float") -> str:
+        """An array that is free until the next begin(): with a first axis of a length, unless that is 0."""
+        key = (length, kind, self._count, self._varies)
+        if not self._idle[key]:
+            axes = [str(n) for n in (length, self._count) if n] + ["lanes"] * self._varies
+            self._idle[key].append(self._array(axes, kind))
+        self._lent.append((key, self._idle[key].pop()))
+        return self._lent[-1][1]
+
+    def _array(self, axes: Sequence[str], kind: str = "float") -> str:
+        """A new array."""
+        name = f"t{len(self._names)}"
+        self._names[name] = name
+        self.setup.append(f"{name} = xp.empty(({', '.join(axes)},), {kind})")
+        return name
+
+    def is_shared(self, places: Any) -> bool:
+        return not self._varying[places].any()
+
+    def shared(self, places: Any) -> str:
+        """What lanes share, in an array of the shape of places."""
+        array = P if (self.home[places] == P).all() else S
+        return self._read(array, self._rows(array, places))
+
+    def by_lane(self, places: Any) -> str:
+        """The numbers at places, with a last axis of lanes, which is of length 1 if all are shared."""
+        if self.is_shared(places):
+            return self.name(f"{self.shared(places)}[..., None]", "s")
+        return self._read(V, self._rows(V, places))
+
+    def operand(self, places: Any) -> str:
+        """The numbers at places as what is computed row by row takes them: equal ones need stand only once."""
+        if (places == places[0]).all():
+            if self.is_shared(places):
+                return self.name(f"{self.home[places[0]]}[{self.row[places[0]]}, ...]", "s")
+            places = places[:1]
+        return self.by_lane(places) if self._varies else self.shared(places)
+
+    def wide(self, places: Any) -> str:
+        """The numbers at (n, k) places as a matrix (n, k * lanes)."""
+        n, k = places.shape
+        if self.is_shared(places):
+            name = self._array([str(n), str(k), "lanes"])
+            self.line(f"{name}[...] = {self.by_lane(places)}")
+        else:
+            rows = self._rows(V, places)
+            steps = _steps(rows)
+            name = self._read(V, rows) if steps is not None and steps[1] == 1 else self._gathered(V, rows)
+        return self.name(f"{name}.reshape({n}, {k} * lanes)", "w")
+
+    def view(self, array: str, rows: Any) -> str | None:
+        """Rows of an array, where they follow a pattern."""
+        steps = _steps(rows)
+        if steps is None:
+            return None
+        first = rows.flat[0]
+        if steps == (1,):
+            return self.name(f"{array}[{first}:{first + len(rows)}]", array.lower())
+        return self.name(f"grid({array}, {first}, {rows.shape}, {steps})", array.lower())
+
+    def _read(self, array: str, rows: Any) -> str:
+        return self.view(array, rows) or self._gathered(array, rows)
+
+    def index(self, rows: Any) -> str:
+        """The name of an index array."""
+        name = f"i{len(self.indices)}"
+        self.indices[name] = rows
+        return name
+
+    def _gathered(self, array: str, rows: Any) -> str:
+        """A copy of rows, made once in a run, when they are first needed: they are not written again."""
+        key = (array, rows.shape, rows.tobytes())
+        if key not in self._names:
+            name = self._names[key] = self._array([*map(str, rows.shape), *["lanes"] * (array == V)])
+            take = self.name(f"{array}.take", f"take_{array.lower()}")
+            lines = self.run if array == V else self.share
+            lines.append(f"{take}({self.index(rows)}, 0, {name}, 'clip')")
+        return self._names[key]
+
+    def _rows(self, array: str, places: Any) -> Any:
+        """Their rows in an array, to which those that are elsewhere are copied once in a run."""
+        rows = self.row[places]
+        away = self.home[places] != array
+        if away.any():
+            missing = [p for p in dict.fromkeys(places[away].tolist()) if (array, p) not in self._lifted]
+            if missing:
+                self._lift(array, missing)
+            rows[away] = [self._lifted[array, p] for p in places[away].tolist()]
+        return rows
+
+    def _lift(self, array: str, missing: Sequence[int]) -> None:
+        first = self._new(array, len(missing))
+        self._lifted.update({(array, place): first + k for k, place in enumerate(missing)})
+        target = self.view(array, np.arange(first, first + len(missing)))
+        source = self.by_lane(np.array(missing)) if array == V else self.shared(np.array(missing))
+        fixed = all(self._program.kinds[place] == CONSTANT for place in missing)
+        (self.setup if fixed else self.run if array == V else self.share).append(f"{target}[...] = {source}")
+
+
+def _steps(rows: Any) -> tuple[int, ...] | None:
+    """From row to row along each axis, where they are even."""
+    steps: list[int] = []
+    for axis in reversed(range(rows.ndim)):
+        between = np.diff(rows, axis=axis)
+        if between.size == 0:  # as if it were contiguous
+            steps.insert(0, steps[0] * rows.shape[axis + 1] if steps else 1)
+        elif (between == between.flat[0]).all():
+            steps.insert(0, int(between.flat[0]))
+        else:
+            return None
+    return tuple(steps)
