@@ -45,7 +45,7 @@ class Lines(Protocol):
         """The name of a number."""
 
     def buffer(self, length: int, kind: str) -> str:
-        """The name of an array that nothing else uses meanwhile: as what is computed, with one more axis of a length."""
+        """The name of an array that nothing else uses meanwhile, shaped as the result with one more axis in front."""
 
 
 def write(op: Op, names: Mapping[str, str], lengths: Mapping[str, int], out: str, lines: Lines) -> bool:

@@ -1,7 +1,7 @@
 """Where the numbers of a program stand in arrays, and the names by which its source reads and writes them.
 
-Four arrays hold all numbers: P the parameters, S what else the lanes share, V a row of lanes for everything that differs
-between them, G sums over the lanes. Names stand for views that are made once for a number of lanes.
+Four arrays hold all numbers: P the parameters, S what else the lanes share, V a row of lanes for everything that
+differs between them, G sums over the lanes. Names stand for views that are made once for a number of lanes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Layout:
             if kind == CONSTANT:
                 self.home[place], self.row[place] = S, self._new(S, 1)
                 self.constants.append(program.args[place][0])
-            elif kind == PARAMETER or kind == INPUT:
+            elif kind in (PARAMETER, INPUT):
                 self.row[place] = program.args[place][0]
                 if kind == INPUT:
                     self.home[place] = V

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ops import Op
 from . import array_forms
-from .array_layout import G, S, V, Layout
+from .array_layout import G, Layout, S, V
 from .program import Program
 from .rolling import Group, Product
 

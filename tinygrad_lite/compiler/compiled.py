@@ -31,8 +31,8 @@ _MANY_TRACES = 8
 def compile(function: Callable[..., Any], *, static_argnames: Sequence[str] = (), max_traces: int = 32) -> Compiled:
     """The function, traced once for each structure of its arguments and run as array operations.
 
-    function         of numbers and nested lists, tuples and dicts of them; leaves that it captured (a model's parameters)
-                     are read at each call. Captured Python numbers are constants
+    function         of numbers and nested lists, tuples and dicts of them; leaves that it captured (a model's
+                     parameters) are read at each call. Captured Python numbers are constants
     static_argnames  arguments by name that are no numbers to trace: another value traces again, as strings do
     max_traces       programs that are kept; the longest unused goes first
     Raises TraceError, at the first call, where a choice in the function depends on a number.
@@ -87,7 +87,7 @@ class Compiled:
         leaves = [leaf for column in columns for leaf in _arrays_of(column)]
         size = self._batch_size(leaves, reduce)
         samples = tuple([mapped(_nested_zeros, column) for column in map(_as_shapes, columns)])
-        found, numbers = self._traced(samples, (), True)
+        found, _ = self._traced(samples, (), True)
         inputs = np.concatenate([leaf.reshape(size, -1).T for leaf in leaves]) if leaves else np.empty((0, size))
         if reduce is None:
             outputs = found.values().run(found.parameters.numbers(), inputs)
@@ -118,8 +118,8 @@ class Compiled:
                     self._kept.popitem(last=False)
                 if len(self.traces) == _MANY_TRACES:
                     warnings.warn(
-                        f"{self._name} was traced {_MANY_TRACES} times: each structure of arguments is traced by itself "
-                        "(see .traces); numbers that change belong into arguments, not into strings or lengths",
+                        f"{self._name} was traced {_MANY_TRACES} times: each structure of arguments is traced by "
+                        "itself (see .traces); numbers that change belong into arguments, not into strings or lengths",
                         stacklevel=4,
                     )
             else:
@@ -210,13 +210,12 @@ class _Traced:
 
     def _eager(self, columns: Sequence[Any], size: int, reduce: Reduction) -> Value:
         """Recorded lane by lane: where numbers are not finite, what zero times infinity is must be looked at."""
-        losses = [
-            self._owner.function(
-                *[mapped(lambda leaf, k=k: leaf[k].tolist(), column) for column in map(_wrapped, columns)]
-            )
-            for k in range(size)
-        ]
-        total = ops.sum(losses)
+        rows = [_wrapped(column) for column in columns]
+
+        def lane(k: int) -> Any:
+            return self._owner.function(*[mapped(lambda leaf: leaf[k].tolist(), row) for row in rows])
+
+        total: Value = ops.sum([lane(k) for k in range(size)])
         return total / size if reduce == "mean" else total
 
 
@@ -241,7 +240,7 @@ def _check_repeated(name: str, program: Program, repeated: Program) -> None:
             number = program.number(place)
             raise TraceError(
                 f"compile({name}): the number {number} in operation %{place} was another in a second trace, "
-                f"{repeated.number(place)}: a random number drawn inside would be frozen; draw it outside and pass it in"
+                f"{repeated.number(place)}: a random number drawn inside would be frozen; draw it outside, pass it in"
             )
 
 

@@ -46,7 +46,7 @@ class Program:
             self.kinds.append(kind)
             self.args.append(args)
             if varies is None:
-                varies = kind is INPUT or any([self.varies[operand] for operand in self.operands(new)])
+                varies = kind is INPUT or any(self.varies[operand] for operand in self.operands(new))
             self.varies.append(varies)
         return place
 

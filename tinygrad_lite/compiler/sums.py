@@ -70,7 +70,7 @@ class _Rewriting:
 
     def _place(self, place: int) -> int:
         """The new place of an old one, which is written now if it waited."""
-        found = self._places[place]
+        found: int = self._places[place]
         if found < 0:
             kind, args = self._kinds[place], self._args[place]
             if kind is CONSTANT:
