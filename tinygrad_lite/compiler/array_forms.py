@@ -108,7 +108,7 @@ class _Writing:
         elif name == "where" and texts[1:] == [self._lines.constant(1.0), self._lines.constant(0.0)]:
             line(f"{target}[...] = {texts[0]}")
         elif in_place:
-            line(f"{function}({', '.join([*texts, target])})")
+            line(f"{function}({', '.join(texts)}, out={target})")
         else:
             line(f"{target}[...] = {function}({', '.join(texts)})")
 

@@ -193,7 +193,7 @@ class Layout:
         target = self.view(array, np.arange(first, first + len(missing)))
         source = self.by_lane(np.array(missing)) if array == V else self.shared(np.array(missing))
         fixed = all(self._program.kinds[place] == CONSTANT for place in missing)
-        (self.setup if fixed else self.run if array == V else self.share).append(f"{target}[...] = {source}")
+        (self.run if array == V and not fixed else self.share).append(f"{target}[...] = {source}")
 
 
 def _steps(rows: Any) -> tuple[int, ...] | None:
