@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from . import transforms as transforms
     from . import viz as viz
     from .check import gradcheck as gradcheck
+    from .compiler import compile as compile
     from .custom import custom_op as custom_op
+    from .draws import Draws as Draws
     from .explanation import compare as compare
     from .explanation import explain as explain
     from .explanation import explain_nan as explain_nan
@@ -52,7 +54,9 @@ __version__ = "0.1.0"
 
 _MODULES = ("check", "engine", "errors", "explanation", "formula", "nn", "ops", "optim", "transforms", "viz")
 _LAZY = {
+    "Draws": "draws",
     "Formula": "formula",
+    "compile": "compiler",
     "compare": "explanation",
     "custom_op": "custom",
     "draw_dot": "viz",
@@ -69,9 +73,9 @@ for _name in ("explain", "explain_nan", "compare"):
     methods[_name] = f"{__name__}.explanation:{_name}"
 
 # What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
-_BUILTINS = {"abs", "pow", "sum"}
-__all__ = ["Value", "backward", "detect_anomaly", "enable_grad", "log_softmax", "no_grad", "softmax", *_LAZY, *_MODULES]
-__all__ += [name for name in ops.TABLE if name not in _BUILTINS]
+_BUILTINS = {"abs", "compile", "pow", "sum"}
+__all__ = ["Value", "backward", "detect_anomaly", "enable_grad", "log_softmax", "no_grad", "softmax", *_MODULES]
+__all__ += [name for name in (*_LAZY, *ops.TABLE) if name not in _BUILTINS]
 
 
 def __getattr__(name: str) -> object:

@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "10d68c43"
+source_hash = "f4f72eb3"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -959,6 +959,8 @@ def record(op, args):
             plain.append(_number(cython.cast(Value, arg)))
         elif type(arg) is tuple:
             plain.append(tuple([_argument(places[k], x) for x in arg]))
+        elif rules[k] is None and isinstance(arg, float):
+            plain.append(arg)  # perhaps of a class of its own, which says more than the number
         else:
             plain.append(_argument(places[k], arg))
     value = op.value(*plain)
@@ -1335,7 +1337,14 @@ def derivative_graph(root, xs, below=True):
 
     below  False: none of xs depends on another, and what they were computed from is not looked at
     """
+    _note_derivative(_here())
     return _walk_back(root, xs, below, True)
+
+
+@cython.cfunc
+def _note_derivative(here: _Context) -> cython.void:
+    if here.trace is not None:
+        here.trace.differentiates = True
 
 
 @cython.cfunc
@@ -1389,6 +1398,7 @@ def tangents(roots, xs, direction, as_graph=False):
     contributes nothing, be it a tangent or a local derivative. Hooks are of sweeps backward.
     """
     here: _Context = _here()
+    _note_derivative(here)
     walk: _Walk = _Walk.__new__(_Walk)
     v: Value
     k: cython.Py_ssize_t
@@ -1824,12 +1834,17 @@ def is_tracing():
     return _here().trace is not None
 
 
+def current_trace():
+    """What this thread traces for just now (see set_trace), or None."""
+    return _here().trace
+
+
 def set_trace(trace):
     """An object for which this thread traces from now on, or None; returns the one until now.
 
     In a trace no choice may depend on a number: comparisons give 0/1 Values, trace.refuse(what, v) is called where a
     number is read, and what no_grad() or detach() makes is recorded behind a stop_gradient. New leaves are constants of
-    the trace, and enter the set trace.constants.
+    the trace, and enter the set trace.constants; trace.differentiates is set True where derivatives enter it.
     """
     global _traces
     here: _Context = _here()

@@ -6,36 +6,47 @@ import functools
 import math
 import threading
 import warnings
-from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from .. import ops
-from ..engine import Value, derivative_graph, is_tracing, record_known
+from ..engine import Value, is_tracing, set_recording
 from ..errors import HistoryError, ShapeError, TraceError, received
-from ..nesting import Structure, has_values, mapped
-from ..ops import REAL, Op
-from .executors import ArrayExecutor
+from ..nesting import Structure, mapped
+from .arguments import Arguments, Key, is_number, on_arrays, shown
+from .execution import EXECUTORS, Execution
+from .lanes import by_lane, rows_of, stacked
+from .nodes import expanded, recorded, reduced
 from .parameters import Parameters
 from .program import Program
-from .tracing import captured, flattened, traced
+from .traced_graph import TracedGraph
+from .tracing import Trace, captured, replaying, traced
 
 Reduction = Literal["mean", "sum"] | None
 
 _MANY_TRACES = 8
 
 
-def compile(function: Callable[..., Any], *, static_argnames: Sequence[str] = (), max_traces: int = 32) -> Compiled:
+def compile(
+    function: Callable[..., Any],
+    *,
+    static_argnames: str | Sequence[str] = (),
+    executor: Literal["auto", "array", "native"] = "auto",
+    max_traces: int = 32,
+) -> Compiled:
     """The function, traced once for each structure of its arguments and run as array operations.
 
-    function         of numbers and nested lists, tuples and dicts of them; leaves that it captured (a model's
-                     parameters) are read at each call. Captured Python numbers are constants
-    static_argnames  arguments by name that are no numbers to trace: another value traces again, as strings do
-    max_traces       programs that are kept; the longest unused goes first
-    Raises TraceError, at the first call, where a choice in the function depends on a number.
+    function         of numbers and nested lists, tuples, dicts and arrays of them, and of anything else, which is part
+                     of the program. Leaves that it captured (a model's parameters) are read at each call; captured
+                     Python numbers are constants
+    static_argnames  arguments by name that are not to be traced, though they are numbers
+    executor         "array" (NumPy) or "native" (operation by operation) forces what runs it; "auto" expects one to be
+                     quicker
+    max_traces       how many programs are kept; the longest unused goes first
+    Raises TraceError, at the first call, where a choice in the function depends on a traced number.
 
     >>> f = compile(lambda x, y: (x * y).tanh())
     >>> round(f(0.5, 1.0), 4)
@@ -43,292 +54,298 @@ def compile(function: Callable[..., Any], *, static_argnames: Sequence[str] = ()
     """
     if not callable(function):
         raise TypeError(f"compile(f) takes a function, got {received(function)}")
-    return Compiled(function, tuple(static_argnames), max_traces)
+    if executor not in EXECUTORS:
+        raise ValueError(f'compile(f, executor=...) takes "auto", "array" or "native", got {executor!r}')
+    if isinstance(max_traces, bool) or not isinstance(max_traces, int) or max_traces < 1:
+        raise ValueError(f"compile(f, max_traces=...) takes a whole number from 1 on, got {max_traces!r}")
+    return Compiled(function, static_argnames, executor, max_traces)
 
 
 class Compiled:
     """What compile returns: call it as the function, or batch() over many arguments at once.
 
-    traces  how often it traced, and of what
+    traces  how often it traced, and what for
+
+    >>> f = compile(lambda xs: [2 * x for x in xs])
+    >>> f([1.0, 2.0]), f([1.0]), f.traces
+    ([2.0, 4.0], [2.0], ['[*, *]', '[*]'])
     """
 
-    def __init__(self, function: Callable[..., Any], static_argnames: tuple[str, ...], max_traces: int) -> None:
+    def __init__(
+        self, function: Callable[..., Any], static: str | Sequence[str], executor: str, max_traces: int
+    ) -> None:
         functools.update_wrapper(self, function, updated=())
         self.function, self.traces = function, list[str]()
-        self._static, self._max = frozenset(static_argnames), max_traces
         self._name = getattr(function, "__name__", type(function).__name__)
-        self._kept: OrderedDict[Any, _Traced] = OrderedDict()
-        self._lock = threading.Lock()
+        self._arguments = Arguments(self._name, function, static)
+        self._executor, self._max, self._calls = executor, max_traces, 0
+        self._kept: OrderedDict[Key, list[_Kept]] = OrderedDict()
+        self._last: _Kept | None = None
+        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
-        return f"<compiled {self._name}>"
+        ran = self._last.execution if self._last is not None else None
+        return f"<compiled {self._name}{f': {described(ran)}' if ran is not None else ''}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if is_tracing() or has_values(args) or has_values(kwargs):
-            return self.function(*args, **kwargs)
-        names = tuple(kwargs)
-        found, numbers = self._traced((*args, *kwargs.values()), names, False)
-        inputs = np.array(numbers, dtype=float).reshape(len(numbers), 1)
-        outputs = found.values().run(found.parameters.numbers(), inputs)
-        return found.filled([float(y[0]) for y in outputs])
+        """What the function gives, with floats for Values.
 
-    def batch(self, *arrays: Any, reduce: Reduction = "mean") -> Any:
+        Called with Values it gives Values, which backward() and the transforms differentiate to any order.
+        """
+        if is_tracing():
+            return self.function(*args, **kwargs)
+        numbers: list[Any] = []
+        key = self._arguments.key(args, kwargs, numbers)
+        found = self._found(key) or self._trace(key, args, kwargs)
+        if Value in set(map(type, numbers)):
+            return found.filled(found.nodes(numbers))
+        drawn = found.graph.drawn(1) if found.graph.draws else None
+        outputs = found.run(numbers if drawn is None else [*numbers, *drawn[:, 0].tolist()])
+        if found.differentiates and not math.isfinite(sum(outputs)):
+            return _as_numbers(self._eager(args, kwargs, drawn))
+        return found.filled(outputs)
+
+    def batch(self, *arrays: Any, reduce: Reduction = "mean", **named: Any) -> Any:
         """The function of each row of arrays, at once: every argument has a leading axis of the batch.
 
-        arrays  in the place of each number (batch,), of a list of n numbers (batch, n), of a nested list more axes;
-                dicts and tuples hold arrays
+        arrays  in the place of a number (batch,), of a list of n numbers (batch, n), of a nested list more axes; dicts
+                and tuples hold arrays, and what holds no numbers is handed on as it is
         reduce  "mean" or "sum": one Value, on which backward() reaches what the function captured; None: arrays of all
                 results. The function must return one number for "mean" and "sum".
-        Raises ShapeError where batches differ or are empty under "mean".
+        Raises ShapeError where batches differ or are empty under "mean", TypeError for what is not numbers.
+
+        >>> w = Value(3.0); loss = compile(lambda x, y: (w * x - y) ** 2).batch([1.0, 2.0], [3.0, 5.0])
+        >>> loss.backward(); loss.data, w.grad
+        (0.5, 2.0)
         """
         if reduce not in ("mean", "sum", None):
-            raise ValueError(f'batch(reduce=...) takes "mean", "sum" or None, got {reduce!r}')
-        columns = [_checked(position, arg) for position, arg in enumerate(arrays)]
-        leaves = [leaf for column in columns for leaf in _arrays_of(column)]
-        size = self._batch_size(leaves, reduce)
-        samples = tuple([mapped(_nested_zeros, column) for column in map(_as_shapes, columns)])
-        found, _ = self._traced(samples, (), True)
-        inputs = np.concatenate([leaf.reshape(size, -1).T for leaf in leaves]) if leaves else np.empty((0, size))
-        if reduce is None:
-            outputs = found.values().run(found.parameters.numbers(), inputs)
-            return _stacked(found.filled(outputs), size)
-        return found.reduced(columns, inputs, reduce)
-
-    def _batch_size(self, leaves: Sequence[Any], reduce: Reduction) -> int:
-        sizes = {len(leaf) for leaf in leaves}
-        if len(sizes) != 1:
-            raise ShapeError(
-                f"{self._name}.batch(...): every array needs the same number of rows, got shapes "
-                f"{', '.join(str(leaf.shape) for leaf in leaves) or 'of no array'}"
-            )
-        (size,) = sizes
+            raise ValueError(f'{self._name}.batch(reduce=...) takes "mean", "sum" or None, got {reduce!r}')
+        args, kwargs = self._arguments.columns(arrays, named)
+        leaves: list[Any] = []
+        on_arrays(leaves.append, (*args, *kwargs.values()))
+        size = self._arguments.size(leaves)
         if size == 0 and reduce == "mean":
             raise ShapeError(f"{self._name}.batch(...): the mean over an empty batch is not defined")
-        return int(size)
+        if is_tracing():
+            return self._in_trace(args, kwargs, size, reduce)
+        key = self._arguments.batch_key(args, kwargs)
+        found = self._found(key)
+        if found is None:
+            sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(args), kwargs))
+            found = self._trace(key, *sample)
+        drawn = found.graph.drawn(size)
+        inputs = np.concatenate([*[leaf.reshape(size, -1).T for leaf in leaves], drawn])
+        if reduce is None:
+            return stacked(found.filled(list(self._lanes(found, args, kwargs, inputs, drawn))), size)
+        return self._reduced(found, args, kwargs, inputs, drawn, reduce)
 
-    def _traced(self, args: tuple[Any, ...], names: tuple[str, ...], batched: bool) -> tuple[_Traced, list[float]]:
-        numbers: list[float] = []
-        key = (names, _sketch(args, numbers), batched)
+    def _lanes(self, found: _Kept, args: Any, kwargs: Any, inputs: Any, drawn: Any) -> Any:
+        """The outputs by lane; what a derivative that is not finite makes of a lane is looked at eagerly."""
+        outputs = found.lanes(inputs)
+        if found.differentiates and not math.isfinite(outputs.sum()):
+            for lane in np.flatnonzero(~np.isfinite(outputs).all(axis=0)).tolist():
+                outputs[:, lane] = Structure(_as_numbers(self._eager_lane(args, kwargs, drawn, lane))).numbers
+        return outputs
+
+    def _reduced(self, found: _Kept, args: Any, kwargs: Any, inputs: Any, drawn: Any, reduce: str) -> Value:
+        found.check_scalar()
+        size = inputs.shape[1]
+        scale = 1.0 / size if reduce == "mean" else 1.0
+        recording = set_recording(True)
+        set_recording(recording)
+        if not recording or not found.graph.parameters.trainable:
+            total = found.sums(inputs)[0] * scale
+            return Value(total).detach()
+        check, node = found.reduced(inputs, scale)
+        if math.isfinite(check):
+            return node
+        total = ops.sum([self._eager_lane(args, kwargs, drawn, lane) for lane in range(size)])
+        return total * scale if reduce == "mean" else total  # type: ignore[no-any-return]
+
+    def _eager(self, args: Any, kwargs: Any, drawn: Any) -> Any:
+        """The function itself: where numbers are not finite, what zero times infinity is must be looked at."""
+        args, kwargs = mapped(lambda x: Value(x) if is_number(x) else x, (list(args), dict(kwargs)))
+        with replaying([] if drawn is None else drawn[:, 0].tolist()):
+            return self.function(*args, **kwargs)
+
+    def _eager_lane(self, args: Any, kwargs: Any, drawn: Any, lane: int) -> Any:
+        return self._eager(rows_of(args, lane), rows_of(kwargs, lane), drawn[:, lane : lane + 1])
+
+    def _in_trace(self, args: Any, kwargs: Any, size: int, reduce: Reduction) -> Any:
+        """Within another program: lane by lane."""
+        found = [self.function(*rows_of(args, lane), **rows_of(kwargs, lane)) for lane in range(size)]
+        if reduce is None:
+            return by_lane(found)
+        return (ops.mean if reduce == "mean" else ops.sum)(found)
+
+    def _found(self, key: Key) -> _Kept | None:
+        self._calls += 1
+        for kept in self._kept.get(key, ()):
+            if not kept.choices or kept.holds():
+                self._last = kept
+                return kept
+        return None
+
+    def _trace(self, key: Key, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Kept:
         with self._lock:
-            found = self._kept.get(key)
-            if found is None:
-                found = self._kept[key] = _Traced(self, args, names, first=not self.traces)
-                self.traces.append(f"{self._name} of {key[1]}")
-                if len(self._kept) > self._max:
-                    self._kept.popitem(last=False)
-                if len(self.traces) == _MANY_TRACES:
-                    warnings.warn(
-                        f"{self._name} was traced {_MANY_TRACES} times: each structure of arguments is traced by "
-                        "itself (see .traces); numbers that change belong into arguments, not into strings or lengths",
-                        stacklevel=4,
-                    )
-            else:
-                self._kept.move_to_end(key)
-        return found, numbers
+            found = self._found(key)
+            if found is not None:
+                return found
+            found = _Kept(self.function, self._name, args, kwargs, self._executor, not self.traces)
+            self._kept.setdefault(key, []).append(found)
+            self._kept.move_to_end(key)
+            self.traces.append(shown(key))
+            while sum(map(len, self._kept.values())) > self._max:
+                first = next(iter(self._kept))
+                del self._kept[first][0]
+                if not self._kept[first]:
+                    del self._kept[first]
+            self._last = found
+            if len(self.traces) == _MANY_TRACES and self._calls <= 4 * _MANY_TRACES:
+                warnings.warn(
+                    f"{self._name} was traced {_MANY_TRACES} times in {self._calls // 2} calls, last for {shown(key)}: "
+                    "each structure of arguments is another program (see .traces); what changes from call to call "
+                    "belongs into numbers, not into lengths, strings or static arguments",
+                    stacklevel=3,
+                )
+            return found
 
     @property
     def program(self) -> Program:
-        """The program of the last structure of arguments."""
-        return self._last().program
+        """The program that ran last, as it was traced. `print` shows it as numbered lines."""
+        return self._ran().program
+
+    @property
+    def passes(self) -> dict[str, Program]:
+        """That program before and after each pass, by the names of the passes."""
+        return self._ran().passes
 
     @property
     def source(self) -> str:
-        """The array operations that run it."""
-        return self._last().values().source
+        """The NumPy source that runs it on arrays."""
+        return self._ran().array.source
 
-    def _last(self) -> _Traced:
-        if not self._kept:
+    @property
+    def summary(self) -> str:
+        """How many nodes, array operations and matrix products it has."""
+        return described(self._ran())
+
+    def _ran(self) -> Execution:
+        if self._last is None or self._last.execution is None:
             raise HistoryError(f"{self!r} was not called yet, so that it has no program: call it once")
-        return next(reversed(self._kept.values()))
+        return self._last.execution
 
 
-class _Traced:
-    """A function's program for one structure of arguments."""
+def described(execution: Execution) -> str:
+    """A program's size, before and after."""
+    array = execution.array
+    return (
+        f"{len(execution.program):,} nodes, {array.operations:,} array operations, "
+        f"{array.products:,} of them matrix products; the {execution.chosen} executor ran it"
+    )
 
-    def __init__(self, owner: Compiled, args: tuple[Any, ...], names: tuple[str, ...], first: bool) -> None:
-        self._owner, self._name = owner, owner._name
-        self._inputs: list[Value] = []
-        self._made: dict[str, ArrayExecutor] = {}
+
+class _Kept:
+    """What a function is for one structure of its arguments.
+
+    filled      puts results into the structure of what the function returns
+    choices     see Trace
+    execution   what ran last
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        executor: str,
+        first: bool,
+    ) -> None:
+        self._name = name
+        self.execution: Execution | None = None
+        given: list[Value] = []
 
         def placeholder(x: Any) -> Any:
-            if isinstance(x, (str, bool)) or not _is_number(x):
+            if not is_number(x):
                 return x
-            self._inputs.append(Value(x))
-            return self._inputs[-1]
+            given.append(Value(x.data if type(x) is Value else x))
+            return given[-1]
 
-        given = mapped(placeholder, list(args))
-        plain = len(args) - len(names)
-        kwargs = dict(zip(names, given[plain:], strict=True))
-        output, constants = traced(functools.partial(owner.function, **kwargs), given[:plain], self._name)
+        fresh, fresh_named = mapped(placeholder, (list(args), dict(kwargs)))
+
+        def run() -> tuple[Any, Trace]:
+            return traced(functools.partial(function, **fresh_named), fresh, name)
+
+        output, trace = run()
         structure = Structure(output, self._not_a_number)
-        self.filled, self._outputs = structure.filled, structure.numbers
-        self.parameters = Parameters(captured(self._outputs, self._inputs, constants))
-        self.program = flattened(self._outputs, self._inputs, self.parameters.leaves)
+        self.filled, self.choices, self.differentiates = structure.filled, trace.choices, trace.differentiates
+        outputs = traced(lambda: expanded(structure.numbers), (), name)[0]
+        inputs = [*given, *[v for v, _ in trace.draws]]
+        self.parameters = Parameters(captured(outputs, inputs, trace.constants))
+        self.graph = TracedGraph(name, inputs, [s for _, s in trace.draws], self.parameters, outputs, executor)
         if first:
-            again, _ = traced(functools.partial(owner.function, **kwargs), given[:plain], self._name)
-            repeated = flattened(Structure(again).numbers, self._inputs, self.parameters.leaves)
-            _check_repeated(self._name, self.program, repeated)
+            again, trace = run()
+            repeated = traced(lambda: expanded(Structure(again).numbers), (), name)[0]
+            _check_repeated(
+                TracedGraph(
+                    name, [*given, *[v for v, _ in trace.draws]], [], self.parameters, repeated, executor
+                ).program,
+                self.graph.program,
+                name,
+            )
 
     def _not_a_number(self, x: Any) -> Exception:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
 
-    def values(self) -> ArrayExecutor:
-        made = self._made.get("values")
-        if made is None:
-            made = self._made["values"] = ArrayExecutor(self.program)
-        return made
+    def holds(self) -> bool:
+        """Whether what the function chose by is as it was."""
+        return all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
 
-    def gradients(self) -> ArrayExecutor:
-        """Of the value and, summed over the lanes, its derivatives by the parameters that gradients enter."""
-        made = self._made.get("gradients")
-        if made is None:
-            y = self.scalar()
-            wanted = self.parameters.leaves[: self.parameters.trainable]
-            firsts: list[Any] = []
-            if type(y) is Value:
-                firsts, _ = traced(lambda: derivative_graph(y, wanted, False), (), self._name)
-            program = flattened([y, *firsts], self._inputs, self.parameters.leaves)
-            made = self._made["gradients"] = ArrayExecutor(program, True)
-        return made
+    def run(self, inputs: Sequence[float]) -> list[float]:
+        execution = self.execution = self.graph.by_lane
+        return execution.one(self.parameters.numbers(), inputs)
 
-    def scalar(self) -> Any:
-        if len(self._outputs) != 1:
+    def lanes(self, inputs: Any) -> Any:
+        execution = self.execution = self.graph.by_lane
+        return execution.lanes(self.parameters.numbers(), inputs)
+
+    def sums(self, inputs: Any) -> Any:
+        execution = self.execution = self.graph.summed
+        return execution.sums(self.parameters.numbers(), inputs)
+
+    def nodes(self, xs: Sequence[Any]) -> list[Any]:
+        self.execution = self.graph.with_jacobian().by_lane
+        return recorded(self.graph, xs, self.graph.drawn(1))
+
+    def reduced(self, inputs: Any, scale: float) -> tuple[float, Value]:
+        self.execution = self.graph.with_gradient(0).summed
+        return reduced(self.graph, 0, inputs, scale)
+
+    def check_scalar(self) -> None:
+        count = len(self.graph.outputs)
+        if count != 1:
             raise TypeError(
-                f"{self._name}.batch(reduce=...): it must return one number to be reduced, got {len(self._outputs)}: "
+                f"{self._name}.batch(reduce=...): it must return one number to be reduced, got {count}: "
                 "reduce=None gives all"
             )
-        return self._outputs[0]
-
-    def reduced(self, columns: Sequence[Any], inputs: Any, reduce: Reduction) -> Value:
-        size = inputs.shape[1]
-        found = self.gradients().sums(self.parameters.numbers(), inputs)
-        if not math.isfinite(float(found.sum())):
-            return self._eager(columns, size, reduce)
-        if reduce == "mean":
-            found /= size
-        return record_known(_REDUCED, found[0], self.parameters.arguments, array("d", found[1:].tobytes()))
-
-    def _eager(self, columns: Sequence[Any], size: int, reduce: Reduction) -> Value:
-        """Recorded lane by lane: where numbers are not finite, what zero times infinity is must be looked at."""
-        rows = [_wrapped(column) for column in columns]
-
-        def lane(k: int) -> Any:
-            return self._owner.function(*[mapped(lambda leaf: leaf[k].tolist(), row) for row in rows])
-
-        total: Value = ops.sum([lane(k) for k in range(size)])
-        return total / size if reduce == "mean" else total
 
 
-def _no_value(xs: Sequence[float]) -> float:
-    raise HistoryError("a compiled loss is not computed again from its parameters: call batch() again")
+def _as_numbers(tree: Any) -> Any:
+    return mapped(lambda x: x.data if type(x) is Value else x, tree)
 
 
-def _no_rule(g: Any, y: Any, xs: Sequence[Any]) -> Any:
-    raise HistoryError(
-        "a compiled loss gives first derivatives: for higher ones compile the derivative, as in compile(grad(f))"
-    )
-
-
-_REDUCED = Op("compiled", _no_value, (_no_rule,), args="*xs", array="", domain=(REAL,), doc="a compiled loss")
-
-
-def _check_repeated(name: str, program: Program, repeated: Program) -> None:
+def _check_repeated(repeated: Program, program: Program, name: str) -> None:
     if len(program) != len(repeated) or program.kinds != repeated.kinds:
-        raise TraceError(f"compile({name}): two traces of it differ, so it does not do the same at each call")
+        raise TraceError(
+            f"compile({name}): two traces of it differ, of {len(program)} and {len(repeated)} operations: it does not "
+            "do the same at each call; what it does must depend on its arguments alone"
+        )
     for place, (args, others) in enumerate(zip(program.args, repeated.args, strict=True)):
         if repr(args) != repr(others):
             number = program.number(place)
             raise TraceError(
                 f"compile({name}): the number {number} in operation %{place} was another in a second trace, "
-                f"{repeated.number(place)}: a random number drawn inside would be frozen; draw it outside, pass it in"
+                f"{repeated.number(place)}: a random number drawn inside would be frozen; draw it by a "
+                "tinygrad_lite.Draws source, which draws anew at each call, or outside, and pass it in"
             )
-
-
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (int, float, np.number)) and not isinstance(x, bool)
-
-
-def _sketch(tree: Any, numbers: list[float]) -> Any:
-    """What of the arguments a trace depends on: the structure, and what are no numbers; numbers are noted."""
-    if _is_number(tree):
-        numbers.append(float(tree))
-        return "*"
-    if isinstance(tree, dict):
-        return ("dict", *[(key, _sketch(item, numbers)) for key, item in tree.items()])
-    if isinstance(tree, (list, tuple)):
-        return (type(tree).__name__, *[_sketch(item, numbers) for item in tree])
-    if isinstance(tree, np.ndarray):
-        numbers += tree.ravel().tolist()
-        return ("array", tree.shape)
-    return tree if isinstance(tree, (str, bool, type(None))) else id(tree)
-
-
-def _checked(position: int, arg: Any) -> Any:
-    """An argument's arrays of float64, in its dicts and tuples."""
-    if isinstance(arg, dict):
-        return {key: _checked(position, item) for key, item in arg.items()}
-    if isinstance(arg, tuple):
-        return tuple([_checked(position, item) for item in arg])
-    try:
-        found = np.asarray(arg, dtype=float)
-    except (TypeError, ValueError):
-        raise ShapeError(
-            f"batch(...): argument {position} must be an array of numbers with the batch as its first axis, "
-            f"got {received(arg)}: rows of different lengths do not make one"
-        ) from None
-    if found.ndim == 0:
-        raise ShapeError(f"batch(...): argument {position} needs the batch as its first axis, got one number")
-    return found
-
-
-def _arrays_of(column: Any) -> list[Any]:
-    if isinstance(column, dict):
-        return [leaf for item in column.values() for leaf in _arrays_of(item)]
-    if isinstance(column, tuple):
-        return [leaf for item in column for leaf in _arrays_of(item)]
-    return [column]
-
-
-class _Shape:
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-
-
-def _as_shapes(column: Any) -> Any:
-    if isinstance(column, dict):
-        return {key: _as_shapes(item) for key, item in column.items()}
-    if isinstance(column, tuple):
-        return tuple([_as_shapes(item) for item in column])
-    return _Shape(column.shape[1:])
-
-
-def _nested_zeros(shape: _Shape) -> Any:
-    return np.zeros(shape.shape).tolist()
-
-
-class _Rows:
-    def __init__(self, rows: Any) -> None:
-        self.rows = rows
-
-    def __getitem__(self, k: int) -> Any:
-        return self.rows[k]
-
-
-def _wrapped(column: Any) -> Any:
-    if isinstance(column, dict):
-        return {key: _wrapped(item) for key, item in column.items()}
-    if isinstance(column, tuple):
-        return tuple([_wrapped(item) for item in column])
-    return _Rows(column)
-
-
-def _stacked(tree: Any, size: int) -> Any:
-    """Results by lane as arrays with the batch first."""
-    if isinstance(tree, dict):
-        return {key: _stacked(item, size) for key, item in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        inner = [_stacked(item, size) for item in tree]
-        if inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner):
-            return np.stack(inner, axis=1)
-        return inner
-    return tree

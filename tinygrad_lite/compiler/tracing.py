@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType, TracebackType
 from typing import Any
 
+from ..draws import Draws, set_replay
 from ..engine import Value, set_recording, set_trace, topological_order
 from ..errors import TraceError
 from .program import INPUT, PARAMETER, Program
@@ -15,35 +17,45 @@ _INSTEAD = {
     "formatting": "print it outside the compiled function",
 }
 _PACKAGE = __name__.partition(".")[0]
+# What Python says where a Value is used as a number, an index, or a range of its own.
+_CONVERSIONS = ("indices must be", "interpreted as an integer", "must be real number", "argument must be", "__round__")
 
 
 class Trace:
     """While it lasts, no number may be read: `refuse` says where one was.
 
-    constants  the leaves that the function made itself
+    constants       the leaves that the function made itself
+    draws           the Values that stand for random numbers, each with the source that they are drawn from
+    choices         attributes that the function chose by, such as a module's `training`: (owner, name) to what it was
+    differentiates  whether derivatives are part of what was traced
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.constants: set[Value] = set()
+        self.draws: list[tuple[Value, Draws]] = []
+        self.choices: dict[tuple[Any, str], Any] = {}
+        self.differentiates = False
 
     def __enter__(self) -> Trace:
         self._recording = set_recording(True)
         self._before = set_trace(self)
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
         set_trace(self._before)
         set_recording(self._recording)
-        if type(error) is TypeError and "'Value' object" in str(error):  # Python's own, of int(v), range(v), xs[v]
-            error.add_note(
-                f"compile({self.name}): a traced Value stands for any number, so it is no Python number, index or "
-                "range: choose by take(xs, index) or where(condition, a, b), or name the argument in static_argnames"
-            )
+        said = str(error)
+        if type(error) is TypeError and "Value" in said and any(text in said for text in _CONVERSIONS):
+            raise TraceError(
+                f"compile({self.name}): in {_user_line(traceback)} a traced Value is used as a plain number, an index "
+                "or a range, but it stands for any number: choose by take(xs, index) or where(condition, a, b), use "
+                "x.sin() for math.sin(x), or name the argument in static_argnames"
+            ) from error
 
     def refuse(self, what: str, v: Value) -> None:
         frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        while frame.f_back is not None and _is_ours(frame):
             frame = frame.f_back
         instead = _INSTEAD.get(what, "use the Value itself, in operations")
         raise TraceError(
@@ -51,11 +63,45 @@ class Trace:
             f"freeze one call's number into the program: {instead}"
         )
 
+    def drawn(self, source: Draws) -> Value:
+        """A Value that stands for one random number of the source."""
+        v = Value(0.5)
+        self.constants.discard(v)
+        self.draws.append((v, source))
+        return v
 
-def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tuple[Any, set[Value]]:
-    """What the function returns, and the leaves that it made."""
+
+class replaying:  # noqa: N801  read as a function
+    """Inside, random numbers are not drawn from their sources but taken from these, in order."""
+
+    def __init__(self, numbers: Sequence[float]) -> None:
+        self._numbers = iter(numbers)
+
+    def __enter__(self) -> None:
+        self._before = set_replay(self._numbers)
+
+    def __exit__(self, *_: object) -> None:
+        set_replay(self._before)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
+
+
+def _user_line(traceback: TracebackType | None) -> str:
+    """The innermost line outside this package, as file:line."""
+    found = ""
+    while traceback is not None:
+        if not _is_ours(traceback.tb_frame) or not found:
+            found = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return found
+
+
+def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tuple[Any, Trace]:
+    """What the function returns, and the trace that it was recorded in."""
     with Trace(name) as trace:
-        return function(*args), trace.constants
+        return function(*args), trace
 
 
 def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> list[Value]:

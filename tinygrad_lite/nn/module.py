@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ..engine import Origin, Value, bind, clear_grads, set_origin
+from ..engine import Origin, Value, bind, clear_grads, current_trace, set_origin
 from .tree import Node, each_once, walk
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ class Module(Node):
     (7.0, ['slope', 'offset'])
     """
 
-    training: bool = True
-    """True after train(), False after eval(): for modules that behave differently in the two."""
-
+    _training: bool = True
     _place: _Place | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -55,6 +53,18 @@ class Module(Node):
         """What a call computes."""
         kind = type(self).__name__
         raise NotImplementedError(f"{kind} says nothing of what to compute: give it a method forward(self, x)")
+
+    @property
+    def training(self) -> bool:
+        """True after train(), False after eval(): for modules that behave differently in the two."""
+        trace = current_trace()
+        if trace is not None:  # a compiled function that chooses by it is another program for the other mode
+            trace.choices[self, "training"] = self._training
+        return self._training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._training = mode
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

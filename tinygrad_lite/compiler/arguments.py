@@ -1,0 +1,239 @@
+"""The arguments of a compiled function: which numbers are traced, and what is part of the program.
+
+Numbers are traced, in nested lists, tuples, dicts and arrays too. All else is static: it is handed on as it is, and
+another value of it is another program. A key says all that a program depends on, and no traced number.
+"""
+
+from __future__ import annotations
+
+import inspect
+import numbers
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine import Value
+from ..errors import ShapeError, received
+
+Key = Any
+_PLAIN = frozenset((float, int))
+_NUMBER, _ROWS = "*", "rows"
+
+
+class Arguments:
+    """Of one function: names which arguments are static, and makes keys.
+
+    Raises ValueError for a static name that the function does not take.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Any], static: Sequence[str]) -> None:
+        self._name, self._static = name, frozenset([static] if isinstance(static, str) else static)
+        self._names: list[str] = []
+        try:
+            parameters = inspect.signature(function).parameters
+        except (TypeError, ValueError):  # a built-in one need not have a signature
+            parameters = {}  # type: ignore[assignment]
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self._names = [key for key, p in parameters.items() if p.kind in positional]
+        unknown = sorted(self._static - parameters.keys())
+        if unknown and not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+            raise ValueError(
+                f"compile({name}, static_argnames=...): it takes no argument {', '.join(unknown)}: "
+                f"its arguments are {', '.join(parameters) or 'not known'}"
+            )
+
+    def key(self, args: Sequence[Any], named: dict[str, Any], found: list[Any]) -> Key:
+        """What a call depends on; its numbers and Values, in order, are added to `found`."""
+        if not named and not self._static:
+            if _PLAIN.issuperset(map(type, args)):
+                found += args
+                return len(args)
+            return tuple([_sketch(arg, found) for arg in args])
+        parts: list[Key] = []
+        for label, arg in self._labelled(args, named):
+            parts.append((label, self._fixed(label, arg) if label in self._static else _sketch(arg, found)))
+        return tuple(parts)
+
+    def batch_key(self, args: Sequence[Any], named: dict[str, Any]) -> Key:
+        """The same of the columns of a batch."""
+        return "batch", *[
+            (label, self._fixed(label, arg) if label in self._static else _column_sketch(arg))
+            for label, arg in self._labelled(args, named)
+        ]
+
+    def mapped(
+        self, function: Callable[[Any, Any], Any], args: Sequence[Any], named: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """(args, named) with function(label, arg) in the place of each argument that is not static."""
+        labelled = self._labelled(args, named)
+        made = [(label, arg if label in self._static else function(label, arg)) for label, arg in labelled]
+        return [arg for _, arg in made[: len(args)]], dict(made[len(args) :])
+
+    def columns(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a batch with arrays of float64 for all that holds numbers. Raises ShapeError, TypeError."""
+        return self.mapped(self._column, args, named)
+
+    def size(self, arrays: Sequence[Any]) -> int:
+        """How many rows all of these arrays have. Raises ShapeError where they differ."""
+        sizes = {len(array) for array in arrays}
+        if len(sizes) != 1:
+            shapes = ", ".join([str(array.shape) for array in arrays])
+            raise ShapeError(
+                f"{self._name}.batch(...): every array needs the same number of rows as its first axis, got "
+                + (f"shapes {shapes}" if arrays else "no array: call the function itself")
+            )
+        return int(sizes.pop())
+
+    def _labelled(self, args: Sequence[Any], named: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+        """Arguments with their names, or their positions where these are not known."""
+        for position, arg in enumerate(args):
+            yield self._names[position] if position < len(self._names) else position, arg
+        yield from named.items()
+
+    def _fixed(self, label: Any, arg: Any) -> Key:
+        try:
+            hash(arg)
+        except TypeError:
+            raise TypeError(
+                f"compile({self._name}): the static argument {label} is part of the program's key and must be "
+                f"hashable, got {received(arg)}: pass a tuple, or let it be traced"
+            ) from None
+        return type(arg), arg
+
+    def _column(self, label: Any, arg: Any) -> Any:
+        """An argument's arrays, in its dicts and tuples; what holds no numbers stays."""
+        if isinstance(arg, dict):
+            return {key: self._column(f"{label}[{key!r}]", item) for key, item in arg.items()}
+        if isinstance(arg, tuple):
+            items = [self._column(f"{label}[{k}]", item) for k, item in enumerate(arg)]
+            return type(arg)(*items) if hasattr(arg, "_fields") else tuple(items)
+        if not isinstance(arg, (numbers.Real, list)) and not hasattr(arg, "__array__"):
+            return arg
+        if isinstance(arg, bool):
+            return arg
+        where = f"{self._name}.batch(...): argument {label}"
+        try:
+            found = np.asarray(arg)
+        except ValueError:
+            found = None
+        if found is None or found.dtype.kind not in "biuf":
+            raise (ShapeError if found is None else TypeError)(
+                f"{where} must be an array of numbers with the batch as its first axis, got {received(arg)}"
+                f"{_complaint(arg, found)}"
+            )
+        if found.ndim == 0:
+            raise ShapeError(
+                f"{where} needs the batch as its first axis, got the one number {arg}: pass an array of shape (batch,)"
+            )
+        return found.astype(float, copy=False)
+
+
+def _complaint(arg: Any, found: Any) -> str:
+    if found is None:
+        lengths = sorted({len(row) if hasattr(row, "__len__") else 0 for row in arg})
+        return f" with rows of {' and '.join(map(str, lengths[:4]))} numbers: rows must be of one length"
+    if found.dtype == object and any(type(x) is Value for x in found.ravel()):
+        return ", with Values in it: a batch takes plain numbers, gradients enter what the function captured"
+    return f", an array of {found.dtype}"
+
+
+def on_arrays(function: Callable[[Any], Any], column: Any) -> Any:
+    """A column with function(array) in the place of its arrays."""
+    if isinstance(column, dict):
+        return {key: on_arrays(function, item) for key, item in column.items()}
+    if isinstance(column, tuple):
+        items = [on_arrays(function, item) for item in column]
+        return type(column)(*items) if hasattr(column, "_fields") else tuple(items)
+    return function(column) if isinstance(column, np.ndarray) else column
+
+
+def is_number(x: Any) -> bool:
+    """Whether x is traced, standing alone."""
+    return type(x) is Value or (isinstance(x, numbers.Real) and not isinstance(x, bool))
+
+
+def _sketch(tree: Any, found: list[Any]) -> Key:
+    kind = type(tree)
+    if kind is float or kind is int:
+        found.append(tree)
+        return _NUMBER
+    if kind is list or kind is tuple or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
+        if _PLAIN.issuperset(map(type, tree)):
+            found += tree
+            return kind, len(tree)
+        return kind, *[_sketch(item, found) for item in tree]
+    if isinstance(tree, dict):
+        return dict, *[(key, _sketch(item, found)) for key, item in tree.items()]
+    if isinstance(tree, np.ndarray):
+        if tree.dtype.kind in "iuf":
+            found += tree.ravel().tolist()
+            return np.ndarray, tree.shape
+        return np.ndarray, tree.shape, *[_sketch(item, found) for item in tree.ravel().tolist()]
+    if is_number(tree):
+        found.append(tree)
+        return _NUMBER
+    try:
+        hash(tree)
+    except TypeError:
+        return kind, _Same(tree)
+    return kind, tree
+
+
+def _column_sketch(column: Any) -> Key:
+    if isinstance(column, np.ndarray):
+        return _ROWS, column.shape[1:]
+    if isinstance(column, dict):
+        return dict, *[(key, _column_sketch(item)) for key, item in column.items()]
+    if isinstance(column, tuple):
+        return type(column), *[_column_sketch(item) for item in column]
+    return _sketch(column, [])
+
+
+class _Same:
+    """A thing that cannot be hashed, as itself."""
+
+    def __init__(self, thing: object) -> None:
+        self.thing = thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.thing is self.thing
+
+
+def shown(key: Key) -> str:
+    """A key as people read it: `[*, *]` for a list of two numbers.
+
+    >>> shown(Arguments("f", lambda x, mode: x, ["mode"]).key([[1.0, 2.0], "sum"], {}, []))
+    "x: [*, *], mode: 'sum'"
+    """
+    if isinstance(key, int):
+        return ", ".join("*" * key) or "nothing"
+    named, batch = [], key[:1] == ("batch",)
+    for part in key[batch:]:
+        is_labelled = batch or (len(part) == 2 and isinstance(part[0], (str, int)))
+        text = _shown(part[1] if is_labelled else part)
+        named.append(f"{part[0]}: {text}" if is_labelled else text)
+    return ("a batch of " if batch else "") + (", ".join(named) or "nothing")
+
+
+def _shown(key: Key) -> str:
+    if key == _NUMBER:
+        return "*"
+    kind, *parts = key
+    if kind == _ROWS:
+        return f"rows of shape {parts[0]}" if parts[0] else "numbers"
+    if kind is np.ndarray:
+        return f"an array of shape {parts[0]}"
+    if kind is dict:
+        return "{" + ", ".join([f"{name!r}: {_shown(part)}" for name, part in parts]) + "}"
+    if isinstance(kind, type) and issubclass(kind, (list, tuple)):
+        if parts and isinstance(parts[0], int):
+            count = parts[0]
+            inner = ", ".join("*" * count) if count <= 8 else f"{count} numbers"
+        else:
+            inner = ", ".join(map(_shown, parts))
+        return f"[{inner}]" if kind is list else f"({inner})"
+    return repr(parts[0].thing if isinstance(parts[0], _Same) else parts[0])

@@ -1,0 +1,40 @@
+"""Arguments and results of a batch, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..nesting import Structure
+
+
+def rows_of(column: Any, lane: int) -> Any:
+    """The arguments of one lane: nested lists of numbers in the place of arrays."""
+    if isinstance(column, dict):
+        return {key: rows_of(item, lane) for key, item in column.items()}
+    if isinstance(column, (tuple, list)):
+        items = [rows_of(item, lane) for item in column]
+        return type(column)(*items) if hasattr(column, "_fields") else type(column)(items)
+    return column[lane].tolist() if isinstance(column, np.ndarray) else column
+
+
+def by_lane(results: Sequence[Any]) -> Any:
+    """The results of all lanes in one structure, with arrays of Values in the place of numbers."""
+    structures = [Structure(result) for result in results]
+    columns = zip(*[structure.numbers for structure in structures], strict=True)
+    filled = structures[0].filled([np.array(column, dtype=object) for column in columns])
+    return stacked(filled, len(results))
+
+
+def stacked(tree: Any, size: int) -> Any:
+    """Results by lane as arrays with the batch first."""
+    if isinstance(tree, dict):
+        return {key: stacked(item, size) for key, item in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        inner = [stacked(item, size) for item in tree]
+        if inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner):
+            return np.stack(inner, axis=1)
+        return type(tree)(*inner) if hasattr(tree, "_fields") else type(tree)(inner)
+    return tree

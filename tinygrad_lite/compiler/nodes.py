@@ -1,0 +1,143 @@
+"""Results of compiled functions as nodes of the eager graph, differentiable to any order.
+
+The local derivatives of such a node are computed, compiled, when it is recorded; the rule by which it is differentiated
+again gives nodes of the same kind, of the graph of its derivatives.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..engine import Value, record_known, topological_order
+from ..errors import HistoryError
+from ..ops import REAL, Op
+from .traced_graph import TracedGraph
+
+
+class Origin(float):
+    """The last argument of a compiled node: of which output of which graph it is.
+
+    known  the inputs beside the node's arguments, (inputs, lanes)
+    scale  what the sum over the lanes is multiplied by; None where there is one lane, that of the arguments
+    """
+
+    graph: TracedGraph
+    output: int
+    known: Any
+    scale: float | None
+
+    @classmethod
+    def of(cls, graph: TracedGraph, output: int, known: Any, scale: float | None) -> Origin:
+        made = cls(0.0)
+        made.graph, made.output, made.known, made.scale = graph, output, known, scale
+        return made
+
+
+def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
+    """A node for each output of the graph, from arguments that are Values or floats, and what was drawn."""
+    parameters, count = graph.parameters, len(graph.outputs)
+    numbers = [x.data if type(x) is Value else float(x) for x in xs]
+    found = graph.with_jacobian().by_lane.one(parameters.numbers(), [*numbers, *drawn[:, 0].tolist()])
+    width = graph.arguments + parameters.trainable
+    nodes: list[Any] = []
+    for k, y in enumerate(graph.outputs):
+        if type(y) is not Value:
+            nodes.append(y)
+            continue
+        partials = array("d", found[count + k * width : count + (k + 1) * width])
+        partials.append(0.0)
+        args = (tuple(xs), *parameters.arguments, Origin.of(graph, k, drawn, None))
+        nodes.append(record_known(_op(len(parameters.arguments)), found[k], args, partials))
+    return nodes
+
+
+def reduced(graph: TracedGraph, output: int, inputs: Any, scale: float) -> tuple[float, Value]:
+    """Whether all is finite, as a number that is not where it is not; and the scaled sum over the lanes as a node."""
+    parameters = graph.parameters
+    found = graph.with_gradient(output).summed.sums(parameters.numbers(), inputs)
+    check = float(found.sum())
+    found *= scale
+    partials = array("d", found[1:].tobytes())
+    partials.append(0.0)
+    args = ((), *parameters.arguments, Origin.of(graph, output, inputs, scale))
+    return check, record_known(_op(len(parameters.arguments)), found[0], args, partials)
+
+
+@cache
+def _op(groups: int) -> Op:
+    """The row of nodes whose parameters are in so many groups."""
+    names = ["*xs", *[f"*parameters{k}" for k in range(groups)], "origin"]
+    rules = [*[_rule(group) for group in range(groups + 1)], None]
+    domain = [REAL] * len(names)
+    return Op("compiled", _value, rules, args=" ".join(names), array="", domain=domain, doc="of a compiled function")
+
+
+def _value(*args: Any) -> float:
+    xs, *groups, origin = args
+    inputs = np.vstack([np.reshape(xs, (len(xs), 1)), origin.known]) if origin.scale is None else origin.known
+    numbers = np.array([number for group in groups for number in group])
+    fixed = [v.data for v in origin.graph.parameters.leaves[len(numbers) :]]
+    found = origin.graph.by_lane.lanes(np.concatenate([numbers, fixed]), inputs)[origin.output]
+    return float(found[0]) if origin.scale is None else float(found.sum()) * origin.scale
+
+
+def _rule(group: int) -> Any:
+    """The derivatives by the arguments (0), or by the parameters of a group (from 1 on)."""
+
+    def rule(g: Any, y: Any, xs: Sequence[Any], *others: Any) -> list[Any]:
+        *groups, origin = others
+        graph: TracedGraph = origin.graph
+        if group == 0:
+            wanted: Sequence[Value] = graph.inputs[: graph.arguments]
+        else:
+            first = sum(map(len, groups[: group - 1]))
+            wanted = graph.parameters.leaves[first : first + len(groups[group - 1])]
+        if not xs and group == 0:
+            return []
+        derived = graph.derivatives(origin.output, wanted, group)
+        if origin.scale is None:
+            found = recorded(derived, xs, origin.known)
+        else:
+            found = [reduced(derived, k, origin.known, origin.scale)[1] for k in range(len(wanted))]
+        return [g * d for d in found]
+
+    return rule
+
+
+def expanded(outputs: Sequence[Any]) -> list[Any]:
+    """The outputs, with the graphs that compiled nodes stand for in their place, so that they can be traced.
+
+    Raises HistoryError for a node of a batch, whose lanes are no part of a program.
+    """
+    return _substituted(outputs, {})
+
+
+def _substituted(outputs: Sequence[Any], instead: dict[Value, Any]) -> list[Any]:
+    """The outputs recorded anew with other Values or numbers in the place of some."""
+    for v in topological_order(*[y for y in outputs if type(y) is Value]):
+        if v in instead or v.op is None:
+            continue
+        is_compiled = v.op.name == "compiled"
+        if not is_compiled and instead.keys().isdisjoint(v.parents):
+            continue
+        args: list[Any] = [
+            tuple([instead.get(x, x) for x in arg]) if type(arg) is tuple else instead.get(arg, arg) for arg in v.args
+        ]
+        if not is_compiled:
+            instead[v] = v.op(*args)
+            continue
+        *given, origin = args
+        graph: TracedGraph = origin.graph
+        if origin.scale is not None:
+            raise HistoryError(
+                f"compile: what {graph.name}.batch(...) gave was captured: it stands for many lanes and is not part of "
+                "another program: call the function inside, or detach() it"
+            )
+        places = dict(zip(graph.inputs, [*given[0], *origin.known[:, 0].tolist()], strict=True))
+        instead[v] = _substituted([graph.outputs[origin.output]], places)[0]
+    return [instead.get(y, y) if type(y) is Value else y for y in outputs]

@@ -1,0 +1,66 @@
+"""Draws: random numbers from a seed, which a compiled function draws anew at each call."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .engine import Value, current_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy
+
+
+class Draws:
+    """A source of random numbers, uniform in [0, 1): the same seed gives the same numbers in the same order.
+
+    uniform() gives a float; inside a function that is compiled, a Value that stands for another draw at each call, and
+    in a batch for another in each lane. Threads may share a source. Copies and pickles go on where it stands.
+
+    >>> draws = Draws(seed=3); first = draws.uniform()
+    >>> Draws(seed=3).uniform() == first != draws.uniform()
+    True
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        import numpy as np
+
+        self._generator = np.random.default_rng(seed)
+        self._lock = threading.Lock()
+
+    def uniform(self) -> Any:
+        """The next number."""
+        trace = current_trace()
+        if trace is None:
+            replayed = getattr(_replay, "numbers", None)
+            if replayed is not None:
+                return next(replayed)
+            with self._lock:
+                return self._generator.random()
+        v: Value = trace.drawn(self)
+        return v
+
+    def uniforms(self, count: int) -> numpy.ndarray[Any, Any]:
+        """So many numbers at once, as a float64 array of shape (count,): those that uniform() would give one by one."""
+        with self._lock:
+            return self._generator.random(count)
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            return {"state": self._generator.bit_generator.state}
+
+    def __setstate__(self, given: dict[str, Any]) -> None:
+        self.__init__()  # type: ignore[misc]
+        self._generator.bit_generator.state = given["state"]
+
+
+_replay = threading.local()
+
+
+def set_replay(numbers: Iterator[float] | None) -> Iterator[float] | None:
+    """From now on this thread's draws are these numbers, in order; None draws again. Returns those until now."""
+    before = getattr(_replay, "numbers", None)
+    _replay.numbers = numbers
+    return before
