@@ -6,7 +6,6 @@ import functools
 import math
 import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ import numpy as np
 from .. import ops
 from ..engine import Value, is_tracing, set_recording
 from ..errors import HistoryError, ShapeError, TraceError, received
-from ..nesting import Structure, mapped
+from ..nesting import Structure, filler, mapped
 from .arguments import Arguments, Key, is_number, on_arrays, shown
 from .execution import EXECUTORS, Execution
 from .lanes import by_lane, rows_of, stacked
@@ -45,7 +44,7 @@ def compile(
     static_argnames  arguments by name that are not to be traced, though they are numbers
     executor         "array" (NumPy) or "native" (operation by operation) forces what runs it; "auto" expects one to be
                      quicker
-    max_traces       how many programs are kept; the longest unused goes first
+    max_traces       how many programs are kept; the oldest goes first
     Raises TraceError, at the first call, where a choice in the function depends on a traced number.
 
     >>> f = compile(lambda x, y: (x * y).tanh())
@@ -79,7 +78,7 @@ class Compiled:
         self._name = getattr(function, "__name__", type(function).__name__)
         self._arguments = Arguments(self._name, function, static)
         self._executor, self._max, self._calls = executor, max_traces, 0
-        self._kept: OrderedDict[Key, list[_Kept]] = OrderedDict()
+        self._kept: dict[Key, list[_Kept]] = {}
         self._last: _Kept | None = None
         self._lock = threading.RLock()
 
@@ -97,10 +96,14 @@ class Compiled:
         numbers: list[Any] = []
         key = self._arguments.key(args, kwargs, numbers)
         found = self._found(key) or self._trace(key, args, kwargs)
-        if Value in set(map(type, numbers)):
+        if type(key) is not int and Value in set(map(type, numbers)):
             return found.filled(found.nodes(numbers))
-        drawn = found.graph.drawn(1) if found.graph.draws else None
-        outputs = found.run(numbers if drawn is None else [*numbers, *drawn[:, 0].tolist()])
+        drawn = None
+        if found.graph.draws:
+            drawn = found.graph.drawn(1)
+            numbers += drawn[:, 0].tolist()
+        found.execution = found.one
+        outputs = found.one.one(found.parameters.numbers(), numbers)
         if found.differentiates and not math.isfinite(sum(outputs)):
             return _as_numbers(self._eager(args, kwargs, drawn))
         return found.filled(outputs)
@@ -193,7 +196,6 @@ class Compiled:
                 return found
             found = _Kept(self.function, self._name, args, kwargs, self._executor, not self.traces)
             self._kept.setdefault(key, []).append(found)
-            self._kept.move_to_end(key)
             self.traces.append(shown(key))
             while sum(map(len, self._kept.values())) > self._max:
                 first = next(iter(self._kept))
@@ -279,7 +281,7 @@ class _Kept:
 
         output, trace = run()
         structure = Structure(output, self._not_a_number)
-        self.filled, self.choices, self.differentiates = structure.filled, trace.choices, trace.differentiates
+        self.filled, self.choices, self.differentiates = filler(output), trace.choices, trace.differentiates
         outputs = traced(lambda: expanded(structure.numbers), (), name)[0]
         inputs = [*given, *[v for v, _ in trace.draws]]
         self.parameters = Parameters(captured(outputs, inputs, trace.constants))
@@ -302,9 +304,9 @@ class _Kept:
         """Whether what the function chose by is as it was."""
         return all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
 
-    def run(self, inputs: Sequence[float]) -> list[float]:
-        execution = self.execution = self.graph.by_lane
-        return execution.one(self.parameters.numbers(), inputs)
+    @functools.cached_property
+    def one(self) -> Execution:
+        return self.graph.by_lane
 
     def lanes(self, inputs: Any) -> Any:
         execution = self.execution = self.graph.by_lane

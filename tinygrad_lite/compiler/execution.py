@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,14 @@ class Execution:
         self._work = len(kinds) * _OPERATION + reads * _OPERAND, functions * _FUNCTION, len(kinds) + reads
         self.chosen: str = ""
 
-    def one(self, parameters: Any, inputs: Sequence[float]) -> list[float]:
-        """The outputs for one set of inputs."""
+    @cached_property
+    def one(self) -> Callable[[Any, Sequence[float]], list[float]]:
+        """The outputs for one set of inputs, a function of parameters and inputs."""
         if self._choice(1) == "native":
-            return self.native.run(parameters, inputs)
+            return self.native.run
+        return self._one_lane
+
+    def _one_lane(self, parameters: Any, inputs: Sequence[float]) -> list[float]:
         found: list[float] = self.array.run(parameters, np.array(inputs, dtype=float)[:, None])[:, 0].tolist()
         return found
 

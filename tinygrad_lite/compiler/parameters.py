@@ -61,6 +61,8 @@ class Parameters:
 
     def numbers(self) -> Any:
         """What they are now: one array that always has them, until a leaf is bound elsewhere."""
+        if not self.leaves:
+            return self._numbers
         if any(storage.moved for storage in self._storages):
             self._locate()
         if self._copied:
