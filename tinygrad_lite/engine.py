@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "f4f72eb3"
+source_hash = "bf525fc9"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -538,7 +538,7 @@ class Value:
         return sorted({*dir(type(self)), *methods})
 
     def __getattr__(self, name):
-        return types.MethodType(_find_method(name), self)
+        return types.MethodType(find_method(name, "Value"), self)
 
     @staticmethod
     def _apply(op, args):
@@ -1865,12 +1865,12 @@ def set_watch(watch):
     return before
 
 
-@cython.cfunc
-def _find_method(name: str):
+def find_method(name, kind):
+    """The further method of that name, imported if need be; AttributeError for a kind of thing that has none."""
     found = methods.get(name)
     if found is None:
         raise AttributeError(
-            f"'Value' object has no attribute {name!r}: operations and attributes are listed by dir(value)"
+            f"{kind!r} object has no attribute {name!r}: operations and attributes are listed by dir(value)"
         )
     if type(found) is str:
         import importlib

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import ops
-from ..engine import Value, is_tracing, set_recording
+from ..engine import Value, find_method, is_tracing, set_recording
 from ..errors import HistoryError, ShapeError, TraceError, received
 from ..nesting import Structure, filler, mapped
 from .arguments import Arguments, Key, is_number, on_arrays, shown
@@ -158,7 +158,7 @@ class Compiled:
         set_recording(recording)
         if not recording or not found.graph.parameters.trainable:
             total = found.sums(inputs)[0] * scale
-            return Value(total).detach()
+            return Value(total) if recording else Value(total).detach()
         check, node = found.reduced(inputs, scale)
         if math.isfinite(check):
             return node
@@ -231,6 +231,10 @@ class Compiled:
     def summary(self) -> str:
         """How many nodes, array operations and matrix products it has."""
         return described(self._ran())
+
+    def graph(self, **options: Any) -> Any:
+        """A picture of what ran last: the scalar graph, and beside it the array operations that it became."""
+        return find_method("graph", "Compiled")(self, **options)
 
     def _ran(self) -> Execution:
         if self._last is None or self._last.execution is None:
