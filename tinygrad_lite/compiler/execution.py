@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..ops import Op
 from .executors import ArrayExecutor
 from .native import Executor, compiled
 from .program import SOURCES, SUM, Program
+from .sums import as_sums_of_products
 
 EXECUTORS = ("auto", "array", "native")
 # Measured by tests/benchmarks/run.py executors, in nanoseconds: of the native sweep an operation, what a sum adds up or
@@ -38,14 +41,12 @@ class Execution:
     """
 
     def __init__(self, program: Program, summed: bool, executor: str) -> None:
-        self.program, self._summed, self._forced = program, summed, executor
+        self.program, self.simplified = program, as_sums_of_products(program)
+        self._summed, self._forced = summed, executor
         self._array: ArrayExecutor | None = None
         self._native: Executor | None = None
         self._lock = threading.Lock()
-        kinds = [kind for kind in program.kinds if kind not in SOURCES]
-        reads = sum([len(tuple(program.operands(k))) for k, kind in enumerate(program.kinds) if kind not in SOURCES])
-        functions = sum([getattr(kind, "name", SUM) not in _CHEAP for kind in kinds])
-        self._work = len(kinds) * _OPERATION + reads * _OPERAND, functions * _FUNCTION, len(kinds) + reads
+        self._work = Work(self.simplified)
         self.chosen: str = ""
 
     @cached_property
@@ -79,14 +80,14 @@ class Execution:
     @property
     def passes(self) -> dict[str, Program]:
         """The program before and after each pass."""
-        return {"traced": self.program, "sums of products": self.array.program}
+        return {"traced": self.program, "sums of products": self.simplified}
 
     @property
     def array(self) -> ArrayExecutor:
         """The executor on arrays; made when it is first asked for."""
         with self._lock:
             if self._array is None:
-                self._array = ArrayExecutor(self.program, self._summed)
+                self._array = ArrayExecutor(self.simplified, self._summed)
             return self._array
 
     @property
@@ -94,20 +95,18 @@ class Execution:
         """The native executor; made when it is first asked for."""
         with self._lock:
             if self._native is None:
-                self._native = Executor(self.program)
+                self._native = Executor(self.simplified)
             return self._native
 
     def _choice(self, lanes: int) -> str:
         if self._forced != "auto":
             self.chosen = self._forced
             return self._forced
-        operations, functions, numbers = self._work
-        native = operations + lanes * (functions + numbers * _PER_LANE)
-        if native < _LITTLE:
+        native = self._work.native(lanes)
+        if native < _LITTLE or native < self._work.arrays(self.array.operations, lanes):
             self.chosen = "native"
-            return "native"
-        array = self.array.operations * _LINE + lanes * numbers * _ELEMENT / 4
-        self.chosen = "native" if native < array else "array"
+        else:
+            self.chosen = "array"
         return self.chosen
 
     def _native_lanes(self, parameters: Any, inputs: Any) -> Any:
@@ -115,3 +114,20 @@ class Execution:
         found = np.empty((len(self.program.outputs), count))
         self.native.batch(parameters, np.ascontiguousarray(inputs), count, found)
         return found
+
+
+class Work:
+    """How long a program is expected to run, in nanoseconds."""
+
+    def __init__(self, program: Program) -> None:
+        kinds = Counter(program.kinds)
+        self._operations = sum([count for kind, count in kinds.items() if kind not in SOURCES])
+        self._functions = sum([n for kind, n in kinds.items() if type(kind) is Op and kind.name not in _CHEAP])
+        self._reads = sum(map(program.count_operands, range(len(program))))
+
+    def native(self, lanes: int) -> float:
+        by_lane = self._functions * _FUNCTION + (self._operations + self._reads) * _PER_LANE
+        return self._operations * _OPERATION + self._reads * _OPERAND + lanes * by_lane
+
+    def arrays(self, lines: int, lanes: int) -> float:
+        return lines * _LINE + lanes * (self._functions * _FUNCTION / 2 + self._reads * _ELEMENT / 4)

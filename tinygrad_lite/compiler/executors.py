@@ -14,14 +14,15 @@ from .array_source import Source
 from .native import Executor
 from .program import INPUT, Program
 from .rolling import grouped
-from .sums import as_sums_of_products
 
 _BLOCK = 1 << 22
 _SPACES_KEPT = 4
 
 
 class ArrayExecutor:
-    """A program rolled into array operations, run in blocks of lanes that the cache holds. Threads may share it.
+    """A program of sums of products, rolled into array operations, run in blocks of lanes that the cache holds.
+
+    Threads may share it.
 
     summed      the outputs are wanted as sums over the lanes
     source      the NumPy source that runs
@@ -30,7 +31,7 @@ class ArrayExecutor:
     """
 
     def __init__(self, program: Program, summed: bool = False) -> None:
-        self.program = as_sums_of_products(program)
+        self.program = program
         source = Source(self.program, grouped(self.program, summed), summed)
         self.source, self.products, self.operations = source.text, source.products, source.operations
         self.layout = source.layout

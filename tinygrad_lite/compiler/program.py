@@ -81,6 +81,13 @@ class Program:
             return chain.from_iterable([arg if type(arg) is tuple else (arg,) for arg in args])
         return chain(*args[0], args[1], args[2]) if kind == SUM else ()
 
+    def count_operands(self, place: int) -> int:
+        """How many places an operation reads."""
+        kind, args = self.kinds[place], self.args[place]
+        if kind == SUM:
+            return 2 * len(args[0]) + len(args[1]) + len(args[2])
+        return sum([len(arg) if type(arg) is tuple else 1 for arg in args]) if isinstance(kind, Op) else 0
+
     def counts(self) -> Counter[str]:
         """How many operations there are of each kind."""
         return Counter(kind if isinstance(kind, str) else kind.name for kind in self.kinds)

@@ -15,6 +15,7 @@ from .program import INPUT, PARAMETER, Program
 _INSTEAD = {
     "branching": "write where(condition, a, b), maximum(a, b) or minimum(a, b), which choose for each call",
     "formatting": "print it outside the compiled function",
+    "reading .data": "use the Value itself, or .detach() for its number without a gradient",
 }
 _PACKAGE = __name__.partition(".")[0]
 # What Python says where a Value is used as a number, an index, or a range of its own.
