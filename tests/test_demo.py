@@ -38,6 +38,9 @@ def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr()
     assert f"Written to {out}" in told.out and "1,797 images" in told.out and "training: 100%" in told.err
     assert right(told.out) == right(report)
+    assert (
+        "times as long" in told.out and "matrix products" in told.out and "time of as many steps uncompiled" in report
+    )
     assert MLP(64, [24, 10], activation="tanh").load(out / "weights.npz")([0.5] * 64)
     for name in ("loss_curve.png", "confusion_matrix.png"):
         assert (out / name).read_bytes().startswith(PNG) and name in report

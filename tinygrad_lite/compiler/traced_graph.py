@@ -58,6 +58,8 @@ class TracedGraph:
     def drawn(self, lanes: int) -> Any:
         """Random numbers for so many lanes, (draws, lanes): lane by lane, as calls one by one would draw them."""
         found = np.empty((len(self.draws), lanes))
+        if not self.draws:
+            return found
         if len(set(self.draws)) == 1:
             found[...] = self.draws[0].uniforms(found.size).reshape(lanes, -1).T
         else:

@@ -50,7 +50,9 @@ def write_report(
 | network | {"-".join(map(str, [size, *widths]))}, tanh, Xavier initialisation |
 | training | {epochs} epochs of AdamW, learning rate {problem.rate:g} falling to 0, seed {seed} |
 | engine | {"compiled" if compiled else "plain Python"} |
-| time | {course.seconds:.1f} s |
+| time, compiled | {course.seconds:.1f} s |
+| a compiled step | {course.program} |
+| time of as many steps uncompiled | about {course.eager_seconds:.1f} s |
 | loss, first step to last | {course.losses[0]:.4f} to {course.losses[-1]:.4f} |
 | loss on held-out samples | {course.held_out_losses[-1]:.4f} |
 
