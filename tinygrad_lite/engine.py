@@ -1765,6 +1765,51 @@ def topological_order(*roots):
     return order
 
 
+def replayed(roots, known, constant, add):
+    """Does again elsewhere what roots were computed from, parents first; `known` gains what stands for each Value.
+
+    known     what stands for some Values: what these were computed from is not looked at
+    constant  (number) -> what stands for a plain number, and for what depends on nothing known
+    add       (op, args) -> what stands for a result, from what stands for its arguments
+    """
+    v: Value
+    fixed: set = set()
+    stack: list = list(reversed(roots))
+    while stack:
+        v = stack.pop()
+        if v is None:
+            v = stack.pop()
+            if _is_fixed(v, fixed):
+                fixed.add(v)
+                known[v] = constant(_number(v))
+            else:
+                known[v] = add(_ROWS[v._code & (_MANY - 1)], _standing(known, constant, v.args))
+        elif v not in known:
+            stack.append(v)
+            stack.append(None)
+            _push_parents(stack, v)
+
+
+@cython.cfunc
+def _is_fixed(v: Value, fixed: set) -> cython.bint:
+    for arg in v.args:
+        for item in arg if type(arg) is tuple else (arg,):
+            if type(item) is Value and item not in fixed:
+                return False
+    return True
+
+
+@cython.cfunc
+def _standing(known: dict, constant, args: tuple) -> tuple:
+    found: list = []
+    for x in args:
+        if type(x) is Value:
+            found.append(known[x])
+        else:
+            found.append(_standing(known, constant, x) if type(x) is tuple else constant(x))
+    return tuple(found)
+
+
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
     value: Value = v

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -31,7 +31,7 @@ class Program:
         self.args: list[Args] = []
         self.varies: list[bool] = []
         self.outputs: list[int] = []
-        self._places: dict[Any, int] = {}
+        self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -39,14 +39,14 @@ class Program:
     def add(self, kind: Op | str, args: Args, varies: bool | None = None) -> int:
         """The place of an operation: that of an equal one, or a new one; varies, where it is known already."""
         # 0.0 == -0.0, and nan != nan: constants are told apart by their text.
-        key = (kind, args) if kind is not CONSTANT else repr(args[0])
+        key = args if kind is not CONSTANT else repr(args[0])
         new = len(self.kinds)
-        place = self._places.setdefault(key, new)
+        place = self._places[kind].setdefault(key, new)
         if place == new:
             self.kinds.append(kind)
             self.args.append(args)
             if varies is None:
-                varies = kind is INPUT or any(self.varies[operand] for operand in self.operands(new))
+                varies = kind is INPUT or any(map(self.varies.__getitem__, self.operands(new)))
             self.varies.append(varies)
         return place
 

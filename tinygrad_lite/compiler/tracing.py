@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..draws import Draws, set_replay
-from ..engine import Value, set_recording, set_trace, topological_order
+from ..engine import Value, replayed, set_recording, set_trace, topological_order
 from ..errors import TraceError
 from .program import INPUT, PARAMETER, Program
 
@@ -116,34 +116,8 @@ def flattened(outputs: Sequence[Any], inputs: Sequence[Value], parameters: Seque
     program = Program()
     places = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True))
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
-    constants: set[int] = set()
-
-    def place_of(x: Any) -> int:
-        if type(x) is Value:
-            return places[x]
-        place = program.constant(x)
-        constants.add(place)
-        return place
-
-    def sequence(xs: tuple[Any, ...]) -> tuple[int, ...]:
-        try:
-            return tuple([places[x] for x in xs])
-        except KeyError:
-            return tuple(map(place_of, xs))
-
-    for v in topological_order(*_values(outputs)):
-        if v in places:
-            continue
-        op, args = v.op, v.args
-        try:
-            found: Any = tuple([places[x] for x in args])
-        except KeyError:  # numbers or sequences are among them
-            found = tuple([sequence(x) if type(x) is tuple else place_of(x) for x in args])
-        if op is None or constants.issuperset(found):
-            places[v] = place_of(v.data)
-        else:
-            places[v] = program.add(op, found)
-    program.outputs = [place_of(y) for y in outputs]
+    replayed(_values(outputs), places, program.constant, program.add)
+    program.outputs = [places[y] if type(y) is Value else program.constant(y) for y in outputs]
     return program
 
 
