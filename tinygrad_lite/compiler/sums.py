@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
+
+import numpy as np
 
 from .. import ops
 from .program import CONSTANT, SUM, Args, Program
@@ -39,9 +40,10 @@ class _Rewriting:
         self.made = program.begun()
         first = len(self.made)
         self._kinds, self._args, self._varies = program.kinds, program.args, program.varies
-        self._uses = Counter(chain(program.outputs, *map(program.operands, range(first, len(program)))))
+        reads = chain(program.outputs, chain.from_iterable(map(program.operands, range(first, len(program)))))
+        self._uses = np.bincount(np.fromiter(reads, int), minlength=len(program)).tolist()
         self._units = {
-            k: args[0] for k, args in enumerate(program.args) if program.kinds[k] is CONSTANT and abs(args[0]) == 1.0
+            k for k, kind in enumerate(program.kinds) if kind is CONSTANT and abs(program.args[k][0]) == 1.0
         }
         self._places = [*range(first), *[-1] * (len(program) - first)]
         for place in range(first, len(program)):
@@ -51,8 +53,9 @@ class _Rewriting:
     def _visit(self, place: int) -> None:
         kind, args = self._kinds[place], self._args[place]
         if kind is ops.mul:
-            self._place(args[0])
-            self._place(args[1])
+            for factor in args:
+                if self._places[factor] < 0:
+                    self._place(factor)
         elif kind is CONSTANT:
             return
         elif kind in _COPIES:
@@ -75,15 +78,20 @@ class _Rewriting:
             kind, args = self._kinds[place], self._args[place]
             if kind is CONSTANT:
                 found = self.made.add(CONSTANT, args, False)
-            elif kind is ops.mul and self._units.keys().isdisjoint(args):
-                found = self._written([self._pair(*args)], (), (), self._varies[place])
+            elif kind is ops.mul and self._units.isdisjoint(args):
+                pair = self._ordered(self._places[args[0]], self._places[args[1]])
+                found = self.made.add(SUM, ((pair,), (), ()), self._varies[place])
             else:
                 found = self._sum(place)
             self._places[place] = found
         return found
 
     def _moved(self, args: Args) -> Args:
-        return tuple([tuple(map(self._place, arg)) if type(arg) is tuple else self._place(arg) for arg in args])
+        return tuple([self._row(arg) if type(arg) is tuple else self._place(arg) for arg in args])
+
+    def _row(self, places: tuple[int, ...]) -> tuple[int, ...]:
+        found = tuple([self._places[place] for place in places])
+        return tuple(map(self._place, places)) if -1 in found else found
 
     def _sum(self, place: int) -> int:
         """Writes a sum of products, with the sums that are its terms and read nowhere else."""
@@ -100,13 +108,11 @@ class _Rewriting:
             elif self._places[at] >= 0 or kind not in _SUMS:
                 plus.append(self._place(at))
             elif kind is ops.mul:
-                unit, other = self._units.get(args[0]), args[1]
-                if unit is None:
-                    unit, other = self._units.get(args[1]), args[0]
-                if unit is None:
-                    pairs.append(self._pair(args[0], args[1]))
+                if self._units.isdisjoint(args):
+                    pairs.append(self._ordered(self._places[args[0]], self._places[args[1]]))
                 else:
-                    (plus if unit > 0.0 else minus).append(self._place(other))
+                    unit, other = args if args[0] in self._units else reversed(args)
+                    (plus if self._args[unit][0] > 0.0 else minus).append(self._place(other))
             elif kind is ops.add:
                 work += (args[1], args[0])
             elif kind is ops.sub:
@@ -115,7 +121,7 @@ class _Rewriting:
             elif kind is ops.neg:
                 minus.append(self._place(args[0]))
             elif kind is ops.dot:
-                pairs += map(self._pair, args[0], args[1])
+                pairs += self._pairs(self._row(args[0]), self._row(args[1]))
                 work.append(args[2])
             elif kind is ops.pow:
                 x, n = self._place(args[0]), self._exponent(args)
@@ -144,8 +150,10 @@ class _Rewriting:
             return plus[0]
         return self.made.add(SUM, (tuple(pairs), tuple(plus), tuple(minus)), varies)
 
-    def _pair(self, a: int, b: int) -> Pair:
-        return self._ordered(self._places[a], self._places[b])
+    def _pairs(self, lefts: tuple[int, ...], rights: tuple[int, ...]) -> Iterable[Pair]:
+        varies = self.made.varies.__getitem__
+        whole = not any(map(varies, lefts)) and all(map(varies, rights))
+        return zip(lefts, rights, strict=True) if whole else map(self._ordered, lefts, rights)
 
     def _ordered(self, a: int, b: int) -> Pair:
         """What lanes share first, then the later value."""
