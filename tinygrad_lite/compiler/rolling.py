@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import Op
+from .collector import collector_paused
 from .program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM, Program
 
 Row = tuple[int, ...]
@@ -51,6 +52,7 @@ class Product:
     by_right: bool = False
 
 
+@collector_paused()
 def grouped(program: Program, summed: bool = False) -> list[Group]:
     """The groups, in an order in which each stands after what it reads.
 
@@ -62,7 +64,8 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
     found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for place, kind in enumerate(program.kinds):
         if kind not in SOURCES:
-            lengths = [len(arg) if type(arg) is tuple else 0 for arg in program.args[place]]
+            args = program.args[place]
+            lengths = map(len, args) if kind is SUM else [len(arg) if type(arg) is tuple else 0 for arg in args]
             found[levels[place], program.varies[place], place in only_summed, kind, *lengths].append(place)
     order = _Order(program)
     groups: list[Group] = []
@@ -82,11 +85,12 @@ def _levels(program: Program) -> tuple[list[int], set[int]]:
     """How many operations stand below each place at most, and which places are read."""
     levels = [0] * len(program)
     read: set[int] = set()
+    level_of = levels.__getitem__
     for place, kind in enumerate(program.kinds):
         if kind not in SOURCES:
-            operands = tuple(program.operands(place))
+            operands = list(program.operands(place))
             read.update(operands)
-            levels[place] = 1 + max(map(levels.__getitem__, operands), default=0)
+            levels[place] = 1 + max(map(level_of, operands), default=0)
     return levels, read
 
 

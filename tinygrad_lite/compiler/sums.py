@@ -10,6 +10,7 @@ from operator import itemgetter
 import numpy as np
 
 from .. import ops
+from .collector import collector_paused
 from .program import CONSTANT, SUM, Args, Program
 
 _SUMS = frozenset((ops.add, ops.sub, ops.mul, ops.neg, ops.sum, ops.dot, ops.mean, ops.pow))
@@ -19,6 +20,7 @@ _POWERS = (1.0, 2.0, 3.0)
 Pair = tuple[int, int]
 
 
+@collector_paused()
 def as_sums_of_products(program: Program) -> Program:
     """The same program with add, sub, mul, neg, sum, dot, mean and small powers as sums of products of two.
 

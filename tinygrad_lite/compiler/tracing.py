@@ -10,6 +10,7 @@ from typing import Any
 from ..draws import Draws, set_replay
 from ..engine import Value, replayed, set_recording, set_trace, topological_order
 from ..errors import TraceError
+from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
 
 _INSTEAD = {
@@ -111,6 +112,7 @@ def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Val
     return [v for v in topological_order(*_values(outputs)) if v.op is None and v not in known]
 
 
+@collector_paused()
 def flattened(outputs: Sequence[Any], inputs: Sequence[Value], parameters: Sequence[Value]) -> Program:
     """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant."""
     program = Program()
