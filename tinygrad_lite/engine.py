@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "bf525fc9"
+source_hash = "74d4dc97"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1765,7 +1765,7 @@ def topological_order(*roots):
     return order
 
 
-def replayed(roots, known, constant, add):
+def transcribe(roots, known, constant, add):
     """Does again elsewhere what roots were computed from, parents first; `known` gains what stands for each Value.
 
     known     what stands for some Values: what these were computed from is not looked at

@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ..draws import Draws, set_replay
-from ..engine import Value, replayed, set_recording, set_trace, topological_order
+from ..engine import Value, set_recording, set_trace, topological_order, transcribe
 from ..errors import TraceError
 from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
@@ -118,7 +118,7 @@ def flattened(outputs: Sequence[Any], inputs: Sequence[Value], parameters: Seque
     program = Program()
     places = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True))
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
-    replayed(_values(outputs), places, program.constant, program.add)
+    transcribe(_values(outputs), places, program.constant, program.add)
     program.outputs = [places[y] if type(y) is Value else program.constant(y) for y in outputs]
     return program
 
