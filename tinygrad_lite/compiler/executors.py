@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import Op
+from ..ops import Op, position, take
 from .array_layout import P, S, V
 from .array_source import Source
 from .native import Executor
@@ -112,6 +112,8 @@ def _grid(array: Any, first: int, shape: tuple[int, ...], steps: tuple[int, ...]
 
 def _by_value(op: Op) -> Callable[..., None]:
     """A function of arrays that computes an operation number by number, and writes to the last of them."""
+    if op is take:
+        return _chosen
     executors: dict[tuple[int, ...], Executor] = {}
 
     def compute(*arrays: Any) -> None:
@@ -126,6 +128,19 @@ def _by_value(op: Op) -> Callable[..., None]:
         executors[lengths].batch((), np.concatenate(rows), out.size, out)
 
     return compute
+
+
+def _chosen(table: Any, index: Any, out: Any) -> None:
+    """Writes the elements of a table, along its first axis, at whole-number indices."""
+    length = len(table)
+    places = index.astype(np.int64)
+    right = (places == index) & (places.view(np.uint64) < length)
+    if not right.all():
+        position(float(index[~right][0]), length)
+    if table.shape[1:] != out.shape:
+        table = np.broadcast_to(table, (length, *out.shape))
+    places *= out.size
+    table.reshape(-1).take(places + np.arange(out.size).reshape(out.shape), None, out, "clip")
 
 
 def _executor_of(op: Op, lengths: tuple[int, ...]) -> Executor:
