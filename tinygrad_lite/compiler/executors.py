@@ -11,6 +11,7 @@ import numpy as np
 from ..ops import Op, position, take
 from .array_layout import P, S, V
 from .array_source import Source
+from .lane_sums import LaneSums
 from .native import Executor
 from .program import INPUT, Program
 from .rolling import grouped
@@ -31,9 +32,11 @@ class ArrayExecutor:
 
     def __init__(self, program: Program, summed: bool = False) -> None:
         self.program = as_sums_of_products(program)
-        source = Source(self.program, grouped(self.program, summed), summed)
+        self.length = len(program.outputs)
+        sums = LaneSums(self.program) if summed else None
+        source = Source(self.program, grouped(self.program, summed), sums)
         self.source, self.products, self.operations = source.text, source.products, source.operations
-        self.layout = source.layout
+        self.layout, self._inputs = source.layout, source.layout.inputs
         names: dict[str, Any] = {**source.layout.indices, **{k: _by_value(op) for k, op in source.by_value.items()}}
         exec(compile(self.source, "<compiled program>", "exec"), names)
         self.bind: Callable[..., tuple[Callable[[], None], Callable[[], None]]] = names["bind"]
@@ -60,7 +63,7 @@ class ArrayExecutor:
         total: Any = None
         for space, _ in self._blocks(parameters, inputs):
             total = space.sums.copy() if total is None else np.add(total, space.sums, total)
-        return np.zeros(len(self.program.outputs)) if total is None else total
+        return np.zeros(self.length) if total is None else total
 
     def _blocks(self, parameters: Any, inputs: Any) -> Iterator[tuple[_Workspace, slice]]:
         """Runs block after block: the workspace that has the results, and which lanes they are of."""
@@ -75,7 +78,8 @@ class ArrayExecutor:
                     if count not in spaces:
                         spaces[count] = self._take(parameters, count)
                         spaces[count].share()
-                    spaces[count].inputs[...] = inputs[:, block]
+                    for some, rows in self._inputs:
+                        spaces[count].arrays[V][rows] = inputs[some, block]
                     spaces[count].run()
                 yield spaces[count], block
         finally:
@@ -98,8 +102,7 @@ class _Workspace:
         layout = executor.layout
         self.arrays = {P: parameters, S: np.empty(layout.rows[S]), V: np.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = layout.constants
-        self.sums = np.zeros(len(executor.program.outputs))
-        self.inputs = self.arrays[V][: executor.program.kinds.count(INPUT)]
+        self.sums = np.zeros(executor.length)
         self.share, self.run = executor.bind(np, _grid, *self.arrays.values(), self.sums, lanes)
 
 

@@ -43,12 +43,14 @@ class Product:
     left, right  places of the factors, as arrays of shape (rows, factors)
     crossed      each left row meets each right row, which is a matrix product; otherwise row by row
     by_right     of crossed ones: the sums are ordered right row by right row, otherwise left row by left row
+    complete     what else is added is among the products, as factors of 1.0
     """
 
     left: Any
     right: Any
     crossed: bool
     by_right: bool = False
+    complete: bool = False
 
 
 def grouped(program: Program, summed: bool = False) -> list[Group]:
@@ -56,9 +58,9 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
 
     summed  the outputs are wanted as sums over the lanes only
     """
-    levels, read = _levels(program)
-    only_summed = {p for p in program.outputs if program.varies[p] and program.kinds[p] == SUM} if summed else set()
-    only_summed -= read
+    one = program.constant(1.0)
+    levels = _levels(program)
+    only_summed = set(program.outputs) if summed else set()
     found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for place, kind in enumerate(program.kinds):
         if kind not in SOURCES:
@@ -68,30 +70,27 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
     groups: list[Group] = []
     for (_, varies, in_sum, kind, *lengths), members in sorted(found.items(), key=lambda item: item[0][0]):
         has_products = kind == SUM and lengths[0] > 0
-        crossed, members = _crossed(program, members, order, in_sum) if has_products else ([], members)
+        crossed, members = _crossed(program, members, order, in_sum, one) if has_products else ([], members)
         made = [Group(kind, places, varies, in_sum, product) for places, product in crossed]
         for part in order.parts(members):
-            made.append(Group(kind, part, varies, in_sum, _apart(program, part) if has_products else None))
+            made.append(Group(kind, part, varies, in_sum, _apart(program, part, one) if has_products else None))
         for group in made:
             order.place(group.members)
         groups += made
     return groups
 
 
-def _levels(program: Program) -> tuple[list[int], set[int]]:
-    """How many operations stand below each place at most, and which places are read."""
+def _levels(program: Program) -> list[int]:
+    """How many operations stand below each place at most."""
     levels = [0] * len(program)
-    read: set[int] = set()
     for place, kind in enumerate(program.kinds):
         if kind not in SOURCES:
-            operands = tuple(program.operands(place))
-            read.update(operands)
-            levels[place] = 1 + max(map(levels.__getitem__, operands), default=0)
-    return levels, read
+            levels[place] = 1 + max(map(levels.__getitem__, program.operands(place)), default=0)
+    return levels
 
 
 def _crossed(
-    program: Program, members: Sequence[int], order: _Order, summed: bool
+    program: Program, members: Sequence[int], order: _Order, summed: bool, one: int
 ) -> tuple[list[tuple[list[int], Product]], list[int]]:
     """Sums whose left and right rows form full cross products, and the members that are in none."""
     by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
@@ -109,18 +108,40 @@ def _crossed(
             alone.append(by_right[rights[0]][next(iter(some))])
             continue
         lefts = sorted(some, key=order.of_row)
-        rights.sort(key=order.of_row)
+        rights.sort(key=lambda row: (row[0] == one, order.of_row(row)))
         places = [by_right[right][left] for left in lefts for right in rights]
         turned = [by_right[right][left] for right in rights for left in lefts]
-        by_right_row = not summed and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
+        by_lane = any(program.varies[p] for left in lefts for p in left)
+        by_right_row = (
+            by_lane and not summed and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
+        )
         product = Product(np.array(lefts), np.array(rights), True, by_right_row)
+        if not by_lane:
+            _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
         crossed.append((turned if by_right_row else places, product))
     return crossed, alone
 
 
-def _apart(program: Program, members: Sequence[int]) -> Product:
+def _apart(program: Program, members: Sequence[int], one: int) -> Product:
     pairs = np.array([program.args[place][0] for place in members])
-    return Product(pairs[:, :, 0], pairs[:, :, 1], False)
+    product = Product(pairs[:, :, 0], pairs[:, :, 1], False)
+    if pairs.shape[1] > 1 and not any(program.varies[p] for p in product.left.flat):
+        _complete(program, product, np.array(members)[:, None], one)
+    return product
+
+
+def _complete(program: Program, product: Product, members: Any, one: int) -> None:
+    """Takes a number that lanes share, added to all sums of a left row (a bias), for a factor of 1.0."""
+    biases = []
+    for row in members:
+        terms = {program.args[place][1:] for place in row}
+        plus, minus = terms.pop()
+        if terms or minus or len(plus) != 1 or program.varies[plus[0]] or not program.varies[row[0]]:
+            return
+        biases.append(plus)
+    product.left = np.hstack([product.left, np.array(biases)])
+    product.right = np.hstack([product.right, np.full((len(product.right), 1), one)])
+    product.complete = True
 
 
 class _Order:
