@@ -115,7 +115,8 @@ def _crossed(
         by_right_row = (
             by_lane and not summed and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
         )
-        product = Product(np.array(lefts), np.array(rights), True, by_right_row)
+        columns = order.of_columns(lefts[0] if summed else rights[0])
+        product = Product(np.array(lefts)[:, columns], np.array(rights)[:, columns], True, by_right_row)
         if not by_lane:
             _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
         crossed.append((turned if by_right_row else places, product))
@@ -161,6 +162,10 @@ class _Order:
             self._owner[place] = self._groups
             self._position[place] = self._rows
             self._rows += 1
+
+    def of_columns(self, row: Row) -> list[int]:
+        """So ordered, the factors of a row follow one another."""
+        return sorted(range(len(row)), key=lambda k: self._position[row[k]])
 
     def of_row(self, row: Row) -> int:
         return self._position[row[0]]
