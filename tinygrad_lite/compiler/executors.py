@@ -14,6 +14,7 @@ from .array_source import Source
 from .lane_sums import LaneSums
 from .native import Executor
 from .program import INPUT, Program
+from .rewriting import rewrite
 from .rolling import grouped
 from .sums import as_sums_of_products
 
@@ -33,6 +34,7 @@ class ArrayExecutor:
     def __init__(self, program: Program, summed: bool = False) -> None:
         self.program = as_sums_of_products(program)
         self.length = len(program.outputs)
+        rewrite(self.program)
         sums = LaneSums(self.program) if summed else None
         source = Source(self.program, grouped(self.program, summed), sums)
         self.source, self.products, self.operations = source.text, source.products, source.operations
