@@ -93,6 +93,12 @@ class _Writing:
     def _write(self, node: ast.expr, target: str) -> None:
         line, name = self._lines.line, _function(node)
         function = self._lines.function(name)
+        bounded = _bounded_reduction(node)
+        if bounded is not None:
+            number, reduction = bounded
+            text = self.value(reduction.args[0], "")
+            line(f"{function}.reduce({text}, 0, None, {target}, False, {number})")
+            return
         if function is None:
             line(f"{target}[...] = {self._renamed(node)}")
             return
@@ -141,6 +147,16 @@ def _number(node: ast.expr) -> float | None:
 def _is_reduction(node: ast.expr) -> bool:
     """Along the first axis."""
     return isinstance(node, ast.Call) and ast.unparse(node.func) in _REDUCTIONS and bool(node.keywords)
+
+
+def _bounded_reduction(node: ast.expr) -> tuple[str, ast.Call] | None:
+    """The number and the reduction of a part like maximum(max(xs, axis=0), number), which is one step."""
+    if isinstance(node, ast.Call) and len(node.args) == 2:
+        first, second = node.args
+        if _is_reduction(first) and _function(first) == _function(node) and _number(second) is not None:
+            assert isinstance(first, ast.Call)
+            return ast.unparse(second), first
+    return None
 
 
 def _function(node: ast.expr) -> str:

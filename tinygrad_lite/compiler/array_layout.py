@@ -7,7 +7,8 @@ differs between them, G sums over the lanes. Names stand for views that are made
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,11 @@ class Layout:
     home, row          for each place, the array that has it and its row there
     rows               how many rows S and V have
     constants          the numbers of the first rows of S
+    inputs             slices of the inputs, and of the rows of V that take them
     """
 
-    def __init__(self, program: Program, groups: Sequence[Group]) -> None:
+    def __init__(self, program: Program, groups: Sequence[Group], positions: Mapping[int, int]) -> None:
+        """positions  in G, of the sums over lanes"""
         self.setup: list[str] = []
         self.share: list[str] = []
         self.run: list[str] = []
@@ -42,21 +45,23 @@ class Layout:
         self._idle: dict[tuple[Any, ...], list[str]] = defaultdict(list)
         self._lent: list[tuple[tuple[Any, ...], str]] = []
         self._varies, self._count = True, 0
-        self._place(groups)
+        self._one = next((k for k in range(len(program)) if program.number(k) == 1.0), -1)
+        self._ones: list[int] = []
+        self._place(groups, positions)
 
-    def _place(self, groups: Sequence[Group]) -> None:
+    def _place(self, groups: Sequence[Group], positions: Mapping[int, int]) -> None:
         program = self._program
+        before_ones = self._before_ones(groups)
         self.home, self.row = np.full(len(program), P), np.zeros(len(program), np.int64)
         for place, kind in enumerate(program.kinds):
             if kind == CONSTANT:
                 self.home[place], self.row[place] = S, self._new(S, 1)
                 self.constants.append(program.args[place][0])
-            elif kind in (PARAMETER, INPUT):
+            elif kind == PARAMETER:
                 self.row[place] = program.args[place][0]
-                if kind == INPUT:
-                    self.home[place] = V
-                    self._new(V, 1)
-        positions = {place: position for position, place in reversed(list(enumerate(program.outputs)))}
+            elif kind == INPUT:
+                self.home[place], self.row[place] = V, self._new(V, 1)
+                self._place_ones(place in before_ones)
         for group in groups:
             self.home[group.members] = array = G if group.summed else V if group.varies else S
             if group.summed:
@@ -64,6 +69,28 @@ class Layout:
             else:
                 count = len(group.members)
                 self.row[group.members] = np.arange(count) + self._new(array, count)
+                self._place_ones(group.members[-1] in before_ones)
+
+    @property
+    def inputs(self) -> list[tuple[slice, slice]]:
+        rows = self.row[[place for place, kind in enumerate(self._program.kinds) if kind == INPUT]]
+        ends = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+        return [(slice(a, b), slice(rows[a], rows[a] + b - a)) for a, b in pairwise(ends) if a < b]
+
+    def _before_ones(self, groups: Sequence[Group]) -> set[int]:
+        """Places of factors which another, 1.0, follows."""
+        found: set[int] = set()
+        for right in [group.product.right for group in groups if group.product is not None and group.varies]:
+            for rows in (right, right.T):
+                if len(rows) > 1:
+                    found.update(rows[-2][rows[-1] == self._one].tolist())
+        return found
+
+    def _place_ones(self, wanted: bool) -> None:
+        """A row of 1.0 in V, so that products read it with those before it as one array."""
+        if wanted:
+            self._ones.append(self._new(V, 1))
+            self.setup.append(f"V[{self._ones[-1]}] = 1.0")
 
     def _new(self, array: str, count: int) -> int:
         """The first of so many further rows."""
@@ -102,15 +129,15 @@ class Layout:
         key = (length, kind, self._count, self._varies)
         if not self._idle[key]:
             axes = [str(n) for n in (length, self._count) if n] + ["lanes"] * self._varies
-            self._idle[key].append(self._array(axes, kind))
+            self._idle[key].append(self.array(axes, kind))
         self._lent.append((key, self._idle[key].pop()))
         return self._lent[-1][1]
 
-    def _array(self, axes: Sequence[str], kind: str = "float") -> str:
+    def array(self, axes: Sequence[Any], kind: str = "float") -> str:
         """A new array."""
         name = f"t{len(self._names)}"
         self._names[name] = name
-        self.setup.append(f"{name} = xp.empty(({', '.join(axes)},), {kind})")
+        self.setup.append(f"{name} = xp.empty(({', '.join(map(str, axes))},), {kind})")
         return name
 
     def is_shared(self, places: Any) -> bool:
@@ -135,16 +162,15 @@ class Layout:
             places = places[:1]
         return self.by_lane(places) if self._varies else self.shared(places)
 
+    def is_one(self, places: Any) -> bool:
+        return bool((places == self._one).all())
+
     def wide(self, places: Any) -> str:
         """The numbers at (n, k) places as a matrix (n, k * lanes)."""
         n, k = places.shape
-        if self.is_shared(places):
-            name = self._array([str(n), str(k), "lanes"])
-            self.line(f"{name}[...] = {self.by_lane(places)}")
-        else:
-            rows = self._rows(V, places)
-            steps = _steps(rows)
-            name = self._read(V, rows) if steps is not None and steps[1] == 1 else self._gathered(V, rows)
+        rows = self._rows(V, places)
+        steps = _steps(rows)
+        name = self._read(V, rows) if steps is not None and steps[1] == 1 else self._gathered(V, rows)
         return self.name(f"{name}.reshape({n}, {k} * lanes)", "w")
 
     def view(self, array: str, rows: Any) -> str | None:
@@ -170,7 +196,7 @@ class Layout:
         """A copy of rows, made once in a run, when they are first needed: they are not written again."""
         key = (array, rows.shape, rows.tobytes())
         if key not in self._names:
-            name = self._names[key] = self._array([*map(str, rows.shape), *["lanes"] * (array == V)])
+            name = self._names[key] = self.array([*map(str, rows.shape), *["lanes"] * (array == V)])
             take = self.name(f"{array}.take", f"take_{array.lower()}")
             lines = self.run if array == V else self.share
             lines.append(f"{take}({self.index(rows)}, 0, {name}, 'clip')")
@@ -180,6 +206,11 @@ class Layout:
         """Their rows in an array, to which those that are elsewhere are copied once in a run."""
         rows = self.row[places]
         away = self.home[places] != array
+        if array == V and self._ones:
+            for axis in range(rows.ndim):
+                follows = np.roll(rows, 1, axis) + 1
+                found = away & (places == self._one) & np.isin(follows, self._ones)
+                rows[found], away = follows[found], away & ~found
         if away.any():
             missing = [p for p in dict.fromkeys(places[away].tolist()) if (array, p) not in self._lifted]
             if missing:
@@ -191,9 +222,13 @@ class Layout:
         first = self._new(array, len(missing))
         self._lifted.update({(array, place): first + k for k, place in enumerate(missing)})
         target = self.view(array, np.arange(first, first + len(missing)))
-        source = self.by_lane(np.array(missing)) if array == V else self.shared(np.array(missing))
-        fixed = all(self._program.kinds[place] == CONSTANT for place in missing)
-        (self.run if array == V and not fixed else self.share).append(f"{target}[...] = {source}")
+        if array == S:
+            self.share.append(f"{target}[...] = {self.shared(np.array(missing))}")
+        elif all(self._program.kinds[place] == CONSTANT for place in missing):
+            numbers = np.array([self._program.args[place] for place in missing])
+            self.setup.append(f"{target}[...] = {self.index(numbers)}")
+        else:
+            self.run.append(f"{target}[...] = {self.by_lane(np.array(missing))}")
 
 
 def _steps(rows: Any) -> tuple[int, ...] | None:

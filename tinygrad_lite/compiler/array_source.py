@@ -13,6 +13,7 @@ import numpy as np
 from ..ops import Op
 from . import array_forms
 from .array_layout import G, Layout, S, V
+from .lane_sums import LaneSums
 from .program import Program
 from .rolling import Group, Product
 
@@ -29,9 +30,10 @@ class Source:
     products  how many matrix products it has
     """
 
-    def __init__(self, program: Program, groups: Sequence[Group], summed: bool) -> None:
+    def __init__(self, program: Program, groups: Sequence[Group], sums: LaneSums | None) -> None:
         self._program = program
-        self.layout = Layout(program, groups)
+        positions = {place: position for position, place in sums.by_lane.items()} if sums else {}
+        self.layout = Layout(program, groups, positions)
         self.by_value: dict[str, Op] = {}
         self.products = 0
         for group in groups:
@@ -42,9 +44,9 @@ class Source:
                 self._sums_over_lanes(group)
             else:
                 self._sums(group)
-        if summed:
+        if sums:
             self.layout.begin(True, 0)
-            self._other_outputs()
+            self._shared_sums(sums)
         self.text = self._text()
 
     @property
@@ -60,6 +62,11 @@ class Source:
 
     def _call(self, function: str, *args: str) -> None:
         self.layout.line(f"{self.layout.function(function)}({', '.join(args)})")
+
+    @property
+    def _dot(self) -> str:
+        """Of two matrices, written to rows that follow one another: quicker than matmul, where there is one."""
+        return "dot" if self.layout.function("dot") else "matmul"
 
     def _reduce(self, name: str, axes: str, out: str) -> None:
         self.layout.line(f"{self.layout.function('add')}.reduce({name}, {axes}, None, {out})")
@@ -97,9 +104,13 @@ class Source:
         if group.product is not None:
             self._product(group.product, group.varies, out)
             have = out
-        elif len(terms) >= _MANY_TERMS and not (group.varies and layout.is_shared(plus)):
-            self._reduce(layout.by_lane(plus) if group.varies else layout.shared(plus), "1", out)
-            have, terms = out, []
+            terms = [] if group.product.complete else terms
+        else:
+            by_lane = [k for k in range(plus.shape[1]) if not (group.varies and layout.is_shared(plus[:, k]))]
+            if len(by_lane) >= _MANY_TERMS:
+                many = plus[:, by_lane]
+                self._reduce(layout.by_lane(many) if group.varies else layout.shared(many), "1", out)
+                have, terms = out, [terms[k] for k in range(len(terms)) if k not in by_lane]
         terms += [("subtract", minus[:, k]) for k in range(minus.shape[1])]
         for function, places in terms:
             operand = layout.operand(places)
@@ -126,7 +137,10 @@ class Source:
             self._call("vecdot", layout.shared(left), layout.shared(right), out)
         elif layout.is_shared(left):
             weights, columns = layout.name(f"{layout.shared(left)}[:, None]", "s"), layout.name(f"{out}[:, None]", "v")
-            self._call("matmul", weights, layout.by_lane(right), columns)
+            if len(left) == 1:
+                self._call(self._dot, layout.shared(left), layout.by_lane(right[0]), out)
+            else:
+                self._call("matmul", weights, layout.by_lane(right), columns)
         else:
             buffer = layout.buffer(factors)
             self._call("multiply", layout.by_lane(left.T), layout.by_lane(right.T), buffer)
@@ -138,7 +152,7 @@ class Source:
         shape = (len(right), len(left)) if product.by_right else (len(left), len(right))
         cube = layout.name(f"{out}.reshape({shape[0]}, {shape[1]}{', lanes' if varies else ''})", out[0])
         other = layout.name(f"{cube}.swapaxes(0, 1)", out[0])
-        straight, turned = (other, cube) if product.by_right else (cube, other)
+        straight = other if product.by_right else cube
         if left.shape[1] == 1:
             read = layout.by_lane if varies else layout.shared
             a, b = layout.name(f"{read(left[:, 0])}[:, None]", "v"), layout.name(f"{read(right[:, 0])}[None]", "v")
@@ -148,67 +162,70 @@ class Source:
         if not varies:
             self._call("matmul", layout.shared(left), layout.name(f"{layout.shared(right)}.T", "s"), straight)
         elif layout.is_shared(left) and len(right) == 1:
-            self._call("matmul", layout.shared(left), layout.by_lane(right[0]), out)
+            self._call(self._dot, layout.shared(left), layout.by_lane(right[0]), out)
         elif layout.is_shared(left):
-            self._call("matmul", layout.shared(left), layout.by_lane(right), turned)
+            columns = layout.name(f"{out}.reshape({len(left)}, {len(right)} * lanes)", "v")
+            self._call(self._dot, layout.shared(left), layout.wide(right.T), columns)
         else:  # lane by lane
             a = layout.name(f"{layout.by_lane(left)}.transpose(2, 0, 1)", "v")
             b = layout.name(f"{layout.by_lane(right)}.transpose(2, 1, 0)", "v")
             self._call("matmul", a, b, layout.name(f"{straight}.transpose(2, 0, 1)", "v"))
 
     def _sums_over_lanes(self, group: Group) -> None:
-        layout, rows, product = self.layout, self.layout.row[group.members], group.product
-        function = ""
-        if product is not None:
-            left, right = layout.wide(product.left), layout.wide(product.right)
+        layout, product = self.layout, group.product
+        assert product is not None
+        left, right, rows = product.left, product.right, layout.row[group.members]
+        if product.crossed:
+            rows = rows.reshape(len(left), len(right))
+        if not layout.is_shared(right):
+            function, wide = "vecdot", (layout.wide(left), layout.wide(right))
             if product.crossed:
                 self.products += 1
-                function, right = "matmul", layout.name(f"{right}.T", "w")
-                rows = rows.reshape(len(product.left), len(product.right))
-            else:
-                function = "vecdot"
-            self._into_sums("=", f"{layout.function(function)}({left}, {right}", rows)
-            rows = rows.ravel()
-        for which, sign in ((1, "+="), (2, "-=")):
-            places = self._terms(group, which)
-            if places.shape[1]:
-                call = self._reduction(places)
-                if not function:
-                    call = call if which == 1 else f"{layout.function('negative')}({call})"
-                self._into_sums(sign if function else "=", call, rows)
-                function = "add"
-
-    def _other_outputs(self) -> None:
-        """Sums over the lanes of outputs that other operations read, that lanes share, or that stand twice."""
-        layout, outputs = self.layout, np.array(self._program.outputs, dtype=int)
-        homes, rows = layout.home[outputs], layout.row[outputs]
-        again = np.flatnonzero((homes == G) & (rows != np.arange(len(outputs))))
-        for home in dict.fromkeys(homes.tolist()):
-            for run in _runs(np.flatnonzero(homes == home), rows) if home != G else ():
-                self._into_sums("=", self._reduction(outputs[run][:, None]), run)
-        if len(again):
-            layout.line(f"G[{layout.index(again)}] = G[{layout.index(rows[again])}]")
-
-    def _reduction(self, places: Any) -> str:
-        """A call that sums (n, terms) places over terms and lanes, but for its end."""
-        add = self.layout.function("add")
-        if self.layout.is_shared(places):
-            return f"{self.layout.function('multiply')}(lanes, {add}.reduce({self.layout.shared(places)}, 1)"
-        if places.shape[1] == 1:
-            return f"{add}.reduce({self.layout.by_lane(places[:, 0])}, 1, None"
-        return f"{add}.reduce({self.layout.by_lane(places)}, (1, 2), None"
-
-    def _into_sums(self, sign: str, call: str, rows: Any) -> None:
-        view = self.layout.view(G, rows)
-        if view is not None and sign == "=":
-            self.layout.line(f"{call}, {view})")
+                function = self._dot if (np.diff(rows.ravel()) == 1).all() else "matmul"
+                wide = (wide[0], layout.name(f"{wide[1]}.T", "w"))
+            self._into_sums(f"{layout.function(function)}({', '.join(wide)}", rows)
+        elif left.shape[1] == 1 and layout.is_one(right):
+            self._into_sums(f"{layout.function('add')}.reduce({layout.by_lane(left[:, 0])}, 1, None", rows.ravel())
         else:
-            self.layout.line(f"{view + '[...]' if view else f'G[{self.layout.index(rows)}]'} {sign} {call})")
+            totals, factors = layout.array(left.shape), layout.shared(right)
+            self._reduce(layout.by_lane(left), "2", totals)
+            function = "matmul" if product.crossed else "vecdot"
+            factors = layout.name(f"{factors}.T", "s") if product.crossed else factors
+            self._into_sums(f"{layout.function(function)}({totals}, {factors}", rows)
+
+    def _shared_sums(self, sums: LaneSums) -> None:
+        """Adds what lanes share, as often as there are lanes, and copies outputs that are wanted again."""
+        layout = self.layout
+        multiply, add = layout.function("multiply"), layout.function("add")
+        for added in (False, True):
+            positions = np.array([k for k in sums.shared if (k in sums.by_lane) is added], dtype=int)
+            places = np.array([sums.shared[k] for k in positions.tolist()], dtype=int)
+            for run in _runs(positions, layout.row[places]):
+                numbers = layout.shared(places[run])
+                if added:
+                    buffer, view = layout.array((len(run),)), layout.view(G, positions[run])
+                    layout.line(f"{multiply}(lanes, {numbers}, {buffer})")
+                    layout.line(
+                        f"{add}({view}, {buffer}, {view})" if view else f"G[{layout.index(positions[run])}] += {buffer}"
+                    )
+                else:
+                    self._into_sums(f"{multiply}(lanes, {numbers}", positions[run])
+        if sums.again:
+            to, of = (layout.index(np.array(list(some))) for some in (sums.again, sums.again.values()))
+            layout.line(f"G[{to}] = G[{of}]")
+
+    def _into_sums(self, call: str, rows: Any) -> None:
+        """Writes what a call, without its end, gives."""
+        view = self.layout.view(G, rows)
+        self.layout.line(f"{call}, {view})" if view else f"G[{self.layout.index(rows)}] = {call})")
 
 
 def _runs(positions: Any, rows: Any) -> list[Any]:
-    """The positions divided where they or their rows stop to follow one another evenly; not at all if that is often."""
-    steps = np.stack([np.diff(positions), np.diff(rows[positions])])
+    """Divided where positions or rows stop to follow one another evenly, unless that is often: indices of each part."""
+    if not len(positions):
+        return []
+    steps = np.stack([np.diff(positions), np.diff(rows)])
     uneven = np.flatnonzero((steps[:, 1:] != steps[:, :-1]).any(axis=0)) + 2
-    parts = np.split(positions, uneven[np.diff(uneven, prepend=0) > 1] if len(uneven) else [])
-    return parts if len(parts) <= _MOST_RUNS else [positions]
+    every = np.arange(len(positions))
+    parts = np.split(every, uneven[np.diff(uneven, prepend=0) > 1])
+    return parts if len(parts) <= _MOST_RUNS else [every]

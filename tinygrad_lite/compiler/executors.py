@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import Op
+from ..ops import Op, position, take
 from .array_layout import P, S, V
 from .array_source import Source
+from .lane_sums import LaneSums
 from .native import Executor
 from .program import INPUT, Program
+from .rewriting import rewrite
 from .rolling import grouped
 
 _BLOCK = 1 << 22
@@ -31,10 +33,13 @@ class ArrayExecutor:
     """
 
     def __init__(self, program: Program, summed: bool = False) -> None:
-        self.program = program
-        source = Source(self.program, grouped(self.program, summed), summed)
+        self.program = program.copied()
+        self.length = len(program.outputs)
+        rewrite(self.program)
+        sums = LaneSums(self.program) if summed else None
+        source = Source(self.program, grouped(self.program, summed), sums)
         self.source, self.products, self.operations = source.text, source.products, source.operations
-        self.layout = source.layout
+        self.layout, self._inputs = source.layout, source.layout.inputs
         names: dict[str, Any] = {**source.layout.indices, **{k: _by_value(op) for k, op in source.by_value.items()}}
         exec(compile(self.source, "<compiled program>", "exec"), names)
         self.bind: Callable[..., tuple[Callable[[], None], Callable[[], None]]] = names["bind"]
@@ -61,7 +66,7 @@ class ArrayExecutor:
         total: Any = None
         for space, _ in self._blocks(parameters, inputs):
             total = space.sums.copy() if total is None else np.add(total, space.sums, total)
-        return np.zeros(len(self.program.outputs)) if total is None else total
+        return np.zeros(self.length) if total is None else total
 
     def _blocks(self, parameters: Any, inputs: Any) -> Iterator[tuple[_Workspace, slice]]:
         """Runs block after block: the workspace that has the results, and which lanes they are of."""
@@ -76,7 +81,8 @@ class ArrayExecutor:
                     if count not in spaces:
                         spaces[count] = self._take(parameters, count)
                         spaces[count].share()
-                    spaces[count].inputs[...] = inputs[:, block]
+                    for some, rows in self._inputs:
+                        spaces[count].arrays[V][rows] = inputs[some, block]
                     spaces[count].run()
                 yield spaces[count], block
         finally:
@@ -99,8 +105,7 @@ class _Workspace:
         layout = executor.layout
         self.arrays = {P: parameters, S: np.empty(layout.rows[S]), V: np.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = layout.constants
-        self.sums = np.zeros(len(executor.program.outputs))
-        self.inputs = self.arrays[V][: executor.program.kinds.count(INPUT)]
+        self.sums = np.zeros(executor.length)
         self.share, self.run = executor.bind(np, _grid, *self.arrays.values(), self.sums, lanes)
 
 
@@ -113,13 +118,15 @@ def _grid(array: Any, first: int, shape: tuple[int, ...], steps: tuple[int, ...]
 
 def _by_value(op: Op) -> Callable[..., None]:
     """A function of arrays that computes an operation number by number, and writes to the last of them."""
+    if op is take:
+        return _chosen
     executors: dict[tuple[int, ...], Executor] = {}
 
     def compute(*arrays: Any) -> None:
         *args, out = arrays
         rows = []
-        for position, arg in enumerate(args):
-            length = (len(arg),) if position in op.sequences else ()
+        for k, arg in enumerate(args):
+            length = (len(arg),) if k in op.sequences else ()
             rows.append(np.broadcast_to(arg, length + out.shape).reshape(-1, out.size))
         lengths = tuple(map(len, rows))
         if lengths not in executors:
@@ -127,6 +134,19 @@ def _by_value(op: Op) -> Callable[..., None]:
         executors[lengths].batch((), np.concatenate(rows), out.size, out)
 
     return compute
+
+
+def _chosen(table: Any, index: Any, out: Any) -> None:
+    """Writes the elements of a table, along its first axis, at whole-number indices."""
+    length = len(table)
+    places = index.astype(np.int64)
+    right = (places == index) & (places.view(np.uint64) < length)
+    if not right.all():
+        position(float(index[~right][0]), length)
+    if table.shape[1:] != out.shape:
+        table = np.broadcast_to(table, (length, *out.shape))
+    places *= out.size
+    table.reshape(-1).take(places + np.arange(out.size).reshape(out.shape), None, out, "clip")
 
 
 def _executor_of(op: Op, lengths: tuple[int, ...]) -> Executor:

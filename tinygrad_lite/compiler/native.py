@@ -31,7 +31,7 @@ else:
     ones, twos, manys = [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "ab37b25c"
+source_hash = "d8fa2d62"
 
 
 @cython.final
@@ -126,7 +126,7 @@ class Executor:
         _check_size("parameters", given.size, self._parameters)
         _check_size("inputs", source.size, self._inputs * count)
         _check_size("out", target.size, self._outputs * count)
-        block: cython.Py_ssize_t = max(1, min(128, 8192 // max(1, self._slots)))  # which the cache holds
+        block: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, self._slots)))  # which the cache holds
         space: _Space = None
         for start in range(0, count, block):
             n = min(block, count - start)

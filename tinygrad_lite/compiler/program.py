@@ -65,6 +65,13 @@ class Program:
         made.kinds, made.args, made.varies = self.kinds[:count], self.args[:count], self.varies[:count]
         return made
 
+    def copied(self) -> Program:
+        """A program whose operations can be changed; add() finds again of those that are there constants only."""
+        made = Program()
+        made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
+        made.outputs, made._places[CONSTANT] = self.outputs[:], dict(self._places[CONSTANT])
+        return made
+
     def constant(self, number: float) -> int:
         return self.add(CONSTANT, (float(number),))
 

@@ -44,12 +44,14 @@ class Product:
     left, right  places of the factors, as arrays of shape (rows, factors)
     crossed      each left row meets each right row, which is a matrix product; otherwise row by row
     by_right     of crossed ones: the sums are ordered right row by right row, otherwise left row by left row
+    complete     what else is added is among the products, as factors of 1.0
     """
 
     left: Any
     right: Any
     crossed: bool
     by_right: bool = False
+    complete: bool = False
 
 
 @collector_paused()
@@ -58,9 +60,9 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
 
     summed  the outputs are wanted as sums over the lanes only
     """
-    levels, read = _levels(program)
-    only_summed = {p for p in program.outputs if program.varies[p] and program.kinds[p] == SUM} if summed else set()
-    only_summed -= read
+    one = program.constant(1.0)
+    levels = _levels(program)
+    only_summed = set(program.outputs) if summed else set()
     found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for place, kind in enumerate(program.kinds):
         if kind not in SOURCES:
@@ -71,31 +73,28 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
     groups: list[Group] = []
     for (_, varies, in_sum, kind, *lengths), members in sorted(found.items(), key=lambda item: item[0][0]):
         has_products = kind == SUM and lengths[0] > 0
-        crossed, members = _crossed(program, members, order, in_sum) if has_products else ([], members)
+        crossed, members = _crossed(program, members, order, in_sum, one) if has_products else ([], members)
         made = [Group(kind, places, varies, in_sum, product) for places, product in crossed]
         for part in order.parts(members):
-            made.append(Group(kind, part, varies, in_sum, _apart(program, part) if has_products else None))
+            made.append(Group(kind, part, varies, in_sum, _apart(program, part, one) if has_products else None))
         for group in made:
             order.place(group.members)
         groups += made
     return groups
 
 
-def _levels(program: Program) -> tuple[list[int], set[int]]:
-    """How many operations stand below each place at most, and which places are read."""
+def _levels(program: Program) -> list[int]:
+    """How many operations stand below each place at most."""
     levels = [0] * len(program)
-    read: set[int] = set()
     level_of = levels.__getitem__
     for place, kind in enumerate(program.kinds):
         if kind not in SOURCES:
-            operands = list(program.operands(place))
-            read.update(operands)
-            levels[place] = 1 + max(map(level_of, operands), default=0)
-    return levels, read
+            levels[place] = 1 + max(map(level_of, program.operands(place)), default=0)
+    return levels
 
 
 def _crossed(
-    program: Program, members: Sequence[int], order: _Order, summed: bool
+    program: Program, members: Sequence[int], order: _Order, summed: bool, one: int
 ) -> tuple[list[tuple[list[int], Product]], list[int]]:
     """Sums whose left and right rows form full cross products, and the members that are in none."""
     by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
@@ -113,18 +112,41 @@ def _crossed(
             alone.append(by_right[rights[0]][next(iter(some))])
             continue
         lefts = sorted(some, key=order.of_row)
-        rights.sort(key=order.of_row)
+        rights.sort(key=lambda row: (row[0] == one, order.of_row(row)))
         places = [by_right[right][left] for left in lefts for right in rights]
         turned = [by_right[right][left] for right in rights for left in lefts]
-        by_right_row = not summed and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
-        product = Product(np.array(lefts), np.array(rights), True, by_right_row)
+        by_lane = any(program.varies[p] for left in lefts for p in left)
+        by_right_row = (
+            by_lane and not summed and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
+        )
+        columns = order.of_columns(lefts[0] if summed else rights[0])
+        product = Product(np.array(lefts)[:, columns], np.array(rights)[:, columns], True, by_right_row)
+        if not by_lane:
+            _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
         crossed.append((turned if by_right_row else places, product))
     return crossed, alone
 
 
-def _apart(program: Program, members: Sequence[int]) -> Product:
+def _apart(program: Program, members: Sequence[int], one: int) -> Product:
     pairs = np.array([program.args[place][0] for place in members])
-    return Product(pairs[:, :, 0], pairs[:, :, 1], False)
+    product = Product(pairs[:, :, 0], pairs[:, :, 1], False)
+    if pairs.shape[1] > 1 and not any(program.varies[p] for p in product.left.flat):
+        _complete(program, product, np.array(members)[:, None], one)
+    return product
+
+
+def _complete(program: Program, product: Product, members: Any, one: int) -> None:
+    """Takes a number that lanes share, added to all sums of a left row (a bias), for a factor of 1.0."""
+    biases = []
+    for row in members:
+        terms = {program.args[place][1:] for place in row}
+        plus, minus = terms.pop()
+        if terms or minus or len(plus) != 1 or program.varies[plus[0]] or not program.varies[row[0]]:
+            return
+        biases.append(plus)
+    product.left = np.hstack([product.left, np.array(biases)])
+    product.right = np.hstack([product.right, np.full((len(product.right), 1), one)])
+    product.complete = True
 
 
 class _Order:
@@ -144,6 +166,10 @@ class _Order:
             self._owner[place] = self._groups
             self._position[place] = self._rows
             self._rows += 1
+
+    def of_columns(self, row: Row) -> list[int]:
+        """So ordered, the factors of a row follow one another."""
+        return sorted(range(len(row)), key=lambda k: self._position[row[k]])
 
     def of_row(self, row: Row) -> int:
         return self._position[row[0]]

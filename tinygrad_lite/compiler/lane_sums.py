@@ -1,0 +1,57 @@
+"""The pass that writes sums over the lanes as sums of products, and takes out of them what the lanes share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .program import SUM, Program
+
+Pair = tuple[int, int]
+
+
+class LaneSums:
+    """The outputs of a program as sums over its lanes: of a place, and the number of lanes times another.
+
+    by_lane  by output: the place of a sum of products that differs between lanes; nothing else reads it
+    shared   by output: the place of what lanes share
+    again    by output: an earlier one that is the same
+    """
+
+    def __init__(self, program: Program) -> None:
+        """Adds to the program, and puts sums of products by 1.0 and -1.0 in the place of outputs."""
+        self.by_lane: dict[int, int] = {}
+        self.shared: dict[int, int] = {}
+        self._program = program
+        self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
+        read = {operand for place in range(len(program)) for operand in program.operands(place)}
+        first: dict[int, int] = {}
+        self.again: dict[int, int] = {}
+        for position, place in enumerate(program.outputs):
+            if first.setdefault(place, position) != position:
+                self.again[position] = first[place]
+            elif not program.varies[place]:
+                self.shared[position] = place
+            elif program.kinds[place] == SUM and place not in read:
+                self._divide(position, place)
+            else:
+                self.by_lane[position] = program.add(SUM, (((place, self._one),), (), ()), True)
+        program.outputs = list(self.by_lane.values())
+
+    def _divide(self, position: int, place: int) -> None:
+        """Makes a sum one of products that differ between lanes, and another of its other terms."""
+        program, varies = self._program, self._program.varies
+        pairs, plus, minus = program.args[place]
+        by_lane = [(b, a) if varies[b] and not varies[a] else (a, b) for a, b in pairs if varies[a] or varies[b]]
+        by_lane += [(p, self._one) for p in plus if varies[p]] + [(m, self._minus_one) for m in minus if varies[m]]
+        program.args[place] = tuple(sorted(by_lane)), (), ()
+        rest = (
+            tuple([pair for pair in pairs if not varies[pair[0]] and not varies[pair[1]]]),
+            self._shared(plus),
+            self._shared(minus),
+        )
+        self.by_lane[position] = place
+        if any(rest) and rest != ((), (self._zero,), ()):
+            self.shared[position] = program.add(SUM, rest, False)
+
+    def _shared(self, places: Sequence[int]) -> tuple[int, ...]:
+        return tuple([p for p in places if not self._program.varies[p]])
