@@ -13,6 +13,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     hessian_of_rosenbrock,
     importing,
     moons_step,
+    perceptrons,
     scaling,
     transforms_cost,
 )
@@ -48,6 +50,7 @@ CASES = {
     "W3": Case(digits_step.digits, ("micrograd, gc off", "micrograd", "torch"), ("sklearn",)),
     "W4": Case(scaling.scaling),
     "W6": Case(hessian_of_rosenbrock.against, tuple(hessian_of_rosenbrock.PEERS)),
+    **{name: Case(partial(perceptrons.against, name), perceptrons.PEERS) for name in perceptrons.PROGRAMS},
     "hvp": Case(transforms_cost.hvp_against_grad),
     "grad": Case(transforms_cost.grad_against_backward),
     "GPT": Case(gpt_step.gpt, ("slots and tuples", "slots and tuples, gc off")),
