@@ -1,4 +1,4 @@
-"""A perceptron's step of training in C, compiled where there is a compiler: how far down one can go with plain loops."""
+"""A perceptron's step of training in C: how fast plain loops are, where there is a compiler."""
 
 from __future__ import annotations
 

@@ -27,7 +27,11 @@ def _entry(name: str, peer: str) -> Entry:
     if peer == "torch":
         entries: dict[str, Entry] = {"moons": (moons_step.torch, ()), "digits": (digits_step.torch, ())}
         return entries.get(name, (perceptron_peers.torch, (name,)))
-    makers = {"C": perceptron_in_c.contender, "jax, jit": perceptron_peers.jax, "numpy, by hand": perceptron_peers.numpy}
+    makers = {
+        "C": perceptron_in_c.contender,
+        "jax, jit": perceptron_peers.jax,
+        "numpy, by hand": perceptron_peers.numpy,
+    }
     return makers[peer], (name,)
 
 
