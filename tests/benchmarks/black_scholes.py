@@ -36,12 +36,11 @@ def price_by(log: Any, sqrt: Any, exp: Any, erf: Any) -> Callable[..., Any]:
 def _ours(executor: str) -> Any:
     import tinygrad_lite as tl
 
-    from .compiled_programs import compiled
+    price = price_by(tl.log, tl.sqrt, tl.exp, tl.erf)
+    return tl.compile(tl.value_and_grad(price, argnums=range(5)), executor=executor)
 
-    return compiled(tl.value_and_grad(price_by(tl.log, tl.sqrt, tl.exp, tl.erf), argnums=range(5)), executor)
 
-
-def ours(executor: str = "") -> Contender:
+def ours(executor: str = "auto") -> Contender:
     call = _ours(executor)
     price, derivatives = call(*OPTION)
     return repeated(lambda: call(*OPTION), CALLS, [price, *derivatives])
@@ -85,7 +84,7 @@ def _on_batches(call: Callable[[], Sequence[Any]]) -> Contender:
     return Contender((lambda held: call(),), results)
 
 
-def our_batch(executor: str = "") -> Contender:
+def our_batch(executor: str = "auto") -> Contender:
     function, columns = _ours(executor), _options()
 
     def call() -> list[Any]:

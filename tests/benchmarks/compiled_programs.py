@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
-from tinygrad_lite.compiler.compiled import compile
 from tinygrad_lite.optim import SGD
 
 from .networks import RATE, numbers, stepping
@@ -22,11 +21,6 @@ class Training(NamedTuple):
     loss: Callable[..., Any]
     parameters: list[Value]
     reduce: str = "mean"
-
-
-def compiled(function: Callable[..., Any], executor: str = "") -> Any:
-    """The compiled function; with "array" or "native", by that executor whatever it would choose."""
-    return compile(function, executor=executor) if executor else compile(function)
 
 
 def perceptron(name: str, weights: Sequence[Any]) -> Training:
@@ -96,11 +90,11 @@ def training(name: str, begin: Start) -> Training:
     return perceptron(name, begin.weights) if name in PERCEPTRONS else SHARED[name](begin.weights)
 
 
-def step_of(name: str, executor: str = "", lanes: int = 0) -> tuple[Callable[[], float], list[Value], bool]:
+def step_of(name: str, executor: str = "auto", lanes: int = 0) -> tuple[Callable[[], float], list[Value], bool]:
     """A step of training, nothing traced yet; what it trains; whether it moves that, or ends with its gradients."""
     begin = start(name, lanes)
     loss, parameters, reduce = training(name, begin)
-    run = compiled(loss, executor)
+    run = tl.compile(loss, executor=executor)
     optimizer = SGD(parameters, lr=RATE)
     updates = name in PERCEPTRONS and PERCEPTRONS[name].updates
 
@@ -115,6 +109,6 @@ def step_of(name: str, executor: str = "", lanes: int = 0) -> tuple[Callable[[],
     return step, parameters, updates
 
 
-def ours(name: str, executor: str = "", lanes: int = 0) -> Contender:
+def ours(name: str, executor: str = "auto", lanes: int = 0) -> Contender:
     step, parameters, updates = step_of(name, executor, lanes)
     return stepping(step, numbers(parameters) if updates else lambda: [p.grad for p in parameters])

@@ -27,7 +27,7 @@ def contender(program: str, executor: str) -> Contender:
 def chosen_against(executor: str, quick: bool) -> Findings:
     findings = Findings()
     for program in (*TRAININGS, *OTHERS):
-        a, b = race(program, (contender, (program, "")), (contender, (program, executor)), 5 if quick else 11)
+        a, b = race(program, (contender, (program, "auto")), (contender, (program, executor)), 5 if quick else 11)
         unit = OTHERS[program][1] if program in OTHERS else A_STEP
         row = ratio_row(f"chosen executor, {program}", executor, unit, totals(a), totals(b), (1.5, None))
         findings.rows.append(row)

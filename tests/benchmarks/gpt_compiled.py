@@ -69,13 +69,11 @@ def _training(loss_of: Any, parameters: list[Any]) -> Contender:
     return stepping(step, numbers(parameters))
 
 
-def ours(executor: str = "") -> Contender:
-    from tinygrad_lite import Value
+def ours(executor: str = "auto") -> Contender:
+    import tinygrad_lite as tl
 
-    from .compiled_programs import compiled
-
-    model = GPT(Value)
-    run = compiled(lambda spelled: loss(model, spelled), executor)
+    model = GPT(tl.Value)
+    run = tl.compile(lambda spelled: loss(model, spelled), executor=executor)
     batch = [tokens(WORD)]
     return _training(lambda: run.batch(batch), model.parameters)
 

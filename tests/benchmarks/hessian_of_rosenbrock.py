@@ -38,12 +38,10 @@ def ours() -> Contender:
     return _calling(lambda: hessian(POINT), list)
 
 
-def compiled(executor: str = "") -> Contender:
+def compiled(executor: str = "auto") -> Contender:
     import tinygrad_lite as tl
 
-    from . import compiled_programs
-
-    hessian = compiled_programs.compiled(tl.hessian(rosenbrock), executor)
+    hessian = tl.compile(tl.hessian(rosenbrock), executor=executor)
     return _calling(lambda: hessian(POINT), list)
 
 

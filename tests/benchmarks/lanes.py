@@ -22,7 +22,7 @@ SIZES = tuple(10**k for k in range(6))
 
 
 def _ours(size: int) -> Entry:
-    return compiled_programs.ours, ("moons", "", size)
+    return compiled_programs.ours, ("moons", "auto", size)
 
 
 def _theirs(size: int) -> Entry:
