@@ -13,7 +13,7 @@ from .racing import Contender, Entry
 BATCH = 32
 
 
-def _batch() -> tuple[list[list[float]], list[int]]:
+def batch_of_digits() -> tuple[list[list[float]], list[int]]:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
@@ -25,7 +25,7 @@ def ours() -> Contender:
     from tinygrad_lite.nn import MLP
     from tinygrad_lite.optim import SGD
 
-    images, labels = _batch()
+    images, labels = batch_of_digits()
     random.seed(SEED)
     model = MLP(64, [32, 10], activation="tanh")
     for layer, inputs in zip(model.layers, (64, 32), strict=True):
@@ -53,7 +53,7 @@ def micrograd(collector: bool) -> Contender:
     from .micrograd_functions import exp, log, tanh
 
     sys.setrecursionlimit(10**7)
-    images, labels = _batch()
+    images, labels = batch_of_digits()
     random.seed(SEED)
     hidden, out = Layer(64, 32, nonlin=False), Layer(32, 10, nonlin=False)
     shrink(hidden.parameters(), 64)
@@ -80,7 +80,7 @@ def torch() -> Contender:
     import torch
 
     network = torch_network([64, 32, 10], "Tanh", by_fan_in=True)
-    images, labels = (torch.tensor(part) for part in _batch())
+    images, labels = (torch.tensor(part) for part in batch_of_digits())
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
 
     def step() -> float:

@@ -1,4 +1,4 @@
-"""W6, the Hessian of Rosenbrock's function in ten dimensions: an ordinary call, nothing compiled on our side."""
+"""W6, the Hessian of Rosenbrock's function in ten dimensions: an ordinary call, eager and compiled."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from .measuring import Findings, Unit, ratio_row
-from .racing import Contender, Entry, race, totals
+from .measuring import Findings, Unit, own_row, ratio_row
+from .racing import Contender, Entry, alone, race, repeated, totals
 
 POINT = [-1.2 + 2.5 / 9 * k for k in range(10)]
-A_CALL = Unit("us a call", 1e-6)
+CALLS = 10
+A_CALL = Unit("us a call", CALLS * 1e-6)
 
 
 def rosenbrock(x: Sequence[Any]) -> Any:
@@ -27,13 +28,20 @@ def _of_array(x: Any) -> Any:
 def _calling(call: Callable[[], Any], numbers: Callable[[Any], Any]) -> Contender:
     """numbers(call()) is the matrix in nested lists."""
     results = [number for row in numbers(call()) for number in row]
-    return Contender((lambda held: call(),), results)
+    return repeated(call, CALLS, results)
 
 
 def ours() -> Contender:
     import tinygrad_lite as tl
 
     hessian = tl.hessian(rosenbrock)
+    return _calling(lambda: hessian(POINT), list)
+
+
+def compiled(executor: str = "auto") -> Contender:
+    import tinygrad_lite as tl
+
+    hessian = tl.compile(tl.hessian(rosenbrock), executor=executor)
     return _calling(lambda: hessian(POINT), list)
 
 
@@ -97,7 +105,16 @@ PEERS: dict[str, Entry] = {
 
 
 def against(peer: str, quick: bool) -> Findings:
-    """Required is a quarter of autograd's time; torch, jax and casadi are to be met by what is compiled."""
+    """Required of the eager Hessian is a quarter of autograd's time; torch, jax and casadi are met by the compiled."""
     a, b = race("W6", (ours, ()), PEERS[peer], 7 if quick else 21)
     bars = (1 / 4, None) if peer == "autograd" else (None, None)
     return Findings([ratio_row("W6 Hessian of Rosenbrock", peer, A_CALL, totals(a), totals(b), bars)])
+
+
+def compiled_against(peer: str, quick: bool) -> Findings:
+    case, rounds = "W6 compiled Hessian", 7 if quick else 21
+    if not peer:
+        samples = [seconds / A_CALL.seconds for seconds in totals(alone((compiled, ()), rounds))]
+        return Findings([own_row(case, A_CALL.name, samples, (None, 5.0))])
+    a, b = race(case, (compiled, ()), PEERS[peer], rounds)
+    return Findings([ratio_row(case, peer, A_CALL, totals(a), totals(b), (1.0, None))])

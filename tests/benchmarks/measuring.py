@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import statistics
@@ -77,6 +78,27 @@ def own_row(case: str, unit: str, samples: Sequence[float], bars: Bars = (None, 
     """A figure of ours alone, in its unit."""
     figure = Spread.of(samples)
     return Row(case, "", unit, figure.median, None, figure, False, *bars)
+
+
+def can_measure_memory() -> bool:
+    return Path("/proc/self/clear_refs").exists()
+
+
+def most_memory(work: Callable[[], object]) -> int:
+    """The most bytes that this process held while it worked, above what it held before. Linux."""
+    gc.collect()
+    before = _resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
+    work()
+    return _resident("VmHWM") - before
+
+
+def _resident(what: str) -> int:
+    """Bytes of memory that this process holds ("VmRSS"), or held at most ("VmHWM")."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(what + ":"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"/proc/self/status has no {what}")
 
 
 def pin_to_one_core() -> str:

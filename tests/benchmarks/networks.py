@@ -37,31 +37,39 @@ def shrink(parameters: Sequence[Any], inputs: int) -> None:
         p.data = p.data / math.sqrt(inputs)
 
 
+def drawn_layers(widths: Sequence[int], by_fan_in: bool = False) -> list[tuple[list[list[float]], list[float]]]:
+    """micrograd's weights from the same seed, a row for each neuron of a layer, and its biases."""
+    random.seed(SEED)
+    layers = []
+    for inputs, outputs in pairwise(widths):
+        scale = math.sqrt(inputs) if by_fan_in else 1.0
+        rows = [[random.uniform(-1, 1) / scale for _ in range(inputs)] for _ in range(outputs)]
+        layers.append((rows, [0.0] * outputs))
+    return layers
+
+
 def torch_network(widths: Sequence[int], activation: str, by_fan_in: bool = False) -> Any:
-    """Linear layers in float64 with an activation between them, and micrograd's weights from the same seed."""
+    """Linear layers in float64 with an activation between them, and the weights of drawn_layers."""
     import torch
 
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    random.seed(SEED)
     layers: list[Any] = []
-    for inputs, outputs in pairwise(widths):
-        linear = torch.nn.Linear(inputs, outputs)
-        scale = math.sqrt(inputs) if by_fan_in else 1.0
-        rows = [[random.uniform(-1, 1) / scale for _ in range(inputs)] for _ in range(outputs)]
+    for rows, biases in drawn_layers(widths, by_fan_in):
+        linear = torch.nn.Linear(len(rows[0]), len(rows))
         with torch.no_grad():
             linear.weight.copy_(torch.tensor(rows))
-            linear.bias.zero_()
+            linear.bias.copy_(torch.tensor(biases))
         layers += [linear, getattr(torch.nn, activation)()]
     return torch.nn.Sequential(*layers[:-1])
 
 
-def torch_numbers(network: Any) -> Callable[[], list[float]]:
-    """Neuron by neuron, its weights and then its bias, as micrograd orders them."""
+def torch_numbers(network: Any, gradients: bool = False) -> Callable[[], list[float]]:
+    """Neuron by neuron, its weights and then its bias, as micrograd orders them; or the gradients of these."""
 
     def found() -> list[float]:
-        linears = [layer for layer in network if hasattr(layer, "weight")]
-        pairs = [(layer.weight.tolist(), layer.bias.tolist()) for layer in linears]
+        tensors = [p.grad if gradients else p for p in network.parameters()]
+        pairs = zip([w.tolist() for w in tensors[::2]], [b.tolist() for b in tensors[1::2]], strict=True)
         return [p for rows, biases in pairs for row, bias in zip(rows, biases, strict=True) for p in (*row, bias)]
 
     return found

@@ -50,6 +50,16 @@ class Contender:
         return [s / times for s in seconds]
 
 
+def repeated(call: Callable[[], object], times: int, results: Sequence[float] = ()) -> Contender:
+    """One phase of so many calls, so that reading the clock costs little."""
+
+    def phase(held: list[Any]) -> None:
+        for _ in range(times):
+            call()
+
+    return Contender((phase,), results)
+
+
 Entry = tuple[Callable[..., Contender], tuple[Any, ...]]
 """A function that makes a contender, and its arguments: called in the contender's own process."""
 
@@ -119,6 +129,16 @@ def race(
         for lane in lanes:
             lane.close()
     return samples
+
+
+def alone(ours: Entry, rounds: int, least: float = 0.05) -> list[list[float]]:
+    """Samples of one contender that has no peer."""
+    lane = _Lane(ours)
+    try:
+        times = max(1, math.ceil(least / max(lane.seconds, 1e-6)))
+        return [lane.sample(times) for _ in range(rounds)]
+    finally:
+        lane.close()
 
 
 def totals(samples: Sequence[Sequence[float]]) -> list[float]:

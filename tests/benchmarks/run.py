@@ -13,6 +13,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,13 +22,20 @@ sys.path[0] = str(TESTS)
 sys.path.append(str(TESTS.parent))
 
 from benchmarks import (  # noqa: E402  found by these lines
+    black_scholes,
     chain,
+    compiled_memory,
     digits_step,
+    executors,
+    gpt_compiled,
     gpt_step,
     hessian_of_rosenbrock,
     importing,
+    lanes,
     moons_step,
+    perceptrons,
     scaling,
+    shared_weights,
     transforms_cost,
 )
 from benchmarks.measuring import Findings, Row, pin_to_one_core  # noqa: E402
@@ -53,6 +61,15 @@ CASES = {
     "GPT": Case(gpt_step.gpt, ("slots and tuples", "slots and tuples, gc off")),
     "import": Case(importing.over_bare_interpreter),
     "path": Case(chain.path_pointer),
+    **{name: Case(partial(perceptrons.against, name), perceptrons.PEERS) for name in perceptrons.PROGRAMS},
+    **{name: Case(partial(shared_weights.against, name), shared_weights.PEERS) for name in shared_weights.PROGRAMS},
+    "W6 compiled": Case(hessian_of_rosenbrock.compiled_against, ("jax, jit", "casadi", "")),
+    "W7": Case(black_scholes.option, ("casadi", "")),
+    "W7 batch": Case(black_scholes.many_options, ("numpy, by hand", "jax, jit"), ("scipy",)),
+    "GPT compiled": Case(gpt_compiled.gpt, gpt_compiled.PEERS),
+    "lanes": Case(lanes.lanes, ("jax, jit",)),
+    "compiled memory": Case(compiled_memory.memory),
+    "executors": Case(executors.chosen_against, executors.PEERS),
 }
 PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "torch", "xad"}
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from .chain import NODES, our_phases, ours
-from .measuring import Findings, Spread, Unit, in_child, own_row, ratio_row
+from .measuring import Findings, Spread, Unit, can_measure_memory, in_child, most_memory, own_row, ratio_row
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 PHASES = ("forward", "backward", "freeing")
@@ -16,29 +14,21 @@ A_NODE = Unit("ns a node", 1.0)
 
 
 def bytes_a_node(nodes: int) -> float:
-    """Most memory held over one forward and backward, above what was held before, in a fresh process. Linux."""
+    """Most memory held over one forward and backward, above what was held before, in a fresh process."""
     ours(NODES // 100)
     forward, backward, _ = our_phases(nodes)
     held: list[Any] = []
-    gc.collect()
-    before = _resident("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
-    forward(held)
-    backward(held)
-    return (_resident("VmHWM") - before) / nodes
 
+    def both() -> None:
+        forward(held)
+        backward(held)
 
-def _resident(what: str) -> int:
-    """Bytes of memory that this process holds ("VmRSS"), or held at most ("VmHWM")."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(what + ":"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"/proc/self/status has no {what}")
+    return most_memory(both) / nodes
 
 
 def memory(_: str, quick: bool) -> Findings:
     """Of 10,000 nodes, some find room in memory that the process had left over; a million do not."""
-    if not Path("/proc/self/clear_refs").exists():
+    if not can_measure_memory():
         return Findings(remarks=["memory left out: it is read from /proc, which is not here"])
     findings = Findings()
     for nodes in (NODES, 100 * NODES):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from .chain import BIAS, NODES, NODES_A_ROUND, START, WEIGHT, chain, result_by_hand
 from .hessian_of_rosenbrock import rosenbrock
 from .measuring import Findings, Unit, own_row, ratio_row
-from .racing import Contender, check_agreement, race, totals
+from .racing import Contender, check_agreement, race, repeated, totals
 
 SMALL = (("x*x", 1), ("Rosenbrock", 10))
 LARGE = (("Rosenbrock", 100), ("Rosenbrock", 1000), ("chain", NODES), ("MLP", 100), ("MLP", 1000), ("MLP", 10_000))
@@ -124,22 +124,12 @@ def _calls(n: int) -> int:
     return max(1, 1000 // n)
 
 
-def _calling(call: Callable[[], Any], n: int, results: Sequence[float]) -> Contender:
-    times = range(_calls(n))
-
-    def phase(held: list[Any]) -> None:
-        for _ in times:
-            call()
-
-    return Contender((phase,), results)
-
-
 def by_grad(name: str, n: int) -> Contender:
     import tinygrad_lite as tl
 
     f, x, _ = problem(name, n)
     gradient = tl.grad(f)
-    return _calling(lambda: gradient(x), n, gradient(x))
+    return repeated(lambda: gradient(x), _calls(n), gradient(x))
 
 
 def by_backward(name: str, n: int) -> Contender:
@@ -154,7 +144,7 @@ def by_backward(name: str, n: int) -> Contender:
         return [leaf.grad for leaf in leaves]
 
     check_agreement(f"gradient of {name}", gradient(), [complex(d).real for d in by_hand(x)])
-    return _calling(gradient, n, gradient())
+    return repeated(gradient, _calls(n), gradient())
 
 
 def by_hvp(name: str, n: int) -> Contender:
@@ -162,7 +152,7 @@ def by_hvp(name: str, n: int) -> Contender:
 
     f, x, _ = given = problem(name, n)
     direction = given.direction()
-    return _calling(lambda: tl.hvp(f, x, direction), n, tl.hvp(f, x, direction))
+    return repeated(lambda: tl.hvp(f, x, direction), _calls(n), tl.hvp(f, x, direction))
 
 
 def grad_beside_hvp(name: str, n: int) -> Contender:
