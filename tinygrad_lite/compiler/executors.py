@@ -25,6 +25,7 @@ class ArrayExecutor:
     Threads may share it.
 
     summed      the outputs are wanted as sums over the lanes
+    groups      the array operations, in the order in which they are done
     source      the NumPy source that runs
     products    how many matrix products it has
     operations  how many lines run
@@ -32,7 +33,8 @@ class ArrayExecutor:
 
     def __init__(self, program: Program, summed: bool = False) -> None:
         self.program = program
-        source = Source(self.program, grouped(self.program, summed), summed)
+        self.summed, self.groups = summed, grouped(self.program, summed)
+        source = Source(self.program, self.groups, summed)
         self.source, self.products, self.operations = source.text, source.products, source.operations
         self.layout = source.layout
         names: dict[str, Any] = {**source.layout.indices, **{k: _by_value(op) for k, op in source.by_value.items()}}
