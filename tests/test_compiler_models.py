@@ -146,3 +146,12 @@ def test_batches_that_do_not_fit() -> None:
     for columns in (([1.0, 2.0], [1.0]), ([[1.0], [1.0, 2.0]], [1.0, 2.0]), (1.0, 2.0), ([], [])):
         with pytest.raises(ShapeError):
             f.batch(*columns)
+
+
+def test_static_numbers_stay_numbers() -> None:
+    root = compile(lambda x, count: tl.sum([tl.sqrt(x)] * count), static_argnames="count")
+    assert root(4.0, count=3) == 6.0
+    assert root(4.0, 2) == 4.0
+    assert root.batch([1.0, 4.0], count=3, reduce=None).tolist() == [3.0, 6.0]
+    steep = compile(tl.grad(lambda x, count: tl.sum([tl.sqrt(x)] * count)), static_argnames="count")
+    assert steep(0.0, count=2) == float("inf")

@@ -17,6 +17,7 @@ from ..errors import HistoryError, ShapeError, TraceError, received
 from ..nesting import Structure, filler, mapped
 from .arguments import Arguments, Key, is_number, on_arrays, shown
 from .execution import EXECUTORS, Execution
+from .executors import ArrayExecutor
 from .lanes import by_lane, rows_of, stacked
 from .nodes import expanded, recorded, reduced
 from .parameters import Parameters
@@ -167,7 +168,9 @@ class Compiled:
 
     def _eager(self, args: Any, kwargs: Any, drawn: Any) -> Any:
         """The function itself: where numbers are not finite, what zero times infinity is must be looked at."""
-        args, kwargs = mapped(lambda x: Value(x) if is_number(x) else x, (list(args), dict(kwargs)))
+        args, kwargs = self._arguments.mapped(
+            lambda _, arg: mapped(lambda x: Value(x) if is_number(x) else x, arg), args, dict(kwargs)
+        )
         with replaying([] if drawn is None else drawn[:, 0].tolist()):
             return self.function(*args, **kwargs)
 
@@ -194,7 +197,7 @@ class Compiled:
             found = self._found(key)
             if found is not None:
                 return found
-            found = _Kept(self.function, self._name, args, kwargs, self._executor, not self.traces)
+            found = _Kept(self.function, self._name, self._arguments, args, kwargs, self._executor, not self.traces)
             self._kept.setdefault(key, []).append(found)
             self.traces.append(shown(key))
             while sum(map(len, self._kept.values())) > self._max:
@@ -225,7 +228,7 @@ class Compiled:
     @property
     def source(self) -> str:
         """The NumPy source that runs it on arrays."""
-        return self._ran().array.source
+        return self.array.source
 
     @property
     def summary(self) -> str:
@@ -233,8 +236,23 @@ class Compiled:
         return described(self._ran())
 
     def graph(self, **options: Any) -> Any:
-        """A picture of what ran last: the scalar graph, and beside it the array operations that it became."""
+        """A picture of what ran last: the scalar graph, and beside it the array operations that it became.
+
+        Its options are rankdir and max_nodes, as those of Value.graph(); see viz.graph.
+        """
         return find_method("graph", "Compiled")(self, **options)
+
+    @property
+    def leaves(self) -> tuple[Sequence[Value], Sequence[Value]]:
+        """The placeholders of the inputs, and the leaves that are the parameters, of what ran last, in their order."""
+        self._ran()
+        assert self._last is not None
+        return self._last.graph.inputs, self._last.graph.parameters.leaves
+
+    @property
+    def array(self) -> ArrayExecutor:
+        """What runs it on arrays, whichever executor ran."""
+        return self._ran().array
 
     def _ran(self) -> Execution:
         if self._last is None or self._last.execution is None:
@@ -263,6 +281,7 @@ class _Kept:
         self,
         function: Callable[..., Any],
         name: str,
+        arguments: Arguments,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         executor: str,
@@ -272,13 +291,15 @@ class _Kept:
         self.execution: Execution | None = None
         given: list[Value] = []
 
-        def placeholder(x: Any) -> Any:
+        def placeholder(label: Any, x: Any) -> Any:
             if not is_number(x):
                 return x
-            given.append(Value(x.data if type(x) is Value else x))
+            given.append(Value(x.data if type(x) is Value else x, label=label if type(label) is str else None))
             return given[-1]
 
-        fresh, fresh_named = mapped(placeholder, (list(args), dict(kwargs)))
+        fresh, fresh_named = arguments.mapped(
+            lambda label, arg: mapped(functools.partial(placeholder, label), arg), args, dict(kwargs)
+        )
 
         def run() -> tuple[Any, Trace]:
             return traced(functools.partial(function, **fresh_named), fresh, name)

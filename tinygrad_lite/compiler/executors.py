@@ -27,17 +27,18 @@ class ArrayExecutor:
     Threads may share it.
 
     summed      the outputs are wanted as sums over the lanes
+    groups      the array operations, in the order in which they are done
     source      the NumPy source that runs
     products    how many matrix products it has
     operations  how many lines run
     """
 
     def __init__(self, program: Program, summed: bool = False) -> None:
-        self.program = program.copied()
-        self.length = len(program.outputs)
+        self.program, self.length, self.summed = program.copied(), len(program.outputs), summed
         rewrite(self.program)
         sums = LaneSums(self.program) if summed else None
-        source = Source(self.program, grouped(self.program, summed), sums)
+        self.groups = grouped(self.program, summed)
+        source = Source(self.program, self.groups, sums)
         self.source, self.products, self.operations = source.text, source.products, source.operations
         self.layout, self._inputs = source.layout, source.layout.inputs
         names: dict[str, Any] = {**source.layout.indices, **{k: _by_value(op) for k, op in source.by_value.items()}}
