@@ -28,7 +28,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "74d4dc97"
+source_hash = "0e16bedf"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1779,11 +1779,12 @@ def transcribe(roots, known, constant, add):
         v = stack.pop()
         if v is None:
             v = stack.pop()
-            if _is_fixed(v, fixed):
+            args: tuple = v.args
+            if _are_fixed(args, fixed):
                 fixed.add(v)
                 known[v] = constant(_number(v))
             else:
-                known[v] = add(_ROWS[v._code & (_MANY - 1)], _standing(known, constant, v.args))
+                known[v] = add(_ROWS[v._code & (_MANY - 1)], _standing(known, constant, args))
         elif v not in known:
             stack.append(v)
             stack.append(None)
@@ -1791,8 +1792,8 @@ def transcribe(roots, known, constant, add):
 
 
 @cython.cfunc
-def _is_fixed(v: Value, fixed: set) -> cython.bint:
-    for arg in v.args:
+def _are_fixed(args: tuple, fixed: set) -> cython.bint:
+    for arg in args:
         for item in arg if type(arg) is tuple else (arg,):
             if type(item) is Value and item not in fixed:
                 return False
@@ -1846,6 +1847,18 @@ def bind(leaves):
             cython.cast(Storage, v._left)._moved = True
         v._left, v._code, v._count = storage, _BOUND, cell
     return storage, list(range(len(leaves)))
+
+
+def located(leaves):
+    """Where bound leaves lie: their storages, and for each leaf which of these it is in, and in which cell."""
+    v: Value
+    storages: dict = {}
+    owners: list = []
+    cells: list = []
+    for v in leaves:
+        owners.append(storages.setdefault(v._left, len(storages)))
+        cells.append(v._count)
+    return list(storages), owners, cells
 
 
 def clear_grads(leaves):

@@ -123,7 +123,7 @@ def _substituted(outputs: Sequence[Any], instead: dict[Value, Any]) -> list[Any]
         if v in instead or v.op is None:
             continue
         is_compiled = v.op.name == "compiled"
-        if not is_compiled and instead.keys().isdisjoint(v.parents):
+        if not is_compiled and (not instead or instead.keys().isdisjoint(v.parents)):
             continue
         args: list[Any] = [
             tuple([instead.get(x, x) for x in arg]) if type(arg) is tuple else instead.get(arg, arg) for arg in v.args

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ..engine import Span, Storage, Value, bind
+from ..engine import Span, Storage, Value, bind, located
 
 _MOST_SPANS = 8
 
@@ -24,24 +25,19 @@ class Parameters:
         free = [v for v in leaves if v.kind == "leaf"]
         if free:
             bind(free)
-        cells = [(_cell(v), v) for v in leaves if v.kind == "parameter"]
-        order = {storage: k for k, ((storage, _), _) in reversed(list(enumerate(cells)))}
-        cells.sort(key=lambda item: (order[item[0][0]], item[0][1]))
-        self.leaves = [v for _, v in cells] + [v for v in leaves if v.kind == "detached"]
-        self.trainable = len(cells)
+        bound = [v for v in leaves if v.kind == "parameter"]
+        _, owners, cells = located(bound)
+        self.leaves = [bound[k] for k in np.lexsort((cells, owners))] + [v for v in leaves if v.kind == "detached"]
+        self.trainable = len(bound)
         self._pieces: list[tuple[Storage, int, int]] = []
         self._locate()
 
     def _locate(self) -> None:
         """Finds where they lie."""
-        pieces: list[tuple[Storage, int, int]] = []
-        for v in self.leaves[: self.trainable]:
-            storage, cell = _cell(v)
-            last, first, count = pieces[-1] if pieces else (None, 0, 0)
-            if storage is last and cell == first + count:
-                pieces[-1] = (storage, first, count + 1)
-            else:
-                pieces.append((storage, cell, 1))
+        storages, owners, cells = located(self.leaves[: self.trainable])
+        apart = (np.diff(owners) != 0) | (np.diff(cells) != 1)
+        ends = [0, *(np.flatnonzero(apart) + 1).tolist(), self.trainable]
+        pieces = [(storages[owners[a]], cells[a], b - a) for a, b in pairwise(ends) if a < b]
         if pieces == self._pieces != []:
             return
         self._pieces = pieces
@@ -69,8 +65,3 @@ class Parameters:
             fixed = [v.data for v in self.leaves[self.trainable :]]
             self._numbers[...] = np.concatenate([*self._views, fixed])
         return self._numbers
-
-
-def _cell(v: Value) -> tuple[Storage, int]:
-    storage, cells = bind([v])
-    return storage, cells[0]

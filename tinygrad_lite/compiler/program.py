@@ -86,7 +86,10 @@ class Program:
             if not kind.sequences:
                 return args
             return chain.from_iterable([arg if type(arg) is tuple else (arg,) for arg in args])
-        return chain(*args[0], args[1], args[2]) if kind == SUM else ()
+        if kind != SUM:
+            return ()
+        pairs, plus, minus = args
+        return pairs[0] if len(pairs) == 1 and not plus and not minus else chain(*pairs, plus, minus)
 
     def count_operands(self, place: int) -> int:
         """How many places an operation reads."""
