@@ -19,6 +19,7 @@ from . import errors, ops
 
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc, PyMem_Realloc
+    from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
     from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
     from cython.cimports.libc.math import exp, log, pow, sqrt, tanh
 else:
@@ -28,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "0e16bedf"
+source_hash = "30f77aff"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -987,17 +988,25 @@ def record(op, args):
     return _node(op.code, y, left, left_partial, right, plain[1] if right is None else partials[1])
 
 
-def record_known(op, data, args, partials):
+def record_known(op, data, args, partials, scale=1.0):
     """One node of op whose number and local derivatives are known already.
 
-    args      Spans, Values, and tuples of Values and floats
-    partials  an array.array('d'): one for each of them in order, for plain numbers too
+    args      Spans, Values, tuples of Values and floats, and what no derivative is of
+    partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; these
+              times scale are the derivatives
     """
-    terms: _Terms = _terms(tuple(args), len(partials))
+    view = memoryview(partials)
+    n: cython.Py_ssize_t = len(view)
     k: cython.Py_ssize_t
-    given: cython.p_double = _pointer(partials)
-    for k in range(len(partials)):
-        terms.partials[k] = given[k]
+    factor: cython.double = scale
+    terms: _Terms = _terms(tuple(args), n + 1)
+    if cython.compiled:
+        given: cython.p_double = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
+    else:
+        given = view
+    for k in range(n):
+        terms.partials[k] = given[k] * factor
+    terms.partials[n] = 0.0
     return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
 
 

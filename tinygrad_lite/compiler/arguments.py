@@ -18,7 +18,7 @@ from ..errors import ShapeError, received
 
 Key = Any
 _PLAIN = frozenset((float, int))
-_NUMBER, _ROWS = "*", "rows"
+_NUMBER, _BATCH, _FLOAT64 = "*", "batch", np.dtype(float)
 
 
 class Arguments:
@@ -57,10 +57,14 @@ class Arguments:
 
     def batch_key(self, args: Sequence[Any], named: dict[str, Any]) -> Key:
         """The same of the columns of a batch."""
-        return "batch", *[
-            (label, self._fixed(label, arg) if label in self._static else _column_sketch(arg))
-            for label, arg in self._labelled(args, named)
-        ]
+        return (
+            _BATCH,
+            tuple(named),
+            *[
+                self._fixed(label, arg) if label in self._static else _column_sketch(arg)
+                for label, arg in self._labelled(args, named)
+            ],
+        )
 
     def mapped(
         self, function: Callable[[Any, Any], Any], args: Sequence[Any], named: dict[str, Any]
@@ -70,9 +74,18 @@ class Arguments:
         made = [(label, arg if label in self._static else function(label, arg)) for label, arg in labelled]
         return [arg for _, arg in made[: len(args)]], dict(made[len(args) :])
 
-    def columns(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of a batch with arrays of float64 for all that holds numbers. Raises ShapeError, TypeError."""
-        return self.mapped(self._column, args, named)
+    def columns(
+        self, args: Sequence[Any], named: dict[str, Any], found: list[Any]
+    ) -> tuple[Sequence[Any], dict[str, Any]]:
+        """The arguments of a batch with arrays of float64 for all that holds numbers; these are added to `found`.
+
+        They are copies: what is recorded keeps them. Raises ShapeError, TypeError.
+        """
+        if not named and not self._static and all(map(_is_column, args)):
+            copies = [arg.copy() for arg in args]
+            found += copies
+            return copies, named
+        return self.mapped(lambda label, arg: self._column(label, arg, found), args, named)
 
     def size(self, arrays: Sequence[Any]) -> int:
         """How many rows all of these arrays have. Raises ShapeError where they differ."""
@@ -101,12 +114,12 @@ class Arguments:
             ) from None
         return type(arg), arg
 
-    def _column(self, label: Any, arg: Any) -> Any:
+    def _column(self, label: Any, arg: Any, columns: list[Any]) -> Any:
         """An argument's arrays, in its dicts and tuples; what holds no numbers stays."""
         if isinstance(arg, dict):
-            return {key: self._column(f"{label}[{key!r}]", item) for key, item in arg.items()}
+            return {key: self._column(f"{label}[{key!r}]", item, columns) for key, item in arg.items()}
         if isinstance(arg, tuple):
-            items = [self._column(f"{label}[{k}]", item) for k, item in enumerate(arg)]
+            items = [self._column(f"{label}[{k}]", item, columns) for k, item in enumerate(arg)]
             return type(arg)(*items) if hasattr(arg, "_fields") else tuple(items)
         if not isinstance(arg, (numbers.Real, list)) and not hasattr(arg, "__array__"):
             return arg
@@ -126,7 +139,8 @@ class Arguments:
             raise ShapeError(
                 f"{where} needs the batch as its first axis, got the one number {arg}: pass an array of shape (batch,)"
             )
-        return found.astype(float, copy=False)
+        columns.append(found.astype(float))
+        return columns[-1]
 
 
 def _complaint(arg: Any, found: Any) -> str:
@@ -136,6 +150,10 @@ def _complaint(arg: Any, found: Any) -> str:
     if found.dtype == object and any(type(x) is Value for x in found.ravel()):
         return ", with Values in it: a batch takes plain numbers, gradients enter what the function captured"
     return f", an array of {found.dtype}"
+
+
+def _is_column(arg: Any) -> bool:
+    return type(arg) is np.ndarray and arg.dtype == _FLOAT64 and arg.ndim > 0
 
 
 def on_arrays(function: Callable[[Any], Any], column: Any) -> Any:
@@ -182,7 +200,7 @@ def _sketch(tree: Any, found: list[Any]) -> Key:
 
 def _column_sketch(column: Any) -> Key:
     if isinstance(column, np.ndarray):
-        return _ROWS, column.shape[1:]
+        return column.shape[1:]
     if isinstance(column, dict):
         return dict, *[(key, _column_sketch(item)) for key, item in column.items()]
     if isinstance(column, tuple):
@@ -211,20 +229,23 @@ def shown(key: Key) -> str:
     """
     if isinstance(key, int):
         return ", ".join("*" * key) or "nothing"
-    named, batch = [], key[:1] == ("batch",)
-    for part in key[batch:]:
-        is_labelled = batch or (len(part) == 2 and isinstance(part[0], (str, int)))
-        text = _shown(part[1] if is_labelled else part)
-        named.append(f"{part[0]}: {text}" if is_labelled else text)
-    return ("a batch of " if batch else "") + (", ".join(named) or "nothing")
+    if key[:1] == (_BATCH,):
+        _, names, *parts = key
+        labels = ["" for _ in parts[len(names) :]] + [f"{name}: " for name in names]
+        return "a batch of " + ", ".join([label + _shown(part) for label, part in zip(labels, parts, strict=True)])
+    texts = []
+    for part in key:
+        is_labelled = len(part) == 2 and isinstance(part[0], (str, int))
+        texts.append(f"{part[0]}: {_shown(part[1])}" if is_labelled else _shown(part))
+    return ", ".join(texts) or "nothing"
 
 
 def _shown(key: Key) -> str:
     if key == _NUMBER:
         return "*"
+    if all(type(size) is int for size in key):
+        return f"rows of shape {key}" if key else "numbers"
     kind, *parts = key
-    if kind == _ROWS:
-        return f"rows of shape {parts[0]}" if parts[0] else "numbers"
     if kind is np.ndarray:
         return f"an array of shape {parts[0]}"
     if kind is dict:

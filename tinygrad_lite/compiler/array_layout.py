@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ class Layout:
     home, row          for each place, the array that has it and its row there
     rows               how many rows S and V have
     constants          the numbers of the first rows of S
-    inputs             slices of the inputs, and of the rows of V that take them
     """
 
     def __init__(self, program: Program, groups: Sequence[Group], positions: Mapping[int, int]) -> None:
@@ -72,10 +70,9 @@ class Layout:
                 self._place_ones(group.members[-1] in before_ones)
 
     @property
-    def inputs(self) -> list[tuple[slice, slice]]:
-        rows = self.row[[place for place, kind in enumerate(self._program.kinds) if kind == INPUT]]
-        ends = [0, *(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
-        return [(slice(a, b), slice(rows[a], rows[a] + b - a)) for a, b in pairwise(ends) if a < b]
+    def inputs(self) -> list[int]:
+        """The rows of V that take the inputs."""
+        return [int(self.row[place]) for place, kind in enumerate(self._program.kinds) if kind == INPUT]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
         """Places of factors which another, 1.0, follows."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..ops import Op
 from . import array_forms
+from .array_cost import Cost
 from .array_layout import G, Layout, S, V
 from .lane_sums import LaneSums
 from .program import Program
@@ -28,6 +29,7 @@ class Source:
     layout    where it has the numbers
     by_value  operations that are computed number by number, by the names of the functions that it calls
     products  how many matrix products it has
+    cost      what a run is expected to take
     """
 
     def __init__(self, program: Program, groups: Sequence[Group], sums: LaneSums | None) -> None:
@@ -36,7 +38,9 @@ class Source:
         self.layout = Layout(program, groups, positions)
         self.by_value: dict[str, Op] = {}
         self.products = 0
+        self.cost = Cost()
         for group in groups:
+            self.cost.add(group, len(tuple(program.operands(group.members[0]))))
             self.layout.begin(group.varies, len(group.members))
             if isinstance(group.kind, Op):
                 self._operation(group, group.kind)
@@ -47,6 +51,7 @@ class Source:
         if sums:
             self.layout.begin(True, 0)
             self._shared_sums(sums)
+        self.cost.finish(self.operations, self.layout.rows[V])
         self.text = self._text()
 
     @property

@@ -124,10 +124,9 @@ class Compiled:
         """
         if reduce not in ("mean", "sum", None):
             raise ValueError(f'{self._name}.batch(reduce=...) takes "mean", "sum" or None, got {reduce!r}')
-        args, kwargs = self._arguments.columns(arrays, named)
-        leaves: list[Any] = []
-        on_arrays(leaves.append, (*args, *kwargs.values()))
-        size = self._arguments.size(leaves)
+        columns: list[Any] = []
+        args, kwargs = self._arguments.columns(arrays, named, columns)
+        size = self._arguments.size(columns)
         if size == 0 and reduce == "mean":
             raise ShapeError(f"{self._name}.batch(...): the mean over an empty batch is not defined")
         if is_tracing():
@@ -137,34 +136,36 @@ class Compiled:
         if found is None:
             sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(args), kwargs))
             found = self._trace(key, *sample)
-        drawn = found.graph.drawn(size)
-        inputs = np.concatenate([*[leaf.reshape(size, -1).T for leaf in leaves], drawn])
+        parts = [column.reshape(size, -1).T for column in columns]
+        if found.graph.draws:
+            parts.append(found.graph.drawn(size))
         if reduce is None:
-            return stacked(found.filled(list(self._lanes(found, args, kwargs, inputs, drawn))), size)
-        return self._reduced(found, args, kwargs, inputs, drawn, reduce)
+            return stacked(found.filled(list(self._lanes(found, args, kwargs, parts))), size)
+        return self._reduced(found, args, kwargs, parts, reduce)
 
-    def _lanes(self, found: _Kept, args: Any, kwargs: Any, inputs: Any, drawn: Any) -> Any:
+    def _lanes(self, found: _Kept, args: Any, kwargs: Any, parts: list[Any]) -> Any:
         """The outputs by lane; what a derivative that is not finite makes of a lane is looked at eagerly."""
-        outputs = found.lanes(inputs)
+        outputs = found.lanes(parts)
         if found.differentiates and not math.isfinite(outputs.sum()):
             for lane in np.flatnonzero(~np.isfinite(outputs).all(axis=0)).tolist():
-                outputs[:, lane] = Structure(_as_numbers(self._eager_lane(args, kwargs, drawn, lane))).numbers
+                outputs[:, lane] = Structure(_as_numbers(self._eager_lane(found, args, kwargs, parts, lane))).numbers
         return outputs
 
-    def _reduced(self, found: _Kept, args: Any, kwargs: Any, inputs: Any, drawn: Any, reduce: str) -> Value:
+    def _reduced(self, found: _Kept, args: Any, kwargs: Any, parts: list[Any], reduce: str) -> Value:
         found.check_scalar()
-        size = inputs.shape[1]
+        size = parts[0].shape[1]
         scale = 1.0 / size if reduce == "mean" else 1.0
         recording = set_recording(True)
         set_recording(recording)
         if not recording or not found.graph.parameters.trainable:
-            total = found.sums(inputs)[0] * scale
+            total = found.sums(parts)[0] * scale
             return Value(total) if recording else Value(total).detach()
-        check, node = found.reduced(inputs, scale)
-        if math.isfinite(check):
+        is_finite, node = found.reduced(parts, scale)
+        if is_finite:
             return node
-        total = ops.sum([self._eager_lane(args, kwargs, drawn, lane) for lane in range(size)])
-        return total * scale if reduce == "mean" else total  # type: ignore[no-any-return]
+        lanes = [self._eager_lane(found, args, kwargs, parts, lane) for lane in range(size)]
+        eager: Value = (ops.mean if reduce == "mean" else ops.sum)(lanes)
+        return eager
 
     def _eager(self, args: Any, kwargs: Any, drawn: Any) -> Any:
         """The function itself: where numbers are not finite, what zero times infinity is must be looked at."""
@@ -174,8 +175,9 @@ class Compiled:
         with replaying([] if drawn is None else drawn[:, 0].tolist()):
             return self.function(*args, **kwargs)
 
-    def _eager_lane(self, args: Any, kwargs: Any, drawn: Any, lane: int) -> Any:
-        return self._eager(rows_of(args, lane), rows_of(kwargs, lane), drawn[:, lane : lane + 1])
+    def _eager_lane(self, found: _Kept, args: Any, kwargs: Any, parts: list[Any], lane: int) -> Any:
+        drawn = parts[-1][:, lane : lane + 1] if found.graph.draws else None
+        return self._eager(rows_of(args, lane), rows_of(kwargs, lane), drawn)
 
     def _in_trace(self, args: Any, kwargs: Any, size: int, reduce: Reduction) -> Any:
         """Within another program: lane by lane."""
@@ -333,21 +335,21 @@ class _Kept:
     def one(self) -> Execution:
         return self.graph.by_lane
 
-    def lanes(self, inputs: Any) -> Any:
+    def lanes(self, parts: Sequence[Any]) -> Any:
         execution = self.execution = self.graph.by_lane
-        return execution.lanes(self.parameters.numbers(), inputs)
+        return execution.lanes(self.parameters.numbers(), parts)
 
-    def sums(self, inputs: Any) -> Any:
+    def sums(self, parts: Sequence[Any]) -> Any:
         execution = self.execution = self.graph.summed
-        return execution.sums(self.parameters.numbers(), inputs)
+        return execution.sums(self.parameters.numbers(), parts)
 
     def nodes(self, xs: Sequence[Any]) -> list[Any]:
         self.execution = self.graph.with_jacobian().by_lane
         return recorded(self.graph, xs, self.graph.drawn(1))
 
-    def reduced(self, inputs: Any, scale: float) -> tuple[float, Value]:
+    def reduced(self, parts: Sequence[Any], scale: float) -> tuple[bool, Value]:
         self.execution = self.graph.with_gradient(0).summed
-        return reduced(self.graph, 0, inputs, scale)
+        return reduced(self.graph, 0, parts, scale)
 
     def check_scalar(self) -> None:
         count = len(self.graph.outputs)

@@ -6,7 +6,7 @@ again gives nodes of the same kind, of the graph of its derivatives.
 
 from __future__ import annotations
 
-from array import array
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ from .traced_graph import TracedGraph
 class Origin(float):
     """The last argument of a compiled node: of which output of which graph it is.
 
-    known  the inputs beside the node's arguments, (inputs, lanes)
+    known  the inputs beside the node's arguments: parts of shape (some inputs, lanes)
     scale  what the sum over the lanes is multiplied by; None where there is one lane, that of the arguments
     """
 
@@ -49,23 +49,19 @@ def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
         if type(y) is not Value:
             nodes.append(y)
             continue
-        partials = array("d", found[count + k * width : count + (k + 1) * width])
-        partials.append(0.0)
-        args = (tuple(xs), *parameters.arguments, Origin.of(graph, k, drawn, None))
+        partials = np.array(found[count + k * width : count + (k + 1) * width])
+        args = (tuple(xs), *parameters.arguments, Origin.of(graph, k, [drawn], None))
         nodes.append(record_known(_op(len(parameters.arguments)), found[k], args, partials))
     return nodes
 
 
-def reduced(graph: TracedGraph, output: int, inputs: Any, scale: float) -> tuple[float, Value]:
-    """Whether all is finite, as a number that is not where it is not; and the scaled sum over the lanes as a node."""
+def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float) -> tuple[bool, Value]:
+    """Whether all numbers are finite; and the sum of an output over the lanes, times scale, as a node."""
     parameters = graph.parameters
-    found = graph.with_gradient(output).summed.sums(parameters.numbers(), inputs)
-    check = float(found.sum())
-    found *= scale
-    partials = array("d", found[1:].tobytes())
-    partials.append(0.0)
-    args = ((), *parameters.arguments, Origin.of(graph, output, inputs, scale))
-    return check, record_known(_op(len(parameters.arguments)), found[0], args, partials)
+    found = graph.with_gradient(output).summed.sums(parameters.numbers(), parts)
+    is_finite = math.isfinite(float(found.sum()))
+    args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
+    return is_finite, record_known(_op(len(parameters.arguments)), found[0] * scale, args, found[1:], scale)
 
 
 @cache
@@ -79,10 +75,10 @@ def _op(groups: int) -> Op:
 
 def _value(*args: Any) -> float:
     xs, *groups, origin = args
-    inputs = np.vstack([np.reshape(xs, (len(xs), 1)), origin.known]) if origin.scale is None else origin.known
+    parts = [np.reshape(xs, (len(xs), 1)), *origin.known] if origin.scale is None else origin.known
     numbers = np.array([number for group in groups for number in group])
     fixed = [v.data for v in origin.graph.parameters.leaves[len(numbers) :]]
-    found = origin.graph.by_lane.lanes(np.concatenate([numbers, fixed]), inputs)[origin.output]
+    found = origin.graph.by_lane.lanes(np.concatenate([numbers, fixed]), parts)[origin.output]
     return float(found[0]) if origin.scale is None else float(found.sum()) * origin.scale
 
 
@@ -101,7 +97,7 @@ def _rule(group: int) -> Any:
             return []
         derived = graph.derivatives(origin.output, wanted, group)
         if origin.scale is None:
-            found = recorded(derived, xs, origin.known)
+            found = recorded(derived, xs, origin.known[0])
         else:
             found = [reduced(derived, k, origin.known, origin.scale)[1] for k in range(len(wanted))]
         return [g * d for d in found]
@@ -138,6 +134,6 @@ def _substituted(outputs: Sequence[Any], instead: dict[Value, Any]) -> list[Any]
                 f"compile: what {graph.name}.batch(...) gave was captured: it stands for many lanes and is not part of "
                 "another program: call the function inside, or detach() it"
             )
-        places = dict(zip(graph.inputs, [*given[0], *origin.known[:, 0].tolist()], strict=True))
+        places = dict(zip(graph.inputs, [*given[0], *origin.known[0][:, 0].tolist()], strict=True))
         instead[v] = _substituted([graph.outputs[origin.output]], places)[0]
     return [instead.get(y, y) if type(y) is Value else y for y in outputs]

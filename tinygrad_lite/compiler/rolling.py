@@ -44,6 +44,7 @@ class Product:
     left, right  places of the factors, as arrays of shape (rows, factors)
     crossed      each left row meets each right row, which is a matrix product; otherwise row by row
     by_right     of crossed ones: the sums are ordered right row by right row, otherwise left row by left row
+    shared       of crossed ones: lanes share the left factors
     complete     what else is added is among the products, as factors of 1.0
     """
 
@@ -51,6 +52,7 @@ class Product:
     right: Any
     crossed: bool
     by_right: bool = False
+    shared: bool = False
     complete: bool = False
 
 
@@ -120,7 +122,7 @@ def _crossed(
             by_lane and not summed and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
         )
         columns = order.of_columns(lefts[0] if summed else rights[0])
-        product = Product(np.array(lefts)[:, columns], np.array(rights)[:, columns], True, by_right_row)
+        product = Product(np.array(lefts)[:, columns], np.array(rights)[:, columns], True, by_right_row, not by_lane)
         if not by_lane:
             _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
         crossed.append((turned if by_right_row else places, product))

@@ -69,14 +69,17 @@ class TracedGraph:
 
     def with_gradient(self, k: int) -> TracedGraph:
         """Output k, then its derivatives by the parameters that gradients enter."""
-        wanted = self.parameters.leaves[: self.parameters.trainable]
-        return self._derive(("gradient", k), lambda: [self.outputs[k], *self._derivatives(k, wanted)])
+
+        def outputs() -> list[Any]:
+            return [self.outputs[k], *self._derivatives(k, self.parameters.leaves[: self.parameters.trainable])]
+
+        return self._derive(("gradient", k), outputs)
 
     def with_jacobian(self) -> TracedGraph:
         """All outputs, then for each its derivatives by the arguments and by the parameters that gradients enter."""
-        wanted = [*self.inputs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]]
 
         def outputs() -> list[Any]:
+            wanted = [*self.inputs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]]
             rows = [self._derivatives(k, wanted) for k in range(len(self.outputs))]
             return [*self.outputs, *[d for row in rows for d in row]]
 

@@ -1,0 +1,57 @@
+"""Operations that arrays have no form for, computed number by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ops import Op, position, take
+from .native import Executor
+from .program import INPUT, Program
+
+
+def by_value(op: Op) -> Callable[..., None]:
+    """A function of arrays that computes an operation number by number, and writes to the last of them."""
+    if op is take:
+        return _chosen
+    executors: dict[tuple[int, ...], Executor] = {}
+
+    def compute(*arrays: Any) -> None:
+        *args, out = arrays
+        rows = []
+        for k, arg in enumerate(args):
+            length = (len(arg),) if k in op.sequences else ()
+            rows.append(np.broadcast_to(arg, length + out.shape).reshape(-1, out.size))
+        lengths = tuple(map(len, rows))
+        if lengths not in executors:
+            executors[lengths] = _executor_of(op, lengths)
+        executors[lengths].batch((), np.concatenate(rows), out.size, out)
+
+    return compute
+
+
+def _chosen(table: Any, index: Any, out: Any) -> None:
+    """Writes the elements of a table, along its first axis, at whole-number indices."""
+    length = len(table)
+    places = index.astype(np.int64)
+    right = (places == index) & (places.view(np.uint64) < length)
+    if not right.all():
+        position(float(index[~right][0]), length)
+    if table.shape[1:] != out.shape:
+        table = np.broadcast_to(table, (length, *out.shape))
+    places *= out.size
+    table.reshape(-1).take(places + np.arange(out.size).reshape(out.shape), None, out, "clip")
+
+
+def _executor_of(op: Op, lengths: tuple[int, ...]) -> Executor:
+    program = Program()
+    places = program.add_all(INPUT, sum(lengths))
+    starts = np.cumsum((0, *lengths)).tolist()
+    args = [
+        tuple(places[start : start + n]) if k in op.sequences else places[start]
+        for k, (start, n) in enumerate(zip(starts, lengths, strict=False))
+    ]
+    program.outputs = [program.add(op, tuple(args))]
+    return Executor(program)
