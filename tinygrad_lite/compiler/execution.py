@@ -53,8 +53,9 @@ class Execution:
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
             return self.array.run(parameters, parts)
+        inputs = np.concatenate(parts, out=np.empty((sum(map(len, parts)), lanes)))
         found = np.empty((len(self.program.outputs), lanes))
-        self.native.batch(parameters, np.concatenate(parts), lanes, found)
+        self.native.batch(parameters, inputs, lanes, found)
         return found
 
     def sums(self, parameters: Any, parts: Sequence[Any]) -> Any:
