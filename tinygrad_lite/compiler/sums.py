@@ -44,9 +44,7 @@ class _Rewriting:
         self._kinds, self._args, self._varies = program.kinds, program.args, program.varies
         reads = chain(program.outputs, chain.from_iterable(map(program.operands, range(first, len(program)))))
         self._uses = np.bincount(np.fromiter(reads, int), minlength=len(program)).tolist()
-        self._units = {
-            k for k, kind in enumerate(program.kinds) if kind is CONSTANT and abs(program.args[k][0]) == 1.0
-        }
+        self._units = {k for k, kind in enumerate(program.kinds) if kind is CONSTANT and abs(program.args[k][0]) == 1.0}
         self._places = [*range(first), *[-1] * (len(program) - first)]
         for place in range(first, len(program)):
             self._visit(place)
