@@ -134,7 +134,7 @@ class Compiled:
         if found is None:
             sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(args), kwargs))
             found = self._trace(key, *sample)
-        inputs = np.concatenate([*[leaf.reshape(size, -1).T for leaf in leaves], found.graph.drawn(size)])
+        inputs = np.concatenate([*[leaf.reshape(size, math.prod(leaf.shape[1:])).T for leaf in leaves], found.graph.drawn(size)])
         if reduce is None:
             return stacked(found.filled(list(found.lanes(inputs))))
         return self._reduced(found, inputs, reduce)
@@ -169,7 +169,7 @@ class Compiled:
             found = self._found(key)
             if found is not None:
                 return found
-            found = _Kept(self.function, self._name, args, kwargs, self._executor, not self.traces)
+            found = _Kept(self.function, self._name, self._arguments, args, kwargs, self._executor, not self.traces)
             self._kept.setdefault(key, []).append(found)
             self.traces.append(shown(key))
             while sum(map(len, self._kept.values())) > self._max:
@@ -238,6 +238,7 @@ class _Kept:
         self,
         function: Callable[..., Any],
         name: str,
+        arguments: Arguments,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         executor: str,
@@ -253,7 +254,7 @@ class _Kept:
             given.append(Value(x.data if type(x) is Value else x))
             return given[-1]
 
-        fresh, fresh_named = mapped(placeholder, (list(args), dict(kwargs)))
+        fresh, fresh_named = arguments.mapped(lambda _, arg: mapped(placeholder, arg), args, kwargs)
 
         def run() -> tuple[Any, Trace]:
             return traced(functools.partial(function, **fresh_named), fresh, name)
@@ -271,9 +272,9 @@ class _Kept:
         def by_function(xs: Sequence[Value], by: Any) -> list[Any]:
             """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
             instead = dict(zip(inputs, xs, strict=True))
-            args, kwargs = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
+            args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
             with replaying(xs[len(given) :]):
-                return Structure(function(*args, **kwargs)).numbers
+                return Structure(function(*args, **named)).numbers
 
         self.graph = TracedGraph(
             name,
@@ -314,7 +315,7 @@ class _Kept:
         """The sum of the only output over the lanes."""
         execution = self.execution = self.graph.summed
         total = float(execution.sums(self.parameters.numbers(), inputs)[0])
-        return total if not self.differentiates or math.isfinite(total) else float(self.lanes(inputs)[0].sum())
+        return total if not self.differentiates or math.isfinite(total) else sum(self.lanes(inputs)[0].tolist())
 
     def nodes(self, xs: Sequence[Any]) -> list[Any]:
         self.execution = self.graph.with_jacobian().by_lane

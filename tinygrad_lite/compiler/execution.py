@@ -68,14 +68,10 @@ class Execution:
 
     def sums(self, parameters: Any, inputs: Any) -> Any:
         """The sums of the outputs over the lanes."""
-        count = inputs.shape[1]
-        if self._choice(count) == "array":
-            return self.array.sums(parameters, inputs)
-        if count == 1:
-            return np.array(self.native.run(parameters, inputs))
-        at_once = max(1, _SUMMED_AT_ONCE // max(1, len(self.program.outputs)))
-        parts = [self._native_lanes(parameters, inputs[:, k : k + at_once]) for k in range(0, count, at_once)]
-        return np.sum([part.sum(axis=1) for part in parts], axis=0) if parts else np.zeros(len(self.program.outputs))
+        with np.errstate(all="ignore"):
+            if self._choice(inputs.shape[1]) == "array":
+                return self.array.sums(parameters, inputs)
+            return self._native_sums(parameters, inputs)
 
     @property
     def passes(self) -> dict[str, Program]:
@@ -108,6 +104,14 @@ class Execution:
         else:
             self.chosen = "array"
         return self.chosen
+
+    def _native_sums(self, parameters: Any, inputs: Any) -> Any:
+        count = inputs.shape[1]
+        if count == 1:
+            return np.array(self.native.run(parameters, inputs))
+        at_once = max(1, _SUMMED_AT_ONCE // max(1, len(self.program.outputs)))
+        parts = [self._native_lanes(parameters, inputs[:, k : k + at_once]) for k in range(0, count, at_once)]
+        return np.sum([part.sum(axis=1) for part in parts], axis=0) if parts else np.zeros(len(self.program.outputs))
 
     def _native_lanes(self, parameters: Any, inputs: Any) -> Any:
         count = inputs.shape[1]

@@ -64,10 +64,10 @@ def reduced(graph: TracedGraph, output: int, inputs: Any, scale: float) -> Value
     """The scaled sum over the lanes as a node."""
     parameters = graph.parameters
     gradient = graph.with_gradient(output)
-    found = gradient.summed.sums(parameters.numbers(), inputs)
+    found = gradient.summed.sums(parameters.numbers(), inputs) * scale
     if not np.isfinite(found).all():
-        found = np.add.reduce([gradient.eagerly(lane) for lane in inputs.T.tolist()], 0)
-    found *= scale
+        with np.errstate(all="ignore"):
+            found = np.add.reduce([scale * np.array(gradient.eagerly(lane)) for lane in inputs.T.tolist()], 0)
     partials = array("d", found[1:].tobytes())
     partials.append(0.0)
     args = ((), *parameters.arguments, Origin.of(graph, output, inputs, scale))
