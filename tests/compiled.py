@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite as tl
+from tinygrad_lite import Value
 from tinygrad_lite.nesting import Structure
 
 EXECUTORS = ("array", "native", "auto")
@@ -28,7 +29,7 @@ def differences(found: Any, expected: Any, ulps: float = 8.0, scale: float = 0.0
     scale  of what was added up to it, whose rounding counts too
     signs  whether -0.0 differs from 0.0
     """
-    a, b = (np.array([float(getattr(x, "data", x)) for x in Structure(t).numbers]) for t in (found, expected))
+    a, b = (np.array([float(x.data if type(x) is Value else x) for x in Structure(t).numbers]) for t in (found, expected))
     if a.shape != b.shape:
         return [("shapes", a.shape, b.shape)]
     eps = 2.0**-52

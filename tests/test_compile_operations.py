@@ -164,6 +164,7 @@ def test_sizes_of_batches(row: Op, executor: Any) -> None:
                     compiled.batch(*arrays)
                 continue
             total = compiled.batch(*arrays, reduce=reduce)  # type: ignore[arg-type]
+            assert type(total.data) is float
             total.backward()
             found = [total.data, *[w.grad for w in weights]]
             tl.engine.clear_grads(weights)

@@ -71,7 +71,7 @@ def reduced(graph: TracedGraph, output: int, inputs: Any, scale: float) -> Value
     partials = array("d", found[1:].tobytes())
     partials.append(0.0)
     args = ((), *parameters.arguments, Origin.of(graph, output, inputs, scale))
-    return record_known(_op(len(parameters.arguments)), found[0], args, partials)
+    return record_known(_op(len(parameters.arguments)), float(found[0]), args, partials)
 
 
 @cache
