@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import numbers
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ class Arguments:
         )
 
     def mapped(
-        self, function: Callable[[Any, Any], Any], args: Sequence[Any], named: dict[str, Any]
+        self, function: Callable[[Any, Any], Any], args: Sequence[Any], named: Mapping[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
         """(args, named) with function(label, arg) in the place of each argument that is not static."""
         labelled = self._labelled(args, named)
@@ -98,7 +98,7 @@ class Arguments:
             )
         return int(sizes.pop())
 
-    def _labelled(self, args: Sequence[Any], named: dict[str, Any]) -> Iterator[tuple[Any, Any]]:
+    def _labelled(self, args: Sequence[Any], named: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
         """Arguments with their names, or their positions where these are not known."""
         for position, arg in enumerate(args):
             yield self._names[position] if position < len(self._names) else position, arg
