@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "30f77aff"
+source_hash = "543d635c"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -392,14 +392,8 @@ class Value:
     @property
     def grad_state(self):
         """'computed' once a sweep has reached this Value, 'not computed' before and after its gradient is cleared."""
-        if self.grad != 0.0:
-            return "computed"
-        storage: Storage
-        reached: cython.bint = self._sweep > 0
-        if self._code == _BOUND:
-            storage = self._left
-            reached = max(self._sweep, storage._swept) > storage._cleared
-        return "computed" if reached else "not computed"
+        _refuse_in_trace("reading .grad_state", self)
+        return "computed" if _is_computed(self) else "not computed"
 
     @property
     def kind(self):
@@ -697,6 +691,20 @@ def _gradient(v: Value) -> cython.double:
     if v._code == _BOUND:
         return cython.cast(Storage, v._left)._grads[v._count]
     return v._grad
+
+
+@cython.cfunc
+def _is_computed(v: Value) -> cython.bint:
+    """Whether a sweep has reached v since its gradient was cleared."""
+    storage: Storage
+    if v._code >= 0 and v._sweep < 0:
+        return False
+    if _gradient(v) != 0.0:
+        return True
+    if v._code != _BOUND:
+        return v._sweep > 0
+    storage = v._left
+    return max(v._sweep, storage._swept) > storage._cleared
 
 
 @cython.cfunc
@@ -1850,8 +1858,8 @@ def bind(leaves):
     cell: cython.int
     for cell, v in enumerate(leaves):
         storage._values[cell] = _number(v)
-        storage._grads[cell] = v.grad
-        v._sweep = v._sweep if v.grad_state == "computed" else 0
+        storage._grads[cell] = _gradient(v)
+        v._sweep = v._sweep if _is_computed(v) else 0
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._moved = True
         v._left, v._code, v._count = storage, _BOUND, cell

@@ -209,12 +209,13 @@ class Compiled:
         """How many nodes, array operations and matrix products it has."""
         return described(self._ran())
 
-    def graph(self, **options: Any) -> Any:
-        """A picture of what ran last: the scalar graph, and beside it the array operations that it became.
+    def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:
+        """A picture of what ran last: the scalar graph, and beside it its matrix form, a box for what is done at once.
 
-        Its options are rankdir and max_nodes, as those of Value.graph(); see viz.graph.
+        rankdir    "TB" (inputs on top, the two side by side) or "LR" (inputs left, one below the other)
+        max_nodes  of more nodes the scalar graph is only counted, and the matrix form drawn in parts
         """
-        return find_method("graph", "Compiled")(self, **options)
+        return find_method("graph", "Compiled")(self, rankdir=rankdir, max_nodes=max_nodes)
 
     @property
     def leaves(self) -> tuple[Sequence[Value], Sequence[Value]]:

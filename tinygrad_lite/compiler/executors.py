@@ -26,6 +26,7 @@ class ArrayExecutor:
     Threads may share it.
 
     summed      the outputs are wanted as sums over the lanes
+    lane_sums   then, what these are sums of
     xp          the namespace of the arrays
     groups      the array operations, in the order in which they are done
     source      the NumPy source that runs
@@ -34,12 +35,12 @@ class ArrayExecutor:
     """
 
     def __init__(self, program: Program, summed: bool = False, xp: Any = np) -> None:
-        self.xp, self.summed, self.outputs = xp, summed, len(program.outputs)
+        self.xp, self.outputs = xp, len(program.outputs)
         self.program = program.copied()
         rewrite(self.program)
-        sums = LaneSums(self.program) if summed else None
+        self.lane_sums = LaneSums(self.program) if summed else None
         self.groups = grouped(self.program, summed)
-        source = Source(self.program, self.groups, sums)
+        source = Source(self.program, self.groups, self.lane_sums)
         self.source, self.products, self.operations = source.text, source.products, source.operations
         self.layout, self.cost = source.layout, source.cost
         names: dict[str, Any] = {**source.layout.indices, **{k: by_value(op) for k, op in source.by_value.items()}}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..check import OK, WRONG
 from ..wording import count, counted, number, shortened, times, told_apart
 from . import theme
-from .picture import Diagram, Edge, Group, Node
+from .picture import Diagram, Edge, Group, Node, Step
 from .states import GradientState
 from .text import number_width, width
 
@@ -57,12 +57,18 @@ class EdgeText:
 
 
 def boxes(diagram: Diagram) -> list[Box]:
-    return [_node_box(node) if isinstance(node, Node) else _group_box(node) for node in diagram.nodes]
+    return [_box(node) for node in diagram.nodes]
 
 
 def edge_texts(diagram: Diagram) -> list[EdgeText]:
     many = sum(e.count > 1 for e in diagram.edges) > _LABELLED_EDGES
     return [_edge_text(e, shown=not (many and e.count > 1)) for e in diagram.edges]
+
+
+def _box(node: Node | Group | Step) -> Box:
+    if isinstance(node, Step):
+        return _step_box(node)
+    return _node_box(node) if isinstance(node, Node) else _group_box(node)
 
 
 def _size(title: str, tag: str, rows: Sequence[Row]) -> tuple[float, float]:
@@ -78,12 +84,24 @@ def _row_width(row: Row) -> float:
     return width(row.name, theme.TEXT_SIZE) + 12 + mark + number_width(row.value, theme.TEXT_SIZE)
 
 
+def _plain_box(title: str, colours: str, tooltip: str) -> Box:
+    wide = max(26.0, number_width(title, theme.TEXT_SIZE) + 14)
+    return Box(title, "", (), colours, tooltip, wide, theme.PLAIN_HEIGHT, plain=True)
+
+
+def _step_box(step: Step) -> Box:
+    if not step.rows:
+        return replace(_plain_box(step.title, step.kind, f"{step.kind}, {step.title}"), root=step.root)
+    rows = tuple([Row(name, text) for name, text in step.rows])
+    tag = times(step.operations)
+    wide, high = _size(step.title, tag, rows)
+    tooltip = "\n".join([step.title, *[f"{name} {text}" for name, text in step.rows]])
+    return Box(step.title, tag, rows, step.kind, tooltip, wide, high, root=step.root, many=step.operations > 1)
+
+
 def _node_box(node: Node) -> Box:
     if node.plain:
-        text = number(node.data)
-        wide = max(26.0, number_width(text, theme.TEXT_SIZE) + 14)
-        tooltip = f"plain number\n{node.data!r}"
-        return Box(text, "", (), "constant", tooltip, wide, theme.PLAIN_HEIGHT, plain=True)
+        return _plain_box(number(node.data), "constant", f"plain number\n{node.data!r}")
     label = shortened(node.label) if node.label else ""
     operation = shortened(node.operation or "")
     if node.operation is None:
@@ -199,7 +217,9 @@ def _group_tooltip(group: Group) -> str:
 
 
 def _edge_text(edge: Edge, *, shown: bool) -> EdgeText:
-    if edge.count > 1:
+    if edge.note:
+        text, tooltip = edge.note, edge.note
+    elif edge.count > 1:
         text, tooltip = times(edge.count), f"{count(edge.count)} edges"
         if edge.wrong:
             text, tooltip = f"{text} {UNEQUAL}", f"{tooltip}\nwith a wrong rule among them"

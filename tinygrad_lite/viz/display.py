@@ -22,13 +22,15 @@ from .collapse import collapsed
 from .details import detailed
 from .dot_language import dot_text
 from .layout import Layout, RankDir, Shape, own_layout
-from .picture import Cluster, Diagram, Edge, Group, Node
+from .picture import Cluster, Diagram, Edge, Group, Node, Step
 from .svg import draw
 from .text import width
 from .walk import Graph
 
 if TYPE_CHECKING:
     import graphviz
+
+    from ..compiler import Compiled
 
 LayoutChoice = Literal["auto", "dot", "own"]
 
@@ -38,7 +40,7 @@ _OVERVIEW = 50
 
 
 def graph(
-    root: Value,
+    root: Value | Compiled,
     *,
     rankdir: str = "LR",
     max_nodes: int = 300,
@@ -46,6 +48,9 @@ def graph(
     compare: Comparison | None = None,
 ) -> Picture:
     """The picture of all that root was computed from, with the numbers and gradients of this moment.
+
+    Of a compiled function: the scalar operations of what ran last, framed as they are done at once, and beside them the
+    array operations; expand and compare do not apply.
 
     rankdir    "LR" (leaves left) or "TB" (leaves on top)
     max_nodes  a graph of more boxes is drawn collapsed, to what one page holds: modules closed, alike Values as one
@@ -58,14 +63,23 @@ def graph(
     <Picture of 2 nodes, 1 edge>
     """
     if not isinstance(root, Value):
-        raise TypeError(
-            f"graph() draws what a Value was computed from, got {errors.received(root)}: pass the Value itself"
-        )
+        from ..compiler import Compiled  # which takes long
+
+        if not isinstance(root, Compiled):
+            raise TypeError(
+                f"graph() draws what a Value was computed from, got {errors.received(root)}: pass the Value itself"
+            )
     direction = _checked_rankdir(rankdir)
     if isinstance(max_nodes, bool) or not isinstance(max_nodes, int):
         raise TypeError(f"graph(max_nodes=...) takes a whole number, got {errors.received(max_nodes)}")
     if max_nodes < 1:
         raise ValueError(f"graph(max_nodes=...) takes a whole number from 1 on, got {max_nodes}")
+    if not isinstance(root, Value):
+        if expand or compare is not None:
+            raise TypeError("graph(expand=..., compare=...) are for the graph of a Value, not for a compiled function")
+        from .matrix_form import compiled_diagram
+
+        return Picture(compiled_diagram(root, max_nodes), direction)
     if compare is not None and not isinstance(compare, Comparison):
         raise TypeError(f"graph(compare=...) takes the report of compare(root), got {errors.received(compare)}")
     checks = checks_of(compare)
@@ -106,7 +120,7 @@ class Picture:
         self._drawn: dict[LayoutChoice, str] = {}
 
     @property
-    def nodes(self) -> Sequence[Node | Group]:
+    def nodes(self) -> Sequence[Node | Group | Step]:
         return self._diagram.nodes
 
     @property
@@ -121,6 +135,8 @@ class Picture:
         return f"<Picture of {self._summary()}>"
 
     def _summary(self) -> str:
+        if self._diagram.groups is not None:
+            return f"{counted(self._diagram.values, 'operation')} in {counted(self._diagram.groups, 'group')}"
         values = counted(self._diagram.values, "node")
         if self._diagram.collapsed:
             return f"{values}, collapsed to {len(self.nodes)}"

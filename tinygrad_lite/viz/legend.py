@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .picture import Diagram, Group, Node
+from .picture import Diagram, Group, Node, Step
 from .text import width
 
 _SIZE = 11.0
@@ -28,29 +28,36 @@ def legend(diagram: Diagram) -> list[Entry]:
     kinds = {_colours(node) for node in diagram.nodes}
     states = {state for node in diagram.nodes for state in _shown_states(node)}
     names = {"parameter": "parameter", "input": "input", "constant": "constant", "module": "module, closed"}
-    names |= {"result": "result", "root": "root", "wrong": "wrong rule"}
+    names |= {"product": "matrix product", "result": "result", "root": "root", "wrong": "wrong rule"}
     entries = [Entry(kind, name) for kind, name in names.items() if kind in kinds]
     if any(edge.derivative is not None for edge in diagram.edges):
         entries.append(Entry("edge", "local derivative"))
+    if diagram.groups:
+        entries.append(Entry("", "thick border: output"))
     if any(edge.count > 1 for edge in diagram.edges):
         entries.append(Entry("edge", "\N{MULTIPLICATION SIGN}n: n edges"))
     if "zero" in states:
         entries.append(Entry("zero", "gradient is 0"))
     if "blocked" in states:
         entries.append(Entry("blocked", "gradient is stopped on its way"))
-    if any(node.wrong or (isinstance(node, Node) and node.wrong_adjoint) for node in diagram.nodes):
+    if any(
+        (not isinstance(node, Step) and node.wrong) or (isinstance(node, Node) and node.wrong_adjoint)
+        for node in diagram.nodes
+    ):
         entries.append(Entry("", "a \N{NOT EQUAL TO} b: a by the rules, b measured"))
     return entries
 
 
-def _colours(node: Node | Group) -> str:
+def _colours(node: Node | Group | Step) -> str:
+    if isinstance(node, Step):
+        return node.kind
     if node.wrong or node.root:
         return "wrong" if node.wrong else "root"
     return "module" if isinstance(node, Group) and node.module else node.kind
 
 
-def _shown_states(node: Node | Group) -> set[str]:
+def _shown_states(node: Node | Group | Step) -> set[str]:
     """Of a group, the state that all have in common, and whether a gradient is blocked in it."""
     if isinstance(node, Group):
         return set(node.states) if len(node.states) == 1 else {"blocked"} & set(node.states)
-    return set() if node.plain else {node.state}
+    return set() if isinstance(node, Step) or node.plain else {node.state}

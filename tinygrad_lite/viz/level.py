@@ -190,10 +190,10 @@ class _Arrangement:
         spans = [(start + right, end + right) for start, end in zip(starts, ends, strict=True)]
         y = [at + down for at in y]
         level = Level(along, across, [], [], [])
-        readers = {link.target for link in self.links}
+        readers, sources = {link.target for link in self.links}, {link.source for link in self.links}
         for i, item in enumerate(self.items):
             begin, end = spans[vertices[i].layer]
-            at = (begin + end - item.along) / 2 if i in readers else end - item.along
+            at = (begin + end - item.along) / 2 if i in readers else end - item.along if i in sources else begin
             level.corners.append((at, y[i] - item.across / 2))
         for link, chain, steps in zip(self.links, self.chains, self.steps, strict=True):
             begin = level.corners[chain[0]][0] + self.items[chain[0]].along if link.source != OUTSIDE else 0.0

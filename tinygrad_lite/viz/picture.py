@@ -11,7 +11,7 @@ from ..check import WRONG, Row
 from ..explanation.comparison import FROM_ABOVE, NodeRow
 from .states import GradientState
 
-Kind = Literal["parameter", "input", "constant", "result"]
+Kind = Literal["parameter", "input", "constant", "result", "product"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,27 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A box of a compiled program: for one scalar operation, or with rows for all those that are done at once.
+
+    rows  names and texts
+    """
+
+    title: str
+    kind: Kind
+    operations: int = 1
+    rows: tuple[tuple[str, str], ...] = ()
+    cluster: int | None = None
+    root: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """From an argument to its result, by their positions among Diagram.nodes.
 
     derivative  the local derivative; None from plain numbers, and where an end is a group
     count       how many edges it stands for
+    note        is written on it instead
     blocked     a gradient arrives at the result and is stopped here, by an operation that is flat
     check       what compare() found of the local derivative; of many edges, of one that is wrong
     """
@@ -82,6 +98,7 @@ class Edge:
     target: int
     derivative: float | None = None
     count: int = 1
+    note: str = ""
     blocked: bool = False
     plain: bool = False
     check: Row | None = None
@@ -102,12 +119,14 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """A whole picture. `values` is how many Values it shows, drawn one by one or within groups."""
+    """A whole picture. `values` is how many Values it shows, drawn one by one or within groups; of a compiled function
+    how many operations, and `groups` how many of these are done at once."""
 
-    nodes: Sequence[Node | Group]
+    nodes: Sequence[Node | Group | Step]
     edges: Sequence[Edge]
     clusters: Sequence[Cluster] = field(default=())
     values: int = 0
+    groups: int | None = None
 
     @property
     def collapsed(self) -> bool:

@@ -38,6 +38,7 @@ def draw(diagram: Diagram, boxes: Sequence[Box], texts: Sequence[EdgeText], layo
     out.append(f'<g transform="translate({_n(left)} {_n(_MARGIN)})">')
     out += [_frame(c, r) for c, r in zip(diagram.clusters, layout.frames, strict=True)]
     out += [_edge(e, t, c, len(diagram.edges)) for e, t, c in zip(diagram.edges, texts, layout.curves, strict=True)]
+    out += [_frame_title(c, r) for c, r in zip(diagram.clusters, layout.frames, strict=True)]
     out += [_box(b, r) for b, r in zip(boxes, layout.boxes, strict=True)]
     out.append("</g>")
     for k, line in enumerate(lines):
@@ -73,10 +74,20 @@ def _text(
 def _frame(cluster: Cluster, r: Rectangle) -> str:
     dash = "" if cluster.module else ' stroke-dasharray="4 3"'
     return (
-        f'<g><rect x="{_n(r.x)}" y="{_n(r.y)}" width="{_n(r.width)}" height="{_n(r.height)}" rx="9" '
+        f'<rect x="{_n(r.x)}" y="{_n(r.y)}" width="{_n(r.width)}" height="{_n(r.height)}" rx="9" '
         f'fill="{theme.FRAME}" fill-opacity="0.035" stroke="{theme.FRAME_LINE}"{dash}/>'
-        + _text(r.x + 10, r.y + 16, shortened(cluster.title, 40), fill=theme.FRAME, size=theme.FRAME_SIZE)
-        + "</g>"
+    )
+
+
+def _frame_title(cluster: Cluster, r: Rectangle) -> str:
+    """On a ground that keeps it readable where edges pass below."""
+    title = shortened(cluster.title, 40)
+    if not title:
+        return ""
+    wide = min(width(title, theme.FRAME_SIZE), r.width - 14)
+    return (
+        f'<rect x="{_n(r.x + 7)}" y="{_n(r.y + 4)}" width="{_n(wide)}" height="16" rx="4" fill="{theme.PANEL}" '
+        'fill-opacity="0.85"/>' + _text(r.x + 10, r.y + 16, title, fill=theme.FRAME, size=theme.FRAME_SIZE)
     )
 
 

@@ -20,6 +20,7 @@ BOXES = {
     "constant": Colours("#76766f", "#e6e6e1", "#f6f6f3"),
     "result": Colours("#47535f", "#dfe6ec", "#ffffff"),
     "root": Colours("#1d7340", "#c6ebd2", "#f1fbf4"),
+    "product": Colours("#0b6f80", "#c4e9ee", "#f0fafb"),
     "module": Colours("#6b4aa0", "#e5dbf6", "#f8f5fd"),
     "wrong": Colours("#a1127d", "#f9c9ec", "#fdf2fb"),
 }

@@ -1,0 +1,155 @@
+"""What the arrays of a compiled program are called: sources that are read together, and results of array operations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ..compiler.program import INPUT, PARAMETER, Program
+from ..compiler.rolling import Group
+from ..engine import Value
+from ..wording import number, shortened
+
+_MOST_SOURCES = 24
+_MOST_NAMES = 3
+_INDEX, _NUMBER = re.compile(r"(\.\d+|\[\d+\])+$"), re.compile(r"[\d.\[\]]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Parameters or inputs that the same array operations read, in the same roles."""
+
+    name: str
+    is_parameter: bool
+    places: list[int]
+
+
+class Names:
+    """The names of places: of sources as they are labelled, `#3` for the third array operation, else the number.
+
+    reads    for each group the places of its operands
+    sources  in the order in which they are read
+    owners   for each place its position among the sources, then the groups; -1 for a constant
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        groups: Sequence[Group],
+        reads: Sequence[Sequence[Any]],
+        inputs: Sequence[Value],
+        parameters: Sequence[Value],
+    ) -> None:
+        self._program = program
+        self.labels = _labels(program, inputs, parameters)
+        self.sources = _named(program, _read_together(program, reads, self.labels), self.labels)
+        self.owners = np.full(len(program), -1)
+        for k, members in enumerate(chain([s.places for s in self.sources], [g.members for g in groups])):
+            self.owners[members] = k
+        self._names = [s.name for s in self.sources] + [f"#{k}" for k in range(1, len(groups) + 1)]
+        self._sizes = Counter(self.owners.tolist())
+        self._matrices: dict[int, set[frozenset[int]]] = {}
+        self.shapes: dict[int, tuple[int, int]] = {}
+
+    def of(self, places: Any, transposed: str = "") -> str:
+        """What an operand is called: its arrays, and whether all of them is read."""
+        places = np.asarray(places)
+        owners = self.owners[places]
+        found: list[str] = []
+        for owner in dict.fromkeys(owners.ravel().tolist()):
+            if owner < 0:
+                constants = dict.fromkeys([self._program.args[p][0] for p in places[owners == owner].tolist()])
+                found += [number(x) for x in constants][: _MOST_NAMES + 1]
+                continue
+            mine = places[owners == owner]
+            part = "" if len(np.unique(mine)) == self._sizes[owner] else "[…]"
+            found.append(self._names[owner] + part)
+        if len(found) > _MOST_NAMES:
+            found[_MOST_NAMES:] = ["…"]
+        return (found[0] if len(found) == 1 else f"[{', '.join(found)}]") + transposed
+
+    def of_matrix(self, places: Any) -> str:
+        """The same of what stands left in a matrix product: parameters keep the shape in which they are met first."""
+        turned = [self._is_turned(owner, block) for owner, block in self.blocks(places)]
+        return self.of(places, ".T" if turned and all(turned) else "")
+
+    def blocks(self, places: Any) -> Iterator[tuple[int, Any]]:
+        """For each array in an operand what is read of it: with all its axes if that is a block, else laid flat."""
+        owners = self.owners[places]
+        for owner in dict.fromkeys(owners.ravel().tolist()):
+            if owner >= 0:
+                mine = owners == owner
+                axes = np.ix_(*[mine.any(axis=tuple({*range(mine.ndim)} - {k})) for k in range(mine.ndim)])
+                yield owner, places[axes] if mine[axes].all() else places[mine]
+
+    def _is_turned(self, owner: int, block: Any) -> bool:
+        if owner >= len(self.sources) or block.ndim != 2:
+            return False
+        rows = {frozenset(row) for row in block.tolist()}
+        if self._matrices.setdefault(owner, rows) is rows:
+            self.shapes[owner] = block.shape
+        return rows != self._matrices[owner] == {frozenset(column) for column in block.T.tolist()}
+
+
+def _labels(program: Program, inputs: Sequence[Value], parameters: Sequence[Value]) -> dict[int, str]:
+    """What inputs and parameters are labelled, the numbers of one argument with their positions."""
+    found: dict[int, str] = {}
+    labels = {PARAMETER: [v.label or "" for v in parameters], INPUT: []}
+    often, seen = Counter([v.label for v in inputs]), Counter[str | None]()
+    for v in inputs:
+        labels[INPUT].append(f"{v.label}[{seen[v.label]}]" if v.label and often[v.label] > 1 else v.label or "")
+        seen[v.label] += 1
+    for place, (kind, args) in enumerate(zip(program.kinds, program.args, strict=True)):
+        if kind in (PARAMETER, INPUT):
+            found[place] = labels[str(kind)][args[0]]
+    return found
+
+
+def _read_together(program: Program, reads: Sequence[Sequence[Any]], labels: dict[int, str]) -> list[list[int]]:
+    """The inputs and parameters that are read, parted by which operands they are in and by what their labels begin
+    with, in the order of the first."""
+    operands = [*chain.from_iterable(reads), np.array(program.outputs, dtype=int)]
+    marks = np.zeros(len(program), np.uint64)
+    first = np.full(len(program), len(operands))
+    for k, mark in enumerate(np.random.default_rng(0).integers(1 << 63, size=len(operands), dtype=np.uint64)):
+        marks[operands[k]] += mark  # places that are in the same operands, and those only, have the same sum
+        first[operands[k]] = np.minimum(first[operands[k]], k)
+    stems = {label: _NUMBER.sub("", label) for label in set(labels.values())}
+    parts: dict[Any, list[int]] = defaultdict(list)
+    for place, (kind, mark) in enumerate(zip(program.kinds, marks.tolist(), strict=True)):
+        if mark and kind in (INPUT, PARAMETER):
+            parts[kind, mark, stems[labels[place]]].append(place)
+    return sorted(parts.values(), key=lambda part: (first[part[0]], part[0]))
+
+
+def _named(program: Program, parts: Sequence[list[int]], labels: dict[int, str]) -> list[Source]:
+    made: list[tuple[str, bool, list[int]]] = []
+    for part in parts:
+        kind = program.kinds[part[0]]
+        made.append((_stem({labels[p] for p in part}) or f"{kind}s", kind == PARAMETER, part))
+    if len(made) > _MOST_SOURCES:
+        merged: dict[tuple[str, bool], list[int]] = defaultdict(list)
+        for name, is_parameter, part in made:
+            merged[name, is_parameter] += part
+        made = [(*key, part) for key, part in merged.items()]
+    often = Counter([name for name, _, _ in made])
+    taken = set(often)
+    found = []
+    for name, is_parameter, part in made:
+        if often[name] > 1:
+            name = next(n for k in range(1, len(made) + 2) if (n := f"{name}{k}") not in taken)
+            taken.add(name)
+        found.append(Source(shortened(name), is_parameter, part))
+    return found
+
+
+def _stem(labels: Iterable[str]) -> str:
+    """What labels have in common, with a number at their end if it is no index."""
+    stems = {_INDEX.sub("", label) for label in labels}
+    return stems.pop() if len(stems) == 1 else _NUMBER.sub("", stems.pop())

@@ -1,0 +1,103 @@
+"""An array operation of a compiled program in words: what it does, to which arrays, of which shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..compiler.program import SUM, Program
+from ..compiler.rolling import Group, Product
+from ..ops import Op
+from ..wording import INFIX
+from .array_names import Names
+
+_MANY_TERMS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayOperation:
+    """formula and shapes: `w @ x + b`, `(16 x 3) @ (3 x lanes)`."""
+
+    title: str
+    formula: str
+    shapes: str
+    is_product: bool = False
+
+
+def described(program: Program, group: Group, names: Names) -> ArrayOperation:
+    if group.kind == SUM:
+        return _sum(program, group, names)
+    assert isinstance(group.kind, Op)
+    op = group.kind
+    args = [names.of(np.array(column)) for column in zip(*[program.args[p] for p in group.members], strict=True)]
+    formula = f" {op.symbol} ".join(args) if op.name in INFIX else f"{op.name}({', '.join(args)})"
+    return ArrayOperation(op.name, formula, _rows(group))
+
+
+def operands(program: Program, group: Group) -> list[Any]:
+    """The places that a group reads, an array for each operand."""
+    if group.kind != SUM:
+        return [np.array(column) for column in zip(*[program.args[p] for p in group.members], strict=True)]
+    factors = [group.product.left, group.product.right] if group.product else []
+    return factors + _columns(program, group, 1) + _columns(program, group, 2)
+
+
+def _columns(program: Program, group: Group, which: int) -> list[Any]:
+    """What is added (1) or subtracted (2), term by term; nothing where the product has it among its factors."""
+    first = program.args[group.members[0]]
+    if group.product is not None and group.product.left.shape[1] > len(first[0]):
+        return []
+    terms = np.array([program.args[place][which] for place in group.members], dtype=int)
+    return [terms] if terms.shape[1] >= _MANY_TERMS else list(terms.T)
+
+
+def _sum(program: Program, group: Group, names: Names) -> ArrayOperation:
+    product = group.product
+    title, formula, shapes = _product(program, product, group, names) if product else ("elementwise", "", _rows(group))
+    for sign, which in (("+", 1), ("-", 2)):
+        for column in _columns(program, group, which):
+            name = f"sum({names.of(column)})" if column.ndim == 2 else names.of(column)
+            formula = f"{formula} {sign} {name}" if formula else name if which == 1 else f"-{name}"
+    if group.summed and product is None:
+        title, formula = "sum over lanes", f"sum({formula})"
+    return ArrayOperation(title, formula or "0", shapes, title == "matrix product")
+
+
+def _product(program: Program, product: Product, group: Group, names: Names) -> tuple[str, str, str]:
+    left, right = product.left, product.right
+    (n, k), m = left.shape, len(right)
+    if group.summed:
+        inner = _lanes(k)
+        if not product.crossed:
+            return "sum over lanes", f"sum({names.of(left)} * {names.of(right)})", f"({_lanes(n * k)})"
+        if {program.number(p) for p in right.flat} == {1.0}:
+            return "sum over lanes", f"sum({names.of(left)})", f"({n} x {inner})"
+        return "matrix product", f"{names.of(left)} @ {names.of(right, '.T')}", f"({n} x {inner}) @ ({inner} x {m})"
+    if product.crossed and k > 1:
+        by_lane = any(program.varies[p] for p in left.flat)
+        if not group.varies:
+            formula = f"{names.of_matrix(left)} @ {names.of_matrix(right.T)}"
+            return "matrix product", formula, f"({n} x {k}) @ ({k} x {m})"
+        if by_lane:
+            return "matrix product", f"{names.of(left)} @ {names.of(right, '.T')}", f"lanes x ({n} x {k}) @ ({k} x {m})"
+        return "matrix product", f"{names.of_matrix(left)} @ {names.of(right)}", f"({n} x {k}) @ ({k} x {_lanes(m)})"
+    if k > 1:
+        lanes = " x lanes" * group.varies
+        if n == 1:
+            return "dot product", f"{names.of_matrix(left)} @ {names.of(right)}", f"(1 x {k}) @ ({k}{lanes})"
+        return "dot products", f"dot({names.of(left)}, {names.of(right)})", f"{n} of ({k}) · ({k}{lanes})"
+    if product.crossed and min(n, m) > 1:
+        return "outer product", f"{names.of(left)} * {names.of(right)}", f"({n} x 1) * (1 x {m})"
+    turned = names.of_matrix(left) if product.crossed and m == 1 else names.of(left)
+    return "elementwise", f"{turned} * {names.of(right)}", _rows(group)
+
+
+def _rows(group: Group) -> str:
+    count = len(group.members)
+    return f"({count} x lanes)" if group.varies and not group.summed else f"({count})"
+
+
+def _lanes(n: int) -> str:
+    return "lanes" if n == 1 else f"{n}·lanes"

@@ -1,0 +1,185 @@
+"""A compiled function as a diagram: its scalar operations, and the array operations that they became."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from ..compiler import Compiled
+from ..compiler.program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM
+from ..ops import Op
+from ..wording import counted, number, shortened, times
+from .array_names import Names
+from .array_operations import described, operands
+from .picture import Cluster, Diagram, Edge, Kind, Step
+
+_OVERVIEW = 50
+_KINDS: dict[Op | str, Kind] = {INPUT: "input", PARAMETER: "parameter", CONSTANT: "constant"}
+
+
+def compiled_diagram(compiled: Compiled, limit: int) -> Diagram:
+    """What ran last: its scalar operations one by one if there are at most `limit`, and its array operations."""
+    return _Drawing(compiled).diagram(limit)
+
+
+class _Drawing:
+    def __init__(self, compiled: Compiled) -> None:
+        self._array = compiled.array
+        self._program, self._groups = self._array.program, self._array.groups
+        self._reads = [operands(self._program, group) for group in self._groups]
+        self._names = Names(self._program, self._groups, self._reads, *compiled.leaves)
+        self._operations = [described(self._program, group, self._names) for group in self._groups]
+        sums, positions = self._array.lane_sums, enumerate(self._program.outputs)
+        self._outputs: dict[int, list[int]] = {}
+        for position, place in [*sums.by_lane.items(), *sums.shared.items()] if sums else positions:
+            self._outputs.setdefault(place, []).append(position)
+        self._nodes: list[Step] = []
+        self._clusters: list[Cluster] = []
+        self._edges: list[Edge] = []
+        self._scalars = sum([len(group.members) for group in self._groups])
+
+    def diagram(self, limit: int) -> Diagram:
+        self._clusters.append(Cluster(f"scalar graph: {counted(self._scalars, 'operation')}", None))
+        if len(self._program) <= limit:
+            self._draw_scalars()
+        else:
+            self._sum_up_scalars()
+        frame = len(self._clusters)
+        products = sum([operation.is_product for operation in self._operations])
+        title = f"matrix form: {counted(len(self._groups), 'group')}, {counted(products, 'product')}"
+        self._clusters.append(Cluster(title, None))
+        self._draw_arrays(limit, frame)
+        return Diagram(self._nodes, self._edges, self._clusters, self._scalars, len(self._groups))
+
+    def _add(self, step: Step, frame: int) -> int:
+        self._nodes.append(replace(step, cluster=frame))
+        return len(self._nodes) - 1
+
+    def _draw_scalars(self) -> None:
+        """A frame for each source and group, around its numbers and operations."""
+        program = self._program
+        titles = [source.name for source in self._names.sources]
+        titles += [f"#{k} {op.title}" for k, op in enumerate(self._operations, 1)]
+        frames = {-1: 0}
+        boxes: dict[int, int] = {}
+        read = set(program.outputs).union(*map(program.operands, range(len(program))))
+        sources = [place for place, kind in enumerate(program.kinds) if kind in SOURCES and place in read]
+        for place in chain(sources, *[group.members for group in self._groups]):
+            kind = program.kinds[place]
+            owner = int(self._names.owners[place])
+            if owner not in frames:
+                frames[owner] = len(self._clusters)
+                self._clusters.append(Cluster(titles[owner], 0))
+            title = _scalar_title(kind, program.args[place], self._names.labels.get(place))
+            step = Step(title, self._kind(place), root=place in self._outputs)
+            boxes[place] = self._add(step, frames[owner])
+            if kind not in SOURCES:
+                self._edges += [Edge(boxes[p], boxes[place]) for p in program.operands(place)]
+
+    def _kind(self, place: int) -> Kind:
+        kind = self._program.kinds[place]
+        if kind in SOURCES:
+            return _KINDS[kind]
+        operation = self._operations[int(self._names.owners[place]) - len(self._names.sources)]
+        return "product" if operation.is_product else "result"
+
+    def _sum_up_scalars(self) -> None:
+        program = self._program
+        often = Counter(
+            [_scalar_title(k, program.args[p], None) for p, k in enumerate(program.kinds) if k not in SOURCES]
+        )
+        rows = tuple([(title, times(n)) for title, n in often.most_common(6)])
+        self._add(Step("operations", "result", self._scalars, rows), 0)
+
+    def _draw_arrays(self, limit: int, frame: int) -> None:
+        """A box for each source and group; of more than `limit`, a box for as many groups on end as it takes."""
+        names, first = self._names, len(self._names.sources)
+        if first + len(self._groups) <= limit:
+            steps = [self._source_step(k) for k in range(first)]
+            steps += [self._array_step(k) for k in range(len(self._groups))]
+            steps = steps or [Step("nothing to compute", "constant")]
+            box_of = list(range(len(steps)))
+        else:
+            at_once = -(-len(self._groups) // max(1, min(limit, _OVERVIEW) - 2)) or 1
+            steps = [self._sources_step(is_parameter) for is_parameter in (True, False)]
+            bands = range(0, len(self._groups), at_once)
+            steps += [self._band_step(range(k, min(k + at_once, len(self._groups)))) for k in bands]
+            box_of = [int(not source.is_parameter) for source in names.sources]
+            box_of += [2 + k // at_once for k in range(len(self._groups))]
+        boxes = [self._add(step, frame) for step in steps]
+        edges: dict[tuple[int, int], bool] = {}
+        for k, reads in enumerate(self._reads):
+            for operand in reads:
+                for owner, block in names.blocks(operand):
+                    ends = box_of[owner], box_of[first + k]
+                    if ends[0] != ends[1]:
+                        edges[ends] = edges.get(ends, False) or not self._is_even(block)
+        alone = len(boxes) == len(box_of)
+        self._edges += [Edge(boxes[s], boxes[t], note="gather" * (alone and g)) for (s, t), g in edges.items()]
+
+    def _source_step(self, k: int) -> Step:
+        source = self._names.sources[k]
+        size = len(source.places)
+        rows, columns = self._names.shapes.get(k, (size, 1))
+        shape = f"({rows}" + f" x {columns}" * (columns > 1) + " x lanes" * (not source.is_parameter) + ")"
+        return Step(source.name, "parameter" if source.is_parameter else "input", size, (("shape", shape),))
+
+    def _sources_step(self, is_parameter: bool) -> Step:
+        of = [source for source in self._names.sources if source.is_parameter is is_parameter]
+        kind: Kind = "parameter" if is_parameter else "input"
+        names = shortened(", ".join([source.name for source in of]), 30)
+        return Step(f"{kind}s", kind, sum([len(source.places) for source in of]), (("read", names),))
+
+    def _band_step(self, band: range) -> Step:
+        """A box for groups that follow one another."""
+        often = Counter([self._operations[k].title for k in band])
+        members = [place for k in band for place in self._groups[k].members]
+        rows = tuple([(title, times(n)) for title, n in often.most_common(3)])
+        kind: Kind = "product" if any(self._operations[k].is_product for k in band) else "result"
+        root = not self._outputs.keys().isdisjoint(members)
+        return Step(f"#{band.start + 1} to #{band.stop}", kind, len(members), rows, root=root)
+
+    def _is_even(self, block: Any) -> bool:
+        """Whether what is read stands at even distances along each axis, so that it need not be gathered."""
+        rows = self._array.layout.row[block]
+        steps = [np.diff(rows, axis=axis) for axis in range(rows.ndim)]
+        return all(step.size == 0 or (step == step.flat[0]).all() for step in steps)
+
+    def _array_step(self, k: int) -> Step:
+        group, operation = self._groups[k], self._operations[k]
+        rows = [(f"#{k + 1} =", shortened(operation.formula, 44)), ("shape", operation.shapes)]
+        found = sorted(chain.from_iterable([self._outputs.get(place, ()) for place in group.members]))
+        if found:
+            rows.append(self._output_row(found))
+        kind: Kind = "product" if operation.is_product else "result"
+        return Step(operation.title, kind, len(group.members), tuple(rows), root=bool(found))
+
+    def _output_row(self, positions: Sequence[int]) -> tuple[str, str]:
+        """Which outputs: a sum over the lanes with more than one has the gradients after its value."""
+        if self._array.lane_sums is None or self._array.outputs == 1:
+            return "output", " … ".join([str(p) for p in dict.fromkeys((positions[0], positions[-1]))])
+        names = self._names
+        owners = [int(names.owners[p - 1]) for p in positions if p]
+        wanted = dict.fromkeys([names.sources[owner].name for owner in owners if owner >= 0])
+        return ("gradient", shortened(", ".join(wanted), 30)) if wanted else ("output", "value")
+
+
+def _scalar_title(kind: Op | str, args: tuple[object, ...], label: str | None) -> str:
+    if kind == CONSTANT:
+        return number(args[0])  # type: ignore[arg-type]
+    if isinstance(kind, Op):
+        return shortened(getattr(kind, "symbol", kind.name), 14)
+    if kind != SUM:
+        return shortened(label or str(kind), 14)
+    pairs, plus, minus = map(len, args)  # type: ignore[arg-type]
+    products = "dot" if pairs > 1 else "*" * pairs
+    if (pairs, plus, minus) == (0, 0, 1):
+        return "neg"
+    if plus > 3:
+        return "sum"
+    return " ".join([products] * bool(pairs) + ["+"] * bool(plus and (pairs or plus > 1)) + ["-"] * bool(minus))
