@@ -84,6 +84,8 @@ def jax(name: str, lanes: int = 0) -> Contender:
         loss, gradients = differentiated(weights, x, targets)
         return loss, [w - RATE * g for w, g in zip(weights, gradients, strict=True)] if net.updates else gradients
 
+    found: list[Any] = []
+
     def step() -> float:
         nonlocal weights, found
         loss, found = jax.block_until_ready(next_step(weights, x, targets))
@@ -91,7 +93,6 @@ def jax(name: str, lanes: int = 0) -> Contender:
             weights = found
         return float(loss)
 
-    found: list[Any] = []
     return _stepping(step, lambda: found)
 
 

@@ -31,6 +31,12 @@ PERCEPTRONS = {
     "784": Perceptron((784, 128, 10), "tanh", updates=False, batch=64),
 }
 DECAY = 1e-4
+SHAPES: dict[str, tuple[list[tuple[int, ...]], list[tuple[int, ...]]]] = {
+    "RNN": ([(16, 20), (16,), (16,)], [(32, 12, 4), (32,)]),
+    "convolution": ([(6, 9), (10, 216), (10,)], [(32, 8, 8)]),
+    "attention": ([(8, 8)] * 3, [(32, 8, 8)]),
+}
+"""Of the weights, and of a batch; the convolution's labels come to it."""
 
 
 class Start(NamedTuple):
@@ -50,11 +56,7 @@ def start(name: str, lanes: int = 0) -> Start:
         weights = [np.array(part) for rows, biases in layers for part in (rows, biases)]
         return Start(weights, tuple(np.array(column, dtype=float) for column in _samples(name, lanes or net.batch)))
     source = np.random.default_rng(0)
-    shapes, columns = {
-        "RNN": ([(16, 20), (16,), (16,)], [(32, 12, 4), (32,)]),
-        "convolution": ([(6, 9), (10, 216), (10,)], [(32, 8, 8)]),
-        "attention": ([(8, 8)] * 3, [(32, 8, 8)]),
-    }[name]
+    shapes, columns = SHAPES[name]
     drawn = [source.normal(size=shape) for shape in columns]
     if name == "convolution":
         drawn.append(source.integers(0, 10, 32).astype(float))
