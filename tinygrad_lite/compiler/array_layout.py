@@ -162,6 +162,10 @@ class Layout:
     def is_one(self, places: Any) -> bool:
         return bool((places == self._one).all())
 
+    def is_zero(self, places: Any) -> bool:
+        """Whether they are 0.0, not -0.0."""
+        return all(repr(self._program.number(place)) == "0.0" for place in dict.fromkeys(places.tolist()))
+
     def wide(self, places: Any) -> str:
         """The numbers at (n, k) places as a matrix (n, k * lanes)."""
         n, k = places.shape
