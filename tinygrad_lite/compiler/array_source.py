@@ -32,10 +32,10 @@ class Source:
     cost      what a run is expected to take
     """
 
-    def __init__(self, program: Program, groups: Sequence[Group], sums: LaneSums | None) -> None:
+    def __init__(self, program: Program, groups: Sequence[Group], sums: LaneSums | None, xp: Any) -> None:
         self._program = program
         positions = {place: position for position, place in sums.by_lane.items()} if sums else {}
-        self.layout = Layout(program, groups, positions)
+        self.layout = Layout(program, groups, positions, xp)
         self.by_value: dict[str, Op] = {}
         self.products = 0
         self.cost = Cost()

@@ -30,6 +30,7 @@ class ArrayExecutor:
     source      the NumPy source that runs
     products    how many matrix products it has
     operations  how many lines run
+    most_lanes  how many lanes a block has at most
     """
 
     def __init__(self, program: Program, summed: bool = False, xp: Any = np) -> None:
@@ -38,13 +39,13 @@ class ArrayExecutor:
         rewrite(self.program)
         sums = LaneSums(self.program) if summed else None
         self.groups = grouped(self.program, summed)
-        source = Source(self.program, self.groups, sums)
+        source = Source(self.program, self.groups, sums, xp)
         self.source, self.products, self.operations = source.text, source.products, source.operations
         self.layout, self.cost = source.layout, source.cost
         names: dict[str, Any] = {**source.layout.indices, **{k: by_value(op) for k, op in source.by_value.items()}}
         exec(compile(self.source, "<compiled program>", "exec"), names)
         self.bind: Callable[..., tuple[Callable[[], None], Callable[[], None]]] = names["bind"]
-        self._most_lanes = max(64, _BLOCK // (8 * max(1, self.layout.rows[V])))
+        self.most_lanes = max(64, _BLOCK // (8 * max(1, self.layout.rows[V])))
         self._idle: dict[tuple[int, ...], _Workspace] = {}
         outputs = np.array(self.program.outputs, dtype=int)
         homes, rows = self.layout.home[outputs], self.layout.row[outputs]
@@ -70,7 +71,7 @@ class ArrayExecutor:
         """The sums of the outputs over the lanes; inputs as for run()."""
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
         lanes = parts[0].shape[1]
-        if 0 < lanes <= self._most_lanes:
+        if 0 < lanes <= self.most_lanes:
             space = self._take(parameters, parts, lanes)
             space.compute(parts)
             total = space.sums.copy()
@@ -83,7 +84,7 @@ class ArrayExecutor:
 
     def _blocks(self, parameters: Any, parts: Sequence[Any], lanes: int) -> Iterator[tuple[_Workspace, slice]]:
         """Runs block after block: the workspace that has the results, and which lanes they are of."""
-        blocks = max(1, -(-lanes // self._most_lanes))
+        blocks = max(1, -(-lanes // self.most_lanes))
         size = max(1, -(-lanes // blocks))
         for start in range(0, lanes, size):
             block = slice(start, min(start + size, lanes))
