@@ -35,6 +35,6 @@ def stacked(tree: Any, size: int) -> Any:
     if isinstance(tree, (list, tuple)):
         inner = [stacked(item, size) for item in tree]
         if inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner):
-            return np.stack(inner, axis=1)
+            return np.moveaxis(np.stack(inner), 0, 1)  # which copies row by row
         return type(tree)(*inner) if hasattr(tree, "_fields") else type(tree)(inner)
     return tree

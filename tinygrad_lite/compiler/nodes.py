@@ -58,10 +58,15 @@ def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
 def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float) -> tuple[bool, Value]:
     """Whether all numbers are finite; and the sum of an output over the lanes, times scale, as a node."""
     parameters = graph.parameters
-    found = graph.with_gradient(output).summed.sums(parameters.numbers(), parts)
-    is_finite = math.isfinite(float(found.sum()))
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
-    return is_finite, record_known(_op(len(parameters.arguments)), found[0] * scale, args, found[1:], scale)
+    op = _op(len(parameters.arguments))
+
+    def node(sums: Any) -> tuple[bool, Value]:
+        is_finite = math.isfinite(float(np.add.reduce(sums)))
+        return is_finite, record_known(op, sums[0] * scale, args, sums[1:], scale)
+
+    found: tuple[bool, Value] = graph.with_gradient(output).summed.sums(parameters.numbers(), parts, node)
+    return found
 
 
 @cache
