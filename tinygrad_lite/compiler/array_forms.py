@@ -113,6 +113,9 @@ class _Writing:
             line(f"{function}.reduce({texts[0]}, 0, None, {target})")
         elif name == "where" and texts[1:] == [self._lines.constant(1.0), self._lines.constant(0.0)]:
             line(f"{target}[...] = {texts[0]}")
+        elif name == "where" and self._lines.function("copyto"):
+            line(f"{self._lines.function('copyto')}({target}, {texts[2]})")
+            line(f"{self._lines.function('copyto')}({target}, {texts[1]}, where={texts[0]})")
         elif in_place:
             line(f"{function}({', '.join(texts)}, out={target})")
         else:

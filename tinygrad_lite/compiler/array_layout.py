@@ -28,8 +28,9 @@ class Layout:
     constants          the numbers of the first rows of S
     """
 
-    def __init__(self, program: Program, groups: Sequence[Group], positions: Mapping[int, int]) -> None:
+    def __init__(self, program: Program, groups: Sequence[Group], positions: Mapping[int, int], xp: Any) -> None:
         """positions  in G, of the sums over lanes"""
+        self._xp = xp
         self.setup: list[str] = []
         self.share: list[str] = []
         self.run: list[str] = []
@@ -113,10 +114,10 @@ class Layout:
         return found
 
     def function(self, name: str) -> str | None:
-        return self.name(f"xp.{name}", name) if hasattr(np, name) else None
+        return self.name(f"xp.{name}", name) if hasattr(self._xp, name) else None
 
     def writes_in_place(self, name: str) -> bool:
-        return isinstance(getattr(np, name, None), np.ufunc)
+        return isinstance(getattr(self._xp, name, None), np.ufunc)
 
     def constant(self, number: float) -> str:
         return self.name(f"xp.asarray({number!r})", "c")
@@ -161,6 +162,10 @@ class Layout:
 
     def is_one(self, places: Any) -> bool:
         return bool((places == self._one).all())
+
+    def is_zero(self, places: Any) -> bool:
+        """Whether they are 0.0, not -0.0."""
+        return all(repr(self._program.number(place)) == "0.0" for place in dict.fromkeys(places.tolist()))
 
     def wide(self, places: Any) -> str:
         """The numbers at (n, k) places as a matrix (n, k * lanes)."""

@@ -32,10 +32,10 @@ class Source:
     cost      what a run is expected to take
     """
 
-    def __init__(self, program: Program, groups: Sequence[Group], sums: LaneSums | None) -> None:
+    def __init__(self, program: Program, groups: Sequence[Group], sums: LaneSums | None, xp: Any) -> None:
         self._program = program
         positions = {place: position for position, place in sums.by_lane.items()} if sums else {}
-        self.layout = Layout(program, groups, positions)
+        self.layout = Layout(program, groups, positions, xp)
         self.by_value: dict[str, Op] = {}
         self.products = 0
         self.cost = Cost()
@@ -73,8 +73,9 @@ class Source:
         """Of two matrices, written to rows that follow one another: quicker than matmul, where there is one."""
         return "dot" if self.layout.function("dot") else "matmul"
 
-    def _reduce(self, name: str, axes: str, out: str) -> None:
-        self.layout.line(f"{self.layout.function('add')}.reduce({name}, {axes}, None, {out})")
+    def _reduce(self, name: str, axes: str, out: str, start: str | None = None) -> None:
+        end = f", False, {start}" if start else ""
+        self.layout.line(f"{self.layout.function('add')}.reduce({name}, {axes}, None, {out}{end})")
 
     def _operation(self, group: Group, op: Op) -> None:
         layout, out = self.layout, self._out(group)
@@ -114,8 +115,12 @@ class Source:
             by_lane = [k for k in range(plus.shape[1]) if not (group.varies and layout.is_shared(plus[:, k]))]
             if len(by_lane) >= _MANY_TERMS:
                 many = plus[:, by_lane]
-                self._reduce(layout.by_lane(many) if group.varies else layout.shared(many), "1", out)
-                have, terms = out, [terms[k] for k in range(len(terms)) if k not in by_lane]
+                terms = [terms[k] for k in range(len(terms)) if k not in by_lane]
+                start = None
+                if terms and layout.is_zero(terms[0][1]):  # which takes the sign off -0.0
+                    start, terms = "0.0", terms[1:]
+                self._reduce(layout.by_lane(many) if group.varies else layout.shared(many), "1", out, start)
+                have = out
         terms += [("subtract", minus[:, k]) for k in range(minus.shape[1])]
         for function, places in terms:
             operand = layout.operand(places)

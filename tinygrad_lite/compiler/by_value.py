@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,15 +36,27 @@ def by_value(op: Op) -> Callable[..., None]:
 
 def _chosen(table: Any, index: Any, out: Any) -> None:
     """Writes the elements of a table, along its first axis, at whole-number indices."""
-    length = len(table)
-    places = index.astype(np.int64)
-    right = (places == index) & (places.view(np.uint64) < length)
-    if not right.all():
-        position(float(index[~right][0]), length)
     if table.shape[1:] != out.shape:
-        table = np.broadcast_to(table, (length, *out.shape))
-    places *= out.size
-    table.reshape(-1).take(places + np.arange(out.size).reshape(out.shape), None, out, "clip")
+        table = np.broadcast_to(table, (len(table), *out.shape))
+    whole = np.maximum(np.floor(index), _ZERO)
+    right = whole == index
+    if np.count_nonzero(right) == right.size:
+        whole = whole * out.size + _counted(out.shape)
+        try:
+            table.reshape(-1).take(whole.astype(np.int64), None, out, "raise")
+        except IndexError:
+            right &= index < len(table)
+        else:
+            return
+    position(float(index[~right][0]), len(table))
+
+
+_ZERO = np.zeros(())
+
+
+@lru_cache
+def _counted(shape: tuple[int, ...]) -> Any:
+    return np.arange(math.prod(shape), dtype=float).reshape(shape)
 
 
 def _executor_of(op: Op, lengths: tuple[int, ...]) -> Executor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from .program import Program
 from .rewriting import rewrite
 from .rolling import grouped
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 21
 _SPACES_KEPT = 4
 
 
@@ -32,6 +31,7 @@ class ArrayExecutor:
     source      the NumPy source that runs
     products    how many matrix products it has
     operations  how many lines run
+    most_lanes  how many lanes a block has at most
     """
 
     def __init__(self, program: Program, summed: bool = False, xp: Any = np) -> None:
@@ -40,16 +40,14 @@ class ArrayExecutor:
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
         self.groups = grouped(self.program, summed)
-        source = Source(self.program, self.groups, self.lane_sums)
+        source = Source(self.program, self.groups, self.lane_sums, xp)
         self.source, self.products, self.operations = source.text, source.products, source.operations
         self.layout, self.cost = source.layout, source.cost
         names: dict[str, Any] = {**source.layout.indices, **{k: by_value(op) for k, op in source.by_value.items()}}
         exec(compile(self.source, "<compiled program>", "exec"), names)
         self.bind: Callable[..., tuple[Callable[[], None], Callable[[], None]]] = names["bind"]
-        self._lanes = max(16, _BLOCK // (8 * max(1, self.layout.rows[V])))
-        self._idle: dict[int, _Workspace] = {}
-        self._lock = threading.Lock()
-        self._pieces: dict[tuple[int, ...], list[tuple[int, slice, slice]]] = {}
+        self.most_lanes = max(64, _BLOCK // (8 * max(1, self.layout.rows[V])))
+        self._idle: dict[tuple[int, ...], _Workspace] = {}
         outputs = np.array(self.program.outputs, dtype=int)
         homes, rows = self.layout.home[outputs], self.layout.row[outputs]
         self._outputs = [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
@@ -59,81 +57,86 @@ class ArrayExecutor:
 
         inputs  of shape (inputs, lanes), or a sequence of arrays that have some inputs each
         """
-        parts = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
         lanes = parts[0].shape[1]
         found = self.xp.empty((self.outputs, lanes))
-        with np.errstate(all="ignore"):
-            for space, block in self._blocks(parameters, parts):
-                for home, positions, rows in self._outputs:
-                    if home == V:
-                        found[positions, block] = space.arrays[V][rows]
-                    elif len(rows):
-                        found[positions, block] = space.arrays[home][rows, None]
+        for space, block in self._blocks(parameters, parts, lanes):
+            for home, positions, rows in self._outputs:
+                if home == V:
+                    found[positions, block] = space.arrays[V][rows]
+                elif len(rows):
+                    found[positions, block] = space.arrays[home][rows, None]
         return found
 
     def sums(self, parameters: Any, inputs: Any) -> Any:
         """The sums of the outputs over the lanes; inputs as for run()."""
-        parts = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
+        lanes = parts[0].shape[1]
         total: Any = None
-        with np.errstate(all="ignore"):
-            for space, _ in self._blocks(parameters, parts):
-                total = space.sums.copy() if total is None else np.add(total, space.sums, total)
+        for space, _ in self._blocks(parameters, parts, lanes):
+            total = space.sums.copy() if total is None else total + space.sums
         return self.xp.zeros(self.outputs) if total is None else total
 
-    def _blocks(self, parameters: Any, parts: Sequence[Any]) -> Iterator[tuple[_Workspace, slice]]:
+    def _blocks(self, parameters: Any, parts: Sequence[Any], lanes: int) -> Iterator[tuple[_Workspace, slice]]:
         """Runs block after block: the workspace that has the results, and which lanes they are of."""
-        lanes = parts[0].shape[1]
-        size = -(-lanes // max(1, -(-lanes // self._lanes)))
-        pieces = self._rows_of(tuple(map(len, parts)))
-        spaces: dict[int, _Workspace] = {}
-        try:
-            for start in range(0, lanes, max(1, size)):
-                block = slice(start, min(start + size, lanes))
-                count = block.stop - start
-                if count not in spaces:
-                    spaces[count] = self._take(parameters, count)
-                    spaces[count].share()
-                target = spaces[count].arrays[V]
-                for part, some, rows in pieces:
-                    target[rows] = parts[part][some, block]
-                spaces[count].run()
-                yield spaces[count], block
-        finally:
-            with self._lock:
-                self._idle.update(spaces)
-                while len(self._idle) > _SPACES_KEPT:
-                    del self._idle[next(iter(self._idle))]
+        blocks = max(1, -(-lanes // self.most_lanes))
+        size = max(1, -(-lanes // blocks))
+        for start in range(0, lanes, size):
+            block = slice(start, min(start + size, lanes))
+            some = [part[:, block] for part in parts]
+            space = self._take(parameters, some, block.stop - start)
+            space.compute(some)
+            yield space, block
+            self._idle[space.key] = space
 
-    def _rows_of(self, lengths: tuple[int, ...]) -> list[tuple[int, slice, slice]]:
-        """Which rows of which part of the inputs go to which rows of V."""
-        if lengths not in self._pieces:
-            rows = np.array(self.layout.inputs, dtype=int)
-            parts = np.repeat(np.arange(len(lengths)), lengths)
-            within = np.concatenate([np.arange(length) for length in lengths])
-            breaks = np.flatnonzero((np.diff(rows) != 1) | (np.diff(parts) != 0)) + 1
-            self._pieces[lengths] = [
-                (int(parts[k[0]]), slice(within[k[0]], within[k[-1]] + 1), slice(rows[k[0]], rows[k[-1]] + 1))
-                for k in np.split(np.arange(len(rows)), breaks)
-                if len(k)
-            ]
-        return self._pieces[lengths]
-
-    def _take(self, parameters: Any, lanes: int) -> _Workspace:
+    def _take(self, parameters: Any, parts: Sequence[Any], lanes: int) -> _Workspace:
         """A workspace that no other call uses."""
-        with self._lock:
-            space = self._idle.pop(lanes, None)
-        return space if space is not None and space.arrays[P] is parameters else _Workspace(self, parameters, lanes)
+        key = (lanes, *map(len, parts))
+        space = self._idle.pop(key, None)
+        if space is None or space.arrays[P] is not parameters:
+            space = _Workspace(self, parameters, key)
+            for other in list(self._idle)[_SPACES_KEPT:]:
+                self._idle.pop(other, None)
+        return space
 
 
 class _Workspace:
-    """The arrays of a program for a number of lanes, and the calls bound to them."""
+    """The arrays of a program for a number of lanes, and the calls bound to them.
 
-    def __init__(self, executor: ArrayExecutor, parameters: Any, lanes: int) -> None:
+    key  the number of lanes, and of the inputs in each of the arrays that give them
+    """
+
+    def __init__(self, executor: ArrayExecutor, parameters: Any, key: tuple[int, ...]) -> None:
         layout, xp = executor.layout, executor.xp
+        self.key, lanes, lengths = key, key[0], key[1:]
         self.arrays = {P: parameters, S: xp.empty(layout.rows[S]), V: xp.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = xp.asarray(layout.constants)
         self.sums = xp.zeros(executor.outputs)
-        self.share, self.run = executor.bind(xp, _grid, *self.arrays.values(), self.sums, lanes)
+        self._share, self._run = executor.bind(xp, _grid, *self.arrays.values(), self.sums, lanes)
+        self._pieces = [
+            (part, some, self.arrays[V][rows]) for part, some, rows in _pieces(lengths, np.array(layout.inputs, int))
+        ]
+
+    @np.errstate(all="ignore")  # which takes half as long as `with`
+    def compute(self, parts: Sequence[Any]) -> None:
+        """Does the work for arrays of inputs."""
+        for part, some, target in self._pieces:
+            target[...] = parts[part][some]
+        self._share()
+        self._run()
+
+
+def _pieces(lengths: tuple[int, ...], rows: Any) -> Iterator[tuple[int, slice, slice]]:
+    """Which part of the inputs gives which of its rows to which rows that follow one another."""
+    parts = np.repeat(np.arange(len(lengths)), lengths)
+    within = np.concatenate([np.arange(length) for length in lengths])
+    breaks = np.flatnonzero((np.diff(rows) != 1) | (np.diff(parts) != 0)) + 1
+    for some in np.split(np.arange(len(rows)), breaks) if len(rows) else ():
+        yield int(parts[some[0]]), _between(within[some]), _between(rows[some])
+
+
+def _between(rows: Any) -> slice:
+    return slice(int(rows[0]), int(rows[-1]) + 1)
 
 
 def _grid(array: Any, first: int, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:

@@ -36,6 +36,6 @@ def stacked(tree: Any) -> Any:
         inner = [stacked(item) for item in tree]
         even = inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner)
         if even and type(tree) is list:
-            return np.stack(inner, axis=1)
+            return np.moveaxis(np.stack(inner), 0, 1)  # which copies row by row
         return type(tree)(*inner) if hasattr(tree, "_fields") else type(tree)(inner)
     return np.moveaxis(tree, -1, 0) if isinstance(tree, np.ndarray) else tree
