@@ -11,6 +11,7 @@ import numpy as np
 from .array_layout import P, S, V
 from .array_source import Source
 from .by_value import by_value
+from .collector import collector_paused
 from .lane_sums import LaneSums
 from .program import Program
 from .rewriting import rewrite
@@ -33,6 +34,7 @@ class ArrayExecutor:
     operations  how many lines run
     """
 
+    @collector_paused()
     def __init__(self, program: Program, summed: bool = False, xp: Any = np) -> None:
         self.xp, self.summed, self.outputs = xp, summed, len(program.outputs)
         self.program = program.copied()
