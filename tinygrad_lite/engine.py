@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "543d635c"
+source_hash = "85fc6c27"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1826,6 +1826,21 @@ def _standing(known: dict, constant, args: tuple) -> tuple:
         else:
             found.append(_standing(known, constant, x) if type(x) is tuple else constant(x))
     return tuple(found)
+
+
+def products(ys):
+    """Which of ys are the product of two Values: (positions among ys, left factors, right factors)."""
+    v: Value
+    found: tuple = [], [], []
+    k: cython.Py_ssize_t
+    for k in range(len(ys)):
+        if type(ys[k]) is Value:
+            v = ys[k]
+            if v._code == _MUL and v._left is not None and v._right is not None:
+                found[0].append(k)
+                found[1].append(v._left)
+                found[2].append(v._right)
+    return found
 
 
 def sweep_number(v):

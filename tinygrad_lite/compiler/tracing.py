@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
+import numpy as np
+
 from ..draws import Draws, set_replay
-from ..engine import Value, set_recording, set_trace, topological_order, transcribe
+from ..engine import Value, products, set_recording, set_trace, topological_order, transcribe
 from ..errors import TraceError
 from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
@@ -113,14 +115,35 @@ def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Val
 
 
 @collector_paused()
-def flattened(outputs: Sequence[Any], inputs: Sequence[Value], parameters: Sequence[Value]) -> Program:
-    """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant."""
+def flattened(
+    outputs: Sequence[Any], inputs: Sequence[Value], parameters: Sequence[Value], apart: bool = False
+) -> Program:
+    """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant.
+
+    apart  outputs that are products stand apart, in program.products
+    """
     program = Program()
     places = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True))
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
-    transcribe(_values(outputs), places, program.constant, program.add)
-    program.outputs = [places[y] if type(y) is Value else program.constant(y) for y in outputs]
+    if apart:
+        program.products = _products(program, outputs, places)
+    done = set(program.products[:, 0].tolist())
+    for k, y in enumerate(outputs):
+        if type(y) is Value and k not in done:
+            transcribe([y], places, program.constant, program.add)
+        program.outputs.append(-1 if k in done else places[y] if type(y) is Value else program.constant(y))
     return program
+
+
+def _products(program: Program, outputs: Sequence[Any], places: dict[Value, int]) -> Any:
+    """Those outputs that are products, differ between lanes and are not read otherwise, as in Program.products."""
+    positions, lefts, rights = products(outputs)
+    apart = set(positions)
+    others = _values([y for k, y in enumerate(outputs) if k not in apart])
+    transcribe([*others, *lefts, *rights], places, program.constant, program.add)
+    found = np.array([positions, [places[v] for v in lefts], [places[v] for v in rights]], int).T
+    alone = np.array([outputs[k] not in places for k in positions], bool)
+    return found[alone & np.array(program.varies, bool)[found[:, 1:]].any(axis=1)]
 
 
 def _values(outputs: Sequence[Any]) -> list[Value]:
