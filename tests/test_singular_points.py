@@ -313,3 +313,9 @@ def test_left_tails_keep_their_digits(name: str, x: float) -> None:
 def test_lgamma_of_small_numbers(x: float) -> None:
     """It is -log(abs(x)) there, but for Euler's constant times x, and less."""
     check(tl.lgamma, [x], [-1.0 / x - 0.5772156649015329], [[1.0 / x / x]])
+
+
+def test_a_quotient_by_a_plain_zero() -> None:
+    check(lambda x: x / 0.0, [1.0], [inf])
+    check(lambda x: x / -0.0, [1.0], [-inf])
+    assert grad(grad(lambda x: x / 0.0))(1.0) == 0.0

@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "30f77aff"
+source_hash = "fa3c0658"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -392,14 +392,7 @@ class Value:
     @property
     def grad_state(self):
         """'computed' once a sweep has reached this Value, 'not computed' before and after its gradient is cleared."""
-        if self.grad != 0.0:
-            return "computed"
-        storage: Storage
-        reached: cython.bint = self._sweep > 0
-        if self._code == _BOUND:
-            storage = self._left
-            reached = max(self._sweep, storage._swept) > storage._cleared
-        return "computed" if reached else "not computed"
+        return "computed" if self.grad != 0.0 or _was_reached(self) else "not computed"
 
     @property
     def kind(self):
@@ -697,6 +690,16 @@ def _gradient(v: Value) -> cython.double:
     if v._code == _BOUND:
         return cython.cast(Storage, v._left)._grads[v._count]
     return v._grad
+
+
+@cython.cfunc
+def _was_reached(v: Value) -> cython.bint:
+    """Whether a sweep has reached v since its gradient was cleared."""
+    storage: Storage
+    if v._code == _BOUND:
+        storage = v._left
+        return max(v._sweep, storage._swept) > storage._cleared
+    return v._sweep > 0
 
 
 @cython.cfunc
@@ -1850,8 +1853,8 @@ def bind(leaves):
     cell: cython.int
     for cell, v in enumerate(leaves):
         storage._values[cell] = _number(v)
-        storage._grads[cell] = v.grad
-        v._sweep = v._sweep if v.grad_state == "computed" else 0
+        storage._grads[cell] = _gradient(v)  # also in a trace, in which .grad is not to be read
+        v._sweep = v._sweep if storage._grads[cell] != 0.0 or _was_reached(v) else 0
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._moved = True
         v._left, v._code, v._count = storage, _BOUND, cell

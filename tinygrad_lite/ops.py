@@ -242,7 +242,7 @@ sub: Op = Op("sub", lambda a, b: a - b, (lambda g, y, a, b: g, lambda g, y, a, b
          args="a b", symbol="-", array="a - b", aliases=("subtract",), domain=(REAL, REAL), doc="difference")
 mul: Op = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
          args="a b", symbol="*", array="a * b", aliases=("multiply",), domain=(REAL, REAL), doc="product of two")
-div: Op = Op("div", ieee.divide, (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
+div: Op = Op("div", ieee.divide, (lambda g, y, a, b: div(g, b), lambda g, y, a, b: -g * y / b),
          args="a b", symbol="/", array="a / b", aliases=("divide", "true_divide"), domain=(REAL, REAL), doc="quotient")
 pow: Op = Op("pow", ieee.power,
          (_power_by_base,

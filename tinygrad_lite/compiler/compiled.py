@@ -19,11 +19,11 @@ from .arguments import Arguments, Key, is_number, on_arrays, shown
 from .execution import EXECUTORS, Execution
 from .executors import ArrayExecutor
 from .lanes import by_lane, rows_of, stacked
-from .nodes import expanded, recorded, reduced
+from .nodes import expanded, recorded, recorded_anew, reduced
 from .parameters import Parameters
 from .program import Program
 from .traced_graph import TracedGraph
-from .tracing import Trace, captured, replaying, traced
+from .tracing import Trace, captured, flattened, replaying, traced
 
 Reduction = Literal["mean", "sum"] | None
 
@@ -99,14 +99,12 @@ class Compiled:
         found = self._found(key) or self._trace(key, args, kwargs)
         if type(key) is not int and Value in set(map(type, numbers)):
             return found.filled(found.nodes(numbers))
-        drawn = None
         if found.graph.draws:
-            drawn = found.graph.drawn(1)
-            numbers += drawn[:, 0].tolist()
+            numbers += found.graph.drawn(1)[:, 0].tolist()
         found.execution = found.one
         outputs = found.one.one(found.parameters.numbers(), numbers)
         if found.differentiates and not math.isfinite(sum(outputs)):
-            return _as_numbers(self._eager(args, kwargs, drawn))
+            outputs = found.graph.eagerly(numbers)
         return found.filled(outputs)
 
     def batch(self, *arrays: Any, reduce: Reduction = "mean", **named: Any) -> Any:
@@ -136,48 +134,23 @@ class Compiled:
         if found is None:
             sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(args), kwargs))
             found = self._trace(key, *sample)
-        parts = [column.reshape(size, -1).T for column in columns]
+        parts = [column.reshape(size, math.prod(column.shape[1:])).T for column in columns]
         if found.graph.draws:
             parts.append(found.graph.drawn(size))
         if reduce is None:
-            return stacked(found.filled(list(self._lanes(found, args, kwargs, parts))), size)
-        return self._reduced(found, args, kwargs, parts, reduce)
+            return stacked(found.filled(list(found.lanes(parts))))
+        return self._reduced(found, parts, reduce)
 
-    def _lanes(self, found: _Kept, args: Any, kwargs: Any, parts: list[Any]) -> Any:
-        """The outputs by lane; what a derivative that is not finite makes of a lane is looked at eagerly."""
-        outputs = found.lanes(parts)
-        if found.differentiates and not math.isfinite(outputs.sum()):
-            for lane in np.flatnonzero(~np.isfinite(outputs).all(axis=0)).tolist():
-                outputs[:, lane] = Structure(_as_numbers(self._eager_lane(found, args, kwargs, parts, lane))).numbers
-        return outputs
-
-    def _reduced(self, found: _Kept, args: Any, kwargs: Any, parts: list[Any], reduce: str) -> Value:
+    def _reduced(self, found: _Kept, parts: list[Any], reduce: str) -> Value:
         found.check_scalar()
         size = parts[0].shape[1]
         scale = 1.0 / size if reduce == "mean" else 1.0
         recording = set_recording(True)
         set_recording(recording)
-        if not recording or not found.graph.parameters.trainable:
-            total = found.sums(parts)[0] * scale
-            return Value(total) if recording else Value(total).detach()
-        is_finite, node = found.reduced(parts, scale)
-        if is_finite:
-            return node
-        lanes = [self._eager_lane(found, args, kwargs, parts, lane) for lane in range(size)]
-        eager: Value = (ops.mean if reduce == "mean" else ops.sum)(lanes)
-        return eager
-
-    def _eager(self, args: Any, kwargs: Any, drawn: Any) -> Any:
-        """The function itself: where numbers are not finite, what zero times infinity is must be looked at."""
-        args, kwargs = self._arguments.mapped(
-            lambda _, arg: mapped(lambda x: Value(x) if is_number(x) else x, arg), args, dict(kwargs)
-        )
-        with replaying([] if drawn is None else drawn[:, 0].tolist()):
-            return self.function(*args, **kwargs)
-
-    def _eager_lane(self, found: _Kept, args: Any, kwargs: Any, parts: list[Any], lane: int) -> Any:
-        drawn = parts[-1][:, lane : lane + 1] if found.graph.draws else None
-        return self._eager(rows_of(args, lane), rows_of(kwargs, lane), drawn)
+        if recording and found.graph.parameters.trainable:
+            return found.reduced(parts, scale)
+        total = found.sum(parts) * scale
+        return Value(total) if recording else Value(total).detach()
 
     def _in_trace(self, args: Any, kwargs: Any, size: int, reduce: Reduction) -> Any:
         """Within another program: lane by lane."""
@@ -312,17 +285,25 @@ class _Kept:
         outputs = traced(lambda: expanded(structure.numbers), (), name)[0]
         inputs = [*given, *[v for v, _ in trace.draws]]
         self.parameters = Parameters(captured(outputs, inputs, trace.constants))
-        self.graph = TracedGraph(name, inputs, [s for _, s in trace.draws], self.parameters, outputs, executor)
+
+        def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:
+            return recorded_anew(outputs, dict(zip(inputs, xs, strict=True)), all_of_them=True)
+
+        def by_function(xs: Sequence[Value], by: Any) -> list[Any]:
+            """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
+            instead = dict(zip(inputs, xs, strict=True))
+            args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
+            with replaying(xs[len(given) :]):
+                return Structure(function(*args, **named)).numbers
+
+        sources = [source for _, source in trace.draws]
+        eager = by_function if trace.differentiates else by_graph
+        self.graph = TracedGraph(name, inputs, sources, self.parameters, outputs, executor, eager)
         if first:
             again, trace = run()
             repeated = traced(lambda: expanded(Structure(again).numbers), (), name)[0]
-            _check_repeated(
-                TracedGraph(
-                    name, [*given, *[v for v, _ in trace.draws]], [], self.parameters, repeated, executor
-                ).program,
-                self.graph.program,
-                name,
-            )
+            drawn = [v for v, _ in trace.draws]
+            _check_repeated(flattened(repeated, [*given, *drawn], self.parameters.leaves), self.graph.program, name)
 
     def _not_a_number(self, x: Any) -> Exception:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
@@ -336,18 +317,26 @@ class _Kept:
         return self.graph.by_lane
 
     def lanes(self, parts: Sequence[Any]) -> Any:
+        """The outputs by lane; what a derivative that is not finite makes of a lane is looked at eagerly."""
         execution = self.execution = self.graph.by_lane
-        return execution.lanes(self.parameters.numbers(), parts)
+        outputs = execution.lanes(self.parameters.numbers(), parts)
+        if self.differentiates:
+            for lane in np.flatnonzero(~np.isfinite(outputs).all(axis=0)).tolist():
+                numbers = [number for part in parts for number in part[:, lane].tolist()]
+                outputs[:, lane] = self.graph.eagerly(numbers)
+        return outputs
 
-    def sums(self, parts: Sequence[Any]) -> Any:
+    def sum(self, parts: Sequence[Any]) -> float:
+        """The sum of the only output over the lanes."""
         execution = self.execution = self.graph.summed
-        return execution.sums(self.parameters.numbers(), parts)
+        total = float(execution.sums(self.parameters.numbers(), parts)[0])
+        return total if not self.differentiates or math.isfinite(total) else sum(self.lanes(parts)[0].tolist())
 
     def nodes(self, xs: Sequence[Any]) -> list[Any]:
         self.execution = self.graph.with_jacobian().by_lane
         return recorded(self.graph, xs, self.graph.drawn(1))
 
-    def reduced(self, parts: Sequence[Any], scale: float) -> tuple[bool, Value]:
+    def reduced(self, parts: Sequence[Any], scale: float) -> Value:
         self.execution = self.graph.with_gradient(0).summed
         return reduced(self.graph, 0, parts, scale)
 
@@ -358,10 +347,6 @@ class _Kept:
                 f"{self._name}.batch(reduce=...): it must return one number to be reduced, got {count}: "
                 "reduce=None gives all"
             )
-
-
-def _as_numbers(tree: Any) -> Any:
-    return mapped(lambda x: x.data if type(x) is Value else x, tree)
 
 
 def _check_repeated(repeated: Program, program: Program, name: str) -> None:

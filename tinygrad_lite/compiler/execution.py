@@ -64,8 +64,9 @@ class Execution:
         if self._choose(lanes) == "array":
             return self.array.sums(parameters, parts)
         total = np.zeros(len(self.program.outputs))
-        for start in range(0, lanes, _NATIVE_BLOCK):
-            total += self.lanes(parameters, [part[:, start : start + _NATIVE_BLOCK] for part in parts]).sum(axis=1)
+        with np.errstate(all="ignore"):
+            for start in range(0, lanes, _NATIVE_BLOCK):
+                total += self.lanes(parameters, [part[:, start : start + _NATIVE_BLOCK] for part in parts]).sum(axis=1)
         return total
 
     @property

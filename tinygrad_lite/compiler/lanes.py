@@ -25,16 +25,17 @@ def by_lane(results: Sequence[Any]) -> Any:
     structures = [Structure(result) for result in results]
     columns = zip(*[structure.numbers for structure in structures], strict=True)
     filled = structures[0].filled([np.array(column, dtype=object) for column in columns])
-    return stacked(filled, len(results))
+    return stacked(filled)
 
 
-def stacked(tree: Any, size: int) -> Any:
-    """Results by lane as arrays with the batch first."""
+def stacked(tree: Any) -> Any:
+    """Results by lane as arrays with the batch first: a list of equal ones is one array, as in the arguments."""
     if isinstance(tree, dict):
-        return {key: stacked(item, size) for key, item in tree.items()}
+        return {key: stacked(item) for key, item in tree.items()}
     if isinstance(tree, (list, tuple)):
-        inner = [stacked(item, size) for item in tree]
-        if inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner):
+        inner = [stacked(item) for item in tree]
+        even = inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner)
+        if even and type(tree) is list:
             return np.stack(inner, axis=1)
         return type(tree)(*inner) if hasattr(tree, "_fields") else type(tree)(inner)
-    return tree
+    return np.moveaxis(tree, -1, 0) if isinstance(tree, np.ndarray) else tree

@@ -41,8 +41,11 @@ class Origin(float):
 def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
     """A node for each output of the graph, from arguments that are Values or floats, and what was drawn."""
     parameters, count = graph.parameters, len(graph.outputs)
-    numbers = [x.data if type(x) is Value else float(x) for x in xs]
-    found = graph.with_jacobian().by_lane.one(parameters.numbers(), [*numbers, *drawn[:, 0].tolist()])
+    numbers = [*[x.data if type(x) is Value else float(x) for x in xs], *drawn[:, 0].tolist()]
+    jacobian = graph.with_jacobian()
+    found = jacobian.by_lane.one(parameters.numbers(), numbers)
+    if not math.isfinite(sum(found)):
+        found = jacobian.eagerly(numbers)
     width = graph.arguments + parameters.trainable
     nodes: list[Any] = []
     for k, y in enumerate(graph.outputs):
@@ -55,13 +58,18 @@ def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
     return nodes
 
 
-def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float) -> tuple[bool, Value]:
-    """Whether all numbers are finite; and the sum of an output over the lanes, times scale, as a node."""
+def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float) -> Value:
+    """The sum of an output over the lanes, times scale, as a node."""
     parameters = graph.parameters
-    found = graph.with_gradient(output).summed.sums(parameters.numbers(), parts)
-    is_finite = math.isfinite(float(found.sum()))
+    gradient = graph.with_gradient(output)
+    found = gradient.summed.sums(parameters.numbers(), parts)
+    factor = scale
+    if not np.isfinite(found).all():
+        with np.errstate(all="ignore"):
+            lanes = np.concatenate(parts).T.tolist()
+            found, factor = np.add.reduce([scale * np.array(gradient.eagerly(lane)) for lane in lanes], 0), 1.0
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
-    return is_finite, record_known(_op(len(parameters.arguments)), found[0] * scale, args, found[1:], scale)
+    return record_known(_op(len(parameters.arguments)), float(found[0]) * factor, args, found[1:], factor)
 
 
 @cache
@@ -88,18 +96,17 @@ def _rule(group: int) -> Any:
     def rule(g: Any, y: Any, xs: Sequence[Any], *others: Any) -> list[Any]:
         *groups, origin = others
         graph: TracedGraph = origin.graph
-        if group == 0:
-            wanted: Sequence[Value] = graph.inputs[: graph.arguments]
-        else:
+        leaves = None
+        if group:
             first = sum(map(len, groups[: group - 1]))
-            wanted = graph.parameters.leaves[first : first + len(groups[group - 1])]
-        if not xs and group == 0:
+            leaves = first, first + len(groups[group - 1])
+        elif not xs:
             return []
-        derived = graph.derivatives(origin.output, wanted, group)
+        derived = graph.derivatives(origin.output, leaves)
         if origin.scale is None:
             found = recorded(derived, xs, origin.known[0])
         else:
-            found = [reduced(derived, k, origin.known, origin.scale)[1] for k in range(len(wanted))]
+            found = [reduced(derived, k, origin.known, origin.scale) for k in range(len(derived.outputs))]
         return [g * d for d in found]
 
     return rule
@@ -110,16 +117,19 @@ def expanded(outputs: Sequence[Any]) -> list[Any]:
 
     Raises HistoryError for a node of a batch, whose lanes are no part of a program.
     """
-    return _substituted(outputs, {})
+    return recorded_anew(outputs, {})
 
 
-def _substituted(outputs: Sequence[Any], instead: dict[Value, Any]) -> list[Any]:
-    """The outputs recorded anew with other Values or numbers in the place of some."""
+def recorded_anew(outputs: Sequence[Any], instead: dict[Value, Any], all_of_them: bool = False) -> list[Any]:
+    """The outputs recorded anew with other Values or numbers in the place of some.
+
+    all_of_them  also what does not depend on those, from what the leaves hold now
+    """
     for v in topological_order(*[y for y in outputs if type(y) is Value]):
         if v in instead or v.op is None:
             continue
         is_compiled = v.op.name == "compiled"
-        if not is_compiled and (not instead or instead.keys().isdisjoint(v.parents)):
+        if not is_compiled and not all_of_them and (not instead or instead.keys().isdisjoint(v.parents)):
             continue
         args: list[Any] = [
             tuple([instead.get(x, x) for x in arg]) if type(arg) is tuple else instead.get(arg, arg) for arg in v.args
@@ -135,5 +145,5 @@ def _substituted(outputs: Sequence[Any], instead: dict[Value, Any]) -> list[Any]
                 "another program: call the function inside, or detach() it"
             )
         places = dict(zip(graph.inputs, [*given[0], *origin.known[0][:, 0].tolist()], strict=True))
-        instead[v] = _substituted([graph.outputs[origin.output]], places)[0]
+        instead[v] = recorded_anew([graph.outputs[origin.output]], places)[0]
     return [instead.get(y, y) if type(y) is Value else y for y in outputs]

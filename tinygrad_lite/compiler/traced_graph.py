@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from ..draws import Draws
-from ..engine import Value, derivative_graph, hooks
+from ..engine import Value, derivative_graph, derivatives, hooks, set_recording
 from .execution import Execution
 from .parameters import Parameters
 from .program import Program
 from .tracing import flattened, traced
+
+_Derivatives = Callable[[Any, Sequence[Value]], list[Any]]
 
 
 class TracedGraph:
@@ -24,6 +27,8 @@ class TracedGraph:
     parameters  the leaves that the function captured
     outputs     Values, and numbers that depend on nothing
     executor    "array" or "native" runs it, "auto" chooses
+    eager       eager(xs, by): the outputs for Values in the place of the inputs, recorded one by one, by(y, wanted)
+                for the derivatives among them
     """
 
     def __init__(
@@ -34,9 +39,10 @@ class TracedGraph:
         parameters: Parameters,
         outputs: Sequence[Any],
         executor: str,
+        eager: Callable[[Sequence[Value], _Derivatives], Sequence[Any]],
     ) -> None:
         self.name, self.inputs, self.draws, self.parameters = name, inputs, draws, parameters
-        self.outputs, self.executor = outputs, executor
+        self.outputs, self.executor, self._eager = outputs, executor, eager
         self.arguments = len(inputs) - len(draws)
         self._derived: dict[Any, TracedGraph] = {}
 
@@ -70,38 +76,69 @@ class TracedGraph:
     def with_gradient(self, k: int) -> TracedGraph:
         """Output k, then its derivatives by the parameters that gradients enter."""
 
-        def outputs() -> list[Any]:
-            return [self.outputs[k], *self._derivatives(k, self.parameters.leaves[: self.parameters.trainable])]
+        def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
+            return [ys[k], *by(ys[k], self.parameters.leaves[: self.parameters.trainable])]
 
         return self._derive(("gradient", k), outputs)
 
     def with_jacobian(self) -> TracedGraph:
         """All outputs, then for each its derivatives by the arguments and by the parameters that gradients enter."""
 
-        def outputs() -> list[Any]:
-            wanted = [*self.inputs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]]
-            rows = [self._derivatives(k, wanted) for k in range(len(self.outputs))]
-            return [*self.outputs, *[d for row in rows for d in row]]
+        def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
+            wanted = [*xs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]]
+            return [*ys, *chain.from_iterable([by(y, wanted) for y in ys])]
 
         return self._derive("jacobian", outputs)
 
-    def derivatives(self, k: int, wanted: Sequence[Value], key: Any) -> TracedGraph:
-        """The derivatives of output k by placeholders or captured leaves; key tells them from others."""
-        return self._derive((k, key), lambda: self._derivatives(k, wanted))
+    def derivatives(self, k: int, leaves: tuple[int, int] | None) -> TracedGraph:
+        """The derivatives of output k by the arguments, or by the parameters between two positions."""
+        wanted = [] if leaves is None else self.parameters.leaves[slice(*leaves)]
 
-    def _derive(self, key: Any, outputs: Callable[[], list[Any]]) -> TracedGraph:
+        def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
+            return by(ys[k], xs[: self.arguments] if leaves is None else wanted)
+
+        return self._derive((k, leaves), outputs)
+
+    def eagerly(self, numbers: Sequence[float]) -> list[float]:
+        """The outputs for one set of inputs, recorded one by one.
+
+        An adjoint that is zero then passes nothing on, be the local derivative infinite or not; programs do not look,
+        and have nan there.
+        """
+        recording = set_recording(True)
+        try:
+            return [y.data if type(y) is Value else y for y in self._eager(list(map(Value, numbers)), _as_floats)]
+        finally:
+            set_recording(recording)
+
+    def _derive(
+        self, key: Any, made: Callable[[Sequence[Any], Sequence[Value], _Derivatives], list[Any]]
+    ) -> TracedGraph:
         found = self._derived.get(key)
         if found is None:
-            made = TracedGraph(self.name, self.inputs, self.draws, self.parameters, outputs(), self.executor)
-            found = self._derived.setdefault(key, made)
+            outputs = traced(made, (self.outputs, self.inputs, _as_graph), self.name)[0]
+            found = TracedGraph(
+                self.name, self.inputs, self.draws, self.parameters, outputs, self.executor,
+                lambda xs, by: made(self._eager(xs, _as_graph), xs, by),
+            )  # fmt: skip
+            found = self._derived.setdefault(key, found)
         return found
 
-    def _derivatives(self, k: int, wanted: Sequence[Value]) -> list[Any]:
-        y = self.outputs[k]
-        if type(y) is not Value:
-            return [0.0] * len(wanted)
-        kept = {id(x): hooks.pop(id(x)) for x in wanted if hooks and id(x) in hooks}  # they run in backward()
-        try:
-            return traced(lambda: derivative_graph(y, wanted, False), (), self.name)[0]  # type: ignore[no-any-return]
-        finally:
-            hooks.update(kept)
+
+def _as_graph(y: Any, wanted: Sequence[Value]) -> list[Any]:
+    return _without_hooks(lambda: derivative_graph(y, wanted, False), y, wanted)
+
+
+def _as_floats(y: Any, wanted: Sequence[Value]) -> list[Any]:
+    return _without_hooks(lambda: derivatives(y, wanted), y, wanted)
+
+
+def _without_hooks(function: Callable[[], list[Any]], y: Any, wanted: Sequence[Value]) -> list[Any]:
+    """Derivatives of y; the hooks of what is differentiated by run later, in backward()."""
+    if type(y) is not Value:
+        return [0.0] * len(wanted)
+    kept = {id(x): hooks.pop(id(x)) for x in wanted if hooks and id(x) in hooks}
+    try:
+        return function()
+    finally:
+        hooks.update(kept)

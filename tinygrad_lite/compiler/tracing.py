@@ -76,7 +76,7 @@ class Trace:
 class replaying:  # noqa: N801  read as a function
     """Inside, random numbers are not drawn from their sources but taken from these, in order."""
 
-    def __init__(self, numbers: Sequence[float]) -> None:
+    def __init__(self, numbers: Sequence[Any]) -> None:
         self._numbers = iter(numbers)
 
     def __enter__(self) -> None:
