@@ -222,7 +222,12 @@ def _number(x: Any) -> float:
 
 
 def check_unchanged(order: Sequence[Value]) -> None:
-    """Raises HistoryError where a leaf holds another number than when something that depends on xs was recorded."""
+    """Raises HistoryError where a leaf holds another number than when something that depends on xs was recorded.
+
+    In a trace none does: a program computes all anew from the leaves.
+    """
+    if is_tracing():
+        return
     known = set(order)
     for v in order:
         if v.op is None or not any(p.op is None for p in v.parents) or known.isdisjoint(v.parents):

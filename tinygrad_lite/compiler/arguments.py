@@ -21,6 +21,10 @@ _PLAIN = frozenset((float, int))
 _NUMBER, _BATCH, _FLOAT64 = "*", "batch", np.dtype(float)
 
 
+class Mixed(int):
+    """The key of so many arguments, all of them numbers, among which Values may be."""
+
+
 class Arguments:
     """Of one function: names which arguments are static, and makes keys.
 
@@ -49,7 +53,8 @@ class Arguments:
             if _PLAIN.issuperset(map(type, args)):
                 found += args
                 return len(args)
-            return tuple([_sketch(arg, found) for arg in args])
+            sketches = [_sketch(arg, found) for arg in args]
+            return Mixed(len(args)) if sketches.count(_NUMBER) == len(args) else tuple(sketches)
         parts: list[Key] = []
         for label, arg in self._labelled(args, named):
             parts.append((label, self._fixed(label, arg) if label in self._static else _sketch(arg, found)))
@@ -180,14 +185,16 @@ def _sketch(tree: Any, found: list[Any]) -> Key:
         if _PLAIN.issuperset(map(type, tree)):
             found += tree
             return kind, len(tree)
-        return kind, *[_sketch(item, found) for item in tree]
+        items = [_sketch(item, found) for item in tree]
+        return (kind, len(items)) if items.count(_NUMBER) == len(items) else (kind, *items)
     if isinstance(tree, dict):
         return dict, *[(key, _sketch(item, found)) for key, item in tree.items()]
     if isinstance(tree, np.ndarray):
         if tree.dtype.kind in "iuf":
             found += tree.ravel().tolist()
             return np.ndarray, tree.shape
-        return np.ndarray, tree.shape, *[_sketch(item, found) for item in tree.ravel().tolist()]
+        items = [_sketch(item, found) for item in tree.ravel().tolist()]
+        return np.ndarray, tree.shape, *items[: 0 if items.count(_NUMBER) == len(items) else None]
     if is_number(tree):
         found.append(tree)
         return _NUMBER

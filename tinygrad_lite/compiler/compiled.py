@@ -296,15 +296,9 @@ class _Kept:
             with replaying(xs[len(given) :]):
                 return Structure(function(*args, **named)).numbers
 
-        self.graph = TracedGraph(
-            name,
-            inputs,
-            [source for _, source in trace.draws],
-            self.parameters,
-            outputs,
-            executor,
-            by_function if trace.differentiates else by_graph,
-        )
+        sources = [source for _, source in trace.draws]
+        eager = by_function if trace.differentiates else by_graph
+        self.graph = TracedGraph(name, inputs, sources, self.parameters, outputs, executor, eager)
         if first:
             again, trace = run()
             repeated = traced(lambda: expanded(Structure(again).numbers), (), name)[0]

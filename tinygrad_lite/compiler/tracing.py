@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..draws import Draws, set_replay
-from ..engine import Value, products, set_recording, set_trace, topological_order, transcribe
+from ..engine import Value, products, set_recording, set_trace, set_watch, topological_order, transcribe
 from ..errors import TraceError
 from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
@@ -43,11 +43,13 @@ class Trace:
 
     def __enter__(self) -> Trace:
         self._recording = set_recording(True)
+        self._watch = set_watch(None)  # the numbers of placeholders say nothing
         self._before = set_trace(self)
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
         set_trace(self._before)
+        set_watch(self._watch)
         set_recording(self._recording)
         said = str(error)
         if type(error) is TypeError and "Value" in said and any(text in said for text in _CONVERSIONS):
