@@ -114,8 +114,10 @@ def test_shared_weights_are_one_product_over_their_uses() -> None:
     found = steps(f.graph(), "matrix form")
     (gradient,) = [step for step in found.values() if row(step, "gradient") == "kernel"]
     assert row(gradient, "shape") == "(1 x 9·lanes) @ (9·lanes x 4)"
-    notes = {edge.note for edge in f.graph().edges}
-    assert notes == {"", "gather"}  # windows overlap: their pixels do not stand one after the other
+    assert {edge.note for edge in f.graph().edges} == {"", "gather"}  # windows overlap
+    assert "take_v(" in f.source
+    assert {edge.note for edge in layer_loss().graph().edges} == {""}
+    assert "take_" not in layer_loss().source
 
 
 def test_a_large_scalar_graph_is_counted_not_drawn() -> None:

@@ -84,9 +84,10 @@ class Names:
         owners = self.owners[places]
         for owner in dict.fromkeys(owners.ravel().tolist()):
             if owner >= 0:
-                mine = owners == owner
-                axes = np.ix_(*[mine.any(axis=tuple({*range(mine.ndim)} - {k})) for k in range(mine.ndim)])
-                yield owner, places[axes] if mine[axes].all() else places[mine]
+                yield owner, _block(places, owners == owner)
+
+    def but_constants(self, places: Any) -> Any:
+        return _block(places, self.owners[places] >= 0)
 
     def _is_turned(self, owner: int, block: Any) -> bool:
         if owner >= len(self.sources) or block.ndim != 2:
@@ -95,6 +96,11 @@ class Names:
         if self._matrices.setdefault(owner, rows) is rows:
             self.shapes[owner] = block.shape
         return rows != self._matrices[owner] == {frozenset(column) for column in block.T.tolist()}
+
+
+def _block(places: Any, wanted: Any) -> Any:
+    axes = np.ix_(*[wanted.any(axis=tuple({*range(wanted.ndim)} - {k})) for k in range(wanted.ndim)])
+    return places[axes] if wanted[axes].all() else places[wanted]
 
 
 def _labels(program: Program, inputs: Sequence[Value], parameters: Sequence[Value]) -> dict[int, str]:

@@ -115,10 +115,11 @@ class _Drawing:
         edges: dict[tuple[int, int], bool] = {}
         for k, reads in enumerate(self._reads):
             for operand in reads:
-                for owner, block in names.blocks(operand):
+                gathered = not self._is_even(names.but_constants(operand))
+                for owner in np.unique(names.owners[operand]).tolist():
                     ends = box_of[owner], box_of[first + k]
-                    if ends[0] != ends[1]:
-                        edges[ends] = edges.get(ends, False) or not self._is_even(block)
+                    if owner >= 0 and ends[0] != ends[1]:
+                        edges[ends] = edges.get(ends, False) or gathered
         alone = len(boxes) == len(box_of)
         self._edges += [Edge(boxes[s], boxes[t], note="gather" * (alone and g)) for (s, t), g in edges.items()]
 
@@ -144,11 +145,13 @@ class _Drawing:
         root = not self._outputs.keys().isdisjoint(members)
         return Step(f"#{band.start + 1} to #{band.stop}", kind, len(members), rows, root=root)
 
-    def _is_even(self, block: Any) -> bool:
-        """Whether what is read stands at even distances along each axis, so that it need not be gathered."""
-        rows = self._array.layout.row[block]
+    def _is_even(self, places: Any) -> bool:
+        """Whether places stand in one array, at even distances along each axis, and need not be gathered."""
+        layout = self._array.layout
+        rows = layout.row[places]
         steps = [np.diff(rows, axis=axis) for axis in range(rows.ndim)]
-        return all(step.size == 0 or (step == step.flat[0]).all() for step in steps)
+        even = all(step.size == 0 or (step == step.flat[0]).all() for step in steps)
+        return bool(even and (layout.home[places] == layout.home[places].flat[:1]).all())
 
     def _array_step(self, k: int) -> Step:
         group, operation = self._groups[k], self._operations[k]
