@@ -198,9 +198,13 @@ class Layout:
         """A copy of rows, made once in a run, when they are first needed: they are not written again."""
         key = (array, rows.shape, rows.tobytes())
         if key not in self._names:
+            turned = self._names.get((array, rows.T.shape, rows.T.tobytes())) if array != V and rows.ndim == 2 else None
+            if turned is not None:
+                return self.name(f"{turned}.T", "s")
             name = self._names[key] = self.array([*map(str, rows.shape), *["lanes"] * (array == V)])
             take = self.name(f"{array}.take", f"take_{array.lower()}")
-            lines = self.run if array == V else self.share
+            fixed = array == S and rows.max() < len(self.constants)
+            lines = self.setup if fixed else self.run if array == V else self.share
             lines.append(f"{take}({self.index(rows)}, 0, {name}, 'clip')")
         return self._names[key]
 

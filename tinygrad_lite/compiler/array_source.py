@@ -19,7 +19,7 @@ from .program import Program
 from .rolling import Group, Product
 
 _MANY_TERMS = 4
-_MOST_RUNS = 8
+_MOST_RUNS, _MOST_PRODUCTS = 8, 3
 
 
 class Source:
@@ -188,12 +188,11 @@ class Source:
         if product.crossed:
             rows = rows.reshape(len(left), len(right))
         if not layout.is_shared(right):
-            function, wide = "vecdot", (layout.wide(left), layout.wide(right))
+            wide_left, wide_right = layout.wide(left), layout.wide(right)
             if product.crossed:
-                self.products += 1
-                function = self._dot if (np.diff(rows.ravel()) == 1).all() else "matmul"
-                wide = (wide[0], layout.name(f"{wide[1]}.T", "w"))
-            self._into_sums(f"{layout.function(function)}({', '.join(wide)}", rows)
+                self._crossed_over_lanes(wide_left, wide_right, rows)
+            else:
+                self._into_sums(f"{layout.function('vecdot')}({wide_left}, {wide_right}", rows)
         elif left.shape[1] == 1 and layout.is_one(right):
             self._into_sums(f"{layout.function('add')}.reduce({layout.by_lane(left[:, 0])}, 1, None", rows.ravel())
         else:
@@ -202,6 +201,20 @@ class Source:
             function = "matmul" if product.crossed else "vecdot"
             factors = layout.name(f"{factors}.T", "s") if product.crossed else factors
             self._into_sums(f"{layout.function(function)}({totals}, {factors}", rows)
+
+    def _crossed_over_lanes(self, left: str, right: str, rows: Any) -> None:
+        """A matrix product, or a few where its sums stand in a few places."""
+        layout = self.layout
+        parts = [(some, others) for some in _runs(rows[:, 0], rows[:, 0]) for others in _runs(rows[0], rows[0])]
+        if len(parts) > _MOST_PRODUCTS or not all(layout.view(G, rows[np.ix_(*part)]) for part in parts):
+            parts = [(np.arange(len(rows)), np.arange(rows.shape[1]))]
+        for some, others in parts:
+            to = rows[np.ix_(some, others)]
+            a = layout.name(f"{left}[{some[0]}:{some[-1] + 1}]", "w")
+            b = layout.name(f"{right}[{others[0]}:{others[-1] + 1}].T", "w")
+            function = self._dot if (np.diff(to.ravel()) == 1).all() else "matmul"
+            self._into_sums(f"{layout.function(function)}({a}, {b}", to)
+            self.products += 1
 
     def _shared_sums(self, sums: LaneSums) -> None:
         """Adds what lanes share, as often as there are lanes, and copies outputs that are wanted again."""
