@@ -38,7 +38,8 @@ class Execution:
         self.program, self.simplified = program, as_sums_of_products(program)
         self.chosen = ""
         self._summed, self._executor = summed, executor
-        self._operands = sum(map(self.simplified.count_operands, range(len(self.simplified))))
+        apart = 2 * len(program.products)
+        self._operands = apart + sum(map(self.simplified.count_operands, range(len(self.simplified))))
         self._array: ArrayExecutor | None = None
         self._native: Executor | None = None
         self._lock = threading.Lock()
@@ -88,7 +89,7 @@ class Execution:
         """The native executor; made when it is first asked for."""
         with self._lock:
             if self._native is None:
-                self._native = Executor(self.simplified)
+                self._native = Executor(self.simplified.joined())
             return self._native
 
     def _choose(self, lanes: int) -> str:

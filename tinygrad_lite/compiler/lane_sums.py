@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from .program import SUM, Program
 
@@ -23,10 +24,13 @@ class LaneSums:
         self.shared: dict[int, int] = {}
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
-        read = {operand for place in range(len(program)) for operand in program.operands(place)}
+        read = set(program.products[:, 1:].ravel().tolist())
+        read.update(chain.from_iterable(map(program.operands, range(len(program)))))
         first: dict[int, int] = {}
         self.again: dict[int, int] = {}
         for position, place in enumerate(program.outputs):
+            if place < 0:
+                continue
             if first.setdefault(place, position) != position:
                 self.again[position] = first[place]
             elif not program.varies[place]:
@@ -35,6 +39,7 @@ class LaneSums:
                 self._divide(position, place)
             else:
                 self.by_lane[position] = program.add(SUM, (((place, self._one),), (), ()), True)
+        self.by_lane.update(zip(program.products[:, 0].tolist(), program.add_products(), strict=True))
         program.outputs = list(self.by_lane.values())
 
     def _divide(self, position: int, place: int) -> None:

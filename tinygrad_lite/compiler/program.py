@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from ..ops import Op
 
 INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of products"
@@ -23,7 +25,9 @@ class Program:
     kinds    an Op, or INPUT, PARAMETER, CONSTANT, SUM
     args     see Args
     varies   whether a place depends on an input, and so differs between the lanes of a batch
-    outputs  places of the results
+    outputs  places of the results; -1 for those in products
+    products  results that are the product of two places and stand apart, as (results, 3) numbers: which output, and
+              both places. Of derivatives there are as many as weights, and lists of so many would be slow
     """
 
     def __init__(self) -> None:
@@ -31,6 +35,7 @@ class Program:
         self.args: list[Args] = []
         self.varies: list[bool] = []
         self.outputs: list[int] = []
+        self.products: Any = np.empty((0, 3), int)
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
     def __len__(self) -> int:
@@ -69,8 +74,31 @@ class Program:
         """A program whose operations can be changed; add() finds again of those that are there constants only."""
         made = Program()
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
-        made.outputs, made._places[CONSTANT] = self.outputs[:], dict(self._places[CONSTANT])
+        made.outputs, made.products = self.outputs[:], self.products
+        made._places[CONSTANT] = dict(self._places[CONSTANT])
         return made
+
+    def joined(self) -> Program:
+        """The program with what stands apart among its sums of products."""
+        if not len(self.products):
+            return self
+        made = self.copied()
+        for output, place in zip(made.products[:, 0].tolist(), made.add_products(), strict=True):
+            made.outputs[output] = place
+        made.products = made.products[:0]
+        return made
+
+    def add_products(self) -> range:
+        """The places of what stood apart, now sums of one product: what differs between lanes first, then the later."""
+        a, b = self.products[:, 1:].T
+        varies = np.array(self.varies, bool)
+        a_first = np.where(varies[a] == varies[b], a >= b, varies[a])
+        pairs = zip(np.where(a_first, a, b).tolist(), np.where(a_first, b, a).tolist(), strict=True)
+        first = len(self.kinds)
+        self.args += [((pair,), (), ()) for pair in pairs]
+        self.kinds += [SUM] * len(a)
+        self.varies += [True] * len(a)
+        return range(first, len(self.kinds))
 
     def constant(self, number: float) -> int:
         return self.add(CONSTANT, (float(number),))
@@ -90,6 +118,11 @@ class Program:
             return ()
         pairs, plus, minus = args
         return pairs[0] if len(pairs) == 1 and not plus and not minus else chain(*pairs, plus, minus)
+
+    def reads(self) -> Iterable[int]:
+        """The places that operations, outputs and products read, as often as they do."""
+        results = chain([place for place in self.outputs if place >= 0], self.products[:, 1:].ravel().tolist())
+        return chain(results, chain.from_iterable(map(self.operands, range(len(self)))))
 
     def count_operands(self, place: int) -> int:
         """How many places an operation reads."""
@@ -113,6 +146,8 @@ class Program:
         for place, (kind, args) in enumerate(zip(self.kinds, self.args, strict=True)):
             note = f"   # {', '.join(outputs[place])}" if place in outputs else ""
             yield f"%{place} = {_text(kind, args)}{note}"
+        for position, a, b in self.products.tolist():
+            yield f"output {position} = %{a} * %{b}"
 
 
 def _text(kind: Op | str, args: Args) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
 
 from .. import ops
 from ..ops import Op
@@ -42,7 +41,7 @@ def rewrite(program: Program) -> None:
 
 def _drop(program: Program, places: Iterable[int]) -> None:
     """Makes constants of those places that nothing reads, and of what they alone read."""
-    readers = Counter(chain(program.outputs, chain.from_iterable(map(program.operands, range(len(program))))))
+    readers = Counter(program.reads())
     work = list(places)
     while work:
         place = work.pop()

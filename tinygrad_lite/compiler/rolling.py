@@ -63,19 +63,26 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
     summed  the outputs are wanted as sums over the lanes only
     """
     one = program.constant(1.0)
-    levels = _levels(program)
     only_summed = set(program.outputs) if summed else set()
+    lone = [place for place in program.outputs if len(program.args[place][0]) == 1] if summed else []
+    apart = set(lone)
+    places = [place for place, kind in enumerate(program.kinds) if kind not in SOURCES and place not in apart]
+    levels = _levels(program, places)
     found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for place, kind in enumerate(program.kinds):
-        if kind not in SOURCES:
-            args = program.args[place]
-            lengths = map(len, args) if kind is SUM else [len(arg) if type(arg) is tuple else 0 for arg in args]
-            found[levels[place], program.varies[place], place in only_summed, kind, *lengths].append(place)
+    for place in places:
+        kind, args = program.kinds[place], program.args[place]
+        lengths = map(len, args) if kind is SUM else [len(arg) if type(arg) is tuple else 0 for arg in args]
+        found[levels[place], program.varies[place], place in only_summed, kind, *lengths].append(place)
+    if lone:
+        found[len(program), True, True, SUM, 1, 0, 0] = lone
     order = _Order(program)
     groups: list[Group] = []
     for (_, varies, in_sum, kind, *lengths), members in sorted(found.items(), key=lambda item: item[0][0]):
         has_products = kind == SUM and lengths[0] > 0
-        crossed, members = _crossed(program, members, order, in_sum, one) if has_products else ([], members)
+        if in_sum and lengths[0] == 1:
+            crossed, members = _crossed_pairs(program, members, order, one, levels)
+        else:
+            crossed, members = _crossed(program, members, order, in_sum, one) if has_products else ([], members)
         made = [Group(kind, places, varies, in_sum, product) for places, product in crossed]
         for part in order.parts(members):
             made.append(Group(kind, part, varies, in_sum, _apart(program, part, one) if has_products else None))
@@ -85,13 +92,12 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
     return groups
 
 
-def _levels(program: Program) -> list[int]:
+def _levels(program: Program, places: Sequence[int]) -> list[int]:
     """How many operations stand below each place at most."""
     levels = [0] * len(program)
     level_of = levels.__getitem__
-    for place, kind in enumerate(program.kinds):
-        if kind not in SOURCES:
-            levels[place] = 1 + max(map(level_of, program.operands(place)), default=0)
+    for place in places:
+        levels[place] = 1 + max(map(level_of, program.operands(place)), default=0)
     return levels
 
 
@@ -126,6 +132,34 @@ def _crossed(
         if not by_lane:
             _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
         crossed.append((turned if by_right_row else places, product))
+    return crossed, alone
+
+
+def _crossed_pairs(
+    program: Program, members: Sequence[int], order: _Order, one: int, levels: Sequence[int]
+) -> tuple[list[tuple[list[int], Product]], list[int]]:
+    """As _crossed, by arrays, of sums over lanes that are one product each; level by level of their left factors."""
+    places = np.array(members)
+    lefts, rights = np.array([program.args[place][0][0] for place in members]).T
+    rows = np.array(levels)[lefts] * len(program) + rights
+    sort = np.lexsort((lefts, rows))
+    rows, lefts, rights, places = rows[sort], lefts[sort], rights[sort], places[sort]
+    again = (np.diff(lefts, prepend=-1) == 0) & (np.diff(rows, prepend=-1) == 0)
+    alone = places[again].tolist()
+    rows, lefts, rights, places = rows[~again], lefts[~again], rights[~again], places[~again]
+    by_lefts: dict[bytes, list[int]] = defaultdict(list)
+    starts = np.flatnonzero(np.diff(rows, prepend=-1)).tolist()
+    for start, end in pairwise([*starts, len(rows)]):
+        by_lefts[lefts[start:end].tobytes()].append(start)
+    crossed = []
+    for some, firsts in by_lefts.items():
+        left, right = np.frombuffer(some, lefts.dtype), rights[firsts]
+        if len(left) == len(right) == 1:
+            alone.append(int(places[firsts[0]]))
+            continue
+        left_order, right_order = np.argsort(order.of(left)), np.lexsort((order.of(right), right == one))
+        members = places[np.array(firsts)[right_order] + left_order[:, None]].ravel().tolist()
+        crossed.append((members, Product(left[left_order, None], right[right_order, None], True)))
     return crossed, alone
 
 
@@ -172,6 +206,9 @@ class _Order:
     def of_columns(self, row: Row) -> list[int]:
         """So ordered, the factors of a row follow one another."""
         return sorted(range(len(row)), key=lambda k: self._position[row[k]])
+
+    def of(self, places: Any) -> Any:
+        return np.array([self._position[place] for place in places.tolist()])
 
     def of_row(self, row: Row) -> int:
         return self._position[row[0]]

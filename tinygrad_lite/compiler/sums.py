@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from operator import itemgetter
 
 import numpy as np
@@ -42,13 +41,16 @@ class _Rewriting:
         self.made = program.begun()
         first = len(self.made)
         self._kinds, self._args, self._varies = program.kinds, program.args, program.varies
-        reads = chain(program.outputs, chain.from_iterable(map(program.operands, range(first, len(program)))))
-        self._uses = np.bincount(np.fromiter(reads, int), minlength=len(program)).tolist()
+        self._uses = np.bincount(np.fromiter(program.reads(), int), minlength=len(program)).tolist()
         self._units = {k for k, kind in enumerate(program.kinds) if kind is CONSTANT and abs(program.args[k][0]) == 1.0}
         self._places = [*range(first), *[-1] * (len(program) - first)]
         for place in range(first, len(program)):
             self._visit(place)
-        self.made.outputs = [self._place(place) for place in program.outputs]
+        self.made.outputs = [self._place(place) if place >= 0 else -1 for place in program.outputs]
+        self.made.products = program.products.copy()
+        for place in np.unique(program.products[:, 1:]).tolist():
+            self._place(place)
+        self.made.products[:, 1:] = np.array(self._places)[program.products[:, 1:]]
 
     def _visit(self, place: int) -> None:
         kind, args = self._kinds[place], self._args[place]

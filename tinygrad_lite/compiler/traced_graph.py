@@ -59,7 +59,8 @@ class TracedGraph:
     @cached_property
     def summed(self) -> Execution:
         """What runs it for the sums of its outputs over the lanes."""
-        return Execution(self.program, True, self.executor)
+        program = flattened(self.outputs, self.inputs, self.parameters.leaves, apart=True)
+        return Execution(program, True, self.executor)
 
     def drawn(self, lanes: int) -> Any:
         """Random numbers for so many lanes, (draws, lanes): lane by lane, as calls one by one would draw them."""

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
+import numpy as np
+
 from ..draws import Draws, set_replay
 from ..engine import Value, set_recording, set_trace, topological_order, transcribe
 from ..errors import TraceError
+from ..ops import mul
 from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
 
@@ -113,14 +116,33 @@ def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Val
 
 
 @collector_paused()
-def flattened(outputs: Sequence[Any], inputs: Sequence[Value], parameters: Sequence[Value]) -> Program:
-    """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant."""
+def flattened(
+    outputs: Sequence[Any], inputs: Sequence[Value], parameters: Sequence[Value], apart: bool = False
+) -> Program:
+    """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant.
+
+    apart  outputs that are products stand apart, in program.products
+    """
     program = Program()
     places = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True))
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
-    transcribe(_values(outputs), places, program.constant, program.add)
-    program.outputs = [places[y] if type(y) is Value else program.constant(y) for y in outputs]
+    factors = {k: y.args for k, y in enumerate(outputs) if apart and _is_product(y)}
+    below = [x for k, y in enumerate(outputs) for x in factors.get(k, (y,)) if type(x) is Value]
+    transcribe(below, places, program.constant, program.add)
+    products = [(k, places[a], places[b]) for k, (a, b) in factors.items() if outputs[k] not in places]
+    products = [(k, a, b) for k, a, b in products if program.varies[a] or program.varies[b]]
+    program.products = np.array(products, int).reshape(-1, 3)
+    program.outputs = [-1] * len(outputs)
+    for k in sorted(set(range(len(outputs))).difference(program.products[:, 0].tolist())):
+        y = outputs[k]
+        if type(y) is Value:
+            transcribe([y], places, program.constant, program.add)
+        program.outputs[k] = places[y] if type(y) is Value else program.constant(y)
     return program
+
+
+def _is_product(y: Any) -> bool:
+    return type(y) is Value and y.op is mul and all(type(x) is Value for x in y.args)
 
 
 def _values(outputs: Sequence[Any]) -> list[Value]:
