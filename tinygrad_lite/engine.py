@@ -1828,6 +1828,21 @@ def _standing(known: dict, constant, args: tuple) -> tuple:
     return tuple(found)
 
 
+def products(ys):
+    """Which of ys are the product of two Values: (positions among ys, left factors, right factors)."""
+    v: Value
+    found: tuple = [], [], []
+    k: cython.Py_ssize_t
+    for k in range(len(ys)):
+        if type(ys[k]) is Value:
+            v = ys[k]
+            if v._code == _MUL and v._left is not None and v._right is not None:
+                found[0].append(k)
+                found[1].append(v._left)
+                found[2].append(v._right)
+    return found
+
+
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
     value: Value = v

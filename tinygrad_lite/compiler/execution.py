@@ -39,7 +39,7 @@ class Execution:
         self.chosen = ""
         self._summed, self._executor = summed, executor
         apart = 2 * len(program.products)
-        self._operands = apart + sum(map(self.simplified.count_operands, range(len(self.simplified))))
+        self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
         self._array: ArrayExecutor | None = None
         self._native: Executor | None = None
         self._lock = threading.Lock()

@@ -10,6 +10,7 @@ import numpy as np
 from .array_layout import P, S, V
 from .array_source import Source
 from .by_value import by_value
+from .collector import collector_paused
 from .lane_sums import LaneSums
 from .program import Program
 from .rewriting import rewrite
@@ -34,6 +35,7 @@ class ArrayExecutor:
     most_lanes  how many lanes a block has at most
     """
 
+    @collector_paused()
     def __init__(self, program: Program, summed: bool = False, xp: Any = np) -> None:
         self.xp, self.outputs = xp, len(program.outputs)
         self.program = program.copied()

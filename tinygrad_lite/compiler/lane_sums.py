@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
+import numpy as np
+
 from .program import SUM, Program
 
 Pair = tuple[int, int]
@@ -24,8 +26,8 @@ class LaneSums:
         self.shared: dict[int, int] = {}
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
-        read = set(program.products[:, 1:].ravel().tolist())
-        read.update(chain.from_iterable(map(program.operands, range(len(program)))))
+        read = set(np.unique(program.products[:, 1:]).tolist())
+        read.update(chain.from_iterable(map(program.operands, program.operations())))
         first: dict[int, int] = {}
         self.again: dict[int, int] = {}
         for position, place in enumerate(program.outputs):

@@ -119,10 +119,14 @@ class Program:
         pairs, plus, minus = args
         return pairs[0] if len(pairs) == 1 and not plus and not minus else chain(*pairs, plus, minus)
 
+    def operations(self) -> list[int]:
+        """The places of all but inputs, parameters and constants."""
+        return [place for place, kind in enumerate(self.kinds) if kind not in SOURCES]
+
     def reads(self) -> Iterable[int]:
-        """The places that operations, outputs and products read, as often as they do."""
-        results = chain([place for place in self.outputs if place >= 0], self.products[:, 1:].ravel().tolist())
-        return chain(results, chain.from_iterable(map(self.operands, range(len(self)))))
+        """The places that operations and outputs read, as often as they do; those that products read, once."""
+        results = chain([place for place in self.outputs if place >= 0], np.unique(self.products[:, 1:]).tolist())
+        return chain(results, chain.from_iterable(map(self.operands, self.operations())))
 
     def count_operands(self, place: int) -> int:
         """How many places an operation reads."""

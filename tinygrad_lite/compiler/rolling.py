@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
 from ..ops import Op
-from .collector import collector_paused
-from .program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM, Program
+from .program import CONSTANT, INPUT, PARAMETER, SUM, Program
 
 Row = tuple[int, ...]
 
@@ -56,7 +55,6 @@ class Product:
     complete: bool = False
 
 
-@collector_paused()
 def grouped(program: Program, summed: bool = False) -> list[Group]:
     """The groups, in an order in which each stands after what it reads.
 
@@ -66,7 +64,7 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
     only_summed = set(program.outputs) if summed else set()
     lone = [place for place in program.outputs if len(program.args[place][0]) == 1] if summed else []
     apart = set(lone)
-    places = [place for place, kind in enumerate(program.kinds) if kind not in SOURCES and place not in apart]
+    places = [place for place in program.operations() if place not in apart]
     levels = _levels(program, places)
     found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for place in places:
@@ -86,7 +84,7 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
         made = [Group(kind, places, varies, in_sum, product) for places, product in crossed]
         for part in order.parts(members):
             made.append(Group(kind, part, varies, in_sum, _apart(program, part, one) if has_products else None))
-        for group in made:
+        for group in made if not in_sum else ():
             order.place(group.members)
         groups += made
     return groups
@@ -140,7 +138,8 @@ def _crossed_pairs(
 ) -> tuple[list[tuple[list[int], Product]], list[int]]:
     """As _crossed, by arrays, of sums over lanes that are one product each; level by level of their left factors."""
     places = np.array(members)
-    lefts, rights = np.array([program.args[place][0][0] for place in members]).T
+    pairs = chain.from_iterable([program.args[place][0][0] for place in members])
+    lefts, rights = np.fromiter(pairs, int).reshape(-1, 2).T
     rows = np.array(levels)[lefts] * len(program) + rights
     sort = np.lexsort((lefts, rows))
     rows, lefts, rights, places = rows[sort], lefts[sort], rights[sort], places[sort]

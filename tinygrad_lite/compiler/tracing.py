@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..draws import Draws, set_replay
-from ..engine import Value, set_recording, set_trace, topological_order, transcribe
+from ..engine import Value, products, set_recording, set_trace, topological_order, transcribe
 from ..errors import TraceError
-from ..ops import mul
 from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
 
@@ -126,23 +125,25 @@ def flattened(
     program = Program()
     places = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True))
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
-    factors = {k: y.args for k, y in enumerate(outputs) if apart and _is_product(y)}
-    below = [x for k, y in enumerate(outputs) for x in factors.get(k, (y,)) if type(x) is Value]
-    transcribe(below, places, program.constant, program.add)
-    products = [(k, places[a], places[b]) for k, (a, b) in factors.items() if outputs[k] not in places]
-    products = [(k, a, b) for k, a, b in products if program.varies[a] or program.varies[b]]
-    program.products = np.array(products, int).reshape(-1, 3)
-    program.outputs = [-1] * len(outputs)
-    for k in sorted(set(range(len(outputs))).difference(program.products[:, 0].tolist())):
-        y = outputs[k]
-        if type(y) is Value:
+    if apart:
+        program.products = _products(program, outputs, places)
+    done = set(program.products[:, 0].tolist())
+    for k, y in enumerate(outputs):
+        if type(y) is Value and k not in done:
             transcribe([y], places, program.constant, program.add)
-        program.outputs[k] = places[y] if type(y) is Value else program.constant(y)
+        program.outputs.append(-1 if k in done else places[y] if type(y) is Value else program.constant(y))
     return program
 
 
-def _is_product(y: Any) -> bool:
-    return type(y) is Value and y.op is mul and all(type(x) is Value for x in y.args)
+def _products(program: Program, outputs: Sequence[Any], places: dict[Value, int]) -> Any:
+    """Those outputs that are products, differ between lanes and are not read otherwise, as in Program.products."""
+    positions, lefts, rights = products(outputs)
+    apart = set(positions)
+    others = _values([y for k, y in enumerate(outputs) if k not in apart])
+    transcribe([*others, *lefts, *rights], places, program.constant, program.add)
+    found = np.array([positions, [places[v] for v in lefts], [places[v] for v in rights]], int).T
+    alone = np.array([outputs[k] not in places for k in positions], bool)
+    return found[alone & np.array(program.varies, bool)[found[:, 1:]].any(axis=1)]
 
 
 def _values(outputs: Sequence[Any]) -> list[Value]:
