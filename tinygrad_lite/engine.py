@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "85fc6c27"
+source_hash = "7f75e522"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1783,7 +1783,7 @@ def topological_order(*roots):
 
 
 def transcribe(roots, known, constant, add):
-    """Does again elsewhere what roots were computed from, parents first; `known` gains what stands for each Value.
+    """Does again elsewhere what roots were computed from, parents first; `known` gains what stands for results.
 
     known     what stands for some Values: what these were computed from is not looked at
     constant  (number) -> what stands for a plain number, and for what depends on nothing known
@@ -1799,13 +1799,15 @@ def transcribe(roots, known, constant, add):
             args: tuple = v.args
             if _are_fixed(args, fixed):
                 fixed.add(v)
-                known[v] = constant(_number(v))
             else:
                 known[v] = add(_ROWS[v._code & (_MANY - 1)], _standing(known, constant, args))
-        elif v not in known:
+        elif v not in known and v not in fixed:
             stack.append(v)
             stack.append(None)
             _push_parents(stack, v)
+    for v in roots:
+        if v in fixed:
+            known[v] = constant(_number(v))
 
 
 @cython.cfunc
@@ -1821,10 +1823,13 @@ def _are_fixed(args: tuple, fixed: set) -> cython.bint:
 def _standing(known: dict, constant, args: tuple) -> tuple:
     found: list = []
     for x in args:
-        if type(x) is Value:
-            found.append(known[x])
+        if type(x) is tuple:
+            found.append(_standing(known, constant, x))
+        elif type(x) is Value:
+            standing = known.get(x)
+            found.append(constant(_number(x)) if standing is None else standing)
         else:
-            found.append(_standing(known, constant, x) if type(x) is tuple else constant(x))
+            found.append(constant(x))
     return tuple(found)
 
 

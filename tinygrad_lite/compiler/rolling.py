@@ -150,15 +150,15 @@ def _crossed_pairs(
     starts = np.flatnonzero(np.diff(rows, prepend=-1)).tolist()
     for start, end in pairwise([*starts, len(rows)]):
         by_lefts[lefts[start:end].tobytes()].append(start)
-    crossed = []
+    crossed: list[tuple[list[int], Product]] = []
     for some, firsts in by_lefts.items():
         left, right = np.frombuffer(some, lefts.dtype), rights[firsts]
         if len(left) == len(right) == 1:
             alone.append(int(places[firsts[0]]))
             continue
         left_order, right_order = np.argsort(order.of(left)), np.lexsort((order.of(right), right == one))
-        crossing: list[int] = places[np.array(firsts)[right_order] + left_order[:, None]].ravel().tolist()
-        crossed.append((crossing, Product(left[left_order, None], right[right_order, None], True)))
+        in_order = places[np.array(firsts)[right_order] + left_order[:, None]].ravel().tolist()
+        crossed.append((in_order, Product(left[left_order, None], right[right_order, None], True)))
     return crossed, alone
 
 
