@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "7f75e522"
+source_hash = "8b1c6cce"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -448,6 +448,7 @@ class Value:
     @property
     def local_derivatives(self):
         """One for each of .parents: the derivative of this Value by that argument, when it was recorded."""
+        _refuse_in_trace("reading .local_derivatives", self)
         return tuple([d for _, d in _edges(self)])
 
     @property
@@ -476,14 +477,14 @@ class Value:
         backward(self)
 
     def __repr__(self):
+        _refuse_in_trace("formatting", self)
         text = f"Value(data={_number(self)!r}, grad={self.grad!r}"
         if self.label is not None:
             text += f", label={self.label!r}"
         return text + (f", path={self.path!r})" if self.path is not None else ")")
 
     def __format__(self, spec):
-        if spec:
-            _refuse_in_trace("formatting", self)
+        _refuse_in_trace("formatting", self)
         return format(_number(self), spec) if spec else repr(self)
 
     def __hash__(self):

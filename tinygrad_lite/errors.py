@@ -53,7 +53,10 @@ def received(x: object) -> str:
         return f"{_article(kind)} of {len(x)}"
     if x is None:
         return "None"
-    text = repr(x)
+    try:
+        text = repr(x)
+    except TraceError:
+        text = "traced"
     return f"{_article(kind)}, {text if len(text) <= 40 else text[:37] + '...'}"
 
 

@@ -126,7 +126,7 @@ class Arguments:
         if isinstance(arg, tuple):
             items = [self._column(f"{label}[{k}]", item, columns) for k, item in enumerate(arg)]
             return type(arg)(*items) if hasattr(arg, "_fields") else tuple(items)
-        if not isinstance(arg, (numbers.Real, list)) and not hasattr(arg, "__array__"):
+        if not isinstance(arg, (numbers.Real, list, Value)) and not hasattr(arg, "__array__"):
             return arg
         if isinstance(arg, bool):
             return arg

@@ -350,16 +350,17 @@ class _Kept:
 
 
 def _check_repeated(repeated: Program, program: Program, name: str) -> None:
-    if len(program) != len(repeated) or program.kinds != repeated.kinds:
+    pairs = list(zip(program.args, repeated.args, strict=False))
+    other = next((place for place, (args, others) in enumerate(pairs) if repr(args) != repr(others)), None)
+    alike = len(program) == len(repeated) and program.kinds == repeated.kinds
+    if not alike or (other is not None and program.number(other) is None):
         raise TraceError(
             f"compile({name}): two traces of it differ, of {len(program)} and {len(repeated)} operations: it does not "
             "do the same at each call; what it does must depend on its arguments alone"
         )
-    for place, (args, others) in enumerate(zip(program.args, repeated.args, strict=True)):
-        if args != others and repr(args) != repr(others):  # nan differs from itself
-            number = program.number(place)
-            raise TraceError(
-                f"compile({name}): the number {number} in operation %{place} was another in a second trace, "
-                f"{repeated.number(place)}: a random number drawn inside would be frozen; draw it by a "
-                "tinygrad_lite.Draws source, which draws anew at each call, or outside, and pass it in"
-            )
+    if other is not None:
+        raise TraceError(
+            f"compile({name}): the number {program.number(other)} in operation %{other} was another in a second trace, "
+            f"{repeated.number(other)}: a random number drawn inside would be frozen; draw it by a "
+            "tinygrad_lite.Draws source, which draws anew at each call, or outside, and pass it in"
+        )

@@ -18,11 +18,22 @@ from .program import INPUT, PARAMETER, Program
 _INSTEAD = {
     "branching": "write where(condition, a, b), maximum(a, b) or minimum(a, b), which choose for each call",
     "formatting": "print it outside the compiled function",
-    "reading .data": "use the Value itself, or .detach() for its number without a gradient",
+    **dict.fromkeys(
+        ("reading .data", "reading .item()"), "use the Value itself, or .detach() for its number without a gradient"
+    ),
+    **dict.fromkeys(
+        ("backward()", "taking derivatives as floats", "reading .grad", "reading .local_derivatives"),
+        "inside, grad(f)(x) and gradients(y, xs, create_graph=True) give derivatives that are traced too",
+    ),
 }
 _PACKAGE = __name__.partition(".")[0]
-# What Python says where a Value is used as a number, an index, or a range of its own.
-_CONVERSIONS = ("indices must be", "interpreted as an integer", "must be real number", "argument must be", "__round__")
+# What Python and NumPy say where a Value is used as a number, an index, or a range of its own, and where they do not
+# say that it was a Value.
+_CONVERSIONS = (
+    "indices must be", "interpreted as an integer", "must be real number", "argument must be", "__round__",
+    "multiply sequence by", "has no callable",
+)  # fmt: skip
+_UNNAMED = ("slice indices must be", "only integers, slices", "not supported for the input types")
 
 
 class Trace:
@@ -52,7 +63,8 @@ class Trace:
         set_watch(self._watch)
         set_recording(self._recording)
         said = str(error)
-        if type(error) is TypeError and "Value" in said and any(text in said for text in _CONVERSIONS):
+        texts = _UNNAMED + _CONVERSIONS * ("Value" in said)
+        if type(error) in (TypeError, IndexError) and any(text in said for text in texts):
             raise TraceError(
                 f"compile({self.name}): in {_user_line(traceback)} a traced Value is used as a plain number, an index "
                 "or a range, but it stands for any number: choose by take(xs, index) or where(condition, a, b), use "

@@ -1,0 +1,180 @@
+"""Batches that do not fit are refused by argument, what was expected and what came; those that fit run as they come."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from compiled import EXECUTORS
+
+import tinygrad_lite as tl
+from tinygrad_lite import Value, compile
+from tinygrad_lite.errors import ShapeError
+
+
+def product(x: Any, y: Any) -> Any:
+    return x * y
+
+
+def dotted(xs: Any, y: Any) -> Any:
+    return tl.sum(xs) * y
+
+
+MISFITS: dict[str, tuple[Any, tuple[Any, ...], type, str]] = {
+    "ragged": (dotted, ([[1.0], [1.0, 2.0]], [1.0, 2.0]), ShapeError, r"argument xs .*rows of 1 and 2 numbers"),
+    "ragged deep": (dotted, ([[[1.0], [2.0, 3.0]]], [1.0]), ShapeError, r"argument xs .*array of numbers"),
+    "a list among numbers": (product, ([1.0, [2.0]], [1.0, 2.0]), ShapeError, r"argument x .*array of numbers"),
+    "strings": (product, (["a", "b"], [1.0, 2.0]), TypeError, r"argument x .*list of 2.*<U1"),
+    "numbers as strings": (product, (["1", "2"], [1.0, 2.0]), TypeError, r"argument x .*<U1"),
+    "complex": (product, ([1.0, 2.0], np.array([1j, 2.0])), TypeError, r"argument y .*complex128"),
+    "objects": (product, ([object(), 1.0], [1.0, 2.0]), TypeError, r"argument x .*array of object"),
+    "None": (product, ([None, 1.0], [1.0, 2.0]), TypeError, r"argument x .*array of object"),
+    "Values": (product, ([Value(1.0)], [1.0]), TypeError, r"argument x .*Values in it.*plain numbers"),
+    "an array of Values": (product, ([1.0], np.array([Value(1.0)])), TypeError, r"argument y .*Values in it"),
+    "dates": (product, (np.array(["2020-01-01"], dtype="datetime64[D]"), [1.0]), TypeError, r"argument x .*datetime64"),
+    "a scalar": (
+        product,
+        (1.0, [1.0, 2.0]),
+        ShapeError,
+        r"argument x needs the batch as its first axis.*1\.0.*\(batch,\)",
+    ),
+    "a scalar array": (product, ([1.0, 2.0], np.array(2.0)), ShapeError, r"argument y needs the batch"),
+    "an integer": (product, ([1.0], 3), ShapeError, r"argument y needs the batch.*3"),
+    "a Value": (product, ([1.0], Value(2.0)), TypeError, r"argument y .*Values in it"),
+    "a Value in a tuple": (lambda t: t[0] * t[1], (([1.0], Value(2.0)),), TypeError, r"argument t\[1\] .*Values in it"),
+    "lengths": (product, ([1.0, 2.0], [1.0, 2.0, 3.0]), ShapeError, r"same number of rows.*\(2,\), \(3,\)"),
+    "lengths of an empty one": (product, ([], [1.0]), ShapeError, r"same number of rows.*\(0,\), \(1,\)"),
+    "lengths in a dict": (
+        lambda d: d["a"] * d["b"],
+        ({"a": [1.0, 2.0], "b": [1.0]},),
+        ShapeError,
+        r"same number of rows.*\(2,\), \(1,\)",
+    ),
+    "in a dict": (lambda d: d["a"], ({"a": ["x"]},), TypeError, r"argument d\['a'\] "),
+    "in a nested one": (lambda t: t[1]["k"], (([1.0], {"k": [[1.0], []]}),), ShapeError, r"argument t\[1\]\['k'\] "),
+    "empty": (product, ([], []), ShapeError, "mean over an empty batch"),
+    "empty rows": (dotted, (np.empty((0, 3)), []), ShapeError, "mean over an empty batch"),
+    "nothing": (lambda: 1.0, (), ShapeError, "no array: call the function itself"),
+    "only static": (lambda mode: 1.0, ("sum",), ShapeError, "no array"),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_what_does_not_fit_is_refused(name: str) -> None:
+    f, arrays, error, match = MISFITS[name]
+    compiled = compile(f)
+    for _ in range(2):
+        with pytest.raises((ShapeError, TypeError)) as caught:
+            compiled.batch(*arrays)
+        assert type(caught.value) is error, caught.value
+        assert re.search(match, str(caught.value)), caught.value
+    assert compiled.traces == []
+
+
+def test_what_is_missing_or_too_much_is_python_s_error() -> None:
+    compiled = compile(product)
+    for call in (
+        lambda: compiled.batch([1.0]),
+        lambda: compiled.batch([1.0], [1.0], [1.0]),
+        lambda: compiled.batch([1.0], z=[1.0]),
+        lambda: compiled(1.0),
+        lambda: compiled(1.0, z=2.0),
+    ):
+        with pytest.raises(TypeError, match=r"product\(\)"):
+            call()
+    with pytest.raises(TypeError, match=r"multiple values for argument 'x'"):
+        compiled.batch([1.0], x=[1.0])
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize(
+    "column",
+    [
+        [1, 2, 3],
+        (1.0, 2.0, 3.0),
+        np.array([1, 2, 3], dtype=np.int8),
+        np.array([1, 2, 3], dtype=np.uint64),
+        np.array([1, 2, 3], dtype=np.float32),
+        np.array([[1.0, 9.0], [2.0, 9.0], [3.0, 9.0]])[:, 0],
+        np.array([3.0, 2.0, 1.0])[::-1],
+        np.array([1.0, 2.0, 3.0]).astype(">f8"),
+        [np.float64(1.0), np.int64(2), 3.0],
+    ],
+    ids=repr,
+)
+def test_columns_of_every_kind(column: Any, executor: Any) -> None:
+    compiled = compile(lambda x: 2.0 * x, executor=executor)
+    if isinstance(column, tuple):  # holds arrays, as a function of a tuple takes them
+        with pytest.raises(ShapeError, match=r"argument x\[0\] needs the batch"):
+            compiled.batch(column)
+        return
+    assert compiled.batch(column, reduce=None).tolist() == [2.0, 4.0, 6.0]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_flags_are_numbers_in_a_batch(executor: Any) -> None:
+    compiled = compile(lambda x, flag: tl.where(flag, x, -x), executor=executor)
+    assert compiled.batch([1.0, 2.0], [True, False], reduce=None).tolist() == [1.0, -2.0]
+    assert compiled.batch([1.0, 2.0], np.array([False, True]), reduce=None).tolist() == [-1.0, 2.0]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_batch_changes_nothing_that_it_is_given(executor: Any) -> None:
+    source = np.random.default_rng(0)
+    x, y = source.normal(size=(6, 3, 2)), source.normal(size=6)
+    before = x.copy(), y.copy()
+    compiled = compile(lambda rows, y: tl.sum([tl.dot(row, row) for row in rows]) * y, executor=executor)
+    views = (x, y), (x[::-1], y[::-1]), (np.asfortranarray(x), y), (x.tolist(), y.tolist()), (x[:0], y[:0])
+    for rows, ys in views:
+        found = compiled.batch(rows, ys, reduce=None)
+        assert found == pytest.approx((np.asarray(rows).reshape(len(ys), 6) ** 2).sum(axis=1) * np.asarray(ys))
+    assert (x == before[0]).all() and (y == before[1]).all()
+    first = compiled.batch(x, y, reduce=None)
+    kept = first.copy()
+    compiled.batch(2.0 * x, y, reduce=None)
+    assert (first == kept).all()  # what came out is the caller's own
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_other_shapes_are_other_programs(executor: Any) -> None:
+    compiled = compile(lambda xs: tl.sum(xs), executor=executor)
+    assert compiled.batch([[1.0, 2.0]], reduce=None).tolist() == [3.0]
+    assert compiled.batch([[1.0, 2.0, 3.0]] * 2, reduce=None).tolist() == [6.0, 6.0]
+    assert compiled.batch(np.ones((4, 2)), reduce=None).tolist() == [2.0] * 4
+    assert compiled([1.0, 2.0]) == 3.0
+    assert compiled.traces == ["a batch of rows of shape (2,)", "a batch of rows of shape (3,)", "[*, *]"]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_many_lanes_run_in_blocks(executor: Any) -> None:
+    w = Value(0.5)
+    compiled = compile(lambda xs: tl.tanh(tl.dot(xs, xs) * w), executor=executor)
+    x = np.random.default_rng(1).normal(size=(100_003, 3))
+    expected = np.tanh((x * x).sum(axis=1) * 0.5)
+    assert compiled.batch(x, reduce=None) == pytest.approx(expected)
+    loss = compiled.batch(x)
+    loss.backward()
+    assert loss.data == pytest.approx(expected.mean())
+    assert w.grad == pytest.approx(((1.0 - expected**2) * (x * x).sum(axis=1)).mean())
+    assert compiled.batch(x[:5]).data == pytest.approx(expected[:5].mean())
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_what_does_not_depend_on_the_lane(executor: Any) -> None:
+    w = Value(3.0)
+    for f, of_lanes in (
+        (lambda x: w * w, [9.0, 9.0]),
+        (lambda x: 2.0, [2.0, 2.0]),
+        (lambda x: w, [3.0, 3.0]),
+        (lambda x: x, [5.0, 7.0]),
+    ):
+        compiled = compile(f, executor=executor)
+        assert compiled.batch([5.0, 7.0], reduce=None).tolist() == of_lanes
+        assert compiled.batch([5.0, 7.0]).data == sum(of_lanes) / 2
+        tl.engine.clear_grads([w])
+        total = compiled.batch([5.0, 7.0], reduce="sum")
+        total.backward()
+        assert total.data == sum(of_lanes)
+        assert w.grad == {9.0: 12.0, 3.0: 2.0}.get(of_lanes[0], 0.0)

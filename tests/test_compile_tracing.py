@@ -1,0 +1,316 @@
+"""A trace freezes nothing in silence: what reads a number says where, and what to write instead; draws; what ran."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import operator
+import pickle
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from compiled import EXECUTORS, FORCED, differences
+
+import tinygrad_lite as tl
+from tinygrad_lite import Draws, Value, compile
+from tinygrad_lite.errors import HistoryError, TraceError
+
+CHOOSE = r"where\(condition, a, b\)"
+READS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    ".data": (lambda x: x * x.data, "detach"),
+    ".item()": (lambda x: x * x.item(), "detach"),
+    ".grad": (lambda x: x * x.grad, "create_graph"),
+    ".grad_state": (lambda x: x * len(x.grad_state), "create_graph"),
+    "backward()": (lambda x: (x * x).backward() or x, "create_graph"),
+    "gradients as floats": (lambda x: x * tl.gradients(x * x, [x])[0], "create_graph"),
+    "local_derivatives": (lambda x: x * (x * x).local_derivatives[0], "create_graph"),
+    "if": (lambda x: x if x > 0.0 else -x, CHOOSE),
+    "if, of a Value": (lambda x: x if x else -x, CHOOSE),
+    "while": (lambda x: _until(x), CHOOSE),
+    "and": (lambda x: x > 0.0 and x < 1.0, CHOOSE),
+    "not": (lambda x: x * (not x), CHOOSE),
+    "bool()": (lambda x: x * bool(x), CHOOSE),
+    "assert": (lambda x: _asserting(x), CHOOSE),
+    "max()": (lambda x: max(x, 0.0), CHOOSE),
+    "sorted()": (lambda x: sorted([x, 2.0 * x, -x])[0], CHOOSE),
+    "chained comparison": (lambda x: x * (0.0 < x < 1.0), CHOOSE),
+    "any()": (lambda x: x * any([x > 1.0, x < 0.0]), CHOOSE),
+    "float()": (lambda x: x * float(x), r"take\(|where\("),
+    "int()": (lambda x: x * int(x), r"take\(|where\("),
+    "round()": (lambda x: x * round(x), r"take\(|where\("),
+    "complex()": (lambda x: x * abs(complex(x)), r"take\(|where\("),
+    "range()": (lambda x: x * len(range(x)), "static_argnames"),
+    "index": (lambda x: x * [1.0, 2.0, 3.0][x], "take"),
+    "slice": (lambda x: x * len([1.0, 2.0, 3.0][:x]), "take"),
+    "operator.index": (lambda x: x * operator.index(x), "static_argnames"),
+    "repeating a list": (lambda x: tl.sum([x] * x), "static_argnames"),
+    "math.floor": (lambda x: x * math.floor(x), r"x\.sin\(\)"),
+    "math.sin": (lambda x: x * math.sin(x), r"x\.sin\(\)"),
+    "math.isnan": (lambda x: x * math.isnan(x), r"x\.sin\(\)"),
+    "math.fsum": (lambda x: math.fsum([x, x]), r"x\.sin\(\)"),
+    "np.array as float": (lambda x: np.array([x, x], dtype=float)[0], "array|number"),
+    "np.float64": (lambda x: x * np.float64(x), "number"),
+    "array element": (lambda x: np.zeros(2).__setitem__(0, x), "number"),
+    "np.isnan": (lambda x: x * np.isnan(x), "number|where"),
+    "np.floor": (lambda x: np.floor(x), "number|where"),
+    "np.exp2": (lambda x: np.exp2(x), "number|where"),
+    "np index": (lambda x: np.arange(3.0)[x] * x, "take"),
+    "format": (lambda x: x * len(f"{x:.2f}"), "print"),
+    "str()": (lambda x: x * len(str(x)), "print"),
+    "repr()": (lambda x: x * len(repr(x)), "print"),
+    "percent": (lambda x: x * len("%.2f" % x), "number|print"),  # noqa: UP031
+    "hash of data": (lambda x: {x.data: 1}[0.0], "detach"),
+    "json": (lambda x: len(json.dumps(x)), "number|print|JSON"),
+    "math.pow": (lambda x: math.pow(2.0, x), r"x\.sin\(\)"),
+    "pickle": (lambda x: len(pickle.dumps(x * x)), "detach|outside"),
+    "copy of an inner": (lambda x: Value((x * x).data), "detach"),
+    "setting .data": (lambda x: setattr(x, "data", 3.0) or x, "operations|outside"),
+    "Value of a Value": (lambda x: Value(x), "as it is"),
+    "compare by hand": (lambda x: x * sum([1.0 for y in (0.0, 1.0) if y < x]), CHOOSE),
+    "match": (lambda x: _matching(x), CHOOSE),
+}
+
+
+def _until(x: Any) -> Any:
+    while x < 10.0:
+        x = x * 2.0
+    return x
+
+
+def _asserting(x: Any) -> Any:
+    assert x > 0.0
+    return x
+
+
+def _matching(x: Any) -> Any:
+    match x:
+        case y if y > 0.0:
+            return y
+    return -x
+
+
+@pytest.mark.parametrize("transformed", [False, True])
+@pytest.mark.parametrize("name", READS)
+def test_what_reads_a_number_is_refused(name: str, transformed: bool) -> None:
+    """Also inside a transform, where the Values are others."""
+    f, instead = READS[name]
+    compiled = compile(tl.grad(f)) if transformed else compile(f)
+    for call in (lambda: compiled(1.0), lambda: compiled.batch([1.0, 2.0], reduce=None), lambda: compiled(Value(2.0))):
+        with pytest.raises((TraceError, TypeError), match=instead) as caught:
+            call()
+        if name not in ("json", "Value of a Value", "pickle"):
+            assert type(caught.value) is TraceError
+            lines, first = inspect.getsourcelines(f)
+            inside = {f"{__file__}:{k}" for k in range(first, first + len(lines))}
+            helper = {"while": _until, "assert": _asserting, "match": _matching}.get(name)
+            if helper is not None:
+                lines, first = inspect.getsourcelines(helper)
+                inside = {f"{__file__}:{k}" for k in range(first, first + len(lines))}
+            assert any(place in str(caught.value) for place in inside), str(caught.value)
+    assert compiled.traces == []
+    assert compile(lambda x: 2.0 * x)(2.0) == 4.0  # and the next trace knows nothing of it
+
+
+def test_what_does_not_depend_on_a_traced_number_may_be_read() -> None:
+    w = Value(3.0)
+
+    def f(x: Any, n: int, names: str) -> Any:
+        y = x
+        for k in range(len(names)):
+            y = y + float(k)
+        return y * (2.0 if n is None else 1.0) * math.sin(1.0)
+
+    assert compile(f)(1.0, None, "ab") == pytest.approx(4.0 * math.sin(1.0))
+    with pytest.raises(TraceError, match=r"reading \.data"):  # a leaf that is captured may change from call to call
+        compile(lambda x: x * w.data)(1.0)
+    with pytest.raises(TraceError, match="branching"):
+        compile(lambda x: x if w > 0.0 else -x)(1.0)
+
+
+def test_a_comparison_gives_a_number() -> None:
+    f = compile(lambda x: (x > 0.0) * x + tl.where(x <= -1.0, 10.0, 0.0) + (x <= 0.5) * 100.0 + (x < 3) * 1000.0)
+    for x in (-2.0, -1.0, 0.0, 0.5, 2.0, 3.0, math.nan):
+        want = (x > 0) * x + (10.0 if x <= -1 else 0.0) + (x <= 0.5) * 100.0 + (x < 3) * 1000.0
+        assert not differences(f(x), want)
+    same = compile(lambda x: x * (1.0 if x == x else 0.0) + (2.0 if x != 1.0 else 0.0))
+    assert same(1.0) == 3.0  # == and != are of identity, as everywhere
+
+
+def test_random_numbers_that_would_be_frozen_are_named() -> None:
+    for draw in (random.random, lambda: random.gauss(0.0, 1.0), lambda: np.random.default_rng().uniform()):
+        with pytest.raises(TraceError, match=r"another in a second trace.*Draws"):
+            compile(lambda x, draw=draw: x * draw())(1.0)  # type: ignore[misc]
+    state = [0.0]
+
+    def counting(x: Any) -> Any:
+        state.append(0.0)
+        for _ in state:
+            x = tl.sin(x)
+        return x
+
+    with pytest.raises(TraceError, match="two traces of it differ"):
+        compile(counting)(1.0)
+
+
+def eager_and_compiled(f: Callable[[Draws], Callable[..., Any]], seed: int) -> tuple[Callable[..., Any], Any]:
+    return f(Draws(seed)), f(Draws(seed))
+
+
+def noisy(draws: Draws) -> Callable[..., Any]:
+    return lambda x: x * draws.uniform() + tl.where(draws.uniform() < 0.5, 1.0, draws.uniform())
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_draws_are_those_that_eager_code_would_draw(executor: Any) -> None:
+    eager, other = eager_and_compiled(noisy, 7)
+    compiled = compile(other, executor=executor)
+    found = [compiled(2.0) for _ in range(5)]
+    assert found == pytest.approx([eager(2.0) for _ in range(5)]) and len(set(found)) == 5
+    lanes = compiled.batch([1.0] * 20, reduce=None)
+    assert lanes.tolist() == pytest.approx([eager(1.0) for _ in range(20)]) and len(set(lanes.tolist())) == 20
+    assert compiled.batch([1.0, 2.0, 3.0]).data == pytest.approx(sum([eager(x) for x in (1.0, 2.0, 3.0)]) / 3)
+    x = Value(2.0)
+    y = compiled(x)
+    y.backward()
+    before = eager(Value(0.0))
+    assert x.grad == pytest.approx((y.data - float(getattr(before, "data", before))) / 2.0)
+    assert compiled(1.0) == pytest.approx(eager(1.0)) and len(compiled.traces) == 2
+
+
+def test_draws_of_several_sources_and_of_none() -> None:
+    a, b, c, d = Draws(1), Draws(2), Draws(1), Draws(2)
+    compiled = compile(lambda x: [a.uniform() + x, b.uniform(), a.uniform()])
+    for _ in range(3):
+        assert compiled(0.0) == [c.uniform(), d.uniform(), c.uniform()]
+    lanes = compiled.batch([0.0, 0.0], reduce=None)
+    assert lanes.tolist() == [[c.uniform(), d.uniform(), c.uniform()] for _ in range(2)]
+    assert compile(lambda x: Draws(3).uniform() * 0.0 + x)(2.0) == 2.0
+
+
+@pytest.mark.parametrize("executor", FORCED)
+def test_dropout(executor: Any) -> None:
+    """The derivatives are of what was drawn at the call, also where they are taken eagerly or once more."""
+    w = Value(2.0)
+
+    def f(draws: Draws) -> Callable[[Any], Any]:
+        return lambda x: tl.where(draws.uniform() < 0.5, 0.0, w * w * x) + tl.where(x > 0.0, 0.0, tl.sqrt(x) * w)
+
+    for row in ([1.0, 2.0, 3.0, 4.0], [1.0, 0.0, 2.0, -1.0, 3.0]):
+        eager, other = eager_and_compiled(f, 5)
+        compiled = compile(other, executor=executor)
+        for _ in range(3):
+            found = compiled.batch(row, reduce="sum")
+            want = tl.sum([eager(x) for x in row]) + 0.0 * w
+            pairs = [tl.gradients(y, [w], create_graph=True)[0] for y in (found, want)]
+            assert not differences([found, *pairs], [want, pairs[1], pairs[1]], signs=False)
+            seconds = [tl.gradients(g, [w])[0] for g in pairs]
+            assert not differences(seconds[0], seconds[1], signs=False)
+
+
+def test_a_seed_reproduces_and_copies_go_on() -> None:
+    source = Draws(11)
+    f = compile(lambda x: x + source.uniform())
+    first = [f(0.0) for _ in range(3)]
+    kept = pickle.loads(pickle.dumps(source))
+    again = Draws(11)
+    assert [again.uniform() for _ in range(3)] == first
+    assert kept.uniform() == f(0.0) == again.uniform()
+
+
+def test_random_numbers_within_a_transform() -> None:
+    a, b = Draws(4), Draws(4)
+    f = compile(tl.value_and_grad(lambda x: x * x * a.uniform()))
+    for _ in range(3):
+        u = b.uniform()
+        assert f(3.0) == pytest.approx((9.0 * u, 6.0 * u))
+
+
+def test_the_program_that_ran_can_be_read() -> None:
+    f = compile(lambda x, y: tl.tanh(x * y + 2.0) + 0.0 * x)
+    for read in (lambda: f.program, lambda: f.source, lambda: f.summary, lambda: f.passes):
+        with pytest.raises(HistoryError, match="was not called yet"):
+            read()
+    assert "compiled <lambda>" in repr(f)
+    f(0.5, 1.0)
+    program = f.program
+    assert str(program).splitlines() == list(program.lines()) and len(program) == len(list(program.lines()))
+    assert [line for line in program.lines() if "tanh(" in line] and "output 0" in str(program)
+    counts = program.counts()
+    assert counts["input"] == 2 and counts["tanh"] == 1 and sum(counts.values()) == len(program)
+    assert list(f.passes) == ["traced", "sums of products"]
+    assert f.passes["traced"] is program
+    assert f"{len(program)} nodes" in f.summary and f.summary in repr(f)
+
+
+def test_equal_operations_stand_once() -> None:
+    f = compile(lambda x: tl.sin(x) * tl.sin(x) + tl.exp(tl.sin(x)))
+    f(0.5)
+    assert f.program.counts()["sin"] == 1
+    g = compile(lambda x: tl.sin(2.0) * x + tl.exp(Value(1.0)) * x)
+    assert g(1.0) == pytest.approx(math.sin(2.0) + math.e)
+    assert g.program.counts()["sin"] == g.program.counts()["exp"] == 0
+
+
+def test_the_source_is_what_runs() -> None:
+    f = compile(lambda x: tl.tanh(x) * 3.0, executor="array")
+    assert f.batch([0.5, 1.0], reduce=None).tolist() == pytest.approx([3 * math.tanh(0.5), 3 * math.tanh(1.0)])
+    assert "tanh" in f.source and "multiply" in f.source
+    compiled = __builtins__["compile"] if isinstance(__builtins__, dict) else __builtins__.compile
+    names: dict[str, Any] = {**f.array.layout.indices}
+    exec(compiled(f.source.replace("xp.tanh", "xp.sin"), "<changed>", "exec"), names)
+    f.array.bind = names["bind"]
+    f.array._idle.clear()
+    assert f.batch([0.5, 1.0], reduce=None).tolist() == pytest.approx([3 * math.sin(0.5), 3 * math.sin(1.0)])
+
+
+@pytest.mark.parametrize("executor", FORCED)
+def test_the_summary_says_which_executor_ran(executor: Any) -> None:
+    f = compile(lambda x: tl.dot(x, x), executor=executor)
+    f([1.0, 2.0])
+    assert f"the {executor} executor ran it" in f.summary
+    f.batch(np.ones((5, 2)))
+    assert f"the {executor} executor ran it" in f.summary
+
+
+def test_a_matrix_product_is_found() -> None:
+    w = [[Value(float(i * 3 + j)) for j in range(3)] for i in range(4)]
+    f = compile(lambda x: [tl.dot(row, x) for row in w])
+    assert f.batch(np.ones((50, 3)), reduce=None).shape == (50, 4)
+    assert "1 of them matrix products" in f.summary
+
+
+def test_a_compiled_function_looks_like_the_function() -> None:
+    @compile
+    def named(x: Any) -> Any:
+        """What it does."""
+        return x
+
+    assert named.__name__ == "named" and named.__doc__ == "What it does." and named.__wrapped__(3) == 3
+    assert repr(named) == "<compiled named>"
+    assert compile(compile(lambda x: 2.0 * x))(2.0) == 4.0
+    assert compile(math.prod)([2.0, 3.0]) == 6.0
+
+
+def test_what_a_function_raises_is_raised_and_leaves_no_trace_behind() -> None:
+    def f(x: Any, bad: bool) -> Any:
+        if bad:
+            raise KeyError("mine")
+        return x
+
+    compiled = compile(f)
+    with pytest.raises(KeyError, match="mine"):
+        compiled(1.0, True)
+    assert compiled(1.0, False) == 1.0 and not tl.engine.is_tracing()
+    for bad in (lambda x: "text", lambda x: [x, "text"], lambda x: 1j, lambda x: {"a": {x}}):
+        with pytest.raises(TypeError, match=r"compile\(<lambda>\): it must return numbers, got a"):
+            compile(bad)(1.0)
+    two = compile(lambda x: [x, x])
+    for reduce in ("mean", "sum"):
+        with pytest.raises(TypeError, match="must return one number to be reduced, got 2: reduce=None gives all"):
+            two.batch([1.0], reduce=reduce)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"reduce=.*'max'"):
+        two.batch([1.0], reduce="max")  # type: ignore[arg-type]
