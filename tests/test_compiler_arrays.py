@@ -118,11 +118,11 @@ def test_blocks_of_lanes_do_not_matter(made: Callable[[], Any], summed: bool) ->
 
 def test_the_arrays_used_last_are_kept() -> None:
     program = as_sums_of_products(program_of(lambda add, x: [add(ops.exp, x)], 1))
-    executor, made = ArrayExecutor(program), []
-    bind = executor.bind
+    executor, numbers, made = ArrayExecutor(program), np.empty(0), list[int]()
+    bind: Any = executor.bind
     executor.bind = lambda *args: (made.append(args[-1]), bind(*args))[1]
     for lanes in (1, 2, 3, 4, 5, 6, 7, 7, 6, 5, 7):
-        executor.run(np.empty(0), np.ones((1, lanes)))
+        executor.run(numbers, np.ones((1, lanes)))
     assert made == [1, 2, 3, 4, 5, 6, 7]
 
 
