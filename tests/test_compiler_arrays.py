@@ -116,6 +116,16 @@ def test_blocks_of_lanes_do_not_matter(made: Callable[[], Any], summed: bool) ->
         assert run(numbers, np.concatenate(parts)) == pytest.approx(whole, rel=1e-13, abs=1e-14), size
 
 
+def test_the_arrays_used_last_are_kept() -> None:
+    program = as_sums_of_products(program_of(lambda add, x: [add(ops.exp, x)], 1))
+    executor, numbers, made = ArrayExecutor(program), np.empty(0), list[int]()
+    bind: Any = executor.bind
+    executor.bind = lambda *args: (made.append(args[-1]), bind(*args))[1]
+    for lanes in (1, 2, 3, 4, 5, 6, 7, 7, 6, 5, 7):
+        executor.run(numbers, np.ones((1, lanes)))
+    assert made == [1, 2, 3, 4, 5, 6, 7]
+
+
 def test_no_lanes_at_all() -> None:
     program = as_sums_of_products(program_of(lambda add, x: [add(ops.exp, x), add(ops.mul, x, x)], 1))
     assert ArrayExecutor(program).run(np.empty(0), np.empty((1, 0))).shape == (2, 0)

@@ -97,7 +97,7 @@ class ArrayExecutor:
         space = self._idle.pop(key, None)
         if space is None or space.arrays[P] is not parameters:
             space = _Workspace(self, parameters, key)
-            for other in list(self._idle)[_SPACES_KEPT:]:
+            for other in list(self._idle)[:-_SPACES_KEPT]:  # those longest unused
                 self._idle.pop(other, None)
         return space
 
