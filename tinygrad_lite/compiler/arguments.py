@@ -18,7 +18,7 @@ from ..errors import ShapeError, received
 
 Key = Any
 _PLAIN = frozenset((float, int))
-_NUMBER, _BATCH, _FLOAT64 = "*", "batch", np.dtype(float)
+_NUMBER, _BATCH = "*", "batch"
 
 
 class Mixed(int):
@@ -84,12 +84,12 @@ class Arguments:
     ) -> tuple[Sequence[Any], dict[str, Any]]:
         """The arguments of a batch with arrays of float64 for all that holds numbers; these are added to `found`.
 
-        They are copies: what is recorded keeps them. Raises ShapeError, TypeError.
+        Raises ShapeError, TypeError.
         """
         if not named and not self._static and all(map(_is_column, args)):
-            copies = [arg.copy() for arg in args]
-            found += copies
-            return copies, named
+            columns = [arg.astype(float, copy=False) for arg in args]
+            found += columns
+            return columns, named
         return self.mapped(lambda label, arg: self._column(label, arg, found), args, named)
 
     def size(self, arrays: Sequence[Any]) -> int:
@@ -144,7 +144,7 @@ class Arguments:
             raise ShapeError(
                 f"{where} needs the batch as its first axis, got the one number {arg}: pass an array of shape (batch,)"
             )
-        columns.append(found.astype(float))
+        columns.append(found.astype(float, copy=False))
         return columns[-1]
 
 
@@ -158,7 +158,7 @@ def _complaint(arg: Any, found: Any) -> str:
 
 
 def _is_column(arg: Any) -> bool:
-    return type(arg) is np.ndarray and arg.dtype == _FLOAT64 and arg.ndim > 0
+    return type(arg) is np.ndarray and arg.dtype.kind in "biuf" and arg.ndim > 0
 
 
 def on_arrays(function: Callable[[Any], Any], column: Any) -> Any:

@@ -59,17 +59,17 @@ class Execution:
         self.native.batch(parameters, inputs, lanes, found)
         return found
 
-    def sums(self, parameters: Any, parts: Sequence[Any]) -> Any:
-        """The sums of the outputs over the lanes; inputs as for lanes()."""
+    def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
+        """What `use` makes of the sums of the outputs over the lanes, which it must not keep; inputs as for lanes()."""
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
-            return self.array.sums(parameters, parts)
+            return self.array.sums(parameters, parts, use)
         total = np.zeros(len(self.program.outputs))
         with np.errstate(all="ignore"):
             for start in range(0, lanes, _NATIVE_BLOCK):
                 some = [part[:, start : start + _NATIVE_BLOCK] for part in parts]
                 total += self.lanes(parameters, some).sum(axis=1)
-        return total
+        return use(total)
 
     @property
     def passes(self) -> dict[str, Program]:

@@ -70,14 +70,20 @@ class ArrayExecutor:
                     found[positions, block] = space.arrays[home][rows, None]
         return found
 
-    def sums(self, parameters: Any, inputs: Any) -> Any:
-        """The sums of the outputs over the lanes; inputs as for run()."""
+    def sums(self, parameters: Any, inputs: Any, use: Callable[[Any], Any] = np.copy) -> Any:
+        """What `use` makes of the sums of the outputs over the lanes, which it must not keep; inputs as for run()."""
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
         lanes = parts[0].shape[1]
-        total: Any = None
+        if 0 < lanes <= self.most_lanes:
+            space = self._take(parameters, parts, lanes)
+            space.compute(parts)
+            made = use(space.sums)
+            self._idle[space.key] = space
+            return made
+        total = self.xp.zeros(self.outputs)
         for space, _ in self._blocks(parameters, parts, lanes):
-            total = space.sums.copy() if total is None else total + space.sums
-        return self.xp.zeros(self.outputs) if total is None else total
+            total += space.sums
+        return use(total)
 
     def _blocks(self, parameters: Any, parts: Sequence[Any], lanes: int) -> Iterator[tuple[_Workspace, slice]]:
         """Runs block after block: the workspace that has the results, and which lanes they are of."""

@@ -22,7 +22,8 @@ from .traced_graph import TracedGraph
 class Origin(float):
     """The last argument of a compiled node: of which output of which graph it is.
 
-    known  the inputs beside the node's arguments: parts of shape (some inputs, lanes)
+    known  the inputs beside the node's arguments: parts of shape (some inputs, lanes), views of what was given; what
+           has changed in them since is noticed where the node is differentiated a second time
     scale  what the sum over the lanes is multiplied by; None where there is one lane, that of the arguments
     """
 
@@ -62,13 +63,20 @@ def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float)
     """The sum of an output over the lanes, times scale, as a node."""
     parameters = graph.parameters
     gradient = graph.with_gradient(output)
-    found, factor = gradient.summed.sums(parameters.numbers(), parts), scale
-    with np.errstate(all="ignore"):
-        if not math.isfinite(float(np.add.reduce(found))):
-            lanes = [scale * np.array(gradient.eagerly(lane)) for lane in rows(parts)]
-            found, factor = np.add.reduce(lanes, 0), 1.0
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
-    return record_known(_op(len(parameters.arguments)), float(found[0]) * factor, args, found[1:], factor)
+    op = _op(len(parameters.arguments))
+
+    def node(sums: Any) -> Value | None:
+        if not math.isfinite(sums.dot(sums)):  # or too large to be squared
+            return None
+        return record_known(op, float(sums[0]) * scale, args, sums[1:], scale)
+
+    found: Value | None = gradient.summed.sums(parameters.numbers(), parts, node)
+    if found is not None:
+        return found
+    with np.errstate(all="ignore"):
+        total = np.add.reduce([scale * np.array(gradient.eagerly(lane)) for lane in rows(parts)], 0)
+    return record_known(op, float(total[0]), args, total[1:])
 
 
 def rows(parts: Sequence[Any]) -> Iterator[list[float]]:

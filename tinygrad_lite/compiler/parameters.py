@@ -59,8 +59,10 @@ class Parameters:
         """What they are now: one array that always has them, until a leaf is bound elsewhere."""
         if not self.leaves:
             return self._numbers
-        if any(storage.moved for storage in self._storages):
-            self._locate()
+        for storage in self._storages:
+            if storage.moved:
+                self._locate()
+                break
         if self._copied:
             fixed = [v.data for v in self.leaves[self.trainable :]]
             self._numbers[...] = np.concatenate([*self._views, fixed])
