@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "6f484ff8"
+source_hash = "ac836746"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -997,25 +997,32 @@ def record(op, args):
     return _node(op.code, y, left, left_partial, right, plain[1] if right is None else partials[1])
 
 
-def record_known(op, data, args, partials, scale=1.0):
+def record_known(op, data, args, partials, scale=1.0, finite=False):
     """One node of op whose number and local derivatives are known already.
 
     args      Spans, Values, tuples of Values and floats, and what no derivative is of
     partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; these
               times scale are the derivatives
+    finite    None is returned where one of these numbers is not finite
     """
     view = memoryview(partials)
     n: cython.Py_ssize_t = len(view)
     k: cython.Py_ssize_t
     factor: cython.double = scale
+    number: cython.double = data
+    others: cython.Py_ssize_t = number - number != 0.0
     terms: _Terms = _terms(tuple(args), n + 1)
     if cython.compiled:
         given: cython.p_double = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
     else:
         given = view
     for k in range(n):
-        terms.partials[k] = given[k] * factor
+        number = given[k] * factor
+        terms.partials[k] = number
+        others += number - number != 0.0
     terms.partials[n] = 0.0
+    if finite and others > 0:
+        return None
     return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
 
 

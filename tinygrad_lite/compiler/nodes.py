@@ -67,16 +67,15 @@ def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float)
     op = _op(len(parameters.arguments))
 
     def node(sums: Any) -> Value | None:
-        if not math.isfinite(sums.dot(sums)):  # or too large to be squared
-            return None
-        return record_known(op, float(sums[0]) * scale, args, sums[1:], scale)
+        return record_known(op, float(sums[0]) * scale, args, sums[1:], scale, True)  # type: ignore[no-any-return]
 
     found: Value | None = gradient.summed.sums(parameters.numbers(), parts, node)
     if found is not None:
         return found
     with np.errstate(all="ignore"):
         total = np.add.reduce([scale * np.array(gradient.eagerly(lane)) for lane in rows(parts)], 0)
-    return record_known(op, float(total[0]), args, total[1:])
+    made: Value = record_known(op, float(total[0]), args, total[1:])
+    return made
 
 
 def rows(parts: Sequence[Any]) -> Iterator[list[float]]:
