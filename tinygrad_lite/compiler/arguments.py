@@ -7,9 +7,10 @@ another value of it is another program. A key says all that a program depends on
 from __future__ import annotations
 
 import inspect
+import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,29 @@ _NUMBER, _BATCH = "*", "batch"
 
 class Mixed(int):
     """The key of so many arguments, all of them numbers, among which Values may be."""
+
+
+class Columns(NamedTuple):
+    """The arguments of a batch, with arrays of float64 for all that holds numbers.
+
+    key     what a program depends on
+    args, named   the arguments, in which dicts and tuples hold arrays
+    arrays  these arrays in order
+    size    how many rows each has
+    """
+
+    key: Key
+    args: Sequence[Any]
+    named: dict[str, Any]
+    arrays: list[Any]
+    size: int
+
+    def parts(self) -> list[Any]:
+        """The numbers lane by lane: arrays of shape (some inputs, lanes)."""
+        return [
+            array.T if array.ndim == 2 else array.reshape(self.size, math.prod(array.shape[1:])).T
+            for array in self.arrays
+        ]
 
 
 class Arguments:
@@ -60,17 +84,6 @@ class Arguments:
             parts.append((label, self._fixed(label, arg) if label in self._static else _sketch(arg, found)))
         return tuple(parts)
 
-    def batch_key(self, args: Sequence[Any], named: dict[str, Any]) -> Key:
-        """The same of the columns of a batch."""
-        return (
-            _BATCH,
-            tuple(named),
-            *[
-                self._fixed(label, arg) if label in self._static else _column_sketch(arg)
-                for label, arg in self._labelled(args, named)
-            ],
-        )
-
     def mapped(
         self, function: Callable[[Any, Any], Any], args: Sequence[Any], named: Mapping[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
@@ -79,29 +92,31 @@ class Arguments:
         made = [(label, arg if label in self._static else function(label, arg)) for label, arg in labelled]
         return [arg for _, arg in made[: len(args)]], dict(made[len(args) :])
 
-    def columns(
-        self, args: Sequence[Any], named: dict[str, Any], found: list[Any]
-    ) -> tuple[Sequence[Any], dict[str, Any]]:
-        """The arguments of a batch with arrays of float64 for all that holds numbers; these are added to `found`.
-
-        Raises ShapeError, TypeError.
-        """
+    def columns(self, args: Sequence[Any], named: dict[str, Any]) -> Columns:
+        """The arguments of a batch. Raises ShapeError, TypeError."""
         if not named and not self._static and all(map(_is_column, args)):
-            columns = [arg.astype(float, copy=False) for arg in args]
-            found += columns
-            return columns, named
-        return self.mapped(lambda label, arg: self._column(label, arg, found), args, named)
+            arrays: list[Any] = [arg.astype(float, copy=False) for arg in args]
+            return Columns(
+                (_BATCH, (), *[array.shape[1:] for array in arrays]), arrays, named, arrays, self._size(arrays)
+            )
+        arrays = []
+        given, given_named = self.mapped(lambda label, arg: self._column(label, arg, arrays), args, named)
+        parts = [
+            self._fixed(label, arg) if label in self._static else _column_sketch(arg)
+            for label, arg in self._labelled(given, given_named)
+        ]
+        return Columns((_BATCH, tuple(named), *parts), given, given_named, arrays, self._size(arrays))
 
-    def size(self, arrays: Sequence[Any]) -> int:
+    def _size(self, arrays: Sequence[Any]) -> int:
         """How many rows all of these arrays have. Raises ShapeError where they differ."""
-        sizes = {len(array) for array in arrays}
+        sizes = set(map(len, arrays))
         if len(sizes) != 1:
             shapes = ", ".join([str(array.shape) for array in arrays])
             raise ShapeError(
                 f"{self._name}.batch(...): every array needs the same number of rows as its first axis, got "
                 + (f"shapes {shapes}" if arrays else "no array: call the function itself")
             )
-        return int(sizes.pop())
+        return sizes.pop()
 
     def _labelled(self, args: Sequence[Any], named: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
         """Arguments with their names, or their positions where these are not known."""

@@ -15,7 +15,7 @@ from .. import ops
 from ..engine import Value, find_method, is_tracing, set_recording
 from ..errors import HistoryError, ShapeError, TraceError, received
 from ..nesting import Structure, filler, mapped
-from .arguments import Arguments, Key, is_number, on_arrays, shown
+from .arguments import Arguments, Columns, Key, is_number, on_arrays, shown
 from .execution import EXECUTORS, Execution
 from .executors import ArrayExecutor
 from .lanes import by_lane, rows_of, stacked
@@ -122,19 +122,17 @@ class Compiled:
         """
         if reduce not in ("mean", "sum", None):
             raise ValueError(f'{self._name}.batch(reduce=...) takes "mean", "sum" or None, got {reduce!r}')
-        columns: list[Any] = []
-        args, kwargs = self._arguments.columns(arrays, named, columns)
-        size = self._arguments.size(columns)
+        columns = self._arguments.columns(arrays, named)
+        size = columns.size
         if size == 0 and reduce == "mean":
             raise ShapeError(f"{self._name}.batch(...): the mean over an empty batch is not defined")
         if is_tracing():
-            return self._in_trace(args, kwargs, size, reduce)
-        key = self._arguments.batch_key(args, kwargs)
-        found = self._found(key)
+            return self._in_trace(columns, reduce)
+        found = self._found(columns.key)
         if found is None:
-            sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(args), kwargs))
-            found = self._trace(key, *sample)
-        parts = [column.reshape(size, math.prod(column.shape[1:])).T for column in columns]
+            sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(columns.args), columns.named))
+            found = self._trace(columns.key, *sample)
+        parts = columns.parts()
         if found.graph.draws:
             parts.append(found.graph.drawn(size))
         if reduce is None:
@@ -151,9 +149,10 @@ class Compiled:
         total = found.sum(parts) * scale
         return Value(total) if recording else Value(total).detach()
 
-    def _in_trace(self, args: Any, kwargs: Any, size: int, reduce: Reduction) -> Any:
+    def _in_trace(self, columns: Columns, reduce: Reduction) -> Any:
         """Within another program: lane by lane."""
-        found = [self.function(*rows_of(args, lane), **rows_of(kwargs, lane)) for lane in range(size)]
+        args, named = columns.args, columns.named
+        found = [self.function(*rows_of(args, lane), **rows_of(named, lane)) for lane in range(columns.size)]
         if reduce is None:
             return by_lane(found)
         return (ops.mean if reduce == "mean" else ops.sum)(found)

@@ -62,6 +62,7 @@ def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
 def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float) -> Value:
     """The sum of an output over the lanes, times scale, as a node."""
     parameters = graph.parameters
+    values = parameters.numbers()  # which finds anew where they lie
     gradient = graph.with_gradient(output)
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
     op = _op(len(parameters.arguments))
@@ -69,7 +70,7 @@ def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float)
     def node(sums: Any) -> Value | None:
         return record_known(op, float(sums[0]) * scale, args, sums[1:], scale, True)  # type: ignore[no-any-return]
 
-    found: Value | None = gradient.summed.sums(parameters.numbers(), parts, node)
+    found: Value | None = gradient.summed.sums(values, parts, node)
     if found is not None:
         return found
     with np.errstate(all="ignore"):

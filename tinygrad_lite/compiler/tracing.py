@@ -22,7 +22,13 @@ _INSTEAD = {
         ("reading .data", "reading .item()"), "use the Value itself, or .detach() for its number without a gradient"
     ),
     **dict.fromkeys(
-        ("backward()", "taking derivatives as floats", "reading .grad", "reading .local_derivatives"),
+        (
+            "backward()",
+            "taking derivatives as floats",
+            "reading .grad",
+            "reading .grad_state",
+            "reading .local_derivatives",
+        ),
         "inside, grad(f)(x) and gradients(y, xs, create_graph=True) give derivatives that are traced too",
     ),
 }
