@@ -89,7 +89,7 @@ def our_batch(executor: str = "auto") -> Contender:
 
     def call() -> list[Any]:
         price, derivatives = function.batch(*columns, reduce=None)
-        return [price, *derivatives.T]
+        return [price, *derivatives]
 
     return _on_batches(call)
 
