@@ -56,7 +56,7 @@ class Arguments:
     """
 
     def __init__(self, name: str, function: Callable[..., Any], static: Sequence[str]) -> None:
-        self._name, self._static = name, frozenset([static] if isinstance(static, str) else static)
+        self.name, self._static = name, frozenset([static] if isinstance(static, str) else static)
         self._names: list[str] = []
         try:
             parameters = inspect.signature(function).parameters
@@ -113,7 +113,7 @@ class Arguments:
         if len(sizes) != 1:
             shapes = ", ".join([str(array.shape) for array in arrays])
             raise ShapeError(
-                f"{self._name}.batch(...): every array needs the same number of rows as its first axis, got "
+                f"{self.name}.batch(...): every array needs the same number of rows as its first axis, got "
                 + (f"shapes {shapes}" if arrays else "no array: call the function itself")
             )
         return sizes.pop()
@@ -129,7 +129,7 @@ class Arguments:
             hash(arg)
         except TypeError:
             raise TypeError(
-                f"compile({self._name}): the static argument {label} is part of the program's key and must be "
+                f"compile({self.name}): the static argument {label} is part of the program's key and must be "
                 f"hashable, got {received(arg)}: pass a tuple, or let it be traced"
             ) from None
         return type(arg), arg
@@ -145,7 +145,7 @@ class Arguments:
             return arg
         if isinstance(arg, bool):
             return arg
-        where = f"{self._name}.batch(...): argument {label}"
+        where = f"{self.name}.batch(...): argument {label}"
         try:
             found = np.asarray(arg)
         except ValueError:

@@ -13,17 +13,13 @@ import numpy as np
 
 from .. import ops
 from ..engine import Value, find_method, is_tracing, set_recording
-from ..errors import HistoryError, ShapeError, TraceError, received
-from ..nesting import Structure, filler, mapped
-from .arguments import Arguments, Columns, Key, is_number, on_arrays, shown
+from ..errors import HistoryError, ShapeError, received
+from .arguments import Arguments, Columns, Key, on_arrays, shown
 from .execution import EXECUTORS, Execution
 from .executors import ArrayExecutor
 from .lanes import by_lane, rows_of, stacked
-from .nodes import expanded, recorded, recorded_anew, reduced, rows
-from .parameters import Parameters
 from .program import Program
-from .traced_graph import TracedGraph
-from .tracing import Trace, captured, flattened, replaying, traced
+from .specialization import Specialization
 
 Reduction = Literal["mean", "sum"] | None
 
@@ -79,13 +75,13 @@ class Compiled:
         self._name = getattr(function, "__name__", type(function).__name__)
         self._arguments = Arguments(self._name, function, static)
         self._executor, self._max, self._calls = executor, max_traces, 0
-        self._kept: dict[Key, list[_Kept]] = {}
-        self._last: _Kept | None = None
+        self._kept: dict[Key, list[Specialization]] = {}
+        self._last: Specialization | None = None
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         ran = self._last.execution if self._last is not None else None
-        return f"<compiled {self._name}{f': {described(ran)}' if ran is not None else ''}>"
+        return f"<compiled {self._name}{f': {ran.summary}' if ran is not None else ''}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function gives, with floats for Values.
@@ -139,7 +135,7 @@ class Compiled:
             return stacked(found.filled(list(found.lanes(parts))))
         return self._reduced(found, parts, reduce)
 
-    def _reduced(self, found: _Kept, parts: list[Any], reduce: str) -> Value:
+    def _reduced(self, found: Specialization, parts: list[Any], reduce: str) -> Value:
         found.check_scalar()
         scale = 1.0 / parts[0].shape[1] if reduce == "mean" else 1.0
         recording = set_recording(True)
@@ -157,7 +153,7 @@ class Compiled:
             return by_lane(found)
         return (ops.mean if reduce == "mean" else ops.sum)(found)
 
-    def _found(self, key: Key) -> _Kept | None:
+    def _found(self, key: Key) -> Specialization | None:
         self._calls += 1
         for kept in self._kept.get(key, ()):
             if not kept.choices or kept.holds():
@@ -165,12 +161,12 @@ class Compiled:
                 return kept
         return None
 
-    def _trace(self, key: Key, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Kept:
+    def _trace(self, key: Key, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Specialization:
         with self._lock:
             found = self._found(key)
             if found is not None:
                 return found
-            found = _Kept(self.function, self._name, self._arguments, args, kwargs, self._executor, not self.traces)
+            found = Specialization(self.function, self._arguments, args, kwargs, self._executor, not self.traces)
             self._kept.setdefault(key, []).append(found)
             self.traces.append(shown(key))
             while sum(map(len, self._kept.values())) > self._max:
@@ -206,7 +202,7 @@ class Compiled:
     @property
     def summary(self) -> str:
         """How many nodes, array operations and matrix products it has."""
-        return described(self._ran())
+        return self._ran().summary
 
     def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:
         """A picture of what ran last: the scalar graph, and beside it its matrix form, a box for what is done at once.
@@ -232,134 +228,3 @@ class Compiled:
         if self._last is None or self._last.execution is None:
             raise HistoryError(f"{self!r} was not called yet, so that it has no program: call it once")
         return self._last.execution
-
-
-def described(execution: Execution) -> str:
-    """A program's size, before and after."""
-    array = execution.array
-    return (
-        f"{len(execution.program):,} nodes, {array.operations:,} array operations, "
-        f"{array.products:,} of them matrix products; the {execution.chosen} executor ran it"
-    )
-
-
-class _Kept:
-    """What a function is for one structure of its arguments.
-
-    filled      puts results into the structure of what the function returns
-    choices     see Trace
-    execution   what ran last
-    """
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        name: str,
-        arguments: Arguments,
-        args: Sequence[Any],
-        kwargs: Mapping[str, Any],
-        executor: str,
-        first: bool,
-    ) -> None:
-        self._name = name
-        self.execution: Execution | None = None
-        given: list[Value] = []
-
-        def placeholder(label: Any, x: Any) -> Any:
-            if not is_number(x):
-                return x
-            given.append(Value(x.data if type(x) is Value else x, label=label if type(label) is str else None))
-            return given[-1]
-
-        fresh, fresh_named = arguments.mapped(
-            lambda label, arg: mapped(functools.partial(placeholder, label), arg), args, dict(kwargs)
-        )
-
-        def run() -> tuple[Any, Trace]:
-            return traced(functools.partial(function, **fresh_named), fresh, name)
-
-        output, trace = run()
-        structure = Structure(output, self._not_a_number)
-        self.filled, self.choices, self.differentiates = filler(output), trace.choices, trace.differentiates
-        outputs = traced(lambda: expanded(structure.numbers), (), name)[0]
-        inputs = [*given, *[v for v, _ in trace.draws]]
-        self.parameters = Parameters(captured(outputs, inputs, trace.constants))
-
-        def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:
-            return recorded_anew(outputs, dict(zip(inputs, xs, strict=True)), all_of_them=True)
-
-        def by_function(xs: Sequence[Value], by: Any) -> list[Any]:
-            """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
-            instead = dict(zip(inputs, xs, strict=True))
-            args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
-            with replaying(xs[len(given) :]):
-                return Structure(function(*args, **named)).numbers
-
-        sources = [source for _, source in trace.draws]
-        eager = by_function if trace.differentiates else by_graph
-        self.graph = TracedGraph(name, inputs, sources, self.parameters, outputs, executor, eager)
-        if first:
-            again, trace = run()
-            repeated = traced(lambda: expanded(Structure(again).numbers), (), name)[0]
-            drawn = [v for v, _ in trace.draws]
-            _check_repeated(flattened(repeated, [*given, *drawn], self.parameters.leaves), self.graph.program, name)
-
-    def _not_a_number(self, x: Any) -> Exception:
-        return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
-
-    def holds(self) -> bool:
-        """Whether what the function chose by is as it was."""
-        return all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
-
-    @functools.cached_property
-    def one(self) -> Execution:
-        return self.graph.by_lane
-
-    def lanes(self, parts: Sequence[Any]) -> Any:
-        """The outputs by lane; what a derivative that is not finite makes of a lane is looked at eagerly."""
-        execution = self.execution = self.graph.by_lane
-        outputs = execution.lanes(self.parameters.numbers(), parts)
-        if self.differentiates and not np.isfinite(outputs).all():
-            for lane, numbers in enumerate(rows(parts)):
-                if not np.isfinite(outputs[:, lane]).all():
-                    outputs[:, lane] = self.graph.eagerly(numbers)
-        return outputs
-
-    def sum(self, parts: Sequence[Any]) -> float:
-        """The sum of the only output over the lanes."""
-        execution = self.execution = self.graph.summed
-        total = float(execution.sums(self.parameters.numbers(), parts)[0])
-        return total if not self.differentiates or math.isfinite(total) else sum(self.lanes(parts)[0].tolist())
-
-    def nodes(self, xs: Sequence[Any]) -> list[Any]:
-        self.execution = self.graph.with_jacobian().by_lane
-        return recorded(self.graph, xs, self.graph.drawn(1))
-
-    def reduced(self, parts: Sequence[Any], scale: float) -> Value:
-        self.execution = self.graph.with_gradient(0).summed
-        return reduced(self.graph, 0, parts, scale)
-
-    def check_scalar(self) -> None:
-        count = len(self.graph.outputs)
-        if count != 1:
-            raise TypeError(
-                f"{self._name}.batch(reduce=...): it must return one number to be reduced, got {count}: "
-                "reduce=None gives all"
-            )
-
-
-def _check_repeated(repeated: Program, program: Program, name: str) -> None:
-    pairs = list(zip(program.args, repeated.args, strict=False))
-    other = next((place for place, (args, others) in enumerate(pairs) if repr(args) != repr(others)), None)
-    alike = len(program) == len(repeated) and program.kinds == repeated.kinds
-    if not alike or (other is not None and program.number(other) is None):
-        raise TraceError(
-            f"compile({name}): two traces of it differ, of {len(program)} and {len(repeated)} operations: it does not "
-            "do the same at each call; what it does must depend on its arguments alone"
-        )
-    if other is not None:
-        raise TraceError(
-            f"compile({name}): the number {program.number(other)} in operation %{other} was another in a second trace, "
-            f"{repeated.number(other)}: a random number drawn inside would be frozen; draw it by a "
-            "tinygrad_lite.Draws source, which draws anew at each call, or outside, and pass it in"
-        )

@@ -72,6 +72,14 @@ class Execution:
         return use(total)
 
     @property
+    def summary(self) -> str:
+        """How many nodes, array operations and matrix products it has."""
+        return (
+            f"{len(self.program):,} nodes, {self.array.operations:,} array operations, "
+            f"{self.array.products:,} of them matrix products; the {self.chosen} executor ran it"
+        )
+
+    @property
     def passes(self) -> dict[str, Program]:
         """The program before and after each pass."""
         return {"traced": self.program, "sums of products": self.simplified}

@@ -1,0 +1,143 @@
+"""A function, traced for one structure of its arguments."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine import Value
+from ..errors import TraceError, received
+from ..nesting import Structure, filler, mapped
+from .arguments import Arguments, is_number
+from .execution import Execution
+from .nodes import expanded, recorded, recorded_anew, reduced, rows
+from .parameters import Parameters
+from .program import Program
+from .traced_graph import TracedGraph
+from .tracing import Trace, captured, flattened, replaying, traced
+
+
+class Specialization:
+    """What a function is for one structure of its arguments: traced, and ready to run.
+
+    first       it is the first one, of which two traces are compared
+    filled      puts results into the structure of what the function returns
+    choices     see Trace
+    execution   what ran last
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: Arguments,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        executor: str,
+        first: bool,
+    ) -> None:
+        name = self._name = arguments.name
+        self.execution: Execution | None = None
+        given: list[Value] = []
+
+        def placeholder(label: Any, x: Any) -> Any:
+            if not is_number(x):
+                return x
+            given.append(Value(x.data if type(x) is Value else x, label=label if type(label) is str else None))
+            return given[-1]
+
+        fresh, fresh_named = arguments.mapped(
+            lambda label, arg: mapped(functools.partial(placeholder, label), arg), args, dict(kwargs)
+        )
+
+        def run() -> tuple[Any, Trace]:
+            return traced(functools.partial(function, **fresh_named), fresh, name)
+
+        output, trace = run()
+        structure = Structure(output, self._not_a_number)
+        self.filled, self.choices, self.differentiates = filler(output), trace.choices, trace.differentiates
+        outputs = traced(lambda: expanded(structure.numbers), (), name)[0]
+        inputs = [*given, *[v for v, _ in trace.draws]]
+        self.parameters = Parameters(captured(outputs, inputs, trace.constants))
+
+        def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:
+            return recorded_anew(outputs, dict(zip(inputs, xs, strict=True)), all_of_them=True)
+
+        def by_function(xs: Sequence[Value], by: Any) -> list[Any]:
+            """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
+            instead = dict(zip(inputs, xs, strict=True))
+            args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
+            with replaying(xs[len(given) :]):
+                return Structure(function(*args, **named)).numbers
+
+        sources = [source for _, source in trace.draws]
+        eager = by_function if trace.differentiates else by_graph
+        self.graph = TracedGraph(name, inputs, sources, self.parameters, outputs, executor, eager)
+        if first:
+            again, trace = run()
+            repeated = traced(lambda: expanded(Structure(again).numbers), (), name)[0]
+            drawn = [v for v, _ in trace.draws]
+            _check_repeated(flattened(repeated, [*given, *drawn], self.parameters.leaves), self.graph.program, name)
+
+    def _not_a_number(self, x: Any) -> Exception:
+        return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
+
+    def holds(self) -> bool:
+        """Whether what the function chose by is as it was."""
+        return all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
+
+    @functools.cached_property
+    def one(self) -> Execution:
+        return self.graph.by_lane
+
+    def lanes(self, parts: Sequence[Any]) -> Any:
+        """The outputs by lane; what a derivative that is not finite makes of a lane is looked at eagerly."""
+        execution = self.execution = self.graph.by_lane
+        outputs = execution.lanes(self.parameters.numbers(), parts)
+        if self.differentiates and not np.isfinite(outputs).all():
+            for lane, numbers in enumerate(rows(parts)):
+                if not np.isfinite(outputs[:, lane]).all():
+                    outputs[:, lane] = self.graph.eagerly(numbers)
+        return outputs
+
+    def sum(self, parts: Sequence[Any]) -> float:
+        """The sum of the only output over the lanes."""
+        execution = self.execution = self.graph.summed
+        total = float(execution.sums(self.parameters.numbers(), parts)[0])
+        return total if not self.differentiates or math.isfinite(total) else sum(self.lanes(parts)[0].tolist())
+
+    def nodes(self, xs: Sequence[Any]) -> list[Any]:
+        self.execution = self.graph.with_jacobian().by_lane
+        return recorded(self.graph, xs, self.graph.drawn(1))
+
+    def reduced(self, parts: Sequence[Any], scale: float) -> Value:
+        self.execution = self.graph.with_gradient(0).summed
+        return reduced(self.graph, 0, parts, scale)
+
+    def check_scalar(self) -> None:
+        count = len(self.graph.outputs)
+        if count != 1:
+            raise TypeError(
+                f"{self._name}.batch(reduce=...): it must return one number to be reduced, got {count}: "
+                "reduce=None gives all"
+            )
+
+
+def _check_repeated(repeated: Program, program: Program, name: str) -> None:
+    pairs = list(zip(program.args, repeated.args, strict=False))
+    other = next((place for place, (args, others) in enumerate(pairs) if repr(args) != repr(others)), None)
+    alike = len(program) == len(repeated) and program.kinds == repeated.kinds
+    if not alike or (other is not None and program.number(other) is None):
+        raise TraceError(
+            f"compile({name}): two traces of it differ, of {len(program)} and {len(repeated)} operations: it does not "
+            "do the same at each call; what it does must depend on its arguments alone"
+        )
+    if other is not None:
+        raise TraceError(
+            f"compile({name}): the number {program.number(other)} in operation %{other} was another in a second trace, "
+            f"{repeated.number(other)}: a random number drawn inside would be frozen; draw it by a "
+            "tinygrad_lite.Draws source, which draws anew at each call, or outside, and pass it in"
+        )
