@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 from ..engine import Value
-from ..errors import ShapeError, received
+from ..errors import ShapeError, not_a_number, received
+from ..wording import counted
 from .module import Module
 
 _ONE_AT_A_TIME = "a layer takes one sample, so call it for each: [model(row) for row in X]"
 
 
-def positive(who: str, size: Any) -> int:
-    """A size as an int; TypeError where it is no whole number, ShapeError where it is not positive."""
+def positive(who: str, size: Any, least: int = 1) -> int:
+    """A size as an int; TypeError where it is no whole number, ShapeError where it is less than the least."""
     try:
         if isinstance(size, bool):
             raise TypeError
         whole = operator.index(size)
     except TypeError:
         raise TypeError(f"{who} is a whole number, got {received(size)}") from None
-    if whole < 1:
-        raise ShapeError(f"{who} must be at least 1, got {whole}")
+    if whole < least:
+        raise ShapeError(f"{who} must be at least {least}, got {whole}")
     return whole
+
+
+def within(who: str, x: Any, low: float, high: float) -> float:
+    """A setting as a float; TypeError where it is no real number, ValueError where it is not from low to high."""
+    if not isinstance(x, Real) or isinstance(x, bool):
+        raise not_a_number(who, x)
+    number = float(x)
+    if not low <= number <= high:
+        raise ValueError(f"{who} is from {low:g} to {high:g}, got {number:g}")
+    return number
 
 
 def as_row(x: Any) -> tuple[Any, ...]:
@@ -44,13 +56,63 @@ def as_row(x: Any) -> tuple[Any, ...]:
     return (x,)
 
 
+def as_list(x: Any) -> Any:
+    """Sequences and arrays as lists, numbers and Values as they are."""
+    if type(x) is list or type(x) is Value:
+        return x
+    if hasattr(x, "tolist"):
+        return x.tolist()
+    return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes, dict)) else x
+
+
+def on_rows(function: Callable[[list[Any]], Any], x: Any) -> Any:
+    """The function of a row of numbers, or of each row in a list of rows, of any nesting: of the last axis.
+
+    >>> on_rows(len, [1.0, 2.0]), on_rows(len, [[1.0, 2.0], [3.0, 4.0]])
+    (2, [2, 2])
+    """
+    row = as_list(x)
+    if not isinstance(row, list):
+        return function([row])
+    if row and isinstance(as_list(row[0]), list):
+        return [on_rows(function, item) for item in row]
+    return function(row)
+
+
+def shape(x: Any) -> tuple[int, ...]:
+    """How many items lists in lists have at each depth; ShapeError where they differ at one.
+
+    >>> shape([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    (2, 3)
+    """
+    items = as_list(x)
+    if not isinstance(items, list):
+        return ()
+    inner = {shape(item) for item in items}
+    if len(inner) > 1:
+        raise ShapeError(f"lists of one length are needed, got some of {' and some of '.join(map(str, sorted(inner)))}")
+    return (len(items), *inner.pop()) if inner else (0,)
+
+
+def check_length(module: Module, items: Sequence[Any], size: int, noun: str = "number") -> None:
+    """ShapeError where a module is not given so many items."""
+    if len(items) != size:
+        raise ShapeError(f"{called(module)} takes {counted(size, noun)}, got {len(items)}")
+
+
+def called(module: Module) -> str:
+    """The module's kind, and its path where it has one."""
+    path = getattr(module._place, "path", None)
+    return f"{type(module).__name__} {path}" if path else type(module).__name__
+
+
 def explained(module: Module, row: tuple[Any, ...]) -> Exception | None:
     """The error for inputs that a neuron's weights cannot take, or None where they are not at fault."""
-    size = len(getattr(module, "w", row))
-    path = getattr(module._place, "path", None)
-    who = f"{type(module).__name__} {path}" if path else type(module).__name__
-    if len(row) != size:
-        return ShapeError(f"{who} takes {size} number{'s' * (size != 1)}, got {len(row)}")
+    who = called(module)
+    try:
+        check_length(module, row, len(getattr(module, "w", row)))
+    except ShapeError as error:
+        return error
     for position, item in enumerate(row):
         if isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0:
             return ShapeError(f"{who}: input {position} is {received(item)}, not a number: {_ONE_AT_A_TIME}")
