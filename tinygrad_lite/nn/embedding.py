@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from numbers import Real
 from typing import Any
 
 from .. import ops
 from ..engine import Value
-from .inputs import as_list, positive
+from ..errors import not_a_number
+from .inputs import as_list, called, positive
 from .module import Module
 from .parameters import parameters
 
@@ -32,6 +34,8 @@ class Embedding(Module):
         index = as_list(index)
         if isinstance(index, list):
             return [self.forward(item) for item in index]
+        if not isinstance(index, (Value, Real)):
+            raise not_a_number(f"{called(self)}(index)", index)
         # A table of plain numbers: what is taken is the index itself, or the error that it is out of range.
         places = range(len(self.weight))
         place = ops.take(places, index)

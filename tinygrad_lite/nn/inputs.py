@@ -12,6 +12,7 @@ from ..errors import ShapeError, not_a_number, received
 from ..wording import counted
 from .module import Module
 
+_USUAL = frozenset((Value, float))
 _ONE_AT_A_TIME = "a layer takes one sample, so call it for each: [model(row) for row in X]"
 
 
@@ -94,10 +95,12 @@ def shape(x: Any) -> tuple[int, ...]:
     return (len(items), *inner.pop()) if inner else (0,)
 
 
-def check_length(module: Module, items: Sequence[Any], size: int, noun: str = "number") -> None:
-    """ShapeError where a module is not given so many items."""
-    if len(items) != size:
-        raise ShapeError(f"{called(module)} takes {counted(size, noun)}, got {len(items)}")
+def check_row(module: Module, row: Sequence[Any], size: int, part: str = "") -> None:
+    """ShapeError or TypeError where what a module is given, for this part of it, is not so many numbers."""
+    if len(row) != size or not _USUAL.issuperset(map(type, row)):
+        error = explained(called(module) + part, row, size)
+        if error is not None:
+            raise error
 
 
 def called(module: Module) -> str:
@@ -106,13 +109,10 @@ def called(module: Module) -> str:
     return f"{type(module).__name__} {path}" if path else type(module).__name__
 
 
-def explained(module: Module, row: tuple[Any, ...]) -> Exception | None:
-    """The error for inputs that a neuron's weights cannot take, or None where they are not at fault."""
-    who = called(module)
-    try:
-        check_length(module, row, len(getattr(module, "w", row)))
-    except ShapeError as error:
-        return error
+def explained(who: str, row: Sequence[Any], size: int) -> Exception | None:
+    """The error for inputs that are not so many numbers, or None where they are not at fault."""
+    if len(row) != size:
+        return ShapeError(f"{who} takes {counted(size, 'number')}, got {len(row)}")
     for position, item in enumerate(row):
         if isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0:
             return ShapeError(f"{who}: input {position} is {received(item)}, not a number: {_ONE_AT_A_TIME}")

@@ -71,7 +71,7 @@ class Neuron(Module):
         try:
             act = dot(self.w, row, self.b)
         except (ShapeError, TypeError) as error:
-            raise explained(self, row) or error from None
+            raise explained(called(self), row, len(self.w)) or error from None
         return on_values(self.activation)(act)
 
     def __repr__(self) -> str:
@@ -107,7 +107,8 @@ class Layer(Module):
             # dots does what n(row) does for each neuron, without what a call costs.
             out = [n(row) for n in self.neurons] if known.rows is None else dots(known.rows, row, known.function)
         except (ShapeError, TypeError) as error:
-            raise next(filter(None, (explained(n, row) for n in self.neurons)), error) from None
+            wrong = (explained(called(n), row, len(getattr(n, "w", row))) for n in self.neurons)
+            raise next(filter(None, wrong), error) from None
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..engine import dot
 from .init import Initialisation, initialisation
-from .inputs import check_length, on_rows, positive
+from .inputs import check_row, on_rows, positive
 from .module import Module
 from .parameters import biases, parameters
 
@@ -47,7 +47,7 @@ class Linear(Module):
         return on_rows(self._of_row, x)
 
     def _of_row(self, row: list[Any]) -> list[Any]:
-        check_length(self, row, len(self.weight[0]))
+        check_row(self, row, len(self.weight[0]))
         return affine(self.weight, row, self.bias)
 
     def __repr__(self) -> str:

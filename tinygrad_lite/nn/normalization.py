@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from .. import ops
-from .inputs import check_length, on_rows, positive, within
+from .inputs import check_row, on_rows, positive, within
 from .module import Module
 from .parameters import biases, parameters
 
@@ -35,7 +35,7 @@ class LayerNorm(Module):
         return on_rows(self._of_row, x)
 
     def _of_row(self, row: list[Any]) -> list[Any]:
-        check_length(self, row, len(self.weight))
+        check_row(self, row, len(self.weight))
         mean = ops.mean(row)
         centered = [x - mean for x in row]
         variance = ops.dot(centered, centered) / len(row)
@@ -67,7 +67,7 @@ class RMSNorm(Module):
         return on_rows(self._of_row, x)
 
     def _of_row(self, row: list[Any]) -> list[Any]:
-        check_length(self, row, len(self.weight))
+        check_row(self, row, len(self.weight))
         scale = ops.sqrt(ops.dot(row, row) / len(row) + self.eps)
         return [x / scale * w for x, w in zip(row, self.weight, strict=True)]
 

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from .. import ops
 from ..errors import ShapeError, received
 from ..nesting import mapped
+from ..wording import counted
 from .activations import Function, activation, on_values
-from .inputs import as_list, as_row, called, check_length, positive
+from .inputs import as_list, as_row, called, check_row, positive
 from .linear import affine
 from .module import Module
 from .parameters import parameters
@@ -46,13 +47,13 @@ class Cell(Module):
         if state is None:
             return (0.0,) * self.hidden_size
         numbers = as_row(state)
-        check_length(self, numbers, self.hidden_size, "number of the state")
+        check_row(self, numbers, self.hidden_size, "'s state")
         return numbers
 
     def _sums(self, x: Any, h: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
         """What the inputs give to every gate, and what the hidden state gives."""
         inputs = as_row(x)
-        check_length(self, inputs, self.input_size)
+        check_row(self, inputs, self.input_size)
         return affine(self.weight_ih, inputs, self.bias_ih), affine(self.weight_hh, h, self.bias_hh)
 
     def __repr__(self) -> str:
@@ -165,7 +166,8 @@ class Sequence(Module):
         if not isinstance(xs, list) or not xs:
             raise ShapeError(f"{called(self)} takes a list of at least one step's inputs, got {received(xs)}")
         states: list[Any] = [None] * len(self.cells) if state is None else list(state)
-        check_length(self, states, len(self.cells), "layer of states")
+        if len(states) != len(self.cells):
+            raise ShapeError(f"{called(self)} has {counted(len(self.cells), 'layer')}, got {len(states)} states")
         outputs = []
         for step, x in enumerate(xs):
             if self.truncate is not None and step and step % self.truncate == 0:
