@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from .. import ops
-from ..errors import ShapeError, received
-from .inputs import as_list, called, positive
+from ..errors import ShapeError
+from .inputs import positive, shaped
 from .linear import Linear
 from .module import Module
 
@@ -35,14 +35,13 @@ class Attention(Module):
         self.query, self.key, self.value, self.out = (Linear(width, width, bias) for _ in range(4))
 
     def forward(self, tokens: Any) -> Any:
-        tokens = as_list(tokens)
-        if not isinstance(tokens, list) or not all(isinstance(as_list(token), list) for token in tokens):
-            raise ShapeError(f"{called(self)} takes a list of token vectors, got {received(tokens)}")
+        tokens = shaped(self, tokens, "token", len(self.query.weight))
         queries, keys, values = self.query(tokens), self.key(tokens), self.value(tokens)
-        return [
-            self.out(self._mixed(query, *((keys[: t + 1], values[: t + 1]) if self.causal else (keys, values))))
-            for t, query in enumerate(queries)
-        ]
+        mixed = []
+        for t, query in enumerate(queries):
+            seen = t + 1 if self.causal else len(queries)
+            mixed.append(self._mixed(query, keys[:seen], values[:seen]))
+        return self.out(mixed)
 
     def _mixed(self, query: list[Any], keys: list[list[Any]], values: list[list[Any]]) -> list[Any]:
         """For one token, the mean of the values, weighted head by head with how well their keys fit its query."""
@@ -56,4 +55,4 @@ class Attention(Module):
         return mixed
 
     def __repr__(self) -> str:
-        return f"Attention({len(self.query.bias)}, num_heads={self.num_heads}, causal={self.causal})"
+        return f"Attention({len(self.query.weight)}, num_heads={self.num_heads}, causal={self.causal})"

@@ -7,7 +7,7 @@ from typing import Any
 from .. import ops
 from ..errors import ShapeError, received
 from .init import Initialisation, initialisation
-from .inputs import called, positive, shape
+from .inputs import called, positive, shaped
 from .module import Module
 from .parameters import biases, parameters
 
@@ -47,9 +47,8 @@ class Conv1d(Module):
 
     def forward(self, signal: Any) -> Any:
         channels, size = len(self.weight[0]), len(self.weight[0][0])
-        _check(self, signal, channels, "time")
         ends = [0.0] * self.padding
-        padded = [[*ends, *channel, *ends] for channel in signal]
+        padded = [[*ends, *channel, *ends] for channel in shaped(self, signal, channels, "time")]
         windows = [
             [channel[start + k] for channel in padded for k in range(size)]
             for start in _starts(self, len(padded[0]), size, self.stride)
@@ -94,8 +93,7 @@ class Conv2d(Module):
 
     def forward(self, image: Any) -> Any:
         channels, height, width = len(self.weight[0]), len(self.weight[0][0]), len(self.weight[0][0][0])
-        _check(self, image, channels, "row", "column")
-        padded = [self._padded(channel) for channel in image]
+        padded = [self._padded(channel) for channel in shaped(self, image, channels, "row", "column")]
         windows = [
             [
                 [channel[top + i][left + j] for channel in padded for i in range(height) for j in range(width)]
@@ -128,17 +126,6 @@ def _pair(who: str, size: int | tuple[int, int], least: int = 1) -> tuple[int, i
     if len(size) != 2:
         raise ShapeError(f"{who} is one whole number, or two: (rows, columns), got {received(size)}")
     return positive(who, size[0], least), positive(who, size[1], least)
-
-
-def _check(module: Module, x: Any, channels: int, *axes: str) -> None:
-    """ShapeError where x is not so many channels of numbers along these axes, all of one size."""
-    expected = f"{called(module)} takes [{channels}]{''.join(f'[{axis}]' for axis in axes)} numbers"
-    try:
-        found = shape(x)
-    except ShapeError as error:
-        raise ShapeError(f"{expected}: {error}") from None
-    if len(found) != 1 + len(axes) or found[0] != channels or 0 in found:
-        raise ShapeError(f"{expected}, got {''.join(f'[{size}]' for size in found) or received(x)}")
 
 
 def _starts(module: Module, length: int, size: int, stride: int) -> range:

@@ -80,19 +80,33 @@ def on_rows(function: Callable[[list[Any]], Any], x: Any) -> Any:
     return function(row)
 
 
-def shape(x: Any) -> tuple[int, ...]:
-    """How many items lists in lists have at each depth; ShapeError where they differ at one.
+def shaped(module: Module, x: Any, *axes: int | str) -> Any:
+    """x as nested lists along these axes, of a size or, by a name, of any from 1 on; ShapeError where it is not so."""
+    lists = _as_lists(x)
+    expected = f"{called(module)} takes {''.join(f'[{axis}]' for axis in axes)} numbers"
+    try:
+        found = _shape(lists)
+    except ShapeError as error:
+        raise ShapeError(f"{expected}: {error}") from None
+    fits = len(found) == len(axes) and 0 not in found
+    if not fits or any(axis != size for axis, size in zip(axes, found, strict=True) if not isinstance(axis, str)):
+        raise ShapeError(f"{expected}, got {''.join(f'[{size}]' for size in found) or received(x)}")
+    return lists
 
-    >>> shape([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-    (2, 3)
-    """
+
+def _as_lists(x: Any) -> Any:
     items = as_list(x)
-    if not isinstance(items, list):
+    return [_as_lists(item) for item in items] if isinstance(items, list) else items
+
+
+def _shape(lists: Any) -> tuple[int, ...]:
+    """How many items lists in lists have at each depth."""
+    if not isinstance(lists, list):
         return ()
-    inner = {shape(item) for item in items}
+    inner = {_shape(item) for item in lists}
     if len(inner) > 1:
         raise ShapeError(f"lists of one length are needed, got some of {' and some of '.join(map(str, sorted(inner)))}")
-    return (len(items), *inner.pop()) if inner else (0,)
+    return (len(lists), *inner.pop()) if inner else (0,)
 
 
 def check_row(module: Module, row: Sequence[Any], size: int, part: str = "") -> None:
