@@ -36,9 +36,9 @@ class Conv1d(Module):
         bias: bool = True,
         init: str | Initialisation = "lecun_uniform",
     ) -> None:
-        channels = positive("Conv1d(in_channels)", in_channels)
-        filters = positive("Conv1d(out_channels)", out_channels)
-        size = positive("Conv1d(kernel_size)", kernel_size)
+        self.in_channels = channels = positive("Conv1d(in_channels)", in_channels)
+        self.out_channels = filters = positive("Conv1d(out_channels)", out_channels)
+        self.kernel_size = size = positive("Conv1d(kernel_size)", kernel_size)
         self.stride = positive("Conv1d(stride)", stride)
         self.padding = positive("Conv1d(padding)", padding, least=0)
         draw = initialisation(init)
@@ -46,9 +46,8 @@ class Conv1d(Module):
         self.bias = biases(filters, bias)
 
     def forward(self, signal: Any) -> Any:
-        channels, size = len(self.weight[0]), len(self.weight[0][0])
-        ends = [0.0] * self.padding
-        padded = [[*ends, *channel, *ends] for channel in shaped(self, signal, channels, "time")]
+        size, ends = self.kernel_size, [0.0] * self.padding
+        padded = [[*ends, *channel, *ends] for channel in shaped(self, signal, self.in_channels, "time")]
         windows = [
             [channel[start + k] for channel in padded for k in range(size)]
             for start in _starts(self, len(padded[0]), size, self.stride)
@@ -57,7 +56,7 @@ class Conv1d(Module):
         return [[ops.dot(f, window, b) for window in windows] for f, b in zip(filters, self.bias, strict=True)]
 
     def __repr__(self) -> str:
-        return f"Conv1d({len(self.weight[0])}, {len(self.weight)}, {len(self.weight[0][0])})"
+        return f"Conv1d({self.in_channels}, {self.out_channels}, {self.kernel_size})"
 
 
 class Conv2d(Module):
@@ -82,9 +81,9 @@ class Conv2d(Module):
         bias: bool = True,
         init: str | Initialisation = "lecun_uniform",
     ) -> None:
-        channels = positive("Conv2d(in_channels)", in_channels)
-        filters = positive("Conv2d(out_channels)", out_channels)
-        height, width = _pair("Conv2d(kernel_size)", kernel_size)
+        self.in_channels = channels = positive("Conv2d(in_channels)", in_channels)
+        self.out_channels = filters = positive("Conv2d(out_channels)", out_channels)
+        self.kernel_size = height, width = _pair("Conv2d(kernel_size)", kernel_size)
         self.stride = _pair("Conv2d(stride)", stride)
         self.padding = _pair("Conv2d(padding)", padding, least=0)
         draw, area = initialisation(init), height * width
@@ -92,8 +91,8 @@ class Conv2d(Module):
         self.bias = biases(filters, bias)
 
     def forward(self, image: Any) -> Any:
-        channels, height, width = len(self.weight[0]), len(self.weight[0][0]), len(self.weight[0][0][0])
-        padded = [self._padded(channel) for channel in shaped(self, image, channels, "row", "column")]
+        height, width = self.kernel_size
+        padded = [self._padded(channel) for channel in shaped(self, image, self.in_channels, "row", "column")]
         windows = [
             [
                 [channel[top + i][left + j] for channel in padded for i in range(height) for j in range(width)]
@@ -115,8 +114,7 @@ class Conv2d(Module):
         return [zeros] * above + rows + [zeros] * above
 
     def __repr__(self) -> str:
-        size = tuple(map(len, (self.weight[0][0], self.weight[0][0][0])))
-        return f"Conv2d({len(self.weight[0])}, {len(self.weight)}, {size})"
+        return f"Conv2d({self.in_channels}, {self.out_channels}, {self.kernel_size})"
 
 
 def _pair(who: str, size: int | tuple[int, int], least: int = 1) -> tuple[int, int]:
