@@ -148,6 +148,7 @@ def test_of_many_kinds() -> None:
             "LSTMCell's state takes 1 number, got 2",
         ),
         (lambda: nn.LSTM(1, 1)([1.0], [[1.0]]), ShapeError, r"LSTM takes its state as \(h, c\), got a list of 1"),
+        (lambda: nn.LSTM(1, 1)([1.0], ([[1.0]], [])), ShapeError, "LSTM takes h and c of as many layers, got 1 and 0"),
         (lambda: nn.GRU(1, 2, num_layers=2)([1.0], [[1.0, 2.0]]), ShapeError, "GRU has 2 layers, got 1 state"),
         (lambda: nn.RNN(2, 3)([]), ShapeError, "RNN takes a list of at least one step's inputs, got a list of 0"),
         (lambda: nn.RNN(1, 3)(1.0), ShapeError, "at least one step's inputs, got a float, 1.0"),

@@ -122,11 +122,8 @@ class LSTMCell(Cell):
     gates = 4
 
     def forward(self, x: Any, state: Any = None) -> tuple[list[Any], list[Any]]:
-        if state is None:
-            state = None, None
-        elif not isinstance(state, (tuple, list)) or len(state) != 2:
-            raise ShapeError(f"{called(self)} takes its state as (h, c), got {received(state)}")
-        n, h, c = self.hidden_size, self._numbers(state[0]), self._numbers(state[1])
+        n = self.hidden_size
+        h, c = map(self._numbers, (None, None) if state is None else _hidden_and_kept(self, state))
         inputs, memory = self._sums(x, h)
         sums = [a + b for a, b in zip(inputs, memory, strict=True)]
         hidden, kept = [], []
@@ -240,12 +237,20 @@ class LSTM(Sequence):
 
     def forward(self, xs: Any, state: Any = None) -> Any:
         if state is not None:
-            if not isinstance(state, (tuple, list)) or len(state) != 2:
-                raise ShapeError(f"{called(self)} takes its state as (h, c), got {received(state)}")
-            state = zip(*state, strict=True)
+            h, c = _hidden_and_kept(self, state)
+            if len(h) != len(c):
+                raise ShapeError(f"{called(self)} takes h and c of as many layers, got {len(h)} and {len(c)}")
+            state = zip(h, c, strict=True)
         outputs, states = super().forward(xs, state)
         h, c = zip(*states, strict=True)
         return outputs, (list(h), list(c))
 
     def _hidden(self, state: Any) -> Any:
         return state[0]
+
+
+def _hidden_and_kept(module: Module, state: Any) -> Any:
+    """h and c of a state."""
+    if not isinstance(state, (tuple, list)) or len(state) != 2:
+        raise ShapeError(f"{called(module)} takes its state as (h, c), got {received(state)}")
+    return state
