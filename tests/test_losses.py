@@ -70,8 +70,9 @@ def test_values_of_losses_by_element(loss: Any, targets: list[float], by_hand: A
         lambda *p: binary_cross_entropy_with_logits(p, SHARES),
         lambda *p: cross_entropy(p, 2),
         lambda *p: cross_entropy([p[:2], p[2:]], [0, 1]),
+        lambda *p: cross_entropy(p, 2, label_smoothing=0.2),
     ],
-    ids=["mse", "huber", "hinge", "bce", "cross_entropy", "rows"],
+    ids=["mse", "huber", "hinge", "bce", "cross_entropy", "rows", "smoothed"],
 )
 def test_gradients(loss: Any) -> None:
     report = gradcheck(loss, P)
@@ -100,6 +101,16 @@ def test_cross_entropy() -> None:
     assert cross_entropy(np.array(ROWS), LABELS) == pytest.approx(sum(expected) / 3, rel=1e-14)
     nodes = [v.op.name for v in topological_order(cross_entropy(rows[0], 2)) if v.op]
     assert nodes.count("logsumexp") == 1 and len(nodes) <= 4, "one node for the sum, not one a class"
+
+
+def test_a_smoothed_label_is_a_mean_over_all_labels() -> None:
+    row = values(ROWS[0])
+    by_label = [softmax_loss(ROWS[0], label) for label in range(3)]
+    for label in (2, Value(2.0)):
+        smoothed = cross_entropy(row, label, label_smoothing=0.3).data
+        assert smoothed == pytest.approx(0.7 * by_label[2] + 0.3 * sum(by_label) / 3, rel=1e-14)
+    certain = cross_entropy(values([1000.0, 0.0]), 0, label_smoothing=0.1).data
+    assert certain == pytest.approx(50.0, rel=1e-12), "to be too certain costs"
 
 
 def test_a_label_that_is_a_value_is_chosen_by_an_operation() -> None:
@@ -167,6 +178,12 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
         (lambda v: cross_entropy([], []), ShapeError, "of no samples"),
         (lambda v: cross_entropy(v[0], [0]), ShapeError, "got a Value"),
         (lambda v: cross_entropy([["a", "b"]], [0]), TypeError, "real number"),
+        (
+            lambda v: cross_entropy(v, 0, label_smoothing=1.5),
+            ValueError,
+            "label_smoothing.* from 0 to 1, got 1.5",
+        ),
+        (lambda v: cross_entropy(v, 0, label_smoothing="0.1"), TypeError, "takes a real number, got a str, '0.1'"),
         (lambda v: mse(v, T, reduction="none"), ValueError, r"mse\(reduction=...\) is 'mean' or 'sum', got 'none'"),
         (lambda v: huber(v, T, reduction=None), ValueError, "got None"),
         (lambda v: hinge(v, SIGNS, reduction="avg"), ValueError, "hinge"),

@@ -14,20 +14,42 @@ from .activations import (
     Tanh,
     activation,
 )
-from .layers import MLP, Layer, Neuron, Sequential
+from .attention import Attention
+from .convolution import Conv1d, Conv2d
+from .dropout import Dropout
+from .embedding import Embedding
+from .layers import MLP, Layer, Neuron, Residual, Sequential
+from .linear import Linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy, hinge, huber, mse
 from .module import Module
+from .normalization import LayerNorm, RMSNorm
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
     "MLP",
+    "RNN",
+    "Attention",
+    "Conv1d",
+    "Conv2d",
+    "Dropout",
+    "Embedding",
+    "GRUCell",
+    "LSTMCell",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
+    "Linear",
     "LogSoftmax",
     "Module",
     "Neuron",
+    "RMSNorm",
+    "RNNCell",
     "ReLU",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",

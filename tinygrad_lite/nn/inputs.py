@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 from ..engine import Value
-from ..errors import ShapeError, received
+from ..errors import ShapeError, not_a_number, received
+from ..wording import counted
 from .module import Module
 
+_USUAL = frozenset((Value, float))
 _ONE_AT_A_TIME = "a layer takes one sample, so call it for each: [model(row) for row in X]"
 
 
-def positive(who: str, size: Any) -> int:
-    """A size as an int; TypeError where it is no whole number, ShapeError where it is not positive."""
+def positive(who: str, size: Any, least: int = 1) -> int:
+    """A size as an int; TypeError where it is no whole number, ShapeError where it is less than the least."""
     try:
         if isinstance(size, bool):
             raise TypeError
         whole = operator.index(size)
     except TypeError:
         raise TypeError(f"{who} is a whole number, got {received(size)}") from None
-    if whole < 1:
-        raise ShapeError(f"{who} must be at least 1, got {whole}")
+    if whole < least:
+        raise ShapeError(f"{who} must be at least {least}, got {whole}")
     return whole
+
+
+def within(who: str, x: Any, low: float, high: float) -> float:
+    """A setting as a float; TypeError where it is no real number, ValueError where it is not from low to high."""
+    if not isinstance(x, Real) or isinstance(x, bool):
+        raise not_a_number(who, x)
+    number = float(x)
+    if not low <= number <= high:
+        raise ValueError(f"{who} is from {low:g} to {high:g}, got {number:g}")
+    return number
 
 
 def as_row(x: Any) -> tuple[Any, ...]:
@@ -44,13 +57,76 @@ def as_row(x: Any) -> tuple[Any, ...]:
     return (x,)
 
 
-def explained(module: Module, row: tuple[Any, ...]) -> Exception | None:
-    """The error for inputs that a neuron's weights cannot take, or None where they are not at fault."""
-    size = len(getattr(module, "w", row))
+def as_list(x: Any) -> Any:
+    """Sequences and arrays as lists, numbers and Values as they are."""
+    if type(x) is list or type(x) is Value:
+        return x
+    if hasattr(x, "tolist"):
+        return x.tolist()
+    return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes, dict)) else x
+
+
+def on_rows(function: Callable[[list[Any]], Any], x: Any) -> Any:
+    """The function of a row of numbers, or of each row in a list of rows, of any nesting: of the last axis.
+
+    >>> on_rows(len, [1.0, 2.0]), on_rows(len, [[1.0, 2.0], [3.0, 4.0]])
+    (2, [2, 2])
+    """
+    row = as_list(x)
+    if not isinstance(row, list):
+        return function([row])
+    if row and isinstance(as_list(row[0]), list):
+        return [on_rows(function, item) for item in row]
+    return function(row)
+
+
+def shaped(module: Module, x: Any, *axes: int | str) -> Any:
+    """x as nested lists along these axes, of a size or, by a name, of any from 1 on; ShapeError where it is not so."""
+    lists = _as_lists(x)
+    expected = f"{called(module)} takes {''.join(f'[{axis}]' for axis in axes)} numbers"
+    try:
+        found = _shape(lists)
+    except ShapeError as error:
+        raise ShapeError(f"{expected}: {error}") from None
+    fits = len(found) == len(axes) and 0 not in found
+    if not fits or any(axis != size for axis, size in zip(axes, found, strict=True) if not isinstance(axis, str)):
+        raise ShapeError(f"{expected}, got {''.join(f'[{size}]' for size in found) or received(x)}")
+    return lists
+
+
+def _as_lists(x: Any) -> Any:
+    items = as_list(x)
+    return [_as_lists(item) for item in items] if isinstance(items, list) else items
+
+
+def _shape(lists: Any) -> tuple[int, ...]:
+    """How many items lists in lists have at each depth."""
+    if not isinstance(lists, list):
+        return ()
+    inner = {_shape(item) for item in lists}
+    if len(inner) > 1:
+        raise ShapeError(f"lists of one length are needed, got some of {' and some of '.join(map(str, sorted(inner)))}")
+    return (len(lists), *inner.pop()) if inner else (0,)
+
+
+def check_row(module: Module, row: Sequence[Any], size: int, part: str = "") -> None:
+    """ShapeError or TypeError where what a module is given, for this part of it, is not so many numbers."""
+    if len(row) != size or not _USUAL.issuperset(map(type, row)):
+        error = explained(called(module) + part, row, size)
+        if error is not None:
+            raise error
+
+
+def called(module: Module) -> str:
+    """The module's kind, and its path where it has one."""
     path = getattr(module._place, "path", None)
-    who = f"{type(module).__name__} {path}" if path else type(module).__name__
+    return f"{type(module).__name__} {path}" if path else type(module).__name__
+
+
+def explained(who: str, row: Sequence[Any], size: int) -> Exception | None:
+    """The error for inputs that are not so many numbers, or None where they are not at fault."""
     if len(row) != size:
-        return ShapeError(f"{who} takes {size} number{'s' * (size != 1)}, got {len(row)}")
+        return ShapeError(f"{who} takes {counted(size, 'number')}, got {len(row)}")
     for position, item in enumerate(row):
         if isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0:
             return ShapeError(f"{who}: input {position} is {received(item)}, not a number: {_ONE_AT_A_TIME}")

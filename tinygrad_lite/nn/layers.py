@@ -1,4 +1,4 @@
-"""Neuron, Layer, MLP, Sequential: micrograd's, with a neuron as one node, and any activation."""
+"""Neuron, Layer, MLP: micrograd's, with a neuron as one node and any activation; Sequential and Residual."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import ShapeError, received
 from .activations import DISPLAYED, LINEAR, Function, on_values
 from .activations import activation as activation_named
 from .init import Initialisation, initialisation, uniform
-from .inputs import as_row, explained, positive
+from .inputs import as_list, as_row, called, explained, positive
 from .module import Module
 
 _weight_origins: list[Origin] = []
@@ -71,7 +71,7 @@ class Neuron(Module):
         try:
             act = dot(self.w, row, self.b)
         except (ShapeError, TypeError) as error:
-            raise explained(self, row) or error from None
+            raise explained(called(self), row, len(self.w)) or error from None
         return on_values(self.activation)(act)
 
     def __repr__(self) -> str:
@@ -107,7 +107,8 @@ class Layer(Module):
             # dots does what n(row) does for each neuron, without what a call costs.
             out = [n(row) for n in self.neurons] if known.rows is None else dots(known.rows, row, known.function)
         except (ShapeError, TypeError) as error:
-            raise next(filter(None, (explained(n, row) for n in self.neurons)), error) from None
+            wrong = (explained(called(n), row, len(getattr(n, "w", row))) for n in self.neurons)
+            raise next(filter(None, wrong), error) from None
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
@@ -202,6 +203,41 @@ class Sequential(Module):
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(str(layer) for layer in self.layers)})"
+
+
+class Residual(Module):
+    """x + module(x), of a number, a list, or lists in lists (He et al. 2016, "Deep residual learning").
+
+    module  a module, or any function, whose result has the form of its input, else ShapeError
+
+    >>> Residual(lambda xs: [10 * x for x in xs])([1.0, 2.0])
+    [11.0, 22.0]
+    """
+
+    def __init__(self, module: Any) -> None:
+        if not callable(module):
+            raise TypeError(f"Residual(module) takes a module, got {received(module)}")
+        self.module = module
+
+    def forward(self, x: Any) -> Any:
+        return _added(self, x, self.module(x))
+
+    def __repr__(self) -> str:
+        return f"Residual({self.module})"
+
+
+def _added(module: Module, x: Any, y: Any) -> Any:
+    """x + y, item by item."""
+    x, y = as_list(x), as_list(y)
+    nested = isinstance(x, list), isinstance(y, list)
+    if nested == (False, False):
+        return x + y
+    if nested != (True, True) or len(x) != len(y):
+        raise ShapeError(
+            f"{called(module)} adds its module's result to the input, which must be of one form: "
+            f"got {received(x)} and {received(y)}"
+        )
+    return [_added(module, a, b) for a, b in zip(x, y, strict=True)]
 
 
 def _labelled(weights: list[float], bias: float) -> list[Value]:

@@ -8,13 +8,14 @@ by softplus and logsumexp, never by the logarithm of a probability.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, cast
 
 from .. import ops
 from ..engine import Value
 from ..errors import ShapeError, not_a_number, received
+from .inputs import as_list, within
 
 
 def mse(predictions: Any, targets: Any, reduction: str = "mean") -> Value:
@@ -82,16 +83,19 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any, reduction: str =
     return reduce(ops.sum(losses), len(losses))
 
 
-def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Value:
+def cross_entropy(logits: Any, labels: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Value:
     """-log(softmax(logits)[label]): logits of one sample and its class index, or lists of both.
 
+    label_smoothing  the share of the target, from 0 to 1, that is spread evenly over all classes, so that a wrong label
+                     pulls less (Szegedy et al. 2016, "Rethinking the Inception architecture", section 7)
     ValueError for a label that is not a whole number in 0..classes - 1.
 
     >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [1]).data, 4)
     0.6931
     """
     reduce = _reduction("cross_entropy", reduction)
-    rows, indices = _as_list(logits), _as_list(labels)
+    smoothing = within("cross_entropy(label_smoothing=...)", label_smoothing, 0.0, 1.0)
+    rows, indices = as_list(logits), as_list(labels)
     if not isinstance(indices, list):
         rows, indices = [rows], [indices]
     if not isinstance(rows, list) or len(rows) != len(indices):
@@ -103,13 +107,16 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Value:
         raise _no_samples("cross_entropy")
     losses = []
     for row, label in zip(rows, indices, strict=True):
-        row = _as_list(row)
+        row = as_list(row)
         if not isinstance(row, list) or not row:
             raise ShapeError(
                 f"cross_entropy(logits) takes a list of logits for each sample, one a class, got {received(row)}: "
                 "for a single output there is binary_cross_entropy_with_logits"
             )
-        losses.append(ops.logsumexp(row) - _of_class(row, label))
+        target = _of_class(row, label)
+        if smoothing:
+            target = (1.0 - smoothing) * target + smoothing * ops.mean(row)
+        losses.append(ops.logsumexp(row) - target)
     return reduce(ops.sum(losses), len(losses))
 
 
@@ -139,18 +146,9 @@ def _reduction(name: str, reduction: str) -> Callable[[Any, int], Value]:
     raise ValueError(f"{name}(reduction=...) is 'mean' or 'sum', got {reduction!r}")
 
 
-def _as_list(x: Any) -> Any:
-    """Sequences and arrays as lists, numbers and Values as they are."""
-    if type(x) is list or type(x) is Value:
-        return x
-    if hasattr(x, "tolist"):
-        return x.tolist()
-    return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes, dict)) else x
-
-
 def _pairs(name: str, predictions: Any, targets: Any, called: str = "targets") -> Sequence[tuple[Any, Any]]:
     """Predictions with their targets, of any nesting, laid flat; ShapeError where the nesting differs."""
-    predictions, targets = _as_list(predictions), _as_list(targets)
+    predictions, targets = as_list(predictions), as_list(targets)
     nested = isinstance(predictions, list), isinstance(targets, list)
     if nested == (False, False):
         for who, number in (("predictions", predictions), (called, targets)):

@@ -1,0 +1,49 @@
+"""Embedding: a vector for each whole number."""
+
+from __future__ import annotations
+
+import random
+from numbers import Real
+from typing import Any
+
+from .. import ops
+from ..engine import Value
+from ..errors import not_a_number
+from .inputs import as_list, called, positive
+from .module import Module
+from .parameters import parameters
+
+
+class Embedding(Module):
+    """The row of `weight` at an index; of a list of indices a list of rows.
+
+    weight  [num_embeddings][embedding_dim], drawn from the standard normal distribution
+    Raises IndexError for an index that is not a whole number in 0..num_embeddings - 1, at a compiled call too.
+
+    >>> tokens = Embedding(27, 4)
+    >>> len(tokens(26)), len(tokens([0, 1, 2])), tokens(3)[0] is tokens.weight[3][0]
+    (4, 3, True)
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
+        size = positive("Embedding(num_embeddings)", num_embeddings)
+        width = positive("Embedding(embedding_dim)", embedding_dim)
+        self.weight = parameters(lambda: random.gauss(0.0, 1.0), size, width)
+
+    def forward(self, index: Any) -> Any:
+        index = as_list(index)
+        if isinstance(index, list):
+            return [self.forward(item) for item in index]
+        if not isinstance(index, (Value, Real)):
+            raise not_a_number(f"{called(self)}(index)", index)
+        # A table of plain numbers: what is taken is the index itself, or the error that it is out of range.
+        places = range(len(self.weight))
+        place = ops.take(places, index)
+        if type(place) is not Value:
+            return list(self.weight[place])
+        # The row as a product, since compiled, and in its derivative too, that is one of matrices for all indices.
+        one_hot = [ops.less_equal(k, place) * ops.less_equal(place, k) for k in places]
+        return [ops.dot(one_hot, column) for column in zip(*self.weight, strict=True)]
+
+    def __repr__(self) -> str:
+        return f"Embedding({len(self.weight)}, {len(self.weight[0])})"
