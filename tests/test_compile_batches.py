@@ -169,6 +169,8 @@ def test_what_does_not_depend_on_the_lane(executor: Any) -> None:
         (lambda x: 2.0, [2.0, 2.0]),
         (lambda x: w, [3.0, 3.0]),
         (lambda x: x, [5.0, 7.0]),
+        (lambda x: tl.dot([w, w], [w, 2.0]) + x, [20.0, 22.0]),
+        (lambda x: tl.dot([w, 1.0], [w, w]) * 2.0 + x - w, [26.0, 28.0]),
     ):
         compiled = compile(f, executor=executor)
         assert compiled.batch([5.0, 7.0], reduce=None).tolist() == of_lanes
@@ -177,4 +179,31 @@ def test_what_does_not_depend_on_the_lane(executor: Any) -> None:
         total = compiled.batch([5.0, 7.0], reduce="sum")
         total.backward()
         assert total.data == sum(of_lanes)
-        assert w.grad == {9.0: 12.0, 3.0: 2.0}.get(of_lanes[0], 0.0)
+        assert w.grad == {9.0: 12.0, 3.0: 2.0, 20.0: 16.0, 26.0: 26.0}.get(of_lanes[0], 0.0)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_products_that_all_lanes_share(executor: Any) -> None:
+    """A matrix product of captured leaves alone, to which is added what differs from lane to lane."""
+    a = [[Value(float(i - j)) for j in range(3)] for i in range(4)]
+    b = [[Value(0.5 * i + j) for j in range(3)] for i in range(5)]
+    for rows, columns in ((a, b), (a, b[:1]), (a[:1], b), (a[:1], b[:1])):
+        compiled = compile(
+            lambda x, rows=rows, columns=columns: [[tl.dot(row, column, x) for column in columns] for row in rows],
+            executor=executor,
+        )
+        left, right = (np.array([[v.data for v in row] for row in some]) for some in (rows, columns))
+        found = compiled.batch([1.0, 10.0, 100.0], reduce=None)
+        assert found == pytest.approx((left @ right.T)[None] + np.array([1.0, 10.0, 100.0])[:, None, None])
+        loss = compile(
+            lambda x, rows=rows, columns=columns: tl.sum(
+                [tl.dot(row, column, x) for column in columns for row in rows]
+            ),
+            executor=executor,
+        ).batch([1.0, 10.0, 100.0], reduce="sum")
+        tl.engine.clear_grads([v for row in a for v in row])
+        loss.backward()
+        assert loss.data == pytest.approx(found.sum())
+        assert [[v.grad for v in row] for row in rows] == pytest.approx(
+            np.tile(3.0 * right.sum(axis=0), (len(rows), 1))
+        )

@@ -141,6 +141,8 @@ class Source:
         factors = left.shape[1]
         if factors == 1 and (not product.crossed or 1 in (len(left), len(right))):
             self._call("multiply", layout.operand(left[:, 0]), layout.operand(right[:, 0]), out)
+        elif varies and layout.is_shared(left) and layout.is_shared(right):
+            self._shared(product, out)
         elif product.crossed:
             self._crossed(product, varies, out)
         elif not varies:
@@ -156,13 +158,28 @@ class Source:
             self._call("multiply", layout.by_lane(left.T), layout.by_lane(right.T), buffer)
             self._reduce(buffer, "0", out)
 
-    def _crossed(self, product: Product, varies: bool, out: str) -> None:
-        """Each left row times each right row; `turned` is what is written, right rows first."""
+    def _shared(self, product: Product, out: str) -> None:
+        """Sums of products that all lanes share, to which others are added that they do not."""
         layout, left, right = self.layout, product.left, product.right
-        shape = (len(right), len(left)) if product.by_right else (len(left), len(right))
-        cube = layout.name(f"{out}.reshape({shape[0]}, {shape[1]}{', lanes' if varies else ''})", out[0])
-        other = layout.name(f"{cube}.swapaxes(0, 1)", out[0])
-        straight = other if product.by_right else cube
+        totals = layout.array((len(left), len(right)) if product.crossed else (len(left),))
+        if product.crossed:
+            self._call("matmul", layout.shared(left), layout.name(f"{layout.shared(right)}.T", "s"), totals)
+            out = self._straight(product, True, out)
+        else:
+            self._call("vecdot", layout.shared(left), layout.shared(right), totals)
+        layout.line(f"{out}[...] = {totals}[..., None]")
+
+    def _straight(self, product: Product, varies: bool, out: str) -> str:
+        """The rows of `out` with left rows as the first axis and right rows as the second."""
+        layout, left, right = self.layout, len(product.left), len(product.right)
+        shape = f"{right}, {left}" if product.by_right else f"{left}, {right}"
+        cube = layout.name(f"{out}.reshape({shape}{', lanes' if varies else ''})", out[0])
+        return layout.name(f"{cube}.swapaxes(0, 1)", out[0]) if product.by_right else cube
+
+    def _crossed(self, product: Product, varies: bool, out: str) -> None:
+        """Each left row times each right row."""
+        layout, left, right = self.layout, product.left, product.right
+        straight = self._straight(product, varies, out)
         if left.shape[1] == 1:
             read = layout.by_lane if varies else layout.shared
             a, b = layout.name(f"{read(left[:, 0])}[:, None]", "v"), layout.name(f"{read(right[:, 0])}[None]", "v")
