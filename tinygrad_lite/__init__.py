@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .explanation import explain_nan as explain_nan
     from .formula import Formula as Formula
     from .hooks import register_hook as register_hook
+    from .implicit import fixed_point as fixed_point
     from .ops import *  # noqa: F403
     from .transforms import grad as grad
     from .transforms import gradients as gradients
@@ -62,6 +63,7 @@ _LAZY = {
     "draw_dot": "viz",
     "explain": "explanation",
     "explain_nan": "explanation",
+    "fixed_point": "implicit",
     "gradcheck": "check",
     "register_hook": "hooks",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),

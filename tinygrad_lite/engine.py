@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "ac836746"
+source_hash = "a8a55219"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -39,6 +39,9 @@ _BOUND = cython.declare(cython.int, -2)
 _DETACHED = cython.declare(cython.int, -3)
 # Added to the row's code where arguments are more than two, or sequences: _left is then a _Terms.
 _MANY = cython.declare(cython.int, 1 << 16)
+
+# Added on top of that for a result of many numbers, and for the components that are taken of it.
+_JOINT = cython.declare(cython.int, 3 << 16)
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -57,6 +60,7 @@ _IDENTITY = cython.declare(cython.int, ops.identity.code)
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
+_COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
 methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 not in row.sequences}
@@ -433,6 +437,9 @@ class Value:
         """The operation's arguments: Values, plain numbers, tuples of them. () for a leaf."""
         if self._code < 0:
             return ()
+        if self._code == _COMPONENT:
+            whole, which = cython.cast(_Terms, self._left).args
+            return (*cython.cast(_Terms, cython.cast(Value, whole)._left).args[: len(whole.args) - 1], which)
         if self._code >= _MANY:
             return _unspanned(cython.cast(_Terms, self._left).args)
         left = self._left_partial if self._left is None else self._left
@@ -443,7 +450,7 @@ class Value:
     @property
     def parents(self):
         """The arguments that are Values, in order, with duplicates: (x, x) for x * x."""
-        return tuple([v for v, _ in _edges(self)])
+        return tuple(_parents(self))
 
     @property
     def local_derivatives(self):
@@ -1026,6 +1033,67 @@ def record_known(op, data, args, partials, scale=1.0, finite=False):
     return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
 
 
+def record_joint(op, numbers, args):
+    """The nodes of the numbers of one result of many, whose adjoints are passed on together.
+
+    args  tuples of Values and floats, and last what knows the derivatives, a float with these methods: pull(adjoints)
+          gives one contribution for each number of the tuples, push(tangents) the numbers' tangents; pull_graph(whole,
+          adjoints, wanted), where wanted says for which, and push_graph(whole, tangents) the same of Values;
+          derivatives(index) gives what one number's adjoint of 1 would contribute, which(index) the last argument of a
+          component's row, a float of the index. Its rows are two operations by which
+          programs compute the whole and a component
+    """
+    here: _Context = _here()
+    before: cython.int = here.recording
+    if before == 0:
+        return [_leaf(y, _DETACHED) for y in numbers]
+    here.recording = 1
+    try:
+        whole = _whole(op, numbers, args)
+        found: list = []
+        for k in range(len(numbers)):
+            v = component(whole, k)
+            found.append(v if before == 1 else _node(_STOP_GRADIENT, numbers[k], v, 0.0, None, 0.0))
+        return found
+    finally:
+        here.recording = before
+
+
+@cython.cfunc
+def _whole(op, numbers, args: tuple) -> Value:
+    """The node of all the numbers, which a picture shows, and of which components are taken."""
+    size: cython.Py_ssize_t = 0
+    k: cython.Py_ssize_t
+    for arg in args:
+        size += len(arg) if type(arg) is tuple else 1
+    terms: _Terms = _terms(args, size)
+    for k in range(size):
+        terms.partials[k] = 0.0
+    args[len(args) - 1].numbers = tuple(numbers)
+    return _node(_JOINT + op.code, numbers[0] if len(numbers) else 0.0, terms, 0.0, None, 0.0)
+
+
+def component(whole, index):
+    """One number of a result of many, as a node."""
+    v: Value = whole
+    solution = _solution(v)
+    terms: _Terms = _terms((v, solution.which(index)), 2)
+    terms.partials[0], terms.partials[1] = 1.0, 0.0
+    return _node(_COMPONENT, solution.numbers[index], terms, 0.0, None, 0.0)
+
+
+def whole_of(v):
+    """The result of many that v is one number of."""
+    value: Value = v
+    return cython.cast(_Terms, value._left).args[0]
+
+
+def is_joint(v):
+    """Whether v is a result of many numbers."""
+    value: Value = v
+    return value._code >= _JOINT and value._code != _COMPONENT
+
+
 @cython.cfunc
 def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) -> list:
     """The local derivatives by every argument in order, sequences laid flat; 0 where the argument is a plain number."""
@@ -1108,6 +1176,9 @@ def _sweep(here: _Context, top: Value, before: "_Before | None") -> cython.longl
     while len(waiting) > _BALLAST:
         v = waiting.pop()
         _count_uses(v, sweep, waiting, before)
+    if waiting[0] is not None and before is None:  # what passes adjoints on together may refuse to
+        _careful_sweep(here, top, None)
+        return sweep
     _give(top, 1.0, waiting)
     while len(waiting) > _BALLAST:
         v = waiting.pop()
@@ -1226,6 +1297,8 @@ def _through_hooks(v: Value, gradient: cython.double) -> cython.double:
 def _count_uses(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") -> cython.int:
     if v._code >= _MANY:
         terms: _Terms = cython.cast(_Terms, v._left)
+        if v._code >= _JOINT and met[0] is None:
+            met[0] = {}
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
@@ -1282,6 +1355,8 @@ def _use(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") 
 @cython.exceptval(-1)
 def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
     k: cython.Py_ssize_t = 0
+    if v._code >= _JOINT:
+        return _pass_on_jointly(v, adjoint, ready)
     if v._code >= _MANY:
         terms: _Terms = cython.cast(_Terms, v._left)
         for arg in terms.args:
@@ -1302,6 +1377,44 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
     if v._right is not None:
         _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
     return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _pass_on_jointly(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+    """A component gives its adjoint to the whole, whose adjoints, in ready[0], go on once all are there."""
+    whole: Value
+    args: tuple = cython.cast(_Terms, v._left).args
+    vectors: dict = ready[0]
+    if v._code == _COMPONENT:
+        whole = args[0]
+        vector = vectors.get(whole)
+        if vector is None:
+            vector = vectors[whole] = [0.0] * len(_solution(whole).numbers)
+        vector[int(args[1])] += adjoint
+        _give(whole, 0.0, ready)
+        return 0
+    for x, contribution in zip(_laid_flat(args), _solution(v).pull(vectors.pop(v)), strict=True):
+        if type(x) is Value:
+            _give(cython.cast(Value, x), contribution, ready)
+    return 0
+
+
+@cython.cfunc
+def _solution(whole: Value):
+    """What knows the derivatives of a result of many."""
+    args: tuple = cython.cast(_Terms, whole._left).args
+    return args[len(args) - 1]
+
+
+@cython.cfunc
+def _laid_flat(args: tuple) -> list:
+    """The items of the tuples among some arguments."""
+    found: list = []
+    for arg in args:
+        if type(arg) is tuple:
+            found.extend(arg)
+    return found
 
 
 @cython.cfunc
@@ -1338,11 +1451,30 @@ def _give_span(
 
 
 @cython.cfunc
+def _parents(v: Value) -> list:
+    """The arguments that are Values, in order; of a component those of the whole, of which it is one result."""
+    args: tuple
+    if v._code < _MANY:
+        return [parent for parent in (v._left, v._right) if parent is not None] if v._code >= 0 else []
+    args = _unspanned(cython.cast(_Terms, v._left).args)
+    if v._code == _COMPONENT:
+        return _parents(args[0])
+    return [x for arg in args for x in (arg if type(arg) is tuple else (arg,)) if type(x) is Value]
+
+
+@cython.cfunc
 def _edges(v: Value) -> list:
-    """The parents with their local derivatives, in order."""
+    """The parents with their local derivatives, in order; of a component, by a solve for it alone."""
     k: cython.Py_ssize_t = 0
     found: list = []
-    if v._code >= _MANY:
+    if v._code == _COMPONENT:
+        args: tuple = cython.cast(_Terms, v._left).args
+        derivatives: list = _solution(args[0]).derivatives(int(args[1]))
+        for item in _laid_flat(cython.cast(_Terms, cython.cast(Value, args[0])._left).args):
+            if type(item) is Value:
+                found.append((item, derivatives[k]))
+            k += 1
+    elif v._code >= _MANY:
         terms: _Terms = cython.cast(_Terms, v._left)
         for arg in _unspanned(terms.args):
             for item in arg if type(arg) is tuple else (arg,):
@@ -1392,7 +1524,9 @@ def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint) -> li
                 adjoint = hooks[id(v)](Value(adjoint) if as_graph and type(adjoint) is not Value else adjoint)
             walk.adjoints[k] = adjoint
             if k >= walk.first and not (type(adjoint) is float and adjoint == 0.0):
-                if as_graph:
+                if v._code >= _JOINT:
+                    _walk_back_jointly(walk, v, adjoint, as_graph)
+                elif as_graph:
                     _pass_on_graph(walk, v, adjoint)
                 else:
                     for parent, derivative in _edges(v):
@@ -1403,6 +1537,138 @@ def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint) -> li
     finally:
         _put_back(walk.before, True)
         _leave(here, done)
+
+
+@cython.cfunc
+def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) -> cython.void:
+    """As _pass_on_jointly; the adjoint of the whole is a dict of those of its components."""
+    args: tuple = cython.cast(_Terms, v._left).args
+    if v._code == _COMPONENT:
+        place: cython.Py_ssize_t = _place(walk, args[0])
+        if type(walk.adjoints[place]) is not dict:
+            walk.adjoints[place] = {}
+        vector: dict = walk.adjoints[place]
+        index = int(args[1])
+        vector[index] = vector[index] + adjoint if index in vector else adjoint
+        return
+    solution = _solution(v)
+    items: list = _laid_flat(args)
+    given: list = [adjoint.get(k, 0.0) for k in range(len(solution.numbers))]
+    wanted: list = [_is_marked(x, walk.mark) for x in items]
+    found = solution.pull_graph(v, given, wanted) if as_graph else solution.pull(given)
+    for x, marked, contribution in zip(items, wanted, found, strict=True):
+        if marked:
+            _gather(walk, x, _ROWS[v._code & (_MANY - 1)], 1.0, contribution)
+
+
+def partial_derivatives(root, xs):
+    """The derivatives of root by each of xs as floats, each as if none of them depended on another."""
+    return _walk_back(root, xs, False, False)
+
+
+@cython.final
+@cython.cclass
+class Linearization:
+    """The derivatives of ys by xs at what was recorded, as a linear map that is quick to apply often.
+
+    What xs were computed from is not looked at. Raises ValueError for a result of many below ys, which has no local
+    derivatives.
+
+    pull(adjoints)  of ys: those of xs
+    """
+
+    # Node k, of which the first are xs, has the edges from starts[k] up to starts[k + 1]: parents, and derivatives.
+    __slots__ = ("_adjoints", "_arrays", "_first", "_nodes", "_parents", "_partials", "_places", "_roots", "_starts")
+
+    _arrays: tuple
+    _roots: list
+    _places: list
+    _adjoints: cython.p_double
+    _partials: cython.p_double
+    _parents: cython.p_longlong
+    _starts: cython.p_longlong
+    _nodes: cython.Py_ssize_t
+    _first: cython.Py_ssize_t
+
+    def __init__(self, ys, xs):
+        walk: _Walk = _Walk.__new__(_Walk)
+        try:
+            _find_dependents(walk, _here().sweeping > 0, [y for y in ys if type(y) is Value], xs, False)
+            self._first, self._nodes = walk.first, len(walk.order)
+            self._roots = [_place(walk, y) if _is_marked(y, walk.mark) else -1 for y in ys]
+            self._places = [_place(walk, x) for x in xs]
+            self._read(walk)
+        finally:
+            _put_back(walk.before, True)
+
+    @cython.cfunc
+    def _read(self, walk: _Walk):
+        import array
+
+        k: cython.Py_ssize_t
+        edge: cython.Py_ssize_t = 0
+        position: cython.Py_ssize_t
+        v: Value
+        count: cython.Py_ssize_t = 0
+        for v in walk.order:
+            if v._code >= _JOINT:
+                raise ValueError("a result of many has no local derivatives")
+            count += 2 if 0 <= v._code < _MANY else 0
+            if v._code >= _MANY:
+                for arg in _unspanned(cython.cast(_Terms, v._left).args):
+                    count += len(arg) if type(arg) is tuple else 1
+        doubles = array.array("d", bytes(8 * self._nodes)), array.array("d", bytes(8 * count))
+        integers = array.array("q", bytes(8 * (self._nodes + 1))), array.array("q", bytes(8 * count))
+        self._arrays = doubles, integers
+        self._adjoints, self._partials = _pointer(doubles[0]), _pointer(doubles[1])
+        self._starts, self._parents = _integers(integers[0]), _integers(integers[1])
+        for k in range(self._first, self._nodes):
+            v = walk.order[k]
+            self._starts[k] = edge
+            if v._code >= _MANY:
+                terms: _Terms = v._left
+                position = 0
+                for arg in _unspanned(terms.args):
+                    for item in arg if type(arg) is tuple else (arg,):
+                        edge += self._add(walk, edge, item, terms.partials[position])
+                        position += 1
+            else:
+                edge += self._add(walk, edge, v._left, v._left_partial)
+                edge += self._add(walk, edge, v._right, v._right_partial)
+        self._starts[self._nodes] = edge
+
+    @cython.cfunc
+    @cython.inline
+    def _add(self, walk: _Walk, edge: cython.Py_ssize_t, x, derivative: cython.double) -> cython.Py_ssize_t:
+        if not _is_marked(x, walk.mark):
+            return 0
+        self._parents[edge], self._partials[edge] = _place(walk, x), derivative
+        return 1
+
+    def pull(self, adjoints):
+        k: cython.Py_ssize_t
+        edge: cython.Py_ssize_t
+        adjoint: cython.double
+        w: cython.p_double = self._adjoints
+        for k in range(self._nodes):
+            w[k] = 0.0
+        for place, given in zip(self._roots, adjoints, strict=True):
+            k = place
+            if k >= 0:
+                w[k] += given
+        for k in range(self._nodes - 1, self._first - 1, -1):
+            adjoint = w[k]
+            if adjoint != 0.0:
+                for edge in range(self._starts[k], self._starts[k + 1]):
+                    w[self._parents[edge]] += adjoint * self._partials[edge]
+        return [w[cython.cast(cython.Py_ssize_t, place)] for place in self._places]
+
+
+@cython.cfunc
+def _integers(given) -> cython.p_longlong:
+    if cython.compiled:
+        return cython.cast(cython.p_longlong, cython.cast(cython.size_t, given.buffer_info()[0]))
+    return given
 
 
 def dependents(roots, xs, below=True):
@@ -1435,6 +1701,9 @@ def tangents(roots, xs, direction, as_graph=False):
             walk.adjoints[_place(walk, v)] = tangent
         for k in range(walk.first, len(walk.order)):
             v = walk.order[k]
+            if v._code >= _JOINT:
+                walk.adjoints[k] = _tangent_jointly(walk, v, as_graph)
+                continue
             walk.adjoints[k] = _tangent_graph(walk, v) if as_graph else _tangent(walk, v)
             if here.watch is not None and not as_graph:
                 here.watch.moves(v, walk.adjoints[k])
@@ -1443,6 +1712,17 @@ def tangents(roots, xs, direction, as_graph=False):
     finally:
         _put_back(walk.before, True)
         _leave(here, done)
+
+
+@cython.cfunc
+def _tangent_jointly(walk: _Walk, v: Value, as_graph: cython.bint):
+    """Of a component; of the whole, a tuple of those of its components."""
+    args: tuple = cython.cast(_Terms, v._left).args
+    if v._code == _COMPONENT:
+        return walk.adjoints[_place(walk, args[0])][int(args[1])]
+    given: list = [_tangent_of(walk, x) for x in _laid_flat(args)]
+    given = [0.0 if tangent is None else tangent for tangent in given]
+    return tuple(_solution(v).push_graph(v, given) if as_graph else _solution(v).push(given))
 
 
 @cython.cfunc
@@ -1786,7 +2066,7 @@ def topological_order(*roots):
         elif v not in seen:
             seen.add(v)
             stack += (v, None)
-            stack += [p for p, _ in reversed(_edges(v))]
+            stack += reversed(_parents(v))
     return order
 
 
@@ -1804,11 +2084,11 @@ def transcribe(roots, known, constant, add):
         v = stack.pop()
         if v is None:
             v = stack.pop()
-            args: tuple = v.args
+            args: tuple = cython.cast(_Terms, v._left).args if v._code == _COMPONENT else v.args
             if _are_fixed(args, fixed):
                 fixed.add(v)
             else:
-                known[v] = add(_ROWS[v._code & (_MANY - 1)], _standing(known, constant, args))
+                known[v] = add(_program_row(v), _standing(known, constant, args))
         elif v not in known and v not in fixed:
             stack.append(v)
             stack.append(None)
@@ -1816,6 +2096,16 @@ def transcribe(roots, known, constant, add):
     for v in roots:
         if v in fixed:
             known[v] = constant(_number(v))
+
+
+@cython.cfunc
+def _program_row(v: Value):
+    """The row of a result; of a result of many and of its components, those by which programs compute them."""
+    if v._code < _JOINT:
+        return _ROWS[v._code & (_MANY - 1)]
+    if v._code == _COMPONENT:
+        return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
+    return _solution(v).rows[0]
 
 
 @cython.cfunc

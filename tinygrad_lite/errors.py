@@ -27,6 +27,18 @@ class TraceError(TypeError):
     """Something in a compiled function that would freeze one call's choice or number into the program."""
 
 
+class ConvergenceError(ArithmeticError):
+    """A fixed point that was not reached.
+
+    kind       "divergence", "slow convergence" or "not finite"
+    residuals  how far each step was from a fixed point
+    """
+
+    def __init__(self, message: str, kind: str = "", residuals: tuple[float, ...] = ()) -> None:
+        super().__init__(message)
+        self.kind, self.residuals = kind, residuals
+
+
 class MissingProgramError(RuntimeError):
     """A program or package that is needed for this and is not installed."""
 

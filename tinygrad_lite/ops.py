@@ -372,9 +372,14 @@ logsumexp: Op = Op("logsumexp", ieee.logsumexp, (_softmax_of,),
 norm: Op = Op("norm", ieee.norm, (lambda g, y, xs: [where(y, g * (x / y), 0.0) for x in xs],),
           args="*xs", array="sqrt(sum(xs * xs, axis=0))", domain=(REAL,),
           doc="Euclidean length; derivative 0 at the origin")
-# fmt: on
 
 TABLE: dict[str, Op] = {row.name: row for row in ROWS}
+component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs),
+                   (lambda g, y, start, xs, which: [0.0] * len(start),
+                    lambda g, y, start, xs, which: which.contributions(g, start, xs), None),
+                   args="*start *xs which", array="", domain=(REAL, REAL, REAL),
+                   doc="one number of a fixed point; not of the table, since it holds what it is one of")
+# fmt: on
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 
 

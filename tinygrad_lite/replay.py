@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .engine import Value
+from .ops import component
 
 EPSILON = 2.0**-52
 SMALLEST = 2.0**-1022
@@ -49,6 +50,8 @@ def recorded_otherwise(v: Value) -> bool:
     """Whether v's arguments now give another number than was recorded: a leaf among them has changed since."""
     if not any(parent.op is None for parent in v.parents):
         return False
+    if v.op is component:
+        return not v.args[-1].solution.is_unchanged()
     now = computed(v, parent_data(v))
     if not (math.isfinite(now) and math.isfinite(v.data)):
         return not (now == v.data or (math.isnan(now) and math.isnan(v.data)))

@@ -15,6 +15,7 @@ from .engine import (
     derivative_graph,
     derivatives,
     dot,
+    is_joint,
     is_tracing,
     leaf_changes,
     record,
@@ -24,6 +25,7 @@ from .engine import (
 )
 from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
+from .ops import component
 
 _Function = Callable[..., Any]
 
@@ -231,6 +233,15 @@ def check_unchanged(order: Sequence[Value]) -> None:
     known = set(order)
     for v in order:
         if v.op is None or not any(p.op is None for p in v.parents) or known.isdisjoint(v.parents):
+            continue
+        if v.op is component:
+            continue  # of one that is asked itself
+        if is_joint(v):
+            if not v.args[-1].is_unchanged():
+                raise HistoryError(
+                    f"what a {v.op.name} depends on has changed since it was found: "
+                    "compute it again before differentiating its derivative"
+                )
             continue
         recording, watch = set_recording(True), set_watch(None)
         try:

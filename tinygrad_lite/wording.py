@@ -154,7 +154,7 @@ def parent_names(v: Value) -> list[str]:
 def _argument(arg: Any, name: str) -> str:
     if isinstance(arg, Value):
         return shortened(arg.label) if arg.label else name
-    if type(arg) is float:
+    if isinstance(arg, float):
         return number(arg)
     spelled = len(arg) <= _SPELLED_ITEMS and all(type(x) is float or x.label for x in arg)
     return f"[{', '.join(_argument(x, '') for x in arg)}]" if spelled else name

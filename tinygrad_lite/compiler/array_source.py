@@ -14,6 +14,8 @@ from ..ops import Op
 from . import array_forms
 from .array_cost import Cost
 from .array_layout import G, Layout, S, V
+from .by_value import by_value
+from .fixed_points import Settle, Settled
 from .lane_sums import LaneSums
 from .program import Program
 from .rolling import Group, Product
@@ -27,7 +29,7 @@ class Source:
 
     text      it: bind(xp, grid, P, S, V, G, lanes) gives two functions, share() for what lanes share, then run()
     layout    where it has the numbers
-    by_value  operations that are computed number by number, by the names of the functions that it calls
+    functions of arrays that it calls, by their names: of what is computed number by number, and of fixed points
     products  how many matrix products it has
     cost      what a run is expected to take
     """
@@ -36,13 +38,15 @@ class Source:
         self._program = program
         positions = {place: position for position, place in sums.by_lane.items()} if sums else {}
         self.layout = Layout(program, groups, positions, xp)
-        self.by_value: dict[str, Op] = {}
+        self.functions: dict[str, Any] = {}
         self.products = 0
         self.cost = Cost()
         for group in groups:
             self.cost.add(group, len(tuple(program.operands(group.members[0]))))
             self.layout.begin(group.varies, len(group.members))
-            if isinstance(group.kind, Op):
+            if isinstance(group.kind, Settle):
+                self._fixed_points(group, group.kind)
+            elif isinstance(group.kind, Op):
                 self._operation(group, group.kind)
             elif group.summed:
                 self._sums_over_lanes(group)
@@ -91,8 +95,25 @@ class Source:
                 names[name] = layout.operand(places)
         if not array_forms.write(op, names, lengths, out, layout):
             function = f"{op.name}_by_value"
-            self.by_value[function] = op
+            if isinstance(op, Settled):
+                function = f"component{len(self.functions)}"
+            self.functions[function] = by_value(op) if not isinstance(op, Settled) else op.on_arrays
             layout.line(f"{function}({', '.join([*names.values(), out])})")
+
+    def _fixed_points(self, group: Group, op: Settle) -> None:
+        """One call for all members; what they and the lanes share stands apart, so that matrices remain matrices."""
+        layout, out = self.layout, self._out(group)
+        starts, xs = (np.array([self._program.args[place][k] for place in group.members], int) for k in (0, 1))
+        shared = np.array([len(set(xs[:, k].tolist())) == 1 and layout.is_shared(xs[:, k]) for k in range(xs.shape[1])])
+        read = layout.by_lane if group.varies else layout.shared
+        names = [read(starts.T), *["None", "None"]]
+        if shared.any():
+            names[1] = layout.shared(xs[0, shared])
+        if not shared.all():
+            names[2] = read(xs[:, ~shared].T)
+        function = f"fixed_point{len(self.functions)}"
+        self.functions[function] = op.on_arrays(shared)
+        layout.line(f"{function}({', '.join(names)}, {out})")
 
     def _out(self, group: Group) -> str:
         rows = self.layout.row[group.members]

@@ -9,7 +9,6 @@ import numpy as np
 
 from .array_layout import P, S, V
 from .array_source import Source
-from .by_value import by_value
 from .collector import collector_paused
 from .lane_sums import LaneSums
 from .program import Program
@@ -45,7 +44,7 @@ class ArrayExecutor:
         source = Source(self.program, self.groups, self.lane_sums, xp)
         self.source, self.products, self.operations = source.text, source.products, source.operations
         self.layout, self.cost = source.layout, source.cost
-        names: dict[str, Any] = {**source.layout.indices, **{k: by_value(op) for k, op in source.by_value.items()}}
+        names: dict[str, Any] = {**source.layout.indices, **source.functions}
         exec(compile(self.source, "<compiled program>", "exec"), names)
         self.bind: Callable[..., tuple[Callable[[], None], Callable[[], None]]] = names["bind"]
         self.most_lanes = max(64, _BLOCK // (8 * max(1, self.layout.rows[V])))

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, record_known, topological_order
+from ..engine import Value, is_joint, record_known, topological_order, whole_of
 from ..errors import HistoryError
-from ..ops import REAL, Op
+from ..ops import REAL, Op, component
 from .traced_graph import TracedGraph
 
 
@@ -133,20 +133,31 @@ def expanded(outputs: Sequence[Any]) -> list[Any]:
     return recorded_anew(outputs, {})
 
 
-def recorded_anew(outputs: Sequence[Any], instead: dict[Value, Any], all_of_them: bool = False) -> list[Any]:
+def recorded_anew(
+    outputs: Sequence[Any],
+    instead: dict[Value, Any],
+    all_of_them: bool = False,
+    order: Sequence[Value] | None = None,
+) -> list[Any]:
     """The outputs recorded anew with other Values or numbers in the place of some.
 
     all_of_them  also what does not depend on those, from what the leaves hold now
+    order        all that outputs are computed from, parents first, or as much of it as matters
     """
-    for v in topological_order(*[y for y in outputs if type(y) is Value]):
-        if v in instead or v.op is None:
+    wholes: dict[Value, list[Value]] = {}
+    for v in topological_order(*[y for y in outputs if type(y) is Value]) if order is None else order:
+        if v in instead or v.op is None or is_joint(v):
             continue
         is_compiled = v.op.name == "compiled"
         if not is_compiled and not all_of_them and instead.keys().isdisjoint(v.parents):
             continue
-        args: list[Any] = [
-            tuple([instead.get(x, x) for x in arg]) if type(arg) is tuple else instead.get(arg, arg) for arg in v.args
-        ]
+        if v.op is component:  # which comes with all others of its whole
+            whole, (*given, which) = whole_of(v), v.args
+            if whole not in wholes:
+                wholes[whole] = which.solution.recorded(*_moved(given, instead))
+            instead[v] = wholes[whole][int(which)]
+            continue
+        args = _moved(v.args, instead)
         if not is_compiled:
             instead[v] = v.op(*args)
             continue
@@ -160,3 +171,7 @@ def recorded_anew(outputs: Sequence[Any], instead: dict[Value, Any], all_of_them
         places = dict(zip(graph.inputs, [*given[0], *origin.known[0][:, 0].tolist()], strict=True))
         instead[v] = recorded_anew([graph.outputs[origin.output]], places)[0]
     return [instead.get(y, y) if type(y) is Value else y for y in outputs]
+
+
+def _moved(args: Sequence[Any], instead: dict[Value, Any]) -> list[Any]:
+    return [tuple([instead.get(x, x) for x in arg]) if type(arg) is tuple else instead.get(arg, arg) for arg in args]

@@ -11,7 +11,7 @@ from typing import Any
 from .. import ops
 from ..engine import Value, topological_order
 from ..errors import not_a_number, received
-from ..ops import Op
+from ..ops import Op, component
 from .expression import Expression, Number, Operation, Symbol, below
 from .identifiers import identifier, is_element
 from .latex import Latex
@@ -229,6 +229,8 @@ def local_derivative_texts(v: Value, limit: int = 24) -> list[str]:
     """
     if v.op is None:
         return []
+    if v.op is component:
+        return ["by a solve"] * len(v.parents)
     one = Formula(1.0)
     all_ = one._all
     given = []

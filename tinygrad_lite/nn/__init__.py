@@ -18,6 +18,7 @@ from .attention import Attention
 from .convolution import Conv1d, Conv2d
 from .dropout import Dropout
 from .embedding import Embedding
+from .equilibrium import AlmeidaPineda, Equilibrium
 from .layers import MLP, Layer, Neuron, Residual, Sequential
 from .linear import Linear
 from .losses import binary_cross_entropy_with_logits, cross_entropy, hinge, huber, mse
@@ -32,11 +33,13 @@ __all__ = [
     "LSTM",
     "MLP",
     "RNN",
+    "AlmeidaPineda",
     "Attention",
     "Conv1d",
     "Conv2d",
     "Dropout",
     "Embedding",
+    "Equilibrium",
     "GRUCell",
     "LSTMCell",
     "Layer",
