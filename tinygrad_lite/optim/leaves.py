@@ -46,6 +46,12 @@ class Leaves:
         if not isinstance(self._where, slice):
             self._values[self._where], self._grads[self._where] = values, grads
 
+    def set_values(self, values: Array) -> None:
+        """Sets the numbers, and leaves the gradients as they are."""
+        now, grads = self.numbers()
+        now[:] = values
+        self.write(now, grads)
+
     def clear_grads(self) -> None:
         if len(self.leaves) == len(self._storage) and not self._storage.moved:
             self._storage.clear_grads()
