@@ -1,14 +1,16 @@
 """An epoch of training on scikit-learn's digits, 64-32-10, batch 32, through train.fit with its progress bar.
 
-The bare compiled steps take the same batches in the same order; so do the steps of jax.jit and of torch. What fit
-traces and compiles is counted, over all epochs; what the others compile is not.
+The bare compiled steps take the same batches in the same order; so do the steps of jax.jit and of torch. Each epoch is
+timed from the end of the one before, so that nobody's compiling is in it.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
+from dataclasses import dataclass
+from time import process_time
 from typing import Any
 
 from .digits_step import BATCH
@@ -18,7 +20,6 @@ from .racing import Contender, race, totals
 from .starts import by_neuron
 
 WIDTHS = (64, 32, 10)
-EPOCHS = 20
 AN_EPOCH = Unit("ms an epoch", 1e-3)
 BARE = "bare compiled steps"
 PEERS = (BARE, "jax, jit", "torch")
@@ -32,16 +33,42 @@ def all_digits() -> tuple[Any, Any]:
     return images / 16.0, labels
 
 
-def batches(images: Any, labels: Any) -> Iterator[tuple[Any, Any]]:
-    """Those of fit with the same seed, epoch by epoch."""
+Ended = Callable[[], None]
+"""What a run calls at the end of each epoch."""
+
+
+@dataclass(frozen=True)
+class Epochs(Contender):
+    """A training of so many epochs, which are timed."""
+
+    train: Callable[[int, Ended], object] = lambda epochs, ended: None
+
+    def run(self, times: int) -> list[float]:
+        ends: list[float] = []
+        self.train(times + 1, lambda: ends.append(process_time()))
+        return [(ends[-1] - ends[0]) / times]
+
+
+def compared(train: Callable[[int, Ended], object], found: Callable[[], Sequence[float]]) -> Contender:
+    """Two epochs are taken here, for the other side to compare the weights."""
+    train(2, lambda: None)
+    return Epochs((), found(), train=train)
+
+
+def stepping(step: Callable[[Any, Any], object], images: Any, labels: Any) -> Callable[[int, Ended], None]:
+    """Takes step(x, y) for the batches of fit with the same seed."""
     import numpy as np
 
-    order = np.random.default_rng(SEED)
-    for _ in range(EPOCHS):
-        which = order.permutation(len(images))
-        for start in range(0, len(images), BATCH):
-            rows = which[start : start + BATCH]
-            yield images[rows], labels[rows]
+    def train(epochs: int, ended: Ended) -> None:
+        order = np.random.default_rng(SEED)
+        for _ in range(epochs):
+            which = order.permutation(len(images))
+            for start in range(0, len(images), BATCH):
+                rows = which[start : start + BATCH]
+                step(images[rows], labels[rows])
+            ended()
+
+    return train
 
 
 def _model() -> tuple[Any, Any]:
@@ -60,23 +87,19 @@ def _set(parameters: Sequence[Any]) -> None:
         p.data = weight
 
 
-def epochs(run: Callable[[], object], found: Callable[[], Sequence[float]]) -> Contender:
-    """One run of all epochs is taken here, for the other side to compare the weights."""
-    run()
-    return Contender((lambda held: run(),), found())
-
-
 def fitted() -> Contender:
     from tinygrad_lite import nn, train
 
-    images, labels = all_digits()
+    data = all_digits()
     model, optimizer = _model()
 
-    def run() -> None:
+    def run(epochs: int, ended: Ended) -> None:
         with redirect_stderr(io.StringIO()):
-            train.fit(model, nn.cross_entropy, (images, labels), optimizer, EPOCHS, BATCH, seed=SEED)
+            train.fit(
+                model, nn.cross_entropy, data, optimizer, epochs, BATCH, callbacks=[lambda state: ended()], seed=SEED
+            )
 
-    return epochs(run, numbers(model.parameters()))
+    return compared(run, numbers(model.parameters()))
 
 
 def bare() -> Contender:
@@ -84,35 +107,30 @@ def bare() -> Contender:
     from tinygrad_lite import nn
 
     images, labels = all_digits()
-    labels = labels.astype(float)
     model, optimizer = _model()
-
     compiled = tl.compile(lambda x, y: nn.cross_entropy(model(x), y))
 
-    def run() -> None:
-        for x, y in batches(images, labels):
-            optimizer.zero_grad()
-            compiled.batch(x, y).backward()
-            optimizer.step()
+    def step(x: Any, y: Any) -> None:
+        optimizer.zero_grad()
+        compiled.batch(x, y).backward()
+        optimizer.step()
 
-    return epochs(run, numbers(model.parameters()))
+    return compared(stepping(step, images, labels.astype(float)), numbers(model.parameters()))
 
 
 def torch() -> Contender:
     import torch
 
     network = torch_network(list(WIDTHS), "Tanh", by_fan_in=True)
-    images, labels = map(torch.tensor, all_digits())
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
 
-    def run() -> None:
-        for x, y in batches(images, labels):
-            optimizer.zero_grad()
-            loss: Any = torch.nn.functional.cross_entropy(network(x), y)
-            loss.backward()
-            optimizer.step()
+    def step(x: Any, y: Any) -> None:
+        optimizer.zero_grad()
+        loss: Any = torch.nn.functional.cross_entropy(network(x), y)
+        loss.backward()
+        optimizer.step()
 
-    return epochs(run, torch_numbers(network))
+    return compared(stepping(step, *map(torch.tensor, all_digits())), torch_numbers(network))
 
 
 def jax() -> Contender:
@@ -120,7 +138,6 @@ def jax() -> Contender:
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    images, labels = all_digits()
     weights = [jnp.array(part) for rows, biases in drawn_layers(WIDTHS, by_fan_in=True) for part in (rows, biases)]
 
     def loss(weights: Sequence[Any], x: Any, y: Any) -> Any:
@@ -135,17 +152,15 @@ def jax() -> Contender:
         found, gradients = differentiated(weights, x, y)
         return found, [w - RATE * g for w, g in zip(weights, gradients, strict=True)]
 
-    def run() -> None:
+    def step(x: Any, y: Any) -> None:
         nonlocal weights
-        for x, y in batches(images, labels):
-            _, weights = next_step(weights, x, y)
-        jax.block_until_ready(weights)
+        _, weights = jax.block_until_ready(next_step(weights, x, y))
 
-    return epochs(run, lambda: by_neuron(weights))
+    return compared(stepping(step, *all_digits()), lambda: by_neuron(weights))
 
 
 def against(peer: str, quick: bool) -> Findings:
     makers = {BARE: bare, "jax, jit": jax, "torch": torch}
-    a, b = race("fit", (fitted, ()), (makers[peer], ()), 5 if quick else 15)
-    ours, theirs = ([seconds / EPOCHS for seconds in totals(samples)] for samples in (a, b))
-    return Findings([ratio_row("train.fit, digits", peer, AN_EPOCH, ours, theirs, BARS.get(peer, (None, None)))])
+    a, b = race("fit", (fitted, ()), (makers[peer], ()), 5 if quick else 21, least=0.1)
+    bars = BARS.get(peer, (None, None))
+    return Findings([ratio_row("train.fit, digits", peer, AN_EPOCH, totals(a), totals(b), bars)])
