@@ -68,12 +68,8 @@ def write_npz(path: str | os.PathLike[str], arrays: Arrays) -> None:
 
     import numpy as np
 
-    target = os.path.realpath(path)
+    target = writable(path)
     folder, name = os.path.split(target)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"cannot save {os.fspath(path)!r}: create the folder {folder!r} first")
-    if os.path.isdir(target):
-        raise IsADirectoryError(f"cannot save {os.fspath(path)!r}: that is a folder, name a file in it")
     unfinished = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(unfinished, "xb") as file:
@@ -91,6 +87,17 @@ def write_npz(path: str | os.PathLike[str], arrays: Arrays) -> None:
         if os.path.exists(unfinished):
             os.remove(unfinished)
         raise
+
+
+def writable(path: str | os.PathLike[str]) -> str:
+    """The path without links, where a file can stand; FileNotFoundError, IsADirectoryError."""
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"cannot save {os.fspath(path)!r}: create the folder {folder!r} first")
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"cannot save {os.fspath(path)!r}: that is a folder, name a file in it")
+    return target
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, numpy.ndarray[Any, Any]]:

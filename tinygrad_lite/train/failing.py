@@ -29,7 +29,8 @@ class Blame:
 
     def __str__(self) -> str:
         if self.explanation is not None:
-            return f"Sample {self.sample} of the data has it alone; explain_nan of its loss says:\n{self.explanation}"
+            text = f"Sample {self.sample} of the data has it alone; explain_nan of its loss says:\n{self.explanation}"
+            return text if self.cause is None else f"{text}\nUnder detect_anomaly(): {self.cause}"
         if self.cause is not None:
             return f"Sample {self.sample} of the data, run eagerly, raises {type(self.cause).__name__}: {self.cause}"
         return "No sample has it alone: it comes of adding them up; scale the loss, or take smaller batches"

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import TrainingError, received
+from ..files import writable
 from ..nn import Module
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
 from ..optim.leaves import Leaves
 from .checkpoint import Checkpoint, Others, Part, Sources
-from .failing import blame
+from .failing import Blame, blame
 from .history import History, Row
 from .objective import Loss, Metric, Objective
 from .progress import Progress
@@ -170,7 +171,13 @@ class _Run:
     def stop_early(self, settings: EarlyStopping) -> None:
         if not isinstance(settings, EarlyStopping):
             raise TypeError(f"fit(early_stopping) takes a patience or an EarlyStopping, got {received(settings)}")
-        self.parts["early_stopping"] = self.best = Best(settings, settings.monitor or self._watched, self.leaves)
+        columns = ["epoch", "lr", "loss", *self.objective.metrics]
+        if self.validation is not None:
+            columns += [f"val_{name}" for name in ("loss", *self.objective.metrics)]
+        monitor = settings.monitor or self._watched
+        if monitor not in columns:
+            raise ValueError(f"fit(early_stopping): there is no column {monitor!r} to monitor: {', '.join(columns)}")
+        self.parts["early_stopping"] = self.best = Best(settings, monitor, self.leaves)
 
     def follow(self, schedule: Schedule, each: str) -> None:
         if not isinstance(schedule, Schedule) or schedule.optimizer is not self.optimizer:
@@ -180,6 +187,7 @@ class _Run:
 
     def keep(self, path: str | os.PathLike[str], resume: bool) -> None:
         self.checkpoint = Checkpoint(path, self.settings, self.parts)
+        writable(path)
         if not os.path.exists(path):
             return
         if not resume:
@@ -248,7 +256,14 @@ class _Run:
         """One step of the optimizer on these samples; the mean of their losses."""
         draws = self.sources.state_dict() if self.sources.are_drawn else None
         self.leaves.clear_grads()
-        mean = self.objective.of_batch(columns, len(which))
+        try:
+            mean = self.objective.of_batch(columns, len(which))
+        except (ValueError, LookupError, ArithmeticError):  # of a target, such as a label that is no class
+            found = self._blame(columns, which, draws, value=True)
+            if found.cause is None:
+                raise
+            found.cause.add_note(f"fit: it is sample {found.sample} of the data")
+            raise found.cause from None
         loss: float = mean.data
         if isfinite(loss):
             mean.backward()
@@ -266,11 +281,7 @@ class _Run:
                     return loss
                 self.leaves.set_values(before)
                 raise self._error(step, "the step made a parameter inf or nan", "The learning rate is too large")
-        if draws is not None:
-            self.sources.load_state_dict(draws)
-        found = blame(self.objective, self.sources, columns, which, value=not isfinite(loss))
-        if draws is not None:
-            self.sources.load_state_dict(draws)
+        found = self._blame(columns, which, draws, value=not isfinite(loss))
         self.leaves.clear_grads()
         what = (
             f"the loss is {loss}" if not isfinite(loss) else f"the loss is {loss:.6g}, but not all gradients are finite"
@@ -278,6 +289,15 @@ class _Run:
         error = self._error(step, what, found)
         error.sample, error.explanation = found.sample, found.explanation
         raise error from found.cause
+
+    def _blame(self, columns: Any, which: Sequence[int], draws: Any, value: bool) -> Blame:
+        """What came to a bad step; the draws are then as before it."""
+        if draws is not None:
+            self.sources.load_state_dict(draws)
+        found = blame(self.objective, self.sources, columns, which, value)
+        if draws is not None:
+            self.sources.load_state_dict(draws)
+        return found
 
     def _error(self, step: int, what: str, why: object) -> TrainingError:
         epoch = len(self.history) + 1

@@ -24,6 +24,7 @@ class Objective:
     """A loss of a model's prediction and a target.
 
     of_sample  of_sample(x, y): the loss of one sample, recorded as Values
+    metrics    by the names of their columns
     """
 
     def __init__(self, who: str, model: Module, loss: Loss, metrics: Sequence[Metric], eager: bool) -> None:
@@ -34,15 +35,15 @@ class Objective:
                 f"{who}(loss) takes a function loss(prediction, target) of one sample, got {received(loss)}"
             )
         self.model, self.eager = model, eager
-        self._metrics: dict[str, Metric] = {}
+        self.metrics: dict[str, Metric] = {}
         for metric in [metrics] if callable(metrics) else metrics:
             name = getattr(metric, "__name__", "")
-            if not callable(metric) or name in ("", "epoch", "loss", "lr") or name in self._metrics:
+            if not callable(metric) or name in ("", "epoch", "loss", "lr") or name in self.metrics:
                 raise ValueError(
                     f"{who}(metrics) takes functions metric(prediction, target) of one sample whose different names "
                     f"are the columns of the history, got {received(metric)}"
                 )
-            self._metrics[name] = metric
+            self.metrics[name] = metric
 
         def of_sample(x: Any, y: Any) -> Any:
             return loss(model(x), y)
@@ -62,16 +63,16 @@ class Objective:
     def evaluated(self, samples: Samples, prefix: str = "", with_loss: bool = True) -> dict[str, float]:
         """The mean loss and the mean of each metric, in the mode eval(); the model is then in the mode train()."""
         found: dict[str, float] = {}
-        if not with_loss and not self._metrics:
+        if not with_loss and not self.metrics:
             return found
         self.model.eval()
         try:
             with no_grad():
                 if with_loss:
                     found[f"{prefix}loss"] = self.of_batch(samples.columns, samples.size).data
-                if self._metrics:
+                if self.metrics:
                     pairs = self._predictions(samples)
-                    for name, metric in self._metrics.items():
+                    for name, metric in self.metrics.items():
                         found[f"{prefix}{name}"] = math.fsum(metric(p, t) for p, t in pairs) / samples.size
         finally:
             self.model.train()

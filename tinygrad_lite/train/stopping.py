@@ -52,8 +52,6 @@ class Best(Stateful):
 
     def is_over(self, row: Row) -> bool:
         """Takes a finished epoch; True where it was one too many that is no better."""
-        if self._monitor not in row:
-            raise ValueError(f"early_stopping: there is no column {self._monitor!r} to monitor: {', '.join(row)}")
         number, sign = row[self._monitor], -1.0 if self._settings.mode == "min" else 1.0
         if sign * (number - self._number) > self._settings.min_delta:
             self.epoch, self._number, self._waited = int(row["epoch"]), number, 0
