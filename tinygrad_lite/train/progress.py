@@ -23,7 +23,8 @@ class Progress:
             from tqdm import tqdm
         except ImportError:
             raise MissingProgramError(
-                "fit(progress=True) needs tqdm: install it with  python -m pip install tqdm  or pass progress=False"
+                'fit(progress=True) needs tqdm: install it with  python -m pip install "tinygrad_lite[train]"  or pass '
+                "progress=False"
             ) from None
         self._bar = tqdm(total=epochs * steps, initial=begun * steps, desc="training", unit="step")
 
