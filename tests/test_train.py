@@ -172,11 +172,11 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     uninterrupted = start(whole, 0.0)
     assert uninterrupted.communicate()[0].split() == list("123456") and uninterrupted.returncode == 0
     for until in ("1", "3"):
-        process = start(parts, 0.1)
+        process = start(parts, 0.5)
         assert process.stdout is not None
         for line in process.stdout:
             if line.strip() == until:
-                time.sleep(random.uniform(0.0, 0.15))  # before, amid or after the writing of the file
+                time.sleep(random.uniform(0.0, 0.7))  # before, amid or after the writing of the file
                 process.kill()
                 break
         process.communicate()

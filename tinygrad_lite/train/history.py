@@ -18,6 +18,8 @@ Row = dict[str, float]
 class History(list[Row], Stateful):
     """A row for each finished epoch: "epoch" from 1 on, "lr", "loss", and what was measured besides.
 
+    "loss" is the mean over the epoch's samples, each taken when its step was; metrics, and all that begins with "val_",
+    are measured at its end, in the mode eval().
     stopped     why there are no more: "" (all epochs are done), "early stopping", "callback" or "interrupted"
     best_epoch  the epoch whose weights early stopping gave back to the model
 
