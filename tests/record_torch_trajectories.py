@@ -1,4 +1,4 @@
-"""Writes torch_trajectories.json: where PyTorch's optimizers go, for test_optim.py to follow without PyTorch.
+"""Writes torch_trajectories.json: where PyTorch's optimizers and schedules go, for tests to follow without PyTorch.
 
 Run it from anywhere: python tests/record_torch_trajectories.py
 """
@@ -44,6 +44,46 @@ OPTIONS: dict[str, dict[str, list[Any]]] = {
 }
 OPTIONS["AdamW"] = OPTIONS["Adam"]
 
+Spec = tuple[str, dict[str, Any]]
+SCHEDULE_STEPS = 30
+METRICS = [3.0, 2.0, 2.5, 1.9999, 1.9, 1.9, 2.0, 1.95, 1.9, -1.0, -1.5, -1.4, -1.5, -1.5, -1.49] * 2
+SGD, ADAM, RMSPROP = ("SGD", {"lr": 0.3, "momentum": 0.5}), ("Adam", {"lr": 0.3}), ("RMSprop", {"lr": 0.3})
+CYCLES: list[dict[str, Any]] = [
+    {},
+    {"three_phase": True},
+    {"anneal_strategy": "linear", "pct_start": 0.45, "div_factor": 10.0, "final_div_factor": 50.0},
+    {"cycle_momentum": False, "three_phase": True, "anneal_strategy": "linear", "pct_start": 0.2},
+    {"base_momentum": 0.1, "max_momentum": 0.3, "pct_start": 0.95},
+]
+PLATEAUS: list[dict[str, Any]] = [
+    {"patience": 1},
+    {"patience": 0, "cooldown": 3, "factor": 0.5},
+    {"patience": 1, "mode": "max", "factor": 0.5, "min_lr": 0.1},
+    {"patience": 2, "threshold": 0.2, "threshold_mode": "abs", "factor": 0.7},
+    {"patience": 1, "mode": "max", "threshold": 0.3, "threshold_mode": "abs", "factor": 0.9, "eps": 0.025},
+]
+WARMUP: tuple[Spec, ...] = (("LinearLR", {"start_factor": 0.1, "total_iters": 4}), ("CosineAnnealingLR", {"T_max": 20}))
+STEPS_DOWN: tuple[Spec, ...] = (*WARMUP, ("StepLR", {"step_size": 2, "gamma": 0.5}))
+
+
+def schedule_cases() -> list[tuple[Spec, Spec]]:
+    """An optimizer and a schedule on it; the schedules of a SequentialLR are specs in turn."""
+    schedules: list[Spec] = [
+        ("StepLR", {"step_size": 4}),
+        ("StepLR", {"step_size": 1, "gamma": 0.9}),
+        ("CosineAnnealingLR", {"T_max": 12}),
+        ("CosineAnnealingLR", {"T_max": 30, "eta_min": 0.02}),
+        ("LinearLR", {}),
+        ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 25}),
+        ("SequentialLR", {"schedulers": [list(spec) for spec in WARMUP], "milestones": [4]}),
+        ("SequentialLR", {"schedulers": [list(spec) for spec in STEPS_DOWN], "milestones": [6, 20]}),
+        *[("ReduceLROnPlateau", settings) for settings in PLATEAUS],
+        *[("OneCycleLR", {"max_lr": 0.8, "total_steps": SCHEDULE_STEPS + 1, **settings}) for settings in CYCLES],
+        ("OneCycleLR", {"max_lr": 0.8, "epochs": 5, "steps_per_epoch": 7}),
+    ]
+    others = [(ADAM, schedules[-1]), (RMSPROP, schedules[-1]), (ADAM, schedules[0])]
+    return [*[(SGD, schedule) for schedule in schedules], *others]
+
 
 def loss(x: Any, sin: Any) -> Any:
     """Curved, coupled, and flat enough that 20 steps of every optimizer stay near."""
@@ -77,14 +117,46 @@ def trajectory(name: str, settings: dict[str, Any]) -> list[list[float]]:
     return path
 
 
+def made_schedule(makers: Any, optimizer: Any, spec: Any) -> Any:
+    """The schedule of a spec, from PyTorch's module of them or from ours."""
+    name, settings = spec
+    if name == "SequentialLR":
+        parts = [made_schedule(makers, optimizer, part) for part in settings["schedulers"]]
+        return makers.SequentialLR(optimizer, parts, settings["milestones"])
+    return getattr(makers, name)(optimizer, **settings)
+
+
+def scheduled(settings: Any, optimizer: Any, schedule: Any) -> list[list[float]]:
+    """The lr, and the momentum or the first beta, when the schedule is made and after each step."""
+
+    def now() -> list[float]:
+        return [settings()["lr"], settings()["betas"][0] if "betas" in settings() else settings()["momentum"]]
+
+    path = [now()]
+    for metric in METRICS[:SCHEDULE_STEPS]:
+        optimizer.step()
+        schedule.step(*[metric] * (type(schedule).__name__ == "ReduceLROnPlateau"))
+        path.append(now())
+    return path
+
+
+def rates(optimizer_spec: Spec, schedule_spec: Spec) -> list[list[float]]:
+    import torch
+
+    name, settings = optimizer_spec
+    optimizer = getattr(torch.optim, name)([torch.tensor(START, dtype=torch.float64)], **settings)
+    schedule = made_schedule(torch.optim.lr_scheduler, optimizer, schedule_spec)
+    return scheduled(lambda: optimizer.param_groups[0], optimizer, schedule)
+
+
 def main() -> None:
     import torch
 
-    lines = [json.dumps([name, settings, trajectory(name, settings)]) for name, settings in cases()]
-    TARGET.write_text(
-        f'{{"torch": "{torch.__version__}",\n"cases": [\n' + ",\n".join(lines) + "\n]}\n", encoding="utf-8"
-    )
-    print(f"{len(lines)} trajectories of PyTorch {torch.__version__} in {TARGET.name}")
+    runs = [json.dumps([name, settings, trajectory(name, settings)]) for name, settings in cases()]
+    schedules = [json.dumps([*specs, rates(*specs)]) for specs in schedule_cases()]
+    parts = [f'"{key}": [\n' + ",\n".join(lines) + "\n]" for key, lines in (("cases", runs), ("schedules", schedules))]
+    TARGET.write_text(f'{{"torch": "{torch.__version__}",\n' + ",\n".join(parts) + "}\n", encoding="utf-8")
+    print(f"{len(runs)} + {len(schedules)} trajectories of PyTorch {torch.__version__} in {TARGET.name}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from . import formula as formula
     from . import nn as nn
     from . import optim as optim
+    from . import train as train
     from . import transforms as transforms
     from . import viz as viz
     from .check import gradcheck as gradcheck
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("check", "engine", "errors", "explanation", "formula", "nn", "ops", "optim", "transforms", "viz")
+_MODULES = ("check", "engine", "errors", "explanation", "formula", "nn", "ops", "optim", "train", "transforms", "viz")
 _LAZY = {
     "Draws": "draws",
     "Formula": "formula",

@@ -47,6 +47,11 @@ class Draws:
         with self._lock:
             return self._generator.random(count)
 
+    def permutation(self, count: int) -> numpy.ndarray[Any, Any]:
+        """The whole numbers below count in random order, as an array of shape (count,)."""
+        with self._lock:
+            return self._generator.permutation(count)
+
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
             return {"state": self._generator.bit_generator.state}

@@ -19,6 +19,22 @@ class AnomalyError(ArithmeticError):
     """The first non-finite value or derivative, found under detect_anomaly()."""
 
 
+class TrainingError(ArithmeticError):
+    """A loss, a gradient or a parameter that became inf or nan while training: the bad step was not taken.
+
+    epoch, step  where it was, both from 1 on; steps are counted within the epoch
+    sample       the position in the data of the first sample that has such a loss or gradient, if one has it alone
+    explanation  what explain_nan says of that sample's loss
+    history      the epochs that were finished
+    """
+
+    epoch: int
+    step: int
+    sample: int | None = None
+    explanation: object = None
+    history: object = None
+
+
 class GradcheckError(AssertionError):
     """Derivatives that disagree with finite differences; the message is the report's table."""
 

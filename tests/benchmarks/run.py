@@ -27,6 +27,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     compiled_memory,
     digits_step,
     executors,
+    fit_epoch,
     fixed_point,
     gpt_compiled,
     gpt_step,
@@ -71,6 +72,7 @@ CASES = {
     "GPT compiled": Case(gpt_compiled.gpt, gpt_compiled.PEERS),
     "lanes": Case(lanes.lanes, ("jax, jit",)),
     "compiled memory": Case(compiled_memory.memory),
+    "fit": Case(fit_epoch.against, fit_epoch.PEERS, ("sklearn", "tqdm")),
     "executors": Case(executors.chosen_against, executors.PEERS),
 }
 PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "torch", "xad"}

@@ -26,17 +26,13 @@ def draw_loss_curve(course: Course, path: Path) -> None:
     from matplotlib.ticker import MaxNLocator
 
     figure, (left, right) = _figure(2, (9.0, 3.6))
-    per_epoch = len(course.losses) / len(course.held_out_losses)
-    epochs = [k + 1 for k in range(len(course.held_out_losses))]
-    left.plot([(k + 1) / per_epoch for k in range(len(course.losses))], course.losses, color=BLUE, alpha=0.25, lw=0.8)
-    means = [
-        sum(course.losses[round(k * per_epoch) : round((k + 1) * per_epoch)]) / per_epoch for k in range(len(epochs))
-    ]
-    left.plot(epochs, means, color=BLUE, marker="o", ms=3, label="learned from")
-    left.plot(epochs, course.held_out_losses, color=ORANGE, marker="s", ms=3, label="held out")
-    left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log", title="Loss (faint: each step)")
+    history = course.history
+    epochs = history.column("epoch")
+    left.plot(epochs, history.column("loss"), color=BLUE, marker="o", ms=3, label="learned from")
+    left.plot(epochs, history.column("val_loss"), color=ORANGE, marker="s", ms=3, label="held out")
+    left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log", title="Loss")
     left.legend(frameon=False)
-    right.plot(epochs, [100 * share for share in course.held_out_right], color=ORANGE, marker="s", ms=3)
+    right.plot(epochs, [100 * share for share in history.column("val_accuracy")], color=ORANGE, marker="s", ms=3)
     right.set(xlabel="epoch", ylabel="% right", title="Held-out samples")
     for axes in (left, right):
         axes.grid(alpha=0.3)

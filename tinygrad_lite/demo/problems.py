@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +30,8 @@ class Problem:
         """A fresh network, its weights drawn with Python's random module."""
         return MLP(len(self.inputs), self.widths, activation="tanh", init="xavier_uniform")
 
-    def loss(self, outputs: Sequence[Any], labels: Sequence[int]) -> Value:
-        """Cross-entropy of the network's outputs, each one number for two classes, or one for each class."""
+    def loss(self, outputs: Any, labels: Any) -> Value:
+        """Cross-entropy of the network's output, one number for two classes, or one for each; or of lists of them."""
         compare = binary_cross_entropy_with_logits if self.widths[-1] == 1 else cross_entropy
         return compare(outputs, labels)
 
@@ -82,13 +81,6 @@ def spirals(seed: int) -> Problem:
 
 
 PROBLEMS: dict[str, Callable[[int], Problem]] = {"digits": digits, "moons": moons, "spirals": spirals}
-
-
-def batches(rows: Rows, labels: list[int], size: int) -> list[tuple[Rows, list[int]]]:
-    """The samples in a new order, so many at a time."""
-    order = random.sample(range(len(rows)), len(rows))
-    parts = [order[start : start + size] for start in range(0, len(order), size)]
-    return [([rows[k] for k in part], [labels[k] for k in part]) for part in parts]
 
 
 def _plane(name: str, data: str, points: Any, labels: Any, seed: int, hidden: list[int], epochs: int) -> Problem:

@@ -53,8 +53,8 @@ def write_report(
 | time, compiled | {course.seconds:.1f} s |
 | a compiled step | {course.program} |
 | time of as many steps uncompiled | about {course.eager_seconds:.1f} s |
-| loss, first step to last | {course.losses[0]:.4f} to {course.losses[-1]:.4f} |
-| loss on held-out samples | {course.held_out_losses[-1]:.4f} |
+| loss, first epoch to last | {course.losses[0]:.4f} to {course.losses[-1]:.4f} |
+| loss on held-out samples | {course.history[-1]["val_loss"]:.4f} |
 
 {pictures}
 

@@ -12,12 +12,12 @@ from ..check import GradcheckReport, gradcheck
 from ..compiler import compile
 from ..engine import Value, compiled
 from ..errors import MissingProgramError
-from ..modes import no_grad
 from ..nn import MLP
-from ..optim import AdamW
+from ..optim import AdamW, LinearLR
+from ..train import accuracy, fit
 from .course import Course
 from .pictures import draw_confusion_matrix, draw_decision_boundary, draw_loss_curve, draw_neuron
-from .problems import PROBLEMS, Problem, batches
+from .problems import PROBLEMS, Problem
 from .report import write_report
 
 BATCH = 32
@@ -40,18 +40,16 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
     _tell(f"Network: {sizes} with tanh, {len(model.parameters()):,} parameters, every number of it a Value.")
     _tell(f"Engine: {'compiled to C' if compiled else 'plain Python (no compiled engine found: much slower)'}.")
     _tell(f"Training: {epochs} epochs of AdamW, batches of {BATCH}, by the compiled loss.")
-    learner = Learner(problem, model)
-    course = _train(learner, epochs)
-    course.eager_seconds = _seconds_a_batch(problem, model) * len(course.losses)
+    course = _train(problem, model, epochs, seed)
     _tell(f"Trained in {course.seconds:.1f} s. The loss fell from {course.losses[0]:.3f} to {course.losses[-1]:.3f}.")
     _tell(
-        f"Uncompiled, a Value for every number, the same {len(course.losses):,} steps would take about "
+        f"Uncompiled, a Value for every number, the same {course.steps:,} steps would take about "
         f"{course.eager_seconds:.1f} s (judged by {EAGER} of them), {course.eager_seconds / course.seconds:.1f} times "
         "as long."
     )
     _tell(f"The compiled step: {course.program}.")
 
-    decided, _ = learner.test()
+    decided = list(map(problem.decide, compile(model).batch(problem.held_out[0], reduce=None).tolist()))
     right = sum(d == label for d, label in zip(decided, problem.held_out[1], strict=True))
     _tell(f"Test: {right} of {held_out} held-out samples right ({100 * right / held_out:.1f} %).")
 
@@ -103,48 +101,24 @@ def _seconds_a_batch(problem: Problem, model: MLP) -> float:
     return (time.perf_counter() - start) / EAGER
 
 
-class Learner:
-    """A problem's loss and a network, each compiled: both are written for one sample, and run for many."""
-
-    def __init__(self, problem: Problem, model: MLP) -> None:
-        self.problem, self.model = problem, model
-        self.loss = compile(lambda row, label: problem.loss([model(row)], [label]))
-        self._outputs = compile(model)
-
-    def test(self) -> tuple[list[int], float]:
-        """The decisions on the held-out samples, and their loss."""
-        rows, labels = self.problem.held_out
-        outputs = self._outputs.batch(rows, reduce=None).tolist()
-        with no_grad():
-            return list(map(self.problem.decide, outputs)), self.loss.batch(rows, labels).data
-
-
-def _train(learner: Learner, epochs: int) -> Course:
+def _train(problem: Problem, model: MLP, epochs: int, seed: int) -> Course:
     """Minibatches in a new order each epoch; the learning rate falls to zero in a straight line."""
-    from tqdm import tqdm
-
-    course, problem = Course(), learner.problem
-    optimizer = AdamW(learner.model.parameters(), lr=problem.rate)
+    optimizer = AdamW(model.parameters(), lr=problem.rate)
     start = time.perf_counter()
-    steps = -(-len(problem.learned[0]) // BATCH)
-    with tqdm(total=epochs * steps, desc="training", unit="step") as progress:
-        for epoch in range(epochs):
-            optimizer.lr = problem.rate * (1.0 - epoch / epochs)
-            for rows, labels in batches(*problem.learned, BATCH):
-                optimizer.zero_grad()
-                loss = learner.loss.batch(rows, labels)
-                loss.backward()
-                optimizer.step()
-                course.losses.append(loss.data)
-                progress.update()
-            course.program = course.program or learner.loss.summary
-            decided, held_out_loss = learner.test()
-            right = sum(d == label for d, label in zip(decided, problem.held_out[1], strict=True)) / len(decided)
-            course.held_out_losses.append(held_out_loss)
-            course.held_out_right.append(right)
-            progress.set_postfix(epoch=f"{epoch + 1}/{epochs}", loss=f"{held_out_loss:.3f}", right=f"{right:.1%}")
-    course.seconds = time.perf_counter() - start
-    return course
+    history = fit(
+        model, problem.loss, problem.learned, optimizer, epochs, BATCH, problem.held_out, seed=seed, metrics=[accuracy],
+        schedule=LinearLR(optimizer, 1.0, 0.0, epochs),
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    steps = epochs * -(-len(problem.learned[0]) // BATCH)
+    return Course(history, seconds, steps, steps * _seconds_a_batch(problem, model), _program(problem, model))
+
+
+def _program(problem: Problem, model: MLP) -> str:
+    """What a compiled step becomes, in short."""
+    loss = compile(lambda row, label: problem.loss(model(row), label))
+    loss.batch(*[part[:BATCH] for part in problem.learned])
+    return loss.summary
 
 
 def _checked_gradients(problem: Problem, model: MLP) -> GradcheckReport:

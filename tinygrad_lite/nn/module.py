@@ -148,18 +148,18 @@ class Module(Node):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was."""
-        from .files import write_npz
+        from ..files import write_npz
 
         write_npz(path, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> Self:
-        """load_state_dict() of a file that save() wrote; nothing in it is ever unpickled, hence run.
+        """load_state_dict() of a file that save() wrote, or a training; nothing in it is ever unpickled, hence run.
 
         StateDictError says so of a file that is damaged, or of another kind, or of another module.
         """
-        from .files import read_npz
+        from ..files import read_model
 
-        self.load_state_dict(read_npz(path))
+        self.load_state_dict(read_model(path))
         return self
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..engine import Value
 from ..errors import StateDictError, received
+from ..states import as_numbers, refuse, unmatched
 from .tree import Node, array_shape, each_once, leaves_of, walk
 
 if TYPE_CHECKING:
     import numpy
 
 Arrays = dict[str, "numpy.ndarray[Any, Any]"]
-
-_SHOWN = 8
 
 
 def parameter_arrays(module: Node) -> Iterator[tuple[str, Any]]:
@@ -58,45 +57,6 @@ def write(module: Node, state: Mapping[str, Any]) -> None:
     refuse(problems, f"load_state_dict() into {type(module).__name__}")
     for leaf, number in numbers:
         leaf.data = number
-
-
-def as_numbers(given: Any, shape: tuple[int, ...]) -> numpy.ndarray[Any, Any]:
-    """A float64 copy of what was given; TypeError where it holds no real numbers, ValueError for another shape."""
-    import numpy as np
-
-    try:
-        array = np.asarray(given)
-    except ValueError as error:
-        raise TypeError(f"holds no array of numbers, got {received(given)}") from error
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"holds no real numbers, got {received(given)} of {array.dtype}")
-    if array.shape != shape:
-        raise ValueError(f"has the shape {array.shape}, expected {shape}")
-    return array.astype(np.float64)
-
-
-def unmatched(expected: Iterable[str], given: Iterable[str]) -> list[str]:
-    """What is missing, and what has no place: one line each.
-
-    >>> unmatched(["w", "b"], ["w", "v"])
-    ['missing: b', 'of no use here: v']
-    """
-    wanted, present = dict.fromkeys(expected), dict.fromkeys(given)
-    missing = [name for name in wanted if name not in present]
-    extra = [str(name) for name in present if name not in wanted]
-    return [f"{what}: {_listed(names)}" for what, names in (("missing", missing), ("of no use here", extra)) if names]
-
-
-def refuse(problems: list[str], what: str) -> None:
-    """Raises StateDictError with the problems, if there are any."""
-    if problems:
-        lines = problems[:_SHOWN] + [f"... and {len(problems) - _SHOWN} more"] * (len(problems) > _SHOWN)
-        raise StateDictError("\n  ".join([f"{what}: nothing was loaded, because of", *lines]))
-
-
-def _listed(names: list[str]) -> str:
-    more = [f"... and {len(names) - _SHOWN} more"] * (len(names) > _SHOWN)
-    return ", ".join(names[:_SHOWN] + more)
 
 
 def _numbers(leaves: Any) -> Any:

@@ -1,10 +1,29 @@
-"""Optimizers with PyTorch's names, arguments and formulas; a step is a few array operations over all parameters.
+"""Optimizers and schedules with PyTorch's names, arguments and formulas; a step is a few array operations.
 
 A gradient that no sweep has reached counts as 0 (PyTorch passes such a parameter by). Inf and nan are not looked for.
+All have state_dict(), load_state_dict(), save() and load().
 """
 
 from .algorithms import SGD, Adam, AdamW, RMSprop
 from .clipping import clip_grad_norm_, clip_grad_value_
+from .one_cycle import OneCycleLR
 from .optimizer import Optimizer
+from .plateau import ReduceLROnPlateau
+from .schedules import CosineAnnealingLR, LinearLR, Schedule, SequentialLR, StepLR
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "clip_grad_value_"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "CosineAnnealingLR",
+    "LinearLR",
+    "OneCycleLR",
+    "Optimizer",
+    "RMSprop",
+    "ReduceLROnPlateau",
+    "Schedule",
+    "SequentialLR",
+    "StepLR",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+]

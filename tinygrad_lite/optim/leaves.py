@@ -18,23 +18,23 @@ class Leaves:
     """Parameters as two arrays, wherever they are bound, and wherever they move."""
 
     def __init__(self, who: str, params: Iterable[Value]) -> None:
-        self._who, self._leaves = who, checked_leaves(who, params)
+        self._who, self.leaves = who, checked_leaves(who, params)
         self._bind()
 
     def _bind(self) -> None:
         import numpy as np
 
-        self._storage, cells = bind(self._leaves)
+        self._storage, cells = bind(self.leaves)
         self._values, self._grads = np.frombuffer(self._storage.values), np.frombuffer(self._storage.grads)
         first = cells[0]
         consecutive = cells == list(range(first, first + len(cells)))
         self._where: Any = slice(first, first + len(cells)) if consecutive else np.array(cells)
 
     def __len__(self) -> int:
-        return len(self._leaves)
+        return len(self.leaves)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Leaves, (self._who, self._leaves)
+        return Leaves, (self._who, self.leaves)
 
     def numbers(self) -> tuple[Array, Array]:
         """Numbers and gradients: views where the leaves lie one after the other, else copies that write() puts back."""
@@ -46,11 +46,17 @@ class Leaves:
         if not isinstance(self._where, slice):
             self._values[self._where], self._grads[self._where] = values, grads
 
+    def set_values(self, values: Array) -> None:
+        """Sets the numbers, and leaves the gradients as they are."""
+        now, grads = self.numbers()
+        now[:] = values
+        self.write(now, grads)
+
     def clear_grads(self) -> None:
-        if len(self._leaves) == len(self._storage) and not self._storage.moved:
+        if len(self.leaves) == len(self._storage) and not self._storage.moved:
             self._storage.clear_grads()
         else:
-            clear_grads(self._leaves)
+            clear_grads(self.leaves)
 
 
 def checked_leaves(who: str, params: Iterable[Value]) -> list[Value]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..engine import Value
-from ..errors import received
+from ..states import Checks, Stateful, as_numbers, count, refuse, same
 from .leaves import Leaves
 from .settings import nonnegative, switch
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .leaves import Array
 
 
-class Optimizer:
+class Optimizer(Stateful):
     """The base of optimizers: params are leaves, each once, from one module, from several, or from none.
 
     A subclass names its settings and its buffers (float64 arrays, one number for each parameter, 0 at first), and
@@ -23,6 +24,7 @@ class Optimizer:
     """
 
     lr = nonnegative()
+    initial_lr: float  # what lr was before the first schedule
     weight_decay = nonnegative()
     maximize = switch()
 
@@ -39,6 +41,11 @@ class Optimizer:
         self._leaves = Leaves(type(self).__name__, params)
         self._steps = 0
         self._buffers: dict[str, Array] = {name: np.zeros(len(self._leaves)) for name in self._buffer_names}
+
+    @property
+    def params(self) -> Sequence[Value]:
+        """The leaves that it moves, in the order in which they were given."""
+        return self._leaves.leaves
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         """Raises ValueError for settings that do not go together."""
@@ -76,46 +83,23 @@ class Optimizer:
         buffers = {name: buffer.copy() for name, buffer in self._buffers.items()}
         return {"optimizer": type(self).__name__, "steps": self._steps, **settings, **buffers}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over what state_dict() gave, or nothing: StateDictError lists what is missing, extra or unfit."""
-        from ..nn.state import refuse, unmatched
+    def _checks(self) -> Checks:
+        kind = type(self)
+        settings = {name: partial(getattr(kind, name).checked, kind.__name__) for name in self._setting_names}
+        buffers = {name: partial(as_numbers, shape=(len(self._leaves),)) for name in self._buffer_names}
+        return {"optimizer": same(kind.__name__), "steps": count, **settings, **buffers}
 
-        if not isinstance(state, Mapping):
-            raise TypeError(f"load_state_dict(state) takes what state_dict() gave, a dict, got {received(state)}")
-        who = type(self).__name__
-        expected = ("optimizer", "steps", *self._setting_names, *self._buffer_names)
-        problems: list[str] = []
-        loaded: dict[str, Any] = {}
-        for name in expected:
-            if name in state:
-                try:
-                    loaded[name] = self._fitting(name, state[name])
-                except (TypeError, ValueError) as error:
-                    problems.append(f"{name}: {error}")
-        problems += unmatched(expected, state)
-        if not problems:
-            try:
-                self._check(loaded)
-            except ValueError as error:
-                problems.append(str(error))
-        refuse(problems, f"load_state_dict() into {who}")
+    def _fitting(self, state: Any) -> dict[str, Any]:
+        loaded = super()._fitting(state)
+        try:
+            self._check(loaded)
+        except ValueError as error:
+            refuse([str(error)], f"load_state_dict() into {type(self).__name__}")
+        return loaded
+
+    def _take(self, loaded: dict[str, Any]) -> None:
         vars(self).update({name: loaded[name] for name in self._setting_names})
         self._steps, self._buffers = loaded["steps"], {name: loaded[name] for name in self._buffer_names}
-
-    def _fitting(self, name: str, given: Any) -> Any:
-        """What the state holds under a name; TypeError or ValueError where it cannot be this optimizer's."""
-        from ..nn.state import as_numbers
-
-        who = type(self).__name__
-        if name in self._setting_names:
-            return getattr(type(self), name).checked(who, given)
-        if name in self._buffer_names:
-            return as_numbers(given, (len(self._leaves),))
-        if name == "optimizer" and given != who:
-            raise ValueError(f"is {given}, not {who}")
-        if name == "steps" and not (isinstance(given, int) and given >= 0):
-            raise ValueError(f"is a number of steps, got {received(given)}")
-        return given
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._setting_names)

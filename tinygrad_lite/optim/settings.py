@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
@@ -11,7 +12,7 @@ from ..errors import received
 
 
 class Setting:
-    """A hyperparameter of an optimizer, checked whenever it is set."""
+    """A hyperparameter of an optimizer or a schedule, checked whenever it is set."""
 
     def __init__(self, expected: str, convert: Callable[[Any], Any]) -> None:
         self._expected, self._convert = expected, convert
@@ -53,6 +54,16 @@ def pair(x: Any) -> tuple[Any, Any] | None:
     return betas[0], betas[1]
 
 
+def whole(low: int) -> Callable[[Any], int | None]:
+    def convert(x: Any) -> int | None:
+        if isinstance(x, bool):
+            raise TypeError
+        number = operator.index(x)
+        return number if number >= low else None
+
+    return convert
+
+
 def flag(x: Any) -> bool:
     if not isinstance(x, bool):
         raise TypeError
@@ -65,3 +76,17 @@ def nonnegative() -> Any:
 
 def switch() -> Any:
     return Setting("True or False", flag)
+
+
+def counting(low: int) -> Any:
+    return Setting(f"a whole number from {low} on", whole(low))
+
+
+def fraction() -> Any:
+    return Setting(
+        "a number from 0 to 1", lambda x: share if (share := number(0.0)(x)) is not None and share <= 1 else None
+    )
+
+
+def choice(*texts: str) -> Any:
+    return Setting(" or ".join(map(repr, texts)), lambda x: x if x in texts else None)

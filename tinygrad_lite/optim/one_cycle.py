@@ -1,0 +1,93 @@
+"""OneCycleLR: one rise and one long fall of the learning rate."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .optimizer import Optimizer
+from .schedules import Schedule
+from .settings import Setting, choice, counting, fraction, nonnegative, number, switch
+
+
+class OneCycleLR(Schedule):
+    """From max_lr / div_factor up to max_lr, then down to a final_div_factor-th of where it began; momentum against it.
+
+    Smith and Topin 2018, "Super-convergence". Takes total_steps, or epochs and steps_per_epoch; more are a ValueError.
+
+    >>> from tinygrad_lite import Value, optim
+    >>> opt = optim.SGD([Value(1.0)], momentum=0.9); schedule = OneCycleLR(opt, max_lr=1.0, total_steps=10)
+    >>> round(opt.lr, 6), opt.momentum
+    (0.04, 0.95)
+    """
+
+    max_lr = nonnegative()
+    total_steps = counting(1)
+    pct_start = fraction()
+    anneal_strategy = choice("cos", "linear")
+    cycle_momentum = switch()
+    base_momentum = fraction()
+    max_momentum = fraction()
+    div_factor = Setting("a number from 1 up", number(1.0))
+    final_div_factor = Setting("a number from 1 up", number(1.0))
+    three_phase = switch()
+    _setting_names = (
+        "max_lr", "total_steps", "pct_start", "anneal_strategy", "cycle_momentum", "base_momentum", "max_momentum",
+        "div_factor", "final_div_factor", "three_phase",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: float,
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float = 0.85,
+        max_momentum: float = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+    ) -> None:
+        if total_steps is None:
+            if epochs is None or steps_per_epoch is None:
+                raise ValueError("OneCycleLR(...) takes total_steps, or epochs and steps_per_epoch, got neither")
+            total_steps = epochs * steps_per_epoch
+        super().__init__(
+            optimizer, max_lr, total_steps, pct_start, anneal_strategy, cycle_momentum, base_momentum, max_momentum,
+            div_factor, final_div_factor, three_phase,
+        )  # fmt: skip
+        if cycle_momentum and not (hasattr(optimizer, "momentum") or hasattr(optimizer, "betas")):
+            raise ValueError(f"OneCycleLR(cycle_momentum=True): {type(optimizer).__name__} has no momentum: pass False")
+        optimizer.initial_lr = self.base_lr = self.max_lr / self.div_factor
+        self._set(0)
+
+    def _set(self, n: int) -> None:
+        if n > self.total_steps:
+            raise ValueError(f"OneCycleLR(total_steps={self.total_steps}): that many steps were taken, and one more")
+        low, high = self.base_momentum, self.max_momentum
+        lowest = self.base_lr / self.final_div_factor
+        up = self.pct_start * self.total_steps - 1
+        turns = [(0.0, self.base_lr, high), (up, self.max_lr, low)]
+        if self.three_phase:
+            turns.append((2 * up, self.base_lr, high))
+        turns.append((self.total_steps - 1, lowest, high))
+        k = next((k for k, (done, *_) in enumerate(turns[1:-1], start=1) if n <= done), len(turns) - 1)
+        (begun, *starts), (done, *ends) = turns[k - 1 : k + 1]
+        part = min(1.0, (n - begun) / (done - begun)) if done != begun else 1.0
+        rate, momentum = [self._between(a, b, part) for a, b in zip(starts, ends, strict=True)]
+        self.optimizer.lr = rate
+        if self.cycle_momentum:
+            optimizer: Any = self.optimizer
+            if hasattr(optimizer, "betas"):
+                optimizer.betas = (momentum, optimizer.betas[1])
+            else:
+                optimizer.momentum = momentum
+
+    def _between(self, start: float, end: float, part: float) -> float:
+        if self.anneal_strategy == "linear":
+            return (end - start) * part + start
+        return end + (start - end) / 2.0 * (math.cos(math.pi * part) + 1.0)

@@ -1,0 +1,84 @@
+"""ReduceLROnPlateau: a lower learning rate where a number no longer gets better."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..errors import received
+from ..states import Checks, count
+from .optimizer import Optimizer
+from .schedules import Schedule
+from .settings import Setting, choice, counting, nonnegative, number
+
+
+class ReduceLROnPlateau(Schedule):
+    """lr times factor, when the number that step() is given has not got better for more than `patience` steps.
+
+    >>> from tinygrad_lite import Value, optim
+    >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = ReduceLROnPlateau(opt, factor=0.5, patience=1)
+    >>> for loss in (3.0, 2.0, 2.0, 2.0): schedule.step(loss)
+    >>> opt.lr
+    0.25
+    """
+
+    mode = choice("min", "max")
+    factor = Setting("a number from 0 up to, not including, 1", lambda x: f if (f := number(0.0)(x)) != 1 else None)
+    patience = counting(0)
+    threshold = Setting("a finite number", number(-math.inf))
+    threshold_mode = choice("rel", "abs")
+    cooldown = counting(0)
+    min_lr = nonnegative()
+    eps = nonnegative()
+    _setting_names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(optimizer, mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
+        self.best = math.inf if mode == "min" else -math.inf
+        self.num_bad_epochs = self.cooldown_counter = 0
+
+    def step(self, metrics: float) -> None:  # type: ignore[override]
+        """Takes the number to watch, such as a validation loss."""
+        self.last_epoch += 1
+        self.num_bad_epochs += 1
+        if self._is_better(metrics):
+            self.best, self.num_bad_epochs = float(metrics), 0
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.num_bad_epochs = 0
+        if self.num_bad_epochs > self.patience:
+            lower = max(self.optimizer.lr * self.factor, self.min_lr)
+            if self.optimizer.lr - lower > self.eps:
+                self.optimizer.lr = lower
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+
+    def _is_better(self, metrics: float) -> bool:
+        sign = 1.0 if self.mode == "max" else -1.0
+        by: float = sign * self.threshold
+        bar = self.best * (1.0 + by) if self.threshold_mode == "rel" else self.best + by
+        return sign * metrics > sign * bar
+
+    def state_dict(self) -> dict[str, Any]:
+        """The kind of schedule, its settings, the best number so far, and how long ago that was."""
+        counters = {"num_bad_epochs": self.num_bad_epochs, "cooldown_counter": self.cooldown_counter}
+        return {**super().state_dict(), "best": self.best, **counters}
+
+    def _checks(self) -> Checks:
+        return {**super()._checks(), "best": _any_number, "num_bad_epochs": count, "cooldown_counter": count}
+
+
+def _any_number(x: Any) -> float:
+    if not isinstance(x, float):
+        raise TypeError(f"is a number, got {received(x)}")
+    return x

@@ -1,0 +1,124 @@
+"""States, as state_dict() gives them: checked as a whole before anything of them is taken, saved and loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from .errors import StateDictError, received
+from .files import read_state, write_state
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy
+
+_SHOWN = 8
+
+Checks = Mapping[str, Callable[[Any], Any]]
+
+
+class Stateful:
+    """What has a state that is taken over all or nothing. A subclass writes state_dict(), _checks() and _take()."""
+
+    def state_dict(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over what state_dict() gave, or nothing: StateDictError lists what is missing, extra or unfit."""
+        self._take(self._fitting(state))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was."""
+        write_state(path, type(self).__name__, self.state_dict())
+
+    def load(self, path: str | os.PathLike[str]) -> Self:
+        """load_state_dict() of a file that save() wrote; nothing in it is ever unpickled, hence run.
+
+        StateDictError says so of a file that is damaged, or of another kind.
+        """
+        self.load_state_dict(read_state(path, type(self).__name__))
+        return self
+
+    def _checks(self) -> Checks:
+        """For each name in the state, what gives its value as it is taken over, or TypeError or ValueError."""
+        raise NotImplementedError
+
+    def _take(self, loaded: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def _fitting(self, state: Any) -> dict[str, Any]:
+        return fitting(f"load_state_dict() into {type(self).__name__}", state, self._checks())
+
+
+def fitting(what: str, state: Any, checks: Checks) -> dict[str, Any]:
+    """The state, each value checked; StateDictError with all that is wrong."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"load_state_dict(state) takes what state_dict() gave, a dict, got {received(state)}")
+    problems: list[str] = []
+    loaded: dict[str, Any] = {}
+    for name, check in checks.items():
+        if name in state:
+            try:
+                loaded[name] = check(state[name])
+            except (TypeError, ValueError) as error:
+                problems.append(f"{name}: {error}")
+    refuse(problems + unmatched(checks, state), what)
+    return loaded
+
+
+def same(expected: str) -> Callable[[Any], Any]:
+    """A check for the name of what the state is of."""
+
+    def check(given: Any) -> Any:
+        if given != expected:
+            raise ValueError(f"is {given}, not {expected}")
+        return given
+
+    return check
+
+
+def count(given: Any) -> int:
+    """A check for a number of steps or epochs."""
+    if type(given) is not int or given < 0:
+        raise ValueError(f"is a number of steps, got {received(given)}")
+    return given
+
+
+def as_numbers(given: Any, shape: tuple[int, ...]) -> numpy.ndarray[Any, Any]:
+    """A float64 copy of what was given; TypeError where it holds no real numbers, ValueError for another shape."""
+    import numpy as np
+
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise TypeError(f"holds no array of numbers, got {received(given)}") from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"holds no real numbers, got {received(given)} of {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"has the shape {array.shape}, expected {shape}")
+    return array.astype(np.float64)
+
+
+def unmatched(expected: Iterable[str], given: Iterable[str]) -> list[str]:
+    """What is missing, and what has no place: one line each.
+
+    >>> unmatched(["w", "b"], ["w", "v"])
+    ['missing: b', 'of no use here: v']
+    """
+    wanted, present = dict.fromkeys(expected), dict.fromkeys(given)
+    missing = [name for name in wanted if name not in present]
+    extra = [str(name) for name in present if name not in wanted]
+    return [f"{what}: {_listed(names)}" for what, names in (("missing", missing), ("of no use here", extra)) if names]
+
+
+def refuse(problems: list[str], what: str) -> None:
+    """Raises StateDictError with the problems, if there are any."""
+    if problems:
+        lines = problems[:_SHOWN] + [f"... and {len(problems) - _SHOWN} more"] * (len(problems) > _SHOWN)
+        raise StateDictError("\n  ".join([f"{what}: nothing was loaded, because of", *lines]))
+
+
+def _listed(names: list[str]) -> str:
+    more = [f"... and {len(names) - _SHOWN} more"] * (len(names) > _SHOWN)
+    return ", ".join(names[:_SHOWN] + more)

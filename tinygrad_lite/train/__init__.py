@@ -1,0 +1,11 @@
+"""The training loop: fit() and evaluate(), with history, checkpoints and early stopping.
+
+A loss is written for one sample, as loss(prediction, target): those of nn are. It is compiled, and so is the model.
+"""
+
+from .history import History
+from .loop import TrainingState, fit
+from .objective import accuracy, evaluate
+from .stopping import EarlyStopping
+
+__all__ = ["EarlyStopping", "History", "TrainingState", "accuracy", "evaluate", "fit"]

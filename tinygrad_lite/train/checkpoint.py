@@ -1,0 +1,134 @@
+"""A training as a file, from which it goes on with the same bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..draws import Draws
+from ..errors import StateDictError, received
+from ..files import TRAINING, read_state, write_state
+from ..nn import Module
+from ..optim.leaves import Leaves
+from ..states import Checks, Stateful, as_numbers, refuse, unmatched
+
+
+class Part(Protocol):
+    """Something of a training that has a state."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Sources(Stateful):
+    """The random numbers of a training: the order of the samples, and the draws among a model's attributes.
+
+    With a seed all of them begin anew; without, the draws go on where they stand.
+    """
+
+    def __init__(self, model: Module, seed: int | None) -> None:
+        self.order = Draws(seed)
+        self._sources = {"order": self.order, **dict(_draws(model))}
+        if seed is not None:
+            for k, source in enumerate(self._sources.values()):
+                if source is not self.order:
+                    begun = Draws(int(np.random.SeedSequence([seed, k]).generate_state(1)[0]))
+                    source.__setstate__(begun.__getstate__())
+
+    @property
+    def are_drawn(self) -> bool:
+        """Whether the model draws any."""
+        return len(self._sources) > 1
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: source.__getstate__()["state"] for name, source in self._sources.items()}
+
+    def _checks(self) -> Checks:
+        return dict.fromkeys(self._sources, _generator_state)
+
+    def _take(self, loaded: dict[str, Any]) -> None:
+        for name, state in loaded.items():
+            self._sources[name].__setstate__({"state": state})
+
+
+def _generator_state(given: Any) -> Any:
+    try:
+        Draws().__setstate__({"state": given})
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
+        raise ValueError(f"is no state of random numbers: {error}") from None
+    return given
+
+
+def _draws(model: Module) -> Iterator[tuple[str, Draws]]:
+    """(name, source) for each source among the attributes of all modules, also in lists, tuples and dicts."""
+    seen: set[int] = set()
+    for path, module in model.named_modules():
+        stack = [(f"{path}.{name}".lstrip("."), thing) for name, thing in module._attributes()]
+        for name, thing in stack:  # which grows meanwhile
+            if id(thing) in seen:
+                continue
+            if isinstance(thing, Draws):
+                seen.add(id(thing))
+                yield name, thing
+            elif isinstance(thing, (list, tuple, dict)):
+                seen.add(id(thing))
+                items = thing.items() if isinstance(thing, dict) else enumerate(thing)
+                stack += [(f"{name}.{key}", item) for key, item in items]
+
+
+class Others(Stateful):
+    """What an optimizer moves beside the model's parameters, in the optimizer's order."""
+
+    def __init__(self, leaves: Leaves) -> None:
+        self._leaves = leaves
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"values": self._leaves.numbers()[0].copy()}
+
+    def _checks(self) -> Checks:
+        return {"values": partial(as_numbers, shape=(len(self._leaves),))}
+
+    def _take(self, loaded: dict[str, Any]) -> None:
+        self._leaves.set_values(loaded["values"])
+
+
+class Checkpoint:
+    """The file of a training, which consists of parts.
+
+    settings  what must be the same for the same bits to come out
+    """
+
+    def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, Any], parts: Mapping[str, Part]) -> None:
+        self._path, self._settings, self._parts = path, settings, parts
+
+    def write(self) -> None:
+        states = {name: part.state_dict() for name, part in self._parts.items()}
+        write_state(self._path, TRAINING, {"settings": dict(self._settings), **states})
+
+    def read(self) -> None:
+        """Takes over all of the file or nothing; StateDictError where it is of another training, or damaged."""
+        state = read_state(self._path, TRAINING)
+        where = f"fit(checkpoint={os.fspath(self._path)!r}, resume=True)"
+        begun = state.pop("settings", None)
+        if not isinstance(begun, dict):
+            raise StateDictError(f"{where}: the file has no settings, got {received(begun)}")
+        refuse(
+            [f"it was begun with {name}={begun.get(name)!r}, and this is {name}={now!r}: pass the same, or another file"
+             for name, now in self._settings.items() if begun.get(name) != now]
+            + unmatched(self._parts, state), where,
+        )  # fmt: skip
+        taken: list[tuple[Part, dict[str, Any]]] = []
+        for name, part in self._parts.items():
+            before = part.state_dict()
+            try:
+                part.load_state_dict(state[name])
+            except (StateDictError, TypeError) as error:
+                for other, its in taken:
+                    other.load_state_dict(its)
+                raise StateDictError(f"{where}: {name}: {error}") from None
+            taken.append((part, before))

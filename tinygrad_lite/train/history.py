@@ -1,0 +1,85 @@
+"""What a training came to, epoch by epoch."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+from ..errors import received
+from ..states import Checks, Stateful
+from ..tables import Table
+
+if TYPE_CHECKING:
+    import os
+
+Row = dict[str, float]
+
+
+class History(list[Row], Stateful):
+    """A row for each finished epoch: "epoch" from 1 on, "lr", "loss", and what was measured besides.
+
+    "loss" is the mean over the epoch's samples, each taken when its step was; metrics, and all that begins with "val_",
+    are measured at its end, in the mode eval().
+    stopped     why there are no more: "" (all epochs are done), "early stopping", "callback" or "interrupted"
+    best_epoch  the epoch whose weights early stopping gave back to the model
+
+    >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
+    >>> history.column("loss"), history[-1]["loss"]
+    ([0.5, 0.25], 0.25)
+    """
+
+    stopped = ""
+    best_epoch: int | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns."""
+        return list(dict.fromkeys(name for row in self for name in row))
+
+    def column(self, name: str) -> list[float]:
+        """A column's numbers, epoch by epoch; KeyError, with the names there are, for another."""
+        if self and name not in self.columns:
+            raise KeyError(f"the history has no column {name!r}: it has {', '.join(self.columns)}")
+        return [row[name] for row in self]
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Writes the table, every number with all its digits."""
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(self)
+
+    def _table(self) -> Table:
+        rows = [[f"{row[name]:.6g}" if name in row else "" for name in self.columns] for row in self]
+        return Table(self.columns, rows, "r" * len(self.columns))
+
+    def __str__(self) -> str:
+        return self._table().text() if self else "no epoch is finished"
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The rows, and why there are no more."""
+        return {"rows": [dict(row) for row in self], "stopped": self.stopped}
+
+    def _checks(self) -> Checks:
+        return {"rows": _rows, "stopped": _text}
+
+    def _take(self, loaded: dict[str, Any]) -> None:
+        self[:], self.stopped = loaded["rows"], loaded["stopped"]
+
+
+def _rows(given: Any) -> list[Row]:
+    if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
+        raise TypeError(f"is a list of rows, got {received(given)}")
+    for number in (number for row in given for number in row.values()):
+        if type(number) not in (int, float):
+            raise TypeError(f"holds numbers alone, got {received(number)}")
+    return [dict(row) for row in given]
+
+
+def _text(given: Any) -> str:
+    if not isinstance(given, str):
+        raise TypeError(f"is a text, got {received(given)}")
+    return given

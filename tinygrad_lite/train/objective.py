@@ -1,0 +1,121 @@
+"""What is minimized, written for one sample, run for many; and metrics, which are only looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from .. import ops
+from ..compiler import compile
+from ..compiler.lanes import rows_of
+from ..engine import Value
+from ..errors import received
+from ..modes import no_grad
+from ..nesting import mapped
+from ..nn import Module
+from .samples import Samples
+
+Loss = Callable[[Any, Any], Any]
+Metric = Callable[[Any, Any], float]
+
+
+class Objective:
+    """A loss of a model's prediction and a target.
+
+    of_sample  of_sample(x, y): the loss of one sample, recorded as Values
+    metrics    by the names of their columns
+    """
+
+    def __init__(self, who: str, model: Module, loss: Loss, metrics: Sequence[Metric], eager: bool) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"{who}(model) takes a Module, got {received(model)}")
+        if not callable(loss):
+            raise TypeError(
+                f"{who}(loss) takes a function loss(prediction, target) of one sample, got {received(loss)}"
+            )
+        self.model, self.eager = model, eager
+        self.metrics: dict[str, Metric] = {}
+        for metric in [metrics] if callable(metrics) else metrics:
+            name = getattr(metric, "__name__", "")
+            if not callable(metric) or name in ("", "epoch", "loss", "lr") or name in self.metrics:
+                raise ValueError(
+                    f"{who}(metrics) takes functions metric(prediction, target) of one sample whose different names "
+                    f"are the columns of the history, got {received(metric)}"
+                )
+            self.metrics[name] = metric
+
+        def of_sample(x: Any, y: Any) -> Any:
+            return loss(model(x), y)
+
+        of_sample.__name__ = f"{getattr(loss, '__name__', 'loss')} of {type(model).__name__}"
+        self.of_sample = of_sample
+        self._compiled, self._predict = compile(of_sample), compile(model)
+
+    def of_batch(self, columns: Any, size: int) -> Value:
+        """The mean over a batch, ready for backward()."""
+        if self.eager:
+            mean = ops.mean([self.of_sample(*rows_of(columns, k)) for k in range(size)])
+        else:
+            mean = self._compiled.batch(*columns)
+        return cast(Value, mean)
+
+    def evaluated(self, samples: Samples, prefix: str = "", with_loss: bool = True) -> dict[str, float]:
+        """The mean loss and the mean of each metric, in the mode eval(); the model is then in the mode train()."""
+        found: dict[str, float] = {}
+        if not with_loss and not self.metrics:
+            return found
+        self.model.eval()
+        try:
+            with no_grad():
+                if with_loss:
+                    found[f"{prefix}loss"] = self.of_batch(samples.columns, samples.size).data
+                if self.metrics:
+                    pairs = self._predictions(samples)
+                    for name, metric in self.metrics.items():
+                        found[f"{prefix}{name}"] = math.fsum(metric(p, t) for p, t in pairs) / samples.size
+        finally:
+            self.model.train()
+        return found
+
+    def _predictions(self, samples: Samples) -> list[tuple[Any, Any]]:
+        inputs, targets = samples.columns
+        if self.eager:
+            outputs = [self.model(rows_of(inputs, k)) for k in range(samples.size)]
+            predictions = [mapped(lambda v: v.data if type(v) is Value else v, output) for output in outputs]
+        else:
+            arrays = self._predict.batch(inputs, reduce=None)
+            predictions = [rows_of(arrays, k) for k in range(samples.size)]
+        return [(p, rows_of(targets, k)) for k, p in enumerate(predictions)]
+
+
+def evaluate(
+    model: Module, loss: Loss, data: tuple[Any, Any], metrics: Sequence[Metric] = (), *, eager: bool = False
+) -> dict[str, float]:
+    """The mean loss, and the mean of each metric, over data (X, y), in the mode eval(); the arguments are those of fit.
+
+    >>> from tinygrad_lite import Value, nn
+    >>> line = nn.Module(); line.forward = lambda x: 2 * x
+    >>> evaluate(line, nn.mse, ([1.0, 2.0], [1.0, 2.0]))
+    {'loss': 2.5}
+    """
+    objective = Objective("evaluate", model, loss, metrics, eager)
+    modes = [(module, module._training) for _, module in model.named_modules()]
+    try:
+        return objective.evaluated(Samples("evaluate(data)", data, not eager))
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def accuracy(prediction: Any, target: Any) -> float:
+    """1.0 where a prediction is right, else 0.0: a metric.
+
+    Of a list of logits the largest names the class; of one number the sign does, and the target is 0 or 1, or -1 or 1.
+
+    >>> accuracy([0.1, 2.0, -1.0], 1), accuracy(-0.5, 1), accuracy(-0.5, -1)
+    (1.0, 0.0, 1.0)
+    """
+    if isinstance(prediction, list):
+        return float(max(range(len(prediction)), key=prediction.__getitem__) == target)
+    return float((prediction > 0) == (target > 0))

@@ -1,0 +1,54 @@
+"""Samples as columns: inputs and targets as arrays whose first axis is the sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..compiler.arguments import on_arrays
+from ..errors import ShapeError, received
+
+
+class Samples:
+    """A pair (inputs, targets): arrays, or what makes one, or tuples and dicts of them.
+
+    Raises TypeError for what holds no numbers, ShapeError where there is no sample or the numbers of samples differ.
+    """
+
+    def __init__(self, who: str, data: Any, as_floats: bool) -> None:
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise TypeError(f"{who} is a pair of inputs and targets, (X, y), got {received(data)}")
+        self._arrays: list[tuple[str, Any]] = []
+        self.columns = tuple(
+            self._column(f"{who}, {what}", column, as_floats)
+            for what, column in zip(("inputs", "targets"), data, strict=True)
+        )
+        sizes = {len(array) for _, array in self._arrays}
+        if len(sizes) > 1 or not sizes:
+            shapes = "; ".join(f"{where} of shape {array.shape}" for where, array in self._arrays)
+            raise ShapeError(f"{who}: inputs and targets need one row a sample each, got {shapes or 'no array at all'}")
+        self.size = sizes.pop()
+        if not self.size:
+            raise ShapeError(f"{who} holds no sample at all")
+
+    def _column(self, where: str, column: Any, as_floats: bool) -> Any:
+        if isinstance(column, dict):
+            return {key: self._column(f"{where}[{key!r}]", item, as_floats) for key, item in column.items()}
+        if isinstance(column, tuple):
+            items = [self._column(f"{where}[{k}]", item, as_floats) for k, item in enumerate(column)]
+            return type(column)(*items) if hasattr(column, "_fields") else tuple(items)
+        try:
+            array = np.asarray(column)
+        except ValueError:
+            raise ShapeError(f"{where}: rows must be of one length, got {received(column)} of several") from None
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"{where} must be an array of numbers, got {received(column)}, of {array.dtype}")
+        if array.ndim == 0:
+            raise ShapeError(f"{where} needs the samples as its first axis, got the one number {column}")
+        self._arrays.append((where, array))
+        return array.astype(float) if as_floats else array
+
+    def some(self, which: Any) -> Any:
+        """The columns of some samples, by their positions."""
+        return on_arrays(lambda array: array[which], self.columns)

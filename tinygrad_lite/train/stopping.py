@@ -1,0 +1,88 @@
+"""Early stopping: the end of a training that no longer gets better."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import received
+from ..optim.leaves import Leaves
+from ..states import Checks, Stateful, as_numbers, count, same
+from .history import Row
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stops after `patience` epochs in which a column of the history was no better than before, by min_delta.
+
+    monitor  the column; by itself, "val_loss" with validation data, "loss" without
+    mode     "min": less is better; "max": more is
+    However the training ends, the model has the weights of the best epoch then.
+
+    >>> EarlyStopping(patience=3, monitor="val_accuracy", mode="max").patience
+    3
+    """
+
+    patience: int = 5
+    monitor: str | None = None
+    min_delta: float = 0.0
+    mode: Literal["min", "max"] = "min"
+
+    def __post_init__(self) -> None:
+        if type(self.patience) is not int or self.patience < 1:
+            raise ValueError(f"EarlyStopping(patience=...) is a whole number from 1 on, got {received(self.patience)}")
+        if self.mode not in ("min", "max"):
+            raise ValueError(f"EarlyStopping(mode=...) is 'min' or 'max', got {self.mode!r}")
+        if not self.min_delta >= 0.0:
+            raise ValueError(f"EarlyStopping(min_delta=...) is a number from 0 up, got {self.min_delta!r}")
+
+
+class Best(Stateful):
+    """The best epoch of a training so far: its number (0: none yet), what was monitored, and the weights."""
+
+    def __init__(self, settings: EarlyStopping, monitor: str, leaves: Leaves) -> None:
+        self._settings, self._monitor, self._leaves = settings, monitor, leaves
+        self.epoch, self._waited = 0, 0
+        self._number = -math.inf if settings.mode == "max" else math.inf
+        self._weights = np.zeros(len(leaves))
+
+    def is_over(self, row: Row) -> bool:
+        """Takes a finished epoch; True where it was one too many that is no better."""
+        number, sign = row[self._monitor], -1.0 if self._settings.mode == "min" else 1.0
+        if sign * (number - self._number) > self._settings.min_delta:
+            self.epoch, self._number, self._waited = int(row["epoch"]), number, 0
+            self._weights = self._leaves.numbers()[0].copy()
+        else:
+            self._waited += 1
+        return self._waited >= self._settings.patience
+
+    def restore(self) -> None:
+        """Gives the model the weights of the best epoch, if there was one."""
+        if self.epoch:
+            self._leaves.set_values(self._weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "monitor": self._monitor,
+            "epoch": self.epoch,
+            "number": self._number,
+            "waited": self._waited,
+            "weights": self._weights.copy(),
+        }
+
+    def _checks(self) -> Checks:
+        return {
+            "monitor": same(self._monitor),
+            "epoch": count,
+            "number": float,
+            "waited": count,
+            "weights": partial(as_numbers, shape=(len(self._leaves),)),
+        }
+
+    def _take(self, loaded: dict[str, Any]) -> None:
+        self.epoch, self._number, self._waited = loaded["epoch"], loaded["number"], loaded["waited"]
+        self._weights = loaded["weights"]
