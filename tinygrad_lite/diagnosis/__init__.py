@@ -1,0 +1,7 @@
+"""What is wrong with a network or its training, in words and numbers, and what cures it."""
+
+from .finding import Diagnosis, Finding
+from .learning_rate import LearningRates, lr_find
+from .network import diagnose
+
+__all__ = ["Diagnosis", "Finding", "LearningRates", "diagnose", "lr_find"]
