@@ -258,7 +258,7 @@ def test_overfitting() -> None:
     validation = [row["val_loss"] for row in history]
     best = validation.index(min(validation))
     assert f"since epoch {best + 1} " in finding.words and f"at epoch {best + 1};" in finding.cure
-    assert finding.number == pytest.approx(sum(validation[-3:]) / 3 / min(validation)) and finding.number > 1.1
+    assert finding.number == pytest.approx(sum(validation[-3:]) / 3 / min(validation)) and finding.number > 1.25
 
 
 def test_histories_that_are_sound() -> None:
@@ -327,7 +327,7 @@ def test_lr_find_of_what_cannot_be_compiled() -> None:
             self.w = Value(0.1)
 
         def forward(self, x: float) -> Value:
-            return self.w * x if self.w.data * x > 0 else self.w * x
+            return self.w * x if self.w.data < 1e6 else -self.w
 
     model = Branching()
     found = tl.lr_find(model, nn.mse, ([1.0, 2.0], [3.0, 6.0]), optim.SGD([model.w]), low=1e-3, high=10.0)

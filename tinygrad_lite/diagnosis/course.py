@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from ..wording import number
 from .finding import Finding
 
-RISES = 1.1
+RISES = 1.25
 """How far the validation loss may end above its least."""
 LOST = 0.5
 """How much of what the loss had fallen it may have risen again."""

@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Report):
-    """What diagnose found: `.findings`, the worst of each kind first, and `.layers`, in numbers; true where all is well.
+    """What diagnose found: `.findings`, and `.layers` in numbers; it is true where nothing is wrong.
 
     looked  what was looked at, in words
     """

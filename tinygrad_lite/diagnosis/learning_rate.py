@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,9 @@ DIVERGED = 4.0
 """A loss so many times the first has diverged."""
 FELL = 0.99
 """A loss that has not fallen to this part of the first has not fallen."""
-TOO_LOW = 1e-3
-"""A rate below this part of the suggestion is too low."""
+TOO_LOW, TOO_HIGH = 1e-3, 1.5
+"""A rate below this part of the suggestion is too low; one that lifts the loss so many times over is too high."""
+_TRIED, _LAST = 20, 5
 _SAFE = 0.1
 _SHOWN = 12
 
@@ -77,31 +78,34 @@ def lr_find(
         raise ValueError(f"lr_find(low, high) takes two rates with 0 < low < high, got {low} and {high}")
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
         raise ValueError(f"lr_find(steps=...) takes a whole number from 2 on, got {received(steps)}")
-    mean = _mean_loss(model, loss, data)
+    rates = [low * (high / low) ** (k / (steps - 1)) for k in range(steps)]
+    losses, diverged = _course(_mean_loss(model, loss, data), model, optimizer, rates)
+    return LearningRates(rates[: len(losses)], losses, _suggested(rates, losses), diverged)
+
+
+def _course(
+    mean: Callable[[], Value], model: Module, optimizer: Optimizer, rates: Sequence[float]
+) -> tuple[list[float], float | None]:
+    """The losses before steps of these rates, and the rate at which they diverged; all is put back."""
     parameters = model.parameters()
     before, state = [p.data for p in parameters], optimizer.state_dict()
-    rates: list[float] = []
     losses: list[float] = []
-    diverged = None
     try:
-        for k in range(steps):
-            rate = low * (high / low) ** (k / (steps - 1))
+        for rate in rates:
             optimizer.zero_grad()
             now = mean()
-            if not now.data <= DIVERGED * max(losses[0] if losses else now.data, 0.0):
-                diverged = rate
-                break
-            rates.append(rate)
+            if not now.data <= DIVERGED * abs(losses[0] if losses else now.data):
+                return losses, rate
             losses.append(now.data)
             now.backward()
             optimizer.lr = rate
             optimizer.step()
     finally:
-        for p, data_before in zip(parameters, before, strict=True):
-            p.data = data_before
+        for p, data in zip(parameters, before, strict=True):
+            p.data = data
         optimizer.load_state_dict(state)
         optimizer.zero_grad()
-    return LearningRates(rates, losses, _suggested(rates, losses), diverged)
+    return losses, None
 
 
 def _mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], Value]:
@@ -112,7 +116,7 @@ def _mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[],
         compiled.batch(inputs, targets)
     except TraceError:
         return lambda: ops.mean([loss(model(x), y) for x, y in zip(inputs, targets, strict=True)])
-    return lambda: compiled.batch(inputs, targets)  # type: ignore[no-any-return]
+    return lambda: compiled.batch(inputs, targets)
 
 
 def _suggested(rates: list[float], losses: list[float]) -> float | None:
@@ -122,16 +126,22 @@ def _suggested(rates: list[float], losses: list[float]) -> float | None:
 
 
 def in_rate(model: Module, loss: Loss, data: tuple[Any, Any], optimizer: Optimizer) -> list[Finding]:
-    """Whether the optimizer's learning rate is far from the suggested one."""
-    found, rate = lr_find(model, loss, data, optimizer), optimizer.lr
-    if found.suggestion is None:
-        return []
-    words = f"it is {number(rate, 2)}, and the loss falls well at {number(found.suggestion, 2)}"
-    if found.diverged is not None and rate > math.sqrt(found.suggestion / _SAFE * found.diverged):
-        what, words = "learning rate too high", f"{words} and diverges at {number(found.diverged, 2)}"
-    elif rate < TOO_LOW * found.suggestion:
-        what = "learning rate too low"
+    """Whether the optimizer's learning rate lifts the loss, or is far below the suggested one."""
+    rate = optimizer.lr
+    losses, diverged = _course(_mean_loss(model, loss, data), model, optimizer, [rate] * _TRIED)
+    found = lr_find(model, loss, data, optimizer)
+    if diverged is not None or min(losses[-_LAST:]) > TOO_HIGH * losses[0]:
+        end = "beyond all bounds" if diverged else f"to {number(losses[-1])}"
+        what, words = (
+            "learning rate too high",
+            f"{_TRIED} steps of {number(rate, 2)} lift the loss from {number(losses[0])} {end}",
+        )
+    elif found.suggestion is not None and rate < TOO_LOW * found.suggestion:
+        what, words = (
+            "learning rate too low",
+            f"it is {number(rate, 2)}, and the loss falls well at {number(found.suggestion, 2)}",
+        )
     else:
         return []
-    cure = f"lr={number(found.suggestion, 2)}; lr_find(model, loss, batch, optimizer) shows the loss at every rate"
+    cure = f"lr={number(found.suggestion or rate / 100, 2)}; lr_find(model, loss, batch, optimizer) shows the loss at every rate"
     return [Finding(what, "optimizer", rate, words, cure)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -148,8 +149,8 @@ def _depth(layers: Sequence[Layer]) -> list[Finding]:
         if layer is not None:
             ratio = layer.gradient / last.gradient
             words = (
-                f"the loss's gradient has the norm {number(last.gradient, 3)} at what {last.path or NAMELESS} hands on, "
-                f"and {number(layer.gradient, 3)} here, {number(ratio, 3)} of it"
+                f"by what it hands on, the loss's gradient has the norm {number(layer.gradient, 3)}, "
+                f"{number(ratio, 3)} of that in {last.path or NAMELESS}, {number(last.gradient, 3)}"
             )
             found.append(Finding(what, layer.path or NAMELESS, ratio, words, cure))
     return found
@@ -189,7 +190,7 @@ def _initial_loss(loss: Loss, recording: Recording, targets: Sequence[Any]) -> l
     expected = math.log(classes) if classes > 1 else math.nan
     for same in (0.0, 1.0 / classes):
         with no_grad():
-            neutral = loss(mapped(lambda _, same=same: Value(same), recording.outputs[0]), targets[0])
+            neutral = loss(mapped(functools.partial(_fresh, same), recording.outputs[0]), targets[0])
         if abs(neutral.data - expected) < _CLOSE * expected and recording.mean.data > expected + EXCESS:
             return [
                 Finding(
@@ -203,6 +204,10 @@ def _initial_loss(loss: Loss, recording: Recording, targets: Sequence[Any]) -> l
                 )
             ]
     return []
+
+
+def _fresh(x: float, _: Any) -> Value:
+    return Value(x)
 
 
 def _classes(output: Any) -> int:
@@ -256,7 +261,7 @@ def _gradients(
 
     def mean(*_: Value) -> Value:
         some = zip(inputs[:_CHECKED_SAMPLES], targets, strict=False)
-        return ops.mean([loss(model(x), t) for x, t in some])
+        return ops.mean([loss(model(x), t) for x, t in some])  # type: ignore[no-any-return]
 
     report = gradcheck(mean, list(chosen.values()))
     wrong = [(name, row) for name, row in zip(chosen, report.rows, strict=True) if row.verdict == WRONG]
