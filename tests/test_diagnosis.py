@@ -65,7 +65,7 @@ def test_a_sound_training(seed: int) -> None:
         loss.batch(*moons(150)).backward()
         optimizer.step()
     report = tl.diagnose(model, binary, moons(), history=history, optimizer=optimizer)
-    assert report.findings == [] and report.ok and history[-1]["loss"] < 0.3
+    assert report.findings == [] and report.ok and history[-1]["loss"] < 0.6 * history[0]["loss"]
     assert str(report).startswith("Nothing wrong is found in 3 layers, 24 samples, 40 epochs.")
 
 

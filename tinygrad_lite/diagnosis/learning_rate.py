@@ -129,19 +129,17 @@ def in_rate(model: Module, loss: Loss, data: tuple[Any, Any], optimizer: Optimiz
     """Whether the optimizer's learning rate lifts the loss, or is far below the suggested one."""
     rate = optimizer.lr
     losses, diverged = _course(_mean_loss(model, loss, data), model, optimizer, [rate] * _TRIED)
-    found = lr_find(model, loss, data, optimizer)
+    suggestion = lr_find(model, loss, data, optimizer).suggestion
+    well = f"the loss falls well at {number(suggestion, 2)}" if suggestion else "the loss falls at no rate"
     if diverged is not None or min(losses[-_LAST:]) > TOO_HIGH * losses[0]:
-        end = "beyond all bounds" if diverged else f"to {number(losses[-1])}"
-        what, words = (
-            "learning rate too high",
-            f"{_TRIED} steps of {number(rate, 2)} lift the loss from {number(losses[0])} {end}",
-        )
-    elif found.suggestion is not None and rate < TOO_LOW * found.suggestion:
-        what, words = (
-            "learning rate too low",
-            f"it is {number(rate, 2)}, and the loss falls well at {number(found.suggestion, 2)}",
-        )
+        end = "without end" if diverged else f"to {number(losses[-1])}"
+        words = f"{_TRIED} steps of {number(rate, 2)} lift the loss from {number(losses[0])} {end}; {well}"
+        what = "learning rate too high"
+    elif suggestion is not None and rate < TOO_LOW * suggestion:
+        what, words = "learning rate too low", f"it is {number(rate, 2)}; {well}"
     else:
         return []
-    cure = f"lr={number(found.suggestion or rate / 100, 2)}; lr_find(model, loss, batch, optimizer) shows the loss at every rate"
+    cure = (
+        f"lr={number(suggestion or rate / 100, 2)}; lr_find(model, loss, batch, optimizer) shows the loss at all rates"
+    )
     return [Finding(what, "optimizer", rate, words, cure)]

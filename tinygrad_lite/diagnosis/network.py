@@ -97,7 +97,7 @@ def _in_network(model: Module, loss: Loss, inputs: list[Any], targets: list[Any]
     for layer in layers:
         findings += _units(layer, len(inputs))
     findings += _initial_loss(loss, recording, targets)
-    findings += _labels(loss, recording, targets)
+    findings += _labels(loss, recording.outputs, targets)
     findings += _gradients(model, loss, inputs, targets, layers, derivatives)
     return findings, layers
 
@@ -217,19 +217,21 @@ def _classes(output: Any) -> int:
     return len(output) if isinstance(output, (list, tuple)) else 2
 
 
-def _labels(loss: Loss, recording: Recording, targets: Sequence[Any]) -> list[Finding]:
-    tried = 0
-    for output, own, target in zip(recording.outputs, recording.losses, targets, strict=True):
+def _labels(loss: Loss, outputs: Sequence[Any], targets: Sequence[Any]) -> list[Finding]:
+    """Whether the target matters to any loss, of outputs drawn by chance: a neutral one is as near to each class."""
+    draw, tried = random.Random(0), 0
+    for output, target in zip(outputs, targets, strict=True):
         other = next((t for t in targets if t != target), None)
         if other is None:
             return []
+        drawn = mapped(lambda _: Value(draw.uniform(0.2, 0.8)), output)  # logits as well as probabilities
         try:
             with no_grad():
-                changed = loss(output, other).data
+                own, changed = loss(drawn, target).data, loss(drawn, other).data
         except ValueError:  # a target of another shape, which this sample cannot have
             continue
         tried += 1
-        if abs(changed - own.data) > _CLOSE * abs(own.data):
+        if abs(changed - own) > _CLOSE * abs(own):
             return []
     if not tried:
         return []
