@@ -3,5 +3,6 @@
 from .finding import Diagnosis, Finding
 from .learning_rate import LearningRates, lr_find
 from .network import diagnose
+from .recording import gradient_norms
 
-__all__ = ["Diagnosis", "Finding", "LearningRates", "diagnose", "lr_find"]
+__all__ = ["Diagnosis", "Finding", "LearningRates", "diagnose", "gradient_norms", "lr_find"]

@@ -79,7 +79,7 @@ def lr_find(
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
         raise ValueError(f"lr_find(steps=...) takes a whole number from 2 on, got {received(steps)}")
     rates = [low * (high / low) ** (k / (steps - 1)) for k in range(steps)]
-    losses, diverged = _course(_mean_loss(model, loss, data), model, optimizer, rates)
+    losses, diverged = _course(mean_loss(model, loss, data), model, optimizer, rates)
     return LearningRates(rates[: len(losses)], losses, _suggested(rates, losses), diverged)
 
 
@@ -108,7 +108,7 @@ def _course(
     return losses, None
 
 
-def _mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], Value]:
+def mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], Value]:
     """The mean over all data, compiled where the model can be."""
     inputs, targets = data
     compiled = compile(lambda x, y: loss(model(x), y))
@@ -128,7 +128,7 @@ def _suggested(rates: list[float], losses: list[float]) -> float | None:
 def in_rate(model: Module, loss: Loss, data: tuple[Any, Any], optimizer: Optimizer) -> list[Finding]:
     """Whether the optimizer's learning rate lifts the loss, or is far below the suggested one."""
     rate = optimizer.lr
-    losses, diverged = _course(_mean_loss(model, loss, data), model, optimizer, [rate] * _TRIED)
+    losses, diverged = _course(mean_loss(model, loss, data), model, optimizer, [rate] * _TRIED)
     suggestion = lr_find(model, loss, data, optimizer).suggestion
     well = f"the loss falls well at {number(suggestion, 2)}" if suggestion else "the loss falls at no rate"
     if diverged is not None or min(losses[-_LAST:]) > TOO_HIGH * losses[0]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,17 +55,15 @@ class Recording:
         self.mean: Value = ops.mean(self.losses)
         self.derivatives: dict[Value, float] = {}
         self._root = model._place.path or "" if model._place else ""
-        self._layers = {path: Layer(path) for path, module in model.named_modules() if not isinstance(module, Neuron)}
+        self._layers = layers_of(model)
         self._known: dict[str, Layer] = {}
-        for name, p in model.named_parameters():
-            self._named(name).parameters[name] = p
+        self.handed_on: dict[str, set[Value]] = {path: set() for path in self._layers}
 
     def layers(self) -> list[Layer]:
         """What there is to see, in the order in which layers compute; then those that do not."""
         order: dict[str, Layer] = {}
-        handed_on: dict[str, set[Value]] = {path: set() for path in self._layers}
         alive: Counter[tuple[str, int]] = Counter()
-        results = set(_values(self.outputs))
+        results = set(values_of(self.outputs))
         for loss in self.losses:
             met: Counter[str] = Counter()
             for v in topological_order(loss):
@@ -76,7 +74,7 @@ class Recording:
                     if parent.op is not None:
                         source = self._of(parent)
                         if source is not None and source is not layer:
-                            handed_on[source.path].add(parent)
+                            self.handed_on[source.path].add(parent)
                 if layer is None:
                     continue
                 order[layer.path] = layer
@@ -90,17 +88,17 @@ class Recording:
             self._layers[path].relus += 1
             self._layers[path].dead += samples == 0
         order.update((path, layer) for path, layer in self._layers.items() if layer.parameters)
-        self._measure(list(order.values()), handed_on)
+        self._measure(list(order.values()))
         return list(order.values())
 
-    def _measure(self, layers: Sequence[Layer], handed_on: dict[str, set[Value]]) -> None:
+    def _measure(self, layers: Sequence[Layer]) -> None:
         """The derivatives of each layer."""
         parameters = [p for layer in layers for p in layer.parameters.values()]
-        by = [*parameters, *(v for layer in layers for v in handed_on[layer.path])]
+        by = [*parameters, *(v for layer in layers for v in self.handed_on[layer.path])]
         self.derivatives = dict(zip(by, gradients(self.mean, by), strict=True))
         reached = _reached(self.mean)
         for layer in layers:
-            own, on = list(layer.parameters.values()), handed_on[layer.path]
+            own, on = list(layer.parameters.values()), self.handed_on[layer.path]
             layer.unreached = len(set(own) - reached)
             if own:
                 layer.parameter_gradient = self._norm(own) / math.sqrt(len(own))
@@ -116,17 +114,39 @@ class Recording:
         if path is None:
             return None
         if path not in self._known:
-            self._known[path] = self._named(path.removeprefix(self._root).lstrip("."))
+            self._known[path] = _innermost(self._layers, path.removeprefix(self._root).lstrip("."))
         return self._known[path]
 
-    def _named(self, name: str) -> Layer:
-        """The innermost layer in which something of this name is."""
-        while name not in self._layers:
-            name = name.rpartition(".")[0]
-        return self._layers[name]
+
+def layers_of(model: Module) -> dict[str, Layer]:
+    """All modules but neurons, by their paths, with the parameters that are in them and in nothing within them."""
+    layers = {path: Layer(path) for path, module in model.named_modules() if not isinstance(module, Neuron)}
+    layers.setdefault("", Layer(""))
+    for name, p in model.named_parameters():
+        _innermost(layers, name).parameters[name] = p
+    return layers
 
 
-def _values(tree: Any) -> list[Value]:
+def gradient_norms(model: Module) -> dict[str, float]:
+    """The root mean square of the parameters' `.grad`, layer by layer, as viz.plots.gradient_flow draws them.
+
+    >>> from tinygrad_lite import nn
+    >>> model = nn.MLP(1, [1]); (3 * model([2.0])).backward()
+    >>> {path: round(norm, 3) for path, norm in gradient_norms(model).items()}
+    {'layers.0': 4.743}
+    """
+    by_layer = ((path, layer.parameters.values()) for path, layer in layers_of(model).items() if layer.parameters)
+    return {path: math.hypot(*(p.grad for p in own)) / math.sqrt(len(own)) for path, own in by_layer}
+
+
+def _innermost(layers: Mapping[str, Layer], name: str) -> Layer:
+    """The innermost layer in which something of this name is."""
+    while name not in layers:
+        name = name.rpartition(".")[0]
+    return layers[name]
+
+
+def values_of(tree: Any) -> list[Value]:
     """All Values of a structure."""
     found: list[Value] = []
     mapped(lambda v: found.append(v) if type(v) is Value else None, tree)
