@@ -22,6 +22,7 @@ from .ops import log_softmax, softmax  # noqa: E402
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import check as check
+    from . import diagnosis as diagnosis
     from . import engine as engine
     from . import errors as errors
     from . import explanation as explanation
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from .check import gradcheck as gradcheck
     from .compiler import compile as compile
     from .custom import custom_op as custom_op
+    from .diagnosis import diagnose as diagnose
+    from .diagnosis import lr_find as lr_find
     from .draws import Draws as Draws
     from .explanation import compare as compare
     from .explanation import explain as explain
@@ -54,18 +57,23 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("check", "engine", "errors", "explanation", "formula", "nn", "ops", "optim", "train", "transforms", "viz")
+_MODULES = (
+    "check", "diagnosis", "engine", "errors", "explanation", "formula", "nn", "ops", "optim", "train", "transforms",
+    "viz",
+)  # fmt: skip
 _LAZY = {
     "Draws": "draws",
     "Formula": "formula",
     "compile": "compiler",
     "compare": "explanation",
     "custom_op": "custom",
+    "diagnose": "diagnosis",
     "draw_dot": "viz",
     "explain": "explanation",
     "explain_nan": "explanation",
     "fixed_point": "implicit",
     "gradcheck": "check",
+    "lr_find": "diagnosis",
     "register_hook": "hooks",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }

@@ -97,7 +97,7 @@ class Measurements:
             return Row(name, d, math.nan, UNUSED)
         row = Differences(value, x, self._eps).row(0, name, d, *self._tolerance, size)
         if row.verdict in (WRONG, NOT_FINITE):
-            if _passes_nothing(v, k) or (row.numeric == 0.0 and _is_constant(v, value, x, self._eps)):
+            if passes_nothing(v, k) or (row.numeric == 0.0 and _is_constant(v, value, x, self._eps)):
                 return replace(row, verdict=BY_DESIGN)
             if _recorded_before(v, k):
                 return replace(row, verdict=OTHER_NUMBERS)
@@ -116,7 +116,7 @@ class Measurements:
         return along.row(0, f"{count(len(way))} together", slope, *self._tolerance, rounding(v))
 
 
-def _passes_nothing(v: Value, k: int) -> bool:
+def passes_nothing(v: Value, k: int) -> bool:
     """Whether the rule by parent k is written to give 0, whatever the numbers are."""
     assert v.op is not None
     fresh = _fresh(v)

@@ -1,0 +1,404 @@
+"""diagnose and lr_find: what is broken on purpose is found, and what is sound is left in peace."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits, make_moons
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn, ops, optim
+from tinygrad_lite.diagnosis import Diagnosis, Finding
+from tinygrad_lite.engine import Value
+from tinygrad_lite.errors import ShapeError
+
+IMAGES, DIGITS = load_digits(return_X_y=True)
+POINTS, HALVES = make_moons(200, noise=0.15, random_state=0)
+SEEDS = range(4)
+binary = nn.binary_cross_entropy_with_logits
+
+
+def digits(start: int = 0, size: int = 24) -> tuple[Any, Any]:
+    return IMAGES[start : start + size] / 16, DIGITS[start : start + size]
+
+
+def moons(size: int = 24) -> tuple[Any, Any]:
+    return POINTS[:size], HALVES[:size]
+
+
+def found(report: Diagnosis) -> set[str]:
+    return {finding.what for finding in report.findings}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("activation", "init"),
+    [("tanh", "xavier_uniform"), ("sigmoid", "xavier_normal"), ("relu", "he_normal"), ("gelu", "he_uniform")],
+)
+def test_sound_networks(activation: str, init: str, seed: int) -> None:
+    random.seed(seed)
+    for widths in ([24, 10], [16, 16, 16, 10]):
+        model = nn.MLP(64, widths, activation=activation, init=init)
+        assert tl.diagnose(model, nn.cross_entropy, digits(24 * seed)).findings == []
+    for widths in ([16, 1], [8, 8, 8, 1]):
+        model = nn.MLP(2, widths, activation=activation, init=init)
+        assert tl.diagnose(model, binary, moons()).findings == []
+        assert tl.diagnose(model, nn.mse, moons()).findings == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_sound_training(seed: int) -> None:
+    random.seed(seed)
+    model = nn.MLP(2, [12, 12, 1], activation="tanh", init="xavier_uniform")
+    optimizer = optim.Adam(model.parameters(), lr=0.02)
+    loss = tl.compile(lambda x, y: binary(model(x), y))
+    history = []
+    for _ in range(40):
+        row = {"loss": loss.batch(*moons(150)).data, "val_loss": loss.batch(POINTS[150:], HALVES[150:]).data}
+        history.append(row)
+        optimizer.zero_grad()
+        loss.batch(*moons(150)).backward()
+        optimizer.step()
+    report = tl.diagnose(model, binary, moons(), history=history, optimizer=optimizer)
+    assert report.findings == [] and report.ok and history[-1]["loss"] < 0.6 * history[0]["loss"]
+    assert str(report).startswith("Nothing wrong is found in 3 layers, 24 samples, 40 epochs.")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_vanishing_gradients(seed: int) -> None:
+    random.seed(seed)
+    model = nn.MLP(2, [8] * 9 + [1], activation="sigmoid", init="xavier_uniform")
+    (finding,) = tl.diagnose(model, binary, moons()).findings
+    assert (finding.what, finding.where) == ("vanishing gradients", "layers.0")
+    batch = list(zip(*moons(), strict=True))
+    first, last = [], []
+    for x, y in batch:
+        hidden = model.layers[0](x)
+        through = hidden
+        for layer in model.layers[1:]:
+            through = layer(through)
+        first += tl.gradients(binary(through, y), hidden)
+        last += tl.gradients(binary(through, y), [through])
+    assert finding.number == pytest.approx(math.hypot(*first) / math.hypot(*last), rel=1e-9)
+    assert finding.number < 1e-3 and f"{finding.number:.3g}"[:3] in finding.words and "relu" in finding.cure
+
+
+def test_weights_of_zero_pass_no_gradient() -> None:
+    model = nn.MLP(2, [4, 4, 1], activation="tanh", init=lambda fan_in, fan_out: 0.0)
+    (finding,) = tl.diagnose(model, binary, moons()).findings
+    assert (finding.what, finding.number) == ("vanishing gradients", 0.0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_exploding_gradients(seed: int) -> None:
+    random.seed(seed)
+    model = nn.MLP(2, [12] * 8 + [1], activation="leaky_relu", init=lambda fan_in, fan_out: random.gauss(0.0, 1.5))
+    report = tl.diagnose(model, nn.huber, moons())
+    (finding,) = report.named("exploding gradients")
+    assert finding.where in ("layers.0", "layers.1") and finding.number > 100
+    assert "vanishing gradients" not in found(report)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_dead_relus(seed: int) -> None:
+    random.seed(seed)
+    model = nn.MLP(64, [16, 16, 10], init="he_normal")
+    for neuron in model.layers[1].neurons[:13]:
+        neuron.b.data = -20.0
+    report = tl.diagnose(model, nn.cross_entropy, digits())
+    (finding,) = report.findings
+    assert (finding.what, finding.where) == ("dead relus", "layers.1")
+    assert finding.number == report.layers[1].dead / 16 >= 13 / 16
+    assert "relus give 0 for all 24 samples" in finding.words
+    with tl.no_grad():
+        outputs = [model.layers[1](model.layers[0](x)) for x in digits()[0]]
+    assert report.layers[1].dead == sum(all(y.data == 0.0 for y in unit) for unit in zip(*outputs, strict=True))
+
+
+def test_dead_relus_of_a_module_of_their_own() -> None:
+    random.seed(0)
+    model = nn.Sequential(nn.Layer(2, 8, nonlin=False), nn.ReLU(), nn.Layer(8, 1, nonlin=False))
+    for neuron in model[0].neurons:
+        neuron.b.data = -9.0
+    report = tl.diagnose(model, nn.mse, moons())
+    assert [f.where for f in report.named("dead relus")] == ["layers.1"] and report.layers[1].dead == 8
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_saturated_units(activation: str, seed: int) -> None:
+    random.seed(seed)
+    model = nn.MLP(64, [16, 10], activation=activation, init="xavier_uniform")
+    report = tl.diagnose(model, nn.cross_entropy, (255.0 * digits()[0], digits()[1]))
+    (finding,) = report.named("saturated units")
+    assert finding.where == "layers.0" and finding.number > 0.8 and "deviation 1" in finding.cure
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bad_initial_loss(seed: int) -> None:
+    random.seed(seed)
+    model = nn.MLP(64, [16, 10], activation="tanh", init="xavier_uniform")
+    for p in model.layers[1].parameters():
+        p.data *= 10.0
+    (finding,) = tl.diagnose(model, nn.cross_entropy, digits()).findings
+    assert (finding.what, finding.where) == ("bad initial loss", "loss")
+    assert "-log(1/10) = 2.303" in finding.words
+    losses = [nn.cross_entropy(model(x), y).data for x, y in zip(*digits(), strict=True)]
+    assert finding.number == pytest.approx(sum(losses) / 24)
+
+
+def test_bad_initial_loss_of_one_output_and_of_probabilities() -> None:
+    random.seed(0)
+    one = nn.MLP(2, [8, 1], activation="tanh", init="xavier_uniform")
+    one.layers[1].neurons[0].b.data = 20.0
+    (finding,) = tl.diagnose(one, binary, moons()).findings
+    assert "-log(1/2) = 0.6931" in finding.words
+    sure = nn.Sequential(nn.Layer(2, 3, nonlin=False), lambda xs: [40.0 * x for x in xs], nn.Softmax())
+    report = tl.diagnose(sure, lambda p, label: -p[label].log(), moons())
+    assert found(report) == {"bad initial loss"} and "of 3 classes" in report.findings[0].words
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda y, label: nn.cross_entropy(y, 3),
+        lambda y, label: nn.cross_entropy(y, 0 * label),
+        lambda y, label: ops.sum([x * x for x in y]),
+    ],
+)
+def test_labels_without_effect(loss: Callable[..., Value]) -> None:
+    random.seed(0)
+    model = nn.MLP(64, [16, 10], activation="tanh", init="xavier_uniform")
+    (finding,) = tl.diagnose(model, loss, digits()).findings
+    assert (finding.what, finding.where, finding.number) == ("labels without effect", "loss", 24)
+
+
+def test_labels_that_are_all_the_same_say_nothing_of_their_effect() -> None:
+    random.seed(0)
+    model = nn.MLP(2, [8, 1], activation="tanh", init="xavier_uniform")
+    assert tl.diagnose(model, binary, (POINTS[:20], [1] * 20))
+
+
+@pytest.mark.parametrize("factor", [2.0, -1.0, 0.0, 1.01])
+def test_wrong_gradients(factor: float, own_operations: Callable[..., ops.Op]) -> None:
+    random.seed(0)
+    wrong = own_operations("wrong_tanh", math.tanh, lambda g, y, x: factor * g * (1 - y * y))
+    model = nn.MLP(2, [8, 1], activation=wrong, init="xavier_uniform")
+    finding = tl.diagnose(model, binary, moons()).named("wrong gradients")[0]
+    assert finding.where.startswith("layers.0.neurons.") and finding.number > 0.0
+    assert "finite differences" in finding.words and "compare" in finding.cure
+
+
+class Cut(nn.Module):
+    """Two layers, of which the first is cut off, or not used."""
+
+    def __init__(self, how: Callable[[Any], Any]) -> None:
+        self.first, self.last = (nn.Layer(2, 2, activation="tanh", init="xavier_uniform") for _ in range(2))
+        self.how = how
+
+    def forward(self, x: Any) -> Any:
+        return ops.sum(self.last([self.how(v) for v in self.first(x)]))
+
+
+@pytest.mark.parametrize("how", [lambda v: v.detach(), ops.stop_gradient, lambda v: v.data, ops.sign])
+def test_parameters_without_gradient(how: Callable[[Any], Any]) -> None:
+    random.seed(0)
+    (finding,) = tl.diagnose(Cut(how), binary, moons()).findings
+    assert (finding.what, finding.where, finding.number) == ("no gradient", "first", 6)
+
+
+def test_parameters_that_are_not_used() -> None:
+    random.seed(0)
+    model = Cut(lambda v: v)
+    model.forgotten = Value(1.0)
+    (finding,) = tl.diagnose(model, binary, moons()).findings
+    assert (finding.what, finding.where, finding.number) == ("no gradient", "the model", 1)
+    assert "1 of 1 parameter:" in finding.words
+
+
+def test_what_is_not_finite() -> None:
+    random.seed(0)
+    model = nn.MLP(2, [4, 1], activation="tanh")
+    (finding,) = tl.diagnose(model, lambda y, t: (y - y).log(), moons()).findings
+    assert finding.what == "not finite" and finding.number == -math.inf and "log" in finding.cure
+    (finding,) = tl.diagnose(model, lambda y, t: (y - y).sqrt(), moons()).findings
+    assert finding.what == "not finite" and "a derivative" in finding.words
+
+
+def rows(losses: list[float], validation: list[float] | None = None) -> list[dict[str, float]]:
+    if validation is None:
+        return [{"loss": x} for x in losses]
+    return [{"loss": x, "val_loss": v} for x, v in zip(losses, validation, strict=True)]
+
+
+def in_history(history: list[dict[str, float]]) -> list[Finding]:
+    random.seed(0)
+    return tl.diagnose(nn.MLP(2, [4, 1], "tanh", init="xavier_uniform"), binary, moons(), history=history).findings
+
+
+def test_overfitting() -> None:
+    random.seed(1)
+    model = nn.MLP(64, [24, 10], activation="tanh", init="xavier_uniform")
+    noisy = np.where(np.arange(60) % 3 == 0, (DIGITS[:60] + 1) % 10, DIGITS[:60])
+    loss = tl.compile(lambda x, y: nn.cross_entropy(model(x), y))
+    optimizer = optim.Adam(model.parameters(), lr=0.02)
+    history = []
+    for _ in range(80):
+        optimizer.zero_grad()
+        now = loss.batch(IMAGES[:60] / 16, noisy)
+        now.backward()
+        optimizer.step()
+        history.append({"loss": now.data, "val_loss": loss.batch(IMAGES[60:160] / 16, DIGITS[60:160]).data})
+    (finding,) = tl.diagnose(model, nn.cross_entropy, digits(), history=history).named("overfitting")
+    validation = [row["val_loss"] for row in history]
+    best = validation.index(min(validation))
+    assert f"since epoch {best + 1} " in finding.words and f"at epoch {best + 1};" in finding.cure
+    assert finding.number == pytest.approx(sum(validation[-3:]) / 3 / min(validation)) and finding.number > 1.25
+
+
+def test_histories_that_are_sound() -> None:
+    falling = [2.0 * 0.8**k for k in range(12)]
+    assert in_history(rows(falling)) == in_history(rows(falling, falling)) == in_history([]) == []
+    assert in_history(rows(falling, [1.1 + x for x in falling])) == []
+    wavy = [x * (1.0 + 0.05 * (-1) ** k) for k, x in enumerate(falling)]
+    assert in_history(rows(wavy, [0.5 + x for x in wavy])) == []
+    assert in_history(rows([0.3, 0.31, 0.32])) == []
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [[1.0, 0.8, 0.9, 3.0, 8.0, 9.0], [1.0, 0.5, 0.4, math.nan], [math.nan], [1.0, math.inf], [1.0, 0.2, 0.8, 0.7, 0.9]],
+)
+def test_a_loss_that_rises(losses: list[float]) -> None:
+    (finding,) = in_history(rows(losses))
+    assert (finding.what, finding.where) == ("learning rate too high", "history")
+
+
+def test_rows_without_a_loss() -> None:
+    with pytest.raises(ValueError, match=r'diagnose\(history\) takes rows with a "loss"'):
+        in_history([{"epoch": 1.0}])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("make", "low", "good", "high"),
+    [(optim.SGD, 1e-7, 0.1, 1e3), (optim.Adam, 1e-8, 0.01, 1e4)],
+)
+def test_learning_rates(make: type[optim.Optimizer], low: float, good: float, high: float, seed: int) -> None:
+    random.seed(seed)
+    model = nn.MLP(64, [16, 10], activation="tanh", init="xavier_uniform")
+    for rate, expected in ((low, {"learning rate too low"}), (good, set()), (high, {"learning rate too high"})):
+        optimizer = make(model.parameters(), lr=rate)
+        report = tl.diagnose(model, nn.cross_entropy, digits(), optimizer=optimizer)
+        assert found(report) == expected and optimizer.lr == rate
+        assert all(f.where == "optimizer" and f.number == rate and "lr=" in f.cure for f in report.findings)
+
+
+def test_lr_find_suggests_a_rate_that_learns_and_leaves_no_trace() -> None:
+    random.seed(2)
+    model = nn.MLP(2, [12, 1], activation="tanh", init="xavier_uniform")
+    optimizer = optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    loss = tl.compile(lambda x, y: binary(model(x), y))
+    loss.batch(*moons()).backward()
+    optimizer.step()
+    before, state = [p.data for p in model.parameters()], optimizer.state_dict()
+    found = tl.lr_find(model, binary, moons(100), optimizer)
+    assert [p.data for p in model.parameters()] == before and not any(p.grad for p in model.parameters())
+    after = optimizer.state_dict()
+    assert (after.pop("momentum_buffer") == state.pop("momentum_buffer")).all() and after == state
+    assert found.rates[0] == 1e-6 and found.rates == sorted(found.rates) and len(found.rates) == len(found.losses)
+    assert found.suggestion is not None and f"take {found.suggestion:.2g}" in str(found)
+    optimizer = optim.SGD(model.parameters(), lr=found.suggestion)
+    for _ in range(100):
+        optimizer.zero_grad()
+        loss.batch(*moons(100)).backward()
+        optimizer.step()
+    assert loss.batch(*moons(100)).data < 0.7 * found.losses[0]
+
+
+def test_lr_find_of_what_cannot_be_compiled() -> None:
+    class Branching(nn.Module):
+        def __init__(self) -> None:
+            self.w = Value(0.1)
+
+        def forward(self, x: float) -> Value:
+            return self.w * x if self.w.data < 1e6 else -self.w
+
+    model = Branching()
+    found = tl.lr_find(model, nn.mse, ([1.0, 2.0], [3.0, 6.0]), optim.SGD([model.w]), low=1e-3, high=10.0)
+    assert found.suggestion is not None and found.diverged is not None and model.w.data == 0.1
+
+
+def test_lr_find_where_no_loss_falls() -> None:
+    model = nn.MLP(1, [1])
+    found = tl.lr_find(model, lambda y, t: y * 0.0 + t, ([1.0], [2.0]), optim.SGD(model.parameters()))
+    assert found.suggestion is None and "falls at no rate" in str(found) and "never diverges" in str(found)
+
+
+def test_nothing_is_changed() -> None:
+    random.seed(0)
+    model = nn.Sequential(nn.Layer(2, 4), nn.Layer(4, 1, nonlin=False))
+    model[0].eval()
+    for k, p in enumerate(model.parameters()):
+        p.grad = float(k)
+    before = [(p.data, p.grad) for p in model.parameters()]
+    with tl.no_grad():
+        tl.diagnose(model, nn.mse, moons())
+    assert [(p.data, p.grad) for p in model.parameters()] == before
+    assert [m.training for _, m in model.named_modules()].count(False) == 5
+
+
+def test_a_part_of_a_larger_model_is_looked_at_alone() -> None:
+    random.seed(0)
+    whole = nn.Sequential(nn.MLP(2, [4, 4, 1], init="he_normal"))
+    whole([0.1, 0.2])
+    report = tl.diagnose(whole[0], nn.mse, moons())
+    assert [layer.path for layer in report.layers] == ["layers.0", "layers.1", "layers.2"]
+    assert all(layer.gradient > 0.0 for layer in report.layers)
+
+
+def test_the_report_is_text_and_html() -> None:
+    model = nn.MLP(2, [4, 4, 1], activation="tanh", init=lambda fan_in, fan_out: 30.0)
+    report = tl.diagnose(model, nn.mse, moons())
+    text = str(report)
+    assert not report and text.startswith(f"{len(report.findings)} finding")
+    for finding in report.findings:
+        assert f"{finding.what} ({finding.where}): {finding.words}" in text and f"cure: {finding.cure}" in text
+    assert "layers.1" in text and "<table" in report._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((3, nn.mse, moons()), TypeError, r"diagnose\(model\) takes a Module, got an int, 3"),
+        ((nn.MLP(2, [1]), 3, moons()), TypeError, r"diagnose\(loss\) takes a function loss\(prediction, target\)"),
+        ((nn.MLP(2, [1]), nn.mse, POINTS), TypeError, r"diagnose\(batch\) takes \(X, y\)"),
+        ((nn.MLP(2, [1]), nn.mse, ([[1.0, 2.0]], [])), ShapeError, "a target for each sample, got 1 and 0"),
+        ((nn.MLP(2, [1]), nn.mse, ([], [])), ShapeError, "got 0 and 0"),
+    ],
+)
+def test_bad_arguments(arguments: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        tl.diagnose(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"low": 0.0}, r"two rates with 0 < low < high, got 0.0"),
+        ({"low": 2.0, "high": 1.0}, "0 < low < high"),
+        ({"steps": 1}, "a whole number from 2 on"),
+        ({"steps": 2.5}, "a whole number from 2 on"),
+    ],
+)
+def test_bad_arguments_of_lr_find(named: Any, message: str) -> None:
+    model = nn.MLP(2, [1])
+    with pytest.raises(ValueError, match=message):
+        tl.lr_find(model, nn.mse, moons(), optim.SGD(model.parameters()), **named)
+    with pytest.raises(TypeError, match=r"lr_find\(optimizer\) takes an optimizer"):
+        tl.lr_find(model, nn.mse, moons(), 0.1)

@@ -1,0 +1,83 @@
+"""A finding, and the report of all of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from ..tables import Report, Table
+from ..wording import count, counted, number
+from .recording import Layer
+
+NAMELESS = "the model"
+"""What the outermost module is called, whose path is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    what    its name, such as "vanishing gradients"
+    where   the path of a layer or the name of a parameter; "loss", "history" or "optimizer"
+    number  how bad it is, as `words` say
+    """
+
+    what: str
+    where: str
+    number: float
+    words: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.where}): {self.words}\n    cure: {self.cure}"
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Report):
+    """What diagnose found: `.findings`, and `.layers` in numbers; it is true where nothing is wrong.
+
+    looked  what was looked at, in words
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    looked: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong."""
+        return not self.findings
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def named(self, what: str) -> list[Finding]:
+        """The findings of this name.
+
+        >>> Diagnosis().named("dead relus")
+        []
+        """
+        return [finding for finding in self.findings if finding.what == what]
+
+    def parts(self) -> list[str | Table]:
+        found = counted(len(self.findings), "finding") if self.findings else "Nothing wrong is found"
+        parts: list[str | Table] = [f"{found} in {self.looked}.", *map(str, self.findings)]
+        if self.layers:
+            headings = ["layer", "parameters", "their gradient", "gradient of outputs", "dead relus", "saturated"]
+            parts.append(Table(headings, [_cells(layer) for layer in self.layers], "lrrrrr"))
+        return parts
+
+
+def _cells(layer: Layer) -> list[str]:
+    return [
+        layer.path or NAMELESS,
+        count(len(layer.parameters)),
+        _shown(layer.parameter_gradient),
+        _shown(layer.gradient),
+        f"{layer.dead} of {layer.relus}" if layer.relus else "",
+        f"{layer.saturated / layer.bounded:.0%}" if layer.bounded else "",
+    ]
+
+
+def _shown(x: float) -> str:
+    return "" if math.isnan(x) else number(x, 3)

@@ -1,0 +1,145 @@
+"""lr_find: the loss as the learning rate grows, and which rate to take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import ops
+from ..compiler import compile
+from ..engine import Value
+from ..errors import TraceError, received
+from ..nn import Module
+from ..optim import Optimizer
+from ..tables import Report, Table
+from ..wording import number
+from .finding import Finding
+from .recording import Loss
+
+DIVERGED = 4.0
+"""A loss so many times the first has diverged."""
+FELL = 0.99
+"""A loss that has not fallen to this part of the first has not fallen."""
+TOO_LOW, TOO_HIGH = 1e-3, 1.5
+"""A rate below this part of the suggestion is too low; one that lifts the loss so many times over is too high."""
+_TRIED, _LAST = 20, 5
+_SAFE = 0.1
+_SHOWN = 12
+
+
+@dataclass(frozen=True, repr=False)
+class LearningRates(Report):
+    """What lr_find saw: `.rates` and, before the step of each, `.losses`; `.suggestion`, None where no loss fell.
+
+    diverged  the rate at which the loss was beyond all bounds, None where it never was
+    """
+
+    rates: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    suggestion: float | None = None
+    diverged: float | None = None
+
+    def parts(self) -> list[str | Table]:
+        end = f"the loss diverges at {number(self.diverged, 2)}" if self.diverged else "the loss never diverges"
+        took = f"take {number(self.suggestion, 2)}" if self.suggestion else "the loss falls at no rate: try higher ones"
+        every = max(1, math.ceil(len(self.rates) / _SHOWN))
+        rows = [(number(r, 2), number(x)) for r, x in zip(self.rates[::every], self.losses[::every], strict=True)]
+        return [f"Learning rate: {took} ({end}).", Table(["rate", "loss"], rows, "rr")]
+
+
+def lr_find(
+    model: Module,
+    loss: Loss,
+    data: tuple[Any, Any],
+    optimizer: Optimizer,
+    *,
+    low: float = 1e-6,
+    high: float = 10.0,
+    steps: int = 100,
+) -> LearningRates:
+    """The loss after steps of a learning rate that grows from low to high, in equal ratios, until it diverges.
+
+    The suggestion is a tenth of the rate that came to the least loss. Smith 2017, "Cyclical learning rates".
+    loss       loss(prediction, target) of one sample
+    data       (X, y): each step takes all of it, and some hundred samples are enough
+    optimizer  of model.parameters(); it and they are afterwards as they were, their gradients cleared
+
+    >>> from tinygrad_lite import nn, optim
+    >>> model = nn.MLP(1, [1]); data = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> found = lr_find(model, nn.mse, data, optim.SGD(model.parameters()))
+    >>> 0.01 < found.suggestion < 0.2
+    True
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"lr_find(optimizer) takes an optimizer of optim, got {received(optimizer)}")
+    if not 0.0 < low < high < math.inf:
+        raise ValueError(f"lr_find(low, high) takes two rates with 0 < low < high, got {low} and {high}")
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
+        raise ValueError(f"lr_find(steps=...) takes a whole number from 2 on, got {received(steps)}")
+    rates = [low * (high / low) ** (k / (steps - 1)) for k in range(steps)]
+    losses, diverged = _course(mean_loss(model, loss, data), model, optimizer, rates)
+    return LearningRates(rates[: len(losses)], losses, _suggested(rates, losses), diverged)
+
+
+def _course(
+    mean: Callable[[], Value], model: Module, optimizer: Optimizer, rates: Sequence[float]
+) -> tuple[list[float], float | None]:
+    """The losses before steps of these rates, and the rate at which they diverged; all is put back."""
+    parameters = model.parameters()
+    before, state = [p.data for p in parameters], optimizer.state_dict()
+    losses: list[float] = []
+    try:
+        for rate in rates:
+            optimizer.zero_grad()
+            now = mean()
+            if not now.data <= DIVERGED * abs(losses[0] if losses else now.data):
+                return losses, rate
+            losses.append(now.data)
+            now.backward()
+            optimizer.lr = rate
+            optimizer.step()
+    finally:
+        for p, data in zip(parameters, before, strict=True):
+            p.data = data
+        optimizer.load_state_dict(state)
+        optimizer.zero_grad()
+    return losses, None
+
+
+def mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], Value]:
+    """The mean over all data, compiled where the model can be."""
+    inputs, targets = data
+    compiled = compile(lambda x, y: loss(model(x), y))
+    try:
+        compiled.batch(inputs, targets)
+    except TraceError:
+        return lambda: ops.mean([loss(model(x), y) for x, y in zip(inputs, targets, strict=True)])
+    return lambda: compiled.batch(inputs, targets)
+
+
+def _suggested(rates: list[float], losses: list[float]) -> float | None:
+    """A tenth of the rate whose step came to the least loss; a loss stands beside the rate that is tried next."""
+    best = min(range(len(losses)), key=losses.__getitem__, default=0)
+    return _SAFE * rates[best - 1] if best and losses[best] <= FELL * losses[0] else None
+
+
+def in_rate(model: Module, loss: Loss, data: tuple[Any, Any], optimizer: Optimizer) -> list[Finding]:
+    """Whether the optimizer's learning rate lifts the loss, or is far below the suggested one."""
+    rate = optimizer.lr
+    losses, diverged = _course(mean_loss(model, loss, data), model, optimizer, [rate] * _TRIED)
+    suggestion = lr_find(model, loss, data, optimizer).suggestion
+    well = f"the loss falls well at {number(suggestion, 2)}" if suggestion else "the loss falls at no rate"
+    if diverged is not None or min(losses[-_LAST:]) > TOO_HIGH * losses[0]:
+        end = "without end" if diverged else f"to {number(losses[-1])}"
+        words = f"{_TRIED} steps of {number(rate, 2)} lift the loss from {number(losses[0])} {end}; {well}"
+        what = "learning rate too high"
+    elif suggestion is not None and rate < TOO_LOW * suggestion:
+        what, words = "learning rate too low", f"it is {number(rate, 2)}; {well}"
+    else:
+        return []
+    cure = (
+        f"lr={number(suggestion or rate / 100, 2)}; lr_find(model, loss, batch, optimizer) shows the loss at all rates"
+    )
+    return [Finding(what, "optimizer", rate, words, cure)]

@@ -1,0 +1,281 @@
+"""diagnose: a network, its loss and a batch, looked at for what commonly goes wrong."""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import ops
+from ..check import WRONG, gradcheck
+from ..engine import Value
+from ..errors import ShapeError, received
+from ..explanation import explain_nan
+from ..modes import enable_grad, no_grad
+from ..nesting import mapped
+from ..nn import Module
+from ..optim import Optimizer
+from ..wording import count, counted, number
+from .course import in_history
+from .finding import NAMELESS, Diagnosis, Finding
+from .learning_rate import in_rate
+from .recording import Layer, Loss, Recording
+
+VANISHES, EXPLODES = 1e-3, 1e2
+"""How far the gradient may fall or grow between the last layer and another."""
+DEAD, SATURATED = 0.7, 0.5
+"""Which part of a layer's relus may be dead for one batch, and of its tanhs and sigmoids lie at their ends."""
+EXCESS = 1.5
+"""How much the loss may lie above that of an output which prefers no class (nats)."""
+FEWEST = 4
+"""Below so many samples, a relu is not called dead."""
+_CHECKED, _CHECKED_SAMPLES = 2, 4
+_CLOSE = 1e-9
+
+
+@enable_grad()
+def diagnose(
+    model: Module,
+    loss: Loss,
+    batch: tuple[Any, Any],
+    *,
+    history: Sequence[Mapping[str, float]] | None = None,
+    optimizer: Optimizer | None = None,
+) -> Diagnosis:
+    """Looks for what is wrong with a network: a report of findings, each with numbers and a cure.
+
+    loss       loss(prediction, target) of one sample, such as nn.cross_entropy
+    batch      (X, y), some 16 to 200 samples of the data: each is recorded with all its numbers
+    history    rows with "loss" and, to see overfitting, "val_loss" of each epoch, as train.fit returns
+    optimizer  its learning rate is held against that of lr_find on this batch, which clears gradients
+    Looks in the mode eval(), and leaves parameters, modes and the optimizer as they were.
+
+    >>> from tinygrad_lite import nn
+    >>> model = nn.MLP(1, [8, 8, 1], activation="tanh", init=lambda fan_in, fan_out: 50.0)
+    >>> [f.what for f in diagnose(model, nn.mse, ([[0.1], [0.2], [0.9]], [0.0, 0.0, 1.0])).findings][-1]
+    'saturated units'
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"diagnose(model) takes a Module, got {received(model)}")
+    if not callable(loss):
+        raise TypeError(f"diagnose(loss) takes a function loss(prediction, target) of one sample, got {received(loss)}")
+    inputs, targets = _samples(batch)
+    modes = [(module, module._training) for _, module in model.named_modules()]
+    model.eval()
+    try:
+        findings, layers = _in_network(model, loss, inputs, targets)
+        if optimizer is not None and all(finding.what != "not finite" for finding in findings):
+            findings += in_rate(model, loss, batch, optimizer)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    looked = [counted(len(layers), "layer"), counted(len(inputs), "sample")]
+    if history is not None:
+        findings += in_history(history)
+        looked.append(counted(len(history), "epoch"))
+    return Diagnosis(findings, layers, ", ".join(looked))
+
+
+def _samples(batch: Any) -> tuple[list[Any], list[Any]]:
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        raise TypeError(f"diagnose(batch) takes (X, y), samples and their targets, got {received(batch)}")
+    inputs, targets = (part.tolist() if hasattr(part, "tolist") else list(part) for part in batch)
+    if len(inputs) != len(targets) or not inputs:
+        raise ShapeError(f"diagnose(batch) takes a target for each sample, got {len(inputs)} and {len(targets)}")
+    return inputs, targets
+
+
+def _in_network(model: Module, loss: Loss, inputs: list[Any], targets: list[Any]) -> tuple[list[Finding], list[Layer]]:
+    recording = Recording(model, loss, inputs, targets)
+    layers = recording.layers()
+    derivatives = recording.derivatives
+    if not (math.isfinite(recording.mean.data) and all(map(math.isfinite, derivatives.values()))):
+        return [_not_finite(recording)], layers
+    findings = [*_unreached(layers), *_depth(layers)]
+    for layer in layers:
+        findings += _units(layer, len(inputs))
+    findings += _initial_loss(loss, recording, targets)
+    findings += _labels(loss, recording.outputs, targets)
+    findings += _gradients(model, loss, inputs, targets, layers, derivatives)
+    return findings, layers
+
+
+def _not_finite(recording: Recording) -> Finding:
+    worst = next((one for one in recording.losses if not math.isfinite(one.data)), recording.mean)
+    words = f"the loss is {worst.data}" if not math.isfinite(worst.data) else "a derivative of the loss is not finite"
+    return Finding("not finite", "loss", worst.data, words, str(explain_nan(worst)))
+
+
+def _unreached(layers: Sequence[Layer]) -> list[Finding]:
+    return [
+        Finding(
+            "no gradient",
+            layer.path or NAMELESS,
+            layer.unreached,
+            f"no gradient can reach {count(layer.unreached)} of {counted(len(layer.parameters), 'parameter')}: the "
+            "loss does not depend on them, or what lies between is detached",
+            "use the layer in forward(), and take away detach(), no_grad(), stop_gradient(), step() or sign() between "
+            "it and the loss; what is meant to stay as it is need not be a parameter",
+        )
+        for layer in layers
+        if layer.unreached
+    ]
+
+
+def _depth(layers: Sequence[Layer]) -> list[Finding]:
+    """Whether the gradient keeps its size on the way from the last layer to the others."""
+    deep = [one for one in layers if len(one.parameters) > one.unreached and not math.isnan(one.gradient)]
+    if len(deep) < 2 or deep[-1].gradient == 0.0:
+        return []
+    last = deep[-1]
+    least, most = (choose(deep, key=lambda one: one.gradient) for choose in (min, max))
+    found = []
+    for what, layer, cure in (
+        (
+            "vanishing gradients",
+            least if least.gradient < VANISHES * last.gradient else None,
+            "relu or gelu in the place of tanh and sigmoid; init='he_normal' for relu, 'xavier_uniform' for tanh, "
+            "never zeros; residual connections or normalization between layers; fewer layers",
+        ),
+        (
+            "exploding gradients",
+            most if most.gradient > EXPLODES * last.gradient else None,
+            "smaller weights, by init='he_normal' for relu, 'xavier_uniform' for tanh; normalization between layers; "
+            "optim.clip_grad_norm_ before each step",
+        ),
+    ):
+        if layer is not None:
+            ratio = layer.gradient / last.gradient
+            words = (
+                f"by what it hands on, the loss's gradient has the norm {number(layer.gradient, 3)}, "
+                f"{number(ratio, 3)} of that in {last.path or NAMELESS}, {number(last.gradient, 3)}"
+            )
+            found.append(Finding(what, layer.path or NAMELESS, ratio, words, cure))
+    return found
+
+
+def _units(layer: Layer, samples: int) -> list[Finding]:
+    found, where = [], layer.path or NAMELESS
+    if layer.dead > DEAD * layer.relus and samples >= FEWEST:
+        found.append(
+            Finding(
+                "dead relus",
+                where,
+                layer.dead / layer.relus,
+                f"{count(layer.dead)} of {counted(layer.relus, 'relu')} give 0 for all {count(samples)} samples, and "
+                "pass no gradient on",
+                "biases that begin at 0, init='he_normal', inputs of mean 0; a smaller learning rate, where they died "
+                "in training; leaky_relu, elu or gelu, which pass a gradient everywhere",
+            )
+        )
+    if layer.saturated > SATURATED * layer.bounded:
+        found.append(
+            Finding(
+                "saturated units",
+                where,
+                layer.saturated / layer.bounded,
+                f"{layer.saturated / layer.bounded:.0%} of what tanh or sigmoid give here lie at the ends, where the "
+                "slope is below a twentieth of the steepest",
+                "smaller weights, by init='xavier_uniform'; inputs of mean 0 and deviation 1; normalization before the "
+                "activation; a smaller learning rate or weight decay, where it came in training",
+            )
+        )
+    return found
+
+
+def _initial_loss(loss: Loss, recording: Recording, targets: Sequence[Any]) -> list[Finding]:
+    classes = _classes(recording.outputs[0])
+    expected = math.log(classes) if classes > 1 else math.nan
+    for same in (0.0, 1.0 / classes):
+        with no_grad():
+            neutral = loss(mapped(functools.partial(_fresh, same), recording.outputs[0]), targets[0])
+        if abs(neutral.data - expected) < _CLOSE * expected and recording.mean.data > expected + EXCESS:
+            return [
+                Finding(
+                    "bad initial loss",
+                    "loss",
+                    recording.mean.data,
+                    f"the loss is {number(recording.mean.data)}, where an output that prefers none of {classes} "
+                    f"classes has -log(1/{classes}) = {number(expected)}: the network is sure, and wrong",
+                    "smaller weights in the last layer (a tenth), and init='xavier_uniform' or 'he_normal' in all; "
+                    "inputs of mean 0 and deviation 1; labels that belong to their samples, if it is trained already",
+                )
+            ]
+    return []
+
+
+def _fresh(x: float, _: Any) -> Value:
+    return Value(x)
+
+
+def _classes(output: Any) -> int:
+    """How many classes an output chooses among: one number between two, a list among its elements."""
+    while isinstance(output, (list, tuple)) and output and isinstance(output[0], (list, tuple)):
+        output = output[0]
+    return len(output) if isinstance(output, (list, tuple)) else 2
+
+
+def _labels(loss: Loss, outputs: Sequence[Any], targets: Sequence[Any]) -> list[Finding]:
+    """Whether the target matters to any loss, of outputs drawn by chance: a neutral one is as near to each class."""
+    draw, tried = random.Random(0), 0
+    for output, target in zip(outputs, targets, strict=True):
+        other = next((t for t in targets if t != target), None)
+        if other is None:
+            return []
+        drawn = mapped(lambda _: Value(draw.uniform(0.2, 0.8)), output)  # logits as well as probabilities
+        try:
+            with no_grad():
+                own, changed = loss(drawn, target).data, loss(drawn, other).data
+        except ValueError:  # a target of another shape, which this sample cannot have
+            continue
+        tried += 1
+        if abs(changed - own) > _CLOSE * abs(own):
+            return []
+    if not tried:
+        return []
+    words = f"given the targets of other samples, the losses of {counted(tried, 'sample')} stay the same"
+    cure = (
+        "see whether loss(prediction, target) uses its target: multiplied by 0, overwritten, or compared with itself?"
+    )
+    return [Finding("labels without effect", "loss", tried, words, cure)]
+
+
+def _gradients(
+    model: Module,
+    loss: Loss,
+    inputs: Sequence[Any],
+    targets: Sequence[Any],
+    layers: Sequence[Layer],
+    derivatives: Mapping[Value, float],
+) -> list[Finding]:
+    """In each layer, the parameters of the largest derivative and one drawn by chance, against finite differences."""
+    draw = random.Random(0)
+    chosen: dict[str, Value] = {}
+    for layer in layers:
+        names = sorted(layer.parameters, key=lambda name: -abs(derivatives[layer.parameters[name]]))
+        if names and not layer.unreached:
+            names = [*names[: _CHECKED - 1], draw.choice(names)]
+            chosen.update((name, layer.parameters[name]) for name in names)
+    if not chosen:
+        return []
+
+    def mean(*_: Value) -> Value:
+        some = zip(inputs[:_CHECKED_SAMPLES], targets, strict=False)
+        return ops.mean([loss(model(x), t) for x, t in some])  # type: ignore[no-any-return]
+
+    report = gradcheck(mean, list(chosen.values()))
+    wrong = [(name, row) for name, row in zip(chosen, report.rows, strict=True) if row.verdict == WRONG]
+    if not wrong:
+        return []
+    name, row = max(wrong, key=lambda found: found[1].error)
+    words = (
+        f"the derivative by {name} is {number(row.analytic)}, and finite differences give {number(row.numeric)}; "
+        f"{count(len(wrong))} of {count(len(chosen))} parameters looked at are wrong"
+    )
+    cure = (
+        "tl.compare(loss) names the operation whose rule is wrong; a detach() or a straight-through rule on the way "
+        "does the same, where it is meant to"
+    )
+    return [Finding("wrong gradients", name, row.error, words, cure)]

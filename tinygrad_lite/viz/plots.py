@@ -1,0 +1,315 @@
+"""Plots of a training, by matplotlib (an extra: python -m pip install "tinygrad_lite[plots]").
+
+Each takes axes (ax=None: those of a new figure) and returns them; colours follow the ground, dark or light.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..compiler import compile
+from ..diagnosis.finding import NAMELESS
+from ..diagnosis.learning_rate import LearningRates, mean_loss
+from ..diagnosis.network import EXPLODES, VANISHES
+from ..diagnosis.recording import Layer, Loss, Recording, layers_of, values_of
+from ..engine import Value
+from ..errors import ShapeError, TraceError, received
+from ..modes import enable_grad, no_grad
+from ..nn import Module
+from ..ops import sum as total
+from ..wording import count, number
+from .axes import BLUE, CLASSES, GREY, ORANGE, axes, colorbar, ink, legend
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def loss_curve(
+    history: Sequence[Mapping[str, float]] | Sequence[float],
+    ax: Axes | None = None,
+    *,
+    steps: Sequence[float] = (),
+) -> Axes:
+    """The loss by epochs, and the validation loss with its least marked.
+
+    history  rows with "loss" and "val_loss", such as train.fit returns; or the losses alone
+    steps    the loss at each step, drawn faintly behind
+    """
+    rows = [row if isinstance(row, Mapping) else {"loss": row} for row in history]
+    if not rows or not all("loss" in row for row in rows):
+        raise ValueError(f'loss_curve(history) takes rows with a "loss", or losses, got {received(history)}')
+    ax = axes(ax)
+    epochs = [row.get("epoch", k + 1) for k, row in enumerate(rows)]
+    losses = [row["loss"] for row in rows]
+    if steps:
+        each = (epochs[-1] - epochs[0] + 1) / len(steps)
+        ax.plot([epochs[0] - 1 + each * (k + 1) for k in range(len(steps))], steps, color=BLUE, alpha=0.3, lw=0.8)
+    ax.plot(epochs, losses, color=BLUE, marker="o", ms=3, label="learned from")
+    drawn = [*losses, *steps]
+    if all("val_loss" in row for row in rows):
+        validation = [row["val_loss"] for row in rows]
+        drawn += validation
+        ax.plot(epochs, validation, color=ORANGE, marker="s", ms=3, label="held out")
+        best = min(range(len(rows)), key=validation.__getitem__)
+        ax.plot(epochs[best], validation[best], "o", ms=11, mfc="none", mec=ink(ax), label=f"least, {epochs[best]:g}")
+        legend(ax)
+    ax.set(xlabel="epoch", ylabel="loss", yscale="log" if min(drawn) > 0.0 else "linear", title="Loss")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(alpha=0.25)
+    return ax
+
+
+def decision_boundary(
+    model: Callable[[Any], Any],
+    X: Any,  # noqa: N803
+    y: Sequence[int],
+    ax: Axes | None = None,
+    *,
+    held_out: tuple[Any, Sequence[int]] | None = None,
+    cells: int = 100,
+) -> Axes:
+    """What a model of two inputs decides over the plane, and the samples; a ring marks one that is taken wrongly.
+
+    model     one output, the logit of the second class, or a list of logits, one a class
+    held_out  (X, y) of further samples, drawn as triangles
+    """
+    import numpy as np
+
+    parts = [(np.asarray(X, float), np.asarray(y), "o", 18.0, "learned from")]
+    if held_out is not None:
+        parts.append((np.asarray(held_out[0], float), np.asarray(held_out[1]), "^", 34.0, "held out"))
+    points = np.concatenate([part[0] for part in parts])
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ShapeError(f"decision_boundary(X) takes samples of two numbers, got {received(points)}")
+    ax = axes(ax, 6.4, 5.0)
+    margin = 0.1 * (points.max(axis=0) - points.min(axis=0))
+    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
+    xs, ys = (np.linspace(low[k], high[k], cells) for k in (0, 1))
+    outputs = _outputs(model, np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2))
+    classes, grid = _decided(outputs), (cells, cells)
+    shades = _pale(max(2, int(max(classes.max(), *(part[1].max() for part in parts))) + 1))
+    if outputs.ndim == 1:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        share = (0.5 + 0.5 * np.tanh(0.5 * outputs)).reshape(grid)
+        pale = LinearSegmentedColormap.from_list("pale", [shades[0], "#ffffff", shades[1]])
+        mesh = ax.pcolormesh(xs, ys, share, cmap=pale, vmin=0.0, vmax=1.0, shading="gouraud")
+        ax.contour(xs, ys, share, levels=[0.5], colors="black", linewidths=1.2)
+        colorbar(ax, mesh, "probability of the second class", ticks=[0, 0.25, 0.5, 0.75, 1])
+    else:
+        levels = np.arange(len(shades) + 1) - 0.5
+        ax.contourf(xs, ys, classes.reshape(grid), levels=levels, colors=shades)
+    wrong = []
+    for rows, labels, marker, size, label in parts:
+        colors = [CLASSES[int(k) % len(CLASSES)] for k in labels]
+        ax.scatter(*rows.T, c=colors, s=size, marker=marker, edgecolors="white", linewidths=0.5)
+        ax.scatter([], [], c=GREY, s=size, marker=marker, label=label)
+        wrong.append(rows[_decided(_outputs(model, rows)) != labels])
+    rings = np.concatenate(wrong)
+    ax.scatter(*rings.T, s=110, facecolors="none", edgecolors="black", zorder=3)
+    # In a legend outside the shading black would not be seen on a dark page.
+    ax.scatter([], [], s=80, facecolors="none", edgecolors=ink(ax), label=f"taken wrongly: {len(rings)}")
+    legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize="small")
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), title="Decision boundary")
+    return ax
+
+
+def confusion_matrix(
+    labels: Sequence[int], decided: Sequence[int], classes: Sequence[str] | None = None, ax: Axes | None = None
+) -> Axes:
+    """How often a sample of one class (row) was taken for another (column)."""
+    if len(labels) != len(decided) or len(labels) == 0:
+        raise ShapeError(
+            f"confusion_matrix(labels, decided) takes as many of both, got {len(labels)} and {len(decided)}"
+        )
+    n = int(max(*labels, *decided)) + 1 if classes is None else len(classes)
+    counts = [[0] * n for _ in range(n)]
+    for label, decision in zip(labels, decided, strict=True):
+        counts[int(label)][int(decision)] += 1
+    ax = axes(ax, 0.42 * n + 2.2, 0.42 * n + 2.0)
+    shares = [[count / max(1, sum(row)) for count in row] for row in counts]
+    ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    for i in range(n):
+        for j in range(n):
+            if counts[i][j]:
+                color = "white" if shares[i][j] > 0.5 else "#b3500a" if i != j else "black"
+                ax.text(j, i, count(counts[i][j]), ha="center", va="center", color=color, fontsize=9)
+    names = [str(k) for k in range(n)] if classes is None else classes
+    ax.set(xticks=range(n), yticks=range(n), xticklabels=names, yticklabels=names, xlabel="taken for", ylabel="was")
+    ax.set_title(f"{count(sum(counts[k][k] for k in range(n)))} of {count(len(labels))} right")
+    ax.tick_params(length=0)
+    return ax
+
+
+def gradient_flow(norms: Sequence[Mapping[str, float]], ax: Axes | None = None) -> Axes:
+    """The gradient of each layer over the steps; one far from the last layer's is called vanishing or exploding.
+
+    norms  for each step the layers' gradients, the last layer last: those of diagnosis.gradient_norms, which is called
+           between backward() and step()
+    """
+    if not norms or not norms[0]:
+        raise ValueError("gradient_flow(norms) takes a dict of layers for each step, got none: see gradient_norms")
+    ax = axes(ax)
+    names = list(norms[0])
+    recent = norms[-max(1, len(norms) // 4) :]
+    ends = {name: _middle([row[name] for row in recent]) for name in names}
+    lowest = min((x for row in norms for x in row.values() if x > 0.0), default=1.0)
+    for k, name in enumerate(names):
+        ratio = ends[name] / ends[names[-1]] if ends[names[-1]] else 1.0
+        word = "vanishing" if ratio < VANISHES else "exploding" if ratio > EXPLODES else ""
+        label = f"{name or NAMELESS}: {word}, {number(ratio, 2)} of the last" if word else name or NAMELESS
+        # A zero is drawn at the bottom, where a logarithm has no place for it.
+        heights = [max(row[name], 0.1 * lowest) for row in norms]
+        style = {"lw": 2.5, "ls": "--"} if word else {"lw": 1.5}
+        ax.plot(range(1, len(norms) + 1), heights, color=_along(k, len(names)), label=label, **style)
+    ax.set(xlabel="step", ylabel="root mean square", yscale="log", title="Gradients of the parameters")
+    ax.grid(alpha=0.25)
+    legend(ax, fontsize="small")
+    return ax
+
+
+@enable_grad()
+def activation_histograms(model: Module, X: Any, ax: Axes | None = None, *, bins: int = 60) -> Axes:  # noqa: N803
+    """What each layer hands on for these samples, one histogram above the other, the first layer on top."""
+    import numpy as np
+
+    rows = X.tolist() if hasattr(X, "tolist") else list(X)
+    recording = Recording(model, lambda output, _: total(values_of(output)), rows, rows)
+    layers = [layer for layer in recording.layers() if recording.handed_on[layer.path]]
+    if not layers:
+        raise ValueError("activation_histograms(model) found no layer of the model that computes something")
+    ax = axes(ax, 6.0, 0.9 * len(layers) + 1.4)
+    ticks = []
+    for k, layer in enumerate(layers):
+        values = np.array([v.data for v in recording.handed_on[layer.path]])
+        floor = 1.15 * (len(layers) - 1 - k)
+        heights, edges = np.histogram(values, bins)
+        ax.stairs(floor + heights / heights.max(), edges, baseline=floor, fill=True, color=_along(k, len(layers)))
+        ticks.append((floor, _told(layer)))
+    ax.set_yticks([floor for floor, _ in ticks], [text for _, text in ticks])
+    ax.set(xlabel="activation", title=f"Activations of {count(len(rows))} samples")
+    ax.grid(axis="x", alpha=0.25)
+    return ax
+
+
+def landscape(
+    model: Module,
+    loss: Loss,
+    data: tuple[Any, Any],
+    ax: Axes | None = None,
+    *,
+    span: float = 1.0,
+    cells: int = 31,
+    seed: int = 0,
+) -> Axes:
+    """The loss around the present parameters, along two directions drawn by chance; the parameters are put back.
+
+    A direction has in each layer the length of the layer's weights, after Li et al. 2018, "Visualizing the loss
+    landscape of neural nets", section 4.
+    loss  loss(prediction, target) of one sample
+    span  how far to go to each side, in lengths of the weights
+    """
+    import numpy as np
+
+    ax, draw = axes(ax, 6.0, 4.8), random.Random(seed)
+    leaves, ways = _directions(model, draw)
+    before = np.array([p.data for p in leaves])
+    mean, sides = mean_loss(model, loss, data), np.linspace(-span, span, cells)
+    heights = np.empty((cells, cells))
+    try:
+        with no_grad():
+            for i, up in enumerate(sides):
+                for j, right in enumerate(sides):
+                    for p, x in zip(leaves, (before + right * ways[0] + up * ways[1]).tolist(), strict=True):
+                        p.data = x
+                    heights[i, j] = mean().data
+    finally:
+        for p, x in zip(leaves, before.tolist(), strict=True):
+            p.data = x
+    finite = heights[np.isfinite(heights) & (heights > 0.0)]
+    steep = finite.size == heights.size and finite.max() > 10.0 * finite.min()
+    levels = np.geomspace(finite.min(), finite.max(), 24) if steep else 24
+    filled = ax.contourf(sides, sides, heights, levels=levels, cmap="viridis", norm="log" if steep else None)
+    ax.contour(sides, sides, heights, levels=levels, colors="white", linewidths=0.4, alpha=0.6)
+    ax.plot(0.0, 0.0, "*", color="white", mec="black", ms=13)
+    colorbar(ax, filled, "loss", format="%.3g")
+    ax.set(xlabel="first direction", ylabel="second direction", title="Loss around the present weights", aspect="equal")
+    return ax
+
+
+def learning_rates(found: LearningRates, ax: Axes | None = None) -> Axes:
+    """What lr_find saw: the loss by the learning rate, and the suggestion."""
+    ax = axes(ax)
+    ax.plot(found.rates, found.losses, color=BLUE)
+    if found.suggestion is not None:
+        ax.axvline(found.suggestion, color=ORANGE, ls="--", label=f"take {number(found.suggestion, 2)}")
+    if found.diverged is not None:
+        ax.axvline(found.diverged, color=GREY, ls=":", label=f"diverges at {number(found.diverged, 2)}")
+    ax.set(xlabel="learning rate", ylabel="loss", xscale="log", title="Which learning rate?")
+    ax.grid(alpha=0.25)
+    if ax.get_legend_handles_labels()[0]:
+        legend(ax)
+    return ax
+
+
+def _outputs(model: Callable[[Any], Any], rows: Any) -> Any:
+    """The model's outputs for all rows, as an array: (rows,) of one number, (rows, classes) of a list."""
+    import numpy as np
+
+    with no_grad():
+        try:
+            outputs = compile(model).batch(rows, reduce=None)
+        except TraceError:
+            outputs = [[v.data for v in values_of(model(row))] for row in rows.tolist()]
+    array = np.asarray(outputs)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _decided(outputs: Any) -> Any:
+    """The class that each of the outputs speaks for."""
+    return (outputs > 0.0).astype(int) if outputs.ndim == 1 else outputs.argmax(axis=1)
+
+
+def _pale(classes: int) -> list[str]:
+    """The colours of the classes, mixed with white."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    return [to_hex([0.4 * part + 0.6 for part in to_rgb(CLASSES[k % len(CLASSES)])]) for k in range(classes)]
+
+
+def _along(k: int, many: int) -> Any:
+    """The colour of a layer: from the first to the last along a map whose ends are seen on dark and light grounds."""
+    import matplotlib
+
+    return matplotlib.colormaps["plasma"](0.2 + 0.55 * k / max(1, many - 1))
+
+
+def _middle(numbers: Sequence[float]) -> float:
+    return sorted(numbers)[len(numbers) // 2]
+
+
+def _told(layer: Layer) -> str:
+    """A layer's name, and what of its activations passes no gradient."""
+    name = layer.path or NAMELESS
+    if layer.relus:
+        return f"{name}\n{layer.dead} of {layer.relus} dead"
+    return f"{name}\n{layer.saturated / layer.bounded:.0%} saturated" if layer.bounded else name
+
+
+def _directions(model: Module, draw: random.Random) -> tuple[list[Value], Any]:
+    """The parameters, and two directions, each in every layer as long as the layer's weights."""
+    import numpy as np
+
+    leaves: list[Value] = []
+    ways: list[list[float]] = [[], []]
+    for layer in layers_of(model).values():
+        own = list(layer.parameters.values())
+        leaves += own
+        for way in ways:
+            drawn = [draw.gauss(0.0, 1.0) for _ in own]
+            scale = math.hypot(*(p.data for p in own)) / (math.hypot(*drawn) or 1.0)
+            way += [scale * x for x in drawn]
+    return leaves, np.array(ways)
