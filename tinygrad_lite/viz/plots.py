@@ -160,7 +160,7 @@ def gradient_flow(norms: Sequence[Mapping[str, float]], ax: Axes | None = None) 
     for k, name in enumerate(names):
         ratio = ends[name] / ends[names[-1]] if ends[names[-1]] else 1.0
         word = "vanishing" if ratio < VANISHES else "exploding" if ratio > EXPLODES else ""
-        label = f"{name or NAMELESS}: {word}, {number(ratio, 2)} of the last" if word else name or NAMELESS
+        label = f"{name or NAMELESS}: {word}, {number(ratio, 3)} of the last" if word else name or NAMELESS
         # A zero is drawn at the bottom, where a logarithm has no place for it.
         heights = [max(row[name], 0.1 * lowest) for row in norms]
         style = {"lw": 2.5, "ls": "--"} if word else {"lw": 1.5}
