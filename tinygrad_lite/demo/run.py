@@ -62,7 +62,7 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
     draw_loss_curve(course, folder / "loss_curve.png")
     draw_confusion_matrix(problem, decided, folder / "confusion_matrix.png")
     if problem.widths[-1] == 1:
-        draw_decision_boundary(problem, model, folder / "decision_boundary.png", cells=100 if compiled else 50)
+        draw_decision_boundary(problem, model, folder / "decision_boundary.png")
     neuron = draw_neuron(problem, model, folder / "neuron.svg")
     written = write_report(folder / "report.md", problem, course, epochs, seed, right, report, neuron)
     _tell(f"Written to {folder}:")

@@ -40,7 +40,7 @@ def ink(ax: Axes) -> str:
 
     ground = to_rgba(ax.get_facecolor())
     if ground[3] < 0.5:
-        ground = to_rgba(ax.get_figure(root=True).get_facecolor())
+        ground = to_rgba(_figure(ax).get_facecolor())
     if ground[3] < 0.5:
         return GREY
     red, green, blue, _ = ground
@@ -54,8 +54,12 @@ def legend(ax: Axes, **named: Any) -> None:
 
 def colorbar(ax: Axes, shading: Any, label: str, **named: Any) -> None:
     """A bar of the shading's colours beside the axes."""
-    bar = ax.get_figure(root=True).colorbar(shading, ax=ax, **named)
+    bar = _figure(ax).colorbar(shading, ax=ax, **named)
     color = ink(ax)
     bar.set_label(label, color=color)
     bar.ax.tick_params(which="both", colors=color)
     bar.outline.set_visible(False)
+
+
+def _figure(ax: Axes) -> Any:
+    return ax.get_figure(root=True)

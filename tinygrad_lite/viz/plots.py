@@ -57,7 +57,7 @@ def loss_curve(
         ax.plot(epochs[best], validation[best], "o", ms=11, mfc="none", mec=ink(ax), label=f"least, {epochs[best]:g}")
         legend(ax)
     ax.set(xlabel="epoch", ylabel="loss", yscale="log" if min(drawn) > 0.0 else "linear", title="Loss")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.grid(alpha=0.25)
     return ax
 
@@ -105,11 +105,11 @@ def decision_boundary(
     wrong = []
     for rows, labels, marker, size, label in parts:
         colors = [CLASSES[int(k) % len(CLASSES)] for k in labels]
-        ax.scatter(*rows.T, c=colors, s=size, marker=marker, edgecolors="white", linewidths=0.5)
+        ax.scatter(rows[:, 0], rows[:, 1], c=colors, s=size, marker=marker, edgecolors="white", linewidths=0.5)
         ax.scatter([], [], c=GREY, s=size, marker=marker, label=label)
         wrong.append(rows[_decided(_outputs(model, rows)) != labels])
     rings = np.concatenate(wrong)
-    ax.scatter(*rings.T, s=110, facecolors="none", edgecolors="black", zorder=3)
+    ax.scatter(rings[:, 0], rings[:, 1], s=110, facecolors="none", edgecolors="black", zorder=3)
     # In a legend outside the shading black would not be seen on a dark page.
     ax.scatter([], [], s=80, facecolors="none", edgecolors=ink(ax), label=f"taken wrongly: {len(rings)}")
     legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize="small")
@@ -160,7 +160,7 @@ def gradient_flow(norms: Sequence[Mapping[str, float]], ax: Axes | None = None) 
     for k, name in enumerate(names):
         ratio = ends[name] / ends[names[-1]] if ends[names[-1]] else 1.0
         word = "vanishing" if ratio < VANISHES else "exploding" if ratio > EXPLODES else ""
-        label = f"{name or NAMELESS}: {word}, {number(ratio, 2)} of the last" if word else name or NAMELESS
+        label = f"{name or NAMELESS}: {word}, {number(ratio, 3)} of the last" if word else name or NAMELESS
         # A zero is drawn at the bottom, where a logarithm has no place for it.
         heights = [max(row[name], 0.1 * lowest) for row in norms]
         style = {"lw": 2.5, "ls": "--"} if word else {"lw": 1.5}
@@ -173,12 +173,14 @@ def gradient_flow(norms: Sequence[Mapping[str, float]], ax: Axes | None = None) 
 
 @enable_grad()
 def activation_histograms(model: Module, X: Any, ax: Axes | None = None, *, bins: int = 60) -> Axes:  # noqa: N803
-    """What each layer hands on for these samples, one histogram above the other, the first layer on top."""
+    """What each hidden layer hands on for these samples, one histogram above the other, the first layer on top."""
     import numpy as np
 
     rows = X.tolist() if hasattr(X, "tolist") else list(X)
     recording = Recording(model, lambda output, _: total(values_of(output)), rows, rows)
     layers = [layer for layer in recording.layers() if recording.handed_on[layer.path]]
+    results = set(values_of(recording.outputs))
+    layers = [layer for layer in layers if recording.handed_on[layer.path] - results] or layers
     if not layers:
         raise ValueError("activation_histograms(model) found no layer of the model that computes something")
     ax = axes(ax, 6.0, 0.9 * len(layers) + 1.4)
@@ -284,7 +286,7 @@ def _along(k: int, many: int) -> Any:
     """The colour of a layer: from the first to the last along a map whose ends are seen on dark and light grounds."""
     import matplotlib
 
-    return matplotlib.colormaps["plasma"](0.2 + 0.55 * k / max(1, many - 1))
+    return matplotlib.colormaps["plasma"](0.35 + 0.4 * k / max(1, many - 1))
 
 
 def _middle(numbers: Sequence[float]) -> float:
