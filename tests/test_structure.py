@@ -17,7 +17,7 @@ PACKAGE = Path(tl.__file__).parent
 ORDER = (
     "cython_shim", "errors", "ieee", "ops", "engine", "engine_choice", "modes", "hooks", "draws", "nesting", "runs",
     "transforms", "replay", "wording", "tables", "check", "custom", "formula", "explanation", "iteration", "compiler",
-    "implicit", "nn", "optim", "viz", "demo", "__init__", "__main__",
+    "solution", "implicit", "nn", "optim", "viz", "demo", "__init__", "__main__",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
