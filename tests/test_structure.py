@@ -17,7 +17,8 @@ PACKAGE = Path(tl.__file__).parent
 ORDER = (
     "cython_shim", "errors", "files", "states", "ieee", "ops", "engine", "engine_choice", "modes", "hooks", "draws",
     "nesting", "runs", "transforms", "replay", "wording", "tables", "check", "custom", "formula", "explanation",
-    "iteration", "compiler", "solution", "implicit", "nn", "optim", "train", "diagnosis", "viz", "demo", "__init__", "__main__",
+    "iteration", "compiler", "solution", "implicit", "nn", "optim", "train", "diagnosis", "viz", "demo", "__init__",
+    "__main__",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
