@@ -17,6 +17,7 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
 from tinygrad_lite.engine import Linearization, is_joint, partial_derivatives, record
 from tinygrad_lite.errors import ConvergenceError, HistoryError, ShapeError, TraceError
+from tinygrad_lite.solution import Solution
 
 W, X = [0.3, -0.5, 0.2, 0.4], 0.7
 PAIR = pytest.mark.parametrize("executor", ["array", "native"])
@@ -98,8 +99,8 @@ def test_a_mixed_derivative_through_gradients_with_create_graph() -> None:
 
 def test_one_adjoint_solve_serves_all_results(monkeypatch: pytest.MonkeyPatch) -> None:
     pulls = []
-    pull = tl.implicit.Solution.pull  # type: ignore[attr-defined]
-    monkeypatch.setattr(tl.implicit.Solution, "pull", lambda self, g: pulls.append(list(g)) or pull(self, g))  # type: ignore[attr-defined]
+    pull = Solution.pull
+    monkeypatch.setattr(Solution, "pull", lambda self, g: pulls.append(list(g)) or pull(self, g))
     w = [Value(v) for v in W]
     z = tl.fixed_point(cell, [0.0, 0.0], w, X).values
     (3 * z[0] + z[1] * 2 + z[0]).backward()
@@ -255,6 +256,17 @@ def test_a_fixed_point_within_a_fixed_point() -> None:
     for derivative in (tl.grad, lambda f: tl.grad(tl.grad(f)), lambda f: tl.compile(tl.grad(f))):
         assert derivative(ours)(0.4) == pytest.approx(derivative(steps)(0.4), abs=1e-8)
     assert tl.jvp(ours, (0.4,), (1.0,))[1] == pytest.approx(tl.grad(steps)(0.4), abs=1e-8)
+
+
+def test_fixed_points_that_differ_within_are_told_apart_in_a_program() -> None:
+    def outer(scale: float, p: Any) -> Any:
+        return tl.fixed_point(
+            lambda z: 0.3 * tl.fixed_point(lambda w: scale * tl.sin(w) + z, 0.0).values + p, 0.0
+        ).values
+
+    compiled = tl.compile(lambda p: [outer(0.5, p), outer(-0.5, p)])
+    assert compiled(0.4) == pytest.approx([outer(0.5, 0.4).data, outer(-0.5, 0.4).data], abs=1e-9)
+    assert compiled(0.4)[0] != pytest.approx(compiled(0.4)[1], abs=0.01)
 
 
 def test_a_compiled_function_settles_as_well() -> None:

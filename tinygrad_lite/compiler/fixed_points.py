@@ -15,8 +15,8 @@ import numpy as np
 
 from ..ops import REAL, Op
 
-# What is kept for a thread: at most so many numbers, but always what so many calls found.
-_MOST_NUMBERS, _LEAST_CALLS = 1 << 20, 1024
+# What is kept for a thread: what so many calls found, and of fewer not so many numbers.
+_MOST_CALLS, _MOST_NUMBERS, _LEAST_CALLS = 1 << 14, 1 << 20, 1 << 10
 
 Solver = Callable[[Any, Any, Any], Any]
 """From start (numbers, lanes), what lanes share (some,) and what differs between them (others, lanes): the numbers."""
@@ -117,7 +117,7 @@ class _Kept(threading.local):
         self._next += found.shape[1]
         self._found[handle] = found
         self._size += found.size
-        while self._size > _MOST_NUMBERS and len(self._found) > _LEAST_CALLS:
+        while len(self._found) > (_LEAST_CALLS if self._size > _MOST_NUMBERS else _MOST_CALLS):
             self._size -= self._found.popitem(last=False)[1].size
         return handle
 

@@ -1,0 +1,318 @@
+"""The derivatives of a fixed point z = f(z), by the adjoint fixed point.
+
+At a fixed point dz = J dz + df, where J has the derivatives of f by z, so that adjoints g of z come to the adjoints
+u = g + J^T u of f: a fixed point again, which the error reaches as the activations reached theirs (Almeida, A learning
+rule for asynchronous perceptrons with feedback, 1987; Pineda, Generalization of back-propagation to recurrent neural
+networks, 1987). What passes through f's other arguments is u times the derivatives of f by them.
+
+u mixes the adjoints of all of z's numbers. A node passes on its own adjoint alone, so the numbers are components of one
+node for all of z (engine.record_joint): it waits until each component that a sweep reached has given its adjoint, and
+then solves for u once, however many there are. Solving for one column of (I - J)^-1 a component and keeping these as
+local derivatives would be exact as well, and cost as many solves as z has numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .compiler.execution import Execution
+from .compiler.fixed_points import Settle
+from .compiler.nodes import recorded_anew
+from .compiler.tracing import flattened, traced
+from .engine import (
+    Linearization,
+    Value,
+    component,
+    dependents,
+    derivative_graph,
+    dot,
+    is_tracing,
+    partial_derivatives,
+    record_joint,
+    set_recording,
+    set_trace,
+    tangents,
+)
+from .errors import ConvergenceError
+from .iteration import Settings, settled, settled_lanes
+from .ops import REAL, Op
+from .runs import as_value
+
+_Vector = list[Any]
+_KRYLOV = 40
+
+
+def recorded_nodes(
+    step: Callable[[_Vector], _Vector], start: _Vector, numbers: Sequence[float], settings: Settings
+) -> tuple[_Vector, Solution | None]:
+    """The nodes of a fixed point that is known, from one record of f there."""
+    recording = set_recording(True)
+    set_recording(recording)
+    if not recording or not len(numbers):
+        return [Value(x).detach() for x in numbers], None
+    zs: _Vector = [Value(x) for x in numbers]
+    solution = Solution(zs, step(zs), settings)
+    return record_joint(_FIXED_POINT, numbers, (tuple(start), tuple(solution.xs), solution)), solution
+
+
+def traced_nodes(step: Callable[[_Vector], _Vector], start: _Vector, settings: Settings) -> _Vector:
+    """The nodes of a fixed point that a program will find. Their numbers matter only where it depends on no input."""
+    zs: _Vector = [Value(0.0) for _ in start]
+    recording = set_recording(True)
+    try:
+        solution = Solution(zs, step(zs), settings)
+        found = _untraced_numbers(solution, start)
+    finally:
+        set_recording(recording)
+    given = tuple([x if type(x) is Value else float(x) for x in start])
+    return record_joint(_FIXED_POINT, found, (given, tuple(solution.xs), solution))
+
+
+def _untraced_numbers(solution: Solution, start: _Vector) -> Sequence[float]:
+    """The fixed point for the numbers that are traced with; nan where these have none."""
+    trace = set_trace(None)
+    try:
+        numbers = [as_value(x).data for x in start], [x.data for x in solution.xs]
+        return solution.rows[0].numbers(*numbers)[:, 0].tolist()  # type: ignore[no-any-return]
+    except ConvergenceError:
+        return [math.nan] * len(start)
+    finally:
+        set_trace(trace)
+
+
+class Solution(float):
+    """The last argument of a fixed point's node: what knows its derivatives.
+
+    zs  placeholders for z, ys what f gives for them, recorded at the fixed point
+    xs  all else that ys were computed from, as far as it does not depend on zs: what does not change from step to step
+    """
+
+    numbers: tuple[float, ...]
+
+    def __new__(cls, *_: Any) -> Solution:
+        return super().__new__(cls, 0.0)
+
+    def __init__(self, zs: _Vector, ys: _Vector, settings: Settings) -> None:
+        self._zs, self._ys, self._settings = zs, ys, settings
+        self._order = dependents([y for y in ys if type(y) is Value], zs, False)
+        inside = set(self._order)
+        below = [x for v in self._order for x in v.parents] + [y for y in ys if type(y) is Value]
+        self.xs: list[Value] = [x for x in dict.fromkeys(below) if x not in inside]
+        self._at = None if is_tracing() else [x.data for x in self.xs]
+        self.adjoint_residuals: tuple[float, ...] = ()
+        self._derivatives: dict[int, list[float]] = {}
+
+    def is_unchanged(self) -> bool:
+        """Whether what the fixed point depends on is as it was."""
+        return self._at is None or self._at == [x.data for x in self.xs]
+
+    def pull(self, adjoints: Sequence[float]) -> list[float]:
+        """The contributions to what the node was made of, by the adjoint fixed point."""
+        us = self._solved_for(adjoints, self._by_zs)
+        return [0.0] * len(self._zs) + self._pulled(self.xs)(us)
+
+    def which(self, index: int) -> _Which:
+        return _Which.of(self, index)
+
+    def derivatives(self, index: int) -> list[float]:
+        """Of one number of z by what the node was made of."""
+        if index not in self._derivatives:
+            self._derivatives[index] = self.pull([float(k == index) for k in range(len(self._zs))])
+        return self._derivatives[index]
+
+    def push(self, given: Sequence[float]) -> list[float]:
+        """The tangents of z for those of what the node was made of."""
+        moved = _tangents(self._ys, self.xs, given[len(self._zs) :], False)
+        return self._solved_for(moved, lambda vs: _tangents(self._ys, self._zs, vs, False))
+
+    def pull_graph(self, whole: Value, adjoints: _Vector, wanted: Sequence[bool]) -> _Vector:
+        """As pull, as Values that differentiate again; 0.0 for what is not wanted."""
+        rs, ys = self._at_result(whole)
+
+        def step(us: _Vector) -> _Vector:
+            return _added(adjoints, derivative_graph(dot(us, ys), rs, False))
+
+        us = self._solved_graph_for(adjoints, step, self._by_zs)
+        xs = [x for x, needed in zip(self.xs, wanted[len(self._zs) :], strict=True) if needed]
+        fixed = [v for v in (*rs, *us) if type(v) is Value]  # these depend on xs too, as nodes of solves
+        found = iter(derivative_graph(dot(us, ys), [*xs, *fixed], False))
+        return [next(found) if needed and k >= len(self._zs) else 0.0 for k, needed in enumerate(wanted)]
+
+    def push_graph(self, whole: Value, given: _Vector) -> _Vector:
+        """As push, as Values that differentiate again."""
+        rs, ys = self._at_result(whole)
+        moved = _tangents(ys, [*self.xs, *rs], [*given[len(self._zs) :], *[0.0] * len(rs)], True)
+
+        def step(vs: _Vector) -> _Vector:
+            return _added(moved, _tangents(ys, rs, vs, True))
+
+        return self._solved_graph_for(moved, step, lambda vs: _tangents(self._ys, self._zs, vs, False))
+
+    def recorded(self, start: Sequence[Any], xs: Sequence[Any]) -> _Vector:
+        """The nodes of the fixed point for other xs."""
+
+        def step(zs: _Vector) -> _Vector:
+            places = dict(zip([*self._zs, *self.xs], [*zs, *xs], strict=True))
+            return recorded_anew(self._ys, places, order=self._order)
+
+        if is_tracing():
+            return traced_nodes(step, list(start), self._settings)
+        first, others = ([x.data if type(x) is Value else float(x) for x in items] for items in (start, xs))
+        return recorded_nodes(step, first, self.rows[0].numbers(first, others)[:, 0].tolist(), self._settings)[0]
+
+    @functools.cached_property
+    def rows(self) -> tuple[Settle, Op]:
+        """The operations by which programs find the fixed point, and take its numbers: the same for equal ones."""
+        ys = traced(lambda: recorded_anew(self._ys, {}, order=self._order), (), self._settings.of)[0]
+        program = flattened(ys, [*self._zs, *self.xs], [])
+        key = tuple(program.kinds), repr(program.args), tuple(program.outputs), len(self._zs), self._settings
+        with _lock:
+            row = _rows.get(key)
+            if row is None:
+                row = _rows[key] = Settle(_Solvers(self._zs, self.xs, ys, self._settings))
+        return row, row.settled
+
+    def spectral_radius(self) -> float:
+        """By Arnoldi's iteration on J^T: exact from as many steps on as z has numbers."""
+        size = min(len(self._zs), _KRYLOV)
+        basis, h = np.zeros((size + 1, len(self._zs))), np.zeros((size + 1, size))
+        basis[0] = np.random.default_rng(0).normal(size=len(self._zs))
+        basis[0] /= np.linalg.norm(basis[0])
+        for k in range(size):
+            w = np.array(self._by_zs(basis[k].tolist()))
+            for _ in range(2):  # twice, or rounding spoils the orthogonality
+                along = basis[: k + 1] @ w
+                h[: k + 1, k] += along
+                w = w - along @ basis[: k + 1]
+            h[k + 1, k] = np.linalg.norm(w)
+            if h[k + 1, k] < 1e-12:
+                size = k + 1
+                break
+            basis[k + 1] = w / h[k + 1, k]
+        return float(np.abs(np.linalg.eigvals(h[:size, :size])).max())
+
+    @functools.cached_property
+    def _by_zs(self) -> Callable[[Sequence[float]], list[float]]:
+        """J^T times a vector."""
+        return self._pulled(self._zs)
+
+    def _pulled(self, xs: list[Value]) -> Callable[[Sequence[float]], list[float]]:
+        """A vector times the derivatives of ys by xs."""
+        try:
+            return Linearization(self._ys, xs).pull
+        except ValueError:  # a fixed point within f
+            return lambda us: partial_derivatives(_product(us, self._ys), xs)
+
+    def _solved_for(self, given: Sequence[float], linear: Callable[[Sequence[float]], _Vector]) -> list[float]:
+        """The v with v = given + linear(v)."""
+        found, residuals = settled(lambda v: _added(given, linear(v)), given, self._adjoint_settings())
+        self.adjoint_residuals = tuple(residuals)
+        return found
+
+    def _solved_graph_for(
+        self, given: _Vector, step: Callable[[_Vector], _Vector], linear: Callable[[Sequence[float]], _Vector]
+    ) -> _Vector:
+        """The same as nodes of a fixed point."""
+        if is_tracing():
+            return traced_nodes(step, given, self._adjoint_settings())
+        numbers = [as_value(x).data for x in given]
+        return recorded_nodes(step, numbers, self._solved_for(numbers, linear), self._adjoint_settings())[0]
+
+    def _adjoint_settings(self) -> Settings:
+        of = self._settings.of
+        return replace(self._settings, of=of if of.startswith("the adj") else f"the adjoints of {of}", relative=True)
+
+    def _at_result(self, whole: Value) -> tuple[list[Value], _Vector]:
+        """The fixed point as nodes, and what f gives for these."""
+        rs = [component(whole, k) for k in range(len(self._zs))]
+        return rs, recorded_anew(self._ys, dict(zip(self._zs, rs, strict=True)), order=self._order)
+
+
+class _Which(float):
+    """Which number of a fixed point a node is, and what knows how to find it again."""
+
+    solution: Solution
+
+    @classmethod
+    def of(cls, solution: Solution, index: int) -> _Which:
+        made = cls(index)
+        made.solution = solution
+        return made
+
+    def value(self, start: Sequence[float], xs: Sequence[float]) -> float:
+        return float(self.solution.rows[0].numbers(start, xs)[int(self), 0])
+
+    def contributions(self, g: Any, start: _Vector, xs: _Vector) -> _Vector:
+        """The rule of the row: what an adjoint g comes to for xs."""
+        if not all(type(x) is Value for x in xs):
+            raise TypeError("a fixed point is found by iteration: it has no derivative in symbols")
+        recording = set_recording(True)
+        try:
+            fresh = [x.identity() for x in xs]
+            y = self.solution.recorded(start, fresh)[int(self)]
+            return [g * d for d in derivative_graph(y, fresh, False)]
+        finally:
+            set_recording(recording)
+
+
+class _Solvers:
+    """For which of xs all lanes share, what finds the fixed point."""
+
+    def __init__(self, zs: _Vector, xs: list[Value], ys: _Vector, settings: Settings) -> None:
+        self._zs, self._xs, self._ys, self._settings = zs, xs, ys, settings
+
+    def __call__(self, shared: Any) -> Callable[[Any, Any, Any], Any]:
+        common = [x for x, is_shared in zip(self._xs, shared, strict=True) if is_shared]
+        others = [x for x, is_shared in zip(self._xs, shared, strict=True) if not is_shared]
+        execution = Execution(flattened(self._ys, [*self._zs, *others], common), False, "auto")
+
+        def solve(start: Any, parameters: Any, by_lane: Any) -> Any:
+            if start.shape[1] > 1:
+                return settled_lanes(lambda z: execution.lanes(parameters, [z, by_lane]), start, self._settings)
+            one, fixed = execution.one, by_lane[:, 0].tolist()
+            found, _ = settled(lambda z: one(parameters, z + fixed), start[:, 0].tolist(), self._settings)
+            return np.array(found)[:, None]
+
+        return solve
+
+
+def _tangents(ys: _Vector, xs: list[Value], direction: Sequence[Any], as_graph: bool) -> _Vector:
+    recording = set_recording(True)
+    try:
+        return tangents([as_value(y) for y in ys], xs, direction, as_graph)
+    finally:
+        set_recording(recording)
+
+
+def _product(us: Sequence[Any], ys: _Vector) -> Value:
+    recording = set_recording(True)
+    try:
+        return dot(us, ys)
+    finally:
+        set_recording(recording)
+
+
+def _added(xs: Sequence[Any], ys: Sequence[Any]) -> _Vector:
+    return list(map(operator.add, xs, ys))
+
+
+_lock = threading.Lock()
+_rows: weakref.WeakValueDictionary[Any, Settle] = weakref.WeakValueDictionary()
+_FIXED_POINT = Op(
+    "fixed_point",
+    lambda start, xs, solution: float(solution.rows[0].numbers(start, xs)[0, 0]),
+    (None, None, None),
+    args="*start *xs solution",
+    array="",
+    domain=(REAL, REAL, REAL),
+    doc="all numbers of a fixed point",
+)
