@@ -51,6 +51,30 @@ def test_sound_networks(activation: str, init: str, seed: int) -> None:
         assert tl.diagnose(model, nn.mse, moons()).findings == []
 
 
+class Rows(nn.Module):
+    """Reads an image row by row."""
+
+    def __init__(self) -> None:
+        self.rnn, self.out = nn.GRU(8, 8), nn.Linear(8, 10)
+
+    def forward(self, x: Any) -> Any:
+        return self.out(self.rnn([x[8 * k : 8 * k + 8] for k in range(8)])[0][-1])
+
+
+def block() -> nn.Module:
+    """Of layers that are told apart by training and eval, that normalize, and that pass by."""
+    inner = nn.Residual(nn.Sequential(nn.Linear(16, 16), nn.Tanh()))
+    return nn.Sequential(nn.Linear(64, 16), nn.LayerNorm(16), nn.ReLU(), nn.Dropout(0.5), inner, nn.Linear(16, 10))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("make", [Rows, block])
+def test_sound_networks_of_other_layers(make: Callable[[], nn.Module], seed: int) -> None:
+    random.seed(seed)
+    report = tl.diagnose(make(), nn.cross_entropy, digits(24 * seed))
+    assert report.findings == [] and all(layer.gradient > 0.0 for layer in report.layers)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_sound_training(seed: int) -> None:
     random.seed(seed)
