@@ -483,3 +483,21 @@ def test_an_almeida_pineda_network(activation: str) -> None:
     assert net.solve(x).spectral_radius < 1.0
     with pytest.raises(ShapeError, match="5 units"):
         net.step([0.0], drive)
+
+
+def test_an_almeida_pineda_network_learns_to_restore_images() -> None:
+    datasets = pytest.importorskip("sklearn.datasets")
+    images = datasets.load_digits().data / 8.0 - 1.0
+    source = np.random.default_rng(0)
+    hit = source.random(images.shape) < 0.3
+    given = np.where(hit, source.choice([-1.0, 1.0], images.shape), images)
+    random.seed(0)
+    net = nn.AlmeidaPineda(64, 64, gain=0.4, tol=1e-4)
+    loss = tl.compile(lambda x, y: tl.mean([(a - b) ** 2 for a, b in zip(net(x), y, strict=True)]))
+    optimizer = tl.optim.Adam(net.parameters(), lr=0.003)
+    for start in [*range(0, 1200, 50)] * 4:
+        optimizer.zero_grad()
+        loss.batch(given[start : start + 50], images[start : start + 50]).backward()
+        optimizer.step()
+    held_out = loss.batch(given[1200:], images[1200:]).data
+    assert held_out < 0.5 * float(np.mean((given - images)[1200:] ** 2))

@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "a8a55219"
+source_hash = "6cdd1b1c"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1036,12 +1036,12 @@ def record_known(op, data, args, partials, scale=1.0, finite=False):
 def record_joint(op, numbers, args):
     """The nodes of the numbers of one result of many, whose adjoints are passed on together.
 
-    args  tuples of Values and floats, and last what knows the derivatives, a float with these methods: pull(adjoints)
-          gives one contribution for each number of the tuples, push(tangents) the numbers' tangents; pull_graph(whole,
-          adjoints, wanted), where wanted says for which, and push_graph(whole, tangents) the same of Values;
-          derivatives(index) gives what one number's adjoint of 1 would contribute, which(index) the last argument of a
-          component's row, a float of the index. Its rows are two operations by which
-          programs compute the whole and a component
+    args  tuples of Values and floats, and last what knows the derivatives, a float with these methods:
+          pull(adjoints): a contribution for each number of the tuples; push(tangents): the tangents of the numbers
+          pull_graph(whole, adjoints, wanted), wanted saying for which, and push_graph(whole, tangents): Values
+          derivatives(index): what an adjoint of 1 of one number contributes
+          which(index): the last argument of a component's row, a float of the index
+          rows: two operations, by which programs compute the whole and a component
     """
     here: _Context = _here()
     before: cython.int = here.recording
@@ -1061,7 +1061,7 @@ def record_joint(op, numbers, args):
 
 @cython.cfunc
 def _whole(op, numbers, args: tuple) -> Value:
-    """The node of all the numbers, which a picture shows, and of which components are taken."""
+    """The node of all the numbers, of which components are taken; it shows in no picture, and they in its place."""
     size: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
     for arg in args:
@@ -1355,9 +1355,9 @@ def _use(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") 
 @cython.exceptval(-1)
 def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
     k: cython.Py_ssize_t = 0
-    if v._code >= _JOINT:
-        return _pass_on_jointly(v, adjoint, ready)
     if v._code >= _MANY:
+        if v._code >= _JOINT:
+            return _pass_on_jointly(v, adjoint, ready)
         terms: _Terms = cython.cast(_Terms, v._left)
         for arg in terms.args:
             if type(arg) is tuple:
