@@ -245,6 +245,17 @@ def test_parameters_that_are_not_used() -> None:
     assert "1 of 1 parameter:" in finding.words
 
 
+def test_a_loss_that_lost_its_history() -> None:
+    random.seed(0)
+    model = nn.MLP(2, [4, 1], activation="tanh", init="xavier_uniform")
+    optimizer = optim.SGD(model.parameters(), lr=1e3)
+    report = tl.diagnose(model, lambda y, t: (y.data - t) ** 2, moons(), optimizer=optimizer)
+    assert [(f.what, f.where, f.number) for f in report.findings] == [
+        ("no gradient", "layers.0", 12),
+        ("no gradient", "layers.1", 5),
+    ]
+
+
 def test_what_is_not_finite() -> None:
     random.seed(0)
     model = nn.MLP(2, [4, 1], activation="tanh")
@@ -326,13 +337,15 @@ def test_learning_rates(make: type[optim.Optimizer], low: float, good: float, hi
 def test_lr_find_suggests_a_rate_that_learns_and_leaves_no_trace() -> None:
     random.seed(2)
     model = nn.MLP(2, [12, 1], activation="tanh", init="xavier_uniform")
-    optimizer = optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    beside = Value(3.0)
+    optimizer = optim.SGD([*model.parameters(), beside], lr=0.5, momentum=0.9, weight_decay=0.1)
     loss = tl.compile(lambda x, y: binary(model(x), y))
     loss.batch(*moons()).backward()
     optimizer.step()
-    before, state = [p.data for p in model.parameters()], optimizer.state_dict()
+    moved = [*model.parameters(), beside]
+    before, state = [p.data for p in moved], optimizer.state_dict()
     found = tl.lr_find(model, binary, moons(100), optimizer)
-    assert [p.data for p in model.parameters()] == before and not any(p.grad for p in model.parameters())
+    assert [p.data for p in moved] == before and not any(p.grad for p in moved)
     after = optimizer.state_dict()
     assert (after.pop("momentum_buffer") == state.pop("momentum_buffer")).all() and after == state
     assert found.rates[0] == 1e-6 and found.rates == sorted(found.rates) and len(found.rates) == len(found.losses)

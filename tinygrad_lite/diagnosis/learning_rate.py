@@ -64,7 +64,7 @@ def lr_find(
     The suggestion is a tenth of the rate that came to the least loss. Smith 2017, "Cyclical learning rates".
     loss       loss(prediction, target) of one sample
     data       (X, y): each step takes all of it, and some hundred samples are enough
-    optimizer  of model.parameters(); it and they are afterwards as they were, their gradients cleared
+    optimizer  it and all that it moves are afterwards as they were, gradients cleared
 
     >>> from tinygrad_lite import nn, optim
     >>> model = nn.MLP(1, [1]); data = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
@@ -87,8 +87,8 @@ def _course(
     mean: Callable[[], Value], model: Module, optimizer: Optimizer, rates: Sequence[float]
 ) -> tuple[list[float], float | None]:
     """The losses before steps of these rates, and the rate at which they diverged; all is put back."""
-    parameters = model.parameters()
-    before, state = [p.data for p in parameters], optimizer.state_dict()
+    leaves = dict.fromkeys([*model.parameters(), *optimizer.params])
+    before, state = [p.data for p in leaves], optimizer.state_dict()
     losses: list[float] = []
     try:
         for rate in rates:
@@ -101,7 +101,7 @@ def _course(
             optimizer.lr = rate
             optimizer.step()
     finally:
-        for p, data in zip(parameters, before, strict=True):
+        for p, data in zip(leaves, before, strict=True):
             p.data = data
         optimizer.load_state_dict(state)
         optimizer.zero_grad()

@@ -17,12 +17,14 @@ from ..modes import enable_grad, no_grad
 from ..nesting import mapped
 from ..nn import Module
 from ..optim import Optimizer
+from ..runs import as_value
 from ..wording import count, counted, number
 from .course import in_history
 from .finding import NAMELESS, Diagnosis, Finding
 from .learning_rate import in_rate
 from .recording import Layer, Loss, Recording
 
+NOT_FINITE, NO_GRADIENT = "not finite", "no gradient"
 VANISHES, EXPLODES = 1e-3, 1e2
 """How far the gradient may fall or grow between the last layer and another."""
 DEAD, SATURATED = 0.7, 0.5
@@ -62,11 +64,15 @@ def diagnose(
     if not callable(loss):
         raise TypeError(f"diagnose(loss) takes a function loss(prediction, target) of one sample, got {received(loss)}")
     inputs, targets = _samples(batch)
+
+    def recorded(prediction: Any, target: Any) -> Value:
+        return as_value(loss(prediction, target))  # one that lost its history in .data is a number
+
     modes = [(module, module._training) for _, module in model.named_modules()]
     model.eval()
     try:
-        findings, layers = _in_network(model, loss, inputs, targets)
-        if optimizer is not None and all(finding.what != "not finite" for finding in findings):
+        findings, layers = _in_network(model, recorded, inputs, targets)
+        if optimizer is not None and not any(finding.what in (NOT_FINITE, NO_GRADIENT) for finding in findings):
             findings += in_rate(model, loss, batch, optimizer)
     finally:
         for module, mode in modes:
@@ -105,13 +111,13 @@ def _in_network(model: Module, loss: Loss, inputs: list[Any], targets: list[Any]
 def _not_finite(recording: Recording) -> Finding:
     worst = next((one for one in recording.losses if not math.isfinite(one.data)), recording.mean)
     words = f"the loss is {worst.data}" if not math.isfinite(worst.data) else "a derivative of the loss is not finite"
-    return Finding("not finite", "loss", worst.data, words, str(explain_nan(worst)))
+    return Finding(NOT_FINITE, "loss", worst.data, words, str(explain_nan(worst)))
 
 
 def _unreached(layers: Sequence[Layer]) -> list[Finding]:
     return [
         Finding(
-            "no gradient",
+            NO_GRADIENT,
             layer.path or NAMELESS,
             layer.unreached,
             f"no gradient can reach {count(layer.unreached)} of {counted(len(layer.parameters), 'parameter')}: the "
