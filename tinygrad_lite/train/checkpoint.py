@@ -29,21 +29,18 @@ class Sources(Stateful):
     """The random numbers of a training: the order of the samples, and the draws among a model's attributes.
 
     With a seed all of them begin anew; without, the draws go on where they stand.
+    are_drawn  whether the model draws any
     """
 
     def __init__(self, model: Module, seed: int | None) -> None:
         self.order = Draws(seed)
         self._sources = {"order": self.order, **dict(_draws(model))}
+        self.are_drawn = len(self._sources) > 1
         if seed is not None:
             for k, source in enumerate(self._sources.values()):
                 if source is not self.order:
                     begun = Draws(int(np.random.SeedSequence([seed, k]).generate_state(1)[0]))
                     source.__setstate__(begun.__getstate__())
-
-    @property
-    def are_drawn(self) -> bool:
-        """Whether the model draws any."""
-        return len(self._sources) > 1
 
     def state_dict(self) -> dict[str, Any]:
         return {name: source.__getstate__()["state"] for name, source in self._sources.items()}

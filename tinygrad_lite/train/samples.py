@@ -51,4 +51,4 @@ class Samples:
 
     def some(self, which: Any) -> Any:
         """The columns of some samples, by their positions."""
-        return on_arrays(lambda array: array[which], self.columns)
+        return on_arrays(lambda array: array.take(which, axis=0), self.columns)
