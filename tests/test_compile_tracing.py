@@ -314,3 +314,9 @@ def test_what_a_function_raises_is_raised_and_leaves_no_trace_behind() -> None:
             two.batch([1.0], reduce=reduce)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"reduce=.*'max'"):
         two.batch([1.0], reduce="max")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", ["x", -1, 1.5, True])
+def test_a_source_refuses_what_is_no_seed(seed: Any) -> None:
+    with pytest.raises(ValueError, match=r"Draws\(seed=...\) takes a whole number from 0 on, or None, got"):
+        tl.Draws(seed)

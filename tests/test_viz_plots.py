@@ -218,3 +218,9 @@ def test_learning_rates() -> None:
     ax = plots.learning_rates(found)
     assert list(ax.get_lines()[0].get_ydata()) == found.losses and ax.get_xscale() == "log"
     assert [text.split()[0] for text in labels(ax)] == ["take", "diverges"]
+
+
+@pytest.mark.parametrize("history", [3, [], [{"val_loss": 1.0}]])
+def test_a_loss_curve_refuses_what_has_no_losses(history: Any) -> None:
+    with pytest.raises(ValueError, match=r'loss_curve\(history\) takes rows with a "loss", or losses, got'):
+        plots.loss_curve(history)

@@ -90,6 +90,7 @@ class Compiled:
         """
         if is_tracing():
             return self.function(*args, **kwargs)
+        self._calls += 1
         numbers: list[Any] = []
         key = self._arguments.key(args, kwargs, numbers)
         found = self._found(key) or self._trace(key, args, kwargs)
@@ -124,6 +125,7 @@ class Compiled:
             raise ShapeError(f"{self._name}.batch(...): the mean over an empty batch is not defined")
         if is_tracing():
             return self._in_trace(columns, reduce)
+        self._calls += 1
         found = self._found(columns.key)
         if found is None:
             sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(columns.args), columns.named))
@@ -154,7 +156,6 @@ class Compiled:
         return (ops.mean if reduce == "mean" else ops.sum)(found)
 
     def _found(self, key: Key) -> Specialization | None:
-        self._calls += 1
         for kept in self._kept.get(key, ()):
             if not kept.choices or kept.holds():
                 self._last = kept
@@ -175,9 +176,9 @@ class Compiled:
                 if not self._kept[first]:
                     del self._kept[first]
             self._last = found
-            if len(self.traces) == _MANY_TRACES and self._calls <= 4 * _MANY_TRACES:
+            if len(self.traces) == _MANY_TRACES and self._calls <= 2 * _MANY_TRACES:
                 warnings.warn(
-                    f"{self._name} was traced {_MANY_TRACES} times in {self._calls // 2} calls, last for {shown(key)}: "
+                    f"{self._name} was traced {_MANY_TRACES} times in {self._calls} calls, last for {shown(key)}: "
                     "each structure of arguments is another program (see .traces); what changes from call to call "
                     "belongs into numbers, not into lengths, strings or static arguments",
                     stacklevel=3,

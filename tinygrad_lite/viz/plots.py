@@ -38,7 +38,8 @@ def loss_curve(
     history  rows with "loss" and "val_loss", such as train.fit returns; or the losses alone
     steps    the loss at each step, drawn faintly behind
     """
-    rows = [row if isinstance(row, Mapping) else {"loss": row} for row in history]
+    given = history if isinstance(history, Sequence) else ()
+    rows = [row if isinstance(row, Mapping) else {"loss": row} for row in given]
     if not rows or not all("loss" in row for row in rows):
         raise ValueError(f'loss_curve(history) takes rows with a "loss", or losses, got {received(history)}')
     ax = axes(ax)
