@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "6cdd1b1c"
+source_hash = "b476190e"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1494,14 +1494,15 @@ def derivative_graph(root, xs, below=True):
 
     below  False: none of xs depends on another, and what they were computed from is not looked at
     """
-    _note_derivative(_here())
     return _walk_back(root, xs, below, True)
 
 
 @cython.cfunc
-def _note_derivative(here: _Context) -> cython.void:
-    if here.trace is not None:
-        here.trace.differentiates = True
+@cython.inline
+def _note_derivative(here: _Context, found) -> cython.void:
+    """Tells a trace of an adjoint or a tangent, also on the way to what is asked for."""
+    if here.trace is not None and type(found) is Value:
+        here.trace.derivatives.append(found)
 
 
 @cython.cfunc
@@ -1520,6 +1521,7 @@ def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint) -> li
         for k in range(len(walk.order) - 1, -1, -1):
             v = walk.order[k]
             adjoint = _total(walk.adjoints[k])
+            _note_derivative(here, adjoint)
             if hooks and id(v) in hooks and (k >= walk.first or v in walk.reached):
                 adjoint = hooks[id(v)](Value(adjoint) if as_graph and type(adjoint) is not Value else adjoint)
             walk.adjoints[k] = adjoint
@@ -1689,7 +1691,6 @@ def tangents(roots, xs, direction, as_graph=False):
     contributes nothing, be it a tangent or a local derivative. Hooks are of sweeps backward.
     """
     here: _Context = _here()
-    _note_derivative(here)
     walk: _Walk = _Walk.__new__(_Walk)
     v: Value
     k: cython.Py_ssize_t
@@ -1703,8 +1704,10 @@ def tangents(roots, xs, direction, as_graph=False):
             v = walk.order[k]
             if v._code >= _JOINT:
                 walk.adjoints[k] = _tangent_jointly(walk, v, as_graph)
+                _note_derivative(here, walk.adjoints[k])
                 continue
             walk.adjoints[k] = _tangent_graph(walk, v) if as_graph else _tangent(walk, v)
+            _note_derivative(here, walk.adjoints[k])
             if here.watch is not None and not as_graph:
                 here.watch.moves(v, walk.adjoints[k])
         done = True
@@ -2237,7 +2240,7 @@ def set_trace(trace):
 
     In a trace no choice may depend on a number: comparisons give 0/1 Values, trace.refuse(what, v) is called where a
     number is read, and what no_grad() or detach() makes is recorded behind a stop_gradient. New leaves are constants of
-    the trace, and enter the set trace.constants; trace.differentiates is set True where derivatives enter it.
+    the trace, and enter the set trace.constants; derivatives that enter it are added to the list trace.derivatives.
     """
     global _traces
     here: _Context = _here()

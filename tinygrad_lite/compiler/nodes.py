@@ -65,10 +65,12 @@ def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float)
     values = parameters.numbers()  # which finds anew where they lie
     gradient = graph.with_gradient(output)
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
-    op = _op(len(parameters.arguments))
+    op, count = _op(len(parameters.arguments)), len(gradient.outputs)
 
     def node(sums: Any) -> Value | None:
-        return record_known(op, float(sums[0]) * scale, args, sums[1:], scale, True)  # type: ignore[no-any-return]
+        if not np.isfinite(sums[count:]).all():
+            return None
+        return record_known(op, float(sums[0]) * scale, args, sums[1:count], scale, True)  # type: ignore[no-any-return]
 
     found: Value | None = gradient.summed.sums(values, parts, node)
     if found is not None:

@@ -26,6 +26,7 @@ class Program:
     args     see Args
     varies   whether a place depends on an input, and so differs between the lanes of a batch
     outputs  places of the results; -1 for those in products
+    watched  how many places at the end of outputs are no results, but looked at: whether they are finite
     products  results that are the product of two places and stand apart, as (results, 3) numbers: which output, and
               both places. Of derivatives there are as many as weights, and lists of so many would be slow
     """
@@ -35,6 +36,7 @@ class Program:
         self.args: list[Args] = []
         self.varies: list[bool] = []
         self.outputs: list[int] = []
+        self.watched = 0
         self.products: Any = np.empty((0, 3), int)
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
@@ -74,7 +76,7 @@ class Program:
         """A program whose operations can be changed; add() finds again of those that are there constants only."""
         made = Program()
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
-        made.outputs, made.products = self.outputs[:], self.products
+        made.outputs, made.watched, made.products = self.outputs[:], self.watched, self.products
         made._places[CONSTANT] = dict(self._places[CONSTANT])
         return made
 
@@ -145,8 +147,9 @@ class Program:
     def lines(self) -> Iterator[str]:
         """One line for each operation: `%2 = mul(%0, %1)`."""
         outputs: dict[int, list[str]] = {}
+        results = len(self.outputs) - self.watched
         for position, place in enumerate(self.outputs):
-            outputs.setdefault(place, []).append(f"output {position}")
+            outputs.setdefault(place, []).append(f"output {position}" if position < results else "watched")
         for place, (kind, args) in enumerate(zip(self.kinds, self.args, strict=True)):
             note = f"   # {', '.join(outputs[place])}" if place in outputs else ""
             yield f"%{place} = {_text(kind, args)}{note}"

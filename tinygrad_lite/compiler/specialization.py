@@ -19,6 +19,7 @@ from .parameters import Parameters
 from .program import Program
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, replaying, traced
+from .watched import watched
 
 
 class Specialization:
@@ -53,13 +54,15 @@ class Specialization:
             lambda label, arg: mapped(functools.partial(placeholder, label), arg), args, dict(kwargs)
         )
 
-        def run() -> tuple[Any, Trace]:
-            return traced(functools.partial(function, **fresh_named), fresh, name)
+        def run() -> tuple[Any, Trace, list[Any], list[Any]]:
+            """What the function returns, its trace, the numbers that are returned, and the derivatives in them."""
+            output, trace = traced(functools.partial(function, **fresh_named), fresh, name)
+            numbers = Structure(output, self._not_a_number).numbers
+            found = traced(lambda: expanded([*numbers, *trace.derivatives]), (), name)[0]
+            return output, trace, found[: len(numbers)], found[len(numbers) :]
 
-        output, trace = run()
-        structure = Structure(output, self._not_a_number)
-        self.filled, self.choices, self.differentiates = filler(output), trace.choices, trace.differentiates
-        outputs = traced(lambda: expanded(structure.numbers), (), name)[0]
+        output, trace, outputs, derivatives = run()
+        self.filled, self.choices, self.differentiates = filler(output), trace.choices, bool(trace.derivatives)
         inputs = [*given, *[v for v, _ in trace.draws]]
         self.parameters = Parameters(captured(outputs, inputs, trace.constants))
 
@@ -74,13 +77,13 @@ class Specialization:
                 return Structure(function(*args, **named)).numbers
 
         sources = [source for _, source in trace.draws]
-        eager = by_function if trace.differentiates else by_graph
-        self.graph = TracedGraph(name, inputs, sources, self.parameters, outputs, executor, eager)
+        eager = by_function if self.differentiates else by_graph
+        self.graph = TracedGraph(name, inputs, sources, self.parameters, outputs, derivatives, executor, eager)
         if first:
-            again, trace = run()
-            repeated = traced(lambda: expanded(Structure(again).numbers), (), name)[0]
-            drawn = [v for v, _ in trace.draws]
-            _check_repeated(flattened(repeated, [*given, *drawn], self.parameters.leaves), self.graph.program, name)
+            _, trace, repeated, derivatives = run()
+            again = [*given, *[v for v, _ in trace.draws]]
+            program = flattened(repeated, again, self.parameters.leaves, watched=watched(repeated, derivatives))
+            _check_repeated(program, self.graph.program, name)
 
     def _not_a_number(self, x: Any) -> Exception:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
@@ -96,18 +99,21 @@ class Specialization:
     def lanes(self, parts: Sequence[Any]) -> Any:
         """The outputs by lane; what a derivative that is not finite makes of a lane is looked at eagerly."""
         execution = self.execution = self.graph.by_lane
-        outputs = execution.lanes(self.parameters.numbers(), parts)
-        if self.differentiates and not np.isfinite(outputs).all():
+        found = execution.lanes(self.parameters.numbers(), parts)
+        outputs = found[: len(self.graph.outputs)]
+        if self.differentiates and not np.isfinite(found).all():
             for lane, numbers in enumerate(rows(parts)):
-                if not np.isfinite(outputs[:, lane]).all():
+                if not np.isfinite(found[:, lane]).all():
                     outputs[:, lane] = self.graph.eagerly(numbers)
         return outputs
 
     def sum(self, parts: Sequence[Any]) -> float:
         """The sum of the only output over the lanes."""
         execution = self.execution = self.graph.summed
-        total = float(execution.sums(self.parameters.numbers(), parts)[0])
-        return total if not self.differentiates or math.isfinite(total) else sum(self.lanes(parts)[0].tolist())
+        sums = execution.sums(self.parameters.numbers(), parts).tolist()
+        if self.differentiates and not math.isfinite(sum(sums)):
+            return float(sum(self.lanes(parts)[0].tolist()))
+        return float(sums[0])
 
     def nodes(self, xs: Sequence[Any]) -> list[Any]:
         self.execution = self.graph.with_jacobian().by_lane

@@ -47,7 +47,7 @@ class _Rewriting:
         for place in range(first, len(program)):
             self._visit(place)
         self.made.outputs = [self._place(place) if place >= 0 else -1 for place in program.outputs]
-        self.made.products = program.products.copy()
+        self.made.watched, self.made.products = program.watched, program.products.copy()
         for place in np.unique(program.products[:, 1:]).tolist():
             self._place(place)
         self.made.products[:, 1:] = np.array(self._places)[program.products[:, 1:]]

@@ -15,6 +15,7 @@ from .execution import Execution
 from .parameters import Parameters
 from .program import Program
 from .tracing import flattened, traced
+from .watched import watched
 
 _Derivatives = Callable[[Any, Sequence[Value]], list[Any]]
 
@@ -26,6 +27,7 @@ class TracedGraph:
     draws       the sources of those
     parameters  the leaves that the function captured
     outputs     Values, and numbers that depend on nothing
+    derivatives  adjoints and tangents among what outputs were computed from
     executor    "array" or "native" runs it, "auto" chooses
     eager       eager(xs, by): the outputs for Values in the place of the inputs, recorded one by one, by(y, wanted)
                 for the derivatives among them
@@ -38,18 +40,28 @@ class TracedGraph:
         draws: Sequence[Draws],
         parameters: Parameters,
         outputs: Sequence[Any],
+        derivatives: Sequence[Any],
         executor: str,
         eager: Callable[[Sequence[Value], _Derivatives], Sequence[Any]],
     ) -> None:
         self.name, self.inputs, self.draws, self.parameters = name, inputs, draws, parameters
         self.outputs, self.executor, self._eager = outputs, executor, eager
+        self._derivatives = derivatives
         self.arguments = len(inputs) - len(draws)
         self._derived: dict[Any, TracedGraph] = {}
 
     @cached_property
+    def watched(self) -> list[Value]:
+        """What programs give after the outputs, since eagerly() is right where it is not finite."""
+        return watched(self.outputs, self._derivatives)
+
+    @cached_property
     def program(self) -> Program:
         """The outputs as a Program."""
-        return flattened(self.outputs, self.inputs, self.parameters.leaves)
+        return self._flattened(False)
+
+    def _flattened(self, apart: bool) -> Program:
+        return flattened(self.outputs, self.inputs, self.parameters.leaves, apart, self.watched)
 
     @cached_property
     def by_lane(self) -> Execution:
@@ -59,8 +71,7 @@ class TracedGraph:
     @cached_property
     def summed(self) -> Execution:
         """What runs it for the sums of its outputs over the lanes."""
-        program = flattened(self.outputs, self.inputs, self.parameters.leaves, apart=True)
-        return Execution(program, True, self.executor)
+        return Execution(self._flattened(True), True, self.executor)
 
     def drawn(self, lanes: int) -> Any:
         """Random numbers for so many lanes, (draws, lanes): lane by lane, as calls one by one would draw them."""
@@ -116,9 +127,10 @@ class TracedGraph:
     ) -> TracedGraph:
         found = self._derived.get(key)
         if found is None:
-            outputs = traced(made, (self.outputs, self.inputs, _as_graph), self.name)[0]
+            outputs, trace = traced(made, (self.outputs, self.inputs, _as_graph), self.name)
+            derivatives = [*self._derivatives, *trace.derivatives]
             found = TracedGraph(
-                self.name, self.inputs, self.draws, self.parameters, outputs, self.executor,
+                self.name, self.inputs, self.draws, self.parameters, outputs, derivatives, self.executor,
                 lambda xs, by: made(self._eager(xs, _as_graph), xs, by),
             )  # fmt: skip
             found = self._derived.setdefault(key, found)

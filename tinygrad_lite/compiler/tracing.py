@@ -48,7 +48,7 @@ class Trace:
     constants       the leaves that the function made itself
     draws           the Values that stand for random numbers, each with the source that they are drawn from
     choices         attributes that the function chose by, such as a module's `training`: (owner, name) to what it was
-    differentiates  whether derivatives are part of what was traced
+    derivatives     the adjoints and tangents that are part of what was traced
     """
 
     def __init__(self, name: str) -> None:
@@ -56,7 +56,7 @@ class Trace:
         self.constants: set[Value] = set()
         self.draws: list[tuple[Value, Draws]] = []
         self.choices: dict[tuple[Any, str], Any] = {}
-        self.differentiates = False
+        self.derivatives: list[Value] = []
 
     def __enter__(self) -> Trace:
         self._recording = set_recording(True)
@@ -136,13 +136,20 @@ def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Val
 
 @collector_paused()
 def flattened(
-    outputs: Sequence[Any], inputs: Sequence[Value], parameters: Sequence[Value], apart: bool = False
+    outputs: Sequence[Any],
+    inputs: Sequence[Value],
+    parameters: Sequence[Value],
+    apart: bool = False,
+    watched: Sequence[Value] = (),
 ) -> Program:
     """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant.
 
-    apart  outputs that are products stand apart, in program.products
+    apart    outputs that are products stand apart, in program.products
+    watched  of what outputs are computed from, what stands after them, see Program
     """
     program = Program()
+    program.watched = len(watched)
+    outputs = [*outputs, *watched]
     places = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True))
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
     if apart:

@@ -35,9 +35,11 @@ class _Drawing:
         self._names = Names(self._program, self._groups, self._reads, *compiled.leaves)
         self._operations = [described(self._program, group, self._names) for group in self._groups]
         sums, positions = self._array.lane_sums, enumerate(self._program.outputs)
+        self._results = self._array.outputs - self._program.watched
         self._outputs: dict[int, list[int]] = {}
         for position, place in [*sums.by_lane.items(), *sums.shared.items()] if sums else positions:
-            self._outputs.setdefault(place, []).append(position)
+            if position < self._results:
+                self._outputs.setdefault(place, []).append(position)
         self._nodes: list[Step] = []
         self._clusters: list[Cluster] = []
         self._edges: list[Edge] = []
@@ -164,7 +166,7 @@ class _Drawing:
 
     def _output_row(self, positions: Sequence[int]) -> tuple[str, str]:
         """Which outputs: a sum over the lanes with more than one has the gradients after its value."""
-        if self._array.lane_sums is None or self._array.outputs == 1:
+        if self._array.lane_sums is None or self._results == 1:
             return "output", " … ".join([str(p) for p in dict.fromkeys((positions[0], positions[-1]))])
         names = self._names
         owners = [int(names.owners[p - 1]) for p in positions if p]
