@@ -27,7 +27,8 @@ class TracedGraph:
     draws       the sources of those
     parameters  the leaves that the function captured
     outputs     Values, and numbers that depend on nothing
-    derivatives  adjoints and tangents among what outputs were computed from
+    derivatives  adjoints and tangents that the function took. Those of the outputs, which rules only multiply and
+                 choose among, hide from nothing
     executor    "array" or "native" runs it, "auto" chooses
     eager       eager(xs, by): the outputs for Values in the place of the inputs, recorded one by one, by(y, wanted)
                 for the derivatives among them
@@ -127,10 +128,9 @@ class TracedGraph:
     ) -> TracedGraph:
         found = self._derived.get(key)
         if found is None:
-            outputs, trace = traced(made, (self.outputs, self.inputs, _as_graph), self.name)
-            derivatives = [*self._derivatives, *trace.derivatives]
+            outputs = traced(made, (self.outputs, self.inputs, _as_graph), self.name)[0]
             found = TracedGraph(
-                self.name, self.inputs, self.draws, self.parameters, outputs, derivatives, self.executor,
+                self.name, self.inputs, self.draws, self.parameters, outputs, self._derivatives, self.executor,
                 lambda xs, by: made(self._eager(xs, _as_graph), xs, by),
             )  # fmt: skip
             found = self._derived.setdefault(key, found)

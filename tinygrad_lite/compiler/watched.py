@@ -20,12 +20,12 @@ _NOT_FINITE = (math.nan, math.inf, -math.inf)
 _FINITE = (0.0, 1.0, -1.0, 2.0)
 
 
-def watched(outputs: Sequence[Any], derivatives: Sequence[Value]) -> list[Value]:
+def watched(outputs: Sequence[Any], derivatives: Sequence[Any]) -> list[Value]:
     """What depends on derivatives and is read where a number that is not finite may be hidden from the outputs."""
-    if not derivatives:
+    roots, starts = ([v for v in some if type(v) is Value] for some in (outputs, derivatives))
+    if not starts:
         return []
-    roots = [y for y in outputs if type(y) is Value]
-    order = dependents(roots, derivatives)
+    order = dependents(roots, starts)
     depending = set(order)
     found: dict[Value, None] = {}
     for v in order:
