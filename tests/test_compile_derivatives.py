@@ -133,6 +133,26 @@ def test_a_compiled_result_that_was_captured(executor: Any) -> None:
 
 
 @pytest.mark.parametrize("executor", FORCED)
+def test_a_fixed_point_may_hide_an_infinity(executor: Any) -> None:
+    def f(x: Any) -> Any:
+        d = mixed(x)
+        return tl.fixed_point(lambda z: tl.tanh(0.5 * z + d), 0.1).values + 0.0 * x
+
+    compiled = compile(f, executor=executor)
+    assert compiled(0.0) == pytest.approx(0.0, abs=1e-8) and f(Value(0.0)).data == pytest.approx(0.0, abs=1e-8)
+    assert compiled.batch([0.0, 4.0], reduce=None)[1] == pytest.approx(f(Value(4.0)).data, rel=1e-9)
+
+
+def test_a_picture_shows_no_output_that_is_only_watched() -> None:
+    w = Value(2.0)
+    f = compile(lambda x: w * tl.where(slope(x) < 5.0, x * x, x**3))
+    for call in (lambda: f(2.0), lambda: f.batch([2.0, 3.0])):
+        call()
+        assert f.program.watched > 0
+        assert "output 1" not in f.graph().svg() and "watched" in str(f.program)
+
+
+@pytest.mark.parametrize("executor", FORCED)
 def test_own_operations_may_hide_anything(own_operations: Any, executor: Any) -> None:
     below = own_operations("below", lambda x: 1.0 if x < 5.0 else 2.0, lambda g, y, x: 0.0 * g)
     assert compile(lambda x: below(slope(x)), executor=executor)(0.0) == 1.0

@@ -68,7 +68,7 @@ def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float)
     op, count = _op(len(parameters.arguments)), len(gradient.outputs)
 
     def node(sums: Any) -> Value | None:
-        if not np.isfinite(sums[count:]).all():
+        if len(sums) > count and not np.isfinite(sums[count:]).all():
             return None
         return record_known(op, float(sums[0]) * scale, args, sums[1:count], scale, True)  # type: ignore[no-any-return]
 

@@ -27,8 +27,8 @@ class TracedGraph:
     draws       the sources of those
     parameters  the leaves that the function captured
     outputs     Values, and numbers that depend on nothing
-    derivatives  adjoints and tangents that the function took. Those of the outputs, which rules only multiply and
-                 choose among, hide from nothing
+    derivatives adjoints and tangents that the function took; those of the outputs, which rules only multiply and
+                choose among, are not hidden
     executor    "array" or "native" runs it, "auto" chooses
     eager       eager(xs, by): the outputs for Values in the place of the inputs, recorded one by one, by(y, wanted)
                 for the derivatives among them

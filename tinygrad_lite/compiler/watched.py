@@ -51,46 +51,38 @@ def _hiding(op: Op) -> tuple[int, ...]:
 
     Of a row that is not built in no more is known than a function.
     """
-    every = tuple(range(len(op.args)))
-    return tuple([k for k in every if _hides(op, k)]) if _is_built_in(op) else every
-
-
-def _hides(op: Op, k: int) -> bool:
-    choices = [_FINITE] * len(op.args)
-    for others in itertools.product(*choices[1:]):
-        depends = len({y for y in _values(op, k, others, _FINITE) if y is not None}) > 1
-        if depends and _any_finite(_values(op, k, others, _NOT_FINITE)):
-            return True
-    return False
+    every = range(len(op.args))
+    if not _is_built_in(op):
+        return tuple(every)
+    rest = list(itertools.product(_FINITE, repeat=len(every) - 1))
+    return tuple([k for k in every if any(_depends(op, k, others) and _hides(op, k, others) for others in rest)])
 
 
 @lru_cache(4096)
 def _hiding_beside(op: Op, known: tuple[float | None, ...]) -> tuple[int, ...]:
     """Those that do so where some arguments are plain numbers, and others None."""
     choices = [_FINITE if number is None else (number,) for number in known]
+    rest = [itertools.product(*choices[:k], *choices[k + 1 :]) for k in _hiding(op)]
     return tuple(
-        [
-            k
-            for k in _hiding(op)
-            if any(
-                _any_finite(_values(op, k, others, _NOT_FINITE))
-                for others in itertools.product(*choices[:k], *choices[k + 1 :])
-            )
-        ]
+        [k for k, some in zip(_hiding(op), rest, strict=True) if any(_hides(op, k, others) for others in some)]
     )
 
 
-def _any_finite(values: Sequence[float | None]) -> bool:
-    return any(y is None or math.isfinite(y) for y in values)
+def _depends(op: Op, k: int, others: Sequence[float]) -> bool:
+    return len({y for y in _values(op, k, others, _FINITE) if y is not None}) > 1
+
+
+def _hides(op: Op, k: int, others: Sequence[float]) -> bool:
+    return any(y is None or math.isfinite(y) for y in _values(op, k, others, _NOT_FINITE))
 
 
 def _values(op: Op, k: int, others: Sequence[float], xs: Sequence[float]) -> list[float | None]:
-    return [_value(op, (*others[:k], x, *others[k:])) for x in xs]
-
-
-def _value(op: Op, args: Sequence[float]) -> float | None:
-    """Of sequences of two, the given number and 1; None where there is no value."""
-    try:
-        return op.value(*[(x, 1.0) if k in op.sequences else x for k, x in enumerate(args)])
-    except (ArithmeticError, LookupError, ValueError):
-        return None
+    """For each x in the place of argument k; a sequence has 1 beside it. None where there is no value."""
+    found: list[float | None] = []
+    for x in xs:
+        args = (*others[:k], x, *others[k:])
+        try:
+            found.append(op.value(*[(x, 1.0) if k in op.sequences else x for k, x in enumerate(args)]))
+        except (ArithmeticError, LookupError, ValueError):
+            found.append(None)
+    return found
