@@ -56,9 +56,7 @@ sharp_programs = st.lists(
 # 1 / 1e-300 would make any rounding large.
 settled = moderate.filter(lambda x: abs(x) > 0.01)
 """So far from 0 that derivatives are no larger than can be told from what is left where they cancel."""
-hostile = st.one_of(
-    settled, st.sampled_from([x for x in UGLY if abs(x) not in (1e300, 1e-310)])
-)
+hostile = st.one_of(settled, st.sampled_from([x for x in UGLY if abs(x) not in (1e300, 1e-310)]))
 numbers = st.lists(hostile, min_size=2, max_size=4)
 
 Program = Sequence[tuple[Any, ...]]
