@@ -1,13 +1,17 @@
 # The codes of native.py's operations, and what they call.
+from tinygrad_lite.compiler.lane_functions cimport Target
+
 cdef enum:
-    ADD, SUB, MUL, DIV, NEG, ONE, TWO, MANY, SUMS, TAKE, CALL
+    ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, CALL
 
 ctypedef double (*One)(double) noexcept
+ctypedef void (*Lanes)(double *, Target, Py_ssize_t) noexcept
 ctypedef double (*Two)(double, double) noexcept
 ctypedef double (*Many)(double *, Py_ssize_t) noexcept
 
 # By the code of their row in the table.
 cdef One ones[128]
+cdef Lanes all_lanes[128]
 cdef Two twos[128]
 cdef Many manys[128]
 
@@ -16,7 +20,6 @@ cdef double *_erfc_rule
 cdef double *_normcdf_rule
 cdef Py_ssize_t _nodes
 
-cdef double _sigmoid(double x) noexcept
 cdef double _softplus(double x) noexcept
 cdef double _silu(double x) noexcept
 cdef double _relu(double x) noexcept

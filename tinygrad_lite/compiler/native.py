@@ -23,15 +23,17 @@ from .encoding import Encoding
 if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
     from cython.cimports.libc import math as c
+    from cython.cimports.tinygrad_lite.compiler import lane_functions
 else:
     c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
-    from .encoding import ADD, DIV, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+    from . import lane_functions
+    from .encoding import ADD, DIV, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
 
-    One = Two = Many = object
-    ones, twos, manys = [None] * 128, [None] * 128, [None] * 128
+    One = Lanes = Two = Many = object
+    ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "d8fa2d62"
+source_hash = "be6a4838"
 
 
 @cython.final
@@ -158,6 +160,7 @@ class Executor:
         lane: cython.Py_ssize_t
         operation: cython.int
         one: One
+        lanes: Lanes
         two: Two
         many: Many
         xs = w + self._slots * n if cython.compiled else [0.0] * self._widest
@@ -194,6 +197,10 @@ class Executor:
                 one = ones[code[i + 2]]
                 for lane in range(n):
                     w[d + lane] = one(w[a + lane])
+                i += 4
+            elif operation == LANES:
+                lanes = all_lanes[code[i + 2]]
+                lanes(_at(w, code[i + 3] * n), _at(w, d), n)
                 i += 4
             elif operation == TWO:
                 a, b = code[i + 3] * n, code[i + 4] * n
@@ -358,6 +365,15 @@ def _integers(given) -> cython.p_int:
 @cython.cfunc
 @cython.inline
 @cython.exceptval(check=False)
+def _at(w: cython.p_double, start: cython.Py_ssize_t) -> cython.p_double:
+    if cython.compiled:
+        return w + start
+    return memoryview(w)[start:]
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
 def _spread(w: cython.p_double, slot: cython.Py_ssize_t, n: cython.Py_ssize_t, number: cython.double) -> cython.void:
     lane: cython.Py_ssize_t
     for lane in range(n):
@@ -426,11 +442,6 @@ def _divide(a: cython.double, b: cython.double) -> cython.double:
 _inf, _pi, _sqrt_half, _period = math.inf, math.pi, math.sqrt(0.5), 128.0 / 29.0 * math.pi
 _rules = [array("d", [row[k] for k in (0, 1) for row in rule]) for rule in (ieee._ERFC_RULE, ieee._NORMCDF_RULE)]
 _erfc_rule, _normcdf_rule, _nodes = _doubles(_rules[0]), _doubles(_rules[1]), len(ieee._ERFC_RULE)
-
-
-def _sigmoid(x):
-    e = c.exp(-c.fabs(x))
-    return (1.0 if x >= 0.0 else e) / (1.0 + e)
 
 
 def _softplus(x):
@@ -587,6 +598,12 @@ def _one(op, form: One) -> cython.void:
 
 
 @cython.cfunc
+def _lanes(op, form: Lanes) -> cython.void:
+    forms[op] = LANES, op.code
+    all_lanes[op.code] = form
+
+
+@cython.cfunc
 def _two(op, form: Two) -> cython.void:
     forms[op] = TWO, op.code
     twos[op.code] = form
@@ -601,10 +618,10 @@ def _many(op, form: Many) -> cython.void:
 # The code of a row's operation and, where that calls a function, its place among them.
 forms: dict = {ops.add: (ADD,), ops.sub: (SUB,), ops.mul: (MUL,), ops.div: (DIV,), ops.neg: (NEG,)}
 _one(ops.abs, c.fabs)
-_one(ops.sqrt, c.sqrt)
-_one(ops.exp, c.exp)
+_lanes(ops.sqrt, lane_functions.sqrt)
+_lanes(ops.exp, lane_functions.exp)
 _one(ops.expm1, c.expm1)
-_one(ops.log, c.log)
+_lanes(ops.log, lane_functions.log)
 _one(ops.log1p, c.log1p)
 _one(ops.sin, c.sin)
 _one(ops.cos, c.cos)
@@ -615,14 +632,14 @@ _one(ops.atan, c.atan)
 _one(ops.sinh, c.sinh)
 _one(ops.cosh, c.cosh)
 _one(ops.tanh, c.tanh)
-_one(ops.sigmoid, _sigmoid)
+_lanes(ops.sigmoid, lane_functions.sigmoid)
 _one(ops.softplus, _softplus)
 _one(ops.relu, _relu)
 _one(ops.gelu, _gelu)
 _one(ops.silu, _silu)
 _one(ops.step, _step)
 _one(ops.sign, _sign)
-_one(ops.erf, c.erf)
+_lanes(ops.erf, lane_functions.erf)
 _one(ops.erfc, _erfc)
 _one(ops.normcdf, _normcdf)
 _one(ops.lgamma, _lgamma)
