@@ -33,7 +33,7 @@ else:
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "be6a4838"
+source_hash = "f994a88c"
 
 
 @cython.final
@@ -42,7 +42,7 @@ class Executor:
     """A Program made ready to run; later changes of the Program do not reach it.
 
     run(parameters, inputs, out=None)      one set of numbers, the results as a list of floats, or written into out
-    batch(parameters, inputs, lanes, out)  many sets of inputs at once, the results written into out
+    batch(parameters, parts, lanes, out)   many sets of inputs at once, the results written into out
     Numbers are a list or tuple of real numbers, or an array of any shape (a float64 array in C order is not copied);
     out is such an array. Raises ShapeError for too few numbers, TypeError for what is not one, and what an operation
     raises (IndexError for take). Threads may share an Executor.
@@ -115,19 +115,24 @@ class Executor:
         finally:
             self._spaces.append(space)
 
-    def batch(self, parameters, inputs, lanes, out):
-        """The program's outputs for each of the lanes: inputs is of shape (inputs, lanes), out of (outputs, lanes)."""
+    def batch(self, parameters, parts, lanes, out):
+        """The program's outputs for each of the lanes: out is of shape (outputs, lanes), each part (some inputs, lanes)."""
         count: cython.Py_ssize_t = lanes
         start: cython.Py_ssize_t
         n: cython.Py_ssize_t
         k: cython.Py_ssize_t
         lane: cython.Py_ssize_t
         given: _View = _view("parameters", parameters, False)
-        source: _View = _view("inputs", inputs, False)
+        source: _View
+        sources: list = [_view("inputs", part, False) for part in parts]
         target: _View = _view("out", out, True)
         _check_size("parameters", given.size, self._parameters)
-        _check_size("inputs", source.size, self._inputs * count)
+        size: cython.Py_ssize_t = 0
+        for source in sources:
+            size += source.size
+        _check_size("inputs", size, self._inputs * count)
         _check_size("out", target.size, self._outputs * count)
+        row: cython.Py_ssize_t
         block: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, self._slots)))  # which the cache holds
         space: _Space = None
         for start in range(0, count, block):
@@ -137,9 +142,12 @@ class Executor:
                 for k in range(self._parameters):
                     _spread(space.numbers, self._inputs + k, n, given.numbers[k])
             w: cython.p_double = space.numbers
-            for k in range(self._inputs):
-                for lane in range(n):
-                    w[k * n + lane] = source.numbers[k * count + start + lane]
+            k = 0
+            for source in sources:
+                for row in range(min(source.size // count, self._inputs - k)):
+                    for lane in range(n):
+                        w[k * n + lane] = source.numbers[row * count + start + lane]
+                    k += 1
             self._sweep(w, n)
             for k in range(self._outputs):
                 for lane in range(n):
