@@ -1,6 +1,15 @@
 # The codes of native.py's operations, and what they call.
 from tinygrad_lite.compiler.lane_functions cimport Target
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
+    #define CLONES __attribute__((target_clones("avx2", "default"))) static
+    CLONES int native_sweep(PyObject *, int *, Py_ssize_t, double *, double *, Py_ssize_t);
+    CLONES void native_sums(int *, Py_ssize_t, double *, Py_ssize_t, Py_ssize_t);
+    #endif
+    """
+
 cdef enum:
     ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, CALL
 
@@ -14,6 +23,11 @@ cdef One ones[128]
 cdef Lanes all_lanes[128]
 cdef Two twos[128]
 cdef Many manys[128]
+
+cdef int _sweep "native_sweep"(
+    list calls, int *code, Py_ssize_t end, double *w, double *xs, Py_ssize_t n
+) except -1
+cdef void _sums "native_sums"(int *code, Py_ssize_t i, double *w, Py_ssize_t d, Py_ssize_t n) noexcept
 
 cdef double _inf, _pi, _sqrt_half, _period
 cdef double *_erfc_rule

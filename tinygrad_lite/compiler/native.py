@@ -33,7 +33,7 @@ else:
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "f994a88c"
+source_hash = "1472ab2f"
 
 
 @cython.final
@@ -105,7 +105,7 @@ class Executor:
         try:
             _read("inputs", inputs, w, 0, self._inputs)
             _read("parameters", parameters, w, self._inputs, self._parameters)
-            self._sweep(w, 1)
+            _sweep(self._calls, self._code, self._length, w, space.spare, 1)
             if out is None:
                 return [w[self._results[k]] for k in range(self._outputs)]
             target: _View = _view("out", out, True)
@@ -148,115 +148,10 @@ class Executor:
                     for lane in range(n):
                         w[k * n + lane] = source.numbers[row * count + start + lane]
                     k += 1
-            self._sweep(w, n)
+            _sweep(self._calls, self._code, self._length, w, space.spare, n)
             for k in range(self._outputs):
                 for lane in range(n):
                     target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
-
-    @cython.cfunc
-    @cython.exceptval(-1)
-    def _sweep(self, w: cython.p_double, n: cython.Py_ssize_t) -> cython.int:
-        """Runs the code on n lanes: those of a slot stand together."""
-        code: cython.p_int = self._code
-        xs: cython.p_double
-        i: cython.Py_ssize_t = 0
-        end: cython.Py_ssize_t = self._length
-        a: cython.Py_ssize_t
-        b: cython.Py_ssize_t
-        d: cython.Py_ssize_t
-        k: cython.Py_ssize_t
-        lane: cython.Py_ssize_t
-        operation: cython.int
-        one: One
-        lanes: Lanes
-        two: Two
-        many: Many
-        xs = w + self._slots * n if cython.compiled else [0.0] * self._widest
-        while i < end:
-            operation = code[i]
-            d = code[i + 1] * n
-            if operation == ADD:
-                a, b = code[i + 2] * n, code[i + 3] * n
-                for lane in range(n):
-                    w[d + lane] = w[a + lane] + w[b + lane]
-                i += 4
-            elif operation == SUB:
-                a, b = code[i + 2] * n, code[i + 3] * n
-                for lane in range(n):
-                    w[d + lane] = w[a + lane] - w[b + lane]
-                i += 4
-            elif operation == MUL:
-                a, b = code[i + 2] * n, code[i + 3] * n
-                for lane in range(n):
-                    w[d + lane] = w[a + lane] * w[b + lane]
-                i += 4
-            elif operation == DIV:
-                a, b = code[i + 2] * n, code[i + 3] * n
-                for lane in range(n):
-                    w[d + lane] = _divide(w[a + lane], w[b + lane])
-                i += 4
-            elif operation == NEG:
-                a = code[i + 2] * n
-                for lane in range(n):
-                    w[d + lane] = -w[a + lane]
-                i += 3
-            elif operation == ONE:
-                a = code[i + 3] * n
-                one = ones[code[i + 2]]
-                for lane in range(n):
-                    w[d + lane] = one(w[a + lane])
-                i += 4
-            elif operation == LANES:
-                lanes = all_lanes[code[i + 2]]
-                lanes(_at(w, code[i + 3] * n), _at(w, d), n)
-                i += 4
-            elif operation == TWO:
-                a, b = code[i + 3] * n, code[i + 4] * n
-                two = twos[code[i + 2]]
-                for lane in range(n):
-                    w[d + lane] = two(w[a + lane], w[b + lane])
-                i += 5
-            elif operation == MANY:
-                many = manys[code[i + 2]]
-                a = code[i + 3]
-                i += 4
-                for lane in range(n):
-                    for k in range(a):
-                        xs[k] = w[code[i + k] * n + lane]
-                    w[d + lane] = many(xs, a)
-                i += a
-            elif operation == SUMS:
-                _sums(code, i + 2, w, d, n)
-                i += 6 + 2 * code[i + 3] + code[i + 4] + code[i + 5]
-            elif operation == TAKE:
-                a = code[i + 2]
-                i += 3
-                for lane in range(n):
-                    k = _position(w[code[i + a] * n + lane], a)
-                    w[d + lane] = w[code[i + k] * n + lane]
-                i += a + 1
-            else:
-                for lane in range(n):
-                    w[d + lane] = self._call(code[i + 2], w, n, lane)
-                i += 3
-        return 0
-
-    @cython.cfunc
-    def _call(self, k: cython.Py_ssize_t, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py_ssize_t):
-        """What a row gives for the numbers of a lane."""
-        op, args = self._calls[k]
-        i: cython.Py_ssize_t
-        given: list = []
-        for arg in args:
-            if type(arg) is tuple:
-                given.append(tuple([w[cython.cast(cython.Py_ssize_t, i) * n + lane] for i in arg]))
-            else:
-                i = arg
-                given.append(w[i * n + lane])
-        value = op.value(*given)
-        if not isinstance(value, numbers.Real):
-            raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
-        return float(value)
 
 
 @cython.final
@@ -265,6 +160,7 @@ class _Space:
     """Where a program runs: for each slot a number a lane, and after them room for what one function reads."""
 
     numbers: cython.p_double
+    spare: cython.p_double
     lanes: cython.Py_ssize_t
     _array: object
 
@@ -275,6 +171,7 @@ def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
     space: _Space = _Space.__new__(_Space)
     space._array = array("d", bytes(8 * (executor._slots * n + executor._widest)))
     space.numbers, space.lanes = _doubles(space._array), n
+    space.spare = _at(space.numbers, executor._slots * n)
     for slot, number in executor._constants:
         _spread(space.numbers, slot, n, number)
     return space
@@ -396,11 +293,107 @@ def _position(index: cython.double, length: cython.Py_ssize_t) -> cython.Py_ssiz
     return ops.position(index, length)
 
 
+def _sweep(calls, code, end, w, xs, n):
+    """Runs the code on n lanes: those of a slot stand together. There is room at xs for what one function reads."""
+    i: cython.Py_ssize_t = 0
+    a: cython.Py_ssize_t
+    b: cython.Py_ssize_t
+    d: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    lane: cython.Py_ssize_t
+    operation: cython.int
+    one: One
+    lanes: Lanes
+    two: Two
+    many: Many
+    while i < end:
+        operation = code[i]
+        d = code[i + 1] * n
+        if operation == ADD:
+            a, b = code[i + 2] * n, code[i + 3] * n
+            for lane in range(n):
+                w[d + lane] = w[a + lane] + w[b + lane]
+            i += 4
+        elif operation == SUB:
+            a, b = code[i + 2] * n, code[i + 3] * n
+            for lane in range(n):
+                w[d + lane] = w[a + lane] - w[b + lane]
+            i += 4
+        elif operation == MUL:
+            a, b = code[i + 2] * n, code[i + 3] * n
+            for lane in range(n):
+                w[d + lane] = w[a + lane] * w[b + lane]
+            i += 4
+        elif operation == DIV:
+            a, b = code[i + 2] * n, code[i + 3] * n
+            for lane in range(n):
+                w[d + lane] = _divide(w[a + lane], w[b + lane])
+            i += 4
+        elif operation == NEG:
+            a = code[i + 2] * n
+            for lane in range(n):
+                w[d + lane] = -w[a + lane]
+            i += 3
+        elif operation == ONE:
+            a = code[i + 3] * n
+            one = ones[code[i + 2]]
+            for lane in range(n):
+                w[d + lane] = one(w[a + lane])
+            i += 4
+        elif operation == LANES:
+            lanes = all_lanes[code[i + 2]]
+            lanes(_at(w, code[i + 3] * n), _at(w, d), n)
+            i += 4
+        elif operation == TWO:
+            a, b = code[i + 3] * n, code[i + 4] * n
+            two = twos[code[i + 2]]
+            for lane in range(n):
+                w[d + lane] = two(w[a + lane], w[b + lane])
+            i += 5
+        elif operation == MANY:
+            many = manys[code[i + 2]]
+            a = code[i + 3]
+            i += 4
+            for lane in range(n):
+                for k in range(a):
+                    xs[k] = w[code[i + k] * n + lane]
+                w[d + lane] = many(xs, a)
+            i += a
+        elif operation == SUMS:
+            _sums(code, i + 2, w, d, n)
+            i += 6 + 2 * code[i + 3] + code[i + 4] + code[i + 5]
+        elif operation == TAKE:
+            a = code[i + 2]
+            i += 3
+            for lane in range(n):
+                k = _position(w[code[i + a] * n + lane], a)
+                w[d + lane] = w[code[i + k] * n + lane]
+            i += a + 1
+        else:
+            for lane in range(n):
+                w[d + lane] = _call(calls[code[i + 2]], w, n, lane)
+            i += 3
+    return 0
+
 @cython.cfunc
-@cython.exceptval(check=False)
-def _sums(
-    code: cython.p_int, i: cython.Py_ssize_t, w: cython.p_double, d: cython.Py_ssize_t, n: cython.Py_ssize_t
-) -> cython.void:
+def _call(call: tuple, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py_ssize_t):
+    """What a row gives for the numbers of a lane."""
+    op, args = call
+    i: cython.Py_ssize_t
+    given: list = []
+    for arg in args:
+        if type(arg) is tuple:
+            given.append(tuple([w[cython.cast(cython.Py_ssize_t, i) * n + lane] for i in arg]))
+        else:
+            i = arg
+            given.append(w[i * n + lane])
+    value = op.value(*given)
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
+    return float(value)
+
+
+def _sums(code, i, w, d, n):
     """Writes start + the pairs' products + plus - minus at d, from left to right."""
     start: cython.Py_ssize_t = code[i] * n
     plus: cython.Py_ssize_t = i + 4 + 2 * code[i + 1]
@@ -421,9 +414,14 @@ def _sums(
             total -= w[code[k]]
         w[d] = total
         return
-    for lane in range(n):
-        w[d + lane] = w[start + lane]
-    for k in range(i + 4, plus, 2):
+    if i + 4 < plus:  # start and the first product in one pass
+        a, b = code[i + 4] * n, code[i + 5] * n
+        for lane in range(n):
+            w[d + lane] = w[start + lane] + w[a + lane] * w[b + lane]
+    else:
+        for lane in range(n):
+            w[d + lane] = w[start + lane]
+    for k in range(i + 6, plus, 2):
         a, b = code[k] * n, code[k + 1] * n
         for lane in range(n):
             w[d + lane] += w[a + lane] * w[b + lane]
