@@ -6,22 +6,26 @@ cdef extern from *:
     static inline unsigned long long lane_bits(double x) { unsigned long long b; memcpy(&b, &x, 8); return b; }
     static inline double lane_number(unsigned long long b) { double x; memcpy(&x, &b, 8); return x; }
 
+    /* The numbers there are read by no other name. */
     #if defined(_MSC_VER)
     typedef double *__restrict lane_target;
     #else
     typedef double *__restrict__ lane_target;
     #endif
 
-    /* Where it can, the compiler makes each loop twice: for any processor of its kind, and for wider vectors. */
-    #if defined(__PYX_HAVE__tinygrad_lite__compiler__lane_functions) \
-     && defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
-    #define LANES(name) \
-        __attribute__((target_clones("avx2", "default"))) static void name(double *, lane_target, Py_ssize_t);
-    LANES(lanes_of_sqrt)
-    LANES(lanes_of_exp)
-    LANES(lanes_of_sigmoid)
-    LANES(lanes_of_log)
-    LANES(lanes_of_erf)
+    /* A function so declared is compiled twice, and the system picks the one that suits the processor. */
+    #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
+    #define IN_WIDE_VECTORS_TOO __attribute__((target_clones("avx2", "default")))
+    #else
+    #define IN_WIDE_VECTORS_TOO
+    #endif
+
+    #if defined(__PYX_HAVE__tinygrad_lite__compiler__lane_functions)  /* and not for native.py, which uses them */
+    IN_WIDE_VECTORS_TOO static void lanes_of_sqrt(double *, lane_target, Py_ssize_t);
+    IN_WIDE_VECTORS_TOO static void lanes_of_exp(double *, lane_target, Py_ssize_t);
+    IN_WIDE_VECTORS_TOO static void lanes_of_sigmoid(double *, lane_target, Py_ssize_t);
+    IN_WIDE_VECTORS_TOO static void lanes_of_log(double *, lane_target, Py_ssize_t);
+    IN_WIDE_VECTORS_TOO static void lanes_of_erf(double *, lane_target, Py_ssize_t);
     #endif
     """
     ctypedef double *Target "lane_target"

@@ -3,11 +3,8 @@ from tinygrad_lite.compiler.lane_functions cimport Target
 
 cdef extern from *:
     """
-    #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
-    #define CLONES __attribute__((target_clones("avx2", "default"))) static
-    CLONES int native_sweep(PyObject *, int *, Py_ssize_t, double *, double *, Py_ssize_t);
-    CLONES void native_sums(int *, Py_ssize_t, double *, Py_ssize_t, Py_ssize_t);
-    #endif
+    IN_WIDE_VECTORS_TOO static int native_sweep(PyObject *, int *, Py_ssize_t, double *, double *, Py_ssize_t);
+    IN_WIDE_VECTORS_TOO static void native_sums(int *, Py_ssize_t, double *, Py_ssize_t, Py_ssize_t);
     """
 
 cdef enum:

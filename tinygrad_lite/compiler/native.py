@@ -33,7 +33,7 @@ else:
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "1472ab2f"
+source_hash = "da7b94d5"
 
 
 @cython.final
@@ -116,7 +116,7 @@ class Executor:
             self._spaces.append(space)
 
     def batch(self, parameters, parts, lanes, out):
-        """The program's outputs for each of the lanes: out is of shape (outputs, lanes), each part (some inputs, lanes)."""
+        """The program's outputs for each of the lanes, of shape (outputs, lanes); each part is (some inputs, lanes)."""
         count: cython.Py_ssize_t = lanes
         start: cython.Py_ssize_t
         n: cython.Py_ssize_t
@@ -171,7 +171,7 @@ def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
     space: _Space = _Space.__new__(_Space)
     space._array = array("d", bytes(8 * (executor._slots * n + executor._widest)))
     space.numbers, space.lanes = _doubles(space._array), n
-    space.spare = _at(space.numbers, executor._slots * n)
+    space.spare = space.numbers + executor._slots * n if cython.compiled else [0.0] * executor._widest
     for slot, number in executor._constants:
         _spread(space.numbers, slot, n, number)
     return space
@@ -270,15 +270,6 @@ def _integers(given) -> cython.p_int:
 @cython.cfunc
 @cython.inline
 @cython.exceptval(check=False)
-def _at(w: cython.p_double, start: cython.Py_ssize_t) -> cython.p_double:
-    if cython.compiled:
-        return w + start
-    return memoryview(w)[start:]
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
 def _spread(w: cython.p_double, slot: cython.Py_ssize_t, n: cython.Py_ssize_t, number: cython.double) -> cython.void:
     lane: cython.Py_ssize_t
     for lane in range(n):
@@ -342,7 +333,7 @@ def _sweep(calls, code, end, w, xs, n):
             i += 4
         elif operation == LANES:
             lanes = all_lanes[code[i + 2]]
-            lanes(_at(w, code[i + 3] * n), _at(w, d), n)
+            lanes(w + code[i + 3] * n, w + d, n)
             i += 4
         elif operation == TWO:
             a, b = code[i + 3] * n, code[i + 4] * n
@@ -374,6 +365,7 @@ def _sweep(calls, code, end, w, xs, n):
                 w[d + lane] = _call(calls[code[i + 2]], w, n, lane)
             i += 3
     return 0
+
 
 @cython.cfunc
 def _call(call: tuple, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py_ssize_t):
@@ -605,8 +597,12 @@ def _one(op, form: One) -> cython.void:
 
 @cython.cfunc
 def _lanes(op, form: Lanes) -> cython.void:
-    forms[op] = LANES, op.code
-    all_lanes[op.code] = form
+    if cython.compiled:
+        forms[op] = LANES, op.code
+        all_lanes[op.code] = form
+    else:  # where there are no vectors, one by one is quicker
+        forms[op] = ONE, op.code
+        ones[op.code] = getattr(c, op.name)
 
 
 @cython.cfunc
