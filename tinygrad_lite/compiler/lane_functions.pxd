@@ -25,6 +25,7 @@ cdef extern from *:
     IN_WIDE_VECTORS_TOO static void lanes_of_exp(double *, lane_target, Py_ssize_t);
     IN_WIDE_VECTORS_TOO static void lanes_of_sigmoid(double *, lane_target, Py_ssize_t);
     IN_WIDE_VECTORS_TOO static void lanes_of_log(double *, lane_target, Py_ssize_t);
+    IN_WIDE_VECTORS_TOO static void lanes_of_tanh(double *, lane_target, Py_ssize_t);
     IN_WIDE_VECTORS_TOO static void lanes_of_erf(double *, lane_target, Py_ssize_t);
     #endif
     """
@@ -33,6 +34,7 @@ cdef extern from *:
     double _number "lane_number"(unsigned long long bits) noexcept
 
 cdef double _powers[128]
+cdef double _tanh_at[1281]
 cdef double _erf_at[769]
 cdef double _slope_at[769]
 cdef double _rounder, _inf
@@ -40,10 +42,12 @@ cdef double _rounder, _inf
 cdef double _exp(double x) noexcept
 cdef double _sigmoid(double x, double e) noexcept
 cdef double _log(double x) noexcept
+cdef double _tanh(double x) noexcept
 cdef double _erf(double x) noexcept
 
 cdef void sqrt "lanes_of_sqrt"(double *x, Target y, Py_ssize_t n) noexcept
 cdef void exp "lanes_of_exp"(double *x, Target y, Py_ssize_t n) noexcept
 cdef void sigmoid "lanes_of_sigmoid"(double *x, Target y, Py_ssize_t n) noexcept
 cdef void log "lanes_of_log"(double *x, Target y, Py_ssize_t n) noexcept
+cdef void tanh "lanes_of_tanh"(double *x, Target y, Py_ssize_t n) noexcept
 cdef void erf "lanes_of_erf"(double *x, Target y, Py_ssize_t n) noexcept

@@ -33,7 +33,7 @@ else:
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "da7b94d5"
+source_hash = "a0891a10"
 
 
 @cython.final
@@ -633,7 +633,7 @@ _one(ops.acos, c.acos)
 _one(ops.atan, c.atan)
 _one(ops.sinh, c.sinh)
 _one(ops.cosh, c.cosh)
-_one(ops.tanh, c.tanh)
+_lanes(ops.tanh, lane_functions.tanh)
 _lanes(ops.sigmoid, lane_functions.sigmoid)
 _one(ops.softplus, _softplus)
 _one(ops.relu, _relu)
