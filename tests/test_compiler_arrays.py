@@ -155,7 +155,7 @@ def test_outputs_that_are_read_shared_or_wanted_twice() -> None:
     by_lane = ArrayExecutor(program).run(numbers, inputs)
     assert ArrayExecutor(program, True).sums(numbers, inputs) == pytest.approx(by_lane.sum(axis=1), rel=1e-13)
     out = np.empty((8, 5))
-    Executor(program).batch(numbers, inputs, 5, out)
+    Executor(program).batch(numbers, [inputs], 5, out)
     assert by_lane == pytest.approx(out, rel=1e-15)
 
 
@@ -177,7 +177,7 @@ def test_special_numbers_are_those_of_the_native_executor(function: Any) -> None
     inputs = np.array(np.meshgrid(SPECIAL, SPECIAL)).reshape(2, -1)
     found = ArrayExecutor(program).run(np.empty(0), inputs)
     expected = np.empty_like(found)
-    Executor(program).batch([], inputs, inputs.shape[1], expected)
+    Executor(program).batch([], [inputs], inputs.shape[1], expected)
     np.testing.assert_allclose(found, expected, rtol=1e-15)
     zeros = expected == 0.0
     assert np.array_equal(np.signbit(found[zeros]), np.signbit(expected[zeros]))

@@ -216,7 +216,7 @@ def test_random_programs_are_their_rows(
     assert bits(executor.run(parameters, inputs)) == bits([values[place] for place in program.outputs])
     lanes = np.array(numbers).reshape(INPUTS, 5)
     out = np.zeros((len(wanted), 5))
-    executor.batch(parameters, lanes, 5, out)
+    executor.batch(parameters, [lanes[:1], lanes[1:]], 5, out)
     for lane in range(5):
         assert bits(out[:, lane].tolist()) == bits(executor.run(parameters, lanes[:, lane].copy()))
 
@@ -262,7 +262,7 @@ def test_a_slot_serves_again_when_it_was_read_for_the_last_time_and_once() -> No
 def test_an_empty_program() -> None:
     assert Executor(Program()).run([], []) == []
     out = np.empty((0, 4))
-    Executor(Program()).batch([], np.empty((0, 4)), 4, out)
+    Executor(Program()).batch([], [np.empty((0, 4))], 4, out)
 
 
 def test_a_chain_of_a_million_operations_needs_few_slots() -> None:
@@ -305,7 +305,7 @@ def test_numbers_come_in_lists_and_arrays(numbers: Any) -> None:
     assert out.tolist() == [NUMBERS] * 2
     if len(numbers) == 4:
         lanes = array("d", bytes(8 * 16))
-        Executor(program).batch(numbers, [x for x in NUMBERS for _ in range(2)], 2, lanes)
+        Executor(program).batch(numbers, [[x for x in NUMBERS for _ in range(2)]], 2, lanes)
         assert list(lanes) == [x for x in NUMBERS * 2 for _ in range(2)]
 
 
@@ -360,12 +360,12 @@ def test_a_batch_of_many_blocks_is_its_lanes() -> None:
     executor = Executor(program)
     for lanes in (0, 1, 127, 128, 129, 1000):
         inputs, out = np.random.default_rng(lanes).normal(size=(2, lanes)), np.zeros((3, lanes))
-        executor.batch([0.75], inputs, lanes, out)
+        executor.batch([0.75], [inputs], lanes, out)
         assert out.T.tolist() == [executor.run([0.75], column.tolist()) for column in inputs.T]
     with pytest.raises(ShapeError, match="needs 200 numbers in inputs, got 198"):
-        executor.batch([0.75], np.zeros((2, 99)), 100, np.zeros((3, 100)))
+        executor.batch([0.75], [np.zeros((2, 99))], 100, np.zeros((3, 100)))
     with pytest.raises(ShapeError, match="needs 300 numbers in out, got 297"):
-        executor.batch([0.75], np.zeros((2, 100)), 100, np.zeros((3, 99)))
+        executor.batch([0.75], [np.zeros((2, 100))], 100, np.zeros((3, 99)))
 
 
 def test_rows_from_outside_are_called(own_operations: Callable[..., Op]) -> None:
@@ -375,7 +375,7 @@ def test_rows_from_outside_are_called(own_operations: Callable[..., Op]) -> None
     program.outputs = [program.add(row, ((x, y, x), y))]
     assert Executor(program).run([], [2.0, 10.0]) == [32.0]
     out = np.zeros((1, 2))
-    Executor(program).batch([], np.array([[2.0, 3.0], [10.0, 20.0]]), 2, out)
+    Executor(program).batch([], [np.array([[2.0, 3.0], [10.0, 20.0]])], 2, out)
     assert out.tolist() == [[32.0, 63.0]]
 
 

@@ -12,7 +12,7 @@ _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
 
 
 class Cost:
-    """Adds up groups; functions that take as long in both, as exp does, are left out."""
+    """Adds up groups; what a function takes above a step is left out, as if it were as long in both."""
 
     def __init__(self) -> None:
         self._by_lane, self._native_by_lane = 0.0, 0.0

@@ -4,6 +4,7 @@ For each operation its code, the slot of its result, and what it reads:
 
     ADD, SUB, MUL, DIV, NEG    a slot for each argument
     ONE, TWO                   the function, a slot for each argument
+    LANES                      the function, which takes all lanes at once, the slot of the argument
     MANY                       the function, how many numbers, a slot for each
     SUMS                       the slot to start from, how many pairs, plus and minus, a slot for each factor and term
     TAKE                       how many elements, a slot for each, the slot of the index
@@ -21,7 +22,7 @@ from .. import ops
 from ..ops import Op
 from .program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
 
-ADD, SUB, MUL, DIV, NEG, ONE, TWO, MANY, SUMS, TAKE, CALL = range(11)
+ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, CALL = range(12)
 # Sums of products that are one operation, by how many pairs, plus and minus they have.
 _PLAIN = {(1, 0, 0): MUL, (0, 2, 0): ADD, (0, 1, 1): SUB, (0, 0, 1): NEG}
 

@@ -54,9 +54,8 @@ class Execution:
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
             return self.array.run(parameters, parts)
-        inputs = np.concatenate(parts, out=np.empty((sum(map(len, parts)), lanes)))
         found = np.empty((len(self.program.outputs), lanes))
-        self.native.batch(parameters, inputs, lanes, found)
+        self.native.batch(parameters, [np.ascontiguousarray(part) for part in parts], lanes, found)
         return found
 
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:

@@ -38,7 +38,7 @@ def stacked(tree: Any) -> Any:
         if even and type(tree) is list:
             return _beside(inner)
         return type(tree)(*inner) if hasattr(tree, "_fields") else type(tree)(inner)
-    return np.moveaxis(tree, -1, 0) if isinstance(tree, np.ndarray) else tree
+    return tree.transpose(-1, *range(tree.ndim - 1)) if isinstance(tree, np.ndarray) else tree
 
 
 def _beside(arrays: Sequence[Any]) -> Any:

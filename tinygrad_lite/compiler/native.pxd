@@ -1,22 +1,36 @@
 # The codes of native.py's operations, and what they call.
+from tinygrad_lite.compiler.lane_functions cimport Target
+
+cdef extern from *:
+    """
+    IN_WIDE_VECTORS_TOO static int native_sweep(PyObject *, int *, Py_ssize_t, double *, double *, Py_ssize_t);
+    IN_WIDE_VECTORS_TOO static void native_sums(int *, Py_ssize_t, double *, Py_ssize_t, Py_ssize_t);
+    """
+
 cdef enum:
-    ADD, SUB, MUL, DIV, NEG, ONE, TWO, MANY, SUMS, TAKE, CALL
+    ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, CALL
 
 ctypedef double (*One)(double) noexcept
+ctypedef void (*Lanes)(double *, Target, Py_ssize_t) noexcept
 ctypedef double (*Two)(double, double) noexcept
 ctypedef double (*Many)(double *, Py_ssize_t) noexcept
 
 # By the code of their row in the table.
 cdef One ones[128]
+cdef Lanes all_lanes[128]
 cdef Two twos[128]
 cdef Many manys[128]
+
+cdef int _sweep "native_sweep"(
+    list calls, int *code, Py_ssize_t end, double *w, double *xs, Py_ssize_t n
+) except -1
+cdef void _sums "native_sums"(int *code, Py_ssize_t i, double *w, Py_ssize_t d, Py_ssize_t n) noexcept
 
 cdef double _inf, _pi, _sqrt_half, _period
 cdef double *_erfc_rule
 cdef double *_normcdf_rule
 cdef Py_ssize_t _nodes
 
-cdef double _sigmoid(double x) noexcept
 cdef double _softplus(double x) noexcept
 cdef double _silu(double x) noexcept
 cdef double _relu(double x) noexcept

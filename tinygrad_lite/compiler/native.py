@@ -23,15 +23,17 @@ from .encoding import Encoding
 if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
     from cython.cimports.libc import math as c
+    from cython.cimports.tinygrad_lite.compiler import lane_functions
 else:
     c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
-    from .encoding import ADD, DIV, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+    from . import lane_functions
+    from .encoding import ADD, DIV, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
 
-    One = Two = Many = object
-    ones, twos, manys = [None] * 128, [None] * 128, [None] * 128
+    One = Lanes = Two = Many = object
+    ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "d8fa2d62"
+source_hash = "a0891a10"
 
 
 @cython.final
@@ -40,7 +42,7 @@ class Executor:
     """A Program made ready to run; later changes of the Program do not reach it.
 
     run(parameters, inputs, out=None)      one set of numbers, the results as a list of floats, or written into out
-    batch(parameters, inputs, lanes, out)  many sets of inputs at once, the results written into out
+    batch(parameters, parts, lanes, out)   many sets of inputs at once, the results written into out
     Numbers are a list or tuple of real numbers, or an array of any shape (a float64 array in C order is not copied);
     out is such an array. Raises ShapeError for too few numbers, TypeError for what is not one, and what an operation
     raises (IndexError for take). Threads may share an Executor.
@@ -103,7 +105,7 @@ class Executor:
         try:
             _read("inputs", inputs, w, 0, self._inputs)
             _read("parameters", parameters, w, self._inputs, self._parameters)
-            self._sweep(w, 1)
+            _sweep(self._calls, self._code, self._length, w, space.spare, 1)
             if out is None:
                 return [w[self._results[k]] for k in range(self._outputs)]
             target: _View = _view("out", out, True)
@@ -113,19 +115,24 @@ class Executor:
         finally:
             self._spaces.append(space)
 
-    def batch(self, parameters, inputs, lanes, out):
-        """The program's outputs for each of the lanes: inputs is of shape (inputs, lanes), out of (outputs, lanes)."""
+    def batch(self, parameters, parts, lanes, out):
+        """The program's outputs for each of the lanes, of shape (outputs, lanes); each part is (some inputs, lanes)."""
         count: cython.Py_ssize_t = lanes
         start: cython.Py_ssize_t
         n: cython.Py_ssize_t
         k: cython.Py_ssize_t
         lane: cython.Py_ssize_t
         given: _View = _view("parameters", parameters, False)
-        source: _View = _view("inputs", inputs, False)
+        source: _View
+        sources: list = [_view("inputs", part, False) for part in parts]
         target: _View = _view("out", out, True)
         _check_size("parameters", given.size, self._parameters)
-        _check_size("inputs", source.size, self._inputs * count)
+        size: cython.Py_ssize_t = 0
+        for source in sources:
+            size += source.size
+        _check_size("inputs", size, self._inputs * count)
         _check_size("out", target.size, self._outputs * count)
+        row: cython.Py_ssize_t
         block: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, self._slots)))  # which the cache holds
         space: _Space = None
         for start in range(0, count, block):
@@ -135,113 +142,16 @@ class Executor:
                 for k in range(self._parameters):
                     _spread(space.numbers, self._inputs + k, n, given.numbers[k])
             w: cython.p_double = space.numbers
-            for k in range(self._inputs):
-                for lane in range(n):
-                    w[k * n + lane] = source.numbers[k * count + start + lane]
-            self._sweep(w, n)
+            k = 0
+            for source in sources:
+                for row in range(min(source.size // count, self._inputs - k)):
+                    for lane in range(n):
+                        w[k * n + lane] = source.numbers[row * count + start + lane]
+                    k += 1
+            _sweep(self._calls, self._code, self._length, w, space.spare, n)
             for k in range(self._outputs):
                 for lane in range(n):
                     target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
-
-    @cython.cfunc
-    @cython.exceptval(-1)
-    def _sweep(self, w: cython.p_double, n: cython.Py_ssize_t) -> cython.int:
-        """Runs the code on n lanes: those of a slot stand together."""
-        code: cython.p_int = self._code
-        xs: cython.p_double
-        i: cython.Py_ssize_t = 0
-        end: cython.Py_ssize_t = self._length
-        a: cython.Py_ssize_t
-        b: cython.Py_ssize_t
-        d: cython.Py_ssize_t
-        k: cython.Py_ssize_t
-        lane: cython.Py_ssize_t
-        operation: cython.int
-        one: One
-        two: Two
-        many: Many
-        xs = w + self._slots * n if cython.compiled else [0.0] * self._widest
-        while i < end:
-            operation = code[i]
-            d = code[i + 1] * n
-            if operation == ADD:
-                a, b = code[i + 2] * n, code[i + 3] * n
-                for lane in range(n):
-                    w[d + lane] = w[a + lane] + w[b + lane]
-                i += 4
-            elif operation == SUB:
-                a, b = code[i + 2] * n, code[i + 3] * n
-                for lane in range(n):
-                    w[d + lane] = w[a + lane] - w[b + lane]
-                i += 4
-            elif operation == MUL:
-                a, b = code[i + 2] * n, code[i + 3] * n
-                for lane in range(n):
-                    w[d + lane] = w[a + lane] * w[b + lane]
-                i += 4
-            elif operation == DIV:
-                a, b = code[i + 2] * n, code[i + 3] * n
-                for lane in range(n):
-                    w[d + lane] = _divide(w[a + lane], w[b + lane])
-                i += 4
-            elif operation == NEG:
-                a = code[i + 2] * n
-                for lane in range(n):
-                    w[d + lane] = -w[a + lane]
-                i += 3
-            elif operation == ONE:
-                a = code[i + 3] * n
-                one = ones[code[i + 2]]
-                for lane in range(n):
-                    w[d + lane] = one(w[a + lane])
-                i += 4
-            elif operation == TWO:
-                a, b = code[i + 3] * n, code[i + 4] * n
-                two = twos[code[i + 2]]
-                for lane in range(n):
-                    w[d + lane] = two(w[a + lane], w[b + lane])
-                i += 5
-            elif operation == MANY:
-                many = manys[code[i + 2]]
-                a = code[i + 3]
-                i += 4
-                for lane in range(n):
-                    for k in range(a):
-                        xs[k] = w[code[i + k] * n + lane]
-                    w[d + lane] = many(xs, a)
-                i += a
-            elif operation == SUMS:
-                _sums(code, i + 2, w, d, n)
-                i += 6 + 2 * code[i + 3] + code[i + 4] + code[i + 5]
-            elif operation == TAKE:
-                a = code[i + 2]
-                i += 3
-                for lane in range(n):
-                    k = _position(w[code[i + a] * n + lane], a)
-                    w[d + lane] = w[code[i + k] * n + lane]
-                i += a + 1
-            else:
-                for lane in range(n):
-                    w[d + lane] = self._call(code[i + 2], w, n, lane)
-                i += 3
-        return 0
-
-    @cython.cfunc
-    def _call(self, k: cython.Py_ssize_t, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py_ssize_t):
-        """What a row gives for the numbers of a lane."""
-        op, args = self._calls[k]
-        i: cython.Py_ssize_t
-        given: list = []
-        for arg in args:
-            if type(arg) is tuple:
-                given.append(tuple([w[cython.cast(cython.Py_ssize_t, i) * n + lane] for i in arg]))
-            else:
-                i = arg
-                given.append(w[i * n + lane])
-        value = op.value(*given)
-        if not isinstance(value, numbers.Real):
-            raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
-        return float(value)
 
 
 @cython.final
@@ -250,6 +160,7 @@ class _Space:
     """Where a program runs: for each slot a number a lane, and after them room for what one function reads."""
 
     numbers: cython.p_double
+    spare: cython.p_double
     lanes: cython.Py_ssize_t
     _array: object
 
@@ -260,6 +171,7 @@ def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
     space: _Space = _Space.__new__(_Space)
     space._array = array("d", bytes(8 * (executor._slots * n + executor._widest)))
     space.numbers, space.lanes = _doubles(space._array), n
+    space.spare = space.numbers + executor._slots * n if cython.compiled else [0.0] * executor._widest
     for slot, number in executor._constants:
         _spread(space.numbers, slot, n, number)
     return space
@@ -372,11 +284,108 @@ def _position(index: cython.double, length: cython.Py_ssize_t) -> cython.Py_ssiz
     return ops.position(index, length)
 
 
+def _sweep(calls, code, end, w, xs, n):
+    """Runs the code on n lanes: those of a slot stand together. There is room at xs for what one function reads."""
+    i: cython.Py_ssize_t = 0
+    a: cython.Py_ssize_t
+    b: cython.Py_ssize_t
+    d: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    lane: cython.Py_ssize_t
+    operation: cython.int
+    one: One
+    lanes: Lanes
+    two: Two
+    many: Many
+    while i < end:
+        operation = code[i]
+        d = code[i + 1] * n
+        if operation == ADD:
+            a, b = code[i + 2] * n, code[i + 3] * n
+            for lane in range(n):
+                w[d + lane] = w[a + lane] + w[b + lane]
+            i += 4
+        elif operation == SUB:
+            a, b = code[i + 2] * n, code[i + 3] * n
+            for lane in range(n):
+                w[d + lane] = w[a + lane] - w[b + lane]
+            i += 4
+        elif operation == MUL:
+            a, b = code[i + 2] * n, code[i + 3] * n
+            for lane in range(n):
+                w[d + lane] = w[a + lane] * w[b + lane]
+            i += 4
+        elif operation == DIV:
+            a, b = code[i + 2] * n, code[i + 3] * n
+            for lane in range(n):
+                w[d + lane] = _divide(w[a + lane], w[b + lane])
+            i += 4
+        elif operation == NEG:
+            a = code[i + 2] * n
+            for lane in range(n):
+                w[d + lane] = -w[a + lane]
+            i += 3
+        elif operation == ONE:
+            a = code[i + 3] * n
+            one = ones[code[i + 2]]
+            for lane in range(n):
+                w[d + lane] = one(w[a + lane])
+            i += 4
+        elif operation == LANES:
+            lanes = all_lanes[code[i + 2]]
+            lanes(w + code[i + 3] * n, w + d, n)
+            i += 4
+        elif operation == TWO:
+            a, b = code[i + 3] * n, code[i + 4] * n
+            two = twos[code[i + 2]]
+            for lane in range(n):
+                w[d + lane] = two(w[a + lane], w[b + lane])
+            i += 5
+        elif operation == MANY:
+            many = manys[code[i + 2]]
+            a = code[i + 3]
+            i += 4
+            for lane in range(n):
+                for k in range(a):
+                    xs[k] = w[code[i + k] * n + lane]
+                w[d + lane] = many(xs, a)
+            i += a
+        elif operation == SUMS:
+            _sums(code, i + 2, w, d, n)
+            i += 6 + 2 * code[i + 3] + code[i + 4] + code[i + 5]
+        elif operation == TAKE:
+            a = code[i + 2]
+            i += 3
+            for lane in range(n):
+                k = _position(w[code[i + a] * n + lane], a)
+                w[d + lane] = w[code[i + k] * n + lane]
+            i += a + 1
+        else:
+            for lane in range(n):
+                w[d + lane] = _call(calls[code[i + 2]], w, n, lane)
+            i += 3
+    return 0
+
+
 @cython.cfunc
-@cython.exceptval(check=False)
-def _sums(
-    code: cython.p_int, i: cython.Py_ssize_t, w: cython.p_double, d: cython.Py_ssize_t, n: cython.Py_ssize_t
-) -> cython.void:
+def _call(call: tuple, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py_ssize_t):
+    """What a row gives for the numbers of a lane."""
+    op, args = call
+    i: cython.Py_ssize_t
+    given: list = []
+    for arg in args:
+        if type(arg) is tuple:
+            given.append(tuple([w[cython.cast(cython.Py_ssize_t, i) * n + lane] for i in arg]))
+        else:
+            i = arg
+            given.append(w[i * n + lane])
+    value = op.value(*given)
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
+    return float(value)
+
+
+def _sums(code, i, w, d, n):
     """Writes start + the pairs' products + plus - minus at d, from left to right."""
     start: cython.Py_ssize_t = code[i] * n
     plus: cython.Py_ssize_t = i + 4 + 2 * code[i + 1]
@@ -397,9 +406,14 @@ def _sums(
             total -= w[code[k]]
         w[d] = total
         return
-    for lane in range(n):
-        w[d + lane] = w[start + lane]
-    for k in range(i + 4, plus, 2):
+    if i + 4 < plus:  # start and the first product in one pass
+        a, b = code[i + 4] * n, code[i + 5] * n
+        for lane in range(n):
+            w[d + lane] = w[start + lane] + w[a + lane] * w[b + lane]
+    else:
+        for lane in range(n):
+            w[d + lane] = w[start + lane]
+    for k in range(i + 6, plus, 2):
         a, b = code[k] * n, code[k + 1] * n
         for lane in range(n):
             w[d + lane] += w[a + lane] * w[b + lane]
@@ -426,11 +440,6 @@ def _divide(a: cython.double, b: cython.double) -> cython.double:
 _inf, _pi, _sqrt_half, _period = math.inf, math.pi, math.sqrt(0.5), 128.0 / 29.0 * math.pi
 _rules = [array("d", [row[k] for k in (0, 1) for row in rule]) for rule in (ieee._ERFC_RULE, ieee._NORMCDF_RULE)]
 _erfc_rule, _normcdf_rule, _nodes = _doubles(_rules[0]), _doubles(_rules[1]), len(ieee._ERFC_RULE)
-
-
-def _sigmoid(x):
-    e = c.exp(-c.fabs(x))
-    return (1.0 if x >= 0.0 else e) / (1.0 + e)
 
 
 def _softplus(x):
@@ -587,6 +596,16 @@ def _one(op, form: One) -> cython.void:
 
 
 @cython.cfunc
+def _lanes(op, form: Lanes) -> cython.void:
+    if cython.compiled:
+        forms[op] = LANES, op.code
+        all_lanes[op.code] = form
+    else:  # where there are no vectors, one by one is quicker
+        forms[op] = ONE, op.code
+        ones[op.code] = getattr(c, op.name)
+
+
+@cython.cfunc
 def _two(op, form: Two) -> cython.void:
     forms[op] = TWO, op.code
     twos[op.code] = form
@@ -601,10 +620,10 @@ def _many(op, form: Many) -> cython.void:
 # The code of a row's operation and, where that calls a function, its place among them.
 forms: dict = {ops.add: (ADD,), ops.sub: (SUB,), ops.mul: (MUL,), ops.div: (DIV,), ops.neg: (NEG,)}
 _one(ops.abs, c.fabs)
-_one(ops.sqrt, c.sqrt)
-_one(ops.exp, c.exp)
+_lanes(ops.sqrt, lane_functions.sqrt)
+_lanes(ops.exp, lane_functions.exp)
 _one(ops.expm1, c.expm1)
-_one(ops.log, c.log)
+_lanes(ops.log, lane_functions.log)
 _one(ops.log1p, c.log1p)
 _one(ops.sin, c.sin)
 _one(ops.cos, c.cos)
@@ -614,15 +633,15 @@ _one(ops.acos, c.acos)
 _one(ops.atan, c.atan)
 _one(ops.sinh, c.sinh)
 _one(ops.cosh, c.cosh)
-_one(ops.tanh, c.tanh)
-_one(ops.sigmoid, _sigmoid)
+_lanes(ops.tanh, lane_functions.tanh)
+_lanes(ops.sigmoid, lane_functions.sigmoid)
 _one(ops.softplus, _softplus)
 _one(ops.relu, _relu)
 _one(ops.gelu, _gelu)
 _one(ops.silu, _silu)
 _one(ops.step, _step)
 _one(ops.sign, _sign)
-_one(ops.erf, c.erf)
+_lanes(ops.erf, lane_functions.erf)
 _one(ops.erfc, _erfc)
 _one(ops.normcdf, _normcdf)
 _one(ops.lgamma, _lgamma)

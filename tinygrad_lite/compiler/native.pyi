@@ -1,6 +1,6 @@
 """Types of native.py, whose own annotations are Cython's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 from ..ops import Op
@@ -21,4 +21,4 @@ class Executor:
     def run(self, parameters: _Numbers, inputs: _Numbers, out: None = None) -> list[float]: ...
     @overload
     def run(self, parameters: _Numbers, inputs: _Numbers, out: Any) -> None: ...
-    def batch(self, parameters: _Numbers, inputs: _Numbers, lanes: int, out: Any) -> None: ...
+    def batch(self, parameters: _Numbers, parts: Iterable[_Numbers], lanes: int, out: Any) -> None: ...
