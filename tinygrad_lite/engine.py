@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "b476190e"
+source_hash = "b45b1942"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -212,15 +212,19 @@ class Span:
 @cython.final
 @cython.cclass
 class _Terms:
-    """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each."""
+    """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each.
 
-    __slots__ = ("args", "partials")
+    lender  the array whose numbers these are, where they were taken over
+    """
+
+    __slots__ = ("args", "lender", "partials")
 
     args: tuple
+    lender: object
     partials: cython.p_double
 
     def __dealloc__(self):
-        if cython.compiled:
+        if cython.compiled and self.lender is None:
             PyMem_Free(self.partials)
 
 
@@ -1007,30 +1011,46 @@ def record(op, args):
 def record_known(op, data, args, partials, scale=1.0, finite=False):
     """One node of op whose number and local derivatives are known already.
 
-    args      Spans, Values, tuples of Values and floats, and what no derivative is of
-    partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; these
-              times scale are the derivatives
+    args      Spans, Values, tuples of Values and floats, and what no derivative is of, which stands last
+    partials  a writable array of float64: one for each number of the Spans and tuples in order, for plain numbers too.
+              It is multiplied by scale, in place, and taken over: keep_partials() lets go of it
     finite    None is returned where one of these numbers is not finite
     """
     view = memoryview(partials)
-    n: cython.Py_ssize_t = len(view)
     k: cython.Py_ssize_t
     factor: cython.double = scale
     number: cython.double = data
     others: cython.Py_ssize_t = number - number != 0.0
-    terms: _Terms = _terms(tuple(args), n + 1)
+    terms: _Terms = _Terms.__new__(_Terms)
+    terms.args, terms.lender = tuple(args), view
     if cython.compiled:
         given: cython.p_double = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
     else:
         given = view
-    for k in range(n):
+    terms.partials = given
+    for k in range(len(view)):
         number = given[k] * factor
-        terms.partials[k] = number
+        given[k] = number
         others += number - number != 0.0
-    terms.partials[n] = 0.0
     if finite and others > 0:
         return None
     return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
+
+
+def keep_partials(v):
+    """Gives v a copy of the array that record_known() took over, so that another may write to it."""
+    k: cython.Py_ssize_t
+    node: Value = v
+    if node._code == _STOP_GRADIENT:
+        node = node._left
+    if node._code < _MANY:  # it was not recorded
+        return
+    terms: _Terms = cython.cast(_Terms, node._left)
+    copied: _Terms = _terms((), len(terms.lender))
+    for k in range(len(terms.lender)):
+        copied.partials[k] = terms.partials[k]
+    terms.partials, copied.partials = copied.partials, terms.partials
+    terms.lender, copied.lender = None, terms.lender
 
 
 def record_joint(op, numbers, args):
@@ -1632,7 +1652,8 @@ class Linearization:
                 position = 0
                 for arg in _unspanned(terms.args):
                     for item in arg if type(arg) is tuple else (arg,):
-                        edge += self._add(walk, edge, item, terms.partials[position])
+                        if type(item) is Value:
+                            edge += self._add(walk, edge, item, terms.partials[position])
                         position += 1
             else:
                 edge += self._add(walk, edge, v._left, v._left_partial)
@@ -1737,7 +1758,8 @@ def _tangent(walk: _Walk, v: Value) -> cython.double:
     k: cython.Py_ssize_t = 0
     for arg in _unspanned(terms.args):
         for item in arg if type(arg) is tuple else (arg,):
-            total += _moved(walk, item, terms.partials[k])
+            if type(item) is Value:
+                total += _moved(walk, item, terms.partials[k])
             k += 1
     return total
 

@@ -60,7 +60,7 @@ class Execution:
         return found
 
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
-        """What `use` makes of the sums of the outputs over the lanes, which it must not keep; inputs as for lanes()."""
+        """What `use` makes of the sums of the outputs over the lanes, see ArrayExecutor; inputs as for lanes()."""
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
             return self.array.sums(parameters, parts, use)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..engine import Value, keep_partials
 from .array_layout import P, S, V
 from .array_source import Source
 from .collector import collector_paused
@@ -70,13 +72,18 @@ class ArrayExecutor:
         return found
 
     def sums(self, parameters: Any, inputs: Any, use: Callable[[Any], Any] = np.copy) -> Any:
-        """What `use` makes of the sums of the outputs over the lanes, which it must not keep; inputs as for run()."""
+        """What `use` makes of the sums of the outputs over the lanes; inputs as for run().
+
+        use  may write to them, and keep them as the local derivatives of the node that it gives
+        """
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
         lanes = parts[0].shape[1]
         if 0 < lanes <= self.most_lanes:
             space = self._take(parameters, parts, lanes)
             space.compute(parts)
             made = use(space.sums)
+            if type(made) is Value:
+                space.lent = weakref.ref(made)
             self._idle[space.key] = space
             return made
         total = self.xp.zeros(self.outputs)
@@ -110,8 +117,11 @@ class ArrayExecutor:
 class _Workspace:
     """The arrays of a program for a number of lanes, and the calls bound to them.
 
-    key  the number of lanes, and of the inputs in each of the arrays that give them
+    key   the number of lanes, and of the inputs in each of the arrays that give them
+    lent  the node whose local derivatives the sums are, while it lasts
     """
+
+    lent: weakref.ref[Value] | None = None
 
     def __init__(self, executor: ArrayExecutor, parameters: Any, key: tuple[int, ...]) -> None:
         layout, xp = executor.layout, executor.xp
@@ -127,6 +137,10 @@ class _Workspace:
     @np.errstate(all="ignore")  # which takes half as long as `with`
     def compute(self, parts: Sequence[Any]) -> None:
         """Does the work for arrays of inputs."""
+        node = self.lent() if self.lent else None
+        if node is not None:
+            keep_partials(node)
+            self.lent = None
         for part, some, target in self._pieces:
             target[...] = parts[part][some]
         self._share()
