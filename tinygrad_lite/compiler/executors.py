@@ -131,7 +131,8 @@ class _Workspace:
         self.sums = xp.zeros(executor.outputs)
         self._share, self._run = executor.bind(xp, _grid, *self.arrays.values(), self.sums, lanes)
         self._pieces = [
-            (part, some, self.arrays[V][rows]) for part, some, rows in _pieces(lengths, np.array(layout.inputs, int))
+            (part, some if some != slice(0, lengths[part]) else None, self.arrays[V][rows])
+            for part, some, rows in _pieces(lengths, np.array(layout.inputs, int))
         ]
 
     @np.errstate(all="ignore")  # which takes half as long as `with`
@@ -142,7 +143,7 @@ class _Workspace:
             keep_partials(node)
             self.lent = None
         for part, some, target in self._pieces:
-            target[...] = parts[part][some]
+            np.copyto(target, parts[part] if some is None else parts[part][some])
         self._share()
         self._run()
 
