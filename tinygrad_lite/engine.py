@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "b45b1942"
+source_hash = "053d3118"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -214,14 +214,16 @@ class Span:
 class _Terms:
     """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each.
 
-    lender  the array whose numbers these are, where they were taken over
+    partials, scale  times scale, the partials are the local derivatives
+    lender           the array whose numbers the partials are, where they were taken over
     """
 
-    __slots__ = ("args", "lender", "partials")
+    __slots__ = ("args", "lender", "partials", "scale")
 
     args: tuple
     lender: object
     partials: cython.p_double
+    scale: cython.double
 
     def __dealloc__(self):
         if cython.compiled and self.lender is None:
@@ -240,7 +242,7 @@ def _unspanned(args: tuple) -> tuple:
 @cython.cfunc
 def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
     terms: _Terms = _Terms.__new__(_Terms)
-    terms.args = args
+    terms.args, terms.lender, terms.scale = args, None, 1.0
     if cython.compiled:
         terms.partials = cython.cast(cython.p_double, PyMem_Malloc((size + 1) * 8))
         if terms.partials is cython.NULL:
@@ -1008,32 +1010,20 @@ def record(op, args):
     return _node(op.code, y, left, left_partial, right, plain[1] if right is None else partials[1])
 
 
-def record_known(op, data, args, partials, scale=1.0, finite=False):
+def record_known(op, data, args, partials, scale=1.0):
     """One node of op whose number and local derivatives are known already.
 
     args      Spans, Values, tuples of Values and floats, and what no derivative is of, which stands last
-    partials  a writable array of float64: one for each number of the Spans and tuples in order, for plain numbers too.
-              It is multiplied by scale, in place, and taken over: keep_partials() lets go of it
-    finite    None is returned where one of these numbers is not finite
+    partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; times
+              scale they are the derivatives. It is taken over: keep_partials() lets go of it
     """
     view = memoryview(partials)
-    k: cython.Py_ssize_t
-    factor: cython.double = scale
-    number: cython.double = data
-    others: cython.Py_ssize_t = number - number != 0.0
     terms: _Terms = _Terms.__new__(_Terms)
-    terms.args, terms.lender = tuple(args), view
+    terms.args, terms.lender, terms.scale = tuple(args), view, scale
     if cython.compiled:
-        given: cython.p_double = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
+        terms.partials = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
     else:
-        given = view
-    terms.partials = given
-    for k in range(len(view)):
-        number = given[k] * factor
-        given[k] = number
-        others += number - number != 0.0
-    if finite and others > 0:
-        return None
+        terms.partials = view
     return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
 
 
@@ -1379,6 +1369,7 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
         if v._code >= _JOINT:
             return _pass_on_jointly(v, adjoint, ready)
         terms: _Terms = cython.cast(_Terms, v._left)
+        adjoint *= terms.scale
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
@@ -1499,7 +1490,7 @@ def _edges(v: Value) -> list:
         for arg in _unspanned(terms.args):
             for item in arg if type(arg) is tuple else (arg,):
                 if type(item) is Value:
-                    found.append((item, terms.partials[k]))
+                    found.append((item, terms.partials[k] * terms.scale))
                 k += 1
     elif v._code >= 0:
         if v._left is not None:
@@ -1653,7 +1644,7 @@ class Linearization:
                 for arg in _unspanned(terms.args):
                     for item in arg if type(arg) is tuple else (arg,):
                         if type(item) is Value:
-                            edge += self._add(walk, edge, item, terms.partials[position])
+                            edge += self._add(walk, edge, item, terms.partials[position] * terms.scale)
                         position += 1
             else:
                 edge += self._add(walk, edge, v._left, v._left_partial)
@@ -1759,7 +1750,7 @@ def _tangent(walk: _Walk, v: Value) -> cython.double:
     for arg in _unspanned(terms.args):
         for item in arg if type(arg) is tuple else (arg,):
             if type(item) is Value:
-                total += _moved(walk, item, terms.partials[k])
+                total += _moved(walk, item, terms.partials[k] * terms.scale)
             k += 1
     return total
 
@@ -1824,7 +1815,7 @@ def _tangent_graph_of_many(walk: _Walk, v: Value):
         if type(arg) is not tuple:
             by_arg = _tangent_of(walk, arg)
             if by_arg is not None:
-                _add_term(terms, op, by_arg, kept.partials[first], op.rules[k](by_arg, v, *args))
+                _add_term(terms, op, by_arg, kept.partials[first] * kept.scale, op.rules[k](by_arg, v, *args))
             first += 1
             continue
         if any([_is_marked(item, walk.mark) for item in arg]):

@@ -70,7 +70,7 @@ class Execution:
             for start in range(0, lanes, _NATIVE_BLOCK):
                 some = [part[:, start : start + _NATIVE_BLOCK] for part in parts]
                 total += self.lanes(parameters, some).sum(axis=1)
-        return use(total)
+            return use(total)
 
     @property
     def summary(self) -> str:

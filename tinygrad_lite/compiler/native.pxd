@@ -1,6 +1,6 @@
 # The codes of native.py's operations, and what they call.
 cdef enum:
-    ADD, SUB, MUL, DIV, NEG, ONE, TWO, MANY, SUMS, TAKE, CALL
+    ADD, SUB, MUL, DIV, NEG, ONE, TWO, MANY, SUMS, TAKE, EQUAL, CALL
 
 ctypedef double (*One)(double) noexcept
 ctypedef double (*Two)(double, double) noexcept

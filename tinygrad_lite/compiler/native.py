@@ -25,13 +25,13 @@ if cython.compiled:
     from cython.cimports.libc import math as c
 else:
     c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
-    from .encoding import ADD, DIV, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+    from .encoding import ADD, DIV, EQUAL, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
 
     One = Two = Many = object
     ones, twos, manys = [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "d8fa2d62"
+source_hash = "0133bfc6"
 
 
 @cython.final
@@ -81,11 +81,17 @@ class Executor:
     def __init__(self, program):
         encoding = Encoding(program, forms)
         self._inputs, self._parameters, self._slots = encoding.inputs, encoding.parameters, encoding.slots
-        self._constants, self._calls, self._widest = encoding.constants, encoding.calls, encoding.widest
-        self._arrays = encoding.code, encoding.results
-        self._length, self._outputs = len(encoding.code), len(encoding.results)
-        self._code, self._results = _integers(encoding.code), _integers(encoding.results)
+        self._constants, self._outputs = encoding.constants, len(encoding.results)
+        self._arrays, self._results = (encoding.results,), _integers(encoding.results)
+        self._take(encoding.written)
         self._spaces = [_space(self, 1)]
+
+    @cython.cfunc
+    def _take(self, written) -> cython.void:
+        """The operations to run."""
+        self._arrays += (written.numbers,)
+        self._code, self._length = _integers(written.numbers), len(written.numbers)
+        self._calls, self._widest = written.calls, written.widest
 
     @property
     def slots(self):
@@ -103,7 +109,7 @@ class Executor:
         try:
             _read("inputs", inputs, w, 0, self._inputs)
             _read("parameters", parameters, w, self._inputs, self._parameters)
-            self._sweep(w, 1)
+            self._sweep(w, space.room, 1)
             if out is None:
                 return [w[self._results[k]] for k in range(self._outputs)]
             target: _View = _view("out", out, True)
@@ -138,29 +144,29 @@ class Executor:
             for k in range(self._inputs):
                 for lane in range(n):
                     w[k * n + lane] = source.numbers[k * count + start + lane]
-            self._sweep(w, n)
+            self._sweep(w, space.room, n)
             for k in range(self._outputs):
                 for lane in range(n):
                     target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
 
     @cython.cfunc
     @cython.exceptval(-1)
-    def _sweep(self, w: cython.p_double, n: cython.Py_ssize_t) -> cython.int:
-        """Runs the code on n lanes: those of a slot stand together."""
+    def _sweep(self, w: cython.p_double, xs: cython.p_double, n: cython.Py_ssize_t) -> cython.int:
+        """Runs the code on n lanes: those of a slot stand together. xs is room for what one function reads."""
         code: cython.p_int = self._code
-        xs: cython.p_double
         i: cython.Py_ssize_t = 0
         end: cython.Py_ssize_t = self._length
         a: cython.Py_ssize_t
         b: cython.Py_ssize_t
         d: cython.Py_ssize_t
+        e: cython.Py_ssize_t
+        f: cython.Py_ssize_t
         k: cython.Py_ssize_t
         lane: cython.Py_ssize_t
         operation: cython.int
         one: One
         two: Two
         many: Many
-        xs = w + self._slots * n if cython.compiled else [0.0] * self._widest
         while i < end:
             operation = code[i]
             d = code[i + 1] * n
@@ -220,6 +226,11 @@ class Executor:
                     k = _position(w[code[i + a] * n + lane], a)
                     w[d + lane] = w[code[i + k] * n + lane]
                 i += a + 1
+            elif operation == EQUAL:
+                a, b, e, f = code[i + 2] * n, code[i + 3] * n, code[i + 4] * n, code[i + 5] * n
+                for lane in range(n):
+                    w[d + lane] = w[e + lane] if w[a + lane] == w[b + lane] else w[f + lane]
+                i += 6
             else:
                 for lane in range(n):
                     w[d + lane] = self._call(code[i + 2], w, n, lane)
@@ -247,9 +258,10 @@ class Executor:
 @cython.final
 @cython.cclass
 class _Space:
-    """Where a program runs: for each slot a number a lane, and after them room for what one function reads."""
+    """Where a program runs: for each slot a number a lane, and room for what one function reads."""
 
     numbers: cython.p_double
+    room: cython.p_double
     lanes: cython.Py_ssize_t
     _array: object
 
@@ -260,6 +272,7 @@ def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
     space: _Space = _Space.__new__(_Space)
     space._array = array("d", bytes(8 * (executor._slots * n + executor._widest)))
     space.numbers, space.lanes = _doubles(space._array), n
+    space.room = space.numbers + executor._slots * n if cython.compiled else [0.0] * executor._widest
     for slot, number in executor._constants:
         _spread(space.numbers, slot, n, number)
     return space
@@ -273,6 +286,32 @@ class _View:
     numbers: cython.p_double
     size: cython.Py_ssize_t
     _memory: memoryview
+
+
+@cython.final
+@cython.cclass
+class OnRows:
+    """Operations on the rows of an array (rows, lanes) of float64, which are their slots: calling it runs them.
+
+    written  an encoding.Code without calls
+    """
+
+    __slots__ = ("_executor", "_lanes", "_room", "_rows", "_view")
+
+    _executor: Executor
+    _lanes: cython.Py_ssize_t
+    _room: object
+    _view: _View
+
+    def __init__(self, written, rows):
+        self._executor = Executor.__new__(Executor)
+        self._executor._arrays = ()
+        self._executor._take(written)
+        self._view, self._lanes = _view("rows", rows, True), rows.shape[1]
+        self._room = array("d", bytes(8 * written.widest))
+
+    def __call__(self):
+        self._executor._sweep(self._view.numbers, _doubles(self._room), self._lanes)
 
 
 @cython.cfunc

@@ -27,6 +27,8 @@ class Origin(float):
     scale  what the sum over the lanes is multiplied by; None where there is one lane, that of the arguments
     """
 
+    __slots__ = ("graph", "known", "output", "scale")
+
     graph: TracedGraph
     output: int
     known: Any
@@ -68,9 +70,9 @@ def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float)
     op, count = _op(len(parameters.arguments)), len(gradient.outputs)
 
     def node(sums: Any) -> Value | None:
-        if len(sums) > count and not np.isfinite(sums[count:]).all():
+        if not math.isfinite(np.add.reduce(sums)) and not np.isfinite(sums).all():
             return None
-        return record_known(op, float(sums[0]) * scale, args, sums[1:count], scale, True)  # type: ignore[no-any-return]
+        return record_known(op, float(sums[0]) * scale, args, sums[1:count], scale)  # type: ignore[no-any-return]
 
     found: Value | None = gradient.summed.sums(values, parts, node)
     if found is not None:
