@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "053d3118"
+source_hash = "7607f1fb"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -134,12 +134,14 @@ class Storage:
     moved          True once a leaf has been bound elsewhere, so that holders of a view bind again
     """
 
-    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_swept", "_values")
+    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_seen", "_stale", "_swept", "_values")
 
     _arrays: tuple
     _values: cython.p_double
     _grads: cython.p_double
     _moved: cython.bint
+    _seen: cython.bint  # a view of the gradients may be held, which shows at once what is written
+    _stale: cython.bint  # all gradients are 0, and still to be written
     _cleared: cython.longlong
     _swept: cython.longlong
 
@@ -148,7 +150,7 @@ class Storage:
 
         self._arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
         self._values, self._grads = _pointer(self._arrays[0]), _pointer(self._arrays[1])
-        self._cleared, self._swept, self._moved = 0, 0, False
+        self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, False, False, False
 
     @property
     def values(self):
@@ -156,7 +158,8 @@ class Storage:
 
     @property
     def grads(self):
-        return self._arrays[1]
+        self._seen = True
+        return self.settled()
 
     @property
     def moved(self):
@@ -167,10 +170,27 @@ class Storage:
 
     def clear_grads(self):
         """Sets every gradient to 0, not computed."""
-        k: cython.Py_ssize_t
-        for k in range(len(self)):
-            self._grads[k] = 0.0
+        self._stale = True
         self._cleared = _sweeps
+        if self._seen:
+            self._settle()
+
+    def settled(self):
+        """The gradients, for those who hold a view of them and call this before each use of it.
+
+        While nobody else holds one, zeros are not written where the next sweep overwrites them.
+        """
+        self._settle()
+        return self._arrays[1]
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _settle(self) -> cython.void:
+        k: cython.Py_ssize_t
+        if self._stale:
+            self._stale = False
+            for k in range(len(self._arrays[1])):
+                self._grads[k] = 0.0
 
 
 @cython.cfunc
@@ -703,7 +723,7 @@ def _number(v: Value) -> cython.double:
 @cython.exceptval(check=False)
 def _gradient(v: Value) -> cython.double:
     if v._code == _BOUND:
-        return cython.cast(Storage, v._left)._grads[v._count]
+        return 0.0 if cython.cast(Storage, v._left)._stale else cython.cast(Storage, v._left)._grads[v._count]
     return v._grad
 
 
@@ -726,6 +746,7 @@ def _is_computed(v: Value) -> cython.bint:
 @cython.exceptval(check=False)
 def _set_gradient(v: Value, gradient: cython.double) -> cython.void:
     if v._code == _BOUND:
+        cython.cast(Storage, v._left)._settle()
         cython.cast(Storage, v._left)._grads[v._count] = gradient
     else:
         v._grad = gradient
@@ -1441,6 +1462,8 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
     elif v._code == _LEAF:
         v._grad += contribution
     elif v._code == _BOUND:
+        if cython.cast(Storage, v._left)._stale:
+            cython.cast(Storage, v._left)._settle()
         cython.cast(Storage, v._left)._grads[v._count] += contribution
     return 0
 
@@ -1455,7 +1478,12 @@ def _give_span(
     n: cython.Py_ssize_t = len(span._leaves)
     grads: cython.p_double = span._storage._grads
     start: cython.Py_ssize_t = span._start
-    if adjoint != 0.0:
+    if adjoint != 0.0 and span._storage._stale and n == len(span._storage):
+        span._storage._stale = False
+        for k in range(n):
+            grads[k] = 0.0 + adjoint * partials[first + k]
+    elif adjoint != 0.0:
+        span._storage._settle()
         for k in range(n):
             grads[start + k] += adjoint * partials[first + k]
     return n
