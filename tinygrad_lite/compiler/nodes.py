@@ -61,11 +61,10 @@ def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
     return nodes
 
 
-def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float) -> Value:
-    """The sum of an output over the lanes, times scale, as a node."""
+def reduced(graph: TracedGraph, output: int, gradient: TracedGraph, parts: Sequence[Any], scale: float) -> Value:
+    """The sum of an output over the lanes, times scale, as a node; `gradient` is the output with_gradient()."""
     parameters = graph.parameters
     values = parameters.numbers()  # which finds anew where they lie
-    gradient = graph.with_gradient(output)
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
     op, count = _op(len(parameters.arguments)), len(gradient.outputs)
 
@@ -123,7 +122,10 @@ def _rule(group: int) -> Any:
         if origin.scale is None:
             found = recorded(derived, xs, origin.known[0])
         else:
-            found = [reduced(derived, k, origin.known, origin.scale) for k in range(len(derived.outputs))]
+            found = [
+                reduced(derived, k, derived.with_gradient(k), origin.known, origin.scale)
+                for k in range(len(derived.outputs))
+            ]
         return [g * d for d in found]
 
     return rule
