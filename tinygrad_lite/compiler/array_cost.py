@@ -17,7 +17,7 @@ class Cost:
 
     def __init__(self) -> None:
         self._by_lane, self._native_by_lane = 0.0, 0.0
-        self._shared = 0.0
+        self._each_run = 0.0
         self._operands, self._lines, self._slots = 0, 0, 1
 
     def add(self, group: Group, operands: int) -> None:
@@ -38,7 +38,7 @@ class Cost:
     def add_swept(self, group: Group, operands: int) -> None:
         """Of how many operands each member has, of a group that a native sweep computes."""
         count = len(group.members) * operands
-        self._shared += _NATIVE_CALL * count
+        self._each_run += _NATIVE_CALL * count
         self._by_lane += (_NATIVE_FACTOR if group.product is not None else _NATIVE_STEP) * count
         if isinstance(group.kind, Op):
             self._by_lane += _NATIVE_FUNCTION * count
@@ -47,7 +47,7 @@ class Cost:
         self._lines, self._slots = lines, max(1, slots)
 
     def arrays(self, lanes: int) -> float:
-        return _CALL * (_CALLS + self._lines) + self._shared + self._by_lane * lanes
+        return _CALL * (_CALLS + self._lines) + self._each_run + self._by_lane * lanes
 
     def native(self, lanes: int) -> float:
         block = max(1, min(_NATIVE_LANES, _NATIVE_NUMBERS // self._slots))

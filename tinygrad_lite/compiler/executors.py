@@ -60,6 +60,7 @@ class ArrayExecutor:
         self._outputs = [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
 
     @cached_property
+    @collector_paused()
     def swept(self) -> Source:
         """What runs over few lanes: between matrix products, the native sweep instead of calls on small arrays."""
         return Source(self.program, self.groups, self.lane_sums, self.xp, swept=True)
