@@ -207,3 +207,19 @@ def test_products_that_all_lanes_share(executor: Any) -> None:
         assert [[v.grad for v in row] for row in rows] == pytest.approx(
             np.tile(3.0 * right.sum(axis=0), (len(rows), 1))
         )
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_results_that_are_kept_keep_their_derivatives(executor: Any) -> None:
+    """Though the next call computes in the same arrays."""
+    ws = [Value(0.5), Value(-2.0)]
+    f = compile(lambda x: tl.dot(ws, [x, x * x]).tanh(), executor=executor)
+    columns = [np.array([1.0, 2.0]), np.array([0.25, 0.5]), np.array([-1.0, 3.0])]
+    alone = [f.batch(column).local_derivatives for column in columns]
+    kept = [f.batch(column) for column in columns]
+    assert [y.local_derivatives for y in kept] == alone
+    (2.0 * kept[0] + kept[2]).backward()
+    assert [w.grad for w in ws] == pytest.approx([2.0 * a + b for a, b in zip(alone[0], alone[2], strict=True)])
+    with tl.no_grad():
+        f.batch(columns[1])
+    assert kept[1].local_derivatives == alone[1]

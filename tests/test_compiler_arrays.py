@@ -119,11 +119,45 @@ def test_blocks_of_lanes_do_not_matter(made: Callable[[], Any], summed: bool) ->
 def test_the_arrays_used_last_are_kept() -> None:
     program = as_sums_of_products(program_of(lambda add, x: [add(ops.exp, x)], 1))
     executor, numbers, made = ArrayExecutor(program), np.empty(0), list[int]()
-    bind: Any = executor.bind
-    executor.bind = lambda *args: (made.append(args[-1]), bind(*args))[1]
+    bind: Any = executor.plain.bind
+    executor.plain.bind = lambda *args: (made.append(args[-1]), bind(*args))[1]
     for lanes in (1, 2, 3, 4, 5, 6, 7, 7, 6, 5, 7):
         executor.run(numbers, np.ones((1, lanes)))
     assert made == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("made", [perceptron, recurrence])
+def test_a_native_sweep_does_what_array_operations_do(made: Callable[[], Any]) -> None:
+    shapes = [(3,), ()] if made is perceptron else [(4, 2), ()]
+    columns = [SOURCE.integers(0, 2, (7, *shape)).astype(float) for shape in shapes]
+    f = tl.compile(made(), executor="array")
+    f.batch(*columns)
+    executor, numbers = f.array, np.array([p.data for p in f.leaves[1]])
+    parts = [column.reshape(7, -1).T for column in columns]
+    assert "sweep" in executor.swept.text and executor.swept.operations < executor.plain.operations
+    found = []
+    for source in (executor.plain, executor.swept):
+        executor.source_for = lambda lanes, source=source: source  # type: ignore[method-assign, misc]
+        executor._idle.clear()
+        found.append(executor.sums(numbers, parts))
+    assert found[0] == pytest.approx(found[1], rel=1e-13, abs=1e-14)
+
+
+def test_what_is_read_equal_taken_and_not_finite_is_swept_as_eager() -> None:
+    def f(xs: Any, k: Any) -> Any:
+        return tl.take(xs, k) * tl.where(tl.less_equal(xs[0], xs[1]), 2.0, -1.0) - tl.logsumexp(xs) / xs[1] ** 3
+
+    executor = tl.compile(tl.value_and_grad(f), executor="array")
+    rows = np.array([[0.5, 0.5, -1.0], [0.0, -0.0, 2.0], [np.inf, 1.0, 3.0], [1e200, 1e-200, np.nan]])
+    which = np.array([2.0, 0.0, 1.0, 1.0])
+    y, by_xs = executor.batch(rows, which, reduce=None)
+    assert "sweep" in executor.array.swept.text
+    for lane, (row, k) in enumerate(zip(rows.tolist(), which.tolist(), strict=True)):
+        expected, by_row = tl.value_and_grad(f)(row, k)
+        assert y[lane] == pytest.approx(expected, rel=1e-13, nan_ok=True)
+        assert by_xs[lane] == pytest.approx(by_row, rel=1e-13, nan_ok=True)
+    with pytest.raises(IndexError, match="3"):
+        executor.batch(rows, which + 1.0, reduce=None)
 
 
 def test_no_lanes_at_all() -> None:

@@ -395,3 +395,34 @@ def test_importing_is_light() -> None:
     program = "import sys, tinygrad_lite; print([m for m in ('numpy', 'graphviz', 'matplotlib') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_zeros_are_seen_wherever_gradients_are_read_though_they_are_written_late() -> None:
+    def cleared() -> tuple[list[Value], Any]:
+        leaves = [Value(1.0), Value(2.0)]
+        storage, _ = bind(leaves)
+        (leaves[0] * leaves[1]).backward()
+        storage.clear_grads()
+        return leaves, storage
+
+    leaves, _ = cleared()
+    assert [v.grad for v in leaves] == [0.0, 0.0] and leaves[1].grad_state == "not computed"
+    leaves, storage = cleared()
+    leaves[0].grad = 3.0
+    assert list(storage.grads) == [3.0, 0.0]
+    leaves, storage = cleared()
+    (leaves[1] * 5.0).backward()
+    assert list(storage.settled()) == [0.0, 5.0]
+    leaves, storage = cleared()
+    other, _ = bind([leaves[1], Value(1.0)])
+    assert list(other.grads) == [0.0, 0.0]
+    leaves, storage = cleared()
+    clear_grads(leaves[:1])
+    assert list(np.frombuffer(storage.settled())) == [0.0, 0.0]
+    for some in ([0, 1], [1]):
+        leaves, storage = cleared()
+        taken = [leaves[k] for k in some]
+        y = tl.compile(lambda x, taken=taken: tl.dot(taken, [x] * len(taken))).batch([2.0, 4.0])
+        y.backward()
+        y.backward()
+        assert list(storage.settled()) == [6.0 if k in some else 0.0 for k in (0, 1)]

@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "b476190e"
+source_hash = "93835e33"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -134,12 +134,14 @@ class Storage:
     moved          True once a leaf has been bound elsewhere, so that holders of a view bind again
     """
 
-    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_swept", "_values")
+    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_seen", "_stale", "_swept", "_values")
 
     _arrays: tuple
     _values: cython.p_double
     _grads: cython.p_double
     _moved: cython.bint
+    _seen: cython.bint  # a view of the gradients may be held, which shows at once what is written
+    _stale: cython.bint  # all gradients are 0, and still to be written
     _cleared: cython.longlong
     _swept: cython.longlong
 
@@ -148,7 +150,7 @@ class Storage:
 
         self._arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
         self._values, self._grads = _pointer(self._arrays[0]), _pointer(self._arrays[1])
-        self._cleared, self._swept, self._moved = 0, 0, False
+        self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, False, False, False
 
     @property
     def values(self):
@@ -156,7 +158,8 @@ class Storage:
 
     @property
     def grads(self):
-        return self._arrays[1]
+        self._seen = True
+        return self.settled()
 
     @property
     def moved(self):
@@ -167,10 +170,27 @@ class Storage:
 
     def clear_grads(self):
         """Sets every gradient to 0, not computed."""
-        k: cython.Py_ssize_t
-        for k in range(len(self)):
-            self._grads[k] = 0.0
+        self._stale = True
         self._cleared = _sweeps
+        if self._seen:
+            self._settle()
+
+    def settled(self):
+        """The gradients, for those who hold a view of them and call this before each use of it.
+
+        While nobody else holds one, zeros are not written where the next sweep overwrites them.
+        """
+        self._settle()
+        return self._arrays[1]
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _settle(self) -> cython.void:
+        k: cython.Py_ssize_t
+        if self._stale:
+            self._stale = False
+            for k in range(len(self._arrays[1])):
+                self._grads[k] = 0.0
 
 
 @cython.cfunc
@@ -212,15 +232,21 @@ class Span:
 @cython.final
 @cython.cclass
 class _Terms:
-    """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each."""
+    """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each.
 
-    __slots__ = ("args", "partials")
+    partials, scale  times scale, the partials are the local derivatives
+    lender           the array whose numbers the partials are, where they were taken over
+    """
+
+    __slots__ = ("args", "lender", "partials", "scale")
 
     args: tuple
+    lender: object
     partials: cython.p_double
+    scale: cython.double
 
     def __dealloc__(self):
-        if cython.compiled:
+        if cython.compiled and self.lender is None:
             PyMem_Free(self.partials)
 
 
@@ -236,7 +262,7 @@ def _unspanned(args: tuple) -> tuple:
 @cython.cfunc
 def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
     terms: _Terms = _Terms.__new__(_Terms)
-    terms.args = args
+    terms.args, terms.lender, terms.scale = args, None, 1.0
     if cython.compiled:
         terms.partials = cython.cast(cython.p_double, PyMem_Malloc((size + 1) * 8))
         if terms.partials is cython.NULL:
@@ -697,7 +723,7 @@ def _number(v: Value) -> cython.double:
 @cython.exceptval(check=False)
 def _gradient(v: Value) -> cython.double:
     if v._code == _BOUND:
-        return cython.cast(Storage, v._left)._grads[v._count]
+        return 0.0 if cython.cast(Storage, v._left)._stale else cython.cast(Storage, v._left)._grads[v._count]
     return v._grad
 
 
@@ -720,6 +746,7 @@ def _is_computed(v: Value) -> cython.bint:
 @cython.exceptval(check=False)
 def _set_gradient(v: Value, gradient: cython.double) -> cython.void:
     if v._code == _BOUND:
+        cython.cast(Storage, v._left)._settle()
         cython.cast(Storage, v._left)._grads[v._count] = gradient
     else:
         v._grad = gradient
@@ -1004,33 +1031,37 @@ def record(op, args):
     return _node(op.code, y, left, left_partial, right, plain[1] if right is None else partials[1])
 
 
-def record_known(op, data, args, partials, scale=1.0, finite=False):
+def record_known(op, data, args, partials, scale=1.0):
     """One node of op whose number and local derivatives are known already.
 
-    args      Spans, Values, tuples of Values and floats, and what no derivative is of
-    partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; these
-              times scale are the derivatives
-    finite    None is returned where one of these numbers is not finite
+    args      Spans, Values, tuples of Values and floats, and what no derivative is of, which stands last
+    partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; times
+              scale they are the derivatives. It is taken over: keep_partials() lets go of it
     """
     view = memoryview(partials)
-    n: cython.Py_ssize_t = len(view)
-    k: cython.Py_ssize_t
-    factor: cython.double = scale
-    number: cython.double = data
-    others: cython.Py_ssize_t = number - number != 0.0
-    terms: _Terms = _terms(tuple(args), n + 1)
+    terms: _Terms = _Terms.__new__(_Terms)
+    terms.args, terms.lender, terms.scale = tuple(args), view, scale
     if cython.compiled:
-        given: cython.p_double = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
+        terms.partials = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
     else:
-        given = view
-    for k in range(n):
-        number = given[k] * factor
-        terms.partials[k] = number
-        others += number - number != 0.0
-    terms.partials[n] = 0.0
-    if finite and others > 0:
-        return None
+        terms.partials = view
     return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
+
+
+def keep_partials(v):
+    """Gives v a copy of the array that record_known() took over, so that another may write to it."""
+    k: cython.Py_ssize_t
+    node: Value = v
+    if node._code == _STOP_GRADIENT:
+        node = node._left
+    if node._code < _MANY:  # it was not recorded
+        return
+    terms: _Terms = cython.cast(_Terms, node._left)
+    copied: _Terms = _terms((), len(terms.lender))
+    for k in range(len(terms.lender)):
+        copied.partials[k] = terms.partials[k]
+    terms.partials, copied.partials = copied.partials, terms.partials
+    terms.lender, copied.lender = None, terms.lender
 
 
 def record_joint(op, numbers, args):
@@ -1359,6 +1390,7 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
         if v._code >= _JOINT:
             return _pass_on_jointly(v, adjoint, ready)
         terms: _Terms = cython.cast(_Terms, v._left)
+        adjoint *= terms.scale
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
@@ -1430,6 +1462,8 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
     elif v._code == _LEAF:
         v._grad += contribution
     elif v._code == _BOUND:
+        if cython.cast(Storage, v._left)._stale:
+            cython.cast(Storage, v._left)._settle()
         cython.cast(Storage, v._left)._grads[v._count] += contribution
     return 0
 
@@ -1444,7 +1478,12 @@ def _give_span(
     n: cython.Py_ssize_t = len(span._leaves)
     grads: cython.p_double = span._storage._grads
     start: cython.Py_ssize_t = span._start
-    if adjoint != 0.0:
+    if adjoint != 0.0 and span._storage._stale and n == len(span._storage):
+        span._storage._stale = False
+        for k in range(n):
+            grads[k] = 0.0 + adjoint * partials[first + k]
+    elif adjoint != 0.0:
+        span._storage._settle()
         for k in range(n):
             grads[start + k] += adjoint * partials[first + k]
     return n
@@ -1479,7 +1518,7 @@ def _edges(v: Value) -> list:
         for arg in _unspanned(terms.args):
             for item in arg if type(arg) is tuple else (arg,):
                 if type(item) is Value:
-                    found.append((item, terms.partials[k]))
+                    found.append((item, terms.partials[k] * terms.scale))
                 k += 1
     elif v._code >= 0:
         if v._left is not None:
@@ -1632,7 +1671,8 @@ class Linearization:
                 position = 0
                 for arg in _unspanned(terms.args):
                     for item in arg if type(arg) is tuple else (arg,):
-                        edge += self._add(walk, edge, item, terms.partials[position])
+                        if type(item) is Value:
+                            edge += self._add(walk, edge, item, terms.partials[position] * terms.scale)
                         position += 1
             else:
                 edge += self._add(walk, edge, v._left, v._left_partial)
@@ -1737,7 +1777,8 @@ def _tangent(walk: _Walk, v: Value) -> cython.double:
     k: cython.Py_ssize_t = 0
     for arg in _unspanned(terms.args):
         for item in arg if type(arg) is tuple else (arg,):
-            total += _moved(walk, item, terms.partials[k])
+            if type(item) is Value:
+                total += _moved(walk, item, terms.partials[k] * terms.scale)
             k += 1
     return total
 
@@ -1802,7 +1843,7 @@ def _tangent_graph_of_many(walk: _Walk, v: Value):
         if type(arg) is not tuple:
             by_arg = _tangent_of(walk, arg)
             if by_arg is not None:
-                _add_term(terms, op, by_arg, kept.partials[first], op.rules[k](by_arg, v, *args))
+                _add_term(terms, op, by_arg, kept.partials[first] * kept.scale, op.rules[k](by_arg, v, *args))
             first += 1
             continue
         if any([_is_marked(item, walk.mark) for item in arg]):

@@ -19,6 +19,7 @@ from ..errors import ShapeError, received
 
 Key = Any
 _PLAIN = frozenset((float, int))
+_FLOAT64 = np.dtype(float)
 _NUMBER, _BATCH = "*", "batch"
 
 
@@ -44,7 +45,11 @@ class Columns(NamedTuple):
     def parts(self) -> list[Any]:
         """The numbers lane by lane: arrays of shape (some inputs, lanes)."""
         return [
-            array.T if array.ndim == 2 else array.reshape(self.size, math.prod(array.shape[1:])).T
+            array.T
+            if array.ndim == 2
+            else array[None]
+            if array.ndim == 1
+            else array.reshape(self.size, math.prod(array.shape[1:])).T
             for array in self.arrays
         ]
 
@@ -95,7 +100,7 @@ class Arguments:
     def columns(self, args: Sequence[Any], named: dict[str, Any]) -> Columns:
         """The arguments of a batch. Raises ShapeError, TypeError."""
         if not named and not self._static and all(map(_is_column, args)):
-            arrays: list[Any] = [arg.astype(float, copy=False) for arg in args]
+            arrays: list[Any] = [arg if arg.dtype is _FLOAT64 else arg.astype(float) for arg in args]
             return Columns(
                 (_BATCH, (), *[array.shape[1:] for array in arrays]), arrays, named, arrays, self._size(arrays)
             )
@@ -109,7 +114,7 @@ class Arguments:
 
     def _size(self, arrays: Sequence[Any]) -> int:
         """How many rows all of these arrays have. Raises ShapeError where they differ."""
-        sizes = set(map(len, arrays))
+        sizes = {len(array) for array in arrays}
         if len(sizes) != 1:
             shapes = ", ".join([str(array.shape) for array in arrays])
             raise ShapeError(
@@ -173,7 +178,7 @@ def _complaint(arg: Any, found: Any) -> str:
 
 
 def _is_column(arg: Any) -> bool:
-    return type(arg) is np.ndarray and arg.dtype.kind in "biuf" and arg.ndim > 0
+    return type(arg) is np.ndarray and (arg.dtype is _FLOAT64 or arg.dtype.kind in "biuf") and arg.ndim > 0
 
 
 def on_arrays(function: Callable[[Any], Any], column: Any) -> Any:

@@ -40,6 +40,7 @@ class Layout:
         self._program = program
         self._varying = np.array(program.varies, bool)
         self._names: dict[Any, str] = {}
+        self._numbers: dict[str, int] = {}
         self._lifted: dict[tuple[str, int], int] = {}
         self._idle: dict[tuple[Any, ...], list[str]] = defaultdict(list)
         self._lent: list[tuple[tuple[Any, ...], str]] = []
@@ -184,6 +185,19 @@ class Layout:
         if steps == (1,):
             return self.name(f"{array}[{first}:{first + len(rows)}]", array.lower())
         return self.name(f"grid({array}, {first}, {rows.shape}, {steps})", array.lower())
+
+    def rows_by_lane(self, places: Any) -> list[int]:
+        """The rows of V that have the numbers at places."""
+        found: list[int] = self._rows(V, places).tolist()
+        return found
+
+    def row_of_number(self, number: float) -> int:
+        """A row of V that has a number in all lanes."""
+        text = repr(number)
+        if text not in self._numbers:
+            self._numbers[text] = self._new(V, 1)
+            self.setup.append(f"V[{self._numbers[text]}] = {text}")
+        return self._numbers[text]
 
     def _read(self, array: str, rows: Any) -> str:
         return self.view(array, rows) or self._gathered(array, rows)

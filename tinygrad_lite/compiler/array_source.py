@@ -5,23 +5,30 @@ Functions bear the names of the Python array API standard.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from .. import ops
 from ..ops import Op
-from . import array_forms
+from . import array_forms, native
 from .array_cost import Cost
 from .array_layout import G, Layout, S, V
 from .by_value import by_value
+from .encoding import ONE, TWO, Code
 from .fixed_points import Settle, Settled
 from .lane_sums import LaneSums
-from .program import Program
+from .program import CONSTANT, Program
+from .rewriting import WHERE_EQUAL
 from .rolling import Group, Product
 
 _MANY_TERMS = 4
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3
+# Of a group that is swept: operands, and calls of functions, at which NumPy's are quicker over more numbers.
+_MOST_SWEPT, _MOST_FUNCTIONS = 4096, 16
 
 
 class Source:
@@ -29,20 +36,32 @@ class Source:
 
     text      it: bind(xp, grid, P, S, V, G, lanes) gives two functions, share() for what lanes share, then run()
     layout    where it has the numbers
-    functions of arrays that it calls, by their names: of what is computed number by number, and of fixed points
+    functions of arrays that it calls, by their names: of what is computed number by number, of fixed points, and of
+              what is swept
     products  how many matrix products it has
     cost      what a run is expected to take
     """
 
-    def __init__(self, program: Program, groups: Sequence[Group], sums: LaneSums | None, xp: Any) -> None:
+    def __init__(
+        self, program: Program, groups: Sequence[Group], sums: LaneSums | None, xp: Any, swept: bool = False
+    ) -> None:
+        """swept  groups that are no matrix products and call few functions run operation by operation, natively"""
         self._program = program
         positions = {place: position for position, place in sums.by_lane.items()} if sums else {}
         self.layout = Layout(program, groups, positions, xp)
         self.functions: dict[str, Any] = {}
         self.products = 0
         self.cost = Cost()
-        for group in groups:
-            self.cost.add(group, len(tuple(program.operands(group.members[0]))))
+        stretch: list[Group] = []
+        for group in sorted(groups, key=lambda group: group.summed):  # which nothing reads
+            operands = len(tuple(program.operands(group.members[0])))
+            if swept and is_swept(program, group, operands):
+                self.cost.add_swept(group, operands)
+                stretch.append(group)
+                continue
+            self._sweep(stretch)
+            stretch.clear()
+            self.cost.add(group, operands)
             self.layout.begin(group.varies, len(group.members))
             if isinstance(group.kind, Settle):
                 self._fixed_points(group, group.kind)
@@ -52,6 +71,7 @@ class Source:
                 self._sums_over_lanes(group)
             else:
                 self._sums(group)
+        self._sweep(stretch)
         if sums:
             self.layout.begin(True, 0)
             self._shared_sums(sums)
@@ -62,6 +82,13 @@ class Source:
     def operations(self) -> int:
         """How many lines run."""
         return len(self.layout.share) + len(self.layout.run)
+
+    @cached_property
+    def bind(self) -> Callable[..., tuple[Callable[[], None], Callable[[], None]]]:
+        """The source's function."""
+        names: dict[str, Any] = {**self.layout.indices, **self.functions}
+        exec(compile(self.text, "<compiled program>", "exec"), names)
+        return names["bind"]  # type: ignore[no-any-return]
 
     def _text(self) -> str:
         lines = ["def bind(xp, grid, P, S, V, G, lanes):", *[f"    {line}" for line in self.layout.setup]]
@@ -99,6 +126,20 @@ class Source:
                 function = f"component{len(self.functions)}"
             self.functions[function] = by_value(op) if not isinstance(op, Settled) else op.on_arrays
             layout.line(f"{function}({', '.join([*names.values(), out])})")
+
+    def _sweep(self, groups: Sequence[Group]) -> None:
+        """Groups one after the other, in the rows of V."""
+        if not groups:
+            return
+        layout, program = self.layout, self._program
+        layout.begin(True, 0)
+        code = Code(program, native.forms, layout.row_of_number)
+        for place in chain.from_iterable([group.members for group in groups]):
+            read = layout.rows_by_lane(np.array(list(program.operands(place)), int))
+            code.add(program.kinds[place], program.args[place], int(layout.row[place]), read)
+        name = f"sweep{len(self.functions)}"
+        self.functions[name] = partial(native.OnRows, code)
+        layout.line(f"{layout.name(f'{name}(V)', f'run_{name}')}()")
 
     def _fixed_points(self, group: Group, op: Settle) -> None:
         """One call for all members; what they and the lanes share stands apart, so that matrices remain matrices."""
@@ -279,6 +320,21 @@ class Source:
         """Writes what a call, without its end, gives."""
         view = self.layout.view(G, rows)
         self.layout.line(f"{call}, {view})" if view else f"G[{self.layout.index(rows)}] = {call})")
+
+
+def is_swept(program: Program, group: Group, operands: int) -> bool:
+    """Whether a native sweep is quicker over few lanes, which then need no call of an array function."""
+    product, count = group.product, len(group.members)
+    if not group.varies or group.summed or count * operands > _MOST_SWEPT:
+        return False
+    if product is not None and product.crossed and product.left.shape[1] > 1:
+        return False
+    if isinstance(group.kind, Op) and group.kind is not WHERE_EQUAL and group.kind is not ops.take:
+        form = native.forms.get(group.kind)
+        if form is None or (form[0] in (ONE, TWO) and count > _MOST_FUNCTIONS):
+            return False
+    places = chain.from_iterable(map(program.operands, group.members))
+    return all(program.varies[place] or program.kinds[place] == CONSTANT for place in places)
 
 
 def _runs(positions: Any, rows: Any) -> list[Any]:

@@ -197,7 +197,7 @@ class Compiled:
 
     @property
     def source(self) -> str:
-        """The NumPy source that runs it on arrays."""
+        """The NumPy source that runs it on arrays; over few lanes the native sweep does some of it."""
         return self.array.source
 
     @property

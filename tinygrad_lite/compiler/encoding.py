@@ -8,21 +8,23 @@ For each operation its code, the slot of its result, and what it reads:
     MANY                       the function, how many numbers, a slot for each
     SUMS                       the slot to start from, how many pairs, plus and minus, a slot for each factor and term
     TAKE                       how many elements, a slot for each, the slot of the index
+    EQUAL                      the slots of two numbers, and of the results where they are equal and where not
     CALL                       the place in `calls`
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from .. import ops
 from ..ops import Op
 from .program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
+from .rewriting import WHERE_EQUAL
 
-ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, CALL = range(12)
+ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL = range(13)
 # Sums of products that are one operation, by how many pairs, plus and minus they have.
 _PLAIN = {(1, 0, 0): MUL, (0, 2, 0): ADD, (0, 1, 1): SUB, (0, 0, 1): NEG}
 
@@ -30,21 +32,17 @@ _PLAIN = {(1, 0, 0): MUL, (0, 2, 0): ADD, (0, 1, 1): SUB, (0, 0, 1): NEG}
 class Encoding:
     """The numbers of a program.
 
-    forms         of the rows that need no call of their value: the code and, where it has one, the function
-    code          an array of 32-bit integers
+    written       its operations
     results       for each output its slot
-    calls         (row, slots of its arguments, tuples for sequences) of those that have no form
     constants     the slots and numbers of constants
     inputs, parameters, slots   how many: inputs take the first slots, parameters the next
-    widest        the most numbers that one function reads
     """
 
     def __init__(self, program: Program, forms: Mapping[Op | str, tuple[int, ...]]) -> None:
-        self.code, self.widest = array("i"), 1
-        self.calls: list[tuple[Op, tuple[Any, ...]]] = []
+        self.written = Code(program, forms, self._constant)
         self.inputs, self.parameters = _count(program, INPUT), _count(program, PARAMETER)
         self.slots = self.inputs + self.parameters
-        self._program, self._forms = program, forms
+        self._program = program
         self._constants: dict[str, tuple[int, float]] = {}
         self._free: list[int] = []
         self._slot = [-1] * len(program)
@@ -71,7 +69,7 @@ class Encoding:
                 slot[place] = self._constant(args[0])
             else:
                 result = slot[place] = self._new_slot()
-                self._operation(kind, args, result, [slot[read] for read in reads[place]])
+                self.written.add(kind, args, result, [slot[read] for read in reads[place]])
                 for read in reads[place]:
                     if last[read] == place:
                         last[read] = -1  # read twice, it is free once
@@ -90,9 +88,29 @@ class Encoding:
             self.slots += 1
         return self._constants[text][0]
 
-    def _operation(self, kind: Op | str, args: Args, result: int, read: list[int]) -> None:
+
+class Code:
+    """Operations, one after the other.
+
+    numbers  an array of 32-bit integers
+    calls    (row, slots of its arguments, tuples for sequences) of those that have no form
+    widest   the most numbers that one function reads
+    """
+
+    def __init__(
+        self, program: Program, forms: Mapping[Op | str, tuple[int, ...]], constant: Callable[[float], int]
+    ) -> None:
+        """
+        forms     of the rows that need no call of their value: the code and, where it has one, the function
+        constant  gives the slot of a number
+        """
+        self.numbers, self.widest = array("i"), 1
+        self.calls: list[tuple[Op, tuple[Any, ...]]] = []
+        self._program, self._forms, self._constant = program, forms, constant
+
+    def add(self, kind: Op | str, args: Args, result: int, read: list[int]) -> None:
         """Writes one operation; read are the slots that it reads."""
-        code = self.code
+        code = self.numbers
         form = self._forms.get(kind)
         if form is not None and form[0] != MANY:
             if kind is ops.pow and self._program.number(args[1]) == 2.0:
@@ -118,6 +136,8 @@ class Encoding:
             code.extend(chain.from_iterable(zip(read[:count], read[count:-1], strict=True)))
         elif kind is ops.take:
             code.extend((TAKE, result, len(args[0]), *read))
+        elif kind is WHERE_EQUAL:
+            code.extend((EQUAL, result, *read))
         else:
             assert isinstance(kind, Op)
             code.extend((CALL, result, len(self.calls)))

@@ -40,6 +40,7 @@ class Execution:
         self._summed, self._executor = summed, executor
         apart = 2 * len(program.products)
         self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
+        self._choices: dict[int, str] = {}
         self._array: ArrayExecutor | None = None
         self._native: Executor | None = None
         self._lock = threading.Lock()
@@ -59,7 +60,7 @@ class Execution:
         return found
 
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
-        """What `use` makes of the sums of the outputs over the lanes, which it must not keep; inputs as for lanes()."""
+        """What `use` makes of the sums of the outputs over the lanes, see ArrayExecutor; inputs as for lanes()."""
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
             return self.array.sums(parameters, parts, use)
@@ -68,7 +69,7 @@ class Execution:
             for start in range(0, lanes, _NATIVE_BLOCK):
                 some = [part[:, start : start + _NATIVE_BLOCK] for part in parts]
                 total += self.lanes(parameters, some).sum(axis=1)
-        return use(total)
+            return use(total)
 
     @property
     def summary(self) -> str:
@@ -86,28 +87,34 @@ class Execution:
     @property
     def array(self) -> ArrayExecutor:
         """The executor on arrays; made when it is first asked for."""
-        with self._lock:
-            if self._array is None:
-                self._array = ArrayExecutor(self.simplified, self._summed)
-            return self._array
+        if self._array is None:
+            with self._lock:
+                if self._array is None:
+                    self._array = ArrayExecutor(self.simplified, self._summed)
+        return self._array
 
     @property
     def native(self) -> Executor:
         """The native executor; made when it is first asked for."""
-        with self._lock:
-            if self._native is None:
-                self._native = Executor(self.simplified.joined())
-            return self._native
+        if self._native is None:
+            with self._lock:
+                if self._native is None:
+                    self._native = Executor(self.simplified.joined())
+        return self._native
 
     def _choose(self, lanes: int) -> str:
-        if self._executor != "auto":
-            self.chosen = self._executor
-        elif compiled and self._operands * lanes < _FEW_OPERANDS:
-            self.chosen = "native"
-        else:
-            cost = self.array.cost
-            self.chosen = "native" if cost.native(lanes) * _UNCOMPILED < cost.arrays(lanes) else "array"
-        return self.chosen
+        chosen = self._choices.get(lanes)
+        if chosen is None:
+            chosen = self._choices[lanes] = self._quicker(lanes) if self._executor == "auto" else self._executor
+        self.chosen = chosen
+        return chosen
+
+    def _quicker(self, lanes: int) -> str:
+        """The executor that is expected to be."""
+        if compiled and self._operands * lanes < _FEW_OPERANDS:
+            return "native"
+        cost = self.array.cost
+        return "native" if cost.native(lanes) * _UNCOMPILED < cost.arrays(lanes) else "array"
 
     def _one_lane(self, parameters: Any, inputs: Sequence[float]) -> list[float]:
         found: list[float] = self.array.run(parameters, np.array(inputs, dtype=float)[:, None])[:, 0].tolist()

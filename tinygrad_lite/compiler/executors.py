@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..engine import Value, keep_partials
+from . import native
 from .array_layout import P, S, V
 from .array_source import Source
 from .collector import collector_paused
@@ -17,6 +21,10 @@ from .rolling import grouped
 
 _BLOCK = 1 << 21
 _SPACES_KEPT = 4
+# Of more lanes the rows that a native sweep goes through do not stay in the cache.
+_MOST_LANES_SWEPT = 512
+
+_quiet = np.errstate(all="ignore")  # as a decorator it takes half as long as in `with`
 
 
 class ArrayExecutor:
@@ -28,7 +36,8 @@ class ArrayExecutor:
     lane_sums   then, what these are sums of
     xp          the namespace of the arrays
     groups      the array operations, in the order in which they are done
-    source      the NumPy source that runs
+    plain       the NumPy source that runs
+    source      its text
     products    how many matrix products it has
     operations  how many lines run
     most_lanes  how many lanes a block has at most
@@ -41,18 +50,28 @@ class ArrayExecutor:
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
         self.groups = grouped(self.program, summed)
-        source = Source(self.program, self.groups, self.lane_sums, xp)
+        self.plain = source = Source(self.program, self.groups, self.lane_sums, xp)
         self.source, self.products, self.operations = source.text, source.products, source.operations
         self.layout, self.cost = source.layout, source.cost
-        names: dict[str, Any] = {**source.layout.indices, **source.functions}
-        exec(compile(self.source, "<compiled program>", "exec"), names)
-        self.bind: Callable[..., tuple[Callable[[], None], Callable[[], None]]] = names["bind"]
         self.most_lanes = max(64, _BLOCK // (8 * max(1, self.layout.rows[V])))
         self._idle: dict[tuple[int, ...], _Workspace] = {}
         outputs = np.array(self.program.outputs, dtype=int)
         homes, rows = self.layout.home[outputs], self.layout.row[outputs]
         self._outputs = [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
 
+    @cached_property
+    @collector_paused()
+    def swept(self) -> Source:
+        """What runs over few lanes: between matrix products, the native sweep instead of calls on small arrays."""
+        return Source(self.program, self.groups, self.lane_sums, self.xp, swept=True)
+
+    def source_for(self, lanes: int) -> Source:
+        """The source that is expected to be quicker."""
+        if not native.compiled or self.xp is not np or lanes > _MOST_LANES_SWEPT:
+            return self.plain
+        return min(self.plain, self.swept, key=lambda source: source.cost.arrays(lanes))
+
+    @_quiet
     def run(self, parameters: Any, inputs: Any) -> Any:
         """The outputs by lane, (outputs, lanes).
 
@@ -69,14 +88,20 @@ class ArrayExecutor:
                     found[positions, block] = space.arrays[home][rows, None]
         return found
 
+    @_quiet
     def sums(self, parameters: Any, inputs: Any, use: Callable[[Any], Any] = np.copy) -> Any:
-        """What `use` makes of the sums of the outputs over the lanes, which it must not keep; inputs as for run()."""
+        """What `use` makes of the sums of the outputs over the lanes; inputs as for run().
+
+        use  may write to them, and keep them as the local derivatives of the node that it gives
+        """
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
         lanes = parts[0].shape[1]
         if 0 < lanes <= self.most_lanes:
             space = self._take(parameters, parts, lanes)
             space.compute(parts)
             made = use(space.sums)
+            if type(made) is Value:
+                space.lent = weakref.ref(made)
             self._idle[space.key] = space
             return made
         total = self.xp.zeros(self.outputs)
@@ -110,25 +135,33 @@ class ArrayExecutor:
 class _Workspace:
     """The arrays of a program for a number of lanes, and the calls bound to them.
 
-    key  the number of lanes, and of the inputs in each of the arrays that give them
+    key   the number of lanes, and of the inputs in each of the arrays that give them
+    lent  the node whose local derivatives the sums are, while it lasts
     """
 
+    lent: weakref.ref[Value] | None = None
+
     def __init__(self, executor: ArrayExecutor, parameters: Any, key: tuple[int, ...]) -> None:
-        layout, xp = executor.layout, executor.xp
+        source, xp = executor.source_for(key[0]), executor.xp
+        layout = source.layout
         self.key, lanes, lengths = key, key[0], key[1:]
         self.arrays = {P: parameters, S: xp.empty(layout.rows[S]), V: xp.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = xp.asarray(layout.constants)
         self.sums = xp.zeros(executor.outputs)
-        self._share, self._run = executor.bind(xp, _grid, *self.arrays.values(), self.sums, lanes)
+        self._share, self._run = source.bind(xp, _grid, *self.arrays.values(), self.sums, lanes)
         self._pieces = [
-            (part, some, self.arrays[V][rows]) for part, some, rows in _pieces(lengths, np.array(layout.inputs, int))
+            (part, some if some != slice(0, lengths[part]) else None, self.arrays[V][rows])
+            for part, some, rows in _pieces(lengths, np.array(layout.inputs, int))
         ]
 
-    @np.errstate(all="ignore")  # which takes half as long as `with`
     def compute(self, parts: Sequence[Any]) -> None:
         """Does the work for arrays of inputs."""
+        node = self.lent() if self.lent else None
+        if node is not None:
+            keep_partials(node)
+            self.lent = None
         for part, some, target in self._pieces:
-            target[...] = parts[part][some]
+            np.copyto(target, parts[part] if some is None else parts[part][some])
         self._share()
         self._run()
 

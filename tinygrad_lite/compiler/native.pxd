@@ -8,7 +8,7 @@ cdef extern from *:
     """
 
 cdef enum:
-    ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, CALL
+    ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL
 
 ctypedef double (*One)(double) noexcept
 ctypedef void (*Lanes)(double *, Target, Py_ssize_t) noexcept

@@ -27,13 +27,13 @@ if cython.compiled:
 else:
     c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
     from . import lane_functions
-    from .encoding import ADD, DIV, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+    from .encoding import ADD, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
 
     One = Lanes = Two = Many = object
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "a0891a10"
+source_hash = "7f1b30a0"
 
 
 @cython.final
@@ -83,11 +83,17 @@ class Executor:
     def __init__(self, program):
         encoding = Encoding(program, forms)
         self._inputs, self._parameters, self._slots = encoding.inputs, encoding.parameters, encoding.slots
-        self._constants, self._calls, self._widest = encoding.constants, encoding.calls, encoding.widest
-        self._arrays = encoding.code, encoding.results
-        self._length, self._outputs = len(encoding.code), len(encoding.results)
-        self._code, self._results = _integers(encoding.code), _integers(encoding.results)
+        self._constants, self._outputs = encoding.constants, len(encoding.results)
+        self._arrays, self._results = (encoding.results,), _integers(encoding.results)
+        self._take(encoding.written)
         self._spaces = [_space(self, 1)]
+
+    @cython.cfunc
+    def _take(self, written) -> cython.void:
+        """The operations to run."""
+        self._arrays += (written.numbers,)
+        self._code, self._length = _integers(written.numbers), len(written.numbers)
+        self._calls, self._widest = written.calls, written.widest
 
     @property
     def slots(self):
@@ -157,7 +163,7 @@ class Executor:
 @cython.final
 @cython.cclass
 class _Space:
-    """Where a program runs: for each slot a number a lane, and after them room for what one function reads."""
+    """Where a program runs: for each slot a number a lane, and room for what one function reads."""
 
     numbers: cython.p_double
     spare: cython.p_double
@@ -185,6 +191,33 @@ class _View:
     numbers: cython.p_double
     size: cython.Py_ssize_t
     _memory: memoryview
+
+
+@cython.final
+@cython.cclass
+class OnRows:
+    """Operations on the rows of an array (rows, lanes) of float64, which are their slots: calling it runs them.
+
+    written  an encoding.Code without calls
+    """
+
+    __slots__ = ("_executor", "_lanes", "_room", "_rows", "_view")
+
+    _executor: Executor
+    _lanes: cython.Py_ssize_t
+    _room: object
+    _view: _View
+
+    def __init__(self, written, rows):
+        self._executor = Executor.__new__(Executor)
+        self._executor._arrays = ()
+        self._executor._take(written)
+        self._view, self._lanes = _view("rows", rows, True), rows.shape[1]
+        self._room = array("d", bytes(8 * written.widest))
+
+    def __call__(self):
+        executor = self._executor
+        _sweep(executor._calls, executor._code, executor._length, self._view.numbers, _doubles(self._room), self._lanes)
 
 
 @cython.cfunc
@@ -290,6 +323,8 @@ def _sweep(calls, code, end, w, xs, n):
     a: cython.Py_ssize_t
     b: cython.Py_ssize_t
     d: cython.Py_ssize_t
+    e: cython.Py_ssize_t
+    f: cython.Py_ssize_t
     k: cython.Py_ssize_t
     lane: cython.Py_ssize_t
     operation: cython.int
@@ -360,6 +395,11 @@ def _sweep(calls, code, end, w, xs, n):
                 k = _position(w[code[i + a] * n + lane], a)
                 w[d + lane] = w[code[i + k] * n + lane]
             i += a + 1
+        elif operation == EQUAL:
+            a, b, e, f = code[i + 2] * n, code[i + 3] * n, code[i + 4] * n, code[i + 5] * n
+            for lane in range(n):
+                w[d + lane] = w[e + lane] if w[a + lane] == w[b + lane] else w[f + lane]
+            i += 6
         else:
             for lane in range(n):
                 w[d + lane] = _call(calls[code[i + 2]], w, n, lane)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 from ..ops import Op
+from .encoding import Code
 from .program import Program
 
 compiled: bool
@@ -22,3 +23,7 @@ class Executor:
     @overload
     def run(self, parameters: _Numbers, inputs: _Numbers, out: Any) -> None: ...
     def batch(self, parameters: _Numbers, parts: Iterable[_Numbers], lanes: int, out: Any) -> None: ...
+
+class OnRows:
+    def __init__(self, written: Code, rows: Any) -> None: ...
+    def __call__(self) -> None: ...

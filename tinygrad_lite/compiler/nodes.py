@@ -27,6 +27,8 @@ class Origin(float):
     scale  what the sum over the lanes is multiplied by; None where there is one lane, that of the arguments
     """
 
+    __slots__ = ("graph", "known", "output", "scale")
+
     graph: TracedGraph
     output: int
     known: Any
@@ -59,18 +61,17 @@ def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
     return nodes
 
 
-def reduced(graph: TracedGraph, output: int, parts: Sequence[Any], scale: float) -> Value:
-    """The sum of an output over the lanes, times scale, as a node."""
+def reduced(graph: TracedGraph, output: int, gradient: TracedGraph, parts: Sequence[Any], scale: float) -> Value:
+    """The sum of an output over the lanes, times scale, as a node; `gradient` is the output with_gradient()."""
     parameters = graph.parameters
     values = parameters.numbers()  # which finds anew where they lie
-    gradient = graph.with_gradient(output)
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
     op, count = _op(len(parameters.arguments)), len(gradient.outputs)
 
     def node(sums: Any) -> Value | None:
-        if len(sums) > count and not np.isfinite(sums[count:]).all():
+        if not math.isfinite(np.add.reduce(sums)) and not np.isfinite(sums).all():
             return None
-        return record_known(op, float(sums[0]) * scale, args, sums[1:count], scale, True)  # type: ignore[no-any-return]
+        return record_known(op, float(sums[0]) * scale, args, sums[1:count], scale)  # type: ignore[no-any-return]
 
     found: Value | None = gradient.summed.sums(values, parts, node)
     if found is not None:
@@ -121,7 +122,10 @@ def _rule(group: int) -> Any:
         if origin.scale is None:
             found = recorded(derived, xs, origin.known[0])
         else:
-            found = [reduced(derived, k, origin.known, origin.scale) for k in range(len(derived.outputs))]
+            found = [
+                reduced(derived, k, derived.with_gradient(k), origin.known, origin.scale)
+                for k in range(len(derived.outputs))
+            ]
         return [g * d for d in found]
 
     return rule

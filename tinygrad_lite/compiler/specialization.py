@@ -16,7 +16,7 @@ from .arguments import Arguments, is_number
 from .execution import Execution
 from .nodes import expanded, recorded, recorded_anew, reduced, rows
 from .parameters import Parameters
-from .program import Program
+from .program import CONSTANT, Program
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, replaying, traced
 from .watched import watched
@@ -120,8 +120,12 @@ class Specialization:
         return recorded(self.graph, xs, self.graph.drawn(1))
 
     def reduced(self, parts: Sequence[Any], scale: float) -> Value:
-        self.execution = self.graph.with_gradient(0).summed
-        return reduced(self.graph, 0, parts, scale)
+        self.execution = self._with_gradient.summed
+        return reduced(self.graph, 0, self._with_gradient, parts, scale)
+
+    @functools.cached_property
+    def _with_gradient(self) -> TracedGraph:
+        return self.graph.with_gradient(0)
 
     def check_scalar(self) -> None:
         count = len(self.graph.outputs)
@@ -133,8 +137,9 @@ class Specialization:
 
 
 def _check_repeated(repeated: Program, program: Program, name: str) -> None:
-    pairs = list(zip(program.args, repeated.args, strict=False))
-    other = next((place for place, (args, others) in enumerate(pairs) if repr(args) != repr(others)), None)
+    rows = enumerate(zip(program.kinds, program.args, repeated.args, strict=False))
+    differs = (place for place, (kind, a, b) in rows if (repr(a) != repr(b) if kind == CONSTANT else a != b))
+    other = next(differs, None)
     alike = len(program) == len(repeated) and program.kinds == repeated.kinds
     if not alike or (other is not None and program.number(other) is None):
         raise TraceError(

@@ -194,17 +194,19 @@ def _settle(root: Module, path: str) -> _Place:
     place = root._place = _Place(path, root)
     leaves: list[Value] = []
     owners = [""]
-    for prefix, key, thing in list(each_once(walk(root))):
-        name = f"{prefix}{key}"
+    for prefix, keys, things in list(walk(root)):
         while not prefix.startswith(owners[-1]):
             owners.pop()
-        if isinstance(thing, Module):
-            thing._place = _Place(f"{path}.{name}".lstrip("."), thing)
+        if isinstance(things[0], Module):
+            name = f"{prefix}{keys[0]}"
+            things[0]._place = _Place(f"{path}.{name}".lstrip("."), things[0])
             owners.append(f"{name}.")
-        else:
-            leaves.append(thing)
-            if thing.label is None:
-                thing.label = name.removeprefix(owners[-1])
+            continue
+        leaves.extend(things)
+        within = prefix.removeprefix(owners[-1])
+        for key, leaf in zip(keys, things, strict=True):
+            if leaf.label is None:
+                leaf.label = f"{within}{key}"
     _bound(leaves)
     return place
 

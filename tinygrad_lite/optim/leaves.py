@@ -25,7 +25,7 @@ class Leaves:
         import numpy as np
 
         self._storage, cells = bind(self.leaves)
-        self._values, self._grads = np.frombuffer(self._storage.values), np.frombuffer(self._storage.grads)
+        self._values, self._grads = np.frombuffer(self._storage.values), np.frombuffer(self._storage.settled())
         first = cells[0]
         consecutive = cells == list(range(first, first + len(cells)))
         self._where: Any = slice(first, first + len(cells)) if consecutive else np.array(cells)
@@ -40,6 +40,7 @@ class Leaves:
         """Numbers and gradients: views where the leaves lie one after the other, else copies that write() puts back."""
         if self._storage.moved:
             self._bind()
+        self._storage.settled()
         return self._values[self._where], self._grads[self._where]
 
     def write(self, values: Array, grads: Array) -> None:

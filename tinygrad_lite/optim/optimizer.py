@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..engine import Value
@@ -55,18 +55,19 @@ class Optimizer(Stateful):
 
     def step(self) -> None:
         """Moves every parameter once, by its present gradient."""
-        import numpy as np
-
         values, given = self._leaves.numbers()
-        with np.errstate(all="ignore"):
-            grads = -given if self.maximize else given
-            if self.weight_decay and self._decoupled:
-                values *= 1.0 - self.lr * self.weight_decay
-            elif self.weight_decay:
-                grads = grads + self.weight_decay * values
-            self._update(values, grads, self._steps + 1)
+        _quietly_moved()(self, values, given)
         self._leaves.write(values, given)
         self._steps += 1
+
+    def _move(self, values: Array, given: Array) -> None:
+        grads = -given if self.maximize else given
+        decay = self.weight_decay
+        if decay and self._decoupled:
+            values *= 1.0 - self.lr * decay
+        elif decay:
+            grads = grads + decay * values
+        self._update(values, grads, self._steps + 1)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Sets the gradients to 0, not computed; set_to_none is PyTorch's, and changes nothing here."""
@@ -104,3 +105,11 @@ class Optimizer(Stateful):
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._setting_names)
         return f"{type(self).__name__}({len(self._leaves)} parameters, {settings})"
+
+
+@cache
+def _quietly_moved() -> Callable[[Optimizer, Array, Array], None]:
+    """Optimizer._move without warnings; made once, since entering errstate anew takes as long as a small step."""
+    import numpy as np
+
+    return np.errstate(all="ignore")(Optimizer._move)

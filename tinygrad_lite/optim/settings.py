@@ -6,13 +6,16 @@ import math
 import operator
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import received
 
 
 class Setting:
-    """A hyperparameter of an optimizer or a schedule, checked whenever it is set."""
+    """A hyperparameter of an optimizer or a schedule, checked whenever it is set.
+
+    It stands among the object's attributes by its own name, so that reading it costs no call.
+    """
 
     def __init__(self, expected: str, convert: Callable[[Any], Any]) -> None:
         self._expected, self._convert = expected, convert
@@ -20,8 +23,9 @@ class Setting:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
-        return self if optimizer is None else vars(optimizer)[self._name]
+    if TYPE_CHECKING:
+
+        def __get__(self, optimizer: Any, owner: type | None = None) -> Any: ...
 
     def __set__(self, optimizer: Any, value: Any) -> None:
         vars(optimizer)[self._name] = self.checked(type(optimizer).__name__, value)
