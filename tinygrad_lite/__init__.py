@@ -77,7 +77,8 @@ _LAZY = {
     "register_hook": "hooks",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }
-methods["graph"] = f"{__name__}.viz:graph"
+for _name in ("explore", "graph"):
+    methods[_name] = f"{__name__}.viz:{_name}"
 methods["register_hook"] = f"{__name__}.hooks:register_hook"
 methods["formula"] = f"{__name__}.formula:Formula"
 for _name in ("explain", "explain_nan", "compare"):

@@ -19,7 +19,7 @@ _REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minim
 # So bounded, the largest of some numbers can be taken off them, or divide them, also where it is infinite or zero.
 _TOP = "minimum(maximum(max({}, axis=0), {}), 1.7976931348623157e308)"
 _SHIFT, _SCALE = _TOP.format("xs", "-1.7976931348623157e308"), _TOP.format("abs(xs)", "2.2250738585072014e-308")
-_FORMS: dict[str, str] = {
+FORMS: dict[str, str] = {
     "sigmoid": "exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))",
     "silu": "x * exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))",
     "step": "maximum(sign(x), 0.0)",
@@ -54,7 +54,7 @@ def write(op: Op, names: Mapping[str, str], lengths: Mapping[str, int], out: str
     names    of the arrays of its arguments
     lengths  of its sequences, which are the first axis of their arrays
     """
-    form = _FORMS.get(op.name, op.array)
+    form = FORMS.get(op.name, op.array)
     if not form:
         return False
     tree = ast.parse(form, mode="eval").body

@@ -174,7 +174,8 @@ def recorded_anew(
                 f"compile: what {graph.name}.batch(...) gave was captured: it stands for many lanes and is not part of "
                 "another program: call the function inside, or detach() it"
             )
-        places = dict(zip(graph.inputs, [*given[0], *origin.known[0][:, 0].tolist()], strict=True))
+        places = {leaf: instead[leaf] for leaf in graph.parameters.leaves if leaf in instead}
+        places.update(zip(graph.inputs, [*given[0], *origin.known[0][:, 0].tolist()], strict=True))
         instead[v] = recorded_anew([graph.outputs[origin.output]], places)[0]
     return [instead.get(y, y) if type(y) is Value else y for y in outputs]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..train import History
+from ..viz import Recorder
 
 
 @dataclass
@@ -12,6 +13,7 @@ class Course:
     """How the training went.
 
     history        epoch by epoch, on what is learned and on the held-out samples
+    recorder       the network at each epoch
     seconds        that the training took, compiled
     steps          of the optimizer
     eager_seconds  that these would take uncompiled, judged by a few of them
@@ -19,6 +21,7 @@ class Course:
     """
 
     history: History
+    recorder: Recorder
     seconds: float
     steps: int
     eager_seconds: float

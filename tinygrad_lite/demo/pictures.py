@@ -1,4 +1,4 @@
-"""The pictures that the demo draws."""
+"""The pictures that the demo draws, and the page to explore."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .course import Course
 
 STRONGEST = 5
+EXPLORED = 6
 
 
 def draw_loss_curve(course: Course, path: Path) -> None:
@@ -82,6 +83,19 @@ def draw_neuron(problem: Problem, model: MLP, path: Path) -> str:
     return (
         f"Neuron {chosen} of the first layer with {which}, on the held-out sample of the largest loss, "
         f"{losses[hardest]:.2f} (its class is {problem.classes[label]}). grad is the derivative of that loss."
+    )
+
+
+def write_explorer(problem: Problem, model: MLP, course: Course, path: Path) -> str:
+    """The loss of a few held-out samples, with the training that led there; returns what is to be seen."""
+    rows, labels = problem.held_out[0][:EXPLORED], problem.held_out[1][:EXPLORED]
+    loss = problem.loss([model(row) for row in rows], labels)
+    loss.label = "loss"
+    loss.explore(training=course.recorder).save(path)
+    named = ", ".join(problem.classes[label] for label in labels)
+    return (
+        f"The loss of {EXPLORED} held-out samples (their classes: {named}), forward and backward step by step, with "
+        "the network as it was at each epoch. Its parameters can be moved. The page works offline."
     )
 
 

@@ -22,6 +22,7 @@ def write_report(
     right: int,
     gradients: GradcheckReport,
     neuron: str,
+    explored: str,
 ) -> dict[str, str]:
     """Writes the report, in Markdown; returns the demo's files with what each is."""
     tested = len(problem.held_out[0])
@@ -34,6 +35,7 @@ def write_report(
     if problem.widths[-1] == 1:
         files["decision_boundary.png"] = "what the network decides, all over the plane"
     files["neuron.svg"] = "one neuron with its gradients"
+    files["explorer.html"] = "backpropagation to play, and the training over time: open it in a browser"
     size, widths = len(problem.inputs), problem.widths
     pictures = "\n\n".join(
         f"![{what}]({name})" for name, what in files.items() if name.endswith((".png", ".svg")) and name != "neuron.svg"
@@ -63,6 +65,10 @@ def write_report(
 {neuron}
 
 ![one neuron](neuron.svg)
+
+## To play with
+
+{explored} Open [explorer.html](explorer.html) in a browser.
 
 ## Gradients against finite differences
 

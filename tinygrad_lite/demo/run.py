@@ -15,8 +15,9 @@ from ..errors import MissingProgramError
 from ..nn import MLP
 from ..optim import AdamW, LinearLR
 from ..train import accuracy, fit
+from ..viz import Recorder
 from .course import Course
-from .pictures import draw_confusion_matrix, draw_decision_boundary, draw_loss_curve, draw_neuron
+from .pictures import draw_confusion_matrix, draw_decision_boundary, draw_loss_curve, draw_neuron, write_explorer
 from .problems import PROBLEMS, Problem
 from .report import write_report
 
@@ -64,7 +65,8 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
     if problem.widths[-1] == 1:
         draw_decision_boundary(problem, model, folder / "decision_boundary.png")
     neuron = draw_neuron(problem, model, folder / "neuron.svg")
-    written = write_report(folder / "report.md", problem, course, epochs, seed, right, report, neuron)
+    explored = write_explorer(problem, model, course, folder / "explorer.html")
+    written = write_report(folder / "report.md", problem, course, epochs, seed, right, report, neuron, explored)
     _tell(f"Written to {folder}:")
     for name, what in written.items():
         _tell(f"  {name:22} {what}")
@@ -104,14 +106,15 @@ def _seconds_a_batch(problem: Problem, model: MLP) -> float:
 def _train(problem: Problem, model: MLP, epochs: int, seed: int) -> Course:
     """Minibatches in a new order each epoch; the learning rate falls to zero in a straight line."""
     optimizer = AdamW(model.parameters(), lr=problem.rate)
+    recorder = Recorder(model, data=problem.learned)
     start = time.perf_counter()
     history = fit(
         model, problem.loss, problem.learned, optimizer, epochs, BATCH, problem.held_out, seed=seed, metrics=[accuracy],
-        schedule=LinearLR(optimizer, 1.0, 0.0, epochs),
+        schedule=LinearLR(optimizer, 1.0, 0.0, epochs), callbacks=[recorder],
     )  # fmt: skip
     seconds = time.perf_counter() - start
     steps = epochs * -(-len(problem.learned[0]) // BATCH)
-    return Course(history, seconds, steps, steps * _seconds_a_batch(problem, model), _program(problem, model))
+    return Course(history, recorder, seconds, steps, steps * _seconds_a_batch(problem, model), _program(problem, model))
 
 
 def _program(problem: Problem, model: MLP) -> str:

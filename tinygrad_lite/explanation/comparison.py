@@ -20,7 +20,7 @@ from ..wording import called, count, counted, equation, number, told_apart
 from .measuring import BY_DESIGN, OTHER_NUMBERS, UNUSED, Measurements
 
 FROM_ABOVE = "wrong from above"
-_MEANINGS = {
+MEANINGS = {
     WRONG: "",
     NOT_FINITE: "inf, nan, or not defined around these numbers",
     OTHER_NUMBERS: "a leaf has changed since this was recorded: compute it again, then compare",
@@ -59,7 +59,7 @@ class NodeRow:
     def verdict(self) -> str:
         """The worst of all."""
         verdicts = {row.verdict for row in (*self.rules, *([self.adjoint] if self.adjoint else []))}
-        return next((verdict for verdict in _MEANINGS if verdict in verdicts), OK)
+        return next((verdict for verdict in MEANINGS if verdict in verdicts), OK)
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,7 +100,7 @@ class Comparison(Report):
         elif rules:
             told.append(f"adjoints were not measured: {counted(len(self.rows), 'node')} are more than max_nodes")
         verdicts = {row.verdict for row in (*rules, *adjoints)}
-        meanings = [f"{v}: {meaning}" for v, meaning in _MEANINGS.items() if meaning and v in verdicts]
+        meanings = [f"{v}: {meaning}" for v, meaning in MEANINGS.items() if meaning and v in verdicts]
         return [*told, self._table(bool(adjoints)), *meanings]
 
     def _verdict(self) -> Iterator[str]:
@@ -123,7 +123,7 @@ class Comparison(Report):
             yield f"WRONG further down: {', '.join(f'{name} ({count(n)})' for name, n in others.most_common(5))}"
 
     def _table(self, with_adjoints: bool) -> Table:
-        order = {verdict: place for place, verdict in enumerate(_MEANINGS)}
+        order = {verdict: place for place, verdict in enumerate(MEANINGS)}
         lines: list[list[str]] = []
         marked = set()
         listed = sorted(self.rows, key=lambda row: order[row.verdict])
@@ -238,7 +238,7 @@ def _each(row: NodeRow) -> list[Row]:
 
 def _cells(row: NodeRow) -> list[list[str]]:
     """A line for each rule, of many the worst."""
-    order = list(_MEANINGS)
+    order = list(MEANINGS)
     name = equation(row.node) if row.node.op else called(row.node)
     rules = sorted(row.rules, key=lambda r: order.index(r.verdict)) if len(row.rules) > 4 else row.rules
     by = [[r.argument, *_numbers(r)] for r in rules[:4]] or [[""] * 4]
@@ -256,4 +256,4 @@ def _numbers(row: Row) -> list[str]:
 
 def _tally(rows: Sequence[Row]) -> str:
     found = Counter(row.verdict for row in rows)
-    return ", ".join(f"{count(found[v])} {v}" for v in _MEANINGS if found[v]) or "none"
+    return ", ".join(f"{count(found[v])} {v}" for v in MEANINGS if found[v]) or "none"

@@ -2,5 +2,6 @@
 
 from .formula import Formula as Formula
 from .formula import local_derivative_texts as local_derivative_texts
+from .formula import rule_texts as rule_texts
 
-__all__ = ["Formula", "local_derivative_texts"]
+__all__ = ["Formula", "local_derivative_texts", "rule_texts"]

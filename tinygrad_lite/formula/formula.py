@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import numbers
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -244,9 +244,33 @@ def local_derivative_texts(v: Value, limit: int = 24) -> list[str]:
         return all_.symbols[x] if isinstance(x, Value) else all_.number(x)
 
     args = tuple([tuple(map(part, arg)) if type(arg) is tuple else part(arg) for arg in v.args])
-    y, symbols = all_.apply(v.op, args), set(all_.symbols.values())
-    found = [found for _, found in one._contributions(v.op, args, y, symbols)]
-    return [written.text for written in Text(found, limit, short=True).roots]
+    return [text for _, text in _rule_texts(one, v.op, args, limit)]
+
+
+def rule_texts(op: Op, args: Sequence[Any], limit: int = 24) -> list[str]:
+    """The derivatives of op(*args) by each argument, sequences laid flat: "" by numbers, and for what is too long.
+
+    args  names, numbers, tuples of them
+
+    >>> rule_texts(ops.tanh, ["x"]), rule_texts(ops.pow, ["x", 3.0])
+    (['1 - tanh(x)**2'], ['3*x**2', ''])
+    """
+    one = Formula(1.0)
+
+    def part(x: str | float) -> Expression:
+        return one._all.symbol(x, x, x) if isinstance(x, str) else one._all.number(x)
+
+    parts: tuple[Any, ...] = tuple([tuple(map(part, arg)) if type(arg) is tuple else part(arg) for arg in args])
+    found = {symbol: text for symbol, text in _rule_texts(one, op, parts, limit) if Text.left_out not in text}
+    return [found.get(x, "") for arg in parts for x in (arg if type(arg) is tuple else (arg,))]
+
+
+def _rule_texts(one: Formula, op: Op, args: tuple[Any, ...], limit: int) -> list[tuple[Expression, str]]:
+    """The derivatives of op(*args) by those of its arguments that are symbols."""
+    y, symbols = one._all.apply(op, args), set(one._all.symbols.values())
+    found = list(one._contributions(op, args, y, symbols))
+    texts = Text([derivative for _, derivative in found], limit, short=True).roots
+    return [(symbol, written.text) for (symbol, _), written in zip(found, texts, strict=True)]
 
 
 def _recorded(x: Any, all_: Expressions) -> Expression:

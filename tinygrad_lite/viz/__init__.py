@@ -1,4 +1,4 @@
-"""Pictures of graphs, and in `plots` those of trainings."""
+"""Pictures of graphs, in `plots` those of trainings, and in `explorer` graphs to play with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import importlib
 
 from .display import Picture, draw_dot, graph
 
-__all__ = ["Picture", "draw_dot", "graph", "plots"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .explorer import Explorer as Explorer
+    from .explorer import Recorder as Recorder
+    from .explorer import explore as explore
+
+__all__ = ["Explorer", "Picture", "Recorder", "draw_dot", "explore", "explorer", "graph", "plots"]
 
 
 def __getattr__(name: str) -> object:
-    if name == "plots":  # lazily: it needs the compiler, and pictures do not
-        return importlib.import_module(f"{__name__}.plots")
+    if name in ("explorer", "plots"):  # lazily: they need the compiler, and pictures do not
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in ("Explorer", "Recorder", "explore"):
+        return getattr(importlib.import_module(f"{__name__}.explorer"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from .. import ops
 from .modules import Place
 from .walk import Graph
 
@@ -19,22 +20,24 @@ _DIGITS = str.maketrans("", "", "0123456789")
 def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int) -> Groups | None:
     """Values made by the same operation of the same groups, in the same module; None for more than `limit` groups.
 
-    A sum added up term by term is one group, as is any chain of one operation that takes nothing new in on its way.
+    A sum added up term by term is one group, as is any chain of one operation that takes nothing new in on its way; in
+    a sum, terms of several groups may take turns.
     Groups formed so never make a circle, as each has its sources fixed when it begins. Leaves are told apart by kind,
     label without digits, and by what uses them, and how often. `given` holds groups that exist already, -1 elsewhere.
     """
     first = max(given, default=-1) + 1
     table: dict[Hashable, int] = {}
     sources: list[frozenset[int]] = [frozenset()] * first
-    makers: list[Hashable] = [None] * first
+    makers: list[tuple[Hashable, ...] | None] = [None] * first
 
-    def group_of(maker: Hashable, met: frozenset[int], apart: bool) -> int:
+    def group_of(maker: tuple[Hashable, ...], met: frozenset[int], apart: bool) -> int:
         for g in met:
             if makers[g] == maker and met <= sources[g] | {g}:
                 return g
         group = table.setdefault((maker, met, apart), len(sources))
         if group == len(sources):
-            sources.append(met)
+            summed = [sources[g] for g in met if makers[g] == maker == (ops.add, maker[-1])]
+            sources.append(met.union(*summed))
             makers.append(maker)
         return group
 
@@ -42,7 +45,7 @@ def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int
     groups: Groups = []
     for v, op, parents, group, home in zip(graph.values, graph.ops, graph.parents, given, homes, strict=True):
         if group < 0:
-            maker: Hashable = (op, home) if op else (v.kind, (v.label or "").translate(_DIGITS), home)
+            maker: tuple[Hashable, ...] = (op, home) if op else (v.kind, (v.label or "").translate(_DIGITS), home)
             met = tuple([groups[p] for p in parents])
             key = maker, met, len(set(parents)) == len(parents)
             if key not in known:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from ..check import WRONG, Row
 from ..engine import Value
+from ..errors import received
 from ..explanation.comparison import Comparison, NodeRow
 
 Checks = dict[Value, NodeRow]
 
 
-def checks_of(report: Comparison | None) -> Checks:
-    return {} if report is None else {row.node: row for row in report.rows}
+def checks_of(report: Comparison | None, root: Value, function: str) -> Checks:
+    """What the function of that name was given as compare=."""
+    if report is None:
+        return {}
+    if not isinstance(report, Comparison):
+        raise TypeError(f"{function}(compare=...) takes the report of compare(root), got {received(report)}")
+    checks = {row.node: row for row in report.rows}
+    if root not in checks:
+        raise ValueError(f"{function}(compare=...) takes the report of compare(root), and this one is of another graph")
+    return checks
 
 
 def edge_checks(checks: Checks, v: Value) -> list[Row | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Sequence
 
 from ..check import WRONG, Row
 from .alike import Groups, bands, by_height, by_structure
@@ -37,7 +38,7 @@ class _Collapse:
 
     def __init__(self, graph: Graph, checks: Checks, homes: list[Place], groups: Groups, depth: int) -> None:
         self.graph, self.checks, self.homes, self.depth = graph, checks, homes, depth
-        groups, self.counts = _in_order(graph, groups)
+        groups, self.counts = in_order(graph.parents, groups)
         self.members: list[list[int]] = [[] for _ in range(max(groups) + 1)]
         for i, group in enumerate(groups):
             self.members[group].append(i)
@@ -163,13 +164,13 @@ def _closed(homes: list[Place], depth: int, limit: int) -> Groups:
     return given
 
 
-def _in_order(graph: Graph, groups: Groups) -> tuple[Groups, dict[tuple[int, int], int]]:
+def in_order(parents_of: Sequence[Sequence[int]], groups: Groups) -> tuple[Groups, dict[tuple[int, int], int]]:
     """The groups numbered in topological order, and how many edges lead from each to each other.
 
     Where groups make a circle, the one whose last Value was recorded earliest comes first.
     """
     pairs: dict[tuple[int, int], int] = {}
-    for target, parents in zip(groups, graph.parents, strict=True):
+    for target, parents in zip(groups, parents_of, strict=True):
         for p in parents:
             source = groups[p]
             if source != target:

@@ -80,11 +80,7 @@ def graph(
         from .matrix_form import compiled_diagram
 
         return Picture(compiled_diagram(root, max_nodes), direction)
-    if compare is not None and not isinstance(compare, Comparison):
-        raise TypeError(f"graph(compare=...) takes the report of compare(root), got {errors.received(compare)}")
-    checks = checks_of(compare)
-    if compare is not None and root not in checks:
-        raise ValueError("graph(compare=...) takes the report of compare(root), and this one is of another graph")
+    checks = checks_of(compare, root, "graph")
     found = Graph(root)
     diagram = detailed(found, checks, expand=expand, limit=max_nodes) if expand else None
     diagram = diagram or detailed(found, checks, limit=max_nodes)
@@ -178,7 +174,7 @@ class Picture:
             raise ValueError(
                 f"save() writes .svg, .png and .dot files, got {target.name!r}: end the name with one of these"
             )
-        _write(target, content)
+        write_whole(target, content)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         svg = self.svg()
@@ -232,7 +228,7 @@ def _graphviz() -> ModuleType:
         ) from error
 
 
-def _write(target: Path, content: bytes) -> None:
+def write_whole(target: Path, content: bytes) -> None:
     """All of it or nothing: into a file beside the target, which then takes its name."""
     beside = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
     try:

@@ -10,18 +10,18 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..compiler import compile
 from ..diagnosis.finding import NAMELESS
 from ..diagnosis.learning_rate import LearningRates, mean_loss
 from ..diagnosis.network import EXPLODES, VANISHES
 from ..diagnosis.recording import Layer, Loss, Recording, layers_of, values_of
 from ..engine import Value
-from ..errors import ShapeError, TraceError, received
+from ..errors import ShapeError, received
 from ..modes import enable_grad, no_grad
 from ..nn import Module
 from ..ops import sum as total
 from ..wording import count, number
 from .axes import BLUE, CLASSES, GREY, ORANGE, axes, colorbar, ink, legend
+from .plane import Plane, Predictor, decided, probability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,16 +86,15 @@ def decision_boundary(
     if points.ndim != 2 or points.shape[1] != 2:
         raise ShapeError(f"decision_boundary(X) takes samples of two numbers, got {received(points)}")
     ax = axes(ax, 6.4, 5.0)
-    margin = 0.1 * (points.max(axis=0) - points.min(axis=0))
-    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
-    xs, ys = (np.linspace(low[k], high[k], cells) for k in (0, 1))
-    outputs = _outputs(model, np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2))
-    classes, grid = _decided(outputs), (cells, cells)
+    plane, predict = Plane(points, cells), Predictor(model)
+    (low, high), (xs, ys) = plane.corners, plane.sides
+    outputs = predict(plane.rows)
+    classes, grid = decided(outputs), (cells, cells)
     shades = _pale(max(2, int(max(classes.max(), *(part[1].max() for part in parts))) + 1))
     if outputs.ndim == 1:
         from matplotlib.colors import LinearSegmentedColormap
 
-        share = (0.5 + 0.5 * np.tanh(0.5 * outputs)).reshape(grid)
+        share = probability(outputs).reshape(grid)
         pale = LinearSegmentedColormap.from_list("pale", [shades[0], "#ffffff", shades[1]])
         mesh = ax.pcolormesh(xs, ys, share, cmap=pale, vmin=0.0, vmax=1.0, shading="gouraud")
         ax.contour(xs, ys, share, levels=[0.5], colors="black", linewidths=1.2)
@@ -108,7 +107,7 @@ def decision_boundary(
         colors = [CLASSES[int(k) % len(CLASSES)] for k in labels]
         ax.scatter(rows[:, 0], rows[:, 1], c=colors, s=size, marker=marker, edgecolors="white", linewidths=0.5)
         ax.scatter([], [], c=GREY, s=size, marker=marker, label=label)
-        wrong.append(rows[_decided(_outputs(model, rows)) != labels])
+        wrong.append(rows[decided(predict(rows)) != labels])
     rings = np.concatenate(wrong)
     ax.scatter(rings[:, 0], rings[:, 1], s=110, facecolors="none", edgecolors="black", zorder=3)
     # In a legend outside the shading black would not be seen on a dark page.
@@ -256,24 +255,6 @@ def learning_rates(found: LearningRates, ax: Axes | None = None) -> Axes:
     if ax.get_legend_handles_labels()[0]:
         legend(ax)
     return ax
-
-
-def _outputs(model: Callable[[Any], Any], rows: Any) -> Any:
-    """The model's outputs for all rows, as an array: (rows,) of one number, (rows, classes) of a list."""
-    import numpy as np
-
-    with no_grad():
-        try:
-            outputs = compile(model).batch(rows, reduce=None)
-        except TraceError:
-            outputs = [[v.data for v in values_of(model(row))] for row in rows.tolist()]
-    array = np.asarray(outputs)
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def _decided(outputs: Any) -> Any:
-    """The class that each of the outputs speaks for."""
-    return (outputs > 0.0).astype(int) if outputs.ndim == 1 else outputs.argmax(axis=1)
 
 
 def _pale(classes: int) -> list[str]:

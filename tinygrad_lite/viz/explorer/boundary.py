@@ -1,0 +1,111 @@
+"""What a model of two inputs says over the plane around its data, at every moment of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+
+from ...nn import Module
+from ...train.checkpoint import Sources
+from ..plane import Plane, Predictor, probability
+from .packing import packed
+
+_POINTS = 1000
+"""So many of the samples are drawn at most."""
+_LEVELS, _NO_NUMBER = 254, 255
+"""A level is one byte: 0 to 254 between the ends of the range, 255 for nan."""
+
+
+class Boundary:
+    """A grid over the plane around samples of two numbers, and the samples.
+
+    kind  "probability" (one logit, targets 0 and 1 or -1 and 1), "value" (one number), "class" (logits, targets 0, 1,
+          ...), None where a picture would say nothing
+    """
+
+    def __init__(self, model: Module, inputs: Any, targets: Any, cells: int) -> None:
+        self._plane, self._cells = Plane(inputs, cells), cells
+        self._predict, self._sources = Predictor(model), Sources(model, None)
+        self._modules = [module for _, module in model.named_modules()]
+        self.kind = _kind(self.outputs(), set(targets.tolist()))
+        which = np.linspace(0, len(inputs) - 1, min(len(inputs), _POINTS)).astype(int)
+        self._inputs, self._targets = inputs[which], targets[which]
+
+    def outputs(self) -> Any:
+        """The model's outputs of now at the points of the grid, in the mode eval()."""
+        with self._undisturbed(), np.errstate(over="ignore"):
+            return self._predict(self._plane.rows).astype(np.float32)
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Inside, the model's mode is eval(); afterwards its modes and its draws are as they were."""
+        modes = [module._training for module in self._modules]
+        draws = self._sources.state_dict() if self._sources.are_drawn else None
+        try:
+            for module in self._modules:
+                module.training = False
+            yield
+        finally:
+            for module, mode in zip(self._modules, modes, strict=True):
+                module.training = mode
+            if draws is not None:
+                self._sources.load_state_dict(draws)
+
+    def payload(self, outputs: Sequence[Any]) -> dict[str, Any]:
+        """The grids of all moments as bytes, row by row from the least second number up, and the samples."""
+        assert self.kind is not None
+        over_time = np.stack(outputs)
+        if self.kind == "class":
+            classes, span = list(range(over_time.shape[-1])), [0.0, float(_LEVELS)]
+            levels = np.where(np.isnan(over_time).any(axis=-1), _NO_NUMBER, over_time.argmax(axis=-1))
+            marks = self._targets
+        elif self.kind == "probability":
+            classes, span = [-1 if -1 in self._targets else 0, 1], [0.0, 1.0]
+            levels, marks = _levels(probability(over_time), *span), (self._targets > 0).astype(int)
+            # On which side of the boundary a point lies is not left to rounding.
+            levels = np.where(over_time > 0.0, np.maximum(levels, _LEVELS // 2 + 1), levels)
+            levels = np.where(over_time <= 0.0, np.minimum(levels, _LEVELS // 2), levels)
+        else:
+            finite = np.concatenate([over_time[np.isfinite(over_time)], self._targets])
+            classes, span = None, [float(finite.min()), float(finite.max())]
+            levels, marks = _levels(over_time, *span), self._targets
+        low, high = self._plane.corners
+        return {
+            "kind": self.kind,
+            "classes": classes and [str(name) for name in classes],
+            "x": [float(low[0]), float(high[0])],
+            "y": [float(low[1]), float(high[1])],
+            "size": self._cells,
+            "values": packed("u8", levels),
+            "range": span,
+            "points": np.column_stack([self._inputs, marks]).tolist(),
+        }
+
+
+def boundary_of(model: Module, inputs: Any, targets: Any, cells: int) -> Boundary | None:
+    """None where samples are not two numbers and a target, or where there is nothing to be seen between them."""
+    if not isinstance(inputs, np.ndarray) or inputs.ndim != 2 or inputs.shape[1] != 2:
+        return None
+    if not isinstance(targets, np.ndarray) or targets.size != len(inputs):
+        return None
+    try:
+        boundary = Boundary(model, inputs, targets.reshape(-1), cells)
+    except (TypeError, ValueError, LookupError):  # of a model that takes these numbers alone, such as two tokens
+        return None
+    return boundary if boundary.kind else None
+
+
+def _kind(outputs: Any, targets: set[float]) -> Literal["probability", "value", "class"] | None:
+    if outputs.ndim == 1:
+        return "probability" if targets <= {0.0, 1.0} or targets <= {-1.0, 1.0} else "value"
+    known = outputs.ndim == 2 and outputs.shape[1] < _LEVELS
+    return "class" if known and targets <= set(range(outputs.shape[1])) else None
+
+
+def _levels(numbers: Any, low: float, high: float) -> Any:
+    """Numbers from low to high as levels."""
+    share = (np.clip(numbers, low, high) - low) / ((high - low) or 1.0)
+    return np.where(np.isnan(share), _NO_NUMBER, np.rint(_LEVELS * np.nan_to_num(share)))

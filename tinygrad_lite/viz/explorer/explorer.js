@@ -1,0 +1,459 @@
+// The explorer: the graph with its player, the panel beside it, and what joins them.
+
+import { DETACHED, Graph, counted, decoded, formatted, shortened } from "./graph.js";
+import { Hierarchy } from "./hierarchy.js";
+import { Drawing, elementsOf, made } from "./drawing.js";
+import { KernelEngine, PageEngine, decodedChecks, isWrong } from "./engine.js";
+import { Player } from "./player.js";
+import { Scene } from "./scene.js";
+import { DetailView, LeafView, StepView } from "./panel.js";
+import { trainingView } from "./training.js";
+
+const ELEMENTS = 2000;
+const ALL_OPEN = 60;
+const AT_FIRST = 40;
+const FOUND = 30;
+const READABLE = 0.75;
+const SPEEDS = [0.5, 1, 2, 4, 8];
+const KEYS = [
+  ["→ ←", "step forward, back"], ["Home End", "first, last step"], ["Space", "play or pause"],
+  ["↑ ↓", "previous, next box"], ["Enter", "select; open a closed module"], ["o c", "open, close the module"],
+  ["+ - 0", "zoom in, out, fit"], ["/", "search"], ["Escape", "select nothing"],
+];
+
+class Explorer {
+  constructor(element, payload, remote, evaluator) {
+    this.graph = new Graph(payload);
+    this.hierarchy = new Hierarchy(this.graph, payload);
+    this.recorded = { data: this.graph.data, adjoint: this.graph.adjoint, partials: this.graph.partials };
+    this.engine = remote ? new KernelEngine(remote, this.graph) : new PageEngine(this.graph, evaluator);
+    this.changes = new Map();
+    this.trained = new Map();
+    this.selected = null;
+    this.player = new Player((forth) => this.stepped(forth));
+    this.#openAtFirst();
+    this.scene = new Scene(this.graph, this.hierarchy);
+    if (payload.checks) this.scene.checks = decodedChecks(payload.checks, this.graph);
+    this.#build(element, payload);
+    this.player.setSteps(this.scene.steps);
+    this.player.position = payload.swept || payload.checks ? this.player.end : this.player.steps.length;
+    this.refresh();
+    this.drawing.fit(READABLE);
+    this.drawing.focused(this.scene.items.at(-1));
+    this.resizing = new ResizeObserver(() => this.#resized());
+    this.resizing.observe(this.drawing.svg);
+  }
+
+  // A small graph is all open; of a large one the frames that fit on a page, outermost first.
+  #openAtFirst() {
+    const { hierarchy } = this;
+    if (hierarchy.classes <= ALL_OPEN) {
+      hierarchy.frames.forEach((_, f) => hierarchy.open.add(f));
+      return;
+    }
+    hierarchy.frames.forEach((frame, f) => {
+      if (!hierarchy.isVisible(frame.parent)) return;
+      const alone = hierarchy.children.get(frame.parent).length < 6;
+      hierarchy.open.add(f);
+      if (!alone || hierarchy.visible().items.length > AT_FIRST) hierarchy.open.delete(f);
+    });
+  }
+
+  #build(element, payload) {
+    const root = made(element, "div", "tgl-explorer");
+    this.root = root;
+    root.tabIndex = -1;
+    root.setAttribute("data-lm-suppress-shortcuts", "true");
+    root.setAttribute("role", "region");
+    root.setAttribute("aria-label", `backprop explorer: ${payload.title}`);
+    root.addEventListener("keydown", (event) => this.#key(event));
+    this.#buildPlayer(made(root, "div", "tgl-bar"));
+    const main = made(root, "div", "tgl-main");
+    const left = made(main, "div", "tgl-left");
+    this.drawing = new Drawing(left, {
+      onSelect: (item) => this.select(item === this.selected ? null : item),
+      onOpen: (item) => this.open(item),
+      onClose: (frame) => this.close(frame),
+      onHover: (item) => this.details.show(item ?? this.selected, this.player),
+    });
+    this.#buildTools(made(left, "div", "tgl-tools"), payload);
+    this.#buildLegend(made(left, "div", "tgl-legend"));
+    const panel = made(main, "div", "tgl-panel");
+    this.stepView = new StepView(panel, this.scene);
+    this.details = new DetailView(panel, this.scene, { onOpen: (item) => this.open(item), onSample: (k, item) => this.choose(k, item) });
+    this.leaves = new LeafView(panel, this.scene, this.engine, {
+      onChange: (i, x) => this.change(i, x),
+      onReset: () => this.reset(),
+    });
+    this.#buildKeys(panel);
+    this.status = made(root, "p", "tgl-status");
+    this.status.setAttribute("role", "status");
+    if (payload.training) this.#buildTraining(root, payload.training);
+  }
+
+  #button(parent, text, name, act) {
+    const button = made(parent, "button", "", text);
+    button.type = "button";
+    button.title = name;
+    button.setAttribute("aria-label", name);
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  #buildPlayer(bar) {
+    const { player } = this;
+    const group = made(bar, "div", "tgl-player");
+    group.setAttribute("role", "group");
+    group.setAttribute("aria-label", "player");
+    this.#button(group, "⇤", "first (Home)", () => { player.pause(); player.go(0); });
+    this.#button(group, "←", "back (left arrow)", () => player.step(-1));
+    this.playButton = this.#button(group, "▶", "play (Space)", () => player.toggle());
+    this.#button(group, "→", "forward (right arrow)", () => player.step(1));
+    this.#button(group, "⇥", "last (End)", () => { player.pause(); player.go(player.end); });
+    const speed = made(group, "select");
+    speed.setAttribute("aria-label", "speed");
+    for (const s of SPEEDS) made(speed, "option", "", `${s} ×`).value = s;
+    speed.value = 1;
+    speed.addEventListener("change", () => (player.speed = Number(speed.value)));
+    const line = made(bar, "label", "tgl-timeline");
+    this.passName = made(line, "span");
+    this.timeline = made(line, "input");
+    Object.assign(this.timeline, { type: "range", min: 0, step: 1 });
+    this.timeline.setAttribute("aria-label", "step");
+    this.timeline.addEventListener("input", () => { player.pause(); player.go(Number(this.timeline.value)); });
+    this.#buildSearch(made(bar, "div", "tgl-search"));
+  }
+
+  #buildSearch(box) {
+    this.search = made(box, "input");
+    Object.assign(this.search, { type: "search", placeholder: "search label or module (/)" });
+    this.search.setAttribute("aria-label", "search by label, module or operation");
+    this.found = made(box, "ul", "tgl-found");
+    this.found.hidden = true;
+    this.search.addEventListener("input", () => this.#find());
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === "ArrowDown") {
+        this.found.querySelector("button")?.[event.key === "Enter" ? "click" : "focus"]();
+        event.preventDefault();
+      }
+      if (event.key === "Escape") this.#endSearch();
+    });
+  }
+
+  #endSearch() {
+    this.search.value = "";
+    this.found.hidden = true;
+    this.drawing.focus(this.drawing.current);
+  }
+
+  // Classes whose shown member, and frames whose path, contain the text.
+  #find() {
+    const { graph, hierarchy } = this;
+    const text = this.search.value.trim().toLowerCase();
+    this.found.replaceChildren();
+    this.found.hidden = !text;
+    if (!text) return;
+    let count = 0;
+    const offer = (item, name, where) => {
+      if (++count > FOUND) return;
+      const button = this.#button(made(this.found, "li"), shortened(name, 60), `go to ${shortened(name, 200)}`, () => {
+        this.#endSearch();
+        this.go(item);
+      });
+      if (where && where !== name) made(button, "small", "", shortened(where, 40));
+    };
+    hierarchy.frames.forEach((frame, f) => {
+      if (`${frame.path ?? ""} ${frame.title}`.toLowerCase().includes(text)) offer(hierarchy.classes + f, frame.path ?? frame.title, "module");
+    });
+    for (let c = 0; c < hierarchy.classes; c++) {
+      const i = Array.from(hierarchy.members(c)).find((m) => (graph.labels[m] ?? "").toLowerCase().includes(text)) ?? hierarchy.chosen[c];
+      const label = graph.labels[i] ?? "";
+      const words = [label, `${graph.pathOf(i)}.${label}`, graph.isLeaf(i) ? "" : graph.variants[graph.op[i]].name];
+      if (words.join(" ").toLowerCase().includes(text)) offer(c, graph.called(i), graph.pathOf(i));
+    }
+    if (!count) made(this.found, "li", "tgl-note", "nothing has this in its label, module or operation");
+    if (count > FOUND) made(this.found, "li", "tgl-note", `and ${count - FOUND} more`);
+  }
+
+  #buildTools(tools, payload) {
+    this.#button(tools, "+", "zoom in", () => this.drawing.zoom(1.3));
+    this.#button(tools, "−", "zoom out", () => this.drawing.zoom(1 / 1.3));
+    this.#button(tools, "fit", "fit the graph to the window (0)", () => this.drawing.fit());
+    this.checkButton = this.#button(tools, "check", "check derivatives by finite differences", () => this.check());
+    this.checkButton.setAttribute("aria-pressed", Boolean(payload.checks));
+    this.sampler = made(tools, "label", "tgl-sampler", "sample ");
+    this.sampleField = made(this.sampler, "input");
+    Object.assign(this.sampleField, { type: "number", min: 1, value: 1 });
+    this.sampleField.addEventListener("change", () => this.choose(Math.max(1, Math.round(Number(this.sampleField.value)) || 1) - 1));
+    this.sampleCount = made(this.sampler, "span");
+  }
+
+  #buildLegend(legend) {
+    for (const [name, text] of [
+      ["tgl-positive", "positive"], ["tgl-negative", "negative"], ["tgl-thick", "thicker: larger gradient"],
+      ["tgl-stopped", "⊘ stopped"],
+    ]) {
+      const item = made(legend, "span", name);
+      made(item, "i");
+      item.append(text);
+    }
+  }
+
+  #buildKeys(panel) {
+    const details = made(panel, "details", "tgl-keys");
+    made(details, "summary", "", "keys");
+    const list = made(details, "dl");
+    for (const [key, what] of KEYS) {
+      made(list, "dt", "", key);
+      made(list, "dd", "", what);
+    }
+  }
+
+  // The parameters of the graph follow the training's time.
+  #buildTraining(root, training) {
+    const nodes = training.parameters && decoded(training.parameters.node);
+    const numbers = training.parameters && decoded(training.parameters.numbers);
+    const view = trainingView(training, {
+      onTime: (t) => {
+        if (!nodes) return;
+        this.trained = new Map(Array.from(nodes, (node, k) => [node, numbers[t * nodes.length + k]]));
+        this.#setLeaves();
+        this.recompute();
+      },
+    });
+    root.append(view.element);
+    view.show(training.steps.length - 1);
+  }
+
+  // What was not moved by hand stands as it was at the training's time, or else as recorded.
+  #setLeaves() {
+    for (const [i, { set }] of this.leaves.rows) if (!this.changes.has(i)) set(this.trained.get(i));
+  }
+
+  #key(event) {
+    event.stopPropagation();
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const { target, key } = event;
+    if (target.matches("input, select, textarea") || (target.closest(".tgl-run") && key !== "Escape")) return;
+    if (target.matches("button, summary") && (key === " " || key === "Enter")) return;
+    const item = this.drawing.current;
+    const act = {
+      ArrowRight: () => this.player.step(1),
+      ArrowLeft: () => this.player.step(-1),
+      Home: () => { this.player.pause(); this.player.go(0); },
+      End: () => { this.player.pause(); this.player.go(this.player.end); },
+      " ": () => this.player.toggle(),
+      ArrowDown: () => this.#walk(1),
+      ArrowUp: () => this.#walk(-1),
+      Enter: () => (this.hierarchy.isFrame(item) ? this.open(item) : this.select(item === this.selected ? null : item)),
+      o: () => this.open(item),
+      c: () => this.close(this.hierarchy.frameOfItem(item)),
+      "+": () => this.drawing.zoom(1.3),
+      "=": () => this.drawing.zoom(1.3),
+      "-": () => this.drawing.zoom(1 / 1.3),
+      0: () => this.drawing.fit(),
+      "/": () => this.search.focus(),
+      Escape: () => this.select(null),
+    }[key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+
+  #walk(by) {
+    const { items } = this.scene;
+    const at = items.indexOf(this.drawing.current);
+    this.drawing.focus(items[(at + by + items.length) % items.length]);
+  }
+
+  say(text) {
+    this.status.textContent = text;
+  }
+
+  select(item) {
+    this.selected = item;
+    const i = item === null || this.hierarchy.isFrame(item) ? -1 : this.hierarchy.chosen[item];
+    if (i >= 0 && this.graph.isLeaf(i) && this.graph.kind[i] !== DETACHED) this.leaves.point(i);
+    this.refresh();
+  }
+
+  go(item) {
+    const { hierarchy } = this;
+    const frame = hierarchy.frameOfItem(item);
+    if (frame >= 0 && !hierarchy.isVisible(frame)) {
+      hierarchy.reveal(frame);
+      this.#rearrange(frame);
+    }
+    if (!this.scene.layout.boxes.has(item)) item = this.scene.itemOfNode(hierarchy.nodes(item)[0]);
+    this.select(item);
+    this.drawing.focus(item);
+  }
+
+  open(item) {
+    if (!this.hierarchy.isFrame(item)) return;
+    const f = item - this.hierarchy.classes;
+    if (this.selected === item) this.selected = null;
+    this.hierarchy.reveal(f);
+    this.#rearrange(f);
+    this.say(`${this.hierarchy.title(item)} is open: ${counted(this.hierarchy.children.get(f).length, "part")}`);
+    this.drawing.focus(this.scene.items.find((other) => this.hierarchy.frameOfItem(other) === f) ?? this.scene.items.at(-1));
+  }
+
+  close(f) {
+    if (f < 0) return;
+    this.hierarchy.close(f);
+    this.#rearrange(f);
+    const item = this.hierarchy.classes + f;
+    this.say(`${this.hierarchy.title(item)} is closed`);
+    this.drawing.focus(item);
+  }
+
+  // Lays out anew; where that is too much to be seen, what was opened first is closed.
+  #rearrange(opened) {
+    const { hierarchy, scene } = this;
+    for (;;) {
+      scene.arrange();
+      if (elementsOf(scene.items.length, scene.edges.length, scene.frames.length) <= ELEMENTS) break;
+      const around = new Set();
+      for (let f = opened; f >= 0; f = hierarchy.frames[f].parent) around.add(f);
+      const oldest = [...hierarchy.open].find((f) => !around.has(f)) ?? opened;
+      if (!hierarchy.open.has(oldest)) break;
+      hierarchy.close(oldest);
+    }
+    this.player.setSteps(scene.steps);
+    if (this.selected !== null && !scene.items.includes(this.selected)) this.selected = null;
+    this.refresh();
+    this.drawing.fit(READABLE);
+  }
+
+  choose(k, item) {
+    this.hierarchy.choose(k, item);
+    this.refresh();
+  }
+
+  change(i, x) {
+    this.changes.set(i, x);
+    this.recompute();
+  }
+
+  reset() {
+    this.changes.clear();
+    this.#setLeaves();
+    this.recompute();
+  }
+
+  // The leaves that are not as recorded, with their numbers.
+  get moved() {
+    return new Map([...this.trained, ...this.changes]);
+  }
+
+  // One computation at a time; what changes meanwhile is computed after it.
+  async recompute() {
+    this.stale = true;
+    if (this.computing) return;
+    this.computing = true;
+    try {
+      while (this.stale) {
+        this.stale = false;
+        const { moved } = this;
+        this.graph.take(moved.size ? await this.engine.recompute(moved) : this.recorded);
+        this.scene.checks = new Map();
+        this.checkButton.setAttribute("aria-pressed", false);
+        this.scene.measure();
+        this.refresh();
+      }
+      this.say("");
+    } catch (error) {
+      this.say(`The numbers could not be computed: ${error.message}`);
+    } finally {
+      this.computing = false;
+    }
+  }
+
+  async check() {
+    const { scene, hierarchy } = this;
+    if (scene.checks.size) {
+      scene.checks = new Map();
+      this.checkButton.setAttribute("aria-pressed", false);
+      this.refresh();
+      return;
+    }
+    this.say("checking by finite differences …");
+    try {
+      const shown = scene.items.filter((item) => !hierarchy.isFrame(item)).map((item) => hierarchy.chosen[item]);
+      scene.checks = await this.engine.compare(shown, this.moved);
+      const checks = [...scene.checks.values()];
+      const wrong = checks.filter(isWrong).length;
+      const judged = wrong + checks.filter(({ verdict }) => verdict === "ok").length;
+      this.say(wrong ? `${wrong} of ${judged} derivatives disagree with finite differences` : `${counted(judged, "derivative")} agree with finite differences`);
+      this.checkButton.setAttribute("aria-pressed", true);
+      this.player.go(this.player.end);
+    } catch (error) {
+      this.say(`The check could not be made: ${error.message}`);
+    }
+  }
+
+  stepped(forth) {
+    this.refresh();
+    const { current } = this.player;
+    if (current !== undefined) this.drawing.bringToView(current);
+    if (forth && this.player.pass === "backward") this.#travel(current);
+  }
+
+  #travel(item) {
+    const tone = (value) => (value > 0 ? "positive" : value < 0 ? "negative" : "none");
+    const contributions = this.lines
+      .map(({ value }, edge) => ({ edge, text: formatted(value), tone: tone(value) }))
+      .filter(({ edge }) => this.scene.edges[edge].target === item);
+    this.drawing.travel(contributions, 0.7 / this.player.speed);
+  }
+
+  refresh() {
+    const { player, scene, selected } = this;
+    const focus = { selected, related: selected === null ? null : scene.related(selected) };
+    this.lines = scene.lines(player, focus);
+    this.drawing.show({ layout: scene.layout, frames: scene.frames, boxes: scene.boxes(player, focus), edges: this.lines });
+    this.stepView.show(player);
+    this.details.show(selected, player);
+    this.leaves.show(player);
+    this.playButton.textContent = player.playing ? "❚❚" : "▶";
+    this.playButton.setAttribute("aria-label", player.playing ? "pause (Space)" : "play (Space)");
+    this.timeline.max = player.end;
+    this.timeline.value = player.position;
+    this.passName.textContent = player.pass;
+    const samples = this.hierarchy.samples(scene.items);
+    this.sampler.hidden = samples < 2;
+    this.sampleField.max = samples;
+    this.sampleField.value = (this.hierarchy.sample % samples) + 1;
+    this.sampleCount.textContent = ` of ${samples.toLocaleString("en")}`;
+  }
+
+  #resized() {
+    const { width, height } = this.drawing.svg.getBoundingClientRect();
+    if (width && (width !== this.width || height !== this.height)) this.drawing.fit(READABLE);
+    Object.assign(this, { width, height });
+  }
+
+  end() {
+    this.player.pause();
+    this.resizing.disconnect();
+    this.root.remove();
+  }
+}
+
+// Puts an explorer of the payload, a JSON text, into an element. Numbers come from the kernel by `remote`, or else from the
+// page's evaluator.
+export function mount(element, payload, remote, evaluator) {
+  return new Explorer(element, JSON.parse(payload), remote, evaluator);
+}
+
+function render({ model, el }) {
+  const remote = {
+    send: (message) => model.send(message),
+    listen: (hear) => model.on("msg:custom", hear),
+  };
+  const explorer = mount(el, model.get("payload"), remote);
+  return () => explorer.end();
+}
+
+export default { render };

@@ -1,0 +1,132 @@
+"""Expressions: what the table's array forms and rules do to numbers, noted and not done."""
+
+from __future__ import annotations
+
+import functools
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import ops
+from ...compiler.array_forms import FORMS
+from ...ops import Op
+
+MATH = {
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "cos", "cosh", "exp", "expm1", "floor",
+    "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+}  # fmt: skip
+SPECIAL = {"erf", "erfc", "gammaln", "heaviside", "logaddexp", "maximum", "minimum", "polygamma", "pow", "sign"}
+REDUCTIONS = {"sum", "prod", "max"}
+
+
+def _operator(sign: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """The operator's method, and the one with its sides exchanged."""
+
+    def forward(self: Any, other: Any) -> Any:
+        if not isinstance(other, (Expression, numbers.Real)):
+            return NotImplemented  # an array, which asks for each of its elements
+        if sign in "*/" and isinstance(other, numbers.Real) and abs(other) == 1:  # as g is in the rules
+            return self if other == 1 else -self
+        return Expression(sign, self, other)
+
+    def backward(self: Any, other: Any) -> Any:
+        if not isinstance(other, numbers.Real):
+            return NotImplemented
+        return forward(self, other) if sign == "*" else Expression(sign, other, self)
+
+    return forward, backward
+
+
+class Expression:
+    """What was done: a function of operands, which are Expressions and floats; of an argument, its place.
+
+    Arithmetic gives further ones, and so do the table's operations, by their array forms.
+    """
+
+    __slots__ = ("function", "operands")
+    __hash__ = None  # type: ignore[assignment]  # == makes an Expression
+
+    def __init__(self, function: str, *operands: Any) -> None:
+        self.function, self.operands = function, operands
+
+    @staticmethod
+    def _apply(op: Op, args: Sequence[Any]) -> Any:
+        return formed(op, args)
+
+    __add__, __radd__ = _operator("+")
+    __sub__, __rsub__ = _operator("-")
+    __mul__, __rmul__ = _operator("*")
+    __truediv__, __rtruediv__ = _operator("/")
+    __lt__, __gt__ = _operator("<")[0], _operator(">")[0]
+    __le__, __ge__ = _operator("<=")[0], _operator(">=")[0]
+    __eq__, __ne__ = _operator("===")[0], _operator("!==")[0]
+
+    def __pow__(self, n: Any) -> Any:
+        return ops.pow(self, n)
+
+    def __rpow__(self, x: Any) -> Any:
+        return ops.pow(x, self)
+
+    def __neg__(self) -> Any:
+        return Expression("neg", self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return Expression("abs", self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a rule branches in Python on a number, where it could use where(...)")
+
+    def __getitem__(self, _: Any) -> Any:
+        """Forms give a single number an axis, and take it away."""
+        return self
+
+    def astype(self, _: type) -> Any:
+        """Indices are whole numbers here already, of the only type there is."""
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """The table's rows as methods, as Values have them."""
+        row = ops.TABLE.get(name) or ops.ALIASES.get(name)
+        if row is None or 0 in row.sequences:
+            raise AttributeError(f"a rule asks a number for .{name}, which the page has not")
+        return functools.partial(row, self)
+
+
+def _elementwise(name: str) -> Callable[..., Any]:
+    """A function of Expressions and floats, and of arrays of them."""
+    return lambda *xs: np.frompyfunc(functools.partial(Expression, name), len(xs), 1)(*xs)
+
+
+def _reduction(name: str) -> Callable[..., Any]:
+    return lambda xs, axis: Expression(name, *xs)
+
+
+_NAMES: dict[str, Any] = {
+    **{name: _elementwise(name) for name in (*MATH, *SPECIAL, "where")},
+    **{name: _reduction(name) for name in REDUCTIONS},
+    "mean": lambda xs, axis: Expression("sum", *xs) / float(len(xs)),
+    "take_along_axis": lambda xs, index, axis: Expression("take", index, *xs),
+    "__builtins__": {"int": int},
+}
+
+
+def formed(op: Op, args: Sequence[Any]) -> Any:
+    """The operation's array form on Expressions and floats, and tuples of them for sequences."""
+    form = FORMS.get(op.name) or op.array
+    if not form:
+        raise TypeError("only Python knows how, it has no array form")
+    return eval(_compiled(form), _NAMES | dict(zip(op.args, map(_array, args), strict=True)))
+
+
+@functools.cache
+def _compiled(form: str) -> Any:
+    return compile(form, form, "eval")
+
+
+def _array(arg: Any) -> Any:
+    return np.fromiter(arg, object, len(arg)) if isinstance(arg, tuple) else arg

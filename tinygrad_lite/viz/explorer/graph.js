@@ -1,0 +1,197 @@
+// The graph of the payload: its numbers as typed arrays, and what each node is called.
+
+const ARRAYS = { f64: Float64Array, i32: Int32Array, u8: Uint8Array };
+
+export function decoded(array) {
+  const [[kind, text]] = Object.entries(array);
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let k = 0; k < bytes.length; k++) bytes[k] = letters.charCodeAt(k);
+  return new ARRAYS[kind](bytes.buffer);
+}
+
+export const PARAMETER = 0;
+export const INPUT = 1;
+export const DETACHED = 2;
+
+export class Graph {
+  // Nodes are in topological order, the root last. A slot is one argument of one node.
+  constructor(payload) {
+    this.count = payload.count;
+    this.root = payload.count - 1;
+    this.swept = payload.swept;
+    this.variants = payload.variants;
+    this.labels = payload.labels;
+    this.paths = payload.paths;
+    this.lines = payload.lines;
+    for (const name of ["op", "kind", "offsets", "args", "constants", "data", "adjoint", "partials", "grad", "graded"]) {
+      this[name] = decoded(payload[name]);
+    }
+    this.path = decoded(payload.path);
+    this.line = decoded(payload.line);
+    this.hooked = new Set(decoded(payload.hooked));
+    this.owner = new Int32Array(this.args.length);
+    for (let i = 0; i < this.count; i++) this.owner.fill(i, this.offsets[i], this.offsets[i + 1]);
+    this.#findUses();
+    const counts = new Map();
+    for (const label of Object.values(this.labels)) counts.set(label, (counts.get(label) ?? 0) + 1);
+    this.alone = (label) => counts.get(label) === 1;
+  }
+
+  #findUses() {
+    const begin = new Int32Array(this.count + 1);
+    for (const a of this.args) if (a >= 0) begin[a + 1]++;
+    for (let i = 0; i < this.count; i++) begin[i + 1] += begin[i];
+    const next = begin.slice();
+    const slots = new Int32Array(begin[this.count]);
+    this.args.forEach((a, slot) => {
+      if (a >= 0) slots[next[a]++] = slot;
+    });
+    this.useOffsets = begin;
+    this.useSlots = slots;
+  }
+
+  isLeaf(i) {
+    return this.op[i] < 0;
+  }
+
+  // The slots in which node i is an argument.
+  uses(i) {
+    return this.useSlots.subarray(this.useOffsets[i], this.useOffsets[i + 1]);
+  }
+
+  slots(i) {
+    return Array.from({ length: this.offsets[i + 1] - this.offsets[i] }, (_, k) => this.offsets[i] + k);
+  }
+
+  // The number that stands in a slot, given the numbers of all nodes.
+  argument(slot, data = this.data) {
+    const a = this.args[slot];
+    return a >= 0 ? data[a] : this.constants[-1 - a];
+  }
+
+  contribution(slot) {
+    return contributed(this.adjoint[this.owner[slot]], this.partials[slot], this.kind[this.args[slot]]);
+  }
+
+  take({ data, adjoint, partials }) {
+    Object.assign(this, { data, adjoint, partials });
+  }
+
+  operation(i) {
+    return this.isLeaf(i) ? "" : this.variants[this.op[i]].symbol;
+  }
+
+  // What a node is called where it stands alone: its label (with its module's path, where others have it too), else that
+  // path, else how it is written, where that is short, else its operation and number.
+  called(i) {
+    const label = this.labels[i];
+    const path = this.pathOf(i);
+    if (label) return path && !this.alone(label) ? `${path}.${label}` : label;
+    if (this.isLeaf(i)) return path || `${["parameter", "input", "constant"][this.kind[i]]} ${i}`;
+    const names = this.slots(i).map((slot) => (this.args[slot] < 0 ? formatted(this.argument(slot)) : this.labels[this.args[slot]]));
+    const short = names.every((name) => name) && names.join("").length <= 12;
+    return short ? this.written(i, names) : `${this.operation(i)} #${i}`;
+  }
+
+  pathOf(i) {
+    return this.path[i] < 0 ? "" : this.paths[this.path[i]];
+  }
+
+  lineOf(i) {
+    return this.line[i] < 0 ? "" : this.lines[this.line[i]];
+  }
+
+  // The names of a node's arguments, plain numbers written out, and the row's names for them: x, xs[0], ...
+  argumentNames(i) {
+    const variant = this.variants[this.op[i]];
+    const rows = variant.args.flatMap((name, k) =>
+      variant.lengths[k] === null ? [name] : Array.from({ length: variant.lengths[k] }, (_, j) => `${name}[${j}]`),
+    );
+    return this.slots(i).map((slot, k) => ({
+      slot,
+      row: rows[k],
+      name: this.args[slot] >= 0 ? this.called(this.args[slot]) : formatted(this.argument(slot)),
+    }));
+  }
+
+  // The operation as it is written: w * x, tanh(h).
+  written(i, names = this.argumentNames(i).map((a) => a.name)) {
+    const variant = this.variants[this.op[i]];
+    const infix = /^[-+*/<]|^\*\*|^<=/.test(variant.symbol) && names.length === 2;
+    if (infix) return `${bracketed(names[0])} ${variant.symbol} ${bracketed(names[1])}`;
+    if (variant.name === "neg") return `-${bracketed(names[0])}`;
+    let k = 0;
+    const parts = variant.lengths.map((length) =>
+      length === null ? names[k++] : `[${shortList(names.slice(k, (k += length)))}]`,
+    );
+    return `${variant.name}(${parts.join(", ")})`;
+  }
+
+  // The local derivative by a slot as a formula in the arguments' names.
+  localFormula(slot) {
+    const i = this.owner[slot];
+    const text = this.variants[this.op[i]].local[slot - this.offsets[i]] ?? "";
+    const names = new Map(this.argumentNames(i).map((a) => [a.row, bracketed(a.name)]));
+    return text.replace(/[A-Za-z_]\w*(\[\d+\])?/g, (word) => names.get(word) ?? word);
+  }
+
+  // For each node: "computed", "zero" or "blocked" (by an operation that is flat just there, or a detached leaf).
+  states() {
+    const stopped = new Uint8Array(this.count);
+    const reached = new Uint8Array(this.count);
+    const states = new Array(this.count);
+    for (let i = this.root; i >= 0; i--) {
+      const adjoint = this.adjoint[i];
+      const state = adjoint !== 0 ? "computed" : stopped[i] > reached[i] ? "blocked" : "zero";
+      states[i] = this.kind[i] === DETACHED ? "blocked" : state;
+      if (this.isLeaf(i) || state === "zero") continue;
+      const flat = this.variants[this.op[i]].flat;
+      for (let slot = this.offsets[i]; slot < this.offsets[i + 1]; slot++) {
+        const a = this.args[slot];
+        if (a < 0) continue;
+        if (this.partials[slot] === 0) stopped[a] |= flat;
+        else if (state === "blocked") stopped[a] = 1;
+        else if (adjoint * this.partials[slot] !== 0) reached[a] = 1;
+      }
+    }
+    return states;
+  }
+}
+
+// What an adjoint gives to an argument: an adjoint of 0 wins over an infinite derivative, a detached leaf takes nothing.
+export function contributed(adjoint, partial, kind) {
+  return adjoint === 0 || kind === DETACHED ? 0 : adjoint * partial;
+}
+
+export function formatted(x, digits = 4) {
+  if (Number.isNaN(x)) return "nan";
+  if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
+  if (x === 0) return "0";
+  const size = Math.abs(x);
+  if (size >= 1e6 || size < 1e-4) return x.toExponential(digits - 2).replace(/\.?0+e/, "e").replace("e+", "e");
+  return String(Number(x.toPrecision(digits)));
+}
+
+export function counted(n, noun) {
+  return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+// Letters and marks that turn the direction of what stands beside them, if they are not isolated from it.
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\u200f\u202a-\u202e\u2066\u2067\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+// Long labels keep their beginning: a box has so much room.
+export function shortened(text, length) {
+  const letters = Array.from(text.replace(/\s+/g, " "));
+  const short = letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : letters.join("");
+  return RIGHT_TO_LEFT.test(short) ? `\u2068${short}\u2069` : short;
+}
+
+function bracketed(name) {
+  const text = shortened(name, 40);
+  return /[^\w.#[\]… ]/.test(text) && !/^-?[\d.e-]+$/.test(text) ? `(${text})` : text;
+}
+
+function shortList(names) {
+  return names.length > 6 ? [...names.slice(0, 3), `… ${names.length - 4} more`, names.at(-1)].join(", ") : names.join(", ");
+}

@@ -1,0 +1,179 @@
+"""What the explorer shows first of a large graph: classes of alike Values, in frames of few children each."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ...wording import count
+from ..alike import Groups, by_structure
+from ..collapse import in_order
+from ..modules import Place, places, separate_calls
+from ..walk import Graph
+
+ROOM = 120
+"""So many children a frame may have; a graph of so few Values is shown as it is."""
+
+_PART = 100
+"""So many children are in a part of a frame that would have more than it has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A box around classes and frames: a module, one of several calls of a module, or a part of what is too much.
+
+    parent  the position of the frame around it, -1 for none
+    path    the module's, None for a part
+    """
+
+    title: str
+    parent: int
+    kind: Literal["module", "call", "part"]
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """classes: of each Value; frames: parents before children; homes: of each class the innermost frame, -1 for none.
+
+    Classes are numbered in topological order, as far as they make no circle.
+    """
+
+    classes: Groups
+    frames: Sequence[Frame]
+    homes: Sequence[int]
+
+
+def hierarchy(graph: Graph) -> Hierarchy:
+    """Values made by the same operation of the same parameters, as those of all samples, are one class.
+
+    In modules that hold more than there is room for, parameters that are used alike are one class too.
+    """
+    values_homes = places(graph)
+    groups = list(range(len(graph)))
+    if len(graph) > ROOM:
+        groups = _alike(graph, values_homes, apart=True)
+        full = _overfull(groups, values_homes)
+        if full:
+            # What is alike here is a part of what is alike there, so that mixing the two makes no circle.
+            coarse = _alike(
+                graph, [h if op else () for h, op in zip(values_homes, graph.ops, strict=True)], apart=False
+            )
+            table: dict[Hashable, int] = {}
+            groups = [
+                table.setdefault((c, h) if h in full else g, len(table))
+                for g, c, h in zip(groups, coarse, values_homes, strict=True)
+            ]
+    classes, edges = in_order(graph.parents, groups)
+    first: dict[int, int] = {}
+    for i, c in enumerate(classes):
+        first.setdefault(c, i)
+    homes = [values_homes[first[c]] for c in range(len(first))]
+    called = separate_calls(homes, [(s, t) for s, t in edges if s < t])
+    tree = _Tree(homes, called)
+    _divided(tree, edges)
+    return tree.hierarchy(classes)
+
+
+def _alike(graph: Graph, homes: Sequence[Place], *, apart: bool) -> Groups:
+    """Groups of the same structure; apart: every parameter, and every leaf with a name, is its own."""
+    given = [-1] * len(graph)
+    own = 0
+    for i, v in enumerate(graph.values if apart else ()):
+        if v.op is None and (v.kind == "parameter" or v.label):
+            given[i] = own
+            own += 1
+    found = by_structure(graph, given, homes, len(graph) + own + 1)
+    assert found is not None  # there are fewer groups than Values
+    return found
+
+
+def _overfull(groups: Groups, homes: Sequence[Place]) -> set[Place]:
+    held: dict[Place, set[int]] = {}
+    for group, home in zip(groups, homes, strict=True):
+        held.setdefault(home, set()).add(group)
+    return {home for home, inside in held.items() if len(inside) > ROOM}
+
+
+class _Tree:
+    """Frames under way, with the children of each: classes by number, frames as -2 - position. -1 is the outermost."""
+
+    def __init__(self, homes: Sequence[Place], called: Sequence[Place]) -> None:
+        self.frames: list[Frame] = []
+        self.children: dict[int, list[int]] = {-1: []}
+        known: dict[Place, int] = {(): -1}
+        for c, (home, place) in enumerate(zip(homes, called, strict=True)):
+            for depth, title in enumerate(place):
+                if place[: depth + 1] not in known:
+                    path = ".".join(home[: depth + 1])
+                    kind: Literal["module", "call"] = "module" if title == home[depth] else "call"
+                    known[place[: depth + 1]] = self.add(Frame(title, known[place[:depth]], kind, path))
+            self.children[known[place]].append(c)
+
+    def add(self, frame: Frame) -> int:
+        position = len(self.frames)
+        self.frames.append(frame)
+        self.children[position] = []
+        self.children[frame.parent].append(-2 - position)
+        return position
+
+    def hierarchy(self, classes: Groups) -> Hierarchy:
+        """The frames in the order of reading."""
+        frames: list[Frame] = []
+        homes = [-1] * (max(classes) + 1)
+        waiting = [(-1, -1)]
+        while waiting:
+            position, number = waiting.pop()
+            inside = []
+            for child in self.children[position]:
+                if child >= 0:
+                    homes[child] = number
+                else:
+                    inside.append(-2 - child)
+            for child in inside:
+                found = self.frames[child]
+                frames.append(Frame(found.title, number, found.kind, found.path))
+                waiting.append((child, len(frames) - 1))
+        return Hierarchy(classes, frames, homes)
+
+
+def _divided(tree: _Tree, edges: dict[tuple[int, int], int]) -> None:
+    """Parts in frames that have more children than there is room for, so that edges lead from part to part."""
+    for position in [p for p, inside in tree.children.items() if len(inside) > ROOM]:
+        inside = _sorted(tree, position, edges)
+        level = [(child, k + 1, k + 1) for k, child in enumerate(inside)]
+        noun = "operations" if max(inside) >= 0 else "modules"
+        while len(level) > ROOM:
+            parts = []
+            for start in range(0, len(level), _PART):
+                taken = level[start : start + _PART]
+                low, high = taken[0][1], taken[-1][2]
+                part = tree.add(Frame(f"{noun} {count(low)} to {count(high)}", position, "part", None))
+                tree.children[part] = [child for child, _, _ in taken]
+                parts.append((-2 - part, low, high))
+            level = parts
+        tree.children[position] = [child for child, _, _ in level]
+
+
+def _sorted(tree: _Tree, position: int, edges: dict[tuple[int, int], int]) -> list[int]:
+    """The children of a frame in topological order, as far as they make no circle."""
+    unit: dict[int, int] = {}
+    for k, child in enumerate(tree.children[position]):
+        waiting = [child]
+        while waiting:
+            inner = waiting.pop()
+            if inner >= 0:
+                unit[inner] = k
+            else:
+                waiting += tree.children[-2 - inner]
+    order = sorted(unit)
+    place = {c: k for k, c in enumerate(order)}
+    parents: list[list[int]] = [[] for _ in order]
+    for s, t in edges:
+        if s in unit and t in unit:
+            parents[place[t]].append(place[s])
+    numbers, _ = in_order(parents, [unit[c] for c in order])
+    children = tree.children[position]
+    found = {number: children[unit[c]] for c, number in zip(order, numbers, strict=True)}
+    return [found[k] for k in sorted(found)]

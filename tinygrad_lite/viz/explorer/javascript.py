@@ -1,0 +1,251 @@
+"""The page's evaluator: the table's values and local derivatives as JavaScript.
+
+A row's array form and its rules run once on Expressions, which note what is done to them; nothing of an operation or a
+derivative is written here. Common parts are computed once. What long sequences do alike to each element is a loop.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...ops import Op
+from .expression import MATH, Expression, formed
+
+_LONG = 16
+"""Longer sequences become loops, where their elements are treated alike."""
+
+_DEEP = 50
+"""No deeper do expressions of elements look alike: products of ever more factors are not."""
+
+_OPERATORS = {"+", "-", "*", "/", "<", "<=", ">", ">=", "===", "!=="}
+_REDUCTIONS = {"sum": ("0", "{} + {}"), "prod": ("1", "{} * {}"), "max": ("-Infinity", "maximum({}, {})")}
+
+
+class _Code:
+    """Expressions by numbers, equal ones under the same, parts before what they are parts of."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Any, ...]] = []
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._met: dict[int, tuple[int, Any]] = {}  # with the object, so that its id stays its own
+
+    def number(self, x: Any) -> int:
+        pending = [x]
+        while pending:
+            x = pending[-1]
+            operands = x.operands if isinstance(x, Expression) and x.function != "argument" else ()
+            missing = [operand for operand in operands if id(operand) not in self._met]
+            if missing:
+                pending += reversed(missing)
+                continue
+            pending.pop()
+            if not isinstance(x, Expression):
+                part: tuple[Any, ...] = ("number", _literal(float(x)))
+            elif operands:
+                part = (x.function, *[self._met[id(operand)][0] for operand in operands])
+            else:
+                part = (x.function, *x.operands)
+            if part not in self._numbers:
+                self._numbers[part] = len(self._parts)
+                self._parts.append(part)
+            self._met[id(x)] = self._numbers[part], x
+        return self._met[id(x)][0]
+
+    def function(self, number: int) -> str:
+        return str(self._parts[number][0])
+
+    def operands(self, number: int) -> tuple[Any, ...]:
+        """The numbers of its parts; of an argument its place, of a number its text."""
+        return self._parts[number][1:]
+
+    def is_read(self, number: int) -> bool:
+        """Whether it needs no statement."""
+        return self.function(number) in ("argument", "number", "y")
+
+    def text(self, number: int) -> str:
+        function, *operands = self._parts[number]
+        if function == "argument":
+            return f"a[o + {operands[0]}]"
+        if function == "number":
+            return f"({operands[0]})" if operands[0].startswith("-") else str(operands[0])
+        return "y" if function == "y" else f"t{number}"
+
+
+class _Loop:
+    """One statement after another for alike parts of what is listed, each for the i-th element."""
+
+    def __init__(self, code: _Code) -> None:
+        self._code = code
+        self._known: dict[tuple[int, ...], str] = {}
+        self.lines: list[str] = []
+        self.needs: set[int] = set()
+        """What is the same for all elements."""
+
+    def text(self, listed: Sequence[int], depth: int = 0) -> str | None:
+        """The i-th of them in JavaScript; None where they are not alike."""
+        code, column = self._code, tuple(listed)
+        first = column[0]
+        if column.count(first) == len(column):
+            self.needs.add(first)
+            return code.text(first)
+        if column in self._known:
+            return self._known[column]
+        rows = [code.operands(number) for number in column]
+        alike = all(code.function(k) == code.function(first) for k in column) and len({len(row) for row in rows}) == 1
+        if not alike or depth > _DEEP:
+            return None
+        if code.is_read(first):
+            start = rows[0][0]
+            if any(float(row[0]) != float(start) + k for k, row in enumerate(rows)):
+                return None
+            return f"a[o + {start} + i]" if code.function(first) == "argument" else f"({start} + i)"
+        texts = [self.text(part, depth + 1) for part in zip(*rows, strict=True)]
+        if any(text is None for text in texts):
+            return None
+        name = self._known[column] = f"u{len(self.lines)}"
+        self.lines.append(f"const {name} = {_written(code.function(first), texts)};")
+        return name
+
+
+class _Function:
+    """The body of a function: a straight line of constants, and loops."""
+
+    def __init__(self) -> None:
+        self.code = _Code()
+        self._ends: list[str] = []
+        self._needs: set[int] = set()
+
+    def give(self, text: str, x: Any) -> None:
+        """Ends with the text, in which the Expression stands for {}."""
+        number = self.code.number(x)
+        self._needs.add(number)
+        self._ends.append(text.format(self.code.text(number)))
+
+    def store(self, first: int, xs: Sequence[Any]) -> None:
+        """Writes Expressions to `out` one after another."""
+        loop = _Loop(self.code)
+        found = loop.text([self.code.number(x) for x in xs]) if len(xs) > _LONG else None
+        if found is None:
+            for k, x in enumerate(xs):
+                self.give(f"out[o + {first + k}] = {{}};", x)
+        else:
+            self._needs |= loop.needs
+            self._ends.append(_for(len(xs), [*loop.lines, f"out[o + {first} + i] = {found};"]))
+
+    def __str__(self) -> str:
+        code, statements, needs = self.code, [], self._needs
+        for number in range(max(needs, default=-1), -1, -1):
+            if number in needs and not code.is_read(number):
+                statement, parts = self._statement(number)
+                statements.append(statement)
+                needs |= parts
+        return "\n".join([*reversed(statements), *self._ends])
+
+    def _statement(self, number: int) -> tuple[str, set[int]]:
+        """What computes a part, and the parts that it needs before."""
+        code, name = self.code, self.code.text(number)
+        function, operands = code.function(number), code.operands(number)
+        listed = operands[1:] if function == "take" else operands if function in _REDUCTIONS else ()
+        loop = _Loop(code)
+        found = loop.text(listed) if len(listed) > _LONG else None
+        if found is None:
+            return f"const {name} = {_written(function, [*map(code.text, operands)])};", {*operands}
+        if function == "take":
+            i = code.text(operands[0])
+            check = f"if (Number.isInteger({i}) && {i} >= 0 && {i} < {len(listed)}) {{"
+            lines = "\n".join([check, f"const i = {i};", *loop.lines, f"{name} = {found};", "}"])
+            return f"let {name} = NaN;\n{lines}", {operands[0], *loop.needs}
+        start, step = _REDUCTIONS[function]
+        lines = _for(len(listed), [*loop.lines, f"{name} = {step.format(name, found)};"])
+        return f"let {name} = {start};\n{lines}", loop.needs
+
+
+def _for(count: int, lines: Sequence[str]) -> str:
+    return "\n".join([f"for (let i = 0; i < {count}; i++) {{", *lines, "}"])
+
+
+def _written(function: str, texts: Sequence[Any]) -> str:
+    """The function of operands as JavaScript."""
+    if function in _REDUCTIONS:
+        start, step = _REDUCTIONS[function]
+        return functools.reduce(step.format, texts, start)
+    if function in _OPERATORS:
+        return f"{texts[0]} {function} {texts[1]}"
+    if function == "where":
+        return f"{texts[0]} ? {texts[1]} : {texts[2]}"
+    if function == "take":
+        return f"[{', '.join(texts[1:])}][{texts[0]}] ?? NaN"
+    if function == "neg":
+        return f"-{texts[0]}"
+    return f"{'Math.' if function in MATH else ''}{function}({', '.join(texts)})"
+
+
+def _literal(x: float) -> str:
+    if math.isfinite(x):
+        return repr(x).removesuffix(".0")
+    return "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
+
+
+def _functions(op: Op, lengths: Sequence[int | None]) -> str:
+    """The object of a variant's two functions; raises where something of the row is no JavaScript."""
+    args: list[Any] = []
+    places = [0]
+    for position, length in enumerate(lengths):
+        size = length or 0 if position in op.sequences else 1
+        numbered = tuple([Expression("argument", places[-1] + k) for k in range(size)])
+        args.append(numbered if position in op.sequences else numbered[0])
+        places.append(places[-1] + size)
+    value, partials = _Function(), _Function()
+    value.give("return {};", formed(op, args))
+    for rule, arg, place in zip(op.rules, args, places, strict=False):
+        found = [0.0] * (len(arg) if isinstance(arg, tuple) else 1)
+        if rule is not None:
+            given = rule(1.0, Expression("y"), *args)
+            found = list(given) if isinstance(arg, tuple) else [given]
+        partials.store(place, found)
+    return f"{{ value(a, o) {{\n{value}\n}}, partials(a, o, y, out) {{\n{partials}\n}} }}"
+
+
+def _tried(op: Op, lengths: Sequence[int | None]) -> tuple[str, str | None]:
+    """The variant's object, or null and why."""
+    try:
+        return _functions(op, lengths), None
+    except Exception as error:  # whatever a user's own form or rule does with numbers that it does not expect
+        return "null", f"the page cannot compute {op.name}: {error or type(error).__name__}"
+
+
+def unsupported(op: Op, lengths: Sequence[int | None] | None = None) -> str | None:
+    """Why the page cannot compute an operation (of these lengths, as `evaluator` takes them); None where it can.
+
+    >>> from tinygrad_lite import ops
+    >>> unsupported(ops.tanh), unsupported(ops.component)
+    (None, 'the page cannot compute fixed_point: only Python knows how, it has no array form')
+    """
+    return _tried(op, lengths or [3] * len(op.args))[1]
+
+
+def evaluator(variants: Sequence[tuple[Op, Sequence[int | None]]]) -> str:
+    """A JavaScript expression, an array: for each variant {value(a, o), partials(a, o, y, out)}; null if unsupported.
+
+    variants   an operation, and for each of its arguments the length where it is a sequence
+    `a` holds the arguments from o on, sequences laid flat; `y` is the value; `out` receives, from o on, the derivative
+    of the value by each number, 0 where there is no rule.
+
+    >>> from tinygrad_lite import ops
+    >>> print(evaluator([(ops.exp, [None])]).partition("return [")[2])
+    { value(a, o) {
+    const t1 = Math.exp(a[o + 0]);
+    return t1;
+    }, partials(a, o, y, out) {
+    out[o + 0] = y;
+    } }
+    ];
+    })()
+    """
+    special = Path(__file__).with_name("special.js").read_text(encoding="utf-8")
+    made = ",\n".join([_tried(op, lengths)[0] for op, lengths in variants])
+    return f"(() => {{\n{special}\nreturn [{made}\n];\n}})()"

@@ -1,0 +1,235 @@
+// A layered drawing with nested frames (Sugiyama, Tagawa and Toda 1981): each open frame is laid out by itself, innermost
+// first, and stands as one box in the frame around it. Leaves are left, the root is right.
+
+export const BOX = { width: 132, height: 58 };
+const GAP = 16;
+const BORDER = 14;
+const TITLE = 26;
+const LAYER_GAP = 56;
+const SWEEPS = 6;
+
+// items in order with edges between them -> a rectangle for each item and open frame, and the points of each edge.
+export function laidOut(hierarchy, { items, edges }) {
+  const open = new Map([[-1, []]]);
+  const placed = new Set();
+  const place = (item) => {
+    if (placed.has(item)) return;
+    placed.add(item);
+    const frame = hierarchy.frameOfItem(item);
+    if (frame >= 0) place(hierarchy.classes + frame);
+    if (!open.has(frame)) open.set(frame, []);
+    open.get(frame).push(item);
+  };
+  items.forEach(place);
+  const links = new Map([...open.keys()].map((frame) => [frame, []]));
+  const routes = edges.map((edge) => {
+    const [frame, s, t] = meeting(hierarchy, edge.source, edge.target);
+    links.get(frame).push({ source: s, target: t });
+    return { frame, link: links.get(frame).length - 1 };
+  });
+  const levels = new Map();
+  const arrange = (frame) => {
+    const sizes = open.get(frame).map((item) => {
+      const inner = item - hierarchy.classes;
+      if (!open.has(inner) || item < hierarchy.classes) return BOX;
+      arrange(inner);
+      return levels.get(inner);
+    });
+    levels.set(frame, arrangedLevel(open.get(frame), sizes, links.get(frame), frame >= 0));
+  };
+  arrange(-1);
+  const boxes = new Map();
+  const frames = new Map();
+  const corners = new Map();
+  const put = (frame, x, y) => {
+    corners.set(frame, [x, y]);
+    const level = levels.get(frame);
+    open.get(frame).forEach((item, k) => {
+      const at = { x: x + level.x[k], y: y + level.y[k], width: level.widths[k], height: level.heights[k] };
+      const inner = item - hierarchy.classes;
+      if (item >= hierarchy.classes && open.has(inner)) {
+        frames.set(inner, at);
+        put(inner, at.x, at.y);
+      } else boxes.set(item, at);
+    });
+  };
+  put(-1, 0, 0);
+  const ways = routes.map(({ frame, link }, e) => {
+    const [x, y] = corners.get(frame);
+    const [from, to] = [boxes.get(edges[e].source), boxes.get(edges[e].target)];
+    const between = levels.get(frame).ways[link].map(([a, b]) => [x + a, y + b]);
+    return [[from.x + from.width, from.y + from.height / 2], ...between, [to.x, to.y + to.height / 2]];
+  });
+  const whole = levels.get(-1);
+  return { boxes, frames, ways, width: whole.width, height: whole.height };
+}
+
+// The innermost frame that holds both ends, and the items in it that they stand in.
+function meeting(hierarchy, source, target) {
+  const chain = (item) => {
+    const found = [item];
+    for (let f = hierarchy.frameOfItem(item); f >= 0; f = hierarchy.frames[f].parent) found.push(hierarchy.classes + f);
+    return found;
+  };
+  const [up, down] = [chain(source), chain(target)];
+  while (up.length > 1 && down.length > 1 && up.at(-1) === down.at(-1)) {
+    up.pop();
+    down.pop();
+  }
+  return [hierarchy.frameOfItem(up.at(-1)), up.at(-1), down.at(-1)];
+}
+
+function arrangedLevel(items, sizes, links, framed) {
+  const index = new Map(items.map((item, k) => [item, k]));
+  const pairs = links.map(({ source, target }) => [index.get(source), index.get(target)]);
+  const layer = layersOf(items.length, pairs);
+  const cells = items.map((_, k) => ({ layer: layer[k], height: sizes[k].height, width: sizes[k].width, item: k }));
+  const neighbours = [];
+  const join = (a, b) => neighbours.push([a, b]);
+  const chains = pairs.map(([s, t]) => {
+    const chain = [];
+    let previous = cells[s];
+    for (let l = layer[s] + 1; l < layer[t]; l++) {
+      const cell = { layer: l, height: 4, width: 0, item: -1 };
+      chain.push(cell);
+      cells.push(cell);
+      join(previous, cell);
+      previous = cell;
+    }
+    if (layer[s] < layer[t]) join(previous, cells[t]);
+    return chain;
+  });
+  const columns = ordered(cells, neighbours);
+  setHeights(columns);
+  const margins = framed ? { left: BORDER, top: TITLE + 6, end: BORDER } : { left: GAP, top: GAP, end: GAP };
+  let x = margins.left;
+  for (const column of columns) {
+    const wide = Math.max(0, ...column.map((cell) => cell.width));
+    for (const cell of column) cell.x = x + (wide - cell.width) / 2;
+    x += wide + LAYER_GAP;
+  }
+  const top = Math.min(...cells.map((cell) => cell.y - cell.height / 2));
+  for (const cell of cells) cell.y += margins.top - top;
+  const own = cells.slice(0, items.length);
+  return {
+    width: x - LAYER_GAP + margins.end,
+    height: Math.max(...cells.map((cell) => cell.y + cell.height / 2)) + margins.end,
+    x: own.map((cell) => cell.x),
+    y: own.map((cell) => cell.y - cell.height / 2),
+    widths: own.map((cell) => cell.width),
+    heights: own.map((cell) => cell.height),
+    ways: chains.map((chain) => chain.map((cell) => [cell.x, cell.y])),
+  };
+}
+
+// Longest paths from the left; what has no source is moved next to its first user. Edges that close a cycle do not count.
+function layersOf(size, pairs) {
+  const layer = new Array(size).fill(0);
+  const into = Array.from({ length: size }, () => []);
+  const out = Array.from({ length: size }, () => []);
+  for (const [s, t] of pairs) {
+    into[t].push(s);
+    out[s].push(t);
+  }
+  const order = sourcesFirst(into);
+  const place = new Map(order.map((k, at) => [k, at]));
+  for (const k of order) {
+    into[k] = into[k].filter((s) => place.get(s) < place.get(k));
+    for (const s of into[k]) layer[k] = Math.max(layer[k], layer[s] + 1);
+  }
+  for (const k of order) {
+    const later = out[k].filter((t) => place.get(t) > place.get(k));
+    if (!into[k].length && later.length) layer[k] = Math.min(...later.map((t) => layer[t])) - 1;
+  }
+  return layer;
+}
+
+// Each after all that it takes from, otherwise as given; of a cycle the first as given goes first.
+function sourcesFirst(into) {
+  const left = new Set(into.keys());
+  const order = [];
+  while (left.size) {
+    const rest = [...left];
+    const next = rest.find((k) => into[k].every((s) => s === k || !left.has(s))) ?? rest[0];
+    left.delete(next);
+    order.push(next);
+  }
+  return order;
+}
+
+// Columns of cells, ordered by the mean place of their neighbours, leftwards and rightwards in turns.
+function ordered(cells, neighbours) {
+  const columns = Array.from({ length: Math.max(...cells.map((cell) => cell.layer)) + 1 }, () => []);
+  for (const cell of cells) {
+    Object.assign(cell, { before: [], after: [] });
+    columns[cell.layer].push(cell);
+  }
+  for (const [a, b] of neighbours) {
+    a.after.push(b);
+    b.before.push(a);
+  }
+  const number = (column) => column.forEach((cell, k) => (cell.rank = k));
+  columns.forEach(number);
+  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    const side = sweep % 2 ? "after" : "before";
+    for (const column of sweep % 2 ? columns.toReversed() : columns) {
+      for (const cell of column) cell.wish = cell[side].length ? mean(cell[side], (c) => c.rank) : cell.rank;
+      column.sort((a, b) => a.wish - b.wish || a.rank - b.rank);
+      number(column);
+    }
+  }
+  return columns;
+}
+
+// Heights near the mean of the neighbours', in order and without overlap: the nearest such, by pooling neighbours that
+// would stand too close (isotonic regression).
+function setHeights(columns) {
+  for (const column of columns) {
+    let y = 0;
+    for (const cell of column) {
+      cell.y = y + cell.height / 2;
+      y += cell.height + GAP;
+    }
+    for (const cell of column) cell.y -= y / 2;
+  }
+  for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    const side = sweep % 2 ? "after" : "before";
+    for (const column of sweep % 2 ? columns.toReversed() : columns) {
+      let offset = 0;
+      const pools = [];
+      for (const cell of column) {
+        const around = sweep >= SWEEPS - 2 ? [...cell.before, ...cell.after] : cell[side];
+        cell.offset = offset + cell.height / 2;
+        offset += cell.height + (cell.item < 0 ? GAP / 2 : GAP);
+        const wish = (around.length ? mean(around, (c) => c.y) : cell.y) - cell.offset;
+        pools.push({ cells: [cell], sum: wish, count: 1 });
+        while (pools.length > 1 && pools.at(-2).sum / pools.at(-2).count > pools.at(-1).sum / pools.at(-1).count) {
+          const { cells, sum, count } = pools.pop();
+          pools.at(-1).cells.push(...cells);
+          pools.at(-1).sum += sum;
+          pools.at(-1).count += count;
+        }
+      }
+      for (const { cells, sum, count } of pools) for (const cell of cells) cell.y = sum / count + cell.offset;
+    }
+  }
+}
+
+function mean(list, value) {
+  return list.reduce((sum, x) => sum + value(x), 0) / list.length;
+}
+
+// A smooth path through the points, level where it passes each of them.
+export function curve(points) {
+  let path = `M${points[0].map(rounded).join(",")}`;
+  for (let k = 1; k < points.length; k++) {
+    const [[a, b], [c, d]] = [points[k - 1], points[k]];
+    const middle = rounded((a + c) / 2);
+    path += `C${middle},${rounded(b)} ${middle},${rounded(d)} ${rounded(c)},${rounded(d)}`;
+  }
+  return path;
+}
+
+function rounded(x) {
+  return Math.round(x * 10) / 10;
+}

@@ -1,0 +1,64 @@
+"""The explorer's page: its JavaScript modules joined into one, its style sheet, and a payload, in one HTML file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+MODULES = (
+    "graph.js", "hierarchy.js", "layout.js", "drawing.js", "engine.js", "player.js", "scene.js", "panel.js",
+    "chart.js", "plane.js", "training.js", "explorer.js",
+)  # fmt: skip
+"""Each uses what those before it define."""
+
+_HERE = Path(__file__).parent
+_IMPORT = re.compile(r"^import .*\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=function|async function|class|const)", re.MULTILINE)
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+
+
+def module() -> str:
+    """The source of one ES module, which needs no other: a widget's, whose default export has `render`."""
+    return _EXPORT.sub("", _IMPORT.sub("", _joined(MODULES)))
+
+
+def style() -> str:
+    return _joined(("explorer.css", "training.css"))
+
+
+def _joined(names: Sequence[str]) -> str:
+    return "\n".join([(_HERE / name).read_text(encoding="utf-8") for name in names])
+
+
+def page(title: str, payload: str, evaluator: str) -> str:
+    """A page that needs nothing but itself, and may ask for nothing.
+
+    payload    JSON, in ASCII
+    evaluator  JavaScript: an array of what computes the payload's variants
+    """
+    data = payload.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>
+{style()}
+</style>
+</head>
+<body>
+<main id="explorer"></main>
+<noscript>This page shows a computation graph by JavaScript, which is switched off.</noscript>
+<script type="application/json" id="payload">{data}</script>
+<script type="module">
+{module()}
+const EVALUATOR = {evaluator};
+mount(document.getElementById("explorer"), document.getElementById("payload").textContent, null, EVALUATOR);
+</script>
+</body>
+</html>
+"""

@@ -1,0 +1,198 @@
+"""A graph as the JSON that the explorer's page reads: arrays of numbers in topological order, and tables of texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from ... import engine, ops
+from ...engine import Value, partial_derivatives
+from ...explanation.comparison import MEANINGS
+from ...formula import rule_texts
+from ...ops import Op
+from ...transforms import gradients
+from ...wording import counted
+from ..checks import Checks
+from ..modules import places
+from ..states import gradient_states
+from ..walk import Graph
+from .hierarchy import hierarchy
+from .javascript import unsupported
+from .packing import packed
+
+Payload = dict[str, Any]
+
+_KINDS = {"parameter": 0, "leaf": 1, "detached": 2, "result": 3}
+_NOT_ALONE = 255
+
+Variant = tuple[Op, tuple[int | None, ...], float | None]
+"""An operation, the lengths of its arguments that are sequences, and the exponent where formulas show it."""
+
+
+class Operations:
+    """What made each Value of a graph: `variants`, and for each Value its position among these, -1 for a leaf."""
+
+    def __init__(self, graph: Graph) -> None:
+        known: dict[Variant, int] = {}
+        self.numbers: list[int] = []
+        for v, op in zip(graph.values, graph.ops, strict=True):
+            if op is None:
+                self.numbers.append(-1)
+                continue
+            args = v.args
+            lengths = tuple([len(arg) if type(arg) is tuple else None for arg in args])
+            self.numbers.append(known.setdefault((op, lengths, _shown_exponent(op, args)), len(known)))
+        self.variants = list(known)
+
+
+def payload(graph: Graph, operations: Operations, checks: Checks, training: Payload | None = None) -> Payload:
+    """All that the page knows of the graph, with the numbers of this moment."""
+    values, root = graph.values, graph.values[-1]
+    offsets, args = [0], []
+    constants: list[float] = []
+    for v, parents in zip(values, graph.parents, strict=True):
+        rest = iter(parents)
+        for x in _flat(v.args):
+            if type(x) is not Value:
+                constants.append(x)
+            args.append(next(rest) if type(x) is Value else -len(constants))
+        offsets.append(len(args))
+    found = hierarchy(graph)
+    homes = [".".join(place) or None for place in places(graph)]
+    paths, lines = _Texts(), _Texts()
+    return {
+        "format": 1,
+        "title": f"computation graph of {counted(len(graph), 'node')}",
+        "count": len(graph),
+        "variants": [_described(variant) for variant in operations.variants],
+        "op": packed("i32", operations.numbers),
+        "kind": packed("u8", [_KINDS[v.kind] for v in values]),
+        "offsets": packed("i32", offsets),
+        "args": packed("i32", args),
+        "constants": packed("f64", constants),
+        **numbers(graph, values),
+        "grad": packed("f64", graph.grads),
+        "graded": packed("u8", [state != "not computed" for state in gradient_states(graph)]),
+        "swept": root.grad_state == "computed",
+        "hooked": packed("i32", [i for i, v in enumerate(values) if id(v) in engine.hooks]),
+        "labels": {str(i): label for i, v in enumerate(values) if (label := v.label)},
+        "path": packed("i32", map(paths.number, homes)),
+        "paths": list(paths.known),
+        "line": packed("i32", [lines.number(v.line) for v in values]),
+        "lines": list(lines.known),
+        "class": packed("i32", found.classes),
+        "frames": [asdict(frame) for frame in found.frames],
+        "frame": packed("i32", found.homes),
+        "checks": verdicts(graph, checks) if checks else None,
+        "training": training,
+    }
+
+
+def numbers(graph: Graph, values: Sequence[Value]) -> Payload:
+    """What changes with the leaves: each Value's number, adjoint, and local derivatives by all its arguments.
+
+    values  those of the graph, or the same recorded anew from other leaves
+    """
+    partials: list[float] = []
+    for i, v in enumerate(graph.values):
+        if v.op is not None:
+            partials += _by_each(v, _local_derivatives(v.op, values[i], [values[p] for p in graph.parents[i]]))
+    return {
+        "data": packed("f64", [v.data for v in values]),
+        "adjoint": packed("f64", gradients(values[-1], values)),
+        "partials": packed("f64", partials),
+    }
+
+
+def verdicts(graph: Graph, checks: Checks) -> Payload:
+    """What compare() found, for each Value and each argument; 255 for an argument that was not measured alone.
+
+    verdict   the worst of a Value, rule: that of each argument, as positions in `verdicts`
+    adjoint   of each Value, and measured: of each argument, as differences have them; nan where there is none
+    """
+    names = list(MEANINGS)
+    whole = checks[graph.values[-1]].distance == 0  # else adjoints are of what lies above
+    rows = [checks[v] if whole else replace(checks[v], adjoint=None) for v in graph.values]
+    rules: list[int] = []
+    measured: list[float] = []
+    for v, row in zip(graph.values, rows, strict=True):
+        count = len(v.parents)
+        alone = len(row.rules) == count
+        rules += _by_each(v, [names.index(r.verdict) for r in row.rules] if alone else [_NOT_ALONE] * count, _NOT_ALONE)
+        measured += _by_each(v, [r.numeric for r in row.rules] if alone else [math.nan] * count, math.nan)
+    return {
+        "verdicts": names,
+        "meanings": [MEANINGS[name] for name in names],
+        "verdict": packed("u8", [names.index(row.verdict) for row in rows]),
+        "adjoint": packed("f64", [math.nan if row.adjoint is None else row.adjoint.numeric for row in rows]),
+        "rule": packed("u8", rules),
+        "measured": packed("f64", measured),
+    }
+
+
+def _local_derivatives(op: Op, v: Value, parents: Sequence[Value]) -> Sequence[float]:
+    """By each parent; where the graph behind a compiled node stands in its place, in sum for a parent met twice."""
+    if v.op is op:
+        return v.local_derivatives
+    apart = list(dict.fromkeys(parents))
+    found = dict(zip(apart, partial_derivatives(v, apart), strict=True))
+    return [found.pop(parent, 0.0) for parent in parents]
+
+
+class _Texts:
+    """Texts that many Values share, numbered."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, int] = {}
+
+    def number(self, text: str | None) -> int:
+        return -1 if text is None else self.known.setdefault(text, len(self.known))
+
+
+def _flat(args: Sequence[Any]) -> list[Any]:
+    return [x for arg in args for x in (arg if type(arg) is tuple else (arg,))]
+
+
+def _by_each(v: Value, of_parents: Sequence[Any], otherwise: Any = 0.0) -> list[Any]:
+    """What is known for each parent as a list for each argument."""
+    rest = iter(of_parents)
+    return [next(rest) if type(x) is Value else otherwise for x in _flat(v.args)]
+
+
+def _shown_exponent(op: Op, args: Sequence[Any]) -> float | None:
+    """A plain exponent as common ones are, which formulas then show as a number."""
+    if op is ops.pow and type(args[1]) is float and abs(args[1]) <= 8 and (2 * args[1]).is_integer():
+        return args[1]
+    return None
+
+
+def _described(variant: Variant) -> Payload:
+    op, lengths, exponent = variant
+    return {
+        "name": op.name,
+        "symbol": op.symbol,
+        "args": op.args,
+        "lengths": lengths,
+        "flat": op.flat,
+        "local": _local_texts(op, lengths, exponent),
+        "unsupported": unsupported(op, lengths),
+    }
+
+
+def _local_texts(op: Op, lengths: tuple[int | None, ...], exponent: float | None) -> list[str]:
+    """The derivative by each argument, sequences laid flat, in the row's names for them."""
+    count = sum([1 if n is None else n for n in lengths])
+    if op is ops.component:
+        return ["by a solve"] * count
+    names: list[Any] = [
+        name if n is None else tuple([f"{name}[{k}]" for k in range(n)])
+        for name, n in zip(op.args, lengths, strict=True)
+    ]
+    if exponent is not None:
+        names[1] = exponent
+    try:
+        return rule_texts(op, names)
+    except Exception:  # a custom rule need not run on symbols
+        return [""] * count

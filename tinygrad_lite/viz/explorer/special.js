@@ -1,0 +1,84 @@
+// What the evaluator needs and Math lacks, under the names of the Python array API and of SciPy.
+
+function maximum(a, b) { return a !== a || a > b ? a : b; }
+function minimum(a, b) { return a !== a || a < b ? a : b; }
+function sign(x) { return x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x; }
+function heaviside(x, atZero) { return x > 0 ? 1 : x < 0 ? 0 : x === 0 ? atZero : x; }
+function logaddexp(a, b) { return a === b ? a + Math.LN2 : maximum(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))); }
+
+// As C's: 1 to any power is 1, and -1 to an infinite one; Math.pow gives NaN.
+function pow(x, n) { return x === 1 || (x === -1 && Math.abs(n) === Infinity) ? 1 : Math.pow(x, n); }
+
+// Near 0 by exp(x x) erf(x), whose power series has positive terms only (Abramowitz & Stegun 7.1.6).
+function erf(x) {
+  if (!(Math.abs(x) < 1)) return 1 - erfc(x);
+  let term = x, sum = x;
+  for (let k = 1; k < 30; k++) sum += term *= 2 * x * x / (2 * k + 1);
+  return sum * Math.exp(-x * x) * 2 / Math.sqrt(Math.PI);
+}
+
+// erfc(x) = exp(-x x) 2 x / pi * (integral of exp(-t t) / (t t + x x) over t > 0), Abramowitz & Stegun 7.4.11, by the
+// midpoint rule: with this step it errs by 1e-21, but for the pole at t = i x, whose share counts up to pi / step.
+function erfc(x) {
+  if (x < 0) return 2 - erfc(-x);
+  if (x < 1) return 1 - erf(x);
+  if (!(x < 40)) return x > 0 ? 0 : x;
+  const step = 29 / 64;
+  let sum = 0;
+  for (let t = step / 2; t < 7; t += step) sum += Math.exp(-t * t) / (x + t * (t / x));
+  const pole = x < Math.PI / step ? 2 / (1 + Math.exp(2 * Math.PI / step * x)) : 0;
+  return Math.exp(-x * x) * sum * 2 * step / Math.PI + pole;
+}
+
+// B2, B4, ... B20.
+const BERNOULLI = [
+  1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330,
+];
+
+// Stirling's series from 16 on (Abramowitz & Stegun 6.1.41), by recurrence below; by reflection (6.1.17) below 0.
+function gammaln(x) {
+  if (!(Math.abs(x) < Infinity)) return x * x;
+  if (x <= 0) {
+    const sine = Math.abs(Math.sin(Math.PI * (x - Math.round(x))));
+    return Number.isInteger(x) ? Infinity : -Math.log(sine / Math.PI) - Math.log(-x) - gammaln(-x);
+  }
+  let product = 1;
+  for (; x < 16; x++) product *= x;
+  let series = 0;
+  BERNOULLI.forEach((b, j) => { series += b / ((2 * j + 1) * (2 * j + 2)) * x ** (-2 * j - 1); });
+  return (x - 0.5) * (Math.log(x) - 1) + 0.4189385332046727 + series - Math.log(product);
+}
+
+// n! times the sum of (x + k)**-(n + 1) over k >= 0; for n = 0, -digamma(x). Terms one by one up to the edge, the rest
+// by Euler and Maclaurin's formula (Abramowitz & Stegun 6.4.11, 6.3.18).
+function zetaSum(n, x) {
+  let sum = 0;
+  for (; ; x++) {
+    let term = 1 / x;
+    for (let j = 1; j <= n; j++) term *= j / x;
+    if (x >= Math.max(16, 2 * n + 2)) {
+      let series = 0.5, c = (n + 1) / (2 * x);
+      BERNOULLI.forEach((b, j) => {
+        series += b * c;
+        c *= (n + 2 * j + 2) * (n + 2 * j + 3) / ((2 * j + 3) * (2 * j + 4) * x * x);
+      });
+      return sum + term * series + (n > 0 ? term * x / n : -Math.log(x));
+    }
+    sum += term;
+  }
+}
+
+// Left of 0 the sum runs over x, x + 1, ... near, near + 1, ...; its first part is a difference of two sums.
+function polygamma(n, x) {
+  if (!(n >= 0 && n <= 1000 && Number.isInteger(n)) || x !== x || x === -Infinity) return NaN;
+  const odd = n % 2 === 1, factor = odd ? 1 : -1;
+  if (x === Infinity) return n > 0 ? factor * 0 : Infinity;
+  if (x === 0) return odd ? Infinity : -1 / x;
+  if (x > 0) return factor * zetaSum(n, x);
+  if (Number.isInteger(x)) return odd ? Infinity : NaN;
+  const near = x - Math.round(x);
+  let first = 1 / near;
+  for (let j = 1; j <= n; j++) first *= j / near;
+  if (!Number.isFinite(first)) return factor * first;
+  return factor * (first + zetaSum(n, 1 + near) + factor * (zetaSum(n, 1 - near) - zetaSum(n, 1 - x)));
+}

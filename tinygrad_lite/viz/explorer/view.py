@@ -1,0 +1,104 @@
+"""explore: a graph's backward pass to play, in a notebook or as a page of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ... import errors
+from ...engine import Value
+from ...explanation.comparison import Comparison
+from ...wording import counted
+from ..checks import Checks, checks_of
+from ..display import write_whole
+from ..walk import Graph
+from .answers import answer
+from .javascript import evaluator
+from .page import page
+from .payload import Operations, Payload, payload
+from .recorder import Recorder
+
+
+def explore(root: Value, *, compare: Comparison | None = None, training: Recorder | None = None) -> Explorer:
+    """All that root was computed from, to explore: forward and backward pass step by step, with sliders on the leaves.
+
+    compare   a report of compare(root): what it found stands at each node
+    training  a Recorder of the training that made the parameters: its time can be moved too
+    Jupyter shows it by itself, best with the package anywidget; `.save("page.html")` writes a page that works offline.
+    It keeps the numbers of this moment, and never changes a Value. Raises TypeError for what is not a Value, and for
+    other reports and recorders; ValueError for a report of another graph.
+
+    >>> explore(Value(0.5, label="x").tanh())
+    <Explorer of 2 nodes>
+    """
+    if not isinstance(root, Value):
+        raise TypeError(
+            f"explore() shows what a Value was computed from, got {errors.received(root)}: pass the Value itself"
+        )
+    if training is not None and not isinstance(training, Recorder):
+        raise TypeError(
+            f"explore(training=...) takes a Recorder, which saw the training, got {errors.received(training)}"
+        )
+    return Explorer(root, checks_of(compare, root, "explore"), training)
+
+
+class Explorer:
+    """A graph to explore, made by explore()."""
+
+    def __init__(self, root: Value, checks: Checks, training: Recorder | None) -> None:
+        self._graph = Graph(root)
+        self._numbers = [v.data for v in self._graph.values]
+        self._operations = Operations(self._graph)
+        shown = None if training is None else training.payload(self._graph)
+        self._payload = payload(self._graph, self._operations, checks, shown)
+
+    def __repr__(self) -> str:
+        return f"<Explorer of {counted(len(self._graph), 'node')}>"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes one page that needs nothing else, and works from disk without a network.
+
+        The file is whole or, where that fails, as it was before. Raises ValueError for an ending other than .html.
+        """
+        target = Path(path)
+        if target.suffix.lower() != ".html":
+            raise ValueError(f"save() writes an .html file, got {target.name!r}: end the name with .html")
+        write_whole(target, self._page().encode())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
+        """The widget, and where a viewer shows none, as on a page of code, the picture; without anywidget the page."""
+        plain = {"text/plain": repr(self)}
+        try:
+            data, metadata = self._widget._repr_mimebundle_()
+        except ImportError:
+            # The frame's page can read nothing of the notebook.
+            frame = f'<iframe sandbox="allow-scripts" srcdoc="{escape(self._page())}" title="{self._payload["title"]}" '
+            return {"text/html": frame + 'style="width:100%;height:42rem;border:0"></iframe>', **plain}
+        picture = self._graph.values[-1].graph(max_nodes=self._pictured)._repr_mimebundle_()
+        return {**data, **picture, **plain}, metadata
+
+    @property
+    def _pictured(self) -> int:
+        """A small graph's picture has all nodes, a larger one's is closed, as it is in the page."""
+        return 60 if len(self._graph) <= 60 else 10
+
+    @cached_property
+    def _widget(self) -> Any:
+        from .widget import ExplorerWidget
+
+        return ExplorerWidget(self._json, self._answer)
+
+    def _answer(self, message: Any) -> Payload:
+        return answer(self._graph, self._numbers, message)
+
+    def _page(self) -> str:
+        computing = evaluator([(op, lengths) for op, lengths, _ in self._operations.variants])
+        return page(self._payload["title"], self._json, computing)
+
+    @cached_property
+    def _json(self) -> str:
+        return json.dumps(self._payload, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,56 @@
+"""What a model of two inputs says over the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..compiler import compile
+from ..diagnosis.recording import values_of
+from ..errors import TraceError
+from ..modes import no_grad
+
+
+class Plane:
+    """The plane around samples of two numbers, as a grid of cells x cells points.
+
+    corners  the least and the greatest of both numbers, arrays of shape (2,)
+    sides    the places of the points along both, from the least to the greatest
+    rows     the points, of shape (cells * cells, 2), the first number running fastest
+    """
+
+    def __init__(self, samples: Any, cells: int) -> None:
+        low, high = samples.min(axis=0), samples.max(axis=0)
+        margin = np.where(high > low, 0.1 * (high - low), 0.5)
+        self.corners = low - margin, high + margin
+        self.sides = tuple(np.linspace(*self.corners, cells).T)
+        self.rows = np.stack(np.meshgrid(*self.sides), axis=-1).reshape(-1, 2)
+
+
+class Predictor:
+    """A model's outputs for many inputs at once, compiled where the model can be."""
+
+    def __init__(self, model: Callable[[Any], Any]) -> None:
+        self._model, self._compiled = model, compile(model)
+
+    def __call__(self, rows: Any) -> Any:
+        """The outputs as an array: (rows,) of one number, (rows, classes) of a list."""
+        with no_grad():
+            try:
+                outputs = self._compiled.batch(rows, reduce=None)
+            except TraceError:
+                outputs = [[v.data for v in values_of(self._model(row))] for row in rows.tolist()]
+        array = np.asarray(outputs)
+        return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def decided(outputs: Any) -> Any:
+    """The class that each of the outputs speaks for."""
+    return (outputs > 0.0).astype(int) if outputs.ndim == 1 else outputs.argmax(axis=1)
+
+
+def probability(logits: Any) -> Any:
+    """The sigmoid: of the second class."""
+    return 0.5 + 0.5 * np.tanh(0.5 * logits)
