@@ -1,9 +1,14 @@
-"""What tests share: a table of operations that is afterwards as it was; the same examples in each run of the check."""
+"""What tests share: a table of operations that is afterwards as it was; the same examples in each run of the check; a
+browser, without which the tests that are marked so are left out.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,6 +19,38 @@ from tinygrad_lite.custom import custom_op
 settings.register_profile("check", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("check")
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if not has_its_browser(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if has_its_browser(item)]
+
+
+def has_its_browser(item: pytest.Item) -> bool:
+    """Whether what the mark `browser` asks for is there, or nothing is asked for; its arguments are further modules."""
+    mark = item.get_closest_marker("browser")
+    return mark is None or bool(CHROMIUM and all(map(importlib.util.find_spec, ("playwright", *mark.args))))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for tests marked `browser`: playwright's Browser, of which each test makes its own pages.
+
+    One a file, not one for all: while playwright is open its event loop counts as running, and others' asyncio fails.
+    """
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["background-networking", "component-update", "gpu", "quic", "sync"]
+    options = ["--headless", "--no-sandbox", "--no-first-run", *[f"--disable-{name}" for name in quiet]]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield started
+        started.close()
 
 
 @pytest.fixture

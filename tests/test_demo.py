@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -19,7 +20,7 @@ from tinygrad_lite.check import GradcheckReport, Row
 from tinygrad_lite.demo import run
 from tinygrad_lite.nn import MLP
 
-ALWAYS = {"report.md", "weights.npz", "loss_curve.png", "confusion_matrix.png", "neuron.svg"}
+ALWAYS = {"report.md", "weights.npz", "loss_curve.png", "confusion_matrix.png", "neuron.svg", "explorer.html"}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -27,6 +28,13 @@ def right(report: str) -> float:
     found = re.search(r"held-out samples right \((\d+\.\d) %\)", report)
     assert found, report
     return float(found.group(1))
+
+
+def page(folder: Path) -> dict[str, Any]:
+    """What the explorer's page holds."""
+    text = (folder / "explorer.html").read_text(encoding="utf-8")
+    held: dict[str, Any] = json.loads(text.partition('id="payload">')[2].partition("</script>")[0])
+    return held
 
 
 def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +54,12 @@ def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert (out / name).read_bytes().startswith(PNG) and name in report
     drawn = "".join(ET.parse(out / "neuron.svg").getroot().itertext())
     assert "other inputs" in drawn and "pixel" in drawn and "tanh" in drawn
+    explored = page(out)
+    assert (out / "explorer.html").stat().st_size < 2_000_000
+    assert "loss" in explored["labels"].values() and explored["training"]["parameters"]
+    assert explored["training"]["steps"] == list(range(1, (12 if engine.compiled else 1) + 1))
+    assert explored["training"]["unit"] == "epoch" and len(explored["training"]["norms"]) == 2
+    assert "explorer.html" in report and "explorer.html" in told.out
 
 
 @pytest.mark.parametrize(("data", "floor"), [("moons", 90.0), ("spirals", 55.0)])
@@ -54,6 +68,8 @@ def test_problems_in_the_plane_have_a_decision_boundary(data: str, floor: float,
     assert main(["demo", "--data", data, "--epochs", epochs, "--out", str(tmp_path), "--seed", "3"]) == 0
     assert set(os.listdir(tmp_path)) == ALWAYS | {"decision_boundary.png"}
     assert (tmp_path / "decision_boundary.png").read_bytes().startswith(PNG)
+    training = page(tmp_path)["training"]
+    assert training["boundary"]["kind"] == "probability" and len(training["steps"]) == int(epochs)
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert f"{epochs} epochs" in report and "seed 3" in report and "All agree." in report
     assert right(report) >= floor or not engine.compiled

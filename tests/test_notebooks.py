@@ -11,6 +11,7 @@ nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def test_there_are_notebooks() -> None:
@@ -32,3 +33,5 @@ def test_notebook_is_saved_with_its_outputs(path: Path) -> None:
     outputs = [output for cell in code for output in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error"]
     assert [o for o in outputs if {"image/svg+xml", "image/png"} & set(o.get("data", ()))], "saved without pictures"
+    assert not [o for o in outputs if WIDGET in o.get("data", ())], "a saved widget hides its picture"
+    assert "widgets" not in notebook.metadata

@@ -27,6 +27,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     compiled_memory,
     digits_step,
     executors,
+    explorer,
     fit_epoch,
     fixed_point,
     gpt_compiled,
@@ -74,6 +75,7 @@ CASES = {
     "compiled memory": Case(compiled_memory.memory),
     "fit": Case(fit_epoch.against, fit_epoch.PEERS, ("sklearn", "tqdm")),
     "executors": Case(executors.chosen_against, executors.PEERS),
+    "explorer": Case(explorer.demo, needs=("playwright",)),
 }
 PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "torch", "xad"}
 

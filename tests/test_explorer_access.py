@@ -1,0 +1,247 @@
+"""The explorer by keyboard alone, on narrow screens, with large text; and labels of any kind, which are only text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from explorer_page import Shown, opened
+
+from tinygrad_lite import Value, nn
+from tinygrad_lite.viz import Explorer
+
+pytestmark = pytest.mark.browser
+Show = Callable[..., Shown]
+
+NAMELESS = """(root) => [...root.querySelectorAll("button, input, select, summary, a, [role=button], [role=slider]")]
+  .filter((e) => !(e.getAttribute("aria-label") || e.labels?.[0]?.textContent || e.textContent).trim())
+  .map((e) => e.outerHTML)"""
+# How the focus shows: by an outline, or by the edge of a box in the graph.
+FOCUS = """() => {
+  const e = document.activeElement;
+  const style = getComputedStyle(e);
+  const box = e.matches(".tgl-box");
+  const edge = box && parseFloat(getComputedStyle(e.querySelector("rect:not(.tgl-back)")).strokeWidth) >= 4;
+  const outline = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return {
+    name: e.getAttribute("aria-label") || e.textContent || e.placeholder || "",
+    box,
+    inside: Boolean(e.closest(".tgl-explorer")),
+    visible: e.matches(":focus-visible") && (outline || edge),
+  };
+}"""
+OVERFLOWING = """() => [...document.querySelectorAll(".tgl-explorer *")].filter((e) => {
+  const { right, width } = e.getBoundingClientRect();
+  return width && right > document.documentElement.clientWidth + 1 && !e.closest("svg");
+}).map((e) => e.outerHTML.slice(0, 200))"""
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Callable[[Explorer], Shown]]:
+    yield from opened(browser, tmp_path)
+
+
+@pytest.fixture
+def show_narrow(browser: Any, tmp_path: Path) -> Iterator[Callable[[Explorer], Shown]]:
+    yield from opened(browser, tmp_path, viewport={"width": 380, "height": 760}, has_touch=True)
+
+
+def neuron() -> Value:
+    x, w, b = Value(0.5, label="x"), Value(-2.0, label="w"), Value(0.25, label="b")
+    h = x * w + b
+    loss = h.tanh() * h
+    h.label, loss.label = "h", "loss"
+    return loss
+
+
+def tab_stops(shown: Shown) -> list[dict[str, Any]]:
+    """Where Tab leads, from the page's beginning to its end."""
+    stops: list[dict[str, Any]] = []
+    for _ in range(60):
+        shown.keys("Tab")
+        stop = shown.page.evaluate(FOCUS)
+        if not stop["inside"]:
+            return stops
+        stops.append(stop)
+    raise AssertionError(f"Tab leads nowhere else: {stops}")
+
+
+def tab_to(shown: Shown, begin: str) -> None:
+    for _ in range(60):
+        shown.keys("Tab")
+        if shown.focused().startswith(begin):
+            return
+    raise AssertionError(f"Tab does not lead to {begin}")
+
+
+def test_tab_reaches_everything_and_the_focus_shows(show: Show) -> None:
+    shown = show(neuron().explore())
+    stops = tab_stops(shown)
+    assert [stop for stop in stops if not stop["visible"]] == []
+    names = [stop["name"] for stop in stops]
+    wanted = [
+        "first",
+        "back",
+        "play",
+        "forward",
+        "last",
+        "speed",
+        "step",
+        "search",
+        "loss, value",
+        "zoom in",
+        "zoom out",
+    ]
+    wanted += ["fit", "check", "reset", "value of x", "value of x, as a number", "value of w", "value of b", "keys"]
+    for begin in wanted:
+        assert any(name.startswith(begin) for name in names), begin
+    assert sum(stop["box"] for stop in stops) == 1
+    assert shown.root.evaluate(NAMELESS) == []
+
+
+def test_keys_alone_play_the_passes(show: Show) -> None:
+    shown = show(neuron().explore())
+    tab_to(shown, "loss,")
+    shown.keys("Home")
+    assert shown.step()["title"] == "Start"
+    shown.keys("ArrowRight", "ArrowRight", "ArrowLeft")
+    assert shown.step()["title"].startswith("Forward, step 1 of 4")
+    shown.keys("End")
+    assert shown.step()["title"].startswith("Backward, step 4 of 4")
+    shown.keys("ArrowUp")
+    assert shown.focused().startswith("tanh,")
+    shown.keys("Enter")
+    assert shown.heading == "tanh" and shown.drawing.locator(".tgl-selected").count() == 1
+    shown.keys("Escape")
+    assert shown.heading == "Nothing selected"
+    shown.keys("ArrowDown", "ArrowDown")
+    assert shown.focused().startswith("x,")
+    shown.keys("Home", "Space")
+    assert shown.root.locator('button[aria-label^="pause"]').is_visible()
+    shown.keys("Space")
+    assert shown.root.locator('button[aria-label^="play"]').is_visible()
+    place = shown.drawing.locator("> g").get_attribute("transform")
+    shown.keys("+")
+    assert shown.drawing.locator("> g").get_attribute("transform") != place
+    shown.keys("0", "/")
+    assert shown.search.evaluate("(e) => e === document.activeElement")
+    shown.keys("h", "Enter")
+    assert shown.heading == "h"
+    step = shown.step()
+    tab_to(shown, "value of w")
+    shown.keys("ArrowRight", "ArrowRight")
+    assert float(shown.field("w").input_value()) > -2.0
+    assert shown.step()["title"] == step["title"]
+
+
+def test_keys_alone_open_and_close_modules(show: Show) -> None:
+    shown = show(nn.MLP(2, [12, 1])([1.0, 2.0]).explore())
+    boxes = shown.drawing.locator(".tgl-module")
+    closed = boxes.count()
+    assert closed > 0
+    boxes.first.focus()
+    name = shown.focused().split(",")[0]
+    shown.keys("Enter")
+    assert shown.status.text_content().startswith(f"{name} is open")
+    frames = shown.drawing.locator(".tgl-frame")
+    opened_frames = frames.count()
+    assert shown.focused() != ""
+    shown.keys("c")
+    assert shown.status.text_content() == f"{name} is closed"
+    assert frames.count() == opened_frames - 1 and boxes.count() == closed
+    assert shown.focused().startswith(f"{name}, closed")
+
+
+def test_a_narrow_screen_needs_no_sideways_scrolling(show_narrow: Show) -> None:
+    shown = show_narrow(nn.MLP(2, [3, 1])([1.0, 2.0]).explore())
+    for act in (
+        lambda: shown.press("first", "forward"),
+        lambda: shown.press("last", "check"),
+        lambda: shown.drawing.locator(".tgl-box").last.dispatch_event("click"),
+        lambda: shown.search.fill("neurons"),
+    ):
+        act()
+        assert shown.page.evaluate("document.documentElement.scrollWidth") <= 380
+        assert shown.page.evaluate(OVERFLOWING) == []
+    assert shown.found.locator("button").first.is_visible()
+
+
+def test_text_of_twice_the_size_is_usable(show: Show) -> None:
+    shown = show(neuron().explore())
+    size = shown.root.locator(".tgl-step h3").evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)")
+    shown.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert shown.root.locator(".tgl-step h3").evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)") == 2 * size
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= 1300
+    assert shown.page.evaluate(OVERFLOWING) == []
+    shown.press("first", "forward", "fit", "zoom in", "last")
+    shown.slider("x").fill("1")
+    shown.search.fill("tanh")
+    shown.found.locator("button").first.click()
+    assert shown.heading == "tanh"
+    room = shown.drawing.bounding_box()
+    assert room["width"] > 300 and room["height"] > 300
+
+
+HOSTILE = {
+    "script": "<script>window.ran = 1</script>",
+    "image": "<img src=x onerror='window.ran = 2'>",
+    "end of script": "</script><svg onload=window.ran=3>",
+    "quotes": '"\'`\\" onmouseover="window.ran=4" x=\'',
+    "template": "${window.ran = 5} {{7*7}} `",
+    "lines": "a\u2028window.ran = 6\u2029b\r\nc\0d",
+    "comment": "<!-- --> ]]> &lt;b&gt; &#60;script&#62;",
+    "right to left": "\u202e\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
+    "emoji": "\U0001f469\u200d\U0001f680\U0001f1e9\U0001f1ea e\u0301",
+    "long": "y" * 10_000,
+    "address": "javascript:window.ran=7",
+    "surrogate": "s\ud800",
+    "prototype": "__proto__",
+}
+
+
+@pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_label_is_shown_and_never_run(show: Show, label: str) -> None:
+    x, y = Value(2.0, label=label), Value(3.0, label="y")
+    loss = x * y
+    loss.label = label
+    shown = show(loss.explore())
+    check_only_text(shown)
+    box = shown.drawing.locator(".tgl-box").last
+    begin = " ".join(label.split())[:6] if label.isprintable() else label[:1]
+    assert begin[:4] in box.locator(".tgl-title").text_content()
+    assert begin in box.get_attribute("aria-label")
+    box.dispatch_event("pointerenter")
+    assert begin in shown.heading
+    box.dispatch_event("click")
+    shown.press("first", "forward")
+    assert begin in shown.step()["title"]
+    shown.press("last", "check")
+    assert len(shown.heading) <= 100
+    shown.search.fill(begin)
+    shown.found.locator("button").first.click()
+    assert begin in shown.heading
+    assert begin in shown.root.locator(".tgl-leaf bdi").first.text_content()
+    check_only_text(shown)
+
+
+def test_hostile_names_of_modules_and_lines(show: Show) -> None:
+    hostile = "<img src=x onerror=window.ran=8>"
+    model = nn.MLP(1, [12, 12])
+    outputs = model([1.0])
+    for v in (*model.parameters(), *outputs):
+        v.label = hostile
+    loss = sum(outputs, Value(0.0))
+    shown = show(loss.explore())
+    shown.drawing.locator(".tgl-module").first.dispatch_event("dblclick")
+    shown.search.fill("onerror")
+    shown.found.locator("button").first.click()
+    assert shown.heading == hostile
+    check_only_text(shown)
+
+
+def check_only_text(shown: Shown) -> None:
+    assert shown.page.evaluate("window.ran") is None
+    assert shown.page.locator("script").count() == 2
+    assert shown.page.locator("img, iframe, a[href], .tgl-explorer script, .tgl-explorer svg svg").count() == 0

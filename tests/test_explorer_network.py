@@ -1,0 +1,53 @@
+"""A network in the explorer's page: its leaves follow the training's time, and its modules stand in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from explorer_page import Shown, opened
+
+import tinygrad_lite as tl
+from tinygrad_lite import nn, optim
+from tinygrad_lite.viz import Explorer
+
+pytestmark = pytest.mark.browser
+Show = Callable[[Explorer], Shown]
+SIDES = "(box) => [box.getBoundingClientRect().left, box.getBoundingClientRect().right]"
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Show]:
+    yield from opened(browser, tmp_path)
+
+
+def test_leaves_follow_the_training_unless_moved_by_hand(show: Show) -> None:
+    model = nn.Neuron(1, activation="tanh")
+    w, b = model.w[0], model.b
+    w.label, b.label = "w", "b"
+    recorder, optimizer = tl.viz.Recorder(model), optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(5):
+        loss = (model([2.0]) - 0.5) ** 2
+        optimizer.zero_grad()
+        loss.backward()
+        recorder(loss)
+        optimizer.step()
+    at = {name: [record.numbers[k] for record in recorder._records] for k, name in enumerate("wb")}
+    shown = show(loss.explore(training=recorder))
+    shown.field("b").fill("0.25")
+
+    shown.root.locator(".tgl-run-time input[type=range]").fill("1")
+    assert float(shown.field("w").input_value()) == pytest.approx(at["w"][1], rel=1e-5)
+    assert float(shown.field("b").input_value()) == 0.25
+    shown.root.locator(".tgl-reset").click()
+    assert float(shown.field("b").input_value()) == pytest.approx(at["b"][1], rel=1e-5)
+
+
+def test_an_open_layer_stands_right_of_the_one_before_it(show: Show) -> None:
+    shown = show((nn.MLP(2, [8, 8, 1])([1.0, -2.0]) - 1).explore())
+    edges = [
+        shown.drawing.locator(".tgl-frame", has_text=f"layers.{k}").locator("rect").evaluate(SIDES) for k in range(3)
+    ]
+    assert edges[0][0] < edges[0][1] < edges[1][0] < edges[1][1] < edges[2][0]
