@@ -116,7 +116,8 @@ def main() -> None:
             view = {"width": width, "height": 1200}
             page = browser.new_page(viewport=view, device_scale_factor=scale, reduced_motion="reduce")
             page.goto(path.as_uri())
-            page.add_style_tag(content=f".tgl-main {{ height: {height}px !important; }}")
+            fixed = f".tgl-main {{ flex: 0 0 {height}px !important; height: {height}px !important; }}"
+            page.add_style_tag(content=f"{fixed} .tgl-explorer {{ min-height: 0 !important; }}")
             page.locator(".tgl-box").first.wait_for()
             page.wait_for_timeout(300)
             for play in plays:

@@ -40,6 +40,7 @@ class Explorer {
     this.refresh();
     this.drawing.fit(READABLE);
     this.drawing.focused(this.scene.items.at(-1));
+    this.size = this.#measured();
     this.resizing = new ResizeObserver(() => this.#resized());
     this.resizing.observe(this.drawing.svg);
   }
@@ -421,17 +422,22 @@ class Explorer {
     this.timeline.max = player.end;
     this.timeline.value = player.position;
     this.passName.textContent = player.pass;
-    const samples = this.hierarchy.samples(scene.items);
+    const samples = this.hierarchy.samples();
     this.sampler.hidden = samples < 2;
     this.sampleField.max = samples;
     this.sampleField.value = (this.hierarchy.sample % samples) + 1;
     this.sampleCount.textContent = ` of ${samples.toLocaleString("en")}`;
   }
 
-  #resized() {
+  #measured() {
     const { width, height } = this.drawing.svg.getBoundingClientRect();
-    if (width && (width !== this.width || height !== this.height)) this.drawing.fit(READABLE);
-    Object.assign(this, { width, height });
+    return `${width} ${height}`;
+  }
+
+  #resized() {
+    const size = this.#measured();
+    if (size !== this.size && !size.startsWith("0 ")) this.drawing.fit(READABLE);
+    this.size = size;
   }
 
   end() {

@@ -10,6 +10,7 @@ export function decoded(array) {
   return new ARRAYS[kind](bytes.buffer);
 }
 
+const SHORT = 26;
 export const PARAMETER = 0;
 export const INPUT = 1;
 export const DETACHED = 2;
@@ -89,9 +90,24 @@ export class Graph {
     const path = this.pathOf(i);
     if (label) return path && !this.alone(label) ? `${path}.${label}` : label;
     if (this.isLeaf(i)) return path || `${["parameter", "input", "constant"][this.kind[i]]} ${i}`;
-    const names = this.slots(i).map((slot) => (this.args[slot] < 0 ? formatted(this.argument(slot)) : this.labels[this.args[slot]]));
-    const short = names.every((name) => name) && names.join("").length <= 12;
-    return short ? this.written(i, names) : `${this.operation(i)} #${i}`;
+    return this.#short(i, SHORT) ?? `${this.operation(i)} #${i}`;
+  }
+
+  // What derivatives are of.
+  get rootName() {
+    return shortened(this.labels[this.root] ?? "root", 16);
+  }
+
+  // A node as it is written, what has no label written out in it; undefined where that takes more room.
+  #short(i, room) {
+    if (this.labels[i] || this.isLeaf(i)) return this.called(i);
+    const names = [];
+    for (const slot of this.slots(i)) {
+      const name = this.args[slot] < 0 ? formatted(this.argument(slot)) : this.#short(this.args[slot], room);
+      if (name === undefined || (room -= name.length + 3) < 0) return undefined;
+      names.push(name);
+    }
+    return this.written(i, names);
   }
 
   pathOf(i) {
@@ -119,8 +135,8 @@ export class Graph {
   written(i, names = this.argumentNames(i).map((a) => a.name)) {
     const variant = this.variants[this.op[i]];
     const infix = /^[-+*/<]|^\*\*|^<=/.test(variant.symbol) && names.length === 2;
-    if (infix) return `${bracketed(names[0])} ${variant.symbol} ${bracketed(names[1])}`;
-    if (variant.name === "neg") return `-${bracketed(names[0])}`;
+    if (infix) return joined(names[0], variant.symbol, names[1]);
+    if (variant.name === "neg") return `-${bracketed(names[0], ATOM)}`;
     let k = 0;
     const parts = variant.lengths.map((length) =>
       length === null ? names[k++] : `[${shortList(names.slice(k, (k += length)))}]`,
@@ -132,7 +148,7 @@ export class Graph {
   localFormula(slot) {
     const i = this.owner[slot];
     const text = this.variants[this.op[i]].local[slot - this.offsets[i]] ?? "";
-    const names = new Map(this.argumentNames(i).map((a) => [a.row, bracketed(a.name)]));
+    const names = new Map(this.argumentNames(i).map((a) => [a.row, bracketed(a.name, ATOM)]));
     return text.replace(/[A-Za-z_]\w*(\[\d+\])?/g, (word) => names.get(word) ?? word);
   }
 
@@ -187,9 +203,31 @@ export function shortened(text, length) {
   return RIGHT_TO_LEFT.test(short) ? `\u2068${short}\u2069` : short;
 }
 
-function bracketed(name) {
-  const text = shortened(name, 40);
-  return /[^\w.#[\]… ]/.test(text) && !/^-?[\d.e-]+$/.test(text) ? `(${text})` : text;
+const PRECEDENCE = { "+": 1, "-": 1, "*": 2, "/": 2, "**": 3 };
+const ATOM = 4;
+
+// How firmly a written expression holds together: as its weakest operator outside of brackets does, or as an atom, which
+// is a name, a number or a call; 0 for what is none of these, such as a label of several words.
+function precedence(text) {
+  if (/^-?[\d.]+(e-?\d+)?$/.test(text)) return ATOM;
+  let [depth, weakest] = [0, ATOM];
+  for (const [sign] of text.matchAll(/[([]|[)\]]| (?:\*\*|[-+*/<]=?) |^-/g)) {
+    if ("([".includes(sign)) depth++;
+    else if (")]".includes(sign)) depth--;
+    else if (!depth) weakest = Math.min(weakest, PRECEDENCE[sign.trim()] ?? 0);
+  }
+  return weakest < ATOM || /^[\p{L}\p{M}\p{N}_.…[\]]+(\(.*\))?$/u.test(text) ? weakest : 0;
+}
+
+function bracketed(text, least) {
+  const short = shortened(text, 40);
+  return precedence(text) < least ? `(${short})` : short;
+}
+
+function joined(left, symbol, right) {
+  const own = PRECEDENCE[symbol] ?? 0;
+  const either = symbol === "+" || symbol === "*";
+  return `${bracketed(left, symbol === "**" ? ATOM : own)} ${symbol} ${bracketed(right, either ? own : own + 1)}`;
 }
 
 function shortList(names) {

@@ -130,9 +130,14 @@ export class Hierarchy {
     return found.size === members.length ? members : Int32Array.from(found).sort();
   }
 
-  // How many members the largest class among the items has.
-  samples(items) {
-    return Math.max(1, ...items.filter((item) => !this.isFrame(item)).map((c) => this.members(c).length));
+  // How many samples there are: as many as most of the classes that have several members do.
+  samples() {
+    const counts = new Map();
+    for (let c = 0; c < this.classes; c++) {
+      const size = this.members(c).length;
+      if (size > 1 && !this.graph.isLeaf(this.chosen[c])) counts.set(size, (counts.get(size) ?? 0) + 1);
+    }
+    return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [1, 0])[0];
   }
 
   isVisible(f) {

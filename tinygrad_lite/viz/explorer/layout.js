@@ -1,7 +1,7 @@
 // A layered drawing with nested frames (Sugiyama, Tagawa and Toda 1981): each open frame is laid out by itself, innermost
 // first, and stands as one box in the frame around it. Leaves are left, the root is right.
 
-export const BOX = { width: 132, height: 58 };
+export const BOX = { width: 140, height: 58 };
 const GAP = 16;
 const BORDER = 14;
 const TITLE = 26;

@@ -47,6 +47,8 @@ def page(title: str, payload: str, evaluator: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>
+html, body, main {{ height: 100%; margin: 0; }}
+main .tgl-explorer {{ min-height: 100%; }}
 {style()}
 </style>
 </head>

@@ -61,9 +61,8 @@ export class StepView {
 
   #backward(i, player) {
     const { graph } = this.scene;
-    const root = shortened(graph.called(graph.root), 24);
     const upstream = made(this.element, "p", "tgl-line");
-    upstream.append("upstream: d ", code(root), " / d ", code(graph.called(i)), " = ");
+    upstream.append("upstream: d ", code(graph.rootName), " / d ", code(graph.called(i)), " = ");
     numeral(upstream, graph.adjoint[i], "tgl-upstream");
     if (i === graph.root) upstream.append(", by which it all begins");
     sentence(this.element, "of ", code(graph.written(i)), ", upstream × local = contribution:");
@@ -168,7 +167,7 @@ export class DetailView {
 
   #node(i, item, player) {
     const { graph, hierarchy } = this.scene;
-    const [root, own] = [graph.root, i].map((node) => shortened(graph.called(node), 16));
+    const own = i === graph.root ? graph.rootName : shortened(graph.called(i), 16);
     const row = this.#rows();
     row("value", graph.data[i]);
     const gradient = this.scene.gradient(i, player);
@@ -177,9 +176,9 @@ export class DetailView {
       computed: "", zero: " (zero)", blocked: " (⊘ blocked: a flat operation or a detach lets nothing through)",
       part: ` so far: ${gradient.come} of ${gradient.uses} uses have come`, none: "not computed at this step",
     }[state];
-    row(`d ${root} / d ${own}`, ...(gradient.known === "none" ? [told] : [gradient.value, told]));
+    row(`d ${graph.rootName} / d ${own}`, ...(gradient.known === "none" ? [told] : [gradient.value, told]));
     const check = this.scene.checks.get(i);
-    if (check) row("measured", ...(check.measured === undefined ? [check.verdict] : [check.measured, ` (${check.verdict})`]), check.note ? `: ${check.note}` : "");
+    if (check) row("measured", ...(check.measured === undefined ? [check.verdict] : [check.measured, ` (${check.rules?.size ? "its own rule is wrong" : check.verdict})`]), check.note ? `: ${check.note}` : "");
     row(".grad", ...(graph.graded[i] ? [graph.grad[i]] : ["not computed: call backward()"]));
     if (graph.kind[i] === DETACHED) row("kind", "detached");
     if (graph.hooked.has(i)) row("hook", "changes the gradient that has come");

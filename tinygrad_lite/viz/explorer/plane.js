@@ -56,7 +56,7 @@ export class PlaneView {
     const ramp = made(bar, "span", "tgl-run-ramp");
     const stops = Array.from({ length: 9 }, (_, k) => colored(this.palette[Math.round((k * LEVELS) / 8)]));
     ramp.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-    made(bar, "span", "", kind === "probability" ? `1 probability of ${classes[1]}` : formatted(range[1], 3));
+    made(bar, "span", "", kind === "probability" ? (classes[0] === "-1" ? "1 sigmoid of the output" : `1 probability of ${classes[1]}`) : formatted(range[1], 3));
   }
 
   // The colour of a level.

@@ -137,7 +137,7 @@ export class Scene {
     const done = handedOn || player.position === player.end;
     const shown = done && player.pass === "backward";
     const parts = [`‖grad‖ ${formatted(norm, 3)}`];
-    if (units) parts.push(`${Math.round((100 * dead) / units)} % dead`);
+    if (units) parts.push(`${Math.round((100 * dead) / units)}% dead`);
     const value = `${nodes.toLocaleString("en")} nodes${parameters ? `, ${parameters.toLocaleString("en")} par.` : ""}`;
     const gradient = shown ? parts.join(", ") : "‖grad‖ –";
     const title = this.hierarchy.title(item);
