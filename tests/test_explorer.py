@@ -271,10 +271,8 @@ def test_recomputed_is_recorded_with_other_leaves(name: str) -> None:
     assert set(found) == {"id", "data", "adjoint", "partials"} and found["id"] == 7
     constant = [i for i, v in enumerate(explorer._graph.values) if v.kind == "detached"]
     if not constant:  # else the copy is a constant of its own in the graph
-        for key in ("data", "adjoint"):
+        for key in ("data", "adjoint") if name == "compiled" else ("data", "adjoint", "partials"):
             assert decoded(found[key]) == pytest.approx(decoded(other._payload[key]), rel=1e-13, nan_ok=True)
-        if name != "compiled":
-            assert same(decoded(found["partials"]), decoded(other._payload["partials"]))
     assert explorer._json == before and explore(explorer._graph.values[-1])._json == before
     assert hooks == engine.hooks
 
