@@ -513,3 +513,8 @@ def test_a_training_is_carried_along() -> None:
     assert {Graph(loss).values[i] for i in nodes} == set(model.parameters())
     with pytest.raises(TypeError, match=r"explore\(training=...\) takes a Recorder, .*, got"):
         loss.explore(training=model)
+
+
+def test_names_of_joined_modules_are_told_apart() -> None:
+    found = re.findall(r"^(?:async )?(?:const|let|function|class) (\w+)", page.module(), re.MULTILINE)
+    assert len(found) > 60 and not [name for name, count in Counter(found).items() if count > 1]

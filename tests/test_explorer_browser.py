@@ -99,13 +99,13 @@ def check_chain_rule(step: dict[str, Any], v: Value, sums: dict[str, float], val
 
 def test_play_goes_to_the_end_and_pause_stops(show: Show) -> None:
     shown = show(expression().explore())
-    shown.root.get_by_label("speed").select_option("8")
     shown.press("first", "play")
     eventually(shown.root.locator(".tgl-step")).to_contain_text("Forward, step 2")
     shown.press("pause")
     stopped = shown.step()
     shown.press("forward", "back")
     assert shown.step() == stopped
+    shown.root.get_by_label("speed").select_option("8")
     shown.press("play")
     eventually(shown.root.locator('button[aria-label^="play"]')).to_be_visible()
     n = sum(1 for v in named(expression()).values() if v.op)

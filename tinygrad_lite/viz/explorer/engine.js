@@ -92,8 +92,9 @@ export class PageEngine {
       const sides = Math.abs((high - middle) / h - (middle - low) / h);
       const adjoint = graph.kind[i] === DETACHED ? measured : graph.adjoint[i];
       const close = CLOSE * Math.max(1, Math.abs(adjoint), Math.abs(measured));
-      const verdict = Math.abs(measured - adjoint) <= close ? "ok" : sides > 10 * close ? "kink" : "wrong";
-      checks.set(i, { verdict, measured });
+      const finite = Number.isFinite(measured) && Number.isFinite(adjoint);
+      const judged = Math.abs(measured - adjoint) <= close ? "ok" : sides > 10 * close ? "kink" : "wrong";
+      checks.set(i, { verdict: finite ? judged : "not finite", measured });
       if (checks.size % 8 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
     return checks;

@@ -1,25 +1,19 @@
 // The explorer: the graph with its player, the panel beside it, and what joins them.
 
-import { DETACHED, Graph, counted, decoded, formatted, shortened } from "./graph.js";
+import { DETACHED, Graph, counted, decoded, formatted } from "./graph.js";
 import { Hierarchy } from "./hierarchy.js";
 import { Drawing, elementsOf, made } from "./drawing.js";
 import { KernelEngine, PageEngine, decodedChecks, isWrong } from "./engine.js";
 import { Player } from "./player.js";
 import { Scene } from "./scene.js";
 import { DetailView, LeafView, StepView } from "./panel.js";
+import { PlayerBar, SearchBox, ToolBar, addKeys, addLegend } from "./bars.js";
 import { trainingView } from "./training.js";
 
 const ELEMENTS = 2000;
 const ALL_OPEN = 60;
 const AT_FIRST = 40;
-const FOUND = 30;
 const READABLE = 0.75;
-const SPEEDS = [0.5, 1, 2, 4, 8];
-const KEYS = [
-  ["→ ←", "step forward, back"], ["Home End", "first, last step"], ["Space", "play or pause"],
-  ["↑ ↓", "previous, next box"], ["Enter", "select; open a closed module"], ["o c", "open, close the module"],
-  ["+ - 0", "zoom in, out, fit"], ["/", "search"], ["Escape", "select nothing"],
-];
 
 class Explorer {
   constructor(element, payload, remote, evaluator) {
@@ -68,7 +62,12 @@ class Explorer {
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", `backprop explorer: ${payload.title}`);
     root.addEventListener("keydown", (event) => this.#key(event));
-    this.#buildPlayer(made(root, "div", "tgl-bar"));
+    const bar = made(root, "div", "tgl-bar");
+    this.playerBar = new PlayerBar(bar, this.player);
+    this.search = new SearchBox(bar, this.hierarchy, {
+      onFound: (item) => this.go(item),
+      onEnd: () => this.drawing.focus(this.drawing.current),
+    });
     const main = made(root, "div", "tgl-main");
     const left = made(main, "div", "tgl-left");
     this.drawing = new Drawing(left, {
@@ -77,8 +76,8 @@ class Explorer {
       onClose: (frame) => this.close(frame),
       onHover: (item) => this.details.show(item ?? this.selected, this.player),
     });
-    this.#buildTools(made(left, "div", "tgl-tools"), payload);
-    this.#buildLegend(made(left, "div", "tgl-legend"));
+    this.tools = new ToolBar(left, this.drawing, { onCheck: () => this.check(), onSample: (k) => this.choose(k) });
+    addLegend(left);
     const panel = made(main, "div", "tgl-panel");
     this.stepView = new StepView(panel, this.scene);
     this.details = new DetailView(panel, this.scene, { onOpen: (item) => this.open(item), onSample: (k, item) => this.choose(k, item) });
@@ -86,128 +85,10 @@ class Explorer {
       onChange: (i, x) => this.change(i, x),
       onReset: () => this.reset(),
     });
-    this.#buildKeys(panel);
+    addKeys(panel);
     this.status = made(root, "p", "tgl-status");
     this.status.setAttribute("role", "status");
     if (payload.training) this.#buildTraining(root, payload.training);
-  }
-
-  #button(parent, text, name, act) {
-    const button = made(parent, "button", "", text);
-    button.type = "button";
-    button.title = name;
-    button.setAttribute("aria-label", name);
-    button.addEventListener("click", act);
-    return button;
-  }
-
-  #buildPlayer(bar) {
-    const { player } = this;
-    const group = made(bar, "div", "tgl-player");
-    group.setAttribute("role", "group");
-    group.setAttribute("aria-label", "player");
-    this.#button(group, "⇤", "first (Home)", () => { player.pause(); player.go(0); });
-    this.#button(group, "←", "back (left arrow)", () => player.step(-1));
-    this.playButton = this.#button(group, "▶", "play (Space)", () => player.toggle());
-    this.#button(group, "→", "forward (right arrow)", () => player.step(1));
-    this.#button(group, "⇥", "last (End)", () => { player.pause(); player.go(player.end); });
-    const speed = made(group, "select");
-    speed.setAttribute("aria-label", "speed");
-    for (const s of SPEEDS) made(speed, "option", "", `${s} ×`).value = s;
-    speed.value = 1;
-    speed.addEventListener("change", () => (player.speed = Number(speed.value)));
-    const line = made(bar, "label", "tgl-timeline");
-    this.passName = made(line, "span");
-    this.timeline = made(line, "input");
-    Object.assign(this.timeline, { type: "range", min: 0, step: 1 });
-    this.timeline.setAttribute("aria-label", "step");
-    this.timeline.addEventListener("input", () => { player.pause(); player.go(Number(this.timeline.value)); });
-    this.#buildSearch(made(bar, "div", "tgl-search"));
-  }
-
-  #buildSearch(box) {
-    this.search = made(box, "input");
-    Object.assign(this.search, { type: "search", placeholder: "search label or module (/)" });
-    this.search.setAttribute("aria-label", "search by label, module or operation");
-    this.found = made(box, "ul", "tgl-found");
-    this.found.hidden = true;
-    this.search.addEventListener("input", () => this.#find());
-    this.search.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === "ArrowDown") {
-        this.found.querySelector("button")?.[event.key === "Enter" ? "click" : "focus"]();
-        event.preventDefault();
-      }
-      if (event.key === "Escape") this.#endSearch();
-    });
-  }
-
-  #endSearch() {
-    this.search.value = "";
-    this.found.hidden = true;
-    this.drawing.focus(this.drawing.current);
-  }
-
-  // Classes whose shown member, and frames whose path, contain the text.
-  #find() {
-    const { graph, hierarchy } = this;
-    const text = this.search.value.trim().toLowerCase();
-    this.found.replaceChildren();
-    this.found.hidden = !text;
-    if (!text) return;
-    let count = 0;
-    const offer = (item, name, where) => {
-      if (++count > FOUND) return;
-      const button = this.#button(made(this.found, "li"), shortened(name, 60), `go to ${shortened(name, 200)}`, () => {
-        this.#endSearch();
-        this.go(item);
-      });
-      if (where && where !== name) made(button, "small", "", shortened(where, 40));
-    };
-    hierarchy.frames.forEach((frame, f) => {
-      if (`${frame.path ?? ""} ${frame.title}`.toLowerCase().includes(text)) offer(hierarchy.classes + f, frame.path ?? frame.title, "module");
-    });
-    for (let c = 0; c < hierarchy.classes; c++) {
-      const i = Array.from(hierarchy.members(c)).find((m) => (graph.labels[m] ?? "").toLowerCase().includes(text)) ?? hierarchy.chosen[c];
-      const label = graph.labels[i] ?? "";
-      const words = [label, `${graph.pathOf(i)}.${label}`, graph.isLeaf(i) ? "" : graph.variants[graph.op[i]].name];
-      if (words.join(" ").toLowerCase().includes(text)) offer(c, graph.called(i), graph.pathOf(i));
-    }
-    if (!count) made(this.found, "li", "tgl-note", "nothing has this in its label, module or operation");
-    if (count > FOUND) made(this.found, "li", "tgl-note", `and ${count - FOUND} more`);
-  }
-
-  #buildTools(tools, payload) {
-    this.#button(tools, "+", "zoom in", () => this.drawing.zoom(1.3));
-    this.#button(tools, "−", "zoom out", () => this.drawing.zoom(1 / 1.3));
-    this.#button(tools, "fit", "fit the graph to the window (0)", () => this.drawing.fit());
-    this.checkButton = this.#button(tools, "check", "check derivatives by finite differences", () => this.check());
-    this.checkButton.setAttribute("aria-pressed", Boolean(payload.checks));
-    this.sampler = made(tools, "label", "tgl-sampler", "sample ");
-    this.sampleField = made(this.sampler, "input");
-    Object.assign(this.sampleField, { type: "number", min: 1, value: 1 });
-    this.sampleField.addEventListener("change", () => this.choose(Math.max(1, Math.round(Number(this.sampleField.value)) || 1) - 1));
-    this.sampleCount = made(this.sampler, "span");
-  }
-
-  #buildLegend(legend) {
-    for (const [name, text] of [
-      ["tgl-positive", "positive"], ["tgl-negative", "negative"], ["tgl-thick", "thicker: larger gradient"],
-      ["tgl-stopped", "⊘ stopped"],
-    ]) {
-      const item = made(legend, "span", name);
-      made(item, "i");
-      item.append(text);
-    }
-  }
-
-  #buildKeys(panel) {
-    const details = made(panel, "details", "tgl-keys");
-    made(details, "summary", "", "keys");
-    const list = made(details, "dl");
-    for (const [key, what] of KEYS) {
-      made(list, "dt", "", key);
-      made(list, "dd", "", what);
-    }
   }
 
   // The parameters of the graph follow the training's time.
@@ -241,8 +122,8 @@ class Explorer {
     const act = {
       ArrowRight: () => this.player.step(1),
       ArrowLeft: () => this.player.step(-1),
-      Home: () => { this.player.pause(); this.player.go(0); },
-      End: () => { this.player.pause(); this.player.go(this.player.end); },
+      Home: () => this.player.jump(0),
+      End: () => this.player.jump(this.player.end),
       " ": () => this.player.toggle(),
       ArrowDown: () => this.#walk(1),
       ArrowUp: () => this.#walk(-1),
@@ -359,7 +240,6 @@ class Explorer {
         const { moved } = this;
         this.graph.take(moved.size ? await this.engine.recompute(moved) : this.recorded);
         this.scene.checks = new Map();
-        this.checkButton.setAttribute("aria-pressed", false);
         this.scene.measure();
         this.refresh();
       }
@@ -372,23 +252,24 @@ class Explorer {
   }
 
   async check() {
-    const { scene, hierarchy } = this;
+    const { graph, scene, hierarchy } = this;
     if (scene.checks.size) {
       scene.checks = new Map();
-      this.checkButton.setAttribute("aria-pressed", false);
       this.refresh();
       return;
     }
     this.say("checking by finite differences …");
+    const { data } = graph;
     try {
       const shown = scene.items.filter((item) => !hierarchy.isFrame(item)).map((item) => hierarchy.chosen[item]);
-      scene.checks = await this.engine.compare(shown, this.moved);
-      const checks = [...scene.checks.values()];
+      const found = await this.engine.compare(shown, this.moved);
+      if (graph.data !== data) return; // of numbers that are no longer shown
+      scene.checks = found;
+      const checks = [...found.values()];
       const wrong = checks.filter(isWrong).length;
       const judged = wrong + checks.filter(({ verdict }) => verdict === "ok").length;
       this.say(wrong ? `${wrong} of ${judged} derivatives disagree with finite differences` : `${counted(judged, "derivative")} agree with finite differences`);
-      this.checkButton.setAttribute("aria-pressed", true);
-      this.player.go(this.player.end);
+      this.player.jump(this.player.end);
     } catch (error) {
       this.say(`The check could not be made: ${error.message}`);
     }
@@ -417,16 +298,9 @@ class Explorer {
     this.stepView.show(player);
     this.details.show(selected, player);
     this.leaves.show(player);
-    this.playButton.textContent = player.playing ? "❚❚" : "▶";
-    this.playButton.setAttribute("aria-label", player.playing ? "pause (Space)" : "play (Space)");
-    this.timeline.max = player.end;
-    this.timeline.value = player.position;
-    this.passName.textContent = player.pass;
-    const samples = this.hierarchy.samples();
-    this.sampler.hidden = samples < 2;
-    this.sampleField.max = samples;
-    this.sampleField.value = (this.hierarchy.sample % samples) + 1;
-    this.sampleCount.textContent = ` of ${samples.toLocaleString("en")}`;
+    this.playerBar.show();
+    const { sample } = this.hierarchy;
+    this.tools.show({ checked: scene.checks.size > 0, sample, samples: this.hierarchy.samples() });
   }
 
   #measured() {

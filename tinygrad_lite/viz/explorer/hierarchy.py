@@ -45,7 +45,7 @@ class Hierarchy:
     homes: Sequence[int]
 
 
-def hierarchy(graph: Graph) -> Hierarchy:
+def hierarchy_of(graph: Graph) -> Hierarchy:
     """Values made by the same operation of the same parameters, as those of all samples, are one class.
 
     In modules that hold more than there is room for, parameters that are used alike are one class too.

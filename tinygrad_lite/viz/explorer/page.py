@@ -9,7 +9,7 @@ from pathlib import Path
 
 MODULES = (
     "graph.js", "hierarchy.js", "layout.js", "drawing.js", "engine.js", "player.js", "scene.js", "panel.js",
-    "chart.js", "plane.js", "training.js", "explorer.js",
+    "chart.js", "plane.js", "training.js", "bars.js", "explorer.js",
 )  # fmt: skip
 """Each uses what those before it define."""
 
@@ -32,7 +32,7 @@ def _joined(names: Sequence[str]) -> str:
     return "\n".join([(_HERE / name).read_text(encoding="utf-8") for name in names])
 
 
-def page(title: str, payload: str, evaluator: str) -> str:
+def page_of(title: str, payload: str, evaluator: str) -> str:
     """A page that needs nothing but itself, and may ask for nothing.
 
     payload    JSON, in ASCII

@@ -18,7 +18,7 @@ from ..checks import Checks
 from ..modules import places
 from ..states import gradient_states
 from ..walk import Graph
-from .hierarchy import hierarchy
+from .hierarchy import hierarchy_of
 from .javascript import unsupported
 from .packing import packed
 
@@ -47,7 +47,7 @@ class Operations:
         self.variants = list(known)
 
 
-def payload(graph: Graph, operations: Operations, checks: Checks, training: Payload | None = None) -> Payload:
+def payload_of(graph: Graph, operations: Operations, checks: Checks, training: Payload | None = None) -> Payload:
     """All that the page knows of the graph, with the numbers of this moment."""
     values, root = graph.values, graph.values[-1]
     offsets, args = [0], []
@@ -59,7 +59,7 @@ def payload(graph: Graph, operations: Operations, checks: Checks, training: Payl
                 constants.append(x)
             args.append(next(rest) if type(x) is Value else -len(constants))
         offsets.append(len(args))
-    found = hierarchy(graph)
+    found = hierarchy_of(graph)
     homes = [".".join(place) or None for place in places(graph)]
     paths, lines = _Texts(), _Texts()
     return {

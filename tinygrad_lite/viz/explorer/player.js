@@ -55,9 +55,13 @@ export class Player {
     this.onMove(forth);
   }
 
-  step(by) {
+  jump(position) {
     this.pause();
-    this.go(this.position + by);
+    this.go(position);
+  }
+
+  step(by) {
+    this.jump(this.position + by);
   }
 
   play() {

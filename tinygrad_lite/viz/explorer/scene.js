@@ -129,7 +129,7 @@ export class Scene {
   #checkMark(check) {
     if (check.rules?.size) return " ≠ wrong rule";
     if (isWrong(check)) return ` ≠ ${formatted(check.measured)}`;
-    return { ok: " ✓", kink: " (kink)" }[check.verdict] ?? "";
+    return check.verdict === "ok" ? " ✓" : ` (${check.verdict})`;
   }
 
   #frameTexts(item, player, handedOn) {

@@ -18,8 +18,8 @@ from ..display import write_whole
 from ..walk import Graph
 from .answers import answer
 from .javascript import evaluator
-from .page import page
-from .payload import Operations, Payload, payload
+from .page import page_of
+from .payload import Operations, Payload, payload_of
 from .recorder import Recorder
 
 
@@ -54,7 +54,7 @@ class Explorer:
         self._numbers = [v.data for v in self._graph.values]
         self._operations = Operations(self._graph)
         shown = None if training is None else training.payload(self._graph)
-        self._payload = payload(self._graph, self._operations, checks, shown)
+        self._payload = payload_of(self._graph, self._operations, checks, shown)
 
     def __repr__(self) -> str:
         return f"<Explorer of {counted(len(self._graph), 'node')}>"
@@ -97,7 +97,7 @@ class Explorer:
 
     def _page(self) -> str:
         computing = evaluator([(op, lengths) for op, lengths, _ in self._operations.variants])
-        return page(self._payload["title"], self._json, computing)
+        return page_of(self._payload["title"], self._json, computing)
 
     @cached_property
     def _json(self) -> str:
