@@ -80,7 +80,8 @@ export class Scene {
       if (item === player.current) marks.push("current");
       if (item === selected) marks.push("selected");
       if (related && !related.has(item)) marks.push("dim");
-      const stage = player.position === player.end ? "done" : handedOn ? "done" : computed ? "computed" : "waiting";
+      const done = handedOn || player.position === player.end;
+      const stage = done ? "done" : computed ? "computed" : "waiting";
       const texts = this.hierarchy.isFrame(item) ? this.#frameTexts(item, player, handedOn) : this.#texts(item, player, computed);
       const weight = texts.shown ? relative(this.#size(item), most) : 0;
       return { item, stage, weight, ...texts, marks: [...marks, ...texts.marks] };
