@@ -6,12 +6,20 @@ import { made } from "./drawing.js";
 const FOUND = 30;
 const SPEEDS = [0.5, 1, 2, 4, 8];
 const KEYS = [
-  ["→ ←", "step forward, back"], ["Home End", "first, last step"], ["Space", "play or pause"],
-  ["↑ ↓", "previous, next box"], ["Enter", "select; open a closed module"], ["o c", "open, close the module"],
-  ["+ - 0", "zoom in, out, fit"], ["/", "search"], ["Escape", "select nothing"],
+  ["→ ←", "step forward, back"],
+  ["Home End", "first, last step"],
+  ["Space", "play or pause"],
+  ["↑ ↓", "previous, next box"],
+  ["Enter", "select; open a closed module"],
+  ["o c", "open, close the module"],
+  ["+ - 0", "zoom in, out, fit"],
+  ["/", "search"],
+  ["Escape", "select nothing"],
 ];
 const SIGNS = [
-  ["tgl-positive", "positive"], ["tgl-negative", "negative"], ["tgl-thick", "thicker: larger gradient"],
+  ["tgl-positive", "positive"],
+  ["tgl-negative", "negative"],
+  ["tgl-thick", "thicker: larger gradient"],
   ["tgl-stopped", "⊘ stopped"],
 ];
 
@@ -107,7 +115,12 @@ export class SearchBox {
   #frames(text) {
     const { classes, frames } = this.hierarchy;
     return frames
-      .map(({ path, title }, f) => ({ item: classes + f, name: path ?? title, where: "module", words: `${path ?? ""} ${title}` }))
+      .map(({ path, title }, f) => ({
+        item: classes + f,
+        name: path ?? title,
+        where: "module",
+        words: `${path ?? ""} ${title}`,
+      }))
       .filter(({ words }) => words.toLowerCase().includes(text));
   }
 
@@ -119,7 +132,12 @@ export class SearchBox {
       const i = this.hierarchy.members(c).find(labelled) ?? chosen[c];
       const label = graph.labels[i] ?? "";
       const operation = graph.isLeaf(i) ? "" : graph.variants[graph.op[i]].name;
-      return { item: c, name: graph.called(i), where: graph.pathOf(i), words: `${label} ${graph.pathOf(i)}.${label} ${operation}` };
+      return {
+        item: c,
+        name: graph.called(i),
+        where: graph.pathOf(i),
+        words: `${label} ${graph.pathOf(i)}.${label} ${operation}`,
+      };
     }).filter(({ words }) => words.toLowerCase().includes(text));
   }
 }

@@ -4,7 +4,11 @@ import { drawn, made } from "./drawing.js";
 import { formatted } from "./graph.js";
 
 const DASHES = ["", "7 4", "2 3", "10 3 2 3", "14 4", "5 2 1 2"];
-const RAMP = [[37, 99, 168], [124, 77, 160], [194, 87, 12]];
+const RAMP = [
+  [37, 99, 168],
+  [124, 77, 160],
+  [194, 87, 12],
+];
 const LABELLED_LINES = 14;
 const pen = document.createElement("canvas").getContext("2d");
 
@@ -18,7 +22,11 @@ export class TimeChart {
     made(caption, "strong", "", title);
     this.moment = made(caption, "span", "tgl-run-moment");
     this.moment.setAttribute("aria-hidden", "true");
-    this.svg = drawn(this.figure, "svg", { role: "slider", tabindex: 0, "aria-label": `${title}; arrow keys move through time` });
+    this.svg = drawn(this.figure, "svg", {
+      role: "slider",
+      tabindex: 0,
+      "aria-label": `${title}; arrow keys move through time`,
+    });
     this.#setRange(logarithmic);
     this.#listen();
   }
@@ -26,7 +34,8 @@ export class TimeChart {
   #setRange(logarithmic) {
     const all = this.lines.flatMap((line) => line.values.filter((x) => x !== null));
     const positive = all.filter((x) => x > 0);
-    const low = least(all), high = most(all);
+    const low = least(all),
+      high = most(all);
     this.isLog = positive.length > 0 && (logarithmic === true || (low > 0 && logarithmic !== false && high > 8 * low));
     if (this.isLog) {
       // A zero is drawn at the bottom, where a logarithm has no place for it.
@@ -43,9 +52,14 @@ export class TimeChart {
     const go = (t) => this.onTime(Math.min(last, Math.max(0, t)));
     const jump = Math.max(1, Math.round(last / 10));
     const keys = {
-      ArrowLeft: () => go(this.t - 1), ArrowDown: () => go(this.t - 1), ArrowRight: () => go(this.t + 1),
-      ArrowUp: () => go(this.t + 1), PageDown: () => go(this.t - jump), PageUp: () => go(this.t + jump),
-      Home: () => go(0), End: () => go(last),
+      ArrowLeft: () => go(this.t - 1),
+      ArrowDown: () => go(this.t - 1),
+      ArrowRight: () => go(this.t + 1),
+      ArrowUp: () => go(this.t + 1),
+      PageDown: () => go(this.t - jump),
+      PageUp: () => go(this.t + jump),
+      Home: () => go(0),
+      End: () => go(last),
     };
     this.svg.addEventListener("keydown", (event) => {
       if (event.altKey || event.ctrlKey || event.metaKey || !(event.key in keys)) return;
@@ -140,7 +154,8 @@ export class TimeChart {
   }
 
   #path(line) {
-    let text = "", isOpen = false;
+    let text = "",
+      isOpen = false;
     line.values.forEach((value, t) => {
       const isAlone = !isOpen && (line.values[t + 1] ?? null) === null;
       if (value !== null) {
@@ -148,7 +163,12 @@ export class TimeChart {
       }
       isOpen = value !== null;
     });
-    const path = drawn(this.svg, "path", { d: text, class: "tgl-run-line", stroke: line.color, "stroke-dasharray": line.dash });
+    const path = drawn(this.svg, "path", {
+      d: text,
+      class: "tgl-run-line",
+      stroke: line.color,
+      "stroke-dasharray": line.dash,
+    });
     drawn(path, "title", {}, line.name);
   }
 
@@ -158,12 +178,21 @@ export class TimeChart {
     const x = this.left + this.width;
     const ends = named.map((line) => ({ line, y: this.y(line.values.findLast((value) => value !== null) ?? 0) }));
     ends.sort((a, b) => a.y - b.y);
-    const places = apart(ends.map((end) => end.y), 1.3 * em, this.top + 0.5 * em, this.top + this.height);
+    const places = apart(
+      ends.map((end) => end.y),
+      1.3 * em,
+      this.top + 0.5 * em,
+      this.top + this.height,
+    );
     const group = drawn(this.svg, "g", { "aria-hidden": "true" });
     for (const line of this.lines) line.label = undefined;
     ends.forEach(({ line, y }, k) => {
       const to = places[k];
-      drawn(group, "path", { d: `M${x + 0.2 * em} ${y}L${x + 1.1 * em} ${to}h${0.5 * em}`, class: "tgl-run-leader", stroke: line.color });
+      drawn(group, "path", {
+        d: `M${x + 0.2 * em} ${y}L${x + 1.1 * em} ${to}h${0.5 * em}`,
+        class: "tgl-run-leader",
+        stroke: line.color,
+      });
       const text = drawn(group, "text", { x: x + 2 * em, y: to + 0.35 * em, fill: line.color });
       drawn(text, "title", {}, line.name);
       drawn(text, "tspan", { class: "tgl-run-name" }, line.short);
@@ -183,7 +212,12 @@ export class TimeChart {
     if (this.marker) this.#mark(t, false);
     const { steps, unit } = this.time;
     const known = this.lines.slice(0, 6).map((line) => `${line.name} ${told(line.values[t])}`);
-    const values = { valuemin: 0, valuemax: steps.length - 1, valuenow: t, valuetext: `${unit} ${steps[t]}: ${known.join(", ")}` };
+    const values = {
+      valuemin: 0,
+      valuemax: steps.length - 1,
+      valuenow: t,
+      valuetext: `${unit} ${steps[t]}: ${known.join(", ")}`,
+    };
     for (const [name, value] of Object.entries(values)) this.svg.setAttribute(`aria-${name}`, value);
   }
 
@@ -260,6 +294,7 @@ function decades(low, high) {
 function apart(wanted, gap, low, high) {
   const places = [...wanted];
   for (let k = 0; k < places.length; k++) places[k] = Math.max(places[k], k ? places[k - 1] + gap : low);
-  for (let k = places.length - 1, limit = high; k >= 0; k--, limit = places[k + 1] - gap) places[k] = Math.min(places[k], limit);
+  for (let k = places.length - 1, limit = high; k >= 0; k--, limit = places[k + 1] - gap)
+    places[k] = Math.min(places[k], limit);
   return places;
 }

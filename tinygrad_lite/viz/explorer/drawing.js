@@ -67,7 +67,8 @@ export class Drawing {
       const path = drawn(lines, "path", { d: curve(this.layout.ways[k]), class: "tgl-edge" });
       const way = this.layout.ways[k];
       const [[a, b], [c, d]] = [way.at(-2), way.at(-1)];
-      const text = this.labelled && drawn(texts, "text", { x: (a + c) / 2, y: (b + d) / 2 - 3, class: "tgl-edge-text" });
+      const text =
+        this.labelled && drawn(texts, "text", { x: (a + c) / 2, y: (b + d) / 2 - 3, class: "tgl-edge-text" });
       return { path, text };
     });
     for (const box of scene.boxes) this.#buildBox(box);
@@ -94,7 +95,8 @@ export class Drawing {
       tabindex: -1,
       "data-item": box.item,
     });
-    const back = box.many && drawn(group, "rect", { x: 4, y: -4, width: at.width, height: at.height, rx: 6, class: "tgl-back" });
+    const back =
+      box.many && drawn(group, "rect", { x: 4, y: -4, width: at.width, height: at.height, rx: 6, class: "tgl-back" });
     const rect = drawn(group, "rect", { width: at.width, height: at.height, rx: 6 });
     const title = drawn(group, "text", { x: 9, y: 18, class: "tgl-title" });
     const tag = box.tag && drawn(group, "text", { x: at.width - 8, y: 18, class: "tgl-tag" });
@@ -116,14 +118,18 @@ export class Drawing {
     value.textContent = box.value;
     gradient.textContent = box.gradient;
     this.#squeeze(gradient);
-    group.setAttribute("class", `tgl-box tgl-${box.kind} tgl-${box.tone} tgl-${box.stage} ${box.marks.map((m) => `tgl-${m}`).join(" ")}`);
+    group.setAttribute(
+      "class",
+      `tgl-box tgl-${box.kind} tgl-${box.tone} tgl-${box.stage} ${box.marks.map((m) => `tgl-${m}`).join(" ")}`,
+    );
     group.setAttribute("aria-label", box.description);
     rect.style.strokeWidth = 1 + 3 * box.weight;
   }
 
   // Long lines keep inside their box.
   #squeeze(line) {
-    if (Array.from(line.textContent).length > LINE) set(line, { textLength: BOX.width - 16, lengthAdjust: "spacingAndGlyphs" });
+    if (Array.from(line.textContent).length > LINE)
+      set(line, { textLength: BOX.width - 16, lengthAdjust: "spacingAndGlyphs" });
     else line.removeAttribute("textLength");
   }
 
@@ -216,12 +222,16 @@ export class Drawing {
 
   #panAndZoom() {
     let grip = null;
-    this.svg.addEventListener("wheel", (event) => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      const { left, top } = this.svg.getBoundingClientRect();
-      this.zoom(Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
-    }, { passive: false });
+    this.svg.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey) return;
+        event.preventDefault();
+        const { left, top } = this.svg.getBoundingClientRect();
+        this.zoom(Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
+      },
+      { passive: false },
+    );
     this.svg.addEventListener("pointerdown", (event) => {
       if (event.target.closest(".tgl-box, [role=button]") || event.button) return;
       grip = { x: event.clientX - this.view.x, y: event.clientY - this.view.y };

@@ -21,7 +21,9 @@ export class PageEngine {
     for (let i = graph.root; i >= 0; i--) {
       if (graph.hooked.size) fixed.set(i, "hooks of Python change gradients on their way");
       if (graph.isLeaf(i)) continue;
-      const why = this.evaluator[graph.op[i]] ? fixed.get(i) : graph.variants[graph.op[i]].unsupported || "not computed here";
+      const why = this.evaluator[graph.op[i]]
+        ? fixed.get(i)
+        : graph.variants[graph.op[i]].unsupported || "not computed here";
       if (why === undefined) continue;
       for (const slot of graph.slots(i)) if (graph.args[slot] >= 0) fixed.set(graph.args[slot], why);
     }
@@ -147,7 +149,10 @@ export function decodedChecks(checks, graph) {
       const verdict = checks.verdicts[v];
       const measured = Number.isNaN(adjoint[node]) ? undefined : adjoint[node];
       const wrong = graph.slots(node).filter((slot) => checks.verdicts[rule[slot]] === "WRONG");
-      return [node, { verdict, measured, note: checks.meanings[v], rules: new Map(wrong.map((slot) => [slot, local[slot]])) }];
+      return [
+        node,
+        { verdict, measured, note: checks.meanings[v], rules: new Map(wrong.map((slot) => [slot, local[slot]])) },
+      ];
     }),
   );
 }

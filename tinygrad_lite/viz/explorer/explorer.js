@@ -80,7 +80,10 @@ class Explorer {
     addLegend(left);
     const panel = made(main, "div", "tgl-panel");
     this.stepView = new StepView(panel, this.scene);
-    this.details = new DetailView(panel, this.scene, { onOpen: (item) => this.open(item), onSample: (k, item) => this.choose(k, item) });
+    this.details = new DetailView(panel, this.scene, {
+      onOpen: (item) => this.open(item),
+      onSample: (k, item) => this.choose(k, item),
+    });
     this.leaves = new LeafView(panel, this.scene, this.engine, {
       onChange: (i, x) => this.change(i, x),
       onReset: () => this.reset(),
@@ -178,7 +181,9 @@ class Explorer {
     this.hierarchy.reveal(f);
     this.#rearrange(f);
     this.say(`${this.hierarchy.title(item)} is open: ${counted(this.hierarchy.children.get(f).length, "part")}`);
-    this.drawing.focus(this.scene.items.find((other) => this.hierarchy.frameOfItem(other) === f) ?? this.scene.items.at(-1));
+    this.drawing.focus(
+      this.scene.items.find((other) => this.hierarchy.frameOfItem(other) === f) ?? this.scene.items.at(-1),
+    );
   }
 
   close(f) {
@@ -268,7 +273,11 @@ class Explorer {
       const checks = [...found.values()];
       const wrong = checks.filter(isWrong).length;
       const judged = wrong + checks.filter(({ verdict }) => verdict === "ok").length;
-      this.say(wrong ? `${wrong} of ${judged} derivatives disagree with finite differences` : `${counted(judged, "derivative")} agree with finite differences`);
+      this.say(
+        wrong
+          ? `${wrong} of ${judged} derivatives disagree with finite differences`
+          : `${counted(judged, "derivative")} agree with finite differences`,
+      );
       this.player.jump(this.player.end);
     } catch (error) {
       this.say(`The check could not be made: ${error.message}`);
@@ -294,7 +303,12 @@ class Explorer {
     const { player, scene, selected } = this;
     const focus = { selected, related: selected === null ? null : scene.related(selected) };
     this.lines = scene.lines(player, focus);
-    this.drawing.show({ layout: scene.layout, frames: scene.frames, boxes: scene.boxes(player, focus), edges: this.lines });
+    this.drawing.show({
+      layout: scene.layout,
+      frames: scene.frames,
+      boxes: scene.boxes(player, focus),
+      edges: this.lines,
+    });
     this.stepView.show(player);
     this.details.show(selected, player);
     this.leaves.show(player);

@@ -25,7 +25,18 @@ export class Graph {
     this.labels = payload.labels;
     this.paths = payload.paths;
     this.lines = payload.lines;
-    for (const name of ["op", "kind", "offsets", "args", "constants", "data", "adjoint", "partials", "grad", "graded"]) {
+    for (const name of [
+      "op",
+      "kind",
+      "offsets",
+      "args",
+      "constants",
+      "data",
+      "adjoint",
+      "partials",
+      "grad",
+      "graded",
+    ]) {
       this[name] = decoded(payload[name]);
     }
     this.path = decoded(payload.path);
@@ -185,7 +196,11 @@ export function formatted(x, digits = 4) {
   if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
   if (x === 0) return "0";
   const size = Math.abs(x);
-  if (size >= 1e6 || size < 1e-4) return x.toExponential(digits - 2).replace(/\.?0+e/, "e").replace("e+", "e");
+  if (size >= 1e6 || size < 1e-4)
+    return x
+      .toExponential(digits - 2)
+      .replace(/\.?0+e/, "e")
+      .replace("e+", "e");
   return String(Number(x.toPrecision(digits)));
 }
 
@@ -231,5 +246,7 @@ function joined(left, symbol, right) {
 }
 
 function shortList(names) {
-  return names.length > 6 ? [...names.slice(0, 3), `… ${names.length - 4} more`, names.at(-1)].join(", ") : names.join(", ");
+  return names.length > 6
+    ? [...names.slice(0, 3), `… ${names.length - 4} more`, names.at(-1)].join(", ")
+    : names.join(", ");
 }

@@ -204,7 +204,8 @@ export class Hierarchy {
           parameters++;
           square += graph.adjoint[i] ** 2;
         }
-        for (let slot = graph.offsets[i]; !passes && slot < graph.offsets[i + 1]; slot++) passes = graph.partials[slot] !== 0;
+        for (let slot = graph.offsets[i]; !passes && slot < graph.offsets[i + 1]; slot++)
+          passes = graph.partials[slot] !== 0;
       }
       if (op >= 0 && graph.variants[op].flat) {
         units++;

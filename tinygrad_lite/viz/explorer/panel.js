@@ -38,7 +38,12 @@ export class StepView {
     const n = player.steps.length;
     const heading = made(element, "h3");
     const item = player.current;
-    const name = item === undefined ? "" : scene.hierarchy.isFrame(item) ? scene.hierarchy.title(item) : scene.graph.called(scene.hierarchy.chosen[item]);
+    const name =
+      item === undefined
+        ? ""
+        : scene.hierarchy.isFrame(item)
+          ? scene.hierarchy.title(item)
+          : scene.graph.called(scene.hierarchy.chosen[item]);
     if (player.pass === "start") {
       heading.textContent = "Start";
       sentence(element, "Only the leaves have numbers. Step forward to compute.");
@@ -95,7 +100,11 @@ export class StepView {
     if (graph.kind[a] === DETACHED) made(item, "div", "tgl-note", "⊘ detached: takes nothing");
     const { come, uses } = this.scene.arrived(a, player);
     if (uses < 2) return;
-    const before = come.filter((other) => graph.owner[other] > graph.owner[slot] || (graph.owner[other] === graph.owner[slot] && siblings.includes(other) && other < slot));
+    const before = come.filter(
+      (other) =>
+        graph.owner[other] > graph.owner[slot] ||
+        (graph.owner[other] === graph.owner[slot] && siblings.includes(other) && other < slot),
+    );
     const sumBefore = before.reduce((total, other) => total + graph.contribution(other), 0);
     const running = made(item, "div", "tgl-running", "running sum: ");
     numeral(running, sumBefore);
@@ -109,7 +118,10 @@ export class StepView {
   #frame(item, back, player) {
     const { scene } = this;
     const { nodes, parameters, norm } = scene.summaries.get(item);
-    sentence(this.element, `${counted(nodes, "node")} and ${counted(parameters, "parameter")}, taken in one step. Open it to go through it.`);
+    sentence(
+      this.element,
+      `${counted(nodes, "node")} and ${counted(parameters, "parameter")}, taken in one step. Open it to go through it.`,
+    );
     if (!back) return;
     sentence(this.element, parameters ? "norm of its parameters' gradient: " : "norm of what comes to it: ", norm);
     const list = made(this.element, "ul", "tgl-chain");
@@ -136,7 +148,10 @@ export class DetailView {
     element.replaceChildren();
     if (item === null || item === undefined) {
       made(element, "h3", "", "Nothing selected");
-      sentence(element, "Click a box, or move to it with ↑ ↓ and press Enter: what it came from and what came of it stands out.");
+      sentence(
+        element,
+        "Click a box, or move to it with ↑ ↓ and press Enter: what it came from and what came of it stands out.",
+      );
       return;
     }
     const heading = made(element, "h3");
@@ -173,19 +188,38 @@ export class DetailView {
     const gradient = this.scene.gradient(i, player);
     const state = gradient.known === "all" ? this.scene.states[i] : gradient.known;
     const told = {
-      computed: "", zero: " (zero)", blocked: " (⊘ blocked: a flat operation or a detach lets nothing through)",
-      part: ` so far: ${gradient.come} of ${gradient.uses} uses have come`, none: "not computed at this step",
+      computed: "",
+      zero: " (zero)",
+      blocked: " (⊘ blocked: a flat operation or a detach lets nothing through)",
+      part: ` so far: ${gradient.come} of ${gradient.uses} uses have come`,
+      none: "not computed at this step",
     }[state];
     row(`d ${graph.rootName} / d ${own}`, ...(gradient.known === "none" ? [told] : [gradient.value, told]));
     const check = this.scene.checks.get(i);
-    if (check) row("measured", ...(check.measured === undefined ? [check.verdict] : [check.measured, ` (${check.rules?.size ? "its own rule is wrong" : check.verdict})`]), check.note ? `: ${check.note}` : "");
+    if (check)
+      row(
+        "measured",
+        ...(check.measured === undefined
+          ? [check.verdict]
+          : [check.measured, ` (${check.rules?.size ? "its own rule is wrong" : check.verdict})`]),
+        check.note ? `: ${check.note}` : "",
+      );
     row(".grad", ...(graph.graded[i] ? [graph.grad[i]] : ["not computed: call backward()"]));
     if (graph.kind[i] === DETACHED) row("kind", "detached");
     if (graph.hooked.has(i)) row("hook", "changes the gradient that has come");
     if (!graph.isLeaf(i)) {
       row("operation", code(graph.written(i)));
-      for (const { slot, name } of graph.argumentNames(i).filter((a) => graph.args[a.slot] >= 0).slice(0, ROWS)) {
-        row(`d ${own} / d ${shortened(name, 16)}`, graph.partials[slot], " = ", code(graph.localFormula(slot)), ...(check?.rules?.has(slot) ? [" ≠ measured ", check.rules.get(slot)] : []));
+      for (const { slot, name } of graph
+        .argumentNames(i)
+        .filter((a) => graph.args[a.slot] >= 0)
+        .slice(0, ROWS)) {
+        row(
+          `d ${own} / d ${shortened(name, 16)}`,
+          graph.partials[slot],
+          " = ",
+          code(graph.localFormula(slot)),
+          ...(check?.rules?.has(slot) ? [" ≠ measured ", check.rules.get(slot)] : []),
+        );
       }
     }
     row("used", counted(graph.uses(i).length, "time"));
@@ -227,12 +261,14 @@ export class LeafView {
   arrange() {
     const { graph } = this.scene;
     const leaves = [];
-    for (let i = 0; i < graph.count; i++) if (graph.isLeaf(i) && (graph.kind[i] === INPUT || graph.kind[i] === PARAMETER)) leaves.push(i);
+    for (let i = 0; i < graph.count; i++)
+      if (graph.isLeaf(i) && (graph.kind[i] === INPUT || graph.kind[i] === PARAMETER)) leaves.push(i);
     const named = leaves.filter((i) => graph.labels[i]);
     const rest = leaves.filter((i) => !graph.labels[i]);
     for (const i of [...named, ...rest].slice(0, SLIDERS)) this.pin(i);
     const left = leaves.length - this.rows.size;
-    this.note.textContent = left > 0 ? `and ${counted(left, "leaf")}: select one in the graph to move it`.replace("leafs", "leaves") : "";
+    this.note.textContent =
+      left > 0 ? `and ${counted(left, "leaf")}: select one in the graph to move it`.replace("leafs", "leaves") : "";
   }
 
   pin(i) {

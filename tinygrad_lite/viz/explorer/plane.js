@@ -4,8 +4,20 @@ import { drawn, made } from "./drawing.js";
 import { decoded, formatted } from "./graph.js";
 import { evenly } from "./chart.js";
 
-const ORANGE = [194, 87, 12], BLUE = [37, 99, 168], WHITE = [255, 255, 255], NO_NUMBER = [150, 150, 150];
-const CLASS_COLORS = [ORANGE, BLUE, [31, 138, 104], [160, 70, 157], [138, 108, 0], [190, 60, 76], [50, 130, 160], [110, 84, 190]];
+const ORANGE = [194, 87, 12],
+  BLUE = [37, 99, 168],
+  WHITE = [255, 255, 255],
+  NO_NUMBER = [150, 150, 150];
+const CLASS_COLORS = [
+  ORANGE,
+  BLUE,
+  [31, 138, 104],
+  [160, 70, 157],
+  [138, 108, 0],
+  [190, 60, 76],
+  [50, 130, 160],
+  [110, 84, 190],
+];
 const NAN_LEVEL = 255;
 const LEVELS = 254;
 const PALE = 0.42;
@@ -14,11 +26,42 @@ const STRENGTH = 0.62;
 // Outlines around the origin, of size 1: a class is told by its shape as well as by its colour.
 const SHAPES = [
   Array.from({ length: 24 }, (_, k) => [Math.cos((k * Math.PI) / 12), Math.sin((k * Math.PI) / 12)]),
-  [[-0.85, -0.85], [0.85, -0.85], [0.85, 0.85], [-0.85, 0.85]],
-  [[0, -1.15], [1.1, 0.8], [-1.1, 0.8]],
-  [[0, -1.25], [1.1, 0], [0, 1.25], [-1.1, 0]],
-  [[0, 1.15], [1.1, -0.8], [-1.1, -0.8]],
-  [[-0.4, -1.2], [0.4, -1.2], [0.4, -0.4], [1.2, -0.4], [1.2, 0.4], [0.4, 0.4], [0.4, 1.2], [-0.4, 1.2], [-0.4, 0.4], [-1.2, 0.4], [-1.2, -0.4], [-0.4, -0.4]],
+  [
+    [-0.85, -0.85],
+    [0.85, -0.85],
+    [0.85, 0.85],
+    [-0.85, 0.85],
+  ],
+  [
+    [0, -1.15],
+    [1.1, 0.8],
+    [-1.1, 0.8],
+  ],
+  [
+    [0, -1.25],
+    [1.1, 0],
+    [0, 1.25],
+    [-1.1, 0],
+  ],
+  [
+    [0, 1.15],
+    [1.1, -0.8],
+    [-1.1, -0.8],
+  ],
+  [
+    [-0.4, -1.2],
+    [0.4, -1.2],
+    [0.4, -0.4],
+    [1.2, -0.4],
+    [1.2, 0.4],
+    [0.4, 0.4],
+    [0.4, 1.2],
+    [-0.4, 1.2],
+    [-0.4, 0.4],
+    [-1.2, 0.4],
+    [-1.2, -0.4],
+    [-0.4, -0.4],
+  ],
 ];
 
 export class PlaneView {
@@ -56,12 +99,24 @@ export class PlaneView {
     const ramp = made(bar, "span", "tgl-run-ramp");
     const stops = Array.from({ length: 9 }, (_, k) => colored(this.palette[Math.round((k * LEVELS) / 8)]));
     ramp.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-    made(bar, "span", "", kind === "probability" ? (classes[0] === "-1" ? "1 sigmoid of the output" : `1 probability of ${classes[1]}`) : formatted(range[1], 3));
+    made(
+      bar,
+      "span",
+      "",
+      kind === "probability"
+        ? classes[0] === "-1"
+          ? "1 sigmoid of the output"
+          : `1 probability of ${classes[1]}`
+        : formatted(range[1], 3),
+    );
   }
 
   // The colour of a level.
   #shade(level) {
-    const { kind, range: [low, high] } = this.boundary;
+    const {
+      kind,
+      range: [low, high],
+    } = this.boundary;
     if (level === NAN_LEVEL) return NO_NUMBER;
     if (kind === "class") return mixed(WHITE, classColor(level), PALE);
     return scaled(this.#number(level), kind === "value" ? low : -high, high, kind === "value", STRENGTH);
@@ -90,7 +145,13 @@ export class PlaneView {
     const width = full - left - 2;
     const shape = (y[1] - y[0]) / (x[1] - x[0]);
     const height = Math.min(28 * em, Math.max(25 * em, width * shape), 0.9 * width);
-    Object.assign(this, { em, ratio, font: context.font, area: { left, top: 0.6 * em, width, height }, ink: style.color });
+    Object.assign(this, {
+      em,
+      ratio,
+      font: context.font,
+      area: { left, top: 0.6 * em, width, height },
+      ink: style.color,
+    });
     this.canvas.width = Math.round(full * ratio);
     this.canvas.height = Math.round((height + 2.6 * em) * ratio);
     this.canvas.style.height = `${height + 2.6 * em}px`;
@@ -139,7 +200,8 @@ export class PlaneView {
     const cells = this.cells.getContext("2d");
     const image = cells.createImageData(size, size);
     for (let j = 0; j < size; j++) {
-      for (let i = 0; i < size; i++) image.data.set([...this.palette[this.#level(this.t, i, j)], 255], 4 * ((size - 1 - j) * size + i));
+      for (let i = 0; i < size; i++)
+        image.data.set([...this.palette[this.#level(this.t, i, j)], 255], 4 * ((size - 1 - j) * size + i));
     }
     cells.putImageData(image, 0, 0);
     // Grid points lie on the border of the area, pixels beside each other: half of the outer ones stays outside.
@@ -166,19 +228,30 @@ export class PlaneView {
 
   // What is zero along a line that is to be drawn. Classes alone make stairs, and are smoothed.
   #fields() {
-    const { kind, classes, size, range: [low, high] } = this.boundary;
+    const {
+      kind,
+      classes,
+      size,
+      range: [low, high],
+    } = this.boundary;
     const levels = this.grids.subarray(this.t * size * size, (this.t + 1) * size * size);
     if (kind === "class") {
       const fields = classes.map((_, k) => Float64Array.from(levels, (level) => Number(level === k) - 0.5));
       return fields.map((field) => smoothed(smoothed(smoothed(field, size), size), size));
     }
     const middle = (LEVELS + 1) / 2;
-    const heights = kind === "value" ? evenly(low, high, 6).map((x) => (LEVELS * (x - low)) / (high - low || 1)) : [middle];
+    const heights =
+      kind === "value" ? evenly(low, high, 6).map((x) => (LEVELS * (x - low)) / (high - low || 1)) : [middle];
     return heights.map((height) => Float64Array.from(levels, (level) => level - height));
   }
 
   #crossing(context, field, i, j) {
-    const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
+    const corners = [
+      [i, j],
+      [i + 1, j],
+      [i + 1, j + 1],
+      [i, j + 1],
+    ];
     const heights = corners.map(([a, b]) => field[b * this.boundary.size + a]);
     const cuts = [];
     for (let k = 0; k < 4; k++) {
@@ -245,11 +318,13 @@ export class PlaneView {
     const { size, x, y, kind, classes } = this.boundary;
     const { left, top, width, height } = this.area;
     const box = this.canvas.getBoundingClientRect();
-    const across = (event.clientX - box.left - left) / width, up = 1 - (event.clientY - box.top - top) / height;
+    const across = (event.clientX - box.left - left) / width,
+      up = 1 - (event.clientY - box.top - top) / height;
     if (across < 0 || across > 1 || up < 0 || up > 1) return this.show(this.t);
     const level = this.#level(this.t, Math.round(across * (size - 1)), Math.round(up * (size - 1)));
     const at = [x[0] + across * (x[1] - x[0]), y[0] + up * (y[1] - y[0])].map((z) => formatted(z, 3)).join(", ");
-    const number = level === NAN_LEVEL ? "nan" : kind === "class" ? `class ${classes[level]}` : formatted(this.#number(level), 2);
+    const number =
+      level === NAN_LEVEL ? "nan" : kind === "class" ? `class ${classes[level]}` : formatted(this.#number(level), 2);
     this.moment.textContent = `at (${at}): ${number}`;
   }
 }

@@ -35,7 +35,9 @@ export class Scene {
     });
     this.norms = this.edges.map(({ parts }) => Math.sqrt(parts.reduce((sum, e) => sum + squares[e], 0)));
     this.summaries = new Map(
-      this.items.filter((item) => hierarchy.isFrame(item)).map((item) => [item, hierarchy.summary(item - hierarchy.classes, squares)]),
+      this.items
+        .filter((item) => hierarchy.isFrame(item))
+        .map((item) => [item, hierarchy.summary(item - hierarchy.classes, squares)]),
     );
   }
 
@@ -68,7 +70,12 @@ export class Scene {
     const { come, uses } = this.arrived(i, player);
     if (come.length === uses) return { known: "all", value: graph.adjoint[i] };
     if (!come.length) return { known: "none" };
-    return { known: "part", value: come.reduce((sum, slot) => sum + graph.contribution(slot), 0), come: come.length, uses };
+    return {
+      known: "part",
+      value: come.reduce((sum, slot) => sum + graph.contribution(slot), 0),
+      come: come.length,
+      uses,
+    };
   }
 
   boxes(player, { selected, related }) {
@@ -82,7 +89,9 @@ export class Scene {
       if (related && !related.has(item)) marks.push("dim");
       const done = handedOn || player.position === player.end;
       const stage = done ? "done" : computed ? "computed" : "waiting";
-      const texts = this.hierarchy.isFrame(item) ? this.#frameTexts(item, player, handedOn) : this.#texts(item, player, computed);
+      const texts = this.hierarchy.isFrame(item)
+        ? this.#frameTexts(item, player, handedOn)
+        : this.#texts(item, player, computed);
       const weight = texts.shown ? relative(this.#size(item), most) : 0;
       return { item, stage, weight, ...texts, marks: [...marks, ...texts.marks] };
     });
@@ -122,7 +131,10 @@ export class Scene {
       gradient: text + mark,
       shown: gradient.known !== "none",
       tone: gradient.known === "none" || !gradient.value ? "none" : gradient.value > 0 ? "positive" : "negative",
-      marks: [state.replace(" ", "-"), ...(check ? [`check-${isWrong(check) ? "wrong" : check.verdict.replaceAll(" ", "-")}`] : [])],
+      marks: [
+        state.replace(" ", "-"),
+        ...(check ? [`check-${isWrong(check) ? "wrong" : check.verdict.replaceAll(" ", "-")}`] : []),
+      ],
       description: `${shortened(title, 200)}${count > 1 ? `, one of ${count}` : ""}, ${value}, ${text}${mark}`,
     };
   }
@@ -183,13 +195,18 @@ export class Scene {
   #isStopped(slot) {
     const { graph } = this;
     const i = graph.owner[slot];
-    return graph.adjoint[i] !== 0 && contributed(graph.adjoint[i], graph.partials[slot], graph.kind[graph.args[slot]]) === 0;
+    return (
+      graph.adjoint[i] !== 0 && contributed(graph.adjoint[i], graph.partials[slot], graph.kind[graph.args[slot]]) === 0
+    );
   }
 
   // An item with all that it was computed from, and all that was computed from it.
   related(item) {
     const found = new Set([item]);
-    for (const [from, to] of [["target", "source"], ["source", "target"]]) {
+    for (const [from, to] of [
+      ["target", "source"],
+      ["source", "target"],
+    ]) {
       const next = new Map();
       for (const edge of this.edges) next.set(edge[from], [...(next.get(edge[from]) ?? []), edge[to]]);
       const waiting = [item];

@@ -1,20 +1,33 @@
 // What the evaluator needs and Math lacks, under the names of the Python array API and of SciPy.
 
-function maximum(a, b) { return a !== a || a > b ? a : b; }
-function minimum(a, b) { return a !== a || a < b ? a : b; }
-function sign(x) { return x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x; }
-function heaviside(x, atZero) { return x > 0 ? 1 : x < 0 ? 0 : x === 0 ? atZero : x; }
-function logaddexp(a, b) { return a === b ? a + Math.LN2 : maximum(a, b) + Math.log1p(Math.exp(-Math.abs(a - b))); }
+function maximum(a, b) {
+  return a !== a || a > b ? a : b;
+}
+function minimum(a, b) {
+  return a !== a || a < b ? a : b;
+}
+function sign(x) {
+  return x > 0 ? 1 : x < 0 ? -1 : x === 0 ? 0 : x;
+}
+function heaviside(x, atZero) {
+  return x > 0 ? 1 : x < 0 ? 0 : x === 0 ? atZero : x;
+}
+function logaddexp(a, b) {
+  return a === b ? a + Math.LN2 : maximum(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
+}
 
 // As C's: 1 to any power is 1, and -1 to an infinite one; Math.pow gives NaN.
-function pow(x, n) { return x === 1 || (x === -1 && Math.abs(n) === Infinity) ? 1 : Math.pow(x, n); }
+function pow(x, n) {
+  return x === 1 || (x === -1 && Math.abs(n) === Infinity) ? 1 : Math.pow(x, n);
+}
 
 // Near 0 by exp(x x) erf(x), whose power series has positive terms only (Abramowitz & Stegun 7.1.6).
 function erf(x) {
   if (!(Math.abs(x) < 1)) return 1 - erfc(x);
-  let term = x, sum = x;
-  for (let k = 1; k < 30; k++) sum += term *= 2 * x * x / (2 * k + 1);
-  return sum * Math.exp(-x * x) * 2 / Math.sqrt(Math.PI);
+  let term = x,
+    sum = x;
+  for (let k = 1; k < 30; k++) sum += term *= (2 * x * x) / (2 * k + 1);
+  return (sum * Math.exp(-x * x) * 2) / Math.sqrt(Math.PI);
 }
 
 // erfc(x) = exp(-x x) 2 x / pi * (integral of exp(-t t) / (t t + x x) over t > 0), Abramowitz & Stegun 7.4.11, by the
@@ -26,13 +39,22 @@ function erfc(x) {
   const step = 29 / 64;
   let sum = 0;
   for (let t = step / 2; t < 7; t += step) sum += Math.exp(-t * t) / (x + t * (t / x));
-  const pole = x < Math.PI / step ? 2 / (1 + Math.exp(2 * Math.PI / step * x)) : 0;
-  return Math.exp(-x * x) * sum * 2 * step / Math.PI + pole;
+  const pole = x < Math.PI / step ? 2 / (1 + Math.exp(((2 * Math.PI) / step) * x)) : 0;
+  return (Math.exp(-x * x) * sum * 2 * step) / Math.PI + pole;
 }
 
 // B2, B4, ... B20.
 const BERNOULLI = [
-  1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330,
+  1 / 6,
+  -1 / 30,
+  1 / 42,
+  -1 / 30,
+  5 / 66,
+  -691 / 2730,
+  7 / 6,
+  -3617 / 510,
+  43867 / 798,
+  -174611 / 330,
 ];
 
 // Stirling's series from 16 on (Abramowitz & Stegun 6.1.41), by recurrence below; by reflection (6.1.17) below 0.
@@ -45,7 +67,9 @@ function gammaln(x) {
   let product = 1;
   for (; x < 16; x++) product *= x;
   let series = 0;
-  BERNOULLI.forEach((b, j) => { series += b / ((2 * j + 1) * (2 * j + 2)) * x ** (-2 * j - 1); });
+  BERNOULLI.forEach((b, j) => {
+    series += (b / ((2 * j + 1) * (2 * j + 2))) * x ** (-2 * j - 1);
+  });
   return (x - 0.5) * (Math.log(x) - 1) + 0.4189385332046727 + series - Math.log(product);
 }
 
@@ -57,12 +81,13 @@ function zetaSum(n, x) {
     let term = 1 / x;
     for (let j = 1; j <= n; j++) term *= j / x;
     if (x >= Math.max(16, 2 * n + 2)) {
-      let series = 0.5, c = (n + 1) / (2 * x);
+      let series = 0.5,
+        c = (n + 1) / (2 * x);
       BERNOULLI.forEach((b, j) => {
         series += b * c;
-        c *= (n + 2 * j + 2) * (n + 2 * j + 3) / ((2 * j + 3) * (2 * j + 4) * x * x);
+        c *= ((n + 2 * j + 2) * (n + 2 * j + 3)) / ((2 * j + 3) * (2 * j + 4) * x * x);
       });
-      return sum + term * series + (n > 0 ? term * x / n : -Math.log(x));
+      return sum + term * series + (n > 0 ? (term * x) / n : -Math.log(x));
     }
     sum += term;
   }
@@ -71,7 +96,8 @@ function zetaSum(n, x) {
 // Left of 0 the sum runs over x, x + 1, ... near, near + 1, ...; its first part is a difference of two sums.
 function polygamma(n, x) {
   if (!(n >= 0 && n <= 1000 && Number.isInteger(n)) || x !== x || x === -Infinity) return NaN;
-  const odd = n % 2 === 1, factor = odd ? 1 : -1;
+  const odd = n % 2 === 1,
+    factor = odd ? 1 : -1;
   if (x === Infinity) return n > 0 ? factor * 0 : Infinity;
   if (x === 0) return odd ? Infinity : -1 / x;
   if (x > 0) return factor * zetaSum(n, x);

@@ -40,27 +40,40 @@ class TrainingView {
     const act = { onTime: (t) => this.#choose(t) };
     const time = { unit: training.unit ?? "step", steps: training.steps };
     const hasNumbers = ({ values }) => values.some((x) => x !== null);
-    const series = Object.entries(training.series).map(([name, values]) => ({ name, values })).filter(hasNumbers);
+    const series = Object.entries(training.series)
+      .map(([name, values]) => ({ name, values }))
+      .filter(hasNumbers);
     const losses = series.filter(({ name }) => /loss$/.test(name));
     const views = [];
     if (losses.length) views.push(new TimeChart(parent, "Loss", losses, time, act));
     if (training.boundary) views.push(new PlaneView(parent, training.boundary, time));
-    const norms = Object.entries(training.norms).map(([name, values]) => ({ name, values })).filter(hasNumbers);
+    const norms = Object.entries(training.norms)
+      .map(([name, values]) => ({ name, values }))
+      .filter(hasNumbers);
     if (norms.length) {
       const title = "Gradient by layer (root mean square)";
       views.push(new TimeChart(parent, title, norms, time, { ...act, logarithmic: true }));
     } else {
-      const words = "No gradients were there when this was recorded: call the recorder between backward() and zero_grad().";
+      const words =
+        "No gradients were there when this was recorded: call the recorder between backward() and zero_grad().";
       made(made(parent, "figure", "tgl-run-chart"), "p", "tgl-run-note", words);
     }
     for (const [name, lines] of measured(series)) {
-      views.push(new TimeChart(parent, name.charAt(0).toUpperCase() + name.slice(1), lines, time, { ...act, logarithmic: false }));
+      views.push(
+        new TimeChart(parent, name.charAt(0).toUpperCase() + name.slice(1), lines, time, {
+          ...act,
+          logarithmic: false,
+        }),
+      );
     }
     return views;
   }
 
   #buildControls() {
-    const { training: { steps, unit = "step" }, last } = this;
+    const {
+      training: { steps, unit = "step" },
+      last,
+    } = this;
     const bar = made(this.element, "div", "tgl-run-time");
     this.button = made(bar, "button", "tgl-run-play");
     this.button.type = "button";
@@ -126,7 +139,9 @@ class TrainingView {
     const rate = series.lr?.[t] ?? null;
     this.slider.setAttribute("aria-valuetext", [`${unit} ${steps[t]}`, ...words].join(", "));
     this.field.value = steps[t];
-    this.readout.textContent = [...(rate === null ? [] : [`learning rate ${formatted(rate)}`]), ...this.note].join(" · ");
+    this.readout.textContent = [...(rate === null ? [] : [`learning rate ${formatted(rate)}`]), ...this.note].join(
+      " · ",
+    );
     for (const view of this.views) view.show(t);
   }
 }
