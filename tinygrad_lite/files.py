@@ -1,4 +1,4 @@
-"""What is saved: .npz files, written atomically and read without unpickling.
+"""What is saved: files written atomically; .npz files among them, read without unpickling.
 
 A model's file holds its arrays by name. All other states, which are nested dicts and lists of numbers, texts and
 arrays, have one more member, named tinygrad_lite: JSON that says what the file holds, in which version, and all of it
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .errors import StateDictError, received
 
@@ -59,25 +60,35 @@ def read_model(path: str | os.PathLike[str]) -> Arrays:
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Arrays) -> None:
-    """Writes a file that numpy.load reads: a new one in the same folder, which then takes the place of the old one.
+    """Writes a file that numpy.load reads, whole or not at all; the same arrays give the same bytes.
 
-    The same arrays give the same bytes. FileNotFoundError where the folder does not exist.
+    FileNotFoundError where the folder does not exist.
     """
-    import secrets
     import zipfile
 
     import numpy as np
+
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for key, array in arrays.items():
+            # savez would take an array named "file" for its own argument.
+            with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A new file in the same folder, to be written to, which at the end takes the place of the old one.
+
+    After a failure the old one is as it was. FileNotFoundError, IsADirectoryError.
+    """
+    import secrets
 
     target = writable(path)
     folder, name = os.path.split(target)
     unfinished = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(unfinished, "xb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for key, array in arrays.items():
-                    # savez would take an array named "file" for its own argument.
-                    with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, array, allow_pickle=False)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if os.path.exists(target):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import importlib
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from .. import errors
 from ..engine import Value
 from ..explanation.comparison import Comparison
+from ..files import replacing
 from ..wording import counted, shortened, xml
 from . import dot_program, theme
 from .boxes import boxes, edge_texts
@@ -174,7 +174,8 @@ class Picture:
             raise ValueError(
                 f"save() writes .svg, .png and .dot files, got {target.name!r}: end the name with one of these"
             )
-        write_whole(target, content)
+        with replacing(target) as file:
+            file.write(content)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         svg = self.svg()
@@ -226,15 +227,3 @@ def _graphviz() -> ModuleType:
         raise errors.MissingProgramError(
             "draw_dot() needs the Python package graphviz: pip install graphviz, or use root.graph(), without it"
         ) from error
-
-
-def write_whole(target: Path, content: bytes) -> None:
-    """All of it or nothing: into a file beside the target, which then takes its name."""
-    beside = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
-    try:
-        with open(beside, "xb") as file:
-            file.write(content)
-        os.replace(beside, target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

@@ -12,9 +12,9 @@ from typing import Any
 from ... import errors
 from ...engine import Value
 from ...explanation.comparison import Comparison
+from ...files import replacing
 from ...wording import counted
 from ..checks import Checks, checks_of
-from ..display import write_whole
 from ..walk import Graph
 from .answers import answer
 from .javascript import evaluator
@@ -67,7 +67,9 @@ class Explorer:
         target = Path(path)
         if target.suffix.lower() != ".html":
             raise ValueError(f"save() writes an .html file, got {target.name!r}: end the name with .html")
-        write_whole(target, self._page().encode())
+        content = self._page().encode()
+        with replacing(target) as file:
+            file.write(content)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
         """The widget, and where a viewer shows none, as on a page of code, the picture; without anywidget the page."""
