@@ -22,6 +22,8 @@ if os.environ.get("CI"):
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+_QUIET = ("background-networking", "component-update", "gpu", "quic", "sync")
+CHROMIUM_OPTIONS = ["--headless", "--no-sandbox", "--no-first-run", *[f"--disable-{name}" for name in _QUIET]]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -45,10 +47,8 @@ def browser() -> Iterator[Any]:
     """
     from playwright.sync_api import sync_playwright
 
-    quiet = ["background-networking", "component-update", "gpu", "quic", "sync"]
-    options = ["--headless", "--no-sandbox", "--no-first-run", *[f"--disable-{name}" for name in quiet]]
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         yield started
         started.close()
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 import ast
 import io
 import json
-import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import chdir, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from conftest import CHROMIUM, CHROMIUM_OPTIONS
+
 from tinygrad_lite import Value
 from tinygrad_lite.viz import Explorer
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-QUIET = ("background-networking", "component-update", "gpu", "quic", "sync")
 Play = Callable[[Any], None]
 
 
@@ -107,9 +107,8 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     shown = [of_readme(), *of_notebook()]
-    options = ["--headless", "--no-sandbox", "--no-first-run", *[f"--disable-{name}" for name in QUIET]]
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=options)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         for explorer, (name, (width, height), scale, plays) in zip(shown, PICTURES, strict=True):
             path = Path(folder) / f"{name}.html"
             explorer.save(path)

@@ -313,8 +313,8 @@ class Explorer {
     this.details.show(selected, player);
     this.leaves.show(player);
     this.playerBar.show();
-    const { sample } = this.hierarchy;
-    this.tools.show({ checked: scene.checks.size > 0, sample, samples: this.hierarchy.samples() });
+    const { sample, samples } = this.hierarchy;
+    this.tools.show({ checked: scene.checks.size > 0, sample, samples });
   }
 
   #measured() {

@@ -11,6 +11,7 @@ export function decoded(array) {
 }
 
 const SHORT = 26;
+export const KINDS = ["parameter", "input", "constant", "result"];
 export const PARAMETER = 0;
 export const INPUT = 1;
 export const DETACHED = 2;
@@ -94,13 +95,18 @@ export class Graph {
     return this.isLeaf(i) ? "" : this.variants[this.op[i]].symbol;
   }
 
+  // What a box of the node has for its title.
+  title(i) {
+    return this.labels[i] || this.operation(i) || KINDS[this.kind[i]];
+  }
+
   // What a node is called where it stands alone: its label (with its module's path, where others have it too), else that
   // path, else how it is written, where that is short, else its operation and number.
   called(i) {
     const label = this.labels[i];
     const path = this.pathOf(i);
     if (label) return path && !this.alone(label) ? `${path}.${label}` : label;
-    if (this.isLeaf(i)) return path || `${["parameter", "input", "constant"][this.kind[i]]} ${i}`;
+    if (this.isLeaf(i)) return path || `${KINDS[this.kind[i]]} ${i}`;
     return this.#short(i, SHORT) ?? `${this.operation(i)} #${i}`;
   }
 

@@ -16,6 +16,7 @@ export class Hierarchy {
     this.#findEdges();
     this.#findChildren();
     this.choose(0);
+    this.samples = this.#countSamples();
   }
 
   #findMembers() {
@@ -84,10 +85,7 @@ export class Hierarchy {
   }
 
   title(item) {
-    const { graph } = this;
-    if (this.isFrame(item)) return this.frames[item - this.classes].title;
-    const i = this.chosen[item];
-    return graph.labels[i] || graph.operation(i) || ["parameter", "input", "constant"][graph.kind[i]];
+    return this.isFrame(item) ? this.frames[item - this.classes].title : this.graph.title(this.chosen[item]);
   }
 
   // The member shown of each class: the k-th, and along with it what it was computed from. Where it is the k-th of one
@@ -131,7 +129,7 @@ export class Hierarchy {
   }
 
   // How many samples there are: as many as most of the classes that have several members do.
-  samples() {
+  #countSamples() {
     const counts = new Map();
     for (let c = 0; c < this.classes; c++) {
       const size = this.members(c).length;

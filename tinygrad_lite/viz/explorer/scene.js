@@ -1,6 +1,6 @@
 // What the drawing shows at a position of the player: for each box its texts and marks, for each edge its weight.
 
-import { contributed, counted, formatted, shortened } from "./graph.js";
+import { KINDS, contributed, counted, formatted, shortened } from "./graph.js";
 import { laidOut } from "./layout.js";
 import { isWrong } from "./engine.js";
 
@@ -107,8 +107,6 @@ export class Scene {
     const { graph, hierarchy } = this;
     const i = hierarchy.chosen[c];
     const count = hierarchy.members(c).length;
-    const label = graph.labels[i];
-    const operation = graph.operation(i);
     const gradient = this.gradient(i, player);
     const state = gradient.known === "all" ? this.states[i] : gradient.known === "part" ? "part" : "not computed";
     const check = gradient.known === "all" ? this.checks.get(i) : undefined;
@@ -120,13 +118,13 @@ export class Scene {
       "not computed": () => "grad –",
     }[state]();
     const mark = check ? this.#checkMark(check) : "";
-    const title = label || operation || ["parameter", "input", "constant"][graph.kind[i]];
+    const title = graph.title(i);
     const value = computed ? `value ${formatted(graph.data[i])}` : "value …";
     return {
       title,
-      tag: count > 1 ? `× ${count}` : label ? operation : "",
+      tag: count > 1 ? `× ${count}` : graph.labels[i] ? graph.operation(i) : "",
       many: count > 1,
-      kind: i === graph.root ? "root" : ["parameter", "input", "constant", "result"][graph.kind[i]],
+      kind: i === graph.root ? "root" : KINDS[graph.kind[i]],
       value,
       gradient: text + mark,
       shown: gradient.known !== "none",
