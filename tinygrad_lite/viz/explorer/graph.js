@@ -165,8 +165,11 @@ export class Graph {
   localFormula(slot) {
     const i = this.owner[slot];
     const text = this.variants[this.op[i]].local[slot - this.offsets[i]] ?? "";
-    const names = new Map(this.argumentNames(i).map((a) => [a.row, bracketed(a.name, ATOM)]));
-    return text.replace(/[A-Za-z_]\w*(\[\d+\])?/g, (word) => names.get(word) ?? word);
+    const names = new Map(this.argumentNames(i).map((a) => [a.row, a.name]));
+    return text.replace(/[A-Za-z_]\w*(\[\d+\])?/g, (word, _, at) => {
+      const alone = text[at - 1] === "(" && text[at + word.length] === ")";
+      return names.has(word) ? bracketed(names.get(word), alone ? 0 : ATOM) : word;
+    });
   }
 
   // For each node: "computed", "zero" or "blocked" (by an operation that is flat just there, or a detached leaf).

@@ -93,7 +93,7 @@ export class StepView {
     numeral(sum, graph.adjoint[graph.owner[slot]]);
     sum.append(" × ");
     numeral(sum, graph.partials[slot], "tgl-local");
-    sum.append(" = ");
+    sum.append(graph.kind[a] === DETACHED ? " → " : " = ");
     numeral(sum, graph.contribution(slot), "tgl-contribution");
     const formula = graph.localFormula(slot);
     if (formula) made(item, "div", "tgl-formula").append("local = ", code(formula));
