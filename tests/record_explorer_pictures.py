@@ -124,7 +124,8 @@ def main() -> None:
             page.evaluate("document.activeElement.blur()")
             page.wait_for_timeout(300)
             taken = Image.open(io.BytesIO(page.locator(".tgl-explorer").screenshot())).convert("RGB")
-            taken.quantize(128, dither=Image.Dither.NONE).save(NOTEBOOKS / f"{name}.png", optimize=True)
+            few = taken.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # rare colours stay theirs
+            few.save(NOTEBOOKS / f"{name}.png", optimize=True)
             page.close()
         browser.close()
 
