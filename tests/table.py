@@ -44,6 +44,8 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "clip": lambda x, low, high: min(max(x, low), high),
     "less": lambda a, b: mpf(a < b),
     "less_equal": lambda a, b: mpf(a <= b),
+    "equal": lambda a, b: mpf(a == b),
+    "not_equal": lambda a, b: mpf(a != b),
     "where": lambda c, a, b: a if c else b,
     "take": lambda table, i: table[int(i)],
     "identity": lambda x: x,

@@ -43,7 +43,8 @@ def custom_op(
     args    names of the arguments: "x", "x slope=0.01", "*xs" for a sequence, whose rule gives a list
     array   the value as an expression on arrays, in the names of the Python array API standard
     domain  an interval for each argument, from which checks draw; one for all; all real numbers where it is not given
-    flat    its derivative is exactly zero over whole regions, so that it can block a gradient
+    flat    its derivative is exactly zero over whole regions, and where it is, nothing passes, be the adjoint infinite.
+            Without it a rule blocks where it returns a plain 0.0
     check   compares its first and second derivatives with finite differences at points of the domain
     A name defined here before is defined anew: graphs recorded before keep the former row. Raises ValueError for a name
     that is taken, GradcheckError for a rule that is wrong; the table is then as it was.
@@ -61,7 +62,17 @@ def custom_op(
     if len(each) != count:
         raise ValueError(f"custom_op({name!r}): a rule for each of the arguments {args!r} is needed, got {len(each)}")
     intervals = _intervals(name, domain or REAL, count)
-    row = Op(name, value, each, args=args, array=array, symbol=symbol, domain=intervals, doc=doc or "custom", flat=flat)
+    row = Op(
+        name,
+        value,
+        each,
+        args=args,
+        array=array,
+        symbol=symbol,
+        domain=intervals,
+        doc=doc or "custom",
+        flat=flat or None,
+    )
     former = TABLE.get(name)
     _enter(name, row)
     if check:

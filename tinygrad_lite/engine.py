@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "93835e33"
+source_hash = "087ce68d"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -322,8 +322,8 @@ class Value:
     """A number that records what is computed from it.
 
     Value(data, label=None): a leaf, float64. Arithmetic, `**` and the table's operations (`v.tanh()`, `v.erf()`) give
-    new Values; `backward()` fills `.grad`. Results follow IEEE 754 (log(0) is -inf), == compares identity, < compares
-    numbers. Raises TypeError for what is not a real number.
+    new Values; `backward()` fills `.grad`. Results follow IEEE 754 (log(0) is -inf). == and < compare numbers; hash() is
+    of the object, so sets and dicts know a Value by identity. Raises TypeError for what is not a real number.
 
     >>> x = Value(3.0); y = x * x + 1; y.backward()
     >>> y.data, x.grad
@@ -482,7 +482,7 @@ class Value:
     def local_derivatives(self):
         """One for each of .parents: the derivative of this Value by that argument, when it was recorded."""
         _refuse_in_trace("reading .local_derivatives", self)
-        return tuple([d for _, d in _edges(self)])
+        return tuple([derivative for _, derivative, _ in _edges(self)])
 
     @property
     def _prev(self):
@@ -526,10 +526,18 @@ class Value:
         return object.__hash__(self)
 
     def __eq__(self, other):
-        return self is other
+        if not _comparable(other):
+            return NotImplemented
+        if _traces and _here().trace is not None:
+            return record(ops.equal, (self, other))
+        return _number(self) == _argument("==", other)
 
     def __ne__(self, other):
-        return self is not other
+        if not _comparable(other):
+            return NotImplemented
+        if _traces and _here().trace is not None:
+            return record(ops.not_equal, (self, other))
+        return _number(self) != _argument("!=", other)
 
     def __lt__(self, other):
         if _traces and _here().trace is not None and _comparable(other):
@@ -644,7 +652,7 @@ class Value:
             return NotImplemented
         x: cython.double = _number(self)
         n: cython.double = float(other)
-        return _node(_POW, pow(x, n), self, n * pow(x, n - 1.0) if n != 0.0 or x != 0.0 else 0.0, None, n)
+        return _node(_POW, pow(x, n), self, n * pow(x, n - 1.0) if n != 0.0 else 0.0, None, n)
 
     def __rpow__(self, other, modulo=None):
         return record(ops.pow, (other, self)) if _is_real(other) else NotImplemented
@@ -687,7 +695,7 @@ class Value:
         x: cython.double = _number(self)
         if x <= 0.0:
             return _node(_RELU, 0.0, self, 0.0, None, 0.0)
-        return _node(_RELU, x, self, 1.0 if x == x else x, None, 0.0)
+        return _node(_RELU, x, self, 1.0, None, 0.0)
 
 
 _depth = cython.declare(cython.int, 0)
@@ -1137,7 +1145,7 @@ def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) 
         if type(p) is tuple:
             given.append(tuple([_leaf(x, _DETACHED) for x in p]))
         else:
-            given.append(p if rules[k] is None else _leaf(p, _DETACHED))
+            given.append(_leaf(p, _DETACHED) if type(args[k]) is Value else p)
     call: tuple = tuple(given)
     before: cython.int = here.recording
     here.recording = 0
@@ -1162,7 +1170,8 @@ def backward(root):
 
     A result passes its adjoint on once every use of it has reported (Kahn's topological order, 1962): the first pass
     counts the uses, the second walks from the root to the leaves. An adjoint that is exactly zero contributes nothing,
-    also where the local derivative is infinite. Raises HistoryError where no gradient could reach anything.
+    also where the local derivative is infinite; through an operation that is flat nothing passes, also where the
+    adjoint is infinite. Raises HistoryError where no gradient could reach anything.
     """
     if not isinstance(root, Value):
         raise TypeError(
@@ -1385,30 +1394,103 @@ def _use(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") 
 @cython.inline
 @cython.exceptval(-1)
 def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
-    k: cython.Py_ssize_t = 0
+    contribution: cython.double
     if v._code >= _MANY:
-        if v._code >= _JOINT:
-            return _pass_on_jointly(v, adjoint, ready)
-        terms: _Terms = cython.cast(_Terms, v._left)
-        adjoint *= terms.scale
-        for arg in terms.args:
-            if type(arg) is tuple:
-                for item in cython.cast(tuple, arg):
-                    if type(item) is Value:
-                        _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
-                    k += 1
-            else:
-                if type(arg) is Value:
-                    _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
-                elif type(arg) is Span:
-                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k) - 1
-                k += 1
-        return 0
+        return _pass_on_to_many(v, adjoint, ready)
     if v._left is not None:
-        _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
+        contribution = adjoint * v._left_partial
+        if contribution != contribution:
+            contribution = _product(v, 0, adjoint, v._left_partial)
+        _give(cython.cast(Value, v._left), contribution, ready)
     if v._right is not None:
-        _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
+        contribution = adjoint * v._right_partial
+        if contribution != contribution:
+            contribution = _product(v, 1, adjoint, v._right_partial)
+        _give(cython.cast(Value, v._right), contribution, ready)
     return 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _pass_on_to_many(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+    k: cython.Py_ssize_t = 0
+    if v._code >= _JOINT:
+        return _pass_on_jointly(v, adjoint, ready)
+    terms: _Terms = cython.cast(_Terms, v._left)
+    adjoint *= terms.scale
+    if adjoint - adjoint != 0.0 and v._code != _MANY + _DOT:
+        return _pass_on_one_by_one(v, adjoint, ready)
+    for arg in terms.args:
+        if type(arg) is tuple:
+            for item in cython.cast(tuple, arg):
+                if type(item) is Value:
+                    _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                k += 1
+        else:
+            if type(arg) is Value:
+                _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+            elif type(arg) is Span:
+                k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k) - 1
+            k += 1
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+    """As _pass_on_to_many for an adjoint that is not finite."""
+    k: cython.Py_ssize_t = 0
+    terms: _Terms = cython.cast(_Terms, v._left)
+    for arg in _unspanned(terms.args):
+        for item in arg if type(arg) is tuple else (arg,):
+            if type(item) is Value:
+                _give(cython.cast(Value, item), _product(v, k, adjoint, terms.partials[k]), ready)
+            k += 1
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+def _product(v: Value, k: cython.Py_ssize_t, adjoint: cython.double, partial: cython.double) -> cython.double:
+    """What v passes on to the k-th number of its arguments: nothing where the adjoint is 0, or where v is flat."""
+    product: cython.double = adjoint * partial
+    if product != product and (adjoint == 0.0 or (partial == 0.0 and _blocks(v, k))):
+        return 0.0
+    return product
+
+
+@cython.cfunc
+def _blocks(v: Value, k: cython.Py_ssize_t) -> cython.bint:
+    """Whether v is flat in the k-th number of its arguments, by which its derivative is 0: its row knows."""
+    op = _ROWS[v._code & (_MANY - 1)]
+    if op.flat is not None:
+        return op.flat
+    here: _Context = _here()
+    before: cython.int = here.recording
+    here.recording = 0
+    try:
+        return op.blocks(_leaf(v._data, _DETACHED), tuple([_unrecording(arg) for arg in v.args]), k)
+    finally:
+        here.recording = before
+
+
+@cython.cfunc
+def _unrecording(arg):
+    """A number from which nothing is recorded, in the place of a Value."""
+    if type(arg) is tuple:
+        return tuple([_unrecording(x) for x in arg])
+    return _leaf(_number(arg), _DETACHED) if type(arg) is Value else arg
+
+
+def contributions(v, adjoint):
+    """What v passes on to each of its parents for an adjoint, in a sweep backward."""
+    k: cython.Py_ssize_t
+    number: cython.double = adjoint
+    found: list = []
+    for k, derivative, _ in _edges(v):
+        found.append(_product(v, k, number, derivative))
+    return found
 
 
 @cython.cfunc
@@ -1503,7 +1585,10 @@ def _parents(v: Value) -> list:
 
 @cython.cfunc
 def _edges(v: Value) -> list:
-    """The parents with their local derivatives, in order; of a component, by a solve for it alone."""
+    """For each parent its place among the numbers of the arguments, the local derivative, and itself, in order.
+
+    Of a component, by a solve for it alone.
+    """
     k: cython.Py_ssize_t = 0
     found: list = []
     if v._code == _COMPONENT:
@@ -1511,20 +1596,20 @@ def _edges(v: Value) -> list:
         derivatives: list = _solution(args[0]).derivatives(int(args[1]))
         for item in _laid_flat(cython.cast(_Terms, cython.cast(Value, args[0])._left).args):
             if type(item) is Value:
-                found.append((item, derivatives[k]))
+                found.append((k, derivatives[k], item))
             k += 1
     elif v._code >= _MANY:
         terms: _Terms = cython.cast(_Terms, v._left)
         for arg in _unspanned(terms.args):
             for item in arg if type(arg) is tuple else (arg,):
                 if type(item) is Value:
-                    found.append((item, terms.partials[k] * terms.scale))
+                    found.append((k, terms.partials[k] * terms.scale, item))
                 k += 1
     elif v._code >= 0:
         if v._left is not None:
-            found.append((v._left, v._left_partial))
+            found.append((0, v._left_partial, v._left))
         if v._right is not None:
-            found.append((v._right, v._right_partial))
+            found.append((1, v._right_partial, v._right))
     return found
 
 
@@ -1570,9 +1655,9 @@ def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint) -> li
                 elif as_graph:
                     _pass_on_graph(walk, v, adjoint)
                 else:
-                    for parent, derivative in _edges(v):
+                    for place, derivative, parent in _edges(v):
                         if _is_marked(parent, walk.mark):
-                            _gather(walk, parent, v.op, adjoint, adjoint * derivative)
+                            _gather(walk, parent, v, place, adjoint, adjoint * derivative)
         done = True
         return [_adjoint(walk, x) for x in xs]
     finally:
@@ -1599,7 +1684,7 @@ def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) ->
     found = solution.pull_graph(v, given, wanted) if as_graph else solution.pull(given)
     for x, marked, contribution in zip(items, wanted, found, strict=True):
         if marked:
-            _gather(walk, x, _ROWS[v._code & (_MANY - 1)], 1.0, contribution)
+            _gather(walk, x, v, -1, 1.0, contribution)
 
 
 def partial_derivatives(root, xs):
@@ -1672,17 +1757,19 @@ class Linearization:
                 for arg in _unspanned(terms.args):
                     for item in arg if type(arg) is tuple else (arg,):
                         if type(item) is Value:
-                            edge += self._add(walk, edge, item, terms.partials[position] * terms.scale)
+                            edge += self._add(walk, edge, v, position, item, terms.partials[position] * terms.scale)
                         position += 1
             else:
-                edge += self._add(walk, edge, v._left, v._left_partial)
-                edge += self._add(walk, edge, v._right, v._right_partial)
+                edge += self._add(walk, edge, v, 0, v._left, v._left_partial)
+                edge += self._add(walk, edge, v, 1, v._right, v._right_partial)
         self._starts[self._nodes] = edge
 
     @cython.cfunc
     @cython.inline
-    def _add(self, walk: _Walk, edge: cython.Py_ssize_t, x, derivative: cython.double) -> cython.Py_ssize_t:
-        if not _is_marked(x, walk.mark):
+    def _add(
+        self, walk: _Walk, edge: cython.Py_ssize_t, v: Value, k: cython.Py_ssize_t, x, derivative: cython.double
+    ) -> cython.Py_ssize_t:
+        if not _is_marked(x, walk.mark) or (derivative == 0.0 and _blocks(v, k)):
             return 0
         self._parents[edge], self._partials[edge] = _place(walk, x), derivative
         return 1
@@ -1727,8 +1814,9 @@ def tangents(roots, xs, direction, as_graph=False):
     """How roots move when xs, none of which depends on another, move along direction: in one forward sweep.
 
     Floats, by the local derivatives; as a graph Values (floats where constant), by the rules of the table: they are
-    linear in what they pass on, so they take tangents as they do adjoints. As in backward, what is exactly zero
-    contributes nothing, be it a tangent or a local derivative. Hooks are of sweeps backward.
+    linear in what they pass on, so they take tangents as they do adjoints. What does not move contributes nothing: a
+    zero in the direction, and what stands behind an operation that is flat. A tangent that happens to be zero moves, and
+    times an infinite derivative is nan. Hooks are of sweeps backward.
     """
     here: _Context = _here()
     walk: _Walk = _Walk.__new__(_Walk)
@@ -1739,7 +1827,7 @@ def tangents(roots, xs, direction, as_graph=False):
     try:
         _find_dependents(walk, here.sweeping > 1, roots, xs, False)
         for v, tangent in zip(xs, direction, strict=True):
-            walk.adjoints[_place(walk, v)] = tangent
+            walk.adjoints[_place(walk, v)] = None if _is_plain_zero(tangent) else tangent
         for k in range(walk.first, len(walk.order)):
             v = walk.order[k]
             if v._code >= _JOINT:
@@ -1747,8 +1835,10 @@ def tangents(roots, xs, direction, as_graph=False):
                 _note_derivative(here, walk.adjoints[k])
                 continue
             walk.adjoints[k] = _tangent_graph(walk, v) if as_graph else _tangent(walk, v)
+            if as_graph and _ROWS[v._code & (_MANY - 1)].conventional and walk.adjoints[k] is not None:
+                walk.adjoints[k] = _without_convention(v, walk.adjoints[k])
             _note_derivative(here, walk.adjoints[k])
-            if here.watch is not None and not as_graph:
+            if here.watch is not None and not as_graph and walk.adjoints[k] is not None:
                 here.watch.moves(v, walk.adjoints[k])
         done = True
         return [_adjoint(walk, y) for y in roots]
@@ -1762,42 +1852,42 @@ def _tangent_jointly(walk: _Walk, v: Value, as_graph: cython.bint):
     """Of a component; of the whole, a tuple of those of its components."""
     args: tuple = cython.cast(_Terms, v._left).args
     if v._code == _COMPONENT:
-        return walk.adjoints[_place(walk, args[0])][int(args[1])]
+        moved = _tangent_of(walk, args[0])
+        return None if moved is None else moved[int(args[1])]
     given: list = [_tangent_of(walk, x) for x in _laid_flat(args)]
+    if all([tangent is None for tangent in given]):
+        return None
     given = [0.0 if tangent is None else tangent for tangent in given]
     return tuple(_solution(v).push_graph(v, given) if as_graph else _solution(v).push(given))
 
 
 @cython.cfunc
-def _tangent(walk: _Walk, v: Value) -> cython.double:
-    if v._code < _MANY:
-        return _moved(walk, v._left, v._left_partial) + _moved(walk, v._right, v._right_partial)
-    terms: _Terms = cython.cast(_Terms, v._left)
-    total: cython.double = 0.0
-    k: cython.Py_ssize_t = 0
-    for arg in _unspanned(terms.args):
-        for item in arg if type(arg) is tuple else (arg,):
-            if type(item) is Value:
-                total += _moved(walk, item, terms.partials[k] * terms.scale)
-            k += 1
+def _tangent(walk: _Walk, v: Value):
+    total = None
+    for k, derivative, x in _edges(v):
+        tangent = _tangent_of(walk, x)
+        if tangent is not None and not (derivative == 0.0 and _is_constant(v, k)):
+            total = tangent * derivative if total is None else total + tangent * derivative
     return total
 
 
 @cython.cfunc
-@cython.inline
-def _moved(walk: _Walk, x, derivative: cython.double) -> cython.double:
-    tangent = _tangent_of(walk, x) if derivative != 0.0 else None
-    return 0.0 if tangent is None else tangent * derivative
+def _is_constant(v: Value, k: cython.Py_ssize_t) -> cython.bint:
+    """Whether v, whose derivative by the k-th number of its arguments is 0, is flat there, or multiplies it by 0."""
+    if v._code == _MUL:
+        return v._left is None or v._right is None
+    if v._code == _MANY + _DOT:
+        args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
+        n: cython.Py_ssize_t = len(args[0])
+        return k < 2 * n and type(args[1 - k // n][k % n]) is float
+    return _blocks(v, k)
 
 
 @cython.cfunc
 @cython.inline
 def _tangent_of(walk: _Walk, x):
     """How an argument moves, or None where it does not."""
-    if not _is_marked(x, walk.mark):
-        return None
-    tangent = walk.adjoints[_place(walk, x)]
-    return None if type(tangent) is float and tangent == 0.0 else tangent
+    return walk.adjoints[_place(walk, x)] if _is_marked(x, walk.mark) else None
 
 
 @cython.cfunc
@@ -1808,33 +1898,41 @@ def _tangent_graph(walk: _Walk, v: Value):
     by_left = _tangent_of(walk, v._left)
     by_right = _tangent_of(walk, v._right)
     if by_left is None and by_right is None:
-        return 0.0
+        return None
     if v._code == _ADD:
         return by_right if by_left is None else by_left if by_right is None else by_left + by_right
     if v._code == _SUB:
         return -by_right if by_left is None else by_left if by_right is None else by_left - by_right
     left = v._left_partial if v._left is None else v._left
     right = v._right_partial if v._right is None else v._right
-    op = _ROWS[v._code]
-    rules: tuple = op.rules
+    if v._code == _MUL:
+        return _total([t * x for t, x in ((by_left, right), (by_right, left)) if t is not None and not _is_plain_zero(x)])
+    rules: tuple = _ROWS[v._code].rules
     terms: list = []
     if by_left is not None:
-        if v._code == _MUL:
-            given = by_left * right
-        else:
-            given = rules[0](by_left, v, left) if len(rules) == 1 else rules[0](by_left, v, left, right)
-        _add_term(terms, op, by_left, v._left_partial, given)
+        given = rules[0](by_left, v, left) if len(rules) == 1 else rules[0](by_left, v, left, right)
+        _add_term(terms, v, 0, by_left, given)
     if by_right is not None:
-        given = by_right * left if v._code == _MUL else rules[1](by_right, v, left, right)
-        _add_term(terms, op, by_right, v._right_partial, given)
-    return _sum_of_terms(terms)
+        _add_term(terms, v, 1, by_right, rules[1](by_right, v, left, right))
+    return _total(terms)
+
+
+@cython.cfunc
+def _without_convention(v: Value, tangent):
+    """A tangent that differentiates to nan where it is 0 by convention only.
+
+    A reverse sweep through it does not meet the rule's own nan: what it is multiplied with is 0 there too.
+    """
+    args: list = _laid_flat((v.args,)) if v._code < _MANY else _laid_flat(v.args)
+    if _here().trace is not None or any([_argument(None, x) != 0.0 for x in args]):
+        return tangent
+    return tangent * float("nan")
 
 
 @cython.cfunc
 def _tangent_graph_of_many(walk: _Walk, v: Value):
     op = _ROWS[v._code - _MANY]
-    kept: _Terms = cython.cast(_Terms, v._left)
-    args: tuple = _unspanned(kept.args)
+    args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
     terms: list = []
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
@@ -1843,54 +1941,49 @@ def _tangent_graph_of_many(walk: _Walk, v: Value):
         if type(arg) is not tuple:
             by_arg = _tangent_of(walk, arg)
             if by_arg is not None:
-                _add_term(terms, op, by_arg, kept.partials[first] * kept.scale, op.rules[k](by_arg, v, *args))
+                _add_term(terms, v, first, by_arg, op.rules[k](by_arg, v, *args))
             first += 1
             continue
-        if any([_is_marked(item, walk.mark) for item in arg]):
+        if any([_tangent_of(walk, item) is not None for item in arg]):
             if v._code == _MANY + _DOT:
-                _add_product(walk, terms, op, arg, args[1 - k])
+                derivatives = args[1 - k]
             else:
-                _add_product(walk, terms, op, arg, tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg))))
+                derivatives = tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg)))
+            _add_product(walk, terms, v, first, arg, derivatives)
         first += len(arg)
-    return _sum_of_terms(terms)
+    return _total(terms)
 
 
 @cython.cfunc
-def _add_product(walk: _Walk, terms: list, op, items: tuple, derivatives: tuple) -> cython.void:
-    """Adds how much a sequence moves v: tangents times derivatives, as one node."""
+def _add_product(
+    walk: _Walk, terms: list, v: Value, first: cython.Py_ssize_t, items: tuple, derivatives: tuple
+) -> cython.void:
+    """Adds how much a sequence, the numbers from `first` on, moves v: tangents times derivatives, as one node."""
     moved: list = []
     by: list = []
-    recorded: cython.bint = False
-    number: cython.double
-    total: cython.double = 0.0
     k: cython.Py_ssize_t
     for k in range(len(items)):
         tangent = _tangent_of(walk, items[k])
-        if tangent is None:
-            continue
-        derivative = derivatives[k]
-        number = _argument(None, tangent) * _contribution(op, derivative)
-        if number - number == 0.0 or not (_is_zero(tangent) or _is_zero(derivative)):
-            recorded = recorded or type(tangent) is Value or type(derivative) is Value
+        if tangent is not None and not _is_plain_zero(derivatives[k]) and not _is_blocked(v, first + k):
             moved.append(tangent)
-            by.append(derivative)
-            total += number
-    if not recorded:
-        terms.append(total)
-    else:
+            by.append(derivatives[k])
+    if any([type(x) is Value for x in moved]) or any([type(x) is Value for x in by]):
         terms.append(dot(moved, by) if len(moved) > 1 else moved[0] * by[0])
+    elif moved:
+        terms.append(ops.dot.value(moved, by, 0.0))
 
 
 @cython.cfunc
-def _add_term(terms: list, op, tangent, derivative: cython.double, given) -> cython.void:
-    number: cython.double = _contribution(op, given)
-    if number - number == 0.0 or not (_is_zero(tangent) or _is_zero(derivative)):
+def _add_term(terms: list, v: Value, k: cython.Py_ssize_t, tangent, given) -> cython.void:
+    """Adds what a rule made of a tangent, unless v is flat there."""
+    _contribution(_ROWS[v._code & (_MANY - 1)], given)
+    if not (_is_plain_zero(given) and not _is_plain_zero(tangent)) and not _is_blocked(v, k):
         terms.append(given)
 
 
 @cython.cfunc
-def _sum_of_terms(terms: list):
-    return _total(terms) if len(terms) > 1 else terms[0] if terms else 0.0
+def _is_plain_zero(x) -> cython.bint:
+    return type(x) is float and x == 0.0
 
 
 def leaf_changes():
@@ -1956,7 +2049,9 @@ def _place(walk: _Walk, v: Value) -> cython.Py_ssize_t:
 
 @cython.cfunc
 def _adjoint(walk: _Walk, x: Value):
-    return walk.adjoints[_place(walk, x)] if x._sweep == walk.mark else 0.0
+    """An adjoint, or a tangent."""
+    found = walk.adjoints[_place(walk, x)] if x._sweep == walk.mark else None
+    return 0.0 if found is None else found
 
 
 @cython.cfunc
@@ -2002,26 +2097,25 @@ def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
     right = v._right_partial if v._right is None else v._right
     by_left: cython.bint = _is_marked(left, mark)
     by_right: cython.bint = _is_marked(right, mark)
-    op = _ROWS[v._code]
-    rules: tuple = op.rules
+    rules: tuple = _ROWS[v._code].rules
     if v._code == _ADD or v._code == _SUB:
         if by_left:
-            _gather(walk, left, op, adjoint, adjoint)
+            _gather(walk, left, v, 0, adjoint, adjoint)
         if by_right:
-            _gather(walk, right, op, adjoint, adjoint if v._code == _ADD else -adjoint)
+            _gather(walk, right, v, 1, adjoint, adjoint if v._code == _ADD else -adjoint)
     elif v._code == _MUL:
         if by_left:
-            _gather(walk, left, op, adjoint, adjoint * right)
+            _gather(walk, left, v, 0, adjoint, adjoint * right)
         if by_right:
-            _gather(walk, right, op, adjoint, adjoint * left)
+            _gather(walk, right, v, 1, adjoint, adjoint * left)
     elif len(rules) == 1:
         if by_left:
-            _gather(walk, left, op, adjoint, rules[0](adjoint, v, left))
+            _gather(walk, left, v, 0, adjoint, rules[0](adjoint, v, left))
     else:
         if by_left:
-            _gather(walk, left, op, adjoint, rules[0](adjoint, v, left, right))
+            _gather(walk, left, v, 0, adjoint, rules[0](adjoint, v, left, right))
         if by_right:
-            _gather(walk, right, op, adjoint, rules[1](adjoint, v, left, right))
+            _gather(walk, right, v, 1, adjoint, rules[1](adjoint, v, left, right))
 
 
 @cython.cfunc
@@ -2029,14 +2123,20 @@ def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
     op = _ROWS[v._code & (_MANY - 1)]
     args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
     given: tuple = (adjoint, v, *args)
+    first: cython.Py_ssize_t = 0
+    k: cython.Py_ssize_t
     for rule, arg in zip(op.rules, args, strict=True):
         if type(arg) is not tuple:
             if _is_marked(arg, walk.mark):
-                _gather(walk, arg, op, adjoint, rule(*given))
-        elif any([_is_marked(item, walk.mark) for item in arg]):
-            for item, contribution in zip(arg, _contributions(op, rule, given, len(arg)), strict=True):
-                if _is_marked(item, walk.mark):
-                    _gather(walk, item, op, adjoint, contribution)
+                _gather(walk, arg, v, first, adjoint, rule(*given))
+            first += 1
+            continue
+        if any([_is_marked(item, walk.mark) for item in arg]):
+            found: list = _contributions(op, rule, given, len(arg))
+            for k in range(len(found)):
+                if _is_marked(arg[k], walk.mark):
+                    _gather(walk, arg[k], v, first + k, adjoint, found[k])
+        first += len(arg)
 
 
 @cython.cfunc
@@ -2064,14 +2164,17 @@ def _contributions(op, rule, given: tuple, size: cython.Py_ssize_t) -> list:
 
 
 @cython.cfunc
-def _gather(walk: _Walk, v: Value, op, adjoint, contribution) -> cython.void:
-    """Adds what a rule of op gave to what v has, from the second on a list; zero times infinity contributes nothing."""
-    number: cython.double = _contribution(op, contribution)
+def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, contribution) -> cython.void:
+    """Adds what v passes on to x, the k-th number of its arguments, to what x has, from the second on a list.
+
+    A nan that is zero times infinity contributes nothing where the adjoint is the zero, or where v is flat.
+    """
+    number: cython.double = _contribution(_ROWS[v._code & (_MANY - 1)], contribution)
     if number == 0.0 and type(contribution) is not Value:
         return
-    if number - number != 0.0 and _is_zero(adjoint):
+    if number != number and k >= 0 and (_is_zero(adjoint) or _is_blocked(v, k)):
         return
-    place: cython.Py_ssize_t = _place(walk, v)
+    place: cython.Py_ssize_t = _place(walk, x)
     before = walk.adjoints[place]
     if type(before) is list:
         cython.cast(list, before).append(contribution)
@@ -2082,15 +2185,31 @@ def _gather(walk: _Walk, v: Value, op, adjoint, contribution) -> cython.void:
 
 
 @cython.cfunc
+def _is_blocked(v: Value, k: cython.Py_ssize_t) -> cython.bint:
+    """Whether v passes nothing to the k-th number of its arguments: in a trace that is not known."""
+    return _here().trace is None and _partial(v, k) == 0.0 and _blocks(v, k)
+
+
+@cython.cfunc
+def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
+    if v._code < _MANY:
+        return v._right_partial if k else v._left_partial
+    return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
+
+
+@cython.cfunc
 def _is_zero(x) -> cython.bint:
-    """Whether an adjoint, a tangent or a derivative is exactly zero: in a trace that is not known."""
+    """Whether an adjoint is exactly zero: in a trace that is not known."""
     return _argument(None, x) == 0.0 and _here().trace is None
 
 
 @cython.cfunc
 def _total(gathered):
+    """The sum of a list, None for no terms; what is no list as it is."""
     if type(gathered) is not list:
         return gathered
+    if len(gathered) < 2:
+        return gathered[0] if gathered else None
     if len(gathered) == 2:
         return gathered[0] + gathered[1]
     if any([type(x) is Value for x in gathered]):

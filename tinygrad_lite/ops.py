@@ -33,11 +33,14 @@ class Op:
     array      the value as an expression on arrays, in the names of the Python array API standard
     symbol     how pictures and formulas write it
     domain     one interval for each argument
-    flat       its derivative is exactly zero over whole regions, so that it can block a gradient
+    flat       True: its derivative is exactly zero over whole regions, and where it is, nothing passes, be the adjoint
+               infinite or nan: a mask selects, it does not multiply. None: so for some arguments (x ** 0), which the
+               rules tell: they give 0 for an infinite adjoint
+    conventional   at the origin its derivative is 0 by convention only, so that it has no second one
     """
 
     __slots__ = (
-        "aliases", "args", "arity", "array", "code", "defaults", "doc", "domain", "flat", "name", "places", "rules",
+        "aliases", "args", "arity", "array", "code", "conventional", "defaults", "doc", "domain", "flat", "name", "places", "rules",
         "sequences", "symbol", "value",
     )  # fmt: skip
 
@@ -53,7 +56,8 @@ class Op:
         symbol: str = "",
         domain: Sequence[Interval],
         aliases: Sequence[str] = (),
-        flat: bool = False,
+        flat: bool | None = False,
+        conventional: bool = False,
     ) -> None:
         names, defaults, sequences = [], [], []
         for position, text in enumerate(args.split()):
@@ -66,6 +70,7 @@ class Op:
         self.name, self.value, self.rules, self.array, self.doc = name, value, tuple(rules), array, doc
         self.args, self.defaults, self.sequences = tuple(names), tuple(defaults), tuple(sequences)
         self.symbol, self.domain, self.aliases, self.flat = symbol or name, tuple(domain), tuple(aliases), flat
+        self.conventional = conventional
         if not len(self.args) == len(self.rules) == len(self.domain):
             raise ValueError(f"operation {name!r}: {len(self.args)} arguments need as many rules and intervals")
         self.arity = -1 if sequences else len(self.args)
@@ -107,6 +112,25 @@ class Op:
                 )
             bound[position] = tuple(items)
         return tuple(bound)
+
+    def blocks(self, y: Any, args: Sequence[Any], k: int) -> bool:
+        """Whether nothing passes to the k-th number of the arguments, sequences laid flat, whose derivative is 0.
+
+        args  what the rules take: numbers that record nothing, tuples of them
+        """
+        if self.flat is not None:
+            return self.flat
+        try:
+            for rule, arg in zip(self.rules, args, strict=True):
+                size = len(arg) if type(arg) is tuple else 1
+                if k < size:
+                    found = None if rule is None else rule(_INF, y, *args)
+                    contribution = list(found)[k] if type(arg) is tuple and found is not None else found
+                    return bool(getattr(contribution, "data", contribution) == 0.0)
+                k -= size
+        except Exception:  # a rule of the user's own that does not take infinities
+            pass
+        return False
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _row, (self.name,)
@@ -154,8 +178,10 @@ def normal_density(x: Any) -> Any:
     return exp(-0.5 * x * x) * (1.0 / math.sqrt(2.0 * math.pi))
 
 
-def _equal(a: Any, b: Any) -> Any:
-    return less_equal(a, b) * less_equal(b, a)
+def _by_larger(g: Any, a: Any, b: Any) -> Any:
+    """g where a > b, half of it where they tie; else nothing, be g infinite."""
+    weight = 0.5 * (less(b, a) + less_equal(b, a))
+    return where(weight, g * weight, 0.0)
 
 
 def _dot_value(xs: Sequence[float], ys: Sequence[float], start: float) -> float:
@@ -198,13 +224,32 @@ def _softmax_of(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
 
 
 def _power_by_base(g: Any, y: Any, x: Any, n: Any) -> Any:
-    """g * n * x**(n - 1), but 0 for x**0 at x = 0."""
-    if type(n) is float and n == 2.0:
-        return g * n * x
+    """g * n * x**(n - 1), but 0 for x**0, which is flat, also at x = 0."""
+    if type(n) is float:  # as `where` would choose, without recording what it would not
+        return g * n * x if n == 2.0 else g * (n * x ** (n - 1.0)) if n != 0.0 else 0.0
     slope = g * (n * x ** (n - 1.0))
-    if type(n) is float and n != 0.0:  # as `where` would choose, without recording what it would not
-        return slope
     return where(n, slope, where(x, slope, 0.0))
+
+
+def _scaled(g: Any, factor: Any) -> Any:
+    """g times a factor, and nothing where that is a plain 0."""
+    return 0.0 if type(factor) is float and factor == 0.0 else g * factor
+
+
+def _by_each(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
+    """norm's rule: g * x / y for each, and 0 at the origin, where `_at_the_origin` has no second derivative."""
+    nothing = _at_the_origin(g, y)
+    return [where(y, g * (x / y), nothing) for x in xs]
+
+
+def _by_angle(g: Any, x: Any, length: Any) -> Any:
+    """g * x / length**2, and 0 at the origin."""
+    return where(length, g * (x / length / length), _at_the_origin(g, length))
+
+
+def _at_the_origin(g: Any, length: Any) -> Any:
+    """0, for a finite g; its derivative is nan, since a derivative that is 0 by convention only has none."""
+    return g * length + sqrt(length)
 
 
 def position(index: float, length: int) -> int:
@@ -247,7 +292,7 @@ div: Op = Op("div", ieee.divide, (lambda g, y, a, b: div(g, b), lambda g, y, a, 
 pow: Op = Op("pow", ieee.power,
          (_power_by_base,
           lambda g, y, x, n: where(maximum(abs(x), less(n, 0.0)), g * (y * log(x)), 0.0)),
-         args="x n", symbol="**", array="pow(x, n)", aliases=("power",), domain=(POSITIVE, REAL),
+         args="x n", symbol="**", array="pow(x, n)", flat=None, aliases=("power",), domain=(POSITIVE, REAL),
          doc="x to the power n; to the power 0 it is 1 and flat, also at x = 0")
 neg: Op = Op("neg", lambda x: -x, (lambda g, y, x: -g,),
          symbol="-", array="-x", aliases=("negative",), domain=(REAL,), doc="negative")
@@ -276,10 +321,9 @@ acos: Op = Op("acos", ieee.acos, (lambda g, y, x: -g / sqrt((1.0 - x) * (1.0 + x
 atan: Op = Op("atan", math.atan, (lambda g, y, x: g / (1.0 + x * x),),
           array="atan(x)", aliases=("arctan",), domain=(REAL,), doc="inverse tangent")
 atan2: Op = Op("atan2", math.atan2,
-           (lambda g, y, a, b: where(norm((a, b)), g * (b / norm((a, b)) / norm((a, b))), 0.0),
-            lambda g, y, a, b: where(norm((a, b)), -g * (a / norm((a, b)) / norm((a, b))), 0.0)),
-           args="a b", array="atan2(a, b)", aliases=("arctan2",), domain=(REAL, REAL),
-           doc="angle of the point (b, a), in all four quadrants; derivative 0 at the origin")
+           (lambda g, y, a, b: _by_angle(g, b, norm((a, b))), lambda g, y, a, b: _by_angle(-g, a, norm((a, b)))),
+           args="a b", array="atan2(a, b)", conventional=True, aliases=("arctan2",), domain=(REAL, REAL),
+           doc="angle of the point (b, a), in all four quadrants; derivative 0 at the origin, no second one")
 sinh: Op = Op("sinh", ieee.sinh, (lambda g, y, x: g * cosh(x),),
           array="sinh(x)", domain=(REAL,), doc="hyperbolic sine")
 cosh: Op = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
@@ -290,17 +334,17 @@ sigmoid: Op = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),)
              array="1.0 / (1.0 + exp(-x))", domain=(REAL,), doc="1 / (1 + exp(-x))")
 softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
               array="logaddexp(x, 0.0)", domain=(REAL,), doc="log(1 + exp(x))")
-relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: g * step(x),),
+relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: where(step(x), g, 0.0),),
           array="maximum(x, 0.0)", flat=True, domain=(REAL,), doc="max(x, 0); derivative 0 at 0")
 leaky_relu: Op = Op("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
-                (lambda g, y, x, slope: where(step(x), g, g * slope),
+                (lambda g, y, x, slope: where(step(x), g, _scaled(g, slope)),
                  lambda g, y, x, slope: where(step(x), 0.0, g * x)),
-                args="x slope=0.01", array="where(x > 0.0, x, slope * x)", domain=(REAL, (0.0, 1.0)),
+                args="x slope=0.01", array="where(x > 0.0, x, slope * x)", flat=None, domain=(REAL, (0.0, 1.0)),
                 doc="x where positive, else slope * x")
 elu: Op = Op("elu", lambda x, alpha: x if x > 0.0 else alpha * ieee.expm1(x),
-         (lambda g, y, x, alpha: where(step(x), g, g * (alpha * exp(x))),
+         (lambda g, y, x, alpha: where(step(x), g, _scaled(g, alpha) * exp(x)),
           lambda g, y, x, alpha: where(step(x), 0.0, g * expm1(x))),
-         args="x alpha=1", array="where(x > 0.0, x, alpha * expm1(x))", domain=(REAL, (0.0, 2.0)),
+         args="x alpha=1", array="where(x > 0.0, x, alpha * expm1(x))", flat=None, domain=(REAL, (0.0, 2.0)),
          doc="x where positive, else alpha * (exp(x) - 1)")
 gelu: Op = Op("gelu", ieee.gelu, (lambda g, y, x: g * (normcdf(x) + x * normal_density(x)),),
           array="0.5 * x * erfc(-0.7071067811865476 * x)", domain=(REAL,), doc="x * normcdf(x)")
@@ -311,19 +355,17 @@ step: Op = Op("step", _step_value, (no_gradient,),
 sign: Op = Op("sign", _sign_value, (no_gradient,),
           array="sign(x)", flat=True, domain=(REAL,), doc="-1, 0 or 1")
 maximum: Op = Op("maximum", _maximum_value,
-             (lambda g, y, a, b: g * (0.5 * (less(b, a) + less_equal(b, a))),
-              lambda g, y, a, b: g * (0.5 * (less(a, b) + less_equal(a, b)))),
+             (lambda g, y, a, b: _by_larger(g, a, b), lambda g, y, a, b: _by_larger(g, b, a)),
              args="a b", array="maximum(a, b)", flat=True, domain=(REAL, REAL),
              doc="the larger; a tie shares the gradient evenly")
 minimum: Op = Op("minimum", _minimum_value,
-             (lambda g, y, a, b: g * (0.5 * (less(a, b) + less_equal(a, b))),
-              lambda g, y, a, b: g * (0.5 * (less(b, a) + less_equal(b, a)))),
+             (lambda g, y, a, b: _by_larger(g, b, a), lambda g, y, a, b: _by_larger(g, a, b)),
              args="a b", array="minimum(a, b)", flat=True, domain=(REAL, REAL),
              doc="the smaller; a tie shares the gradient evenly")
 clip: Op = Op("clip", _clip_value,
-          (lambda g, y, x, low, high: g * (less_equal(low, x) * less_equal(x, high)),
-           lambda g, y, x, low, high: g * (less(x, low) * less_equal(low, high)),
-           lambda g, y, x, low, high: g * maximum(less(high, x), less(high, low))),
+          (lambda g, y, x, low, high: where(less_equal(low, x) * less_equal(x, high), g, 0.0),
+           lambda g, y, x, low, high: where(less(x, low) * less_equal(low, high), g, 0.0),
+           lambda g, y, x, low, high: where(maximum(less(high, x), less(high, low)), g, 0.0)),
           args="x low high", array="minimum(maximum(x, low), high)", flat=True, domain=(REAL, (-1.0, 0.0), (0.0, 1.0)),
           doc="x kept between low and high; derivative 1 at both")
 less: Op = Op("less", lambda a, b: 1.0 if a < b else 0.0, (no_gradient, no_gradient),
@@ -331,12 +373,17 @@ less: Op = Op("less", lambda a, b: 1.0 if a < b else 0.0, (no_gradient, no_gradi
 less_equal: Op = Op("less_equal", lambda a, b: 1.0 if a <= b else 0.0, (no_gradient, no_gradient),
                 args="a b", symbol="<=", array="where(a <= b, 1.0, 0.0)", flat=True, domain=(REAL, REAL),
                 doc="1 where a <= b")
+equal: Op = Op("equal", lambda a, b: 1.0 if a == b else 0.0, (no_gradient, no_gradient),
+           args="a b", symbol="==", array="where(a == b, 1.0, 0.0)", flat=True, domain=(REAL, REAL), doc="1 where a == b")
+not_equal: Op = Op("not_equal", lambda a, b: 1.0 if a != b else 0.0, (no_gradient, no_gradient),
+               args="a b", symbol="!=", array="where(a != b, 1.0, 0.0)", flat=True, domain=(REAL, REAL),
+               doc="1 where a != b")
 where: Op = Op("where", lambda condition, a, b: a if condition != 0.0 else b,
            (no_gradient, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
            args="condition a b", array="where(condition != 0.0, a, b)", flat=True, domain=(REAL, REAL, REAL),
            doc="a where the condition is not 0, else b; the other branch gets no gradient, be it singular or not")
 take: Op = Op("take", lambda table, index: table[position(index, len(table))],
-          (lambda g, y, table, index: [where(_equal(index, float(i)), g, 0.0) for i in range(len(table))], no_gradient),
+          (lambda g, y, table, index: [where(equal(index, float(i)), g, 0.0) for i in range(len(table))], no_gradient),
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
           domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")
 identity: Op = Op("identity", lambda x: x, (lambda g, y, x: g,),
@@ -369,9 +416,9 @@ mean: Op = Op("mean", _mean_value, (lambda g, y, xs: [g / float(len(xs))] * len(
 logsumexp: Op = Op("logsumexp", ieee.logsumexp, (_softmax_of,),
                args="*xs", array="max(xs, axis=0) + log(sum(exp(xs - max(xs, axis=0)), axis=0))", domain=(REAL,),
                doc="log of the sum of exponentials, right for large inputs")
-norm: Op = Op("norm", ieee.norm, (lambda g, y, xs: [where(y, g * (x / y), 0.0) for x in xs],),
-          args="*xs", array="sqrt(sum(xs * xs, axis=0))", domain=(REAL,),
-          doc="Euclidean length; derivative 0 at the origin")
+norm: Op = Op("norm", ieee.norm, (_by_each,),
+          args="*xs", array="sqrt(sum(xs * xs, axis=0))", conventional=True, domain=(REAL,),
+          doc="Euclidean length; derivative 0 at the origin, no second one")
 
 TABLE: dict[str, Op] = {row.name: row for row in ROWS}
 component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs),

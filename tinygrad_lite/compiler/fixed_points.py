@@ -28,7 +28,7 @@ def _unlisted(op: Op, name: str, args: str, doc: str, value: Callable[..., float
     op.args = tuple([arg.lstrip("*") for arg in args.split()])
     op.sequences = tuple([k for k, arg in enumerate(args.split()) if arg.startswith("*")])
     op.rules, op.domain = (None,) * len(op.args), (REAL,) * len(op.args)
-    op.aliases, op.defaults, op.flat, op.code = (), (), False, -1
+    op.aliases, op.defaults, op.flat, op.conventional, op.code = (), (), False, False, -1
     op.arity = -1 if op.sequences else len(op.args)
     op.places = tuple([f"{op.signature}: {arg}" for arg in op.args])
 

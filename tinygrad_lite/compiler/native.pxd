@@ -40,6 +40,8 @@ cdef double _maximum(double a, double b) noexcept
 cdef double _minimum(double a, double b) noexcept
 cdef double _less(double a, double b) noexcept
 cdef double _less_equal(double a, double b) noexcept
+cdef double _equal(double a, double b) noexcept
+cdef double _not_equal(double a, double b) noexcept
 cdef double _leaky_relu(double x, double slope) noexcept
 cdef double _elu(double x, double alpha) noexcept
 cdef double _clip(double *xs, Py_ssize_t n) noexcept

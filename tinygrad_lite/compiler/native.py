@@ -33,7 +33,7 @@ else:
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "7f1b30a0"
+source_hash = "84c7025c"
 
 
 @cython.final
@@ -521,6 +521,14 @@ def _less_equal(a, b):
     return 1.0 if a <= b else 0.0
 
 
+def _equal(a, b):
+    return 1.0 if a == b else 0.0
+
+
+def _not_equal(a, b):
+    return 1.0 if a != b else 0.0
+
+
 def _leaky_relu(x, slope):
     return x if x > 0.0 else slope * x
 
@@ -693,6 +701,8 @@ _two(ops.maximum, _maximum)
 _two(ops.minimum, _minimum)
 _two(ops.less, _less)
 _two(ops.less_equal, _less_equal)
+_two(ops.equal, _equal)
+_two(ops.not_equal, _not_equal)
 _many(ops.clip, _clip)
 _many(ops.where, _where)
 _many(ops.prod, _prod)

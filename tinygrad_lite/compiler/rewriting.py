@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from .. import ops
 from ..ops import Op
-from .program import CONSTANT, SOURCES, SUM, Program
+from .program import CONSTANT, SOURCES, Program
 
 
 def _array_only(name: str, args: str, array: str) -> Op:
@@ -31,10 +31,9 @@ def rewrite(program: Program) -> None:
         elif kind is ops.step and args[0] in relus:
             program.kinds[place], program.args[place] = ops.sign, (relus[args[0]],)
         elif kind is ops.where:
-            compared = _compared(program, args[0])
-            if compared:
+            if program.kinds[args[0]] is ops.equal:
                 conditions.add(args[0])
-                program.kinds[place], program.args[place] = WHERE_EQUAL, (*compared, *args[1:])
+                program.kinds[place], program.args[place] = WHERE_EQUAL, (*program.args[args[0]], *args[1:])
     if conditions:
         _drop(program, conditions)
 
@@ -51,11 +50,3 @@ def _drop(program: Program, places: Iterable[int]) -> None:
             work += operands
             program.kinds[place], program.args[place], program.varies[place] = CONSTANT, (0.0,), False
 
-
-def _compared(program: Program, place: int) -> tuple[int, int] | None:
-    """a and b, where the place has less_equal(a, b) * less_equal(b, a)."""
-    pairs, *terms = program.args[place] if program.kinds[place] is SUM else ((),)
-    if len(pairs) != 1 or any(terms) or any(program.kinds[k] is not ops.less_equal for k in pairs[0]):
-        return None
-    (a, b), others = (program.args[k] for k in pairs[0])
-    return (a, b) if others == (b, a) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import unicodedata
@@ -160,12 +161,11 @@ _FUNCTIONS = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "maximum": "max", "minimum": "min",
     **{name: name for name in ("log", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
 }  # fmt: skip
-_RELATIONS = {ops.less: "<", ops.less_equal: r"\leq"}
+_RELATIONS = {ops.less: "<", ops.less_equal: r"\leq", ops.equal: "=", ops.not_equal: r"\neq"}
 _FORMS: dict[Op, Callable[..., Written]] = {
     ops.abs: lambda page, x: Written(rf"\left|{page.of(x)}\right|", ATOM),
     ops.sqrt: lambda page, x: Written(rf"\sqrt{{{page.of(x)}}}", ATOM),
     ops.exp: lambda page, x: Written(f"e^{{{page.of(x)}}}", POWER),
-    ops.less: lambda page, a, b: _indicator(page, a, b, _RELATIONS[ops.less]),
-    ops.less_equal: lambda page, a, b: _indicator(page, a, b, _RELATIONS[ops.less_equal]),
     ops.where: _cases,
+    **{op: functools.partial(_indicator, relation=text) for op, text in _RELATIONS.items()},
 }

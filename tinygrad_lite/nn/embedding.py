@@ -42,7 +42,7 @@ class Embedding(Module):
         if type(place) is not Value:
             return list(self.weight[place])
         # The row as a product, since compiled, and in its derivative too, that is one of matrices for all indices.
-        one_hot = [ops.less_equal(k, place) * ops.less_equal(place, k) for k in places]
+        one_hot = [ops.equal(k, place) for k in places]
         return [ops.dot(one_hot, column) for column in zip(*self.weight, strict=True)]
 
     def __repr__(self) -> str:
