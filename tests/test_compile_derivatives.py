@@ -43,6 +43,8 @@ READERS: dict[str, Function] = {
     "power": lambda d, a, b: (2.0 + d * d) ** -0.5 - b,
     "logsumexp": lambda d, a, b: ops.logsumexp([-ops.abs(d - C), 0.5]),
     "norm": lambda d, a, b: a / ops.norm([d, 1.0]),
+    "equal": lambda d, a, b: ops.where(ops.equal(d, C), a, b),
+    "not_equal": lambda d, a, b: ops.where(ops.not_equal(d, C), a, b * b),
 }
 TAKEN: dict[str, Callable[[Function], Function]] = {
     "grad": lambda g: tl.grad(g),
@@ -78,7 +80,7 @@ HIDDEN: dict[str, Function] = {
     "a choice within": lambda x: tl.grad(lambda t: tl.where(slope(x) < 5.0, t, 2.0 * t))(x),
     "take": lambda x: tl.take([2.0, 1.0], tl.less_equal(slope(x), 5.0)),
     "an array": lambda x: tl.prod([tl.where(d < 5.0, 1.0, 2.0) for d in tl.grad(lambda xs: guarded(xs[0]))([x, x])]),
-    "jvp": lambda x: tl.where(tl.jvp(lambda a, b: tl.sqrt(a) * b, (x, x), (1.0, 0.0))[1] < 5.0, 1.0, 2.0),
+    "jvp": lambda x: tl.where(tl.jvp(guarded, (x,), (1.0,))[1] < 5.0, 1.0, 2.0),
     "hessian": lambda x: tl.where(tl.hessian(guarded)(x) < 5.0, 1.0, 2.0),
     "hvp": lambda x: tl.where(tl.hvp(lambda xs: guarded(xs[0]), [x], [1.0])[0] < 5.0, 1.0, 2.0),
     "no input": lambda x: tl.where(slope(0.0) < 5.0, 1.0, 2.0) + 0.0 * x,

@@ -136,8 +136,62 @@ def test_a_comparison_gives_a_number() -> None:
     for x in (-2.0, -1.0, 0.0, 0.5, 2.0, 3.0, math.nan):
         want = (x > 0) * x + (10.0 if x <= -1 else 0.0) + (x <= 0.5) * 100.0 + (x < 3) * 1000.0
         assert not differences(f(x), want)
-    same = compile(lambda x: x * (1.0 if x == x else 0.0) + (2.0 if x != 1.0 else 0.0))
-    assert same(1.0) == 3.0  # == and != are of identity, as everywhere
+    same = compile(
+        lambda x: (x == x) * 10.0 + (x != 1.0) * 2.0 + operator.eq(1, x) + tl.where(x == np.float64(3.0), 0.5, 0.0)
+    )
+    for x in (-0.0, 1.0, 3.0, math.nan):
+        assert same(x) == (x == x) * 10.0 + (x != 1.0) * 2.0 + (x == 1.0) + 0.5 * (x == 3.0)
+
+
+def one_of(x: Any) -> float:
+    match x:
+        case 1:
+            return 2.0
+    return 3.0
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        lambda x: 1.0 if x == 1 else 2.0,
+        lambda x: 1.0 if operator.eq(1, x) else 2.0,
+        lambda x: 1.0 if x != 1.0 else 2.0,
+        lambda x: 1.0 if x in (1.0, 2.0) else 2.0,
+        lambda x: 1.0 if 1.0 in [x] else 2.0,
+        lambda x: [1.0, 2.0].count(x),
+        lambda x: [1.0, 2.0].index(x),
+        lambda x: 1.0 if (x, 1.0) == (1.0, 1.0) else 2.0,
+        lambda x: 1.0 if np.float64(1.0) == x else 2.0,
+        lambda x: sum(np.arange(3) == x),
+        one_of,
+    ],
+)
+def test_a_choice_by_equality_is_refused(choice: Any) -> None:
+    for executor in ("array", "native"):
+        with pytest.raises(TraceError, match="branching"):
+            compile(lambda x: x * choice(x), executor=executor)(1.0)  # type: ignore[arg-type]
+    assert choice(Value(1.0)) == choice(1.0) and choice(Value(2.5) if choice(1.0) != 0 else 1.0) is not None
+
+
+def test_one_hot_by_equality() -> None:
+    def hot(y: Any) -> list[Any]:
+        return [1.0 * (k == y) for k in range(3)]
+
+    for executor in ("array", "native"):
+        f = compile(hot, executor=executor)  # type: ignore[arg-type]
+        assert f(1) == hot(1) == [0.0, 1.0, 0.0]
+        assert f.batch([0, 2], reduce=None).tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+
+
+def test_equality_in_a_loss_is_seen_in_training_and_in_derivatives() -> None:
+    def loss(p: Any, t: Any) -> Any:
+        return tl.where(t == 1, (p - 1) ** 2, (p + 1) ** 2)
+
+    assert compile(loss)(2.0, 1) == 1.0 and compile(loss)(2.0, 0) == 9.0
+    assert compile(tl.grad(loss)).batch([2.0, 2.0], [1, 0], reduce=None).tolist() == [2.0, 6.0]
+    with pytest.raises(TraceError, match="branching"):
+        compile(lambda p, t: (p - 1) ** 2 if t == 1 else (p + 1) ** 2).batch([2.0], [1.0])
+    assert tl.value_and_grad(lambda x: 1.0 if x == 0 else tl.sin(x) / x)(0.0) == (1.0, 0.0)
 
 
 def test_random_numbers_that_would_be_frozen_are_named() -> None:

@@ -6,6 +6,7 @@ import copy
 import doctest
 import gc
 import math
+import operator
 import os
 import pickle
 import subprocess
@@ -98,10 +99,11 @@ def test_a_value_is_neither_true_nor_false() -> None:
 
 def test_equality_is_of_numbers_and_hashes_of_objects() -> None:
     x, y = Value(1.0), Value(1.0)
-    assert x == y and not x != y and x == 1.0 and 1 == x and np.float64(1.0) == x and x != Value(2.0) and x != 2
+    assert x == y and (x != y) is False and x == 1.0 and (1).__eq__(x) is NotImplemented and np.float64(1.0) == x
+    assert x != Value(2.0) and x != 2 and (x == 2) is False and operator.eq(1, x) and operator.ne(2, x)
     assert x is not y and len({x, y}) == 2 and {x: "x"}[x] == "x" and y not in {x} and 1.0 not in {x}
     assert y in [x] and [x, y].index(y) == 0 and any(y is v for v in [x, y])
-    assert Value(math.nan) != Value(math.nan) and Value(0.0) == -0.0 and x != "1" and x is not None and not x == None  # noqa: E711
+    assert Value(math.nan) != Value(math.nan) and Value(0.0) == -0.0 and x != "1" and not operator.eq(x, None)
     assert x <= y and x >= 1 and x < 2 and Value(3.0) > y and not x < y
     assert max([x, Value(5.0), y]).data == 5.0
     with pytest.raises(TypeError):

@@ -55,14 +55,15 @@ TEXTS: list[tuple[Value, str, str]] = [
     (x.less(b) * x, "x*less(x, b)", "less(x, b)"),
     (x.stop_gradient() * x, "x*stop_gradient(x)", "stop_gradient(x)"),
     (x.step().where(x.sqrt(), 0.0) * b, "where(step(x), b*sqrt(x), 0)", "where(step(x), 0.5*b/sqrt(x), 0)"),
-    (x.clip(0, math.inf), 'clip(x, 0, float("inf"))', 'less_equal(0, x)*less_equal(x, float("inf"))'),
+    (x.clip(0, math.inf), 'clip(x, 0, float("inf"))', 'where(less_equal(0, x)*less_equal(x, float("inf")), 1, 0)'),
     (ops.polygamma(0.0, x), "polygamma(0, x)", "polygamma(1, x)"),
     (ops.dot([w, 2.0], [x, a], b), "w*x + 2*a + b", "w"),
     (ops.sum([x, w, x]), "2*x + w", "2"),
     (ops.mean([x, w]), "(x + w)/2", "1/2"),
     (ops.prod([x, w, x]), "x**2*w", "2*w*x"),
-    (ops.norm([x, w]), "norm([x, w])", "where(norm([x, w]), x/norm([x, w]), 0)"),
-    (ops.take([x, w], Value(1.0, "i")), "take([x, w], i)", "where(less_equal(i, 0)*less_equal(0, i), 1, 0)"),
+    (ops.norm([x, w]), "norm([x, w])", "where(norm([x, w]), x/norm([x, w]), norm([x, w]) + sqrt(norm([x, w])))"),
+    (ops.take([x, w], Value(1.0, "i")), "take([x, w], i)", "where(equal(i, 0), 1, 0)"),
+    (x.equal(b) * x + x.not_equal(2), "x*equal(x, b) + not_equal(x, 2)", "equal(x, b)"),
 ]  # fmt: skip
 
 

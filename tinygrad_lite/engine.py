@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "087ce68d"
+source_hash = "e33c2af5"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -322,8 +322,8 @@ class Value:
     """A number that records what is computed from it.
 
     Value(data, label=None): a leaf, float64. Arithmetic, `**` and the table's operations (`v.tanh()`, `v.erf()`) give
-    new Values; `backward()` fills `.grad`. Results follow IEEE 754 (log(0) is -inf). == and < compare numbers; hash() is
-    of the object, so sets and dicts know a Value by identity. Raises TypeError for what is not a real number.
+    new Values; `backward()` fills `.grad`. Results follow IEEE 754 (log(0) is -inf). == and < compare numbers; the hash
+    is that of the object, so sets and dicts go by identity. Raises TypeError for what is not a real number.
 
     >>> x = Value(3.0); y = x * x + 1; y.backward()
     >>> y.data, x.grad
@@ -1815,8 +1815,8 @@ def tangents(roots, xs, direction, as_graph=False):
 
     Floats, by the local derivatives; as a graph Values (floats where constant), by the rules of the table: they are
     linear in what they pass on, so they take tangents as they do adjoints. What does not move contributes nothing: a
-    zero in the direction, and what stands behind an operation that is flat. A tangent that happens to be zero moves, and
-    times an infinite derivative is nan. Hooks are of sweeps backward.
+    zero in the direction, and what stands behind an operation that is flat. A tangent that happens to be zero moves:
+    times an infinite derivative it is nan. Hooks are of sweeps backward.
     """
     here: _Context = _here()
     walk: _Walk = _Walk.__new__(_Walk)
@@ -1906,7 +1906,9 @@ def _tangent_graph(walk: _Walk, v: Value):
     left = v._left_partial if v._left is None else v._left
     right = v._right_partial if v._right is None else v._right
     if v._code == _MUL:
-        return _total([t * x for t, x in ((by_left, right), (by_right, left)) if t is not None and not _is_plain_zero(x)])
+        return _total(
+            [t * x for t, x in ((by_left, right), (by_right, left)) if t is not None and not _is_plain_zero(x)]
+        )
     rules: tuple = _ROWS[v._code].rules
     terms: list = []
     if by_left is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 
-from .engine import Origin, Value, set_recording, set_watch, topological_order
+from .engine import Origin, Value, contributions, set_recording, set_watch, topological_order
 from .errors import AnomalyError
 
 TYPE_CHECKING = False
@@ -102,8 +102,8 @@ class _Watch:
             adjoint = adjoints.pop(v, 0.0)
             if adjoint == 0.0:
                 continue
-            for parent, partial in zip(v.parents, v.local_derivatives, strict=True):
-                contribution = adjoint * partial
+            passed = zip(v.parents, v.local_derivatives, contributions(v, adjoint), strict=True)
+            for parent, partial, contribution in passed:
                 if not math.isfinite(contribution):
                     raise AnomalyError(
                         f"{_described(v, v.line)} passes the derivative {contribution} to {parent!r}: "

@@ -40,8 +40,8 @@ class Op:
     """
 
     __slots__ = (
-        "aliases", "args", "arity", "array", "code", "conventional", "defaults", "doc", "domain", "flat", "name", "places", "rules",
-        "sequences", "symbol", "value",
+        "aliases", "args", "arity", "array", "code", "conventional", "defaults", "doc", "domain", "flat", "name",
+        "places", "rules", "sequences", "symbol", "value",
     )  # fmt: skip
 
     def __init__(
@@ -374,7 +374,8 @@ less_equal: Op = Op("less_equal", lambda a, b: 1.0 if a <= b else 0.0, (no_gradi
                 args="a b", symbol="<=", array="where(a <= b, 1.0, 0.0)", flat=True, domain=(REAL, REAL),
                 doc="1 where a <= b")
 equal: Op = Op("equal", lambda a, b: 1.0 if a == b else 0.0, (no_gradient, no_gradient),
-           args="a b", symbol="==", array="where(a == b, 1.0, 0.0)", flat=True, domain=(REAL, REAL), doc="1 where a == b")
+           args="a b", symbol="==", array="where(a == b, 1.0, 0.0)", flat=True, domain=(REAL, REAL),
+           doc="1 where a == b")
 not_equal: Op = Op("not_equal", lambda a, b: 1.0 if a != b else 0.0, (no_gradient, no_gradient),
                args="a b", symbol="!=", array="where(a != b, 1.0, 0.0)", flat=True, domain=(REAL, REAL),
                doc="1 where a != b")

@@ -25,19 +25,21 @@ class Origin(float):
     known  the inputs beside the node's arguments: parts of shape (some inputs, lanes), views of what was given; what
            has changed in them since is noticed where the node is differentiated a second time
     scale  what the sum over the lanes is multiplied by; None where there is one lane, that of the arguments
+    blocked  to which of the arguments, laid flat, nothing passes, be the adjoint infinite; None until that is asked
     """
 
-    __slots__ = ("graph", "known", "output", "scale")
+    __slots__ = ("blocked", "graph", "known", "output", "scale")
 
     graph: TracedGraph
     output: int
     known: Any
     scale: float | None
+    blocked: list[bool] | None
 
     @classmethod
     def of(cls, graph: TracedGraph, output: int, known: Any, scale: float | None) -> Origin:
         made = cls(0.0)
-        made.graph, made.output, made.known, made.scale = graph, output, known, scale
+        made.graph, made.output, made.known, made.scale, made.blocked = graph, output, known, scale, None
         return made
 
 
@@ -94,7 +96,34 @@ def _op(groups: int) -> Op:
     names = ["*xs", *[f"*parameters{k}" for k in range(groups)], "origin"]
     rules = [*[_rule(group) for group in range(groups + 1)], None]
     domain = [REAL] * len(names)
-    return Op("compiled", _value, rules, args=" ".join(names), array="", domain=domain, doc="of a compiled function")
+    return _Compiled(
+        "compiled",
+        _value,
+        rules,
+        args=" ".join(names),
+        array="",
+        domain=domain,
+        doc="of a compiled function",
+        flat=None,
+    )
+
+
+class _Compiled(Op):
+    """The row of such nodes. Where they are flat, their graph tells, recorded eagerly."""
+
+    __slots__ = ()
+
+    def blocks(self, y: Any, args: Sequence[Any], k: int) -> bool:
+        xs, *_, origin = args
+        if origin.blocked is None:
+            if origin.scale is None:
+                lanes = [[*[x.data if type(x) is Value else x for x in xs], *origin.known[0][:, 0].tolist()]]
+            else:
+                lanes = list(rows(origin.known))
+            found = [origin.graph.infinite_contributions(origin.output, numbers) for numbers in lanes]
+            first = 0 if origin.scale is None else origin.graph.arguments
+            origin.blocked = [all(d == 0.0 for d in ds) for ds in zip(*found, strict=True)][first:]
+        return bool(origin.blocked[k])
 
 
 def _value(*args: Any) -> float:

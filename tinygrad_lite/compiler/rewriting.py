@@ -30,10 +30,9 @@ def rewrite(program: Program) -> None:
             relus[args[0]] = place
         elif kind is ops.step and args[0] in relus:
             program.kinds[place], program.args[place] = ops.sign, (relus[args[0]],)
-        elif kind is ops.where:
-            if program.kinds[args[0]] is ops.equal:
-                conditions.add(args[0])
-                program.kinds[place], program.args[place] = WHERE_EQUAL, (*program.args[args[0]], *args[1:])
+        elif kind is ops.where and program.kinds[args[0]] is ops.equal:
+            conditions.add(args[0])
+            program.kinds[place], program.args[place] = WHERE_EQUAL, (*program.args[args[0]], *args[1:])
     if conditions:
         _drop(program, conditions)
 
@@ -49,4 +48,3 @@ def _drop(program: Program, places: Iterable[int]) -> None:
             readers.subtract(operands)
             work += operands
             program.kinds[place], program.args[place], program.varies[place] = CONSTANT, (0.0,), False
-

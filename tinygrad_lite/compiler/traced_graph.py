@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
@@ -120,6 +121,19 @@ class TracedGraph:
         recording = set_recording(True)
         try:
             return [y.data if type(y) is Value else y for y in self._eager(list(map(Value, numbers)), _as_floats)]
+        finally:
+            set_recording(recording)
+
+    def infinite_contributions(self, k: int, numbers: Sequence[float]) -> list[float]:
+        """What arguments and parameters that gradients enter get where the adjoint of output k is infinite.
+
+        numbers  the inputs
+        """
+        recording = set_recording(True)
+        try:
+            xs = list(map(Value, numbers))
+            y = self._eager(xs, _as_graph)[k] * math.inf
+            return _as_floats(y, [*xs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]])
         finally:
             set_recording(recording)
 

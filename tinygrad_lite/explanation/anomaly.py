@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..engine import Value, set_watch, topological_order
+from ..engine import Value, contributions, set_watch, topological_order
 from ..errors import received
 from ..replay import computed, recorded_otherwise
 from ..tables import Report, Table
@@ -45,7 +45,8 @@ _VALUE_ADVICE = {
     **dict.fromkeys(("add", "sub", "mul", "sum", "prod", "dot", "mean", "norm"), _OVERFLOW),
 }
 _SLOPE_ADVICE = {
-    "sqrt": "the slope of sqrt at 0 is infinite: sqrt(x + 1e-12), or norm(xs), which has derivative 0 at the origin",
+    "sqrt": "the slope of sqrt at 0 is infinite: sqrt(x + 1e-12), or sqrt(maximum(x, 1e-12)), or norm(xs), which has "
+    "derivative 0 at the origin",
     "pow": "the slope of x ** n at 0 is infinite for n below 1: (x + 1e-12) ** n",
     "div": _DENOMINATOR,
     "log": _LOGARITHM,
@@ -155,6 +156,8 @@ def _causes(v: Value) -> list[Value]:
 
 def _derivative(y: Value, order: list[Value], adjoints: dict[Value, float]) -> NanExplanation | None:
     """The first result, from y down, that passes on what is not finite, or where finite terms add up to that."""
+    if all(math.isfinite(adjoint) for v, adjoint in adjoints.items() if v.op is None):
+        return None
     head = f"{called(y)} = {number(y.data, 6)} is finite, but not all of its derivatives are. It began "
     unreached = {v for v in order if v.kind == "detached"}
     gathered = {y: 1.0}
@@ -170,8 +173,8 @@ def _derivative(y: Value, order: list[Value], adjoints: dict[Value, float]) -> N
             else:
                 how, advice = f"where finite terms come together at {called(v)} and add up to {total}", _TOO_STEEP
             return NanExplanation(y, "derivative", v, (), [head + how, *_reached(adjoints), *_help(v, advice)])
-        steps = [] if adjoint == 0.0 else [(p, d) for p, d in zip(v.parents, v.local_derivatives, strict=True)]
-        hit = [k for k, (p, d) in enumerate(steps) if not math.isfinite(adjoint * d) and p not in unreached]
+        steps = [] if adjoint == 0.0 else list(zip(v.parents, contributions(v, adjoint), strict=True))
+        hit = [k for k, (p, passed) in enumerate(steps) if not math.isfinite(passed) and p not in unreached]
         if hit:
             did = tuple(dict.fromkeys(v.parents[k] for k in hit))
             story: list[str | Table] = [
@@ -180,13 +183,18 @@ def _derivative(y: Value, order: list[Value], adjoints: dict[Value, float]) -> N
                 *_reached(adjoints),
             ]
             return NanExplanation(y, "derivative", v, did, [*story, *_help(v, _slope_advice(v, hit))])
-        for p, d in steps:
-            gathered[p] = gathered.get(p, 0.0) + adjoint * d
+        for p, passed in steps:
+            gathered[p] = gathered.get(p, 0.0) + passed
     return None
 
 
 def _all_finite(y: Value, order: list[Value], adjoints: dict[Value, float]) -> NanExplanation:
-    story: list[str | Table] = [f"{called(y)} = {number(y.data, 6)} and all its derivatives are finite"]
+    stopped = [v for v in order if not math.isfinite(adjoints[v])]
+    by = " by leaves" if stopped else ""
+    story: list[str | Table] = [f"{called(y)} = {number(y.data, 6)} and all its derivatives{by} are finite"]
+    if stopped:
+        ends = [v for v in stopped if all(map(math.isfinite, contributions(v, adjoints[v])))]
+        story.append(f"Derivatives that are not finite go no further than what is flat: {_listed(ends)}")
     inside = [v for v in order if not math.isfinite(v.data)]
     if inside:
         story.append(f"What is not finite inside does not reach it: {_listed(inside)}")

@@ -169,7 +169,7 @@ def _by_uses(between: list[Value], limit: int) -> Explanation:
     x, y = between[0], between[-1]
     adjoints = dict(zip(between, gradients(y, between), strict=True))
     uses = [
-        (v, k, adjoints[v], d, _product(x, adjoints[v], d))
+        (v, k, adjoints[v], d, _product(v, k, x, adjoints[v], d))
         for v in reversed(between[1:])
         for k, (parent, d) in enumerate(zip(v.parents, v.local_derivatives, strict=True))
         if parent is x
@@ -197,9 +197,9 @@ def _by_paths(between: list[Value], limit: int) -> Explanation:
         for k, (parent, d) in enumerate(zip(v.parents, v.local_derivatives, strict=True)):
             if parent in inside:
                 counts[parent] += counts[v]
-                sums[parent] += _product(parent, sums[v], d)
+                sums[parent] += _product(v, k, parent, sums[v], d)
                 for _, product, steps in kept:
-                    further = _product(parent, product, d)
+                    further = _product(v, k, parent, product, d)
                     largest[parent].append((_size(further), further, (steps, v, k, d)))
     shown = heapq.nlargest(limit, largest[x], key=_by_size)
     (derivative,) = gradients(y, [x])
@@ -257,7 +257,7 @@ def _use_note(x: Value, v: Value, k: int, upstream: float, d: float, reasons: di
             notes.append("0 times what is not finite contributes nothing")
     elif x.kind == "detached" or d == 0.0:
         notes.append(_edge_note(v, k))
-    elif not math.isfinite(upstream * d):
+    elif not math.isfinite(_product(v, k, x, upstream, d)):
         notes.append("explain_nan() says where it began")
     if recorded_otherwise(v):
         notes.append("recorded with other numbers than its leaves hold now")
@@ -276,9 +276,11 @@ def _edge_note(v: Value, k: int) -> str:
     return f"{'blocked' if v.op.flat else 'zero'}: {expression(v)} is flat at {where}"
 
 
-def _product(parent: Value, adjoint: float, d: float) -> float:
-    """What goes to the parent: nothing where the adjoint is 0, be d infinite, and nothing where it is detached."""
-    return 0.0 if adjoint == 0.0 or parent.kind == "detached" else adjoint * d
+def _product(v: Value, k: int, parent: Value, adjoint: float, d: float) -> float:
+    """What v passes on to its k-th parent, of the local derivative d: nothing where that is detached."""
+    if adjoint == 0.0 or parent.kind == "detached":
+        return 0.0
+    return engine.contributions(v, adjoint)[k] if d == 0.0 else adjoint * d
 
 
 def _changed(vs: Sequence[Value], total: float, derivative: float) -> float:

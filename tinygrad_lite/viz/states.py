@@ -40,7 +40,7 @@ def gradient_states(graph: Graph) -> list[GradientState]:
             continue
         for parent, derivative in zip(parents, values[i].local_derivatives, strict=True):
             if derivative == 0.0:
-                stopped[parent] |= op.flat
+                stopped[parent] |= bool(op.flat)
             elif state == "blocked":
                 stopped[parent] = True
             elif adjoint * derivative != 0.0:
@@ -50,7 +50,7 @@ def gradient_states(graph: Graph) -> list[GradientState]:
 
 def stops_gradient(v: Value, state: GradientState, parent: Value, derivative: float) -> bool:
     """Whether a gradient arrives at v and goes no further to this parent: v is flat here, or the parent detached."""
-    flat = derivative == 0.0 and v.op is not None and v.op.flat
+    flat = derivative == 0.0 and v.op is not None and bool(v.op.flat)
     return state in ("computed", "blocked") and (flat or parent.kind == "detached")
 
 

@@ -1,6 +1,6 @@
 // Where numbers come from when a leaf is changed: the kernel of the notebook, or the evaluator in the page.
 
-import { DETACHED, contributed, decoded } from "./graph.js";
+import { DETACHED, decoded } from "./graph.js";
 
 const STEP = 6e-6;
 const CLOSE = 1e-4;
@@ -49,7 +49,7 @@ export class PageEngine {
       this.evaluator[graph.op[i]]?.partials(args, begin, data[i], partials);
       for (let slot = begin; slot < graph.offsets[i + 1]; slot++) {
         const a = graph.args[slot];
-        if (a >= 0) adjoint[a] += contributed(adjoint[i], partials[slot], graph.kind[a]);
+        if (a >= 0) adjoint[a] += graph.passed(slot, adjoint[i], partials[slot]);
         else partials[slot] = 0;
       }
     }

@@ -84,7 +84,14 @@ export class Graph {
   }
 
   contribution(slot) {
-    return contributed(this.adjoint[this.owner[slot]], this.partials[slot], this.kind[this.args[slot]]);
+    return this.passed(slot, this.adjoint[this.owner[slot]], this.partials[slot]);
+  }
+
+  // What an adjoint gives to a slot: nothing where the adjoint is 0, be the derivative infinite, where the operation is
+  // flat, be the adjoint infinite, and to a detached leaf.
+  passed(slot, adjoint, partial) {
+    const flat = partial === 0 && this.variants[this.op[this.owner[slot]]].flat;
+    return adjoint === 0 || flat || this.kind[this.args[slot]] === DETACHED ? 0 : adjoint * partial;
   }
 
   take({ data, adjoint, partials }) {
@@ -151,7 +158,7 @@ export class Graph {
   // The operation as it is written: w * x, tanh(h).
   written(i, names = this.argumentNames(i).map((a) => a.name)) {
     const variant = this.variants[this.op[i]];
-    const infix = /^[-+*/<]|^\*\*|^<=/.test(variant.symbol) && names.length === 2;
+    const infix = /^[-+*/<]|^[=!]=/.test(variant.symbol) && names.length === 2;
     if (infix) return joined(names[0], variant.symbol, names[1]);
     if (variant.name === "neg") return `-${bracketed(names[0], ATOM)}`;
     let k = 0;
@@ -195,11 +202,6 @@ export class Graph {
   }
 }
 
-// What an adjoint gives to an argument: an adjoint of 0 wins over an infinite derivative, a detached leaf takes nothing.
-export function contributed(adjoint, partial, kind) {
-  return adjoint === 0 || kind === DETACHED ? 0 : adjoint * partial;
-}
-
 export function formatted(x, digits = 4) {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
@@ -235,7 +237,7 @@ const ATOM = 4;
 function precedence(text) {
   if (/^-?[\d.]+(e-?\d+)?$/.test(text)) return ATOM;
   let [depth, weakest] = [0, ATOM];
-  for (const [sign] of text.matchAll(/[([]|[)\]]| (?:\*\*|[-+*/<]=?) |^-/g)) {
+  for (const [sign] of text.matchAll(/[([]|[)\]]| (?:\*\*|[-+*/<]=?|[=!]=) |^-/g)) {
     if ("([".includes(sign)) depth++;
     else if (")]".includes(sign)) depth--;
     else if (!depth) weakest = Math.min(weakest, PRECEDENCE[sign.trim()] ?? 0);

@@ -175,7 +175,7 @@ def _described(variant: Variant) -> Payload:
         "symbol": op.symbol,
         "args": op.args,
         "lengths": lengths,
-        "flat": op.flat,
+        "flat": bool(op.flat) or exponent == 0.0,
         "local": _local_texts(op, lengths, exponent),
         "unsupported": unsupported(op, lengths),
     }

@@ -1,6 +1,6 @@
 // What the drawing shows at a position of the player: for each box its texts and marks, for each edge its weight.
 
-import { KINDS, contributed, counted, formatted, shortened } from "./graph.js";
+import { KINDS, counted, formatted, shortened } from "./graph.js";
 import { laidOut } from "./layout.js";
 import { isWrong } from "./engine.js";
 
@@ -192,10 +192,7 @@ export class Scene {
 
   #isStopped(slot) {
     const { graph } = this;
-    const i = graph.owner[slot];
-    return (
-      graph.adjoint[i] !== 0 && contributed(graph.adjoint[i], graph.partials[slot], graph.kind[graph.args[slot]]) === 0
-    );
+    return graph.adjoint[graph.owner[slot]] !== 0 && graph.contribution(slot) === 0;
   }
 
   // An item with all that it was computed from, and all that was computed from it.
