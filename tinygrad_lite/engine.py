@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "e33c2af5"
+source_hash = "7948687d"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1921,14 +1921,13 @@ def _tangent_graph(walk: _Walk, v: Value):
 
 @cython.cfunc
 def _without_convention(v: Value, tangent):
-    """A tangent that differentiates to nan where it is 0 by convention only.
+    """A tangent, but nan at the origin, where it is 0 by convention only, and nothing may be derived from that.
 
-    A reverse sweep through it does not meet the rule's own nan: what it is multiplied with is 0 there too.
+    A reverse sweep would not notice: what the tangent is multiplied with is 0 there too.
     """
-    args: list = _laid_flat((v.args,)) if v._code < _MANY else _laid_flat(v.args)
-    if _here().trace is not None or any([_argument(None, x) != 0.0 for x in args]):
-        return tangent
-    return tangent * float("nan")
+    args: list = _laid_flat(v.args if v._code >= _MANY else (v.args,))
+    length = v if v.op is ops.norm else ops.norm(args)
+    return ops.where(length, tangent, tangent * float("nan"))
 
 
 @cython.cfunc

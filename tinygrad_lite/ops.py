@@ -178,10 +178,16 @@ def normal_density(x: Any) -> Any:
     return exp(-0.5 * x * x) * (1.0 / math.sqrt(2.0 * math.pi))
 
 
+def _masked(g: Any, mask: Any) -> Any:
+    """g where the mask is 1, and nothing where it is 0, be g infinite."""
+    if type(g) is float and g - g == 0.0:
+        return g * mask
+    return where(mask, g, 0.0)
+
+
 def _by_larger(g: Any, a: Any, b: Any) -> Any:
-    """g where a > b, half of it where they tie; else nothing, be g infinite."""
-    weight = 0.5 * (less(b, a) + less_equal(b, a))
-    return where(weight, g * weight, 0.0)
+    """g where a > b, half of it where they tie, else nothing, be g infinite."""
+    return _masked(g * (1.0 - 0.5 * equal(a, b)), less_equal(b, a))
 
 
 def _dot_value(xs: Sequence[float], ys: Sequence[float], start: float) -> float:
@@ -334,7 +340,7 @@ sigmoid: Op = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),)
              array="1.0 / (1.0 + exp(-x))", domain=(REAL,), doc="1 / (1 + exp(-x))")
 softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
               array="logaddexp(x, 0.0)", domain=(REAL,), doc="log(1 + exp(x))")
-relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: where(step(x), g, 0.0),),
+relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: _masked(g, step(x)),),
           array="maximum(x, 0.0)", flat=True, domain=(REAL,), doc="max(x, 0); derivative 0 at 0")
 leaky_relu: Op = Op("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
                 (lambda g, y, x, slope: where(step(x), g, _scaled(g, slope)),
@@ -363,9 +369,9 @@ minimum: Op = Op("minimum", _minimum_value,
              args="a b", array="minimum(a, b)", flat=True, domain=(REAL, REAL),
              doc="the smaller; a tie shares the gradient evenly")
 clip: Op = Op("clip", _clip_value,
-          (lambda g, y, x, low, high: where(less_equal(low, x) * less_equal(x, high), g, 0.0),
-           lambda g, y, x, low, high: where(less(x, low) * less_equal(low, high), g, 0.0),
-           lambda g, y, x, low, high: where(maximum(less(high, x), less(high, low)), g, 0.0)),
+          (lambda g, y, x, low, high: _masked(g, less_equal(low, x) * less_equal(x, high)),
+           lambda g, y, x, low, high: _masked(g, less(x, low) * less_equal(low, high)),
+           lambda g, y, x, low, high: _masked(g, maximum(less(high, x), less(high, low)))),
           args="x low high", array="minimum(maximum(x, low), high)", flat=True, domain=(REAL, (-1.0, 0.0), (0.0, 1.0)),
           doc="x kept between low and high; derivative 1 at both")
 less: Op = Op("less", lambda a, b: 1.0 if a < b else 0.0, (no_gradient, no_gradient),

@@ -78,11 +78,15 @@ class Specialization:
 
         sources = [source for _, source in trace.draws]
         eager = by_function if self.differentiates else by_graph
-        self.graph = TracedGraph(name, inputs, sources, self.parameters, outputs, derivatives, executor, eager)
+        self.graph = TracedGraph(
+            name, inputs, sources, self.parameters, outputs, derivatives, derivatives, executor, eager
+        )
         if first:
             _, trace, repeated, derivatives = run()
             again = [*given, *[v for v, _ in trace.draws]]
-            program = flattened(repeated, again, self.parameters.leaves, watched=watched(repeated, derivatives))
+            program = flattened(
+                repeated, again, self.parameters.leaves, False, watched(repeated, derivatives), derivatives
+            )
             _check_repeated(program, self.graph.program, name)
 
     def _not_a_number(self, x: Any) -> Exception:

@@ -30,6 +30,7 @@ class TracedGraph:
     outputs     Values, and numbers that depend on nothing
     derivatives adjoints and tangents that the function took; those of the outputs, which rules only multiply and
                 choose among, are not hidden
+    adjoints    the same, and those of the outputs
     executor    "array" or "native" runs it, "auto" chooses
     eager       eager(xs, by): the outputs for Values in the place of the inputs, recorded one by one, by(y, wanted)
                 for the derivatives among them
@@ -43,12 +44,13 @@ class TracedGraph:
         parameters: Parameters,
         outputs: Sequence[Any],
         derivatives: Sequence[Any],
+        adjoints: Sequence[Any],
         executor: str,
         eager: Callable[[Sequence[Value], _Derivatives], Sequence[Any]],
     ) -> None:
         self.name, self.inputs, self.draws, self.parameters = name, inputs, draws, parameters
         self.outputs, self.executor, self._eager = outputs, executor, eager
-        self._derivatives = derivatives
+        self._derivatives, self._adjoints = derivatives, adjoints
         self.arguments = len(inputs) - len(draws)
         self._derived: dict[Any, TracedGraph] = {}
 
@@ -63,7 +65,7 @@ class TracedGraph:
         return self._flattened(False)
 
     def _flattened(self, apart: bool) -> Program:
-        return flattened(self.outputs, self.inputs, self.parameters.leaves, apart, self.watched)
+        return flattened(self.outputs, self.inputs, self.parameters.leaves, apart, self.watched, self._adjoints)
 
     @cached_property
     def by_lane(self) -> Execution:
@@ -142,9 +144,10 @@ class TracedGraph:
     ) -> TracedGraph:
         found = self._derived.get(key)
         if found is None:
-            outputs = traced(made, (self.outputs, self.inputs, _as_graph), self.name)[0]
+            outputs, trace = traced(made, (self.outputs, self.inputs, _as_graph), self.name)
             found = TracedGraph(
-                self.name, self.inputs, self.draws, self.parameters, outputs, self._derivatives, self.executor,
+                self.name, self.inputs, self.draws, self.parameters, outputs, self._derivatives,
+                [*self._adjoints, *trace.derivatives], self.executor,
                 lambda xs, by: made(self._eager(xs, _as_graph), xs, by),
             )  # fmt: skip
             found = self._derived.setdefault(key, found)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import ops
 from ..draws import Draws, set_replay
 from ..engine import Value, products, set_recording, set_trace, set_watch, topological_order, transcribe
 from ..errors import TraceError
@@ -141,11 +142,13 @@ def flattened(
     parameters: Sequence[Value],
     apart: bool = False,
     watched: Sequence[Value] = (),
+    adjoints: Sequence[Value] = (),
 ) -> Program:
     """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant.
 
     apart    outputs that are products stand apart, in program.products
     watched  of what outputs are computed from, what stands after them, see Program
+    adjoints  what was derived, tangents too: where a mask chooses between one of these and 0, the program multiplies
     """
     program = Program()
     program.watched = len(watched)
@@ -159,7 +162,35 @@ def flattened(
         if type(y) is Value and k not in done:
             transcribe([y], places, program.constant, program.add)
         program.outputs.append(-1 if k in done else places[y] if type(y) is Value else program.constant(y))
+    _multiply_by_masks(program, places, adjoints)
     return program
+
+
+_MASKS = frozenset((ops.step, ops.less, ops.less_equal, ops.equal, ops.not_equal))
+
+
+def _multiply_by_masks(program: Program, places: dict[Value, int], adjoints: Sequence[Value]) -> None:
+    """Writes where(mask, g, 0.0) as g * mask, for adjoints g and what is a product with one: one step on arrays.
+
+    They differ where g is not finite; what comes of that is not finite either, and is then looked at eagerly.
+    """
+    choices = [
+        k for k, kind in enumerate(program.kinds) if kind is ops.where and program.number(program.args[k][2]) == 0.0
+    ]
+    derived = {places.get(v) for v in adjoints} if choices else set()
+    for place in choices:
+        mask, g, _ = program.args[place]
+        factors = program.args[g] if program.kinds[g] is ops.mul else (g,)
+        if not derived.isdisjoint(factors) and _is_mask(program, mask):
+            program.kinds[place], program.args[place] = ops.mul, (g, mask)
+
+
+def _is_mask(program: Program, place: int) -> bool:
+    """Whether a place has 0 or 1."""
+    kind = program.kinds[place]
+    if kind is ops.mul or kind is ops.maximum:
+        return all(_is_mask(program, arg) for arg in program.args[place])
+    return kind in _MASKS
 
 
 def _products(program: Program, outputs: Sequence[Any], places: dict[Value, int]) -> Any:
