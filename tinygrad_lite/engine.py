@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "7948687d"
+source_hash = "6f8eeab0"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1394,64 +1394,46 @@ def _use(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") 
 @cython.inline
 @cython.exceptval(-1)
 def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
-    contribution: cython.double
-    if v._code >= _MANY:
-        return _pass_on_to_many(v, adjoint, ready)
-    if v._left is not None:
-        contribution = adjoint * v._left_partial
-        if contribution != contribution:
-            contribution = _product(v, 0, adjoint, v._left_partial)
-        _give(cython.cast(Value, v._left), contribution, ready)
-    if v._right is not None:
-        contribution = adjoint * v._right_partial
-        if contribution != contribution:
-            contribution = _product(v, 1, adjoint, v._right_partial)
-        _give(cython.cast(Value, v._right), contribution, ready)
-    return 0
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(-1)
-def _pass_on_to_many(v: Value, adjoint: cython.double, ready: list) -> cython.int:
     k: cython.Py_ssize_t = 0
-    if v._code >= _JOINT:
-        return _pass_on_jointly(v, adjoint, ready)
-    terms: _Terms = cython.cast(_Terms, v._left)
-    adjoint *= terms.scale
-    if adjoint - adjoint != 0.0 and v._code != _MANY + _DOT:
+    if adjoint - adjoint != 0.0:
         return _pass_on_one_by_one(v, adjoint, ready)
-    for arg in terms.args:
-        if type(arg) is tuple:
-            for item in cython.cast(tuple, arg):
-                if type(item) is Value:
-                    _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+    if v._code >= _MANY:
+        if v._code >= _JOINT:
+            return _pass_on_jointly(v, adjoint, ready)
+        terms: _Terms = cython.cast(_Terms, v._left)
+        adjoint *= terms.scale
+        for arg in terms.args:
+            if type(arg) is tuple:
+                for item in cython.cast(tuple, arg):
+                    if type(item) is Value:
+                        _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                    k += 1
+            else:
+                if type(arg) is Value:
+                    _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                elif type(arg) is Span:
+                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k) - 1
                 k += 1
-        else:
-            if type(arg) is Value:
-                _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
-            elif type(arg) is Span:
-                k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k) - 1
-            k += 1
+        return 0
+    if v._left is not None:
+        _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
+    if v._right is not None:
+        _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
 def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython.int:
-    """As _pass_on_to_many for an adjoint that is not finite."""
-    k: cython.Py_ssize_t = 0
-    terms: _Terms = cython.cast(_Terms, v._left)
-    for arg in _unspanned(terms.args):
-        for item in arg if type(arg) is tuple else (arg,):
-            if type(item) is Value:
-                _give(cython.cast(Value, item), _product(v, k, adjoint, terms.partials[k]), ready)
-            k += 1
+    """As _pass_on, for an adjoint that is not finite."""
+    if v._code >= _JOINT:
+        return _pass_on_jointly(v, adjoint, ready)
+    for k, derivative, parent in _edges(v):
+        _give(cython.cast(Value, parent), _product(v, k, adjoint, derivative), ready)
     return 0
 
 
 @cython.cfunc
-@cython.inline
 def _product(v: Value, k: cython.Py_ssize_t, adjoint: cython.double, partial: cython.double) -> cython.double:
     """What v passes on to the k-th number of its arguments: nothing where the adjoint is 0, or where v is flat."""
     product: cython.double = adjoint * partial
