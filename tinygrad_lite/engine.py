@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "6f8eeab0"
+source_hash = "7084afa2"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1817,8 +1817,6 @@ def tangents(roots, xs, direction, as_graph=False):
                 _note_derivative(here, walk.adjoints[k])
                 continue
             walk.adjoints[k] = _tangent_graph(walk, v) if as_graph else _tangent(walk, v)
-            if as_graph and _ROWS[v._code & (_MANY - 1)].conventional and walk.adjoints[k] is not None:
-                walk.adjoints[k] = _without_convention(v, walk.adjoints[k])
             _note_derivative(here, walk.adjoints[k])
             if here.watch is not None and not as_graph and walk.adjoints[k] is not None:
                 here.watch.moves(v, walk.adjoints[k])
@@ -1888,17 +1886,18 @@ def _tangent_graph(walk: _Walk, v: Value):
     left = v._left_partial if v._left is None else v._left
     right = v._right_partial if v._right is None else v._right
     if v._code == _MUL:
-        return _total(
-            [t * x for t, x in ((by_left, right), (by_right, left)) if t is not None and not _is_plain_zero(x)]
-        )
-    rules: tuple = _ROWS[v._code].rules
+        by_left = None if by_left is None or _is_plain_zero(right) else by_left * right
+        by_right = None if by_right is None or _is_plain_zero(left) else by_right * left
+        return by_right if by_left is None else by_left if by_right is None else by_left + by_right
+    op = _ROWS[v._code]
+    rules: tuple = op.rules
     terms: list = []
     if by_left is not None:
         given = rules[0](by_left, v, left) if len(rules) == 1 else rules[0](by_left, v, left, right)
         _add_term(terms, v, 0, by_left, given)
     if by_right is not None:
         _add_term(terms, v, 1, by_right, rules[1](by_right, v, left, right))
-    return _total(terms)
+    return _without_convention(v, _total(terms)) if op.conventional else _total(terms)
 
 
 @cython.cfunc
@@ -1907,6 +1906,8 @@ def _without_convention(v: Value, tangent):
 
     A reverse sweep would not notice: what the tangent is multiplied with is 0 there too.
     """
+    if tangent is None:
+        return None
     args: list = _laid_flat(v.args if v._code >= _MANY else (v.args,))
     length = v if v.op is ops.norm else ops.norm(args)
     return ops.where(length, tangent, tangent * float("nan"))
@@ -1934,7 +1935,7 @@ def _tangent_graph_of_many(walk: _Walk, v: Value):
                 derivatives = tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg)))
             _add_product(walk, terms, v, first, arg, derivatives)
         first += len(arg)
-    return _total(terms)
+    return _without_convention(v, _total(terms)) if op.conventional else _total(terms)
 
 
 @cython.cfunc
@@ -1959,8 +1960,11 @@ def _add_product(
 @cython.cfunc
 def _add_term(terms: list, v: Value, k: cython.Py_ssize_t, tangent, given) -> cython.void:
     """Adds what a rule made of a tangent, unless v is flat there."""
-    _contribution(_ROWS[v._code & (_MANY - 1)], given)
-    if not (_is_plain_zero(given) and not _is_plain_zero(tangent)) and not _is_blocked(v, k):
+    if type(given) is not Value:
+        _contribution(_ROWS[v._code & (_MANY - 1)], given)
+        if _is_plain_zero(given) and not _is_plain_zero(tangent):
+            return
+    if not _is_blocked(v, k):
         terms.append(given)
 
 
@@ -2170,7 +2174,7 @@ def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, cont
 @cython.cfunc
 def _is_blocked(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     """Whether v passes nothing to the k-th number of its arguments: in a trace that is not known."""
-    return _here().trace is None and _partial(v, k) == 0.0 and _blocks(v, k)
+    return _partial(v, k) == 0.0 and _here().trace is None and _blocks(v, k)
 
 
 @cython.cfunc

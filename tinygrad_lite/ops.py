@@ -179,9 +179,7 @@ def normal_density(x: Any) -> Any:
 
 
 def _masked(g: Any, mask: Any) -> Any:
-    """g where the mask is 1, and nothing where it is 0, be g infinite."""
-    if type(g) is float and g - g == 0.0:
-        return g * mask
+    """g where the mask is not 0, and nothing where it is, be g infinite."""
     return where(mask, g, 0.0)
 
 
@@ -293,7 +291,7 @@ sub: Op = Op("sub", lambda a, b: a - b, (lambda g, y, a, b: g, lambda g, y, a, b
          args="a b", symbol="-", array="a - b", aliases=("subtract",), domain=(REAL, REAL), doc="difference")
 mul: Op = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
          args="a b", symbol="*", array="a * b", aliases=("multiply",), domain=(REAL, REAL), doc="product of two")
-div: Op = Op("div", ieee.divide, (lambda g, y, a, b: div(g, b), lambda g, y, a, b: -g * y / b),
+div: Op = Op("div", ieee.divide, (lambda g, y, a, b: div(g, b), lambda g, y, a, b: -g * (y / b)),
          args="a b", symbol="/", array="a / b", aliases=("divide", "true_divide"), domain=(REAL, REAL), doc="quotient")
 pow: Op = Op("pow", ieee.power,
          (_power_by_base,
@@ -304,7 +302,7 @@ neg: Op = Op("neg", lambda x: -x, (lambda g, y, x: -g,),
          symbol="-", array="-x", aliases=("negative",), domain=(REAL,), doc="negative")
 abs: Op = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
          array="abs(x)", aliases=("absolute", "fabs"), domain=(REAL,), doc="absolute value; derivative 0 at 0")
-sqrt: Op = Op("sqrt", ieee.sqrt, (lambda g, y, x: g * 0.5 / y,),
+sqrt: Op = Op("sqrt", ieee.sqrt, (lambda g, y, x: g * (0.5 / y),),
           array="sqrt(x)", domain=(POSITIVE,), doc="square root")
 exp: Op = Op("exp", ieee.exp, (lambda g, y, x: g * y,),
          array="exp(x)", domain=(REAL,), doc="e to the power x")

@@ -170,9 +170,10 @@ _MASKS = frozenset((ops.step, ops.less, ops.less_equal, ops.equal, ops.not_equal
 
 
 def _multiply_by_masks(program: Program, places: dict[Value, int], adjoints: Sequence[Value]) -> None:
-    """Writes where(mask, g, 0.0) as g * mask, for adjoints g and what is a product with one: one step on arrays.
+    """Writes where(mask, g, 0.0) as g * mask, where that is an adjoint, or g is or is a product with one.
 
-    They differ where g is not finite; what comes of that is not finite either, and is then looked at eagerly.
+    On arrays that is one step. They differ where a number is not finite; what comes of that is not finite either, and
+    is then looked at eagerly.
     """
     choices = [
         k for k, kind in enumerate(program.kinds) if kind is ops.where and program.number(program.args[k][2]) == 0.0
@@ -181,7 +182,7 @@ def _multiply_by_masks(program: Program, places: dict[Value, int], adjoints: Seq
     for place in choices:
         mask, g, _ = program.args[place]
         factors = program.args[g] if program.kinds[g] is ops.mul else (g,)
-        if not derived.isdisjoint(factors) and _is_mask(program, mask):
+        if (place in derived or not derived.isdisjoint(factors)) and _is_mask(program, mask):
             program.kinds[place], program.args[place] = ops.mul, (g, mask)
 
 

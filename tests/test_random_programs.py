@@ -1,0 +1,50 @@
+"""Some of the random programs in every run; python tests/random_programs.py runs as many as one likes."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from compiled import few
+from random_programs import Drawn, Step, check, differences_of_engines, drawn
+
+import tinygrad_lite as tl
+
+CHUNK = 25
+
+
+@pytest.mark.parametrize("first", range(0, few(400, 75), CHUNK))
+def test_every_way_gives_the_same(first: int) -> None:
+    judged = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for seed in range(first, first + CHUNK):
+            wrong, known = check(drawn(seed))
+            assert not wrong, (drawn(seed), wrong)
+            judged += known
+    assert judged > CHUNK // 2, "too few have derivatives that can be judged"
+
+
+@pytest.mark.skipif(not tl.engine.compiled, reason="two engines are needed")
+def test_both_engines_give_the_same_bits() -> None:
+    assert not differences_of_engines(10_000, 100)
+
+
+def test_pytorch_gives_the_same() -> None:
+    pytest.importorskip("torch")
+    from random_programs_torch import check as against_torch
+
+    for seed in range(100):
+        assert not check(drawn(seed), torch=True)[0], drawn(seed)
+    wrong = Drawn(0, (Step("sin", (0,)),), (0.5,), (), ())
+    assert against_torch(wrong, [0.0, 0.0], [0.0, 0.0]), "the comparison sees a wrong number"
+
+
+def test_a_wrong_rule_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that cannot fail proves nothing."""
+    program = Drawn(0, (Step("sin", (0,)), Step("relu", (1,))), (0.7,), (0.5,), ((0.1,), (0.2,), (2.0,)))
+    assert check(program) == ([], True)
+    row = tl.ops.sin
+    monkeypatch.setattr(row, "rules", (lambda g, y, x: g * tl.cos(x) * 1.000001,))
+    monkeypatch.setattr(row, "value", lambda x: x)
+    assert check(program)[0]
