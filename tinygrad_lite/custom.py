@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import keyword
 import math
@@ -13,6 +14,7 @@ from .check import gradcheck
 from .engine import Value, methods
 from .errors import GradcheckError, received
 from .ops import REAL, TABLE, Op
+from .reals import is_real
 
 if TYPE_CHECKING:
     from .ops import Interval, Rule
@@ -62,6 +64,7 @@ def custom_op(
         raise ValueError(f"custom_op({name!r}): a rule for each of the arguments {args!r} is needed, got {len(each)}")
     intervals = _intervals(name, domain or REAL, count)
     row = Op(name, value, each, args=args, array=array, symbol=symbol, domain=intervals, doc=doc or "custom", flat=flat)
+    row.value = _in_floats(row, value)
     former = TABLE.get(name)
     _enter(name, row)
     if check:
@@ -71,6 +74,19 @@ def custom_op(
             _enter(name, former)
             raise
     return row
+
+
+def _in_floats(row: Op, value: Callable[..., Any]) -> Callable[..., float]:
+    """The function, with a float for whatever kind of number it gives."""
+
+    @functools.wraps(value, updated=())
+    def number(*args: Any) -> float:
+        y = value(*args)
+        if type(y) is not float and not is_real(y):
+            raise TypeError(f"{row.signature} must give one real number, got {received(y)}")
+        return float(y)
+
+    return number
 
 
 def _enter(name: str, row: Op | None) -> None:
