@@ -132,7 +132,8 @@ def test_an_installed_package_is_not_the_users(tmp_path: Path) -> None:
     )
     named, called = map(placed, run.stdout.splitlines())
     assert named == (str(script), 5) and called == (str(script), 8)
-    code = "import theirs, tinygrad_lite as tl\ntry:\n    tl.compile(theirs.choose)(1.0)\nexcept TypeError as e:\n    print(e)"
+    code = "import theirs, tinygrad_lite as tl\ntry:\n    tl.compile(theirs.choose)(1.0)\n"
+    code += "except TypeError as error:\n    print(error)\n"
     (installed / "__main__.py").write_text(code)
     run = subprocess.run(
         [sys.executable, str(installed)],
@@ -145,7 +146,8 @@ def test_an_installed_package_is_not_the_users(tmp_path: Path) -> None:
 
 
 def test_what_runs_from_a_string_is_the_users() -> None:
-    code = "import tinygrad_lite as tl\ntry:\n    tl.compile(lambda x: x > 0 or x)(1.0)\nexcept TypeError as e:\n    print(e)"
+    code = "import tinygrad_lite as tl\ntry:\n    tl.compile(lambda x: x > 0 or x)(1.0)\n"
+    code += "except TypeError as error:\n    print(error)\n"
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(Path(tl.__file__).parent.parent)},
