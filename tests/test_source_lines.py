@@ -103,6 +103,18 @@ def test_fit_names_the_line_of_the_loss() -> None:
     assert file == __file__ and line in lines_of(loss), str(caught.value)
 
 
+def test_a_warning_names_the_users_line() -> None:
+    f = tl.compile(lambda xs: tl.sum(xs))
+    with pytest.warns(UserWarning, match="was traced 8 times") as caught:
+        sizes = np.vectorize(lambda n: f([1.0] * n))(np.arange(1, 9))
+    assert sizes[-1] == 8.0 and caught[0].filename == __file__
+    assert caught[0].lineno in lines_of(test_a_warning_names_the_users_line)
+    x = Value(1.0)
+    with pytest.warns(UserWarning, match="holds the Value") as caught:
+        functools.partial(tl.register_hook, x)(lambda gradient: gradient * x).remove()
+    assert caught[0].filename == __file__ and caught[0].lineno in lines_of(test_a_warning_names_the_users_line)
+
+
 def test_an_installed_package_is_not_the_users(tmp_path: Path) -> None:
     """Unless nobody else called it: then its own line is all there is to name."""
     installed = tmp_path / "lib" / "site-packages"

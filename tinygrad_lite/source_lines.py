@@ -17,32 +17,47 @@ _known: dict[str, bool] = {}
 
 def calling_line() -> str:
     """The innermost line of the user's that is running, as file:line."""
-    frame: FrameType | None = sys._getframe(1)
-    lines = []
-    while frame is not None:
-        lines.append((frame, frame.f_lineno))
-        if _is_users(frame):
-            break
-        frame = frame.f_back
-    return _named(lines)
+    frames = _running()
+    frame = frames[_named(frames)]
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def stack_level() -> int:
+    """The stacklevel by which warnings.warn, called where this is, names that line."""
+    return 1 + _named(_running())
 
 
 def raising_line(traceback: TracebackType | None) -> str:
     """The innermost line of the user's that an exception came through, as file:line."""
-    lines = []
+    frames: list[FrameType] = []
+    lines: list[int] = []
     while traceback is not None:
-        lines.append((traceback.tb_frame, traceback.tb_lineno))
+        frames.insert(0, traceback.tb_frame)
+        lines.insert(0, traceback.tb_lineno)
         traceback = traceback.tb_next
-    return _named(lines[::-1])
+    place = _named(frames)
+    return f"{frames[place].f_code.co_filename}:{lines[place]}" if frames else "an unknown line"
 
 
-def _named(lines: list[tuple[FrameType, int]]) -> str:
-    """Of lines, the innermost first, the first of the user's; else the first outside this package; else the first."""
-    for belongs in (_is_users, _is_others, bool):
-        for frame, line in lines:
+def _running() -> list[FrameType]:
+    """The frames from the caller's caller outward, up to the first of the user's."""
+    frame: FrameType | None = sys._getframe(2)
+    found = []
+    while frame is not None:
+        found.append(frame)
+        if _is_users(frame):
+            break
+        frame = frame.f_back
+    return found
+
+
+def _named(frames: list[FrameType]) -> int:
+    """Of frames, the innermost first, the place of the first of the user's; else outside this package; else 0."""
+    for belongs in (_is_users, _is_others):
+        for place, frame in enumerate(frames):
             if belongs(frame):
-                return f"{frame.f_code.co_filename}:{line}"
-    return "an unknown line"
+                return place
+    return 0
 
 
 def _is_others(frame: FrameType) -> bool:
