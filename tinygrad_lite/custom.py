@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import keyword
 import math
@@ -13,6 +14,7 @@ from .check import gradcheck
 from .engine import Value, methods
 from .errors import GradcheckError, received
 from .ops import REAL, TABLE, Op
+from .reals import is_real
 
 if TYPE_CHECKING:
     from .ops import Interval, Rule
@@ -73,6 +75,7 @@ def custom_op(
         doc=doc or "custom",
         flat=flat or None,
     )
+    row.value = _in_floats(row, value)
     former = TABLE.get(name)
     _enter(name, row)
     if check:
@@ -82,6 +85,19 @@ def custom_op(
             _enter(name, former)
             raise
     return row
+
+
+def _in_floats(row: Op, value: Callable[..., Any]) -> Callable[..., float]:
+    """The function, with a float for whatever kind of number it gives."""
+
+    @functools.wraps(value, updated=())
+    def number(*args: Any) -> float:
+        y = value(*args)
+        if type(y) is not float and not is_real(y):
+            raise TypeError(f"{row.signature} must give one real number, got {received(y)}")
+        return float(y)
+
+    return number
 
 
 def _enter(name: str, row: Op | None) -> None:

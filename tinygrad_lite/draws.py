@@ -28,7 +28,7 @@ class Draws:
     def __init__(self, seed: int | None = None) -> None:
         import numpy as np
 
-        if seed is not None and not (hasattr(seed, "__index__") and not isinstance(seed, bool) and seed >= 0):
+        if seed is not None and not (hasattr(seed, "__index__") and not isinstance(seed, (bool, Value)) and seed >= 0):
             raise ValueError(f"Draws(seed=...) takes a whole number from 0 on, or None, got {received(seed)}")
         self._generator = np.random.default_rng(seed)
         self._lock = threading.Lock()

@@ -15,7 +15,7 @@ try:
 except ImportError:
     from .cython_shim import cython
 
-from . import errors, ops
+from . import errors, ops, reals
 
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -25,11 +25,12 @@ if cython.compiled:
 else:
     from threading import get_ident
 
+    from .flags import clear_flags, flags_cleared
     from .ieee import exp, log, sqrt, tanh
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "7084afa2"
+source_hash = "981e6270"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -332,11 +333,12 @@ class Value:
 
     # A result: _code is its row's; _left and _right are the parents, and where one is None its argument is the plain
     # number in its _partial (or there is none). During a sweep, _count is the number of uses still to report.
-    __slots__ = ("__weakref__", "_code", "_count", "_data", "_grad", "_left", "_left_partial", "_origin")
+    # numpy.ma takes an attribute called _data for an array's numbers, so that none is called so here.
+    __slots__ = ("__weakref__", "_code", "_count", "_grad", "_held", "_left", "_left_partial", "_origin")
     __slots__ += ("_right", "_right_partial", "_sweep")
 
     __weakref__: object
-    _data: cython.double
+    _held: cython.double
     _grad: cython.double
     _left_partial: cython.double
     _right_partial: cython.double
@@ -348,7 +350,7 @@ class Value:
     _count: cython.int
 
     def __init__(self, data, label=None):
-        self._data = data if type(data) is float else _real("Value", data)
+        self._held = data if type(data) is float else _real("Value", data)
         self._grad = self._left_partial = self._right_partial = 0.0
         self._left = self._right = None
         here: _Context = _here()
@@ -404,7 +406,7 @@ class Value:
             storage = self._left
             storage._values[self._count] = number
         else:
-            self._data = number
+            self._held = number
 
     @property
     def grad(self):
@@ -542,26 +544,89 @@ class Value:
     def __lt__(self, other):
         if _traces and _here().trace is not None and _comparable(other):
             return record(ops.less, (self, other))
-        return _number(self) < _argument("<", other) if _comparable(other) else NotImplemented
+        if not _comparable(other):
+            return NotImplemented
+        y: cython.double = _argument("<", other)
+        return flags_cleared(_number(self) < y)
 
     def __le__(self, other):
         if _traces and _here().trace is not None and _comparable(other):
             return record(ops.less_equal, (self, other))
-        return _number(self) <= _argument("<=", other) if _comparable(other) else NotImplemented
+        if not _comparable(other):
+            return NotImplemented
+        y: cython.double = _argument("<=", other)
+        return flags_cleared(_number(self) <= y)
 
     def __gt__(self, other):
         if _traces and _here().trace is not None and _comparable(other):
             return record(ops.less, (other, self))
-        return _number(self) > _argument(">", other) if _comparable(other) else NotImplemented
+        if not _comparable(other):
+            return NotImplemented
+        y: cython.double = _argument(">", other)
+        return flags_cleared(_number(self) > y)
 
     def __ge__(self, other):
         if _traces and _here().trace is not None and _comparable(other):
             return record(ops.less_equal, (other, self))
-        return _number(self) >= _argument(">=", other) if _comparable(other) else NotImplemented
+        if not _comparable(other):
+            return NotImplemented
+        y: cython.double = _argument(">=", other)
+        return flags_cleared(_number(self) >= y)
 
     def __bool__(self):
         _refuse_in_trace("branching", self)
         raise TypeError("a Value is neither true nor false: compare its number (v > 0, v.data != 0), or use where(...)")
+
+    def __float__(self):
+        _refuse("float()", self)
+
+    def __complex__(self):
+        _refuse("complex()", self)
+
+    def __int__(self):
+        _refuse("int()", self)
+
+    def __index__(self):
+        _refuse("use as an index", self)
+
+    def __round__(self, digits=None):
+        _refuse("round()", self)
+
+    def __floor__(self):
+        _refuse("math.floor()", self)
+
+    def __ceil__(self):
+        _refuse("math.ceil()", self)
+
+    def __trunc__(self):
+        _refuse("math.trunc()", self)
+
+    def as_integer_ratio(self):
+        _refuse("as_integer_ratio()", self)
+
+    def __floordiv__(self, other):
+        return _refuse_of_two("//", self, other)
+
+    def __rfloordiv__(self, other):
+        return _refuse_of_two("//", self, other)
+
+    def __mod__(self, other):
+        return _refuse_of_two("%", self, other)
+
+    def __rmod__(self, other):
+        return _refuse_of_two("%", self, other)
+
+    def __divmod__(self, other):
+        return _refuse_of_two("divmod()", self, other)
+
+    def __rdivmod__(self, other):
+        return _refuse_of_two("divmod()", self, other)
+
+    def __matmul__(self, other):
+        return _refuse_of_two("@", self, other)
+
+    def __rmatmul__(self, other):
+        return _refuse_of_two("@", self, other)
 
     def __reduce__(self):
         if self._code >= 0:
@@ -579,8 +644,9 @@ class Value:
 
     @staticmethod
     def _apply(op, args):
+        given: tuple = _checked(op, args)
         fast = _FAST.get(op.name)
-        return record(op, args) if fast is None else fast(*args)
+        return record(op, given) if fast is None else fast(*given)
 
     def __add__(self, other):
         if type(other) is Value:
@@ -631,11 +697,19 @@ class Value:
         if type(other) is Value:
             y: cython.double = _number(cython.cast(Value, other))
             q: cython.double = _divide(x, y)
-            return _node(_DIV, q, self, _divide(1.0, y), other, _divide(-q, y))
+            by_x: cython.double = _divide(1.0, y)
+            by_y: cython.double = _divide(-q, y)
+            made: Value = _node(_DIV, q, self, by_x, other, by_y)
+            clear_flags()
+            return made
         if not _is_real(other):
             return NotImplemented
         c: cython.double = float(other)
-        return _node(_DIV, _divide(x, c), self, _divide(1.0, c), None, c)
+        ratio: cython.double = _divide(x, c)
+        d: cython.double = _divide(1.0, c)
+        made: Value = _node(_DIV, ratio, self, d, None, c)
+        clear_flags()
+        return made
 
     def __rtruediv__(self, other):
         if not _is_real(other):
@@ -643,18 +717,29 @@ class Value:
         c: cython.double = float(other)
         x: cython.double = _number(self)
         q: cython.double = _divide(c, x)
-        return _node(_DIV, q, None, c, self, _divide(-q, x))
+        d: cython.double = _divide(-q, x)
+        made: Value = _node(_DIV, q, None, c, self, d)
+        clear_flags()
+        return made
 
     def __pow__(self, other, modulo=None):
+        if modulo is not None:
+            _refuse("pow() with a modulus", self)
         if type(other) is Value:
             return record(ops.pow, (self, other))
         if not _is_real(other):
             return NotImplemented
         x: cython.double = _number(self)
         n: cython.double = float(other)
-        return _node(_POW, pow(x, n), self, n * pow(x, n - 1.0) if n != 0.0 else 0.0, None, n)
+        y: cython.double = pow(x, n)
+        d: cython.double = n * pow(x, n - 1.0) if n != 0.0 else 0.0
+        made: Value = _node(_POW, y, self, d, None, n)
+        clear_flags()
+        return made
 
     def __rpow__(self, other, modulo=None):
+        if modulo is not None:
+            _refuse("pow() with a modulus", self)
         return record(ops.pow, (other, self)) if _is_real(other) else NotImplemented
 
     def __neg__(self):
@@ -668,25 +753,40 @@ class Value:
 
     def exp(self):
         y: cython.double = exp(_number(self))
-        return _node(_EXP, y, self, y, None, 0.0)
+        made: Value = _node(_EXP, y, self, y, None, 0.0)
+        clear_flags()
+        return made
 
     def log(self):
         x: cython.double = _number(self)
-        return _node(_LOG, log(x), self, _divide(1.0, x), None, 0.0)
+        y: cython.double = log(x)
+        d: cython.double = _divide(1.0, x)
+        made: Value = _node(_LOG, y, self, d, None, 0.0)
+        clear_flags()
+        return made
 
     def sqrt(self):
         y: cython.double = sqrt(_number(self))
-        return _node(_SQRT, y, self, _divide(0.5, y), None, 0.0)
+        d: cython.double = _divide(0.5, y)
+        made: Value = _node(_SQRT, y, self, d, None, 0.0)
+        clear_flags()
+        return made
 
     def tanh(self):
         y: cython.double = tanh(_number(self))
-        return _node(_TANH, y, self, 1.0 - y * y, None, 0.0)
+        d: cython.double = 1.0 - y * y
+        made: Value = _node(_TANH, y, self, d, None, 0.0)
+        clear_flags()
+        return made
 
     def sigmoid(self):
         x: cython.double = _number(self)
         e: cython.double = exp(-x if x > 0.0 else x)
         y: cython.double = (1.0 if x > 0.0 else e) / (1.0 + e)
-        return _node(_SIGMOID, y, self, y * (1.0 - y), None, 0.0)
+        d: cython.double = y * (1.0 - y)
+        made: Value = _node(_SIGMOID, y, self, d, None, 0.0)
+        clear_flags()
+        return made
 
     def identity(self):
         return _node(_IDENTITY, _number(self), self, 1.0, None, 0.0)
@@ -695,7 +795,10 @@ class Value:
         x: cython.double = _number(self)
         if x <= 0.0:
             return _node(_RELU, 0.0, self, 0.0, None, 0.0)
-        return _node(_RELU, x, self, 1.0, None, 0.0)
+        made: Value = _node(_RELU, x, self, 1.0, None, 0.0)
+        if x != x:
+            clear_flags()
+        return made
 
 
 _depth = cython.declare(cython.int, 0)
@@ -723,7 +826,7 @@ def _divide(a: cython.double, b: cython.double) -> cython.double:
 def _number(v: Value) -> cython.double:
     if v._code == _BOUND:
         return cython.cast(Storage, v._left)._values[v._count]
-    return v._data
+    return v._held
 
 
 @cython.cfunc
@@ -770,7 +873,7 @@ def _is_real(x) -> cython.bint:
 def _is_other_real(x) -> cython.bint:
     import numbers
 
-    return isinstance(x, numbers.Real)
+    return isinstance(x, float) or (isinstance(x, numbers.Real) and type(x).__name__ != "timedelta64")
 
 
 @cython.cfunc
@@ -792,24 +895,42 @@ def _arguments(who, items) -> tuple:
     given: tuple = tuple(items)
     for x in given:
         if type(x) is not Value and type(x) is not float:
-            return tuple([y if type(y) is Value else _real(who, y) for y in given])
+            return tuple([y if type(y) is Value else _item(who, y) for y in given])
     return given
+
+
+@cython.cfunc
+def _item(who, x) -> cython.double:
+    """A plain number of a sequence."""
+    return _real(who, x) if _is_real(x) else reals.as_float(who, x, reals.FLAT)
+
+
+@cython.cfunc
+def _checked(op, args: tuple) -> tuple:
+    """The arguments of a row as it takes them: Values and plain numbers, tuples where it takes a sequence."""
+    if type(args[0]) is tuple and op.sequences:
+        return args  # bind() has looked at them, and what records them looks into the tuples
+    for x in args:
+        if type(x) is not Value and type(x) is not float and type(x) is not int:
+            return tuple([y if type(y) is tuple and k in op.sequences else op.number(k, y) for k, y in enumerate(args)])
+    return args
 
 
 @cython.cfunc
 def _real(who, x) -> cython.double:
     if _is_real(x):
-        return float(x)
-    if getattr(x, "size", None) == 1 and _is_real(x.item()):
-        return float(x.item())
-    raise errors.not_a_number(who, x)
+        try:
+            return float(x)
+        except OverflowError:  # which as_float words
+            pass
+    return reals.as_float(who, x)
 
 
 @cython.cfunc
 @cython.inline
 def _leaf(data: cython.double, code: cython.int) -> Value:
     v: Value = Value.__new__(Value)
-    v._data = data
+    v._held = data
     v._grad = v._left_partial = v._right_partial = 0.0
     v._left = v._right = None
     v._origin = _here().origin
@@ -829,7 +950,7 @@ def _node(
     if _context.recording != 1:
         return _unrecorded(_context, code, data, left, left_partial, right, right_partial)
     v: Value = Value.__new__(Value)
-    v._data = data
+    v._held = data
     v._grad = 0.0
     v._left_partial = left_partial
     v._right_partial = right_partial
@@ -840,8 +961,19 @@ def _node(
     v._code = code
     v._count = 0
     if _context.watch is not None:
-        v._origin = _context.watch.recorded(v)
+        _watched(v)
     return v
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _watched(v: Value) -> cython.int:
+    """Tells the watch of a new result; in a trace, where its number is a placeholder's, nobody is to hear of it."""
+    if _context.trace is None:
+        v._origin = _context.watch.recorded(v)
+    else:
+        clear_flags()
+    return 0
 
 
 @cython.cfunc
@@ -875,6 +1007,21 @@ def _refuse_in_trace(what: str, v: Value) -> cython.int:
 
 
 @cython.cfunc
+@cython.exceptval(-1)
+def _refuse(what: str, v: Value) -> cython.int:
+    """Of methods that are there to raise: the number alone, taken without a word, would have no gradient."""
+    _refuse_in_trace(what, v)
+    raise TypeError(errors.NUMBER_ALONE[what])
+
+
+@cython.cfunc
+def _refuse_of_two(what: str, v: Value, other):
+    if _comparable(other):
+        _refuse(what, v)
+    return NotImplemented
+
+
+@cython.cfunc
 def _node_of_many(code: cython.int, data: cython.double, terms: _Terms) -> Value:
     """A node of the terms; their tuples, of Values and floats alone, cannot be in a cycle and leave the collector."""
     if cython.compiled:
@@ -897,7 +1044,7 @@ def dots(rows, ys, function=None):
     """
     here: _Context = _here()
     before = here.origin
-    right: tuple = _arguments("dot(..., ys)", ys)
+    right: tuple = _arguments("dot(xs, ys): ys", ys)
     n: cython.Py_ssize_t = len(right)
     k: cython.Py_ssize_t
     numbers: _Terms = _terms((), n)
@@ -917,7 +1064,7 @@ def dots(rows, ys, function=None):
 def _dot(left: tuple, right: tuple, numbers: cython.p_double, start) -> Value:
     """A dot node, from what right's numbers are."""
     if type(start) is not Value:
-        start = _real("dot(..., start)", start)
+        start = _real("dot(xs, ys, start): start", start)
     n: cython.Py_ssize_t = len(right)
     k: cython.Py_ssize_t
     x: cython.double
@@ -933,7 +1080,7 @@ def _dot(left: tuple, right: tuple, numbers: cython.p_double, start) -> Value:
         elif type(item) is float:
             x = item
         else:
-            return _dot(_arguments("dot(xs, ...)", left), right, numbers, start)
+            return _dot(_arguments("dot(xs, ys): xs", left), right, numbers, start)
         partials[k] = numbers[k]
         partials[n + k] = x
         total += x * numbers[k]
@@ -942,7 +1089,7 @@ def _dot(left: tuple, right: tuple, numbers: cython.p_double, start) -> Value:
 
 
 def _sum(xs):
-    items: tuple = _arguments("sum(xs)", xs)
+    items: tuple = _arguments("sum(xs): xs", xs)
     n: cython.Py_ssize_t = len(items)
     k: cython.Py_ssize_t
     terms: _Terms = _terms((items,), n)
@@ -954,7 +1101,7 @@ def _sum(xs):
 
 
 def _mean(xs):
-    items: tuple = _arguments("mean(xs)", xs)
+    items: tuple = _arguments("mean(xs): xs", xs)
     n: cython.Py_ssize_t = len(items)
     k: cython.Py_ssize_t
     if n == 0:
@@ -968,7 +1115,7 @@ def _mean(xs):
 
 
 def _logsumexp(xs):
-    items: tuple = _arguments("logsumexp(xs)", xs)
+    items: tuple = _arguments("logsumexp(xs): xs", xs)
     n: cython.Py_ssize_t = len(items)
     k: cython.Py_ssize_t
     terms: _Terms = _terms((items,), n)
@@ -979,20 +1126,25 @@ def _logsumexp(xs):
         total += terms.partials[k]
     for k in range(n):
         terms.partials[k] = _divide(terms.partials[k], total)
-    return _node_of_many(_LOGSUMEXP, y, terms)
+    made: Value = _node_of_many(_LOGSUMEXP, y, terms)
+    clear_flags()
+    return made
 
 
 def _where(condition, a, b):
     """A plain condition chooses at once, so that nothing of the other branch is recorded."""
     if isinstance(condition, Value):
         return record(ops.where, (condition, a, b))
-    return a if _real("where(condition, ...)", condition) != 0.0 else b
+    a = a if type(a) is Value else _real("where(condition, a, b): a", a)
+    b = b if type(b) is Value else _real("where(condition, a, b): b", b)
+    return a if _real("where(condition, a, b): condition", condition) != 0.0 else b
 
 
 def _take(table, index):
     if isinstance(index, Value):
         return record(ops.take, (table, index))
-    return table[ops.position(_real("take(..., index)", index), len(table))]
+    items: tuple = _arguments("take(table, index): table", table)
+    return items[ops.position(_real("take(table, index): index", index), len(items))]
 
 
 def record(op, args):
@@ -1010,7 +1162,7 @@ def record(op, args):
                 raise TypeError(f"{places[k]} takes a plain number, got a Value: no derivative by it is known")
             plain.append(_number(cython.cast(Value, arg)))
         elif type(arg) is tuple:
-            plain.append(tuple([_argument(places[k], x) for x in arg]))
+            plain.append(tuple([_argument(None, x) for x in _arguments(places[k], arg)]))
         elif rules[k] is None and isinstance(arg, float):
             plain.append(arg)  # perhaps of a class of its own, which says more than the number
         else:
@@ -1020,8 +1172,11 @@ def record(op, args):
         raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
     y: cython.double = float(value)
     if here.recording == 0:
-        return _leaf(y, _DETACHED)
+        made: Value = _leaf(y, _DETACHED)
+        clear_flags()
+        return made
     partials: list = _local_derivatives(here, op, y, args, plain)
+    clear_flags()  # of which the numbers of Values that are not recorded are long computed
     if n > 2 or op.sequences:
         stored: list = []
         for k in range(n):
@@ -1452,7 +1607,7 @@ def _blocks(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     before: cython.int = here.recording
     here.recording = 0
     try:
-        return op.blocks(_leaf(v._data, _DETACHED), tuple([_unrecording(arg) for arg in v.args]), k)
+        return op.blocks(_leaf(v._held, _DETACHED), tuple([_unrecording(arg) for arg in v.args]), k)
     finally:
         here.recording = before
 
@@ -2400,7 +2555,8 @@ def set_trace(trace):
 def set_watch(watch):
     """An object told of what this thread does from now on, or None; returns the one until now.
 
-    watch.recorded(v) is called with each new result and returns its Origin; watch.sweeps(root) before each sweep.
+    watch.recorded(v) is called with each new result and returns its Origin; watch.sweeps(root) before each sweep. In a
+    trace, which is its own watch, no result is told: numbers are placeholders there, and raise no flags.
     """
     here: _Context = _here()
     before = here.watch
@@ -2412,9 +2568,8 @@ def find_method(name, kind):
     """The further method of that name, imported if need be; AttributeError for a kind of thing that has none."""
     found = methods.get(name)
     if found is None:
-        raise AttributeError(
-            f"{kind!r} object has no attribute {name!r}: operations and attributes are listed by dir(value)"
-        )
+        instead = errors.NOT_OPERATIONS.get(name, "operations and attributes are listed by dir(value)")
+        raise AttributeError(f"{kind!r} object has no attribute {name!r}: {instead}")
     if type(found) is str:
         import importlib
 

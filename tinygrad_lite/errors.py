@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class ShapeError(ValueError):
     """A size or a number of elements that does not fit."""
@@ -61,9 +65,12 @@ class MissingProgramError(RuntimeError):
 
 _HINTS = {
     "str": "turn it into a number first, with float(...)",
+    "Decimal": "turn it into a float first, with float(...)",
     "NoneType": "a function that was meant to return it may lack its return statement",
     "complex": "take its .real, its .imag or its abs()",
     "Value": "use it as it is, or take its .data or .detach()",
+    "MaskedConstant": "a masked element has no number: fill it in or leave it out",
+    "MaskedArray": "masked elements have no number: fill them in, .filled(0.0), or leave them out, .compressed()",
 }
 
 
@@ -81,19 +88,74 @@ def received(x: object) -> str:
         return f"{_article(kind)} of {len(x)}"
     if x is None:
         return "None"
+    if isinstance(x, int) and x.bit_length() > 1024:
+        return f"an int of {x.bit_length()} bits"
     try:
         text = repr(x)
     except TraceError:
         text = "traced"
+    except ValueError:  # of more digits than Python writes
+        return _article(kind)
     return f"{_article(kind)}, {text if len(text) <= 40 else text[:37] + '...'}"
 
 
-def not_a_number(who: str, x: object) -> TypeError:
-    """The error for an argument of `who` that is not a real number."""
-    many = "take one element, or make a Value of each: [Value(x) for x in ...]"
-    hint = _HINTS.get(type(x).__name__, many if hasattr(x, "__len__") else "pass an int or a float")
-    return TypeError(f"{who} takes a real number, got {received(x)}: {hint}")
+def not_a_number(who: str, x: object, many: str = "") -> TypeError:
+    """The error for an argument of `who` that is not a real number; `many` is what to do with several."""
+    many = many or "take one element, or make a Value of each: [Value(x) for x in ...]"
+    return TypeError(f"{who} takes a real number, got {received(x)}: {_hint(x, many)}")
+
+
+def _hint(x: Any, many: str) -> str:
+    kind = "complex" if type(x).__name__.startswith("complex") else type(x).__name__
+    if kind in _HINTS and (kind != "MaskedArray" or x.mask.any()):
+        return _HINTS[kind]
+    if hasattr(x, "__len__") and getattr(x, "size", None) != 1:
+        return many
+    return "take its .item()" if hasattr(x, "item") else "pass an int or a float"
+
+
+_WHOLE = "{} of a Value is a whole number, without a derivative: write {} where that is meant"
+_JUMPS = "{} of a Value jumps between whole numbers, and has no derivative there: {}"
+NUMBER_ALONE = {
+    "float()": "float() takes the number out of a Value, and its gradient would be lost: write v.exp() or "
+    "tinygrad_lite.exp(v) for math.exp(v), f'{v:.2f}' for '%.2f' % v, and v.data for the number alone",
+    "complex()": "complex() takes the number out of a Value, and its gradient would be lost: write v.data for it alone",
+    "int()": _WHOLE.format("int()", "int(v.data)"),
+    "round()": _WHOLE.format("round()", "round(v.data)") + ", or f'{v:.2f}' to print it",
+    "math.floor()": _WHOLE.format("math.floor()", "math.floor(v.data)"),
+    "math.ceil()": _WHOLE.format("math.ceil()", "math.ceil(v.data)"),
+    "math.trunc()": _WHOLE.format("math.trunc()", "math.trunc(v.data)"),
+    "//": _JUMPS.format("//", "write v.data // n for the number alone, or v / n"),
+    "%": _JUMPS.format("%", "write v.data % n for the number alone, or v - k * n with a plain k"),
+    "divmod()": _JUMPS.format("divmod()", "write divmod(v.data, n) for the numbers alone"),
+    "pow() with a modulus": _JUMPS.format("pow() with a modulus", "write pow(v, n)"),
+    "use as an index": "a Value is not an index: take(xs, v) chooses an element by it; write xs[int(v.data)] or "
+    "range(int(v.data)) where the number that it has now is meant",
+    "as_integer_ratio()": "statistics and fractions take the numbers out of Values, and their gradients would be lost: "
+    "write tinygrad_lite.mean(values) for statistics.mean(values), and v.data for a number alone",
+    "@": "a Value is one number, and @ multiplies matrices: write v * w, or dot(xs, ys) of two lists of numbers",
+}
+"""What would make a plain number of a Value, and the message that refuses it."""
+
+
+NOT_OPERATIONS = {
+    "arccosh": "write (v + (v * v - 1).sqrt()).log()",
+    "arcsinh": "write (v + (v * v + 1).sqrt()).log()",
+    "arctanh": "write 0.5 * ((1 + v) / (1 - v)).log()",
+    "cbrt": "write v ** (1 / 3), for v from 0 on",
+    "deg2rad": "write v * (math.pi / 180)",
+    "degrees": "write v * (180 / math.pi)",
+    "exp2": "write 2.0 ** v",
+    "fmod": "it jumps, and has no derivative there",
+    "hypot": "write tinygrad_lite.norm([v, w])",
+    "log10": "write v.log() / math.log(10)",
+    "log2": "write v.log() / math.log(2)",
+    "rad2deg": "write v * (180 / math.pi)",
+    "radians": "write v * (math.pi / 180)",
+    "rint": "it jumps, and has no derivative there: write round(v.data) for the number alone",
+}
+"""What NumPy's functions of these names ask Values for in vain, and what to write instead."""
 
 
 def _article(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+    return f"{'an' if noun[:1].lower() in 'aeiou' or noun.startswith('nd') else 'a'} {noun}"

@@ -11,6 +11,7 @@ from typing import Any
 from . import engine
 from .engine import Value
 from .errors import HistoryError, received
+from .source_lines import stack_level
 
 HookFunction = Callable[[Any], Any]
 
@@ -119,7 +120,7 @@ def register_hook(v: Value, hook: HookFunction) -> Hook:
         warnings.warn(
             "this hook holds the Value that it is registered on, so both live until .remove(): "
             "let it use the gradient alone, or the Value's label",
-            stacklevel=2,
+            stacklevel=stack_level(),
         )
     chain = engine.hooks.get(id(v))
     if not isinstance(chain, _Chain):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
 
 from .engine import Origin, Value, contributions, set_recording, set_watch, topological_order
 from .errors import AnomalyError
+from .source_lines import calling_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,10 +87,7 @@ class _Watch:
     """Notes the line that recorded each result; refuses numbers and derivatives that are not finite."""
 
     def recorded(self, v: Value) -> Origin:
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__package__ or ""):
-            frame = frame.f_back
-        line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        line = calling_line()
         if not math.isfinite(v.data):
             raise AnomalyError(f"{_described(v, line)} gave {v.data}")
         return Origin(v.label, v.path, line)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .engine import Value
+from .reals import has_masked, listed
 
 _NUMBERS = frozenset((float, int, Value))
 _ONLY = operator.itemgetter(0)
@@ -86,7 +87,7 @@ def numbers_along(tree: Any, given: Any) -> list[Any] | None:
     else:
         if isinstance(given, dict) or _is_row(given) or (tree is None) != (given is None):
             return None
-        return [] if given is None else [given.item() if _is_array(given) else given]
+        return [] if given is None else [given.item() if _is_array(given) and not has_masked(given) else given]
     found: list[Any] = []
     for inner, inner_given in pairs:
         numbers = numbers_along(inner, inner_given)
@@ -168,7 +169,7 @@ def _mapped(function: Callable[[list[Any]], list[Any]], tree: Any) -> Any:
         made.update({key: _mapped(function, item) for key, item in tree.items()})
         return made
     if _is_array(tree):
-        items = tree.ravel().tolist()
+        items = listed(tree.ravel())
         found = function(items)
         same = len(found) == len(items) and all(map(operator.is_, found, items))
         return tree if same else _array(found, tree.shape)

@@ -10,9 +10,11 @@ A sequence argument (`*xs`) arrives as a tuple, and its rule returns one contrib
 from __future__ import annotations
 
 import math
+import sys
 
 from . import ieee
-from .errors import ShapeError, received
+from .errors import ShapeError
+from .reals import FLAT, as_float, as_sequence
 
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes longer than the rest of the package
 if TYPE_CHECKING:
@@ -36,12 +38,13 @@ class Op:
     flat       True: its derivative is exactly zero over whole regions, and where it is, nothing passes, be the adjoint
                infinite or nan: a mask selects, it does not multiply. None: so for some arguments (x ** 0), which the
                rules tell: they give 0 for an infinite adjoint
-    conventional   at the origin its derivative is 0 by convention only, so that it has no second one
+    conventional  at the origin its derivative is 0 by convention only, so that it has no second one
+    beside     positions of the single numbers where others are sequences
     """
 
     __slots__ = (
-        "aliases", "args", "arity", "array", "code", "conventional", "defaults", "doc", "domain", "flat", "name",
-        "places", "rules", "sequences", "symbol", "value",
+        "aliases", "args", "arity", "array", "beside", "code", "conventional", "defaults", "doc", "domain", "flat",
+        "name", "places", "rules", "sequences", "symbol", "value",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +72,7 @@ class Op:
                 defaults.append(float(default))
         self.name, self.value, self.rules, self.array, self.doc = name, value, tuple(rules), array, doc
         self.args, self.defaults, self.sequences = tuple(names), tuple(defaults), tuple(sequences)
+        self.beside = tuple([k for k in range(len(names)) if sequences and k not in sequences])
         self.symbol, self.domain, self.aliases, self.flat = symbol or name, tuple(domain), tuple(aliases), flat
         self.conventional = conventional
         if not len(self.args) == len(self.rules) == len(self.domain):
@@ -105,12 +109,10 @@ class Op:
             raise TypeError(f"{self.signature} got {len(args)} arguments")
         bound = [*args, *self.defaults[len(self.defaults) - missing :]] if missing else list(args)
         for position in self.sequences:
-            items = bound[position]
-            if isinstance(items, str) or not hasattr(items, "__iter__"):
-                raise TypeError(
-                    f"{self.signature}: {self.args[position]} is a sequence of numbers, got {received(items)}"
-                )
-            bound[position] = tuple(items)
+            bound[position] = as_sequence(self.places[position], bound[position])
+        for position in self.beside:
+            if type(bound[position]) is not float:
+                bound[position] = self.number(position, bound[position])
         return tuple(bound)
 
     def blocks(self, y: Any, args: Sequence[Any], k: int) -> bool:
@@ -132,6 +134,21 @@ class Op:
             pass
         return False
 
+    def number(self, position: int, x: Any) -> Any:
+        """What the argument at a position, or one of its sequence, is taken as: what records as it is, else a float."""
+        if type(x) is float or hasattr(type(x), "_apply"):
+            return x
+        return as_float(self.places[position], x, FLAT if position in self.sequences else self._for_each(position, x))
+
+    def _for_each(self, position: int, x: Any) -> str:
+        """What to write for many numbers instead: this takes one, NumPy's function of its name, if any, an array."""
+        text = f"call it for each, [{self.name}({', '.join(self.args)}) for {self.args[position]} in ...]"
+        numpy = sys.modules.get("numpy")
+        if numpy is None or not hasattr(x, "dtype"):
+            return text
+        names = [name for name in (self.name, *self.aliases) if isinstance(getattr(numpy, name, None), numpy.ufunc)]
+        return f"{text}, or numpy.{names[0]} of the array" if names else text
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _row, (self.name,)
 
@@ -142,12 +159,23 @@ class Op:
         complete = len(args) == self.arity
         if not complete:
             args = self.bind(args)
+            complete = not self.sequences
         for item in args if complete else _items(args):
             if type(item) is not float:  # of which asking for an attribute that is not there takes longest
                 apply = getattr(type(item), "_apply", None)
-                if apply is not None:
-                    return apply(self, args)
+                return self._of_others(args) if apply is None else apply(self, args)
         return self.value(*args)
+
+    def _of_others(self, args: tuple[Any, ...]) -> Any:
+        """Of arguments among which are neither floats nor what records: other numbers, or no numbers."""
+        for item in _items(args):
+            apply = getattr(type(item), "_apply", None)
+            if apply is not None:
+                return apply(self, args)
+        numbers: list[Any] = []
+        for k, arg in enumerate(args):
+            numbers.append(tuple([self.number(k, x) for x in arg]) if k in self.sequences else self.number(k, arg))
+        return self.value(*numbers)
 
 
 def _row(name: str) -> Op:
@@ -202,6 +230,10 @@ def _sum_value(xs: Sequence[float]) -> float:
     for x in xs:
         total += x
     return total
+
+
+def _prod_value(xs: Sequence[float]) -> float:
+    return math.prod(xs, start=1.0)
 
 
 def _mean_value(xs: Sequence[float]) -> float:
@@ -259,6 +291,8 @@ def _at_the_origin(g: Any, length: Any) -> Any:
 def position(index: float, length: int) -> int:
     """The index as a place in a sequence of that length."""
     if not 0 <= index < length or index != math.floor(index):
+        if not length:
+            raise IndexError("take(table, index): the table is empty, so there is nothing to take")
         raise IndexError(f"take(table, index): the index must be a whole number in 0..{length - 1}, got {index}")
     return int(index)
 
@@ -392,7 +426,7 @@ take: Op = Op("take", lambda table, index: table[position(index, len(table))],
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
           domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")
 identity: Op = Op("identity", lambda x: x, (lambda g, y, x: g,),
-              array="x", aliases=("positive",), domain=(REAL,), doc="x, as a node of its own")
+              array="x", aliases=("positive", "conjugate"), domain=(REAL,), doc="x, as a node of its own")
 stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
                    array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
 erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
@@ -409,7 +443,7 @@ polygamma: Op = Op("polygamma", ieee.polygamma, (None, lambda g, y, n, x: g * po
                doc="derivative n + 1 of lgamma; the order n is a plain whole number")
 sum: Op = Op("sum", _sum_value, (lambda g, y, xs: [g] * len(xs),),
          args="*xs", symbol="sum", array="sum(xs, axis=0)", domain=(REAL,), doc="sum of a sequence")
-prod: Op = Op("prod", math.prod, (_product_of_others,),
+prod: Op = Op("prod", _prod_value, (_product_of_others,),
           args="*xs", array="prod(xs, axis=0)", domain=(REAL,), doc="product of a sequence")
 dot: Op = Op("dot", _dot_value,
          (lambda g, y, xs, ys, start: [g * b for b in ys], lambda g, y, xs, ys, start: [g * a for a in xs],
@@ -441,7 +475,7 @@ def log_softmax(xs: Sequence[Any]) -> list[Any]:
     >>> [round(p, 3) for p in log_softmax([0.0, 0.0])]
     [-0.693, -0.693]
     """
-    xs = list(xs)
+    xs = as_sequence("log_softmax(xs): xs", xs)
     total = logsumexp(xs)
     return [x - total for x in xs]
 
@@ -452,4 +486,4 @@ def softmax(xs: Sequence[Any]) -> list[Any]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    return [exp(x) for x in log_softmax(xs)]
+    return [exp(x) for x in log_softmax(as_sequence("softmax(xs): xs", xs))]

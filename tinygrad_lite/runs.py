@@ -72,10 +72,6 @@ class Run:
             for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
                 called[k] = arg
             output = f(*called, **kwargs)
-        except TypeError as error:
-            if "must be real number, not" in str(error):
-                error.add_note("the functions of math take no Values: write x.sin() or tinygrad_lite.sin(x)")
-            raise
         finally:
             _depth.inside = depth
             set_recording(recording)
@@ -174,7 +170,7 @@ class Run:
     def _positions(self, argnums: Any, count: int) -> list[int]:
         at = list(argnums) if isinstance(argnums, Iterable) and not isinstance(argnums, str) else [argnums]
         for place, k in enumerate(at):
-            if isinstance(k, bool) or not hasattr(k, "__index__"):
+            if isinstance(k, (bool, Value)) or not hasattr(k, "__index__"):
                 raise TypeError(f"{self}: argnums is the position of an argument, or several, got {received(k)}")
             at[place] = k = operator.index(k)
             if not -count <= k < count:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..engine import Value
-from ..errors import ShapeError, received
+from ..errors import ShapeError, not_a_number, received
+from ..reals import as_array, has_masked
 
 Key = Any
 _PLAIN = frozenset((float, int))
@@ -102,7 +104,7 @@ class Arguments:
         if not named and not self._static and all(map(_is_column, args)):
             arrays: list[Any] = [arg if arg.dtype is _FLOAT64 else arg.astype(float) for arg in args]
             return Columns(
-                (_BATCH, (), *[array.shape[1:] for array in arrays]), arrays, named, arrays, self._size(arrays)
+                (_BATCH, (), *[array.shape[1:] for array in arrays]), arrays, named, arrays, self._size(arrays, args)
             )
         arrays = []
         given, given_named = self.mapped(lambda label, arg: self._column(label, arg, arrays), args, named)
@@ -110,16 +112,16 @@ class Arguments:
             self._fixed(label, arg) if label in self._static else _column_sketch(arg)
             for label, arg in self._labelled(given, given_named)
         ]
-        return Columns((_BATCH, tuple(named), *parts), given, given_named, arrays, self._size(arrays))
+        return Columns((_BATCH, tuple(named), *parts), given, given_named, arrays, self._size(arrays, args))
 
-    def _size(self, arrays: Sequence[Any]) -> int:
+    def _size(self, arrays: Sequence[Any], args: Sequence[Any]) -> int:
         """How many rows all of these arrays have. Raises ShapeError where they differ."""
         sizes = {len(array) for array in arrays}
         if len(sizes) != 1:
             shapes = ", ".join([str(array.shape) for array in arrays])
             raise ShapeError(
                 f"{self.name}.batch(...): every array needs the same number of rows as its first axis, got "
-                + (f"shapes {shapes}" if arrays else "no array: call the function itself")
+                + (f"shapes {shapes}" if arrays else f"no array{_in_its_place(args)}")
             )
         return sizes.pop()
 
@@ -146,13 +148,13 @@ class Arguments:
         if isinstance(arg, tuple):
             items = [self._column(f"{label}[{k}]", item, columns) for k, item in enumerate(arg)]
             return type(arg)(*items) if hasattr(arg, "_fields") else tuple(items)
-        if not isinstance(arg, (numbers.Real, list, Value)) and not hasattr(arg, "__array__"):
+        if not isinstance(arg, (numbers.Real, list, range, array, Value)) and not hasattr(arg, "__array__"):
             return arg
         if isinstance(arg, bool):
             return arg
         where = f"{self.name}.batch(...): argument {label}"
         try:
-            found = np.asarray(arg)
+            found = as_array(where, arg)
         except ValueError:
             found = None
         if found is None or found.dtype.kind not in "biuf":
@@ -166,6 +168,12 @@ class Arguments:
             )
         columns.append(found.astype(float, copy=False))
         return columns[-1]
+
+
+def _in_its_place(args: Sequence[Any]) -> str:
+    if not args:
+        return ": call the function itself"
+    return f" but {received(args[0])}: pass a list or an array of numbers, or call the function itself"
 
 
 def _complaint(arg: Any, found: Any) -> str:
@@ -210,6 +218,8 @@ def _sketch(tree: Any, found: list[Any]) -> Key:
     if isinstance(tree, dict):
         return dict, *[(key, _sketch(item, found)) for key, item in tree.items()]
     if isinstance(tree, np.ndarray):
+        if has_masked(tree):
+            raise not_a_number("a compiled function", tree)
         if tree.dtype.kind in "iuf":
             found += tree.ravel().tolist()
             return np.ndarray, tree.shape

@@ -14,6 +14,7 @@ import numpy as np
 from .. import ops
 from ..engine import Value, find_method, is_tracing, set_recording
 from ..errors import HistoryError, ShapeError, received
+from ..source_lines import stack_level
 from .arguments import Arguments, Columns, Key, on_arrays, shown
 from .execution import EXECUTORS, Execution
 from .executors import ArrayExecutor
@@ -181,7 +182,7 @@ class Compiled:
                     f"{self._name} was traced {_MANY_TRACES} times in {self._calls} calls, last for {shown(key)}: "
                     "each structure of arguments is another program (see .traces); what changes from call to call "
                     "belongs into numbers, not into lengths, strings or static arguments",
-                    stacklevel=3,
+                    stacklevel=stack_level(),
                 )
             return found
 

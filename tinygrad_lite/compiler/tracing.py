@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,15 @@ import numpy as np
 from .. import ops
 from ..draws import Draws, set_replay
 from ..engine import Value, products, set_recording, set_trace, set_watch, topological_order, transcribe
-from ..errors import TraceError
+from ..errors import NUMBER_ALONE, TraceError
+from ..source_lines import calling_line, raising_line
 from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
 
+_AS_A_NUMBER = (
+    "it stands for any number: choose by take(xs, index) or where(condition, a, b), use x.sin() for math.sin(x), or "
+    "name the argument in static_argnames"
+)
 _INSTEAD = {
     "branching": "write where(condition, a, b), maximum(a, b) or minimum(a, b), which choose for each call",
     "formatting": "print it outside the compiled function",
@@ -32,15 +36,12 @@ _INSTEAD = {
         ),
         "inside, grad(f)(x) and gradients(y, xs, create_graph=True) give derivatives that are traced too",
     ),
+    **dict.fromkeys(NUMBER_ALONE, _AS_A_NUMBER),
 }
-_PACKAGE = __name__.partition(".")[0]
-# What Python and NumPy say where a Value is used as a number, an index, or a range of its own, and where they do not
-# say that it was a Value.
-_CONVERSIONS = (
-    "indices must be", "interpreted as an integer", "must be real number", "argument must be", "__round__",
-    "multiply sequence by", "has no callable",
-)  # fmt: skip
-_UNNAMED = ("slice indices must be", "only integers, slices", "not supported for the input types")
+# What Python and NumPy say of their own where a Value is used as a number or an index, and where they do not say that
+# it was a Value.
+_CONVERSIONS = ("has no callable", "number is required")
+_UNNAMED = ("only integers, slices", "not supported for the input types")
 
 
 class Trace:
@@ -61,7 +62,7 @@ class Trace:
 
     def __enter__(self) -> Trace:
         self._recording = set_recording(True)
-        self._watch = set_watch(None)  # the numbers of placeholders say nothing
+        self._watch = set_watch(self)  # which is told nothing, since the numbers of placeholders say nothing
         self._before = set_trace(self)
         return self
 
@@ -73,18 +74,14 @@ class Trace:
         texts = _UNNAMED + _CONVERSIONS * ("Value" in said)
         if type(error) in (TypeError, IndexError) and any(text in said for text in texts):
             raise TraceError(
-                f"compile({self.name}): in {_user_line(traceback)} a traced Value is used as a plain number, an index "
-                "or a range, but it stands for any number: choose by take(xs, index) or where(condition, a, b), use "
-                "x.sin() for math.sin(x), or name the argument in static_argnames"
+                f"compile({self.name}): in {raising_line(traceback)} a traced Value is used as a plain number or as an "
+                f"index, but {_AS_A_NUMBER}"
             ) from error
 
     def refuse(self, what: str, v: Value) -> None:
-        frame = sys._getframe(1)
-        while frame.f_back is not None and _is_ours(frame):
-            frame = frame.f_back
         instead = _INSTEAD.get(what, "use the Value itself, in operations")
         raise TraceError(
-            f"compile({self.name}): {what} of a traced Value, in {frame.f_code.co_filename}:{frame.f_lineno}, would "
+            f"compile({self.name}): {what} of a traced Value, in {calling_line()}, would "
             f"freeze one call's number into the program: {instead}"
         )
 
@@ -107,20 +104,6 @@ class replaying:  # noqa: N801  read as a function
 
     def __exit__(self, *_: object) -> None:
         set_replay(self._before)
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
-
-
-def _user_line(traceback: TracebackType | None) -> str:
-    """The innermost line outside this package, as file:line."""
-    found = ""
-    while traceback is not None:
-        if not _is_ours(traceback.tb_frame) or not found:
-            found = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    return found
 
 
 def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tuple[Any, Trace]:

@@ -40,7 +40,7 @@ class Embedding(Module):
         places = range(len(self.weight))
         place = ops.take(places, index)
         if type(place) is not Value:
-            return list(self.weight[place])
+            return list(self.weight[int(place)])
         # The row as a product, since compiled, and in its derivative too, that is one of matrices for all indices.
         one_hot = [ops.equal(k, place) for k in places]
         return [ops.dot(one_hot, column) for column in zip(*self.weight, strict=True)]

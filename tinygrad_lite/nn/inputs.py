@@ -9,6 +9,7 @@ from typing import Any
 
 from ..engine import Value
 from ..errors import ShapeError, not_a_number, received
+from ..reals import listed
 from ..wording import counted
 from .module import Module
 
@@ -51,7 +52,7 @@ def as_row(x: Any) -> tuple[Any, ...]:
     if getattr(x, "ndim", 1) > 1:
         raise ShapeError(f"the input is {received(x)}: {_ONE_AT_A_TIME}")
     if hasattr(x, "tolist"):
-        x = x.tolist()
+        x = listed(x)
     if isinstance(x, Iterable) and not isinstance(x, (str, bytes, dict)):
         return tuple(x)
     return (x,)
@@ -62,7 +63,7 @@ def as_list(x: Any) -> Any:
     if type(x) is list or type(x) is Value:
         return x
     if hasattr(x, "tolist"):
-        return x.tolist()
+        return listed(x)
     return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes, dict)) else x
 
 

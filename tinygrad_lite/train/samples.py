@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..compiler.arguments import on_arrays
 from ..errors import ShapeError, received
+from ..reals import as_array
 
 
 class Samples:
@@ -39,7 +38,7 @@ class Samples:
             items = [self._column(f"{where}[{k}]", item, as_floats) for k, item in enumerate(column)]
             return type(column)(*items) if hasattr(column, "_fields") else tuple(items)
         try:
-            array = np.asarray(column)
+            array = as_array(where, column)
         except ValueError:
             raise ShapeError(f"{where}: rows must be of one length, got {received(column)} of several") from None
         if array.dtype.kind not in "biuf":

@@ -1,0 +1,249 @@
+"""What takes the number out of a Value, and NumPy's functions: right, or an error that says what to do."""
+
+from __future__ import annotations
+
+import array
+import cmath
+import json
+import math
+import numbers
+import operator
+import random
+import statistics
+import struct
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+from tinygrad_lite import Value, errors, ops
+from tinygrad_lite.errors import TraceError
+
+ALONE: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "float()": (lambda v: float(v), r"write v\.exp\(\) .* for math\.exp\(v\), .* v\.data"),
+    "math.exp": (lambda v: math.exp(v), r"write v\.exp\(\)"),
+    "math.isnan": (lambda v: math.isnan(v), r"v\.data"),
+    "math.isclose": (lambda v: math.isclose(v, 1.5), r"v\.data"),
+    "math.fsum": (lambda v: math.fsum([v, v]), r"v\.data"),
+    "math.hypot": (lambda v: math.hypot(v, v), r"v\.data"),
+    "percent": (lambda v: "%.2f" % v, r"f'\{v:\.2f\}'"),  # noqa: UP031
+    "array.array": (lambda v: array.array("d", [v]), r"v\.data"),
+    "statistics.fmean": (lambda v: statistics.fmean([v, v]), r"v\.data"),
+    "statistics.mean": (lambda v: statistics.mean([v, v]), r"tinygrad_lite\.mean\(values\)"),
+    "statistics.stdev": (lambda v: statistics.stdev([v, 2.0]), r"v\.data"),
+    "random.choices": (lambda v: random.choices([1, 2], weights=[v, v]), r"v\.data"),
+    "NumPy's array of floats": (lambda v: np.array([v, v], dtype=float), r"v\.data"),
+    "element of NumPy's array": (lambda v: np.zeros(2).__setitem__(0, v), r"v\.data"),
+    "np.float64": (lambda v: np.float64(v), r"v\.data"),
+    "np.gradient": (lambda v: np.gradient([v, v]), r"v\.data"),
+    "complex()": (lambda v: complex(v), r"write v\.data"),
+    "cmath.exp": (lambda v: cmath.exp(v), r"write v\.data"),
+    "int()": (lambda v: int(v), r"write int\(v\.data\)"),
+    "round()": (lambda v: round(v), r"write round\(v\.data\)"),
+    "round(), of digits": (lambda v: round(v, 2), r"f'\{v:\.2f\}' to print it"),
+    "math.floor": (lambda v: math.floor(v), r"write math\.floor\(v\.data\)"),
+    "math.ceil": (lambda v: math.ceil(v), r"write math\.ceil\(v\.data\)"),
+    "math.trunc": (lambda v: math.trunc(v), r"write math\.trunc\(v\.data\)"),
+    "np.floor": (lambda v: np.floor(np.array([v])), r"write math\.floor\(v\.data\)"),
+    "//": (lambda v: v // 2, r"write v\.data // n"),
+    "//, right": (lambda v: 2.0 // v, r"write v\.data // n"),
+    "//, of two": (lambda v: v // v, r"write v\.data // n"),
+    "//, an array": (lambda v: np.array([1.0, 2.0]) // v, r"write v\.data // n"),
+    "%": (lambda v: v % 2, r"write v\.data % n"),
+    "%, right": (lambda v: np.float64(2.0) % v, r"write v\.data % n"),
+    "np.mod": (lambda v: np.mod([v, v], 2.0), r"write v\.data % n"),
+    "divmod": (lambda v: divmod(v, 2), r"write divmod\(v\.data, n\)"),
+    "divmod, right": (lambda v: divmod(2, v), r"write divmod\(v\.data, n\)"),
+    "element": (lambda v: [1, 2, 3][v], r"take\(xs, v\) chooses"),
+    "slice": (lambda v: [1, 2, 3][:v], r"take\(xs, v\) chooses"),
+    "range": (lambda v: range(v), r"range\(int\(v\.data\)\)"),
+    "operator.index": (lambda v: operator.index(v), r"take\(xs, v\) chooses"),
+    "many of a list": (lambda v: [0.0] * v, r"range\(int\(v\.data\)\)"),
+    "@": (lambda v: v @ v, r"write v \* w, or dot\(xs, ys\)"),
+    "@, right": (lambda v: 2.0 @ v, r"write v \* w, or dot\(xs, ys\)"),
+    "pow with a modulus": (lambda v: pow(v, 2, 3), r"write pow\(v, n\)"),
+    "not": (lambda v: not v, r"compare its number .*where"),
+    "and": (lambda v: v and v, r"compare its number .*where"),
+    "np.where": (lambda v: np.where([v, v], 1.0, 2.0), r"compare its number .*where"),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_number_is_not_taken_out_in_silence(name: str) -> None:
+    """In a trace the error names the line, too."""
+    f, message = ALONE[name]
+    with pytest.raises(TypeError, match=message) as caught:
+        f(Value(1.5))
+    assert not isinstance(caught.value, TraceError)
+    with pytest.raises(TypeError, match=message):
+        tl.grad(lambda v: v * f(v))(1.5)
+    with pytest.raises(TraceError, match=r"test_numbers_taken\.py:\d+.*(take\(|where\()"):
+        tl.compile(lambda v: f(v))(1.5)
+
+
+def test_messages_name_what_there_is() -> None:
+    for text in [*errors.NUMBER_ALONE.values(), *errors.NOT_OPERATIONS.values()]:
+        for name in ("floor", "ceil", "mod", "round", "log2"):
+            assert f"tinygrad_lite.{name}" not in text and f"v.{name}(" not in text
+    for name, text in errors.NOT_OPERATIONS.items():
+        assert name not in ops.TABLE and name not in ops.ALIASES, f"{name} is an operation: leave it out"
+        if "write" not in text or "v.data" in text:
+            continue
+        formula = text.partition("write ")[2].partition(", for")[0]
+        v, w, theirs = Value(1.25), Value(1.25), getattr(np, name)
+        if name == "arctanh":
+            v = Value(0.25)
+        y = eval(formula, {"v": v, "w": w, "math": math, "tinygrad_lite": tl})
+        want = theirs(v.data, w.data) if theirs.nin == 2 else theirs(v.data)
+        assert y.data == pytest.approx(want), name
+        with pytest.raises((TypeError, AttributeError)) as caught:
+            theirs(*[np.array([v])] * theirs.nin)
+        assert "write" in str(caught.value.__cause__ or caught.value), name
+
+
+def test_what_keeps_the_gradient_still_does() -> None:
+    v, w = Value(1.5), Value(2.0)
+    for y in (
+        sum([v, w]), math.prod([v, w]), statistics.median([v, w]), random.uniform(v, 2.0), max(v, w), min(v, w),
+        np.sum([v, w]), np.prod([v, w]), np.mean([v, w]), np.float64(3) * v, v * np.float64(3), np.int64(2) - v,
+        np.float32(2) / v, np.full(2, v)[1], np.linspace(v, w, 3)[1], np.array(v).item(), np.asarray(v).item(),
+        np.conjugate(np.array([v, w]))[0], np.square(v), np.reciprocal(v),
+    ):  # fmt: skip
+        assert isinstance(y, Value) and tl.gradients(y, [v, w]) != [0.0, 0.0]
+    assert np.array([v]).dtype == np.array(v).dtype == object
+    assert sorted([w, v]) == [v, w] and f"{v:.1f}" == "1.5"
+    for kind in (numbers.Real, numbers.Number, float, int):
+        assert not isinstance(v, kind)
+    for f in (json.dumps, Decimal, Fraction, lambda v: struct.pack("d", v)):
+        with pytest.raises((TypeError, struct.error)):
+            f(v)
+    for f in (lambda v: v // "a", lambda v: v % None, lambda v: divmod(v, [1.0]), lambda v: [1.0] @ v):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            f(v)
+
+
+def test_variance_by_numpy() -> None:
+    values = [Value(1.0), Value(2.0), Value(6.0)]
+    for f, theirs in ((np.var, np.var), (np.std, np.std)):
+        y = f(values)
+        assert y.data == pytest.approx(theirs([1.0, 2.0, 6.0]))
+    assert tl.gradients(np.var(values), values) == pytest.approx([2.0 * (x - 3.0) / 3.0 for x in (1.0, 2.0, 6.0)])
+    assert tl.compile(lambda *xs: np.var(xs))(1.0, 2.0, 6.0) == pytest.approx(np.var([1.0, 2.0, 6.0]))
+
+
+SINGULAR = (0.0, -0.0, -1.0, 1000.0, -1000.0, math.inf, -math.inf, math.nan, 1e200, 5e-324, 1e308)
+UFUNCS = sorted(
+    {u.__name__: u for u in vars(np).values() if isinstance(u, np.ufunc)}.values(), key=lambda u: u.__name__
+)
+OWN_FLAGS = {"add", "subtract", "multiply", "square", "matmul", "vecdot", "matvec", "vecmat"}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda u: u.__name__)
+def test_results_raise_nothing_through_numpy(ufunc: Any) -> None:
+    """log(0) is -inf, and 1 / 0 in the derivative of sqrt is nobody's business; sums and products are as of floats."""
+    if ufunc.__name__ in OWN_FLAGS or ufunc.nin > 2:
+        return
+    for x in SINGULAR:
+        for rest in [()] if ufunc.nin == 1 else [(y,) for y in SINGULAR]:
+            arrays = [np.array([Value(a), Value(a)]) for a in (x, *rest)]
+            with np.errstate(all="raise"):
+                try:
+                    ufunc(*arrays)
+                except (TypeError, AttributeError):  # no loop over Values
+                    return
+
+
+SUMS_AND_PRODUCTS = {ops.add, ops.sub, ops.mul, ops.sum, ops.mean, ops.dot}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("row", ops.TABLE.values(), ids=lambda row: row.name)
+def test_rows_raise_nothing_through_numpy(row: ops.Op) -> None:
+    """By Values alone, beside plain numbers, and unrecorded."""
+    if row in SUMS_AND_PRODUCTS:
+        return
+
+    def called(x: float, y: float) -> None:
+        for make in (Value, float):
+            rest = [1.0 if rule is None or make is float else Value(y) for rule in row.rules]
+            for k, rule in enumerate(row.rules):
+                if rule is not None and row is not ops.take:
+                    args = [*rest[:k], Value(x), *rest[k + 1 :]]
+                    row(*[(arg, y) if j in row.sequences else arg for j, arg in enumerate(args)])
+
+    loop = np.frompyfunc(called, 2, 1)
+    for recording in (tl.enable_grad, tl.no_grad):
+        with np.errstate(all="raise"), recording():
+            loop(np.array(SINGULAR)[:, None], np.array(SINGULAR)[None])
+
+
+@pytest.mark.filterwarnings("error")
+def test_operators_beside_plain_numbers_raise_nothing_through_numpy() -> None:
+    values = np.array([Value(x) for x in SINGULAR])
+    with np.errstate(all="raise"):
+        for x in SINGULAR:
+            for y in (values**x, x**values, values / x, x / values, values < x, values >= x):
+                assert len(y) == len(SINGULAR)
+
+
+@pytest.mark.parametrize("ufunc", [np.multiply, np.add])
+def test_what_a_product_raises_is_its_own(ufunc: Any) -> None:
+    large = np.array([Value(1e308)])
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="overflow encountered"):
+        ufunc(large, large)
+
+
+INSIDE: dict[str, Callable[[Any], Any]] = {
+    "np.log": lambda x: np.log(x),
+    "np.log of an array": lambda x: np.log(np.array([x, 2.0 * x]))[1],
+    "np.sqrt of an array": lambda x: np.sqrt(np.array([x]))[0],
+    "np.divide": lambda x: (1.0 / np.array([x, x]))[0],
+    "np.power": lambda x: np.power(np.array([x]), -1.0)[0],
+    "np.exp": lambda x: np.exp(np.array([x * 1e5]))[0],
+    "np.vectorize": lambda x: np.vectorize(lambda y: y.log() / y)(np.array([x]))[0],
+    "product": lambda x: tl.where(x > 5.0, np.multiply(np.array([x.log()]), np.array([x]))[0], x),
+    "overflow": lambda x: tl.where(x > 5.0, np.multiply(np.array([x * 1e308]), np.array([x * 1e308]))[0], x),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", INSIDE)
+def test_placeholders_raise_nothing(name: str) -> None:
+    """Nor their derivatives, whatever number the trace is made with."""
+    f = INSIDE[name]
+    with np.errstate(all="raise"):
+        for x in (0.0, 1.0, -1.0, 1e300):
+            tl.compile(f)(x)
+        assert tl.compile(f).batch([1.0, 2.0], reduce=None).shape == (2,)
+        assert tl.compile(tl.grad(f)).batch([1.0, 2.0], reduce=None).shape == (2,)
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):  # the user's own numbers are looked at
+        tl.compile(lambda x: x * np.log(np.zeros(2))[0])(1.0)
+
+
+def test_detect_anomaly_inside_a_trace_says_nothing_of_placeholders() -> None:
+    def f(x: Any) -> Any:
+        with tl.detect_anomaly():
+            return x.log()
+
+    assert tl.compile(f)(1.0) == 0.0 and tl.compile(f).batch([1.0]).data == 0.0
+
+
+def test_a_value_is_no_whole_number_where_one_is_asked_for() -> None:
+    """Though it has an __index__, which is there to raise."""
+    two = Value(2.0)
+    for call, message in (
+        (lambda: tl.Draws(two), r"seed=...\) takes a whole number from 0 on, or None, got a Value"),
+        (
+            lambda: tl.grad(lambda x: x, argnums=two)(1.0),
+            "argnums is the position of an argument, or several, got a Value",
+        ),
+        (lambda: tl.nn.Linear(two, 1), r"Linear\(in_features\) is a whole number, got a Value"),
+        (lambda: tl.compile(lambda x: x, max_traces=two), "takes a whole number from 1 on, got Value"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            call()
