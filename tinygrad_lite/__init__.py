@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from .transforms import vjp as vjp
     from .viz import draw_dot as draw_dot
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = (
     "check", "diagnosis", "engine", "errors", "explanation", "formula", "nn", "ops", "optim", "train", "transforms",
