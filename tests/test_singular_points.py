@@ -379,6 +379,62 @@ def test_nothing_passes_what_is_flat_be_the_adjoint_infinite(name: str) -> None:
     check(lambda x: x + f(x) * f(x) + nan * tl.stop_gradient(f(x)), [x], [1.0])
 
 
+@pytest.mark.parametrize("executor", ["array", "native"])
+@pytest.mark.parametrize("name", BLOCKED)
+def test_nothing_passes_what_is_flat_in_compiled_functions(name: str, executor: Any) -> None:
+    """Differentiated inside, outside, in a batch, with leaves that are captured, and to the second order."""
+    f, x = BLOCKED[name]
+    whole = tl.compile(lambda x: x * x + f(x), executor=executor)
+    assert tl.compile(grad(lambda x: x * x + f(x)), executor=executor)(x) == 2.0 * x
+    assert grad(whole)(x) == 2.0 * x and grad(grad(whole))(x) == 2.0
+    w = Value(x)
+    captured = tl.compile(lambda t: t * w * w + f(w), executor=executor)
+    captured.batch([1.0, 2.0], reduce="sum").backward()
+    assert w.grad == 6.0 * x
+    assert gradients(captured.batch([1.0, 1.0]), [w], create_graph=True)[0].data == 2.0 * x
+
+
+@pytest.mark.parametrize("executor", ["array", "native"])
+def test_a_compiled_node_is_flat_where_its_graph_is(executor: Any) -> None:
+    """The adjoint that is infinite comes from outside; that the derivative is 0 says nothing of why."""
+    w = Value(-1.0)
+    for relu, square in (
+        (lambda: tl.compile(tl.relu, executor=executor)(w), lambda: tl.compile(lambda x: (x + 1.0) ** 2)(w)),
+        (
+            lambda: tl.compile(lambda t: tl.relu(w * t), executor=executor).batch([1.0, 2.0]),
+            lambda: tl.compile(lambda t: t * (w + 1.0) ** 2, executor=executor).batch([1.0, 2.0], reduce="sum"),
+        ),
+    ):
+        w.grad = 0.0
+        (tl.sqrt(relu()) + w).backward()
+        assert w.grad == gradients(tl.sqrt(relu()) + w, [w], create_graph=True)[0].data == 1.0
+        w.grad = 0.0
+        tl.sqrt(square()).backward()
+        assert math.isnan(w.grad)
+
+
+def test_hooks_and_reports_see_what_is_blocked() -> None:
+    x = Value(-1.0, label="x")
+    y = tl.sqrt(tl.relu(x))
+    seen: list[float] = []
+    with x.register_hook(seen.append):
+        y.backward()
+    assert seen == [0.0] and tl.engine.contributions(y.parents[0], math.inf) == [0.0]
+    found = tl.explain_nan(y)
+    assert found.kind is None and "go no further than what is flat: relu(x)" in str(found)
+    assert "total" in str(y.explain(wrt=x)) and y.explain(wrt=x).derivative == 0.0
+    assert y.explain(wrt=x, by="paths").terms[0].contribution == 0.0
+    assert tl.explain_nan(tl.sqrt(Value(0.0, label="x"))).kind == "derivative"
+
+
+def test_the_adjoint_fixed_point_passes_what_is_flat_by() -> None:
+    """z = relu(z - 1) + w: the linear map of its adjoints has no edge where relu is flat."""
+    w = Value(0.25)
+    z = tl.fixed_point(lambda z: tl.relu(z - 1.0) + w, 0.0).values
+    (z * z).backward()
+    assert w.grad == 0.5
+
+
 def test_the_examples_of_blocking() -> None:
     assert grad(lambda x: x + tl.sqrt(tl.stop_gradient(x)))(0.0) == 1.0
     assert grad(lambda x: tl.sqrt(tl.relu(x)))(-1.0) == 0.0
