@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "93835e33"
+source_hash = "6169e038"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -88,11 +88,13 @@ class _Context:
     """How one thread records just now."""
 
     # recording: 1; 0 gives detached leaves; in a trace it is _STOPPING instead, which records what no gradient enters.
-    __slots__ = ("origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
+    # inside: a function runs whose results a transform differentiates.
+    __slots__ = ("inside", "origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
 
     thread: cython.ulong
     recording: cython.int
     sweeping: cython.int
+    inside: cython.bint
     origin: object
     watch: object
     trace: object
@@ -100,7 +102,7 @@ class _Context:
 
     def __init__(self, thread):
         self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, 1, 0, None, None
-        self.trace, self.waiting = None, []
+        self.trace, self.waiting, self.inside = None, [], False
 
 
 _STOPPING = cython.declare(cython.int, 2)
@@ -555,13 +557,23 @@ class Value:
         _refuse_in_trace("branching", self)
         raise TypeError("a Value is neither true nor false: compare its number (v > 0, v.data != 0), or use where(...)")
 
+    def __copy__(self):
+        here: _Context = _here()
+        if here.inside or here.trace is not None:  # like a number, so that no gradient is cut off
+            return self
+        return _restore(*_kept(self))
+
+    def __deepcopy__(self, memo):
+        return self.__copy__()
+
     def __reduce__(self):
-        if self._code >= 0:
+        _refuse_in_trace("pickling", self)
+        if self._code != _DETACHED and _here().inside:
             raise errors.HistoryError(
-                f"copying or pickling a result ({self.op.name}) would lose its history: "
-                "use .detach(), or copy the leaves"
+                "pickling a Value inside a transform's function would cut its gradient off: copy.copy() gives the same "
+                "variable there; pickle outside, or what .detach() gives"
             )
-        return _restore, (_number(self), self.grad, self.label, self._code == _DETACHED)
+        return _restore, _kept(self)
 
     def __dir__(self):
         return sorted({*dir(type(self)), *methods})
@@ -2266,6 +2278,17 @@ def set_recording(on):
     return before
 
 
+def set_inside(on):
+    """Whether what this thread computes from now on is for a transform to differentiate; returns whether it was.
+
+    Then copying a Value gives the same variable, and a transform gives Values that can be differentiated again.
+    """
+    here: _Context = _here()
+    before: cython.bint = here.inside
+    here.inside = on
+    return before
+
+
 def is_tracing():
     """Whether this thread traces just now."""
     return _here().trace is not None
@@ -2315,6 +2338,16 @@ def find_method(name, kind):
         module, _, function = found.partition(":")
         found = methods[name] = getattr(importlib.import_module(module), function)
     return found
+
+
+@cython.cfunc
+def _kept(v: Value) -> tuple:
+    """What copies and pickles keep of a leaf."""
+    if v._code >= 0:
+        raise errors.HistoryError(
+            f"copying or pickling a result ({v.op.name}) would lose its history: use .detach(), or copy the leaves"
+        )
+    return _number(v), v.grad, v.label, v._code == _DETACHED
 
 
 def _restore(data, grad, label, detached):

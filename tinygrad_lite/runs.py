@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from typing import Any
 
@@ -19,6 +19,7 @@ from .engine import (
     is_tracing,
     leaf_changes,
     record,
+    set_inside,
     set_recording,
     set_watch,
     tangents,
@@ -59,10 +60,9 @@ class Run:
         given = self._inputs.numbers
         self._changes = leaf_changes()
         recording = set_recording(True)
-        depth = _depth.inside
-        _depth.inside = depth + 1
+        inside = set_inside(True)
         try:
-            self.further = is_tracing() or (recording and (self._of_values or depth > 0))
+            self.further = is_tracing() or (recording and (self._of_values or inside))
             if self.further:
                 self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
             else:
@@ -77,7 +77,7 @@ class Run:
                 error.add_note("the functions of math take no Values: write x.sin() or tinygrad_lite.sin(x)")
             raise
         finally:
-            _depth.inside = depth
+            set_inside(inside)
             set_recording(recording)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
@@ -194,13 +194,14 @@ class Run:
         return self._inputs.filled(items)
 
 
-class _Depth(threading.local):
-    """How many transforms' functions are running in this thread."""
-
-    inside = 0
-
-
-_depth = _Depth()
+@contextlib.contextmanager
+def inside_transform() -> Iterator[None]:
+    """Inside, copies of Values and derivatives are what they are in a transform's function: nothing is cut off."""
+    inside = set_inside(True)
+    try:
+        yield
+    finally:
+        set_inside(inside)
 
 
 def numbers_like(tree: Any, given: Any, what: str) -> list[Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from ..engine import Value
 from ..errors import TraceError, received
 from ..nesting import Structure, filler, mapped
+from ..runs import inside_transform
 from .arguments import Arguments, is_number
 from .execution import Execution
 from .nodes import expanded, recorded, recorded_anew, reduced, rows
@@ -73,7 +74,7 @@ class Specialization:
             """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
             instead = dict(zip(inputs, xs, strict=True))
             args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
-            with replaying(xs[len(given) :]):
+            with replaying(xs[len(given) :]), inside_transform():
                 return Structure(function(*args, **named)).numbers
 
         sources = [source for _, source in trace.draws]

@@ -18,6 +18,7 @@ from .program import INPUT, PARAMETER, Program
 _INSTEAD = {
     "branching": "write where(condition, a, b), maximum(a, b) or minimum(a, b), which choose for each call",
     "formatting": "print it outside the compiled function",
+    "pickling": "pickle outside the compiled function; copy.copy() gives the same variable",
     **dict.fromkeys(
         ("reading .data", "reading .item()"), "use the Value itself, or .detach() for its number without a gradient"
     ),

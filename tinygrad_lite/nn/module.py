@@ -70,7 +70,8 @@ class Module(Node):
         return f"{type(self).__name__}()"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles find their own place, so that nothing is shared with the original."""
+        """Copies and pickles find their own place; a trace that copies a module depends on its mode."""
+        _ = self.training
         return {name: thing for name, thing in vars(self).items() if name != "_place"}
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:

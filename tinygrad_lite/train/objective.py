@@ -14,6 +14,7 @@ from ..errors import received
 from ..modes import no_grad
 from ..nesting import mapped
 from ..nn import Module
+from ..runs import inside_transform
 from .samples import Samples
 
 Loss = Callable[[Any, Any], Any]
@@ -46,7 +47,8 @@ class Objective:
             self.metrics[name] = metric
 
         def of_sample(x: Any, y: Any) -> Any:
-            return loss(model(x), y)
+            with inside_transform():  # what is eager is then as what is traced
+                return loss(model(x), y)
 
         of_sample.__name__ = f"{getattr(loss, '__name__', 'loss')} of {type(model).__name__}"
         self.of_sample = of_sample
