@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import ops
-from ..engine import Value, find_method, is_tracing, set_recording
+from ..engine import Value, find_method, is_inside, is_tracing
 from ..errors import HistoryError, ShapeError, received
+from ..runs import is_recording
 from .arguments import Arguments, Columns, Key, on_arrays, shown
 from .execution import EXECUTORS, Execution
 from .executors import ArrayExecutor
@@ -86,15 +87,21 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function gives, with floats for Values.
 
-        Called with Values it gives Values, which backward() and the transforms differentiate to any order.
+        Called with Values it gives Values, which backward() and the transforms differentiate to any order. Called
+        with numbers it gives numbers, which no gradient enters, be there leaves that it captured or not; but inside a
+        transform's function those leaves are reached.
         """
-        if is_tracing():
+        inside = is_inside()
+        if inside and is_tracing():
             return self.function(*args, **kwargs)
         self._calls += 1
         numbers: list[Any] = []
         key = self._arguments.key(args, kwargs, numbers)
         found = self._found(key) or self._trace(key, args, kwargs)
-        if type(key) is not int and Value in set(map(type, numbers)):
+        has_values = type(key) is not int and Value in set(map(type, numbers))
+        if inside and found.parameters.trainable and (found.of_variables or not has_values) and is_recording():
+            return self.function(*args, **kwargs)  # floats would cut off what is differentiated by
+        if has_values:
             return found.filled(found.nodes(numbers))
         if found.graph.draws:
             numbers += found.graph.drawn(1)[:, 0].tolist()
@@ -123,13 +130,16 @@ class Compiled:
         size = columns.size
         if size == 0 and reduce == "mean":
             raise ShapeError(f"{self._name}.batch(...): the mean over an empty batch is not defined")
-        if is_tracing():
+        inside = is_inside()
+        if inside and is_tracing():
             return self._in_trace(columns, reduce)
         self._calls += 1
         found = self._found(columns.key)
         if found is None:
             sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(columns.args), columns.named))
             found = self._trace(columns.key, *sample)
+        if inside and found.parameters.trainable and (found.of_variables or reduce is None) and is_recording():
+            return self._in_trace(columns, reduce)
         parts = columns.parts()
         if found.graph.draws:
             parts.append(found.graph.drawn(size))
@@ -140,15 +150,14 @@ class Compiled:
     def _reduced(self, found: Specialization, parts: list[Any], reduce: str) -> Value:
         found.check_scalar()
         scale = 1.0 / parts[0].shape[1] if reduce == "mean" else 1.0
-        recording = set_recording(True)
-        set_recording(recording)
+        recording = is_recording()
         if recording and found.graph.parameters.trainable:
             return found.reduced(parts, scale)
         total = found.sum(parts) * scale
         return Value(total) if recording else Value(total).detach()
 
     def _in_trace(self, columns: Columns, reduce: Reduction) -> Any:
-        """Within another program: lane by lane."""
+        """Within another program, or what a transform differentiates: lane by lane."""
         args, named = columns.args, columns.named
         found = [self.function(*rows_of(args, lane), **rows_of(named, lane)) for lane in range(columns.size)]
         if reduce is None:

@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value
+from ..engine import Value, topological_order
 from ..errors import TraceError, received
 from ..nesting import Structure, filler, mapped
-from ..runs import inside_transform
+from ..runs import inside_transform, variables
 from .arguments import Arguments, is_number
 from .execution import Execution
 from .nodes import expanded, recorded, recorded_anew, reduced, rows
 from .parameters import Parameters
 from .program import CONSTANT, Program
 from .traced_graph import TracedGraph
-from .tracing import Trace, captured, flattened, replaying, traced
+from .tracing import Trace, captured, flattened, replaying, traced, values_of
 from .watched import watched
 
 
@@ -29,6 +29,7 @@ class Specialization:
     first       it is the first one, of which two traces are compared
     filled      puts results into the structure of what the function returns
     choices     see Trace
+    of_variables   it captured a result by which a transform around it differentiates: a program starts from leaves
     execution   what ran last
     """
 
@@ -65,6 +66,8 @@ class Specialization:
         output, trace, outputs, derivatives = run()
         self.filled, self.choices, self.differentiates = filler(output), trace.choices, bool(trace.derivatives)
         inputs = [*given, *[v for v, _ in trace.draws]]
+        known = set(variables())
+        self.of_variables = not known.isdisjoint(topological_order(*values_of(outputs)) if known else ())
         self.parameters = Parameters(captured(outputs, inputs, trace.constants))
 
         def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:
