@@ -2,8 +2,8 @@
 
 Names and meaning are JAX's. Each transform runs f on fresh Values in the place of the arguments that it differentiates
 by. Numbers give numbers; where an argument holds a Value, or inside the function of another transform, results are
-Values that can be differentiated again. Arguments are numbers, or nested lists, tuples, dicts and arrays of them, and
-derivatives come in the same structure.
+Values that can be differentiated again. Arguments are numbers, or nested lists, tuples, dicts, dataclasses and arrays
+of them, and derivatives come in the same structure.
 
 Numbers cut off what they were computed from: where derivatives at plain numbers depend on leaves from outside that
 gradients could enter (a model's parameters), a CutOffWarning names one. Pass a Value, or compile the whole loss; under

@@ -14,6 +14,7 @@ import numpy as np
 from .. import ops
 from ..engine import Value, find_method, is_inside, is_tracing
 from ..errors import HistoryError, ShapeError, received
+from ..nesting import Whole
 from ..runs import is_recording
 from .arguments import Arguments, Columns, Key, on_arrays, shown
 from .execution import EXECUTORS, Execution
@@ -36,9 +37,11 @@ def compile(
 ) -> Compiled:
     """The function, traced once for each structure of its arguments and run as array operations.
 
-    function         of numbers and nested lists, tuples, dicts and arrays of them, and of anything else, which is part
-                     of the program. Leaves that it captured (a model's parameters) are read at each call; captured
-                     Python numbers are constants
+    function         of numbers and nested lists, tuples, dicts, dataclasses and arrays of them; strings, functions,
+                     modules and what else hashes by value are part of the program. Leaves that it captured (a model's
+                     parameters) are read at each call, captured Python numbers are constants. Modules that it is
+                     handed, or is, are looked at for what was replaced in them; a list, a dict or an object that it
+                     captured is read once, while it is traced: what is put in later goes unnoticed
     static_argnames  arguments by name that are not to be traced, though they are numbers
     executor         "array" (NumPy) or "native" (operation by operation) forces what runs it; "auto" expects one to be
                      quicker
@@ -58,7 +61,7 @@ def compile(
     return Compiled(function, static_argnames, executor, max_traces)
 
 
-class Compiled:
+class Compiled(Whole):
     """What compile returns: call it as the function, or batch() over many arguments at once.
 
     traces  how often it traced, and what for
@@ -165,8 +168,8 @@ class Compiled:
         return (ops.mean if reduce == "mean" else ops.sum)(found)
 
     def _found(self, key: Key) -> Specialization | None:
-        for kept in self._kept.get(key, ()):
-            if not kept.choices or kept.holds():
+        for kept in reversed(self._kept.get(key, ())):
+            if not kept.depends or kept.holds():
                 self._last = kept
                 return kept
         return None

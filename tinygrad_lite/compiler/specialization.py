@@ -15,6 +15,7 @@ from ..nesting import Structure, filler, mapped
 from ..runs import inside_transform, variables
 from .arguments import Arguments, is_number
 from .execution import Execution
+from .held import Held, modules_of
 from .nodes import expanded, recorded, recorded_anew, reduced, rows
 from .parameters import Parameters
 from .program import CONSTANT, Program
@@ -29,6 +30,7 @@ class Specialization:
     first       it is the first one, of which two traces are compared
     filled      puts results into the structure of what the function returns
     choices     see Trace
+    depends     whether it has to be asked if it still holds
     of_variables   it captured a result by which a transform around it differentiates: a program starts from leaves
     execution   what ran last
     """
@@ -68,6 +70,9 @@ class Specialization:
         inputs = [*given, *[v for v, _ in trace.draws]]
         known = set(variables())
         self.of_variables = not known.isdisjoint(topological_order(*values_of(outputs)) if known else ())
+        modules = modules_of([function, *args, *kwargs.values()])
+        self._held = Held(modules) if modules else None
+        self.depends = bool(self.choices or modules)
         self.parameters = Parameters(captured(outputs, inputs, trace.constants))
 
         def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:
@@ -93,8 +98,9 @@ class Specialization:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
 
     def holds(self) -> bool:
-        """Whether what the function chose by is as it was."""
-        return all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
+        """Whether what the function chose by is as it was, and what the modules hold that were handed over."""
+        same = all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
+        return same and (self._held is None or self._held.is_unchanged())
 
     @functools.cached_property
     def one(self) -> Execution:

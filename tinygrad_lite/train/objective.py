@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from .. import ops
 from ..compiler import compile
+from ..compiler.held import Held
 from ..compiler.lanes import rows_of
 from ..engine import Value
 from ..errors import received
@@ -52,7 +53,18 @@ class Objective:
 
         of_sample.__name__ = f"{getattr(loss, '__name__', 'loss')} of {type(model).__name__}"
         self.of_sample = of_sample
-        self._compiled, self._predict = compile(of_sample), compile(model)
+        self._compile()
+
+    def _compile(self) -> None:
+        self._compiled, self._predict = compile(self.of_sample), compile(self.model)
+        self._held = Held([self.model])
+
+    def look_again(self) -> bool:
+        """Whether something of the model was replaced since; then all is traced anew."""
+        if self._held.is_unchanged():
+            return False
+        self._compile()
+        return True
 
     def of_batch(self, columns: Any, size: int) -> Value:
         """The mean over a batch, ready for backward()."""
