@@ -79,6 +79,14 @@ def test_where_a_compiled_derivative_is_looked_at_eagerly(copied: Callable[[Any]
     f = compile(tl.grad(lambda x: tl.sum(copied([x * tl.sqrt(x), x]))))
     assert f(4.0) == pytest.approx(4.0) and f(0.0) == tl.grad(lambda x: x * tl.sqrt(x) + x)(0.0)
 
+    def blocked(x: Any) -> Any:
+        y, z = copied([x, 2.0 * x])
+        return 3.0 * y + z + tl.grad(lambda t: tl.where(t > 0.0, tl.sqrt(t), 0.0))(x)
+
+    x = Value(0.0)
+    compile(blocked)(x).backward()
+    assert x.grad == 5.0
+
 
 @copies
 def test_in_the_function_of_a_fixed_point(copied: Callable[[Any], Any]) -> None:

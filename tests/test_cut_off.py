@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tl
+import tinygrad_lite.cut_off
 from tinygrad_lite import Value, compile, enable_grad, fixed_point, gradcheck, nn, no_grad, optim
 from tinygrad_lite.cut_off import _LINEAR, cut_off
 from tinygrad_lite.errors import CutOffWarning, TraceError
@@ -147,7 +148,7 @@ INDEPENDENT: dict[str, Callable[[Any, Any], Any]] = {
     "added on the way": lambda t, w: (2.0 * t + w) / 4.0 + t**2,
     "behind a stop": lambda t, w: t * tl.stop_gradient(w),
     "a bend": lambda t, w: tl.relu(t + w) + tl.maximum(t, w) - abs(t - w),
-    "chosen by": lambda t, w: tl.where(w, t, t * t) + tl.where(w > 1.0, t, 1.0),
+    "chosen by": lambda t, w: tl.where(w, t, t * t) * t + tl.where(w > 1.0, t, 1.0),
     "an index": lambda t, w: tl.take((t, t, t * t, t), w) * t,
     "summed": lambda t, w: tl.mean([t * t, w, tl.sum([w, t])]),
     "a dot with others": lambda t, w: tl.dot([t, w], [t, 2.0], w),
@@ -191,6 +192,27 @@ def test_values_that_are_given_beside_a_derivative() -> None:
     w = Value(1.0)
     assert len(said(lambda: tl.value_and_grad(lambda t: t * t + w)(2.0))) == 1
     assert not said(lambda: tl.value_and_grad(lambda t: t * t + w.detach())(2.0))
+
+
+def test_a_pullback_under_no_grad_is_meant() -> None:
+    w = Value(1.0)
+    _, pullback = tl.vjp(lambda t: t * t * w, 2.0)
+    with no_grad():
+        assert pullback(1.0) == (4.0,)
+    with pytest.raises(CutOffWarning):
+        pullback(1.0)
+
+
+def test_where_it_was_found_once_it_is_not_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+    real = tl.cut_off.cut_off
+    monkeypatch.setattr("tinygrad_lite.cut_off.cut_off", lambda *args: looked.append(args) or real(*args))
+    w = Value(1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(3):
+            tl.grad(lambda t: t * t * w)(2.0)
+    assert len(looked) == 1
 
 
 def drawn(row: Any, source: random.Random) -> list[Any]:
@@ -253,6 +275,8 @@ def test_compiled_functions_of_plain_numbers() -> None:
             no_grad()(tl.grad(g))(3.0),
         ]
         assert found == pytest.approx([4.0] * 6, rel=1e-14)
+    around = tl.grad(lambda u: tl.grad(lambda v: compile(lambda t: t * u * u)(Value(2.0)) * v)(1.0))
+    assert around(Value(3.0)).data == 12.0
     w.grad = 0.0
     tl.grad(lambda s: s * f(2.0))(Value(1.0)).backward()
     assert w.grad == 4.0

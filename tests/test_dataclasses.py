@@ -289,6 +289,7 @@ def test_dicts_of_other_classes_stay_what_they_are() -> None:
 
 @pytest.mark.parametrize("make", [OrderedDict, lambda **kw: defaultdict(float, kw), Plain, Pair, dict])
 def test_batches_keep_the_kind(make: Any) -> None:
+    both = compile(lambda p: mapped(lambda v: v * 2.0, p))
     x = make(a=np.array([1.0, 2.0]), b=np.array([3.0, 4.0]))
 
     def g(p: Any) -> Any:
@@ -297,6 +298,9 @@ def test_batches_keep_the_kind(make: Any) -> None:
 
     for found in (compile(g).batch(x, reduce=None), compile(lambda s: compile(g).batch(x, reduce=None))(1.0)):
         assert type(found) is type(x) and Structure(found).numbers == [2.0, 4.0, 6.0, 8.0]
+    for kind in (dict, make):
+        given = kind(a=np.array([1.0, 2.0]), b=np.array([3.0, 4.0]))
+        assert type(both.batch(given, reduce=None)) is type(given)
 
 
 @pytest.mark.parametrize("eager", [False, True])
