@@ -22,7 +22,17 @@ class Whole:
 
 
 class Holder(Whole):
-    """What has attributes that others look at: a module."""
+    """What has attributes that others look at: a module.
+
+    _apart    names of attributes that say nothing of what it computes
+    _written  a list whose number changes when an attribute of any of its kind is set, where there is one
+    """
+
+    _apart: frozenset[str] = frozenset()
+    _written: list[int] | None = None
+
+    def _attributes(self) -> Iterable[tuple[str, Any]]:
+        return vars(self).items()
 
 
 class Structure:

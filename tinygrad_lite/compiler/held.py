@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
@@ -12,10 +11,10 @@ from typing import Any
 
 from ..engine import Value
 from ..nesting import Holder, fields_of, is_dataclass, is_nested, items_of
+from .native import hold_the_same
 
-_NOT_LOOKED_AT = frozenset(("_place", "_training"))
-"""Attributes that say where a module stands, and its mode, which a trace notes where it is asked for."""
-_END = object()
+_END = (object(),)
+_PLAIN = frozenset((Value, float, int, str, bool, type(None)))
 
 
 class Held:
@@ -32,11 +31,11 @@ class Held:
 
     def _look_at(self) -> None:
         """Notes the containers and what stands in them: if that is the same, nothing else need be looked at."""
-        self._containers: list[Any] = [self._modules, *_containers(self._modules), (_END,)]
+        self._containers: list[Any] = [x for each in _containers(self._modules) for x in (each, _END)]
         self._items = list(chain.from_iterable(self._containers))
 
     def is_unchanged(self) -> bool:
-        if all(map(operator.is_, chain.from_iterable(self._containers), self._items)):
+        if hold_the_same(self._containers, self._items):
             return True
         now = list(_contents(self._modules))
         if len(now) != len(self._contents) or not all(map(_alike, now, self._contents)):
@@ -68,6 +67,8 @@ def _containers(modules: Iterable[Holder]) -> Iterator[Any]:
         elif isinstance(thing, dict):
             yield thing
             yield thing.values()
+        elif isinstance(thing, Holder) and thing._written is not None:
+            yield thing._written
         elif isinstance(thing, Holder) or is_dataclass(thing):
             held = getattr(thing, "__dict__", None)
             yield _Slots(thing) if held is None else held
@@ -103,6 +104,9 @@ def _met(modules: Iterable[Holder]) -> Iterator[Any]:
     waiting: list[Any] = list(modules)[::-1]
     while waiting:
         thing = waiting.pop()
+        if type(thing) in _PLAIN:
+            yield thing
+            continue
         if isinstance(thing, Holder):
             inner = list(_attributes(thing).values())
         elif is_nested(thing):
@@ -117,7 +121,7 @@ def _met(modules: Iterable[Holder]) -> Iterator[Any]:
 
 
 def _attributes(module: Holder) -> dict[str, Any]:
-    return {name: thing for name, thing in vars(module).items() if name not in _NOT_LOOKED_AT}
+    return {name: thing for name, thing in module._attributes() if name not in module._apart}
 
 
 def _alike(now: Any, before: Any) -> bool:

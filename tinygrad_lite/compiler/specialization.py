@@ -65,14 +65,14 @@ class Specialization:
             found = traced(lambda: expanded([*numbers, *trace.derivatives]), (), name)[0]
             return output, trace, found[: len(numbers)], found[len(numbers) :]
 
+        modules = modules_of([function, *args, *kwargs.values()])
+        self._held = Held(modules) if modules else None
         output, trace, outputs, derivatives = run()
         self.filled, self.choices, self.differentiates = filler(output), trace.choices, bool(trace.derivatives)
+        self.depends = bool(self.choices or modules)
         inputs = [*given, *[v for v, _ in trace.draws]]
         known = set(variables())
         self.of_variables = not known.isdisjoint(topological_order(*values_of(outputs)) if known else ())
-        modules = modules_of([function, *args, *kwargs.values()])
-        self._held = Held(modules) if modules else None
-        self.depends = bool(self.choices or modules)
         self.parameters = Parameters(captured(outputs, inputs, trace.constants))
 
         def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:

@@ -33,6 +33,7 @@ class Module(Node):
 
     _training: bool = True
     _place: _Place | None = None
+    _apart = frozenset(("_place", "_training"))  # a trace that asks for the mode notes it
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A subclass may write __call__ itself, as with micrograd: its Values know their path all the same."""

@@ -27,9 +27,6 @@ def is_parameter(v: Value) -> bool:
 class Node(Holder):
     """What `walk` enters: an object with attributes."""
 
-    def _attributes(self) -> Iterable[tuple[str, Any]]:
-        return vars(self).items()
-
 
 def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -> Iterator[Found]:
     """Every parameter and every module below root, in the order of the attributes.
