@@ -188,6 +188,11 @@ def test_what_a_derivative_depends_on(f: Callable[[Any, Any], Any], hooked: bool
         hook.remove()
 
 
+def test_jvp_says_it_once() -> None:
+    w = Value(1.0)
+    assert len(said(lambda: tl.jvp(lambda t: [t, t * t * w, t * w], (2.0,), (1.0,)))) == 1
+
+
 def test_values_that_are_given_beside_a_derivative() -> None:
     w = Value(1.0)
     assert len(said(lambda: tl.value_and_grad(lambda t: t * t + w)(2.0))) == 1
@@ -277,6 +282,8 @@ def test_compiled_functions_of_plain_numbers() -> None:
         assert found == pytest.approx([4.0] * 6, rel=1e-14)
     around = tl.grad(lambda u: tl.grad(lambda v: compile(lambda t: t * u * u)(Value(2.0)) * v)(1.0))
     assert around(Value(3.0)).data == 12.0
+    settled = lambda u: fixed_point(lambda z: 0.5 * z + compile(lambda t: t * u * u)(Value(0.5)), 0.0).values  # noqa: E731
+    assert tl.grad(settled)(Value(3.0)).data == pytest.approx(6.0)
     w.grad = 0.0
     tl.grad(lambda s: s * f(2.0))(Value(1.0)).backward()
     assert w.grad == 4.0

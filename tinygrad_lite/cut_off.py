@@ -83,15 +83,18 @@ def _curved(v: Value, parents: Sequence[Value]) -> Iterator[tuple[Any, Any]]:
             yield p, q
 
 
-def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -> None:
-    """Warns, as of the line that calls from outside this package, where something is cut off; f is the function."""
+def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -> bool:
+    """Warns, as of the line that calls from outside this package, where something is cut off; f is the function.
+
+    Returns whether it did.
+    """
     frame = _user_frame()
     site = frame.f_code.co_filename, frame.f_lineno, what, getattr(f, "__code__", type(f))
     text = _shown.get(site)  # what was found once is not looked for again
     if text is None:
         leaf = cut_off(y, xs, older, itself)
         if leaf is None:
-            return
+            return False
         name = leaf.label or leaf.path or repr(leaf)
         if len(_shown) == _MOST:
             _shown.clear()
@@ -101,6 +104,7 @@ def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Valu
             "numbers are wanted, call it under no_grad()"
         )
     _warn_at(frame, text)
+    return True
 
 
 def warn_of_floats(what: str, instead: str) -> None:

@@ -156,8 +156,7 @@ class Run:
         older: list[Value] | None = [] if self._warns else None
         found = tangents(ys, self._xs, map(_number, direction), False, older, self._call)
         if older:
-            for y in ys:
-                warn_of(str(self), self._f, y, self._xs, older, True)
+            any(warn_of(str(self), self._f, y, self._xs, older, True) for y in ys)
         return outputs.filled(self._as_given(found))
 
     def tangent_graphs(self, ys: Sequence[Value], direction: Sequence[Any]) -> list[Any]:
@@ -214,6 +213,7 @@ class Run:
 def inside_transform() -> Iterator[None]:
     """Inside, copies of Values and derivatives are what they are in a transform's function: nothing is cut off."""
     inside = set_inside(())
+    set_inside(((), inside))
     try:
         yield
     finally:

@@ -35,6 +35,12 @@ class Held:
         self._items = list(chain.from_iterable(self._containers))
 
     def is_unchanged(self) -> bool:
+        try:
+            return self._is_unchanged()
+        except RuntimeError:  # another thread adds an attribute just now
+            return False
+
+    def _is_unchanged(self) -> bool:
         if hold_the_same(self._containers, self._items):
             return True
         now = list(_contents(self._modules))
