@@ -19,6 +19,9 @@ from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.nesting import Structure
 from tinygrad_lite.ops import Op
 
+# Derivatives at plain numbers, by design.
+pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_lite.errors.CutOffWarning")
+
 ROWS = list(ops.TABLE.values())
 NAMES = [row.name for row in ROWS]
 # Rules round a few times, and what they round may cancel.

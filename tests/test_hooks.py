@@ -17,6 +17,9 @@ from tinygrad_lite import Value, engine, grad, gradients, hessian, hvp, jvp, nn,
 from tinygrad_lite.engine import sweep_number, topological_order
 from tinygrad_lite.errors import HistoryError
 
+# Derivatives at plain numbers, by design.
+pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_lite.errors.CutOffWarning")
+
 # Every sweep that goes backward from y: what it makes of the leaf x.
 SWEEPS: dict[str, Callable[[Value, Value], float]] = {
     "backward": lambda y, x: y.backward() or x.grad,

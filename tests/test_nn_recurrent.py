@@ -15,6 +15,9 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, optim
 from tinygrad_lite.errors import ShapeError
 
+# Derivatives at plain numbers, by design.
+pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_lite.errors.CutOffWarning")
+
 CELLS: list[Any] = [nn.RNNCell, nn.GRUCell, nn.LSTMCell]
 SEQUENCES: list[Any] = [nn.RNN, nn.GRU, nn.LSTM]
 

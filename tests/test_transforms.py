@@ -16,6 +16,9 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, nn, no_grad, optim, value_and_grad, vjp
 from tinygrad_lite.errors import HistoryError, ShapeError
 
+# Derivatives at plain numbers, by design.
+pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_lite.errors.CutOffWarning")
+
 # Every transform, of a function of one number at one point.
 TRANSFORMS: dict[str, Callable[[Any, Any], Any]] = {
     "grad": lambda f, x: grad(f)(x),

@@ -12,6 +12,7 @@ from .engine import Value
 from .errors import GradcheckError, received
 from .modes import enable_grad, no_grad
 from .replay import EPSILON
+from .runs import inside_transform
 from .tables import Report, Table
 from .transforms import gradients
 
@@ -92,6 +93,7 @@ def gradcheck(
                 f"gradcheck moves leaves, got {leaf!r}, the result of {leaf.op.name}: pass the leaf below it"
             )
     names = _names(f, leaves)
+    f = inside_transform()(f)
 
     def value() -> list[float]:
         with no_grad():

@@ -30,7 +30,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "981e6270"
+source_hash = "063a1ade"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -89,11 +89,13 @@ class _Context:
     """How one thread records just now."""
 
     # recording: 1; 0 gives detached leaves; in a trace it is _STOPPING instead, which records what no gradient enters.
-    __slots__ = ("origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
+    # inside: where a function runs whose results a transform differentiates, what set_inside() was given, else None.
+    __slots__ = ("inside", "origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
 
     thread: cython.ulong
     recording: cython.int
     sweeping: cython.int
+    inside: object
     origin: object
     watch: object
     trace: object
@@ -101,7 +103,7 @@ class _Context:
 
     def __init__(self, thread):
         self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, 1, 0, None, None
-        self.trace, self.waiting = None, []
+        self.trace, self.waiting, self.inside = None, [], None
 
 
 _STOPPING = cython.declare(cython.int, 2)
@@ -351,7 +353,8 @@ class Value:
 
     def __init__(self, data, label=None):
         self._held = data if type(data) is float else _real("Value", data)
-        self._grad = self._left_partial = self._right_partial = 0.0
+        self._grad = self._right_partial = 0.0
+        self._left_partial = _calls
         self._left = self._right = None
         here: _Context = _here()
         self._origin = here.origin
@@ -628,13 +631,22 @@ class Value:
     def __rmatmul__(self, other):
         return _refuse_of_two("@", self, other)
 
+    def __copy__(self):
+        if is_inside():  # like a number, so that no gradient is cut off
+            return self
+        return _restore(*_kept(self))
+
+    def __deepcopy__(self, memo):
+        return self.__copy__()
+
     def __reduce__(self):
-        if self._code >= 0:
+        _refuse_in_trace("pickling", self)
+        if self._code != _DETACHED and _here().inside is not None:
             raise errors.HistoryError(
-                f"copying or pickling a result ({self.op.name}) would lose its history: "
-                "use .detach(), or copy the leaves"
+                "pickling a Value inside a transform's function would cut its gradient off: copy.copy() gives the same "
+                "variable there; pickle outside, or what .detach() gives"
             )
-        return _restore, (_number(self), self.grad, self.label, self._code == _DETACHED)
+        return _restore, _kept(self)
 
     def __dir__(self):
         return sorted({*dir(type(self)), *methods})
@@ -805,6 +817,8 @@ _depth = cython.declare(cython.int, 0)
 _graveyard = cython.declare(list, [])
 _sweeps = cython.declare(cython.longlong, 0)
 _changes = cython.declare(cython.longlong, 0)
+# The number of the latest call of a transform, which a leaf that is made holds as its _left_partial.
+_calls = cython.declare(cython.double, 0.0)
 # How many threads trace just now: mostly none, which is told at once.
 _traces = cython.declare(cython.int, 0)
 # A list that is short for what it has allocated pops slowly; with this many elements below it never is.
@@ -1347,14 +1361,17 @@ def backward(root):
         _sweep(here, top, None)
 
 
-def derivatives(root, xs):
-    """The derivatives of root by each of xs, leaves or results, as floats: a sweep that changes nothing it meets."""
+def derivatives(root, xs, older=None, call=0.0):
+    """The derivatives of root by each of xs, leaves or results, as floats: a sweep that changes nothing it meets.
+
+    older  a list that gains the leaves below root which are older than the call of this number, see next_call()
+    """
     _refuse_in_trace("taking derivatives as floats", root)
     if hooks:  # only of what depends on xs
         if _here().watch is not None:
             _here().watch.sweeps(root)
-        return _walk_back(root, xs, True, False)
-    return _careful_sweep(_here(), root, xs)
+        return _walk_back(root, xs, True, False, older, call)
+    return _careful_sweep(_here(), root, xs, older, call)
 
 
 @cython.cfunc
@@ -1384,7 +1401,7 @@ def _sweep(here: _Context, top: Value, before: "_Before | None") -> cython.longl
 
 
 @cython.cfunc
-def _careful_sweep(here: _Context, top: Value, xs) -> list:
+def _careful_sweep(here: _Context, top: Value, xs, older=None, call: cython.double = 0.0) -> list:
     """A sweep that runs hooks, may itself run inside one, and leaves everything as it was where one raises.
 
     Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
@@ -1401,6 +1418,9 @@ def _careful_sweep(here: _Context, top: Value, xs) -> list:
         if quiet:
             for x in xs:
                 found.append(_gradient(x) if x._sweep == sweep else 0.0)
+            if older is not None:
+                for x in before.nodes:
+                    _add_older(older, x, call)
         else:
             for x in before.nodes:
                 if x._code < 0:
@@ -1411,6 +1431,15 @@ def _careful_sweep(here: _Context, top: Value, xs) -> list:
         _put_back(before, quiet or nested or not done)
         _leave(here, done)
     return found
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _add_older(older: list, v: Value, call: cython.double) -> cython.int:
+    if v._code < 0 and v._left_partial < call and v._code != _DETACHED:
+        older.append(v)
+    return 0
 
 
 @cython.cfunc
@@ -1767,7 +1796,9 @@ def _note_derivative(here: _Context, found) -> cython.void:
 
 
 @cython.cfunc
-def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint) -> list:
+def _walk_back(
+    root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0
+) -> list:
     """The derivatives of root by each of xs, through what depends on them alone, as a graph or as floats."""
     here: _Context = _here()
     walk: _Walk = _Walk.__new__(_Walk)
@@ -1776,7 +1807,7 @@ def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint) -> li
     done: cython.bint = False
     here.sweeping += 1
     try:
-        _find_dependents(walk, here.sweeping > 1, [root], xs, below)
+        _find_dependents(walk, here.sweeping > 1, [root], xs, below, older, call)
         if root._sweep == walk.mark:
             walk.adjoints[_place(walk, root)] = 1.0
         for k in range(len(walk.order) - 1, -1, -1):
@@ -1947,13 +1978,13 @@ def dependents(roots, xs, below=True):
         _put_back(walk.before, True)
 
 
-def tangents(roots, xs, direction, as_graph=False):
+def tangents(roots, xs, direction, as_graph=False, older=None, call=0.0):
     """How roots move when xs, none of which depends on another, move along direction: in one forward sweep.
 
     Floats, by the local derivatives; as a graph Values (floats where constant), by the rules of the table: they are
     linear in what they pass on, so they take tangents as they do adjoints. What does not move contributes nothing: a
     zero in the direction, and what stands behind an operation that is flat. A tangent that happens to be zero moves:
-    times an infinite derivative it is nan. Hooks are of sweeps backward.
+    times an infinite derivative it is nan. Hooks are of sweeps backward. `older` and `call` are as in derivatives().
     """
     here: _Context = _here()
     walk: _Walk = _Walk.__new__(_Walk)
@@ -1962,7 +1993,7 @@ def tangents(roots, xs, direction, as_graph=False):
     done: cython.bint = False
     here.sweeping += 1
     try:
-        _find_dependents(walk, here.sweeping > 1, roots, xs, False)
+        _find_dependents(walk, here.sweeping > 1, roots, xs, False, older, call)
         for v, tangent in zip(xs, direction, strict=True):
             walk.adjoints[_place(walk, v)] = None if _is_plain_zero(tangent) else tangent
         for k in range(walk.first, len(walk.order)):
@@ -2134,7 +2165,9 @@ def leaf_changes():
 
 
 @cython.cfunc
-def _find_dependents(walk: _Walk, nested: cython.bint, roots, xs, below: cython.bint) -> cython.void:
+def _find_dependents(
+    walk: _Walk, nested: cython.bint, roots, xs, below: cython.bint, older=None, call: cython.double = 0.0
+) -> cython.void:
     global _sweeps
     v: Value
     walk.order, walk.adjoints, walk.leaves, walk.reached = [], [], {}, set()
@@ -2169,6 +2202,8 @@ def _find_dependents(walk: _Walk, nested: cython.bint, roots, xs, below: cython.
             stack.append(v)
             stack.append(None)
             _push_parents(stack, v)
+        elif older is not None:
+            _add_older(older, v, call)
 
 
 @cython.cfunc
@@ -2527,6 +2562,30 @@ def set_recording(on):
     return before
 
 
+def set_inside(inside):
+    """An object where what this thread computes from now on is for a transform to differentiate, else None.
+
+    Copying a Value then gives the same variable. Returns the object until now.
+    """
+    here: _Context = _here()
+    before = here.inside
+    here.inside = inside
+    return before
+
+
+def is_inside():
+    """Whether what this thread computes just now is for a transform to differentiate, or traced."""
+    here: _Context = _here()
+    return here.inside is not None or here.trace is not None
+
+
+def next_call():
+    """The number of a call that begins now: leaves that were made before it are older, see derivatives()."""
+    global _calls
+    _calls += 1.0
+    return _calls
+
+
 def is_tracing():
     """Whether this thread traces just now."""
     return _here().trace is not None
@@ -2576,6 +2635,16 @@ def find_method(name, kind):
         module, _, function = found.partition(":")
         found = methods[name] = getattr(importlib.import_module(module), function)
     return found
+
+
+@cython.cfunc
+def _kept(v: Value) -> tuple:
+    """What copies and pickles keep of a leaf."""
+    if v._code >= 0:
+        raise errors.HistoryError(
+            f"copying or pickling a result ({v.op.name}) would lose its history: use .detach(), or copy the leaves"
+        )
+    return _number(v), v.grad, v.label, v._code == _DETACHED
 
 
 def _restore(data, grad, label, detached):

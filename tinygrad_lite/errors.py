@@ -59,6 +59,10 @@ class ConvergenceError(ArithmeticError):
         self.kind, self.residuals = kind, residuals
 
 
+class CutOffWarning(UserWarning):
+    """Numbers were given for what depends on a leaf that gradients were to enter: none will reach it."""
+
+
 class MissingProgramError(RuntimeError):
     """A program or package that is needed for this and is not installed."""
 

@@ -10,6 +10,7 @@ from .engine import Value, is_tracing, set_recording, set_watch
 from .errors import ShapeError, TraceError, not_a_number, received
 from .iteration import Settings, settled
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
+from .runs import inside_transform
 from .solution import Solution, recorded_nodes, traced_nodes
 
 _Vector = list[Any]
@@ -89,7 +90,8 @@ def fixed_point(
     start = Structure(z0, lambda x: not_a_number(f"{settings.of}: z0", x))
 
     def step(zs: _Vector) -> _Vector:
-        given = f(start.filled(zs), *args)
+        with inside_transform():
+            given = f(start.filled(zs), *args)
         found = numbers_along(z0, given)
         if found is None:
             raise ShapeError(

@@ -1,4 +1,4 @@
-"""Numbers in nested lists, tuples, dicts and arrays: taken out in order, and others put in their place."""
+"""Numbers in nested lists, tuples, dicts, dataclasses and arrays: taken out in order, and others put in their place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import itertools
 import numbers
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .engine import Value
@@ -18,8 +18,28 @@ _NUMBERS = frozenset((float, int, Value))
 _ONLY = operator.itemgetter(0)
 
 
+class Whole:
+    """What is one thing in a structure, be it a dataclass or not."""
+
+
+class Holder(Whole):
+    """What has attributes that others look at: a module.
+
+    _apart    names of attributes that say nothing of what it computes
+    _written  a list whose number changes when an attribute of any of its kind is set, where there is one
+    """
+
+    _apart: frozenset[str] = frozenset()
+    _written: list[int] | None = None
+
+    def _attributes(self) -> Iterable[tuple[str, Any]]:
+        return vars(self).items()
+
+
 class Structure:
-    """Numbers and Values in nested lists, tuples, dicts and arrays, or one alone; None holds none.
+    """Numbers and Values in nested lists, tuples, dicts, dataclasses and arrays, or one alone; None holds none.
+
+    A dataclass is made again of its fields, of the same class, without its __init__; what else it holds is left out.
 
     numbers     all of them, in order
     has_values  whether any is a Value
@@ -59,8 +79,8 @@ def has_values(tree: Any) -> bool:
     if _is_list(tree):
         kinds = set(map(type, tree))
         return Value in kinds or (not kinds <= _NUMBERS and any(map(has_values, tree)))
-    if isinstance(tree, dict):
-        return any(map(has_values, tree.values()))
+    if isinstance(tree, dict) or is_dataclass(tree):
+        return any(map(has_values, items_of(tree)))
     return _is_array(tree) and tree.dtype == object and has_values(tree.ravel().tolist())
 
 
@@ -74,6 +94,10 @@ def numbers_along(tree: Any, given: Any) -> list[Any] | None:
 
     Lists, tuples and arrays may stand for one another, dicts may have their keys in another order.
     """
+    if is_dataclass(tree) or is_dataclass(given):
+        if type(tree) is not type(given):
+            return None
+        tree, given = fields_of(tree), fields_of(given)
     if isinstance(tree, dict):
         if not isinstance(given, dict) or tree.keys() != given.keys():
             return None
@@ -142,10 +166,34 @@ def sketch(tree: Any) -> str:
 def _sketched(tree: Any) -> str:
     if isinstance(tree, dict):
         return "{" + ", ".join([f"{key!r}: {_sketched(item)}" for key, item in tree.items()]) + "}"
+    if is_dataclass(tree):
+        items = ", ".join([f"{name}={_sketched(item)}" for name, item in fields_of(tree).items()])
+        return f"{type(tree).__name__}({items})"
     if _is_list(tree):
         inner = ", ".join(map(_sketched, tree))
         return f"[{inner}]" if type(tree) is list else f"({inner},)" if len(tree) == 1 else f"({inner})"
     return f"an array of shape {tree.shape}" if _is_array(tree) else "None" if tree is None else "*"
+
+
+def is_nested(x: Any) -> bool:
+    """Whether x is a list, a tuple, a dict or a dataclass, of which with_items() makes others."""
+    return _is_list(x) or isinstance(x, dict) or is_dataclass(x)
+
+
+def items_of(tree: Any) -> list[Any]:
+    """What stands in a list, a tuple, a dict or a dataclass."""
+    if _is_list(tree):
+        return list(tree)
+    return list(tree.values() if isinstance(tree, dict) else fields_of(tree).values())
+
+
+def named_items(tree: Any) -> list[tuple[str, Any]]:
+    """These, each with how it is written after the structure's name, such as "['w']", "[0]" or ".w"."""
+    if isinstance(tree, dict):
+        return [(f"[{key!r}]", item) for key, item in tree.items()]
+    if is_dataclass(tree):
+        return [(f".{name}", item) for name, item in fields_of(tree).items()]
+    return [(f"[{k}]", item) for k, item in enumerate(tree)]
 
 
 def _is_row(x: Any) -> bool:
@@ -157,17 +205,48 @@ def _is_list(x: Any) -> bool:
     return type(x) is list or type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields"))
 
 
+def is_dataclass(x: Any) -> bool:
+    """Whether x is a structure of its fields: an instance of a dataclass, but no member of an enum and no module."""
+    if not hasattr(type(x), "__dataclass_fields__"):
+        return False
+    from enum import Enum
+
+    return not isinstance(x, (Enum, Whole))
+
+
+def fields_of(tree: Any) -> dict[str, Any]:
+    """A dataclass's fields, as far as they are set, by their names."""
+    from dataclasses import fields
+
+    return {field.name: getattr(tree, field.name) for field in fields(tree) if hasattr(tree, field.name)}
+
+
+def with_items(tree: Any, items: Iterable[Any]) -> Any:
+    """A structure of the kind of a list, a tuple, a dict or a dataclass, with these items in the place of its own."""
+    kind: Any = type(tree)
+    if isinstance(tree, dict):
+        made = copy.copy(tree)
+        if getattr(tree, "__dict__", None) is tree:  # its attributes are its keys
+            made.__dict__ = made
+        made.update(zip(tree, items, strict=True))
+        return made
+    if _is_list(tree):
+        return kind._make(items) if hasattr(tree, "_fields") else kind(items)
+    made = object.__new__(kind)
+    for name, item in zip(fields_of(tree), items, strict=True):
+        object.__setattr__(made, name, item)  # which a frozen one allows
+    return made
+
+
 def _mapped(function: Callable[[list[Any]], list[Any]], tree: Any) -> Any:
     """As mapped, by a function of what stands together: all that is in an array or a list of nothing but numbers."""
     if type(tree) in _NUMBERS:
         return function([tree])[0]
     if _is_list(tree):
         items = function(list(tree)) if _is_flat(tree) else [_mapped(function, item) for item in tree]
-        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
-    if isinstance(tree, dict):
-        made = copy.copy(tree)
-        made.update({key: _mapped(function, item) for key, item in tree.items()})
-        return made
+        return with_items(tree, items)
+    if isinstance(tree, dict) or is_dataclass(tree):
+        return with_items(tree, [_mapped(function, item) for item in items_of(tree)])
     if _is_array(tree):
         items = listed(tree.ravel())
         found = function(items)
@@ -211,11 +290,10 @@ def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
 
     first = items[0] if items else None
     if isinstance(first, dict):
-        return {key: _array([item[key] for item in items], shape) for key in first}
-    if _is_list(first):
-        columns = [_array(list(column), shape) for column in zip(*items, strict=True)]
-        kind: Any = type(first)
-        return kind(*columns) if hasattr(first, "_fields") else kind(columns)
+        return with_items(first, [_array([item[key] for item in items], shape) for key in first])
+    if is_nested(first):
+        columns = zip(*map(items_of, items), strict=True)
+        return with_items(first, [_array(list(column), shape) for column in columns])
     if items and all(_is_array(item) for item in items) and len({item.shape for item in items}) == 1:
         return np.array(items).reshape(shape + items[0].shape)
     if all(type(item) in (float, int) for item in items):

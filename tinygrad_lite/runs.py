@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from typing import Any
 
+from .cut_off import warn_of
 from .engine import (
     Value,
     dependents,
@@ -18,7 +19,9 @@ from .engine import (
     is_joint,
     is_tracing,
     leaf_changes,
+    next_call,
     record,
+    set_inside,
     set_recording,
     set_watch,
     tangents,
@@ -58,22 +61,24 @@ class Run:
             self._of_values = self._of_values or has_values([*others, *kwargs.values(), *directions])
         given = self._inputs.numbers
         self._changes = leaf_changes()
+        self._call = next_call()
         recording = set_recording(True)
-        depth = _depth.inside
-        _depth.inside = depth + 1
+        inside = set_inside(())
         try:
-            self.further = is_tracing() or (recording and (self._of_values or depth > 0))
+            self.further = is_tracing() or (recording and (self._of_values or inside is not None))
+            self._warns = recording and not self.further
             if self.further:
                 self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
             else:
                 self._xs = list(map(Value, map(_number, given) if self._of_values else given))
+            set_inside((self._xs if self.further else (), inside))
             fresh = self._inputs.filled(self._xs)
             called = list(args)
             for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
                 called[k] = arg
             output = f(*called, **kwargs)
         finally:
-            _depth.inside = depth
+            set_inside(inside)
             set_recording(recording)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
@@ -125,12 +130,18 @@ class Run:
         finally:
             set_recording(recording)
 
-    def derivatives(self, y: Any, further: bool | None = None) -> list[Any]:
-        """The derivatives of y by the inputs, as they are handed to the caller."""
+    def derivatives(self, y: Any, further: bool | None = None, itself: bool = False) -> list[Any]:
+        """The derivatives of y by the inputs, as they are handed to the caller; with `itself`, who is handed y too."""
         if self.further if further is None else further:
             self._check_unchanged(y, always=further is not None)
             return [as_value(g) for g in derivative_graph(as_value(y), self._xs, False)]
-        return self._as_given(derivatives(as_value(y), self._xs))
+        if not self._warns:
+            return self._as_given(derivatives(as_value(y), self._xs))
+        older: list[Value] = []
+        found = derivatives(as_value(y), self._xs, older, self._call)
+        if older and is_recording():
+            warn_of(str(self), self._f, y, self._xs, older, itself)
+        return found
 
     def tangents(self, direction: Sequence[Any]) -> Any:
         """The derivatives of f's outputs along the direction of the inputs, as they are handed to the caller."""
@@ -138,7 +149,11 @@ class Run:
         ys = [as_value(y) for y in outputs.numbers]
         if self.further:
             return outputs.filled([as_value(t) for t in self.tangent_graphs(ys, direction)])
-        return outputs.filled(self._as_given(tangents(ys, self._xs, map(_number, direction))))
+        older: list[Value] | None = [] if self._warns else None
+        found = tangents(ys, self._xs, map(_number, direction), False, older, self._call)
+        if older:
+            any(warn_of(str(self), self._f, y, self._xs, older, True) for y in ys)
+        return outputs.filled(self._as_given(found))
 
     def tangent_graphs(self, ys: Sequence[Value], direction: Sequence[Any]) -> list[Any]:
         """The derivatives of ys along the direction of the inputs, to be differentiated again."""
@@ -190,13 +205,30 @@ class Run:
         return self._inputs.filled(items)
 
 
-class _Depth(threading.local):
-    """How many transforms' functions are running in this thread."""
+@contextlib.contextmanager
+def inside_transform() -> Iterator[None]:
+    """Inside, copies of Values and derivatives are what they are in a transform's function: nothing is cut off."""
+    inside = set_inside(())
+    set_inside(((), inside))
+    try:
+        yield
+    finally:
+        set_inside(inside)
 
-    inside = 0
+
+def is_recording() -> bool:
+    recording = set_recording(True)
+    set_recording(recording)
+    return recording
 
 
-_depth = _Depth()
+def variables() -> Iterator[Value]:
+    """Those results by which the transforms whose functions are running differentiate."""
+    running = set_inside(None)
+    set_inside(running)
+    while running:
+        xs, running = running
+        yield from (x for x in xs if x.op is not None)
 
 
 def numbers_like(tree: Any, given: Any, what: str) -> list[Any]:

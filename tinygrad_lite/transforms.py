@@ -2,8 +2,12 @@
 
 Names and meaning are JAX's. Each transform runs f on fresh Values in the place of the arguments that it differentiates
 by. Numbers give numbers; where an argument holds a Value, or inside the function of another transform, results are
-Values that can be differentiated again. Arguments are numbers, or nested lists, tuples, dicts and arrays of them, and
-derivatives come in the same structure.
+Values that can be differentiated again. Arguments are numbers, or nested lists, tuples, dicts, dataclasses and arrays
+of them, and derivatives come in the same structure.
+
+Numbers cut off what they were computed from: where derivatives at plain numbers depend on leaves from outside that
+gradients could enter (a model's parameters), a CutOffWarning names one. Pass a Value, or compile the whole loss; under
+no_grad() it is taken to be meant.
 """
 
 from __future__ import annotations
@@ -12,10 +16,11 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .engine import Value, dependents, derivative_graph, derivatives, hooks
+from .cut_off import warn_of_floats
+from .engine import Value, dependents, derivative_graph, derivatives, hooks, is_inside
 from .errors import received
 from .nesting import has_values
-from .runs import Run, as_value, check_unchanged, numbers_like
+from .runs import Run, as_value, check_unchanged, is_recording, numbers_like
 
 _Function = Callable[..., Any]
 
@@ -23,8 +28,9 @@ _Function = Callable[..., Any]
 def gradients(y: Value, xs: Sequence[Value], create_graph: bool = False) -> list[Any]:
     """The derivatives of y by each of xs, leaves or results below y; no .grad is touched.
 
-    Gives floats, or with create_graph Values, made by the table's rules, which can be differentiated again. Raises
-    TypeError for what is not a Value; with create_graph, HistoryError where a leaf has changed since it was recorded.
+    Gives floats, or with create_graph Values, made by the table's rules, which can be differentiated again; floats
+    within a transform's function cut off what it differentiates by, so a CutOffWarning says so. Raises TypeError for
+    what is not a Value; with create_graph, HistoryError where a leaf has changed since it was recorded.
 
     >>> x = Value(2.0)
     >>> first, = gradients(x**3, [x], create_graph=True); gradients(first, [x])
@@ -37,7 +43,12 @@ def gradients(y: Value, xs: Sequence[Value], create_graph: bool = False) -> list
                 f"got {received(xs if value is None else value)} among them"
             )
     if not create_graph:
-        return derivatives(y, xs)
+        found = derivatives(y, xs)
+        if is_inside() and is_recording():
+            warn_of_floats(
+                "gradients(y, xs)", "pass create_graph=True, or take them under no_grad() where that is meant"
+            )
+        return found
     check_unchanged(dependents([y], xs))
     return [as_value(g) for g in derivative_graph(y, xs)]
 
@@ -72,7 +83,7 @@ def value_and_grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = Run("grad", f, args, kwargs, argnums, has_aux)
         value = run.value()
-        derivative = run.like_inputs(run.derivatives(run.scalar()))
+        derivative = run.like_inputs(run.derivatives(run.scalar(), itself=True))
         return ((value, run.aux) if has_aux else value), derivative
 
     return value_and_gradient
@@ -147,7 +158,7 @@ def vjp(f: _Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     def pullback(cotangents: Any) -> tuple[Any, ...]:
         given = numbers_like(value, cotangents, "the pullback of vjp: the cotangents")
         product = run.product(run.outputs().numbers, given)
-        found: tuple[Any, ...] = run.like_inputs(run.derivatives(product, run.further or has_values(given)))
+        found: tuple[Any, ...] = run.like_inputs(run.derivatives(product, run.further or has_values(given), True))
         return found
 
     return (value, pullback, run.aux) if has_aux else (value, pullback)

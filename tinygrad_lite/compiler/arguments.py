@@ -1,7 +1,8 @@
 """The arguments of a compiled function: which numbers are traced, and what is part of the program.
 
-Numbers are traced, in nested lists, tuples, dicts and arrays too. All else is static: it is handed on as it is, and
-another value of it is another program. A key says all that a program depends on, and no traced number.
+Numbers are traced, in nested lists, tuples, dicts, dataclasses and arrays too. All else is static: it is handed on as
+it is, and another value of it is another program. A key says all that a program depends on, and no traced number; what
+could change without another key is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import numpy as np
 
 from ..engine import Value
 from ..errors import ShapeError, not_a_number, received
+from ..nesting import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
 from ..reals import as_array, has_masked
+from .static import Refused, Same, holds, static
 
 Key = Any
 _PLAIN = frozenset((float, int))
@@ -84,11 +87,17 @@ class Arguments:
             if _PLAIN.issuperset(map(type, args)):
                 found += args
                 return len(args)
-            sketches = [_sketch(arg, found) for arg in args]
+            try:
+                sketches = [_sketch(arg, found) for arg in args]
+            except Refused as refused:
+                raise self._refusal(refused.thing, args, named) from None
             return Mixed(len(args)) if sketches.count(_NUMBER) == len(args) else tuple(sketches)
         parts: list[Key] = []
-        for label, arg in self._labelled(args, named):
-            parts.append((label, self._fixed(label, arg) if label in self._static else _sketch(arg, found)))
+        try:
+            for label, arg in self._labelled(args, named):
+                parts.append((label, self._fixed(label, arg) if label in self._static else _sketch(arg, found)))
+        except Refused as refused:
+            raise self._refusal(refused.thing, args, named) from None
         return tuple(parts)
 
     def mapped(
@@ -108,10 +117,13 @@ class Arguments:
             )
         arrays = []
         given, given_named = self.mapped(lambda label, arg: self._column(label, arg, arrays), args, named)
-        parts = [
-            self._fixed(label, arg) if label in self._static else _column_sketch(arg)
-            for label, arg in self._labelled(given, given_named)
-        ]
+        try:
+            parts = [
+                self._fixed(label, arg) if label in self._static else _column_sketch(arg)
+                for label, arg in self._labelled(given, given_named)
+            ]
+        except Refused as refused:
+            raise self._refusal(refused.thing, args, named) from None
         return Columns((_BATCH, tuple(named), *parts), given, given_named, arrays, self._size(arrays, args))
 
     def _size(self, arrays: Sequence[Any], args: Sequence[Any]) -> int:
@@ -141,16 +153,26 @@ class Arguments:
             ) from None
         return type(arg), arg
 
+    def _refusal(self, thing: Any, args: Sequence[Any], named: Mapping[str, Any]) -> TypeError:
+        """For what an argument is or holds."""
+        labels = [
+            label for label, arg in self._labelled(args, named) if label not in self._static and holds(arg, thing)
+        ]
+        hashed = type(thing).__hash__ is not None
+        return TypeError(
+            f"compile({self.name}): argument {labels[0] if labels else ''} has {received(thing)} in it, which holds no "
+            f"numbers to trace, {'hashes by identity only' if hashed else 'has no hash'} and may change without being "
+            "noticed: pass its numbers, a tuple or a dataclass of them"
+            + (", or name the argument in static_argnames if it stays as it is" if hashed else "")
+        )
+
     def _column(self, label: Any, arg: Any, columns: list[Any]) -> Any:
         """An argument's arrays, in its dicts and tuples; what holds no numbers stays."""
-        if isinstance(arg, dict):
-            return {key: self._column(f"{label}[{key!r}]", item, columns) for key, item in arg.items()}
-        if isinstance(arg, tuple):
-            items = [self._column(f"{label}[{k}]", item, columns) for k, item in enumerate(arg)]
-            return type(arg)(*items) if hasattr(arg, "_fields") else tuple(items)
+        if is_nested(arg) and type(arg) is not list:
+            return with_items(arg, [self._column(f"{label}{at}", item, columns) for at, item in named_items(arg)])
         if not isinstance(arg, (numbers.Real, list, range, array, Value)) and not hasattr(arg, "__array__"):
             return arg
-        if isinstance(arg, bool):
+        if isinstance(arg, (bool, type)):
             return arg
         where = f"{self.name}.batch(...): argument {label}"
         try:
@@ -191,11 +213,8 @@ def _is_column(arg: Any) -> bool:
 
 def on_arrays(function: Callable[[Any], Any], column: Any) -> Any:
     """A column with function(array) in the place of its arrays."""
-    if isinstance(column, dict):
-        return {key: on_arrays(function, item) for key, item in column.items()}
-    if isinstance(column, tuple):
-        items = [on_arrays(function, item) for item in column]
-        return type(column)(*items) if hasattr(column, "_fields") else tuple(items)
+    if is_nested(column):
+        return with_items(column, [on_arrays(function, item) for item in items_of(column)])
     return function(column) if isinstance(column, np.ndarray) else column
 
 
@@ -216,7 +235,7 @@ def _sketch(tree: Any, found: list[Any]) -> Key:
         items = [_sketch(item, found) for item in tree]
         return (kind, len(items)) if items.count(_NUMBER) == len(items) else (kind, *items)
     if isinstance(tree, dict):
-        return dict, *[(key, _sketch(item, found)) for key, item in tree.items()]
+        return kind, *_beside(tree), *[(key, _sketch(item, found)) for key, item in tree.items()]
     if isinstance(tree, np.ndarray):
         if has_masked(tree):
             raise not_a_number("a compiled function", tree)
@@ -228,34 +247,31 @@ def _sketch(tree: Any, found: list[Any]) -> Key:
     if is_number(tree):
         found.append(tree)
         return _NUMBER
-    try:
-        hash(tree)
-    except TypeError:
-        return kind, _Same(tree)
-    return kind, tree
+    if is_dataclass(tree):
+        return kind, *[(name, _sketch(item, found)) for name, item in fields_of(tree).items()]
+    return kind, static(tree)
+
+
+def _beside(tree: Any) -> list[Any]:
+    """What a dict of a class of its own is beside its items: the default it makes, its attributes."""
+    if type(tree) is dict:
+        return []
+    beside = {} if getattr(tree, "__dict__", tree) is tree else vars(tree)
+    if hasattr(tree, "default_factory"):
+        beside = {"default_factory": tree.default_factory, **beside}
+    return [(f".{name}", (type(x), static(x))) for name, x in beside.items()]
 
 
 def _column_sketch(column: Any) -> Key:
     if isinstance(column, np.ndarray):
         return column.shape[1:]
     if isinstance(column, dict):
-        return dict, *[(key, _column_sketch(item)) for key, item in column.items()]
+        return type(column), *_beside(column), *[(key, _column_sketch(item)) for key, item in column.items()]
+    if is_dataclass(column):
+        return type(column), *[(name, _column_sketch(item)) for name, item in fields_of(column).items()]
     if isinstance(column, tuple):
         return type(column), *[_column_sketch(item) for item in column]
     return _sketch(column, [])
-
-
-class _Same:
-    """A thing that cannot be hashed, as itself."""
-
-    def __init__(self, thing: object) -> None:
-        self.thing = thing
-
-    def __hash__(self) -> int:
-        return id(self.thing)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.thing is self.thing
 
 
 def shown(key: Key) -> str:
@@ -285,8 +301,10 @@ def _shown(key: Key) -> str:
     kind, *parts = key
     if kind is np.ndarray:
         return f"an array of shape {parts[0]}"
-    if kind is dict:
+    if isinstance(kind, type) and issubclass(kind, dict):
         return "{" + ", ".join([f"{name!r}: {_shown(part)}" for name, part in parts]) + "}"
+    if hasattr(kind, "__dataclass_fields__") and all(type(part) is tuple for part in parts):
+        return f"{kind.__name__}({', '.join([f'{name}={_shown(part)}' for name, part in parts])})"
     if isinstance(kind, type) and issubclass(kind, (list, tuple)):
         if parts and isinstance(parts[0], int):
             count = parts[0]
@@ -294,4 +312,4 @@ def _shown(key: Key) -> str:
         else:
             inner = ", ".join(map(_shown, parts))
         return f"[{inner}]" if kind is list else f"({inner})"
-    return repr(parts[0].thing if isinstance(parts[0], _Same) else parts[0])
+    return repr(parts[0].thing if isinstance(parts[0], Same) else parts[0])

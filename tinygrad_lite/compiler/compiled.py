@@ -12,8 +12,10 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import ops
-from ..engine import Value, find_method, is_tracing, set_recording
+from ..engine import Value, find_method, is_inside, is_tracing
 from ..errors import HistoryError, ShapeError, received
+from ..nesting import Whole
+from ..runs import is_recording
 from ..source_lines import stack_level
 from .arguments import Arguments, Columns, Key, on_arrays, shown
 from .execution import EXECUTORS, Execution
@@ -36,9 +38,11 @@ def compile(
 ) -> Compiled:
     """The function, traced once for each structure of its arguments and run as array operations.
 
-    function         of numbers and nested lists, tuples, dicts and arrays of them, and of anything else, which is part
-                     of the program. Leaves that it captured (a model's parameters) are read at each call; captured
-                     Python numbers are constants
+    function         of numbers and nested lists, tuples, dicts, dataclasses and arrays of them; strings, functions,
+                     modules and what else hashes by value are part of the program. Leaves that it captured (a model's
+                     parameters) are read at each call, captured Python numbers are constants. Modules that it is
+                     handed, or is, are looked at for what was replaced in them; a list, a dict or an object that it
+                     captured is read once, while it is traced: what is put in later goes unnoticed
     static_argnames  arguments by name that are not to be traced, though they are numbers
     executor         "array" (NumPy) or "native" (operation by operation) forces what runs it; "auto" expects one to be
                      quicker
@@ -58,7 +62,7 @@ def compile(
     return Compiled(function, static_argnames, executor, max_traces)
 
 
-class Compiled:
+class Compiled(Whole):
     """What compile returns: call it as the function, or batch() over many arguments at once.
 
     traces  how often it traced, and what for
@@ -87,15 +91,21 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function gives, with floats for Values.
 
-        Called with Values it gives Values, which backward() and the transforms differentiate to any order.
+        Called with Values it gives Values, which backward() and the transforms differentiate to any order. Called
+        with numbers it gives numbers, which no gradient enters, be there leaves that it captured or not; but inside a
+        transform's function those leaves are reached.
         """
-        if is_tracing():
+        inside = is_inside()
+        if inside and is_tracing():
             return self.function(*args, **kwargs)
         self._calls += 1
         numbers: list[Any] = []
         key = self._arguments.key(args, kwargs, numbers)
         found = self._found(key) or self._trace(key, args, kwargs)
-        if type(key) is not int and Value in set(map(type, numbers)):
+        has_values = type(key) is not int and Value in set(map(type, numbers))
+        if inside and found.parameters.trainable and (found.of_variables or not has_values) and is_recording():
+            return self.function(*args, **kwargs)  # floats would cut off what is differentiated by
+        if has_values:
             return found.filled(found.nodes(numbers))
         if found.graph.draws:
             numbers += found.graph.drawn(1)[:, 0].tolist()
@@ -124,13 +134,16 @@ class Compiled:
         size = columns.size
         if size == 0 and reduce == "mean":
             raise ShapeError(f"{self._name}.batch(...): the mean over an empty batch is not defined")
-        if is_tracing():
+        inside = is_inside()
+        if inside and is_tracing():
             return self._in_trace(columns, reduce)
         self._calls += 1
         found = self._found(columns.key)
         if found is None:
             sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(columns.args), columns.named))
             found = self._trace(columns.key, *sample)
+        if inside and found.parameters.trainable and (found.of_variables or reduce is None) and is_recording():
+            return self._in_trace(columns, reduce)
         parts = columns.parts()
         if found.graph.draws:
             parts.append(found.graph.drawn(size))
@@ -141,15 +154,14 @@ class Compiled:
     def _reduced(self, found: Specialization, parts: list[Any], reduce: str) -> Value:
         found.check_scalar()
         scale = 1.0 / parts[0].shape[1] if reduce == "mean" else 1.0
-        recording = set_recording(True)
-        set_recording(recording)
+        recording = is_recording()
         if recording and found.graph.parameters.trainable:
             return found.reduced(parts, scale)
         total = found.sum(parts) * scale
         return Value(total) if recording else Value(total).detach()
 
     def _in_trace(self, columns: Columns, reduce: Reduction) -> Any:
-        """Within another program: lane by lane."""
+        """Within another program, or what a transform differentiates: lane by lane."""
         args, named = columns.args, columns.named
         found = [self.function(*rows_of(args, lane), **rows_of(named, lane)) for lane in range(columns.size)]
         if reduce is None:
@@ -157,8 +169,8 @@ class Compiled:
         return (ops.mean if reduce == "mean" else ops.sum)(found)
 
     def _found(self, key: Key) -> Specialization | None:
-        for kept in self._kept.get(key, ()):
-            if not kept.choices or kept.holds():
+        for kept in reversed(self._kept.get(key, ())):
+            if not kept.depends or kept.holds():
                 self._last = kept
                 return kept
         return None

@@ -7,16 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..nesting import Structure
+from ..nesting import Structure, is_nested, items_of, with_items
 
 
 def rows_of(column: Any, lane: int) -> Any:
     """The arguments of one lane: nested lists of numbers in the place of arrays."""
-    if isinstance(column, dict):
-        return {key: rows_of(item, lane) for key, item in column.items()}
-    if isinstance(column, (tuple, list)):
-        items = [rows_of(item, lane) for item in column]
-        return type(column)(*items) if hasattr(column, "_fields") else type(column)(items)
+    if is_nested(column):
+        return with_items(column, [rows_of(item, lane) for item in items_of(column)])
     return column[lane].tolist() if isinstance(column, np.ndarray) else column
 
 
@@ -30,14 +27,12 @@ def by_lane(results: Sequence[Any]) -> Any:
 
 def stacked(tree: Any) -> Any:
     """Results by lane as arrays with the batch first: a list of equal ones is one array, as in the arguments."""
-    if isinstance(tree, dict):
-        return {key: stacked(item) for key, item in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        inner = [stacked(item) for item in tree]
+    if is_nested(tree):
+        inner = [stacked(item) for item in items_of(tree)]
         even = inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner)
         if even and type(tree) is list:
             return _beside(inner)
-        return type(tree)(*inner) if hasattr(tree, "_fields") else type(tree)(inner)
+        return with_items(tree, inner)
     return tree.transpose(-1, *range(tree.ndim - 1)) if isinstance(tree, np.ndarray) else tree
 
 

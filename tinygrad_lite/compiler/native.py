@@ -33,7 +33,7 @@ else:
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "84c7025c"
+source_hash = "e2356ec6"
 
 
 @cython.final
@@ -218,6 +218,24 @@ class OnRows:
     def __call__(self):
         executor = self._executor
         _sweep(executor._calls, executor._code, executor._length, self._view.numbers, _doubles(self._room), self._lanes)
+
+
+def hold_the_same(containers: list, items: list):
+    """Whether what stands in the containers, one after the other, is these items and no others: thousands at a time."""
+    count: cython.Py_ssize_t = len(items)
+    k: cython.Py_ssize_t = 0
+    for container in containers:
+        if type(container) is list:
+            for item in cython.cast(list, container):
+                if k == count or items[k] is not item:
+                    return False
+                k += 1
+        else:
+            for item in container:
+                if k == count or items[k] is not item:
+                    return False
+                k += 1
+    return k == count
 
 
 @cython.cfunc

@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value
+from ..engine import Value, topological_order
 from ..errors import TraceError, received
 from ..nesting import Structure, filler, mapped
+from ..runs import inside_transform, variables
 from .arguments import Arguments, is_number
 from .execution import Execution
+from .held import Held, modules_of
 from .nodes import expanded, recorded, recorded_anew, reduced, rows
 from .parameters import Parameters
 from .program import CONSTANT, Program
 from .traced_graph import TracedGraph
-from .tracing import Trace, captured, flattened, replaying, traced
+from .tracing import Trace, captured, flattened, replaying, traced, values_of
 from .watched import watched
 
 
@@ -28,6 +30,8 @@ class Specialization:
     first       it is the first one, of which two traces are compared
     filled      puts results into the structure of what the function returns
     choices     see Trace
+    depends     whether it has to be asked if it still holds
+    of_variables   it captured a result by which a transform around it differentiates: a program starts from leaves
     execution   what ran last
     """
 
@@ -61,9 +65,14 @@ class Specialization:
             found = traced(lambda: expanded([*numbers, *trace.derivatives]), (), name)[0]
             return output, trace, found[: len(numbers)], found[len(numbers) :]
 
+        modules = modules_of([function, *args, *kwargs.values()])
+        self._held = Held(modules) if modules else None
         output, trace, outputs, derivatives = run()
         self.filled, self.choices, self.differentiates = filler(output), trace.choices, bool(trace.derivatives)
+        self.depends = bool(self.choices or modules)
         inputs = [*given, *[v for v, _ in trace.draws]]
+        known = set(variables())
+        self.of_variables = not known.isdisjoint(topological_order(*values_of(outputs)) if known else ())
         self.parameters = Parameters(captured(outputs, inputs, trace.constants))
 
         def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:
@@ -73,7 +82,7 @@ class Specialization:
             """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
             instead = dict(zip(inputs, xs, strict=True))
             args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
-            with replaying(xs[len(given) :]):
+            with replaying(xs[len(given) :]), inside_transform():
                 return Structure(function(*args, **named)).numbers
 
         sources = [source for _, source in trace.draws]
@@ -93,8 +102,9 @@ class Specialization:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
 
     def holds(self) -> bool:
-        """Whether what the function chose by is as it was."""
-        return all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
+        """Whether what the function chose by is as it was, and what the modules hold that were handed over."""
+        same = all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
+        return same and (self._held is None or self._held.is_unchanged())
 
     @functools.cached_property
     def one(self) -> Execution:

@@ -23,6 +23,7 @@ _AS_A_NUMBER = (
 _INSTEAD = {
     "branching": "write where(condition, a, b), maximum(a, b) or minimum(a, b), which choose for each call",
     "formatting": "print it outside the compiled function",
+    "pickling": "pickle outside the compiled function; copy.copy() gives the same variable",
     **dict.fromkeys(
         ("reading .data", "reading .item()"), "use the Value itself, or .detach() for its number without a gradient"
     ),
@@ -115,7 +116,7 @@ def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tupl
 def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> list[Value]:
     """The leaves that outputs depend on beside inputs and the trace's own constants."""
     known = constants.union(inputs)
-    return [v for v in topological_order(*_values(outputs)) if v.op is None and v not in known]
+    return [v for v in topological_order(*values_of(outputs)) if v.op is None and v not in known]
 
 
 @collector_paused()
@@ -181,12 +182,12 @@ def _products(program: Program, outputs: Sequence[Any], places: dict[Value, int]
     """Those outputs that are products, differ between lanes and are not read otherwise, as in Program.products."""
     positions, lefts, rights = products(outputs)
     apart = set(positions)
-    others = _values([y for k, y in enumerate(outputs) if k not in apart])
+    others = values_of([y for k, y in enumerate(outputs) if k not in apart])
     transcribe([*others, *lefts, *rights], places, program.constant, program.add)
     found = np.array([positions, [places[v] for v in lefts], [places[v] for v in rights]], int).T
     alone = np.array([outputs[k] not in places for k in positions], bool)
     return found[alone & np.array(program.varies, bool)[found[:, 1:]].any(axis=1)]
 
 
-def _values(outputs: Sequence[Any]) -> list[Value]:
+def values_of(outputs: Sequence[Any]) -> list[Value]:
     return [y for y in outputs if type(y) is Value]

@@ -13,6 +13,7 @@ from ..engine import Value
 from ..errors import TraceError, received
 from ..nn import Module
 from ..optim import Optimizer
+from ..runs import inside_transform
 from ..tables import Report, Table
 from ..wording import number
 from .finding import Finding
@@ -115,7 +116,7 @@ def mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], 
     try:
         compiled.batch(inputs, targets)
     except TraceError:
-        return lambda: ops.mean([loss(model(x), y) for x, y in zip(inputs, targets, strict=True)])
+        return inside_transform()(lambda: ops.mean([loss(model(x), y) for x, y in zip(inputs, targets, strict=True)]))
     return lambda: compiled.batch(inputs, targets)
 
 

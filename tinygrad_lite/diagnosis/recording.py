@@ -13,6 +13,7 @@ from ..engine import Value, topological_order
 from ..explanation.measuring import passes_nothing
 from ..nesting import mapped
 from ..nn import Module, Neuron
+from ..runs import inside_transform
 from ..transforms import gradients
 
 Loss = Callable[[Any, Any], Any]
@@ -50,8 +51,9 @@ class Recording:
     """A batch, recorded: for each sample the output and the loss."""
 
     def __init__(self, model: Module, loss: Loss, inputs: Sequence[Any], targets: Sequence[Any]) -> None:
-        self.outputs = [model(x) for x in inputs]
-        self.losses: list[Value] = [loss(y, t) for y, t in zip(self.outputs, targets, strict=True)]
+        with inside_transform():
+            self.outputs = [model(x) for x in inputs]
+            self.losses: list[Value] = [loss(y, t) for y, t in zip(self.outputs, targets, strict=True)]
         self.mean: Value = ops.mean(self.losses)
         self.derivatives: dict[Value, float] = {}
         self._root = model._place.path or "" if model._place else ""

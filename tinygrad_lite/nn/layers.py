@@ -33,6 +33,8 @@ class Neuron(Module):
     (TanhNeuron(2), 'tanh')
     """
 
+    _written = _changes
+
     def __init__(
         self,
         nin: int,
@@ -93,6 +95,7 @@ class Layer(Module):
     """
 
     _known: _Known | None = None
+    _apart = Module._apart | {"_known"}
 
     def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
         width = positive("Layer(nout)", nout)

@@ -33,6 +33,7 @@ class Module(Node):
 
     _training: bool = True
     _place: _Place | None = None
+    _apart = frozenset(("_place", "_training"))  # a trace that asks for the mode notes it
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A subclass may write __call__ itself, as with micrograd: its Values know their path all the same."""
@@ -70,7 +71,8 @@ class Module(Node):
         return f"{type(self).__name__}()"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles find their own place, so that nothing is shared with the original."""
+        """Copies and pickles find their own place; a trace that copies a module depends on its mode."""
+        _ = self.training
         return {name: thing for name, thing in vars(self).items() if name != "_place"}
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..engine import Value
+from ..nesting import Holder
 
 Found = tuple[str, Sequence[Any], Sequence[Any]]
 """prefix, keys, things: a thing's name is f"{prefix}{key}", put together only where it is wanted."""
@@ -23,11 +24,8 @@ def is_parameter(v: Value) -> bool:
     return v.kind in _TRAINABLE
 
 
-class Node:
+class Node(Holder):
     """What `walk` enters: an object with attributes."""
-
-    def _attributes(self) -> Iterable[tuple[str, Any]]:
-        return vars(self).items()
 
 
 def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -> Iterator[Found]:

@@ -204,6 +204,7 @@ class _Run:
         try:
             self.objective.model.train()
             while len(history) < self.epochs and history.stopped not in ended:
+                self._look_again()
                 history.stopped = ""
                 row = self._epoch(shown)
                 history.append(row)
@@ -219,6 +220,18 @@ class _Run:
         if self.best is not None:
             self.best.restore()
             history.best_epoch = self.best.epoch or None
+
+    def _look_again(self) -> None:
+        """Callbacks may have changed the model, but not its parameters, which the optimizer would not move."""
+        if not self.objective.look_again():
+            return
+        known = set(self.leaves.leaves)
+        for name, p in self.objective.model.named_parameters():
+            if p not in known:
+                raise ValueError(
+                    f"fit: the parameter {name} was replaced by another since the training began, which the optimizer "
+                    "does not move: set its .data instead, or fit again with an optimizer of the new parameters"
+                )
 
     def _call_back(self) -> bool:
         rows = tuple(map(MappingProxyType, self.history))

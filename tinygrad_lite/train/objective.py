@@ -8,12 +8,14 @@ from typing import Any, cast
 
 from .. import ops
 from ..compiler import compile
+from ..compiler.held import Held
 from ..compiler.lanes import rows_of
 from ..engine import Value
 from ..errors import received
 from ..modes import no_grad
 from ..nesting import mapped
 from ..nn import Module
+from ..runs import inside_transform
 from .samples import Samples
 
 Loss = Callable[[Any, Any], Any]
@@ -46,11 +48,23 @@ class Objective:
             self.metrics[name] = metric
 
         def of_sample(x: Any, y: Any) -> Any:
-            return loss(model(x), y)
+            with inside_transform():  # what is eager is then as what is traced
+                return loss(model(x), y)
 
         of_sample.__name__ = f"{getattr(loss, '__name__', 'loss')} of {type(model).__name__}"
         self.of_sample = of_sample
-        self._compiled, self._predict = compile(of_sample), compile(model)
+        self._compile()
+
+    def _compile(self) -> None:
+        self._compiled, self._predict = compile(self.of_sample), compile(self.model)
+        self._held = Held([self.model])
+
+    def look_again(self) -> bool:
+        """Whether something of the model was replaced since; then all is traced anew."""
+        if self._held.is_unchanged():
+            return False
+        self._compile()
+        return True
 
     def of_batch(self, columns: Any, size: int) -> Value:
         """The mean over a batch, ready for backward()."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..compiler.arguments import on_arrays
 from ..errors import ShapeError, received
+from ..nesting import is_nested, named_items, with_items
 from ..reals import as_array
 
 
@@ -32,11 +33,9 @@ class Samples:
             raise ShapeError(f"{who} holds no sample at all")
 
     def _column(self, where: str, column: Any, as_floats: bool) -> Any:
-        if isinstance(column, dict):
-            return {key: self._column(f"{where}[{key!r}]", item, as_floats) for key, item in column.items()}
-        if isinstance(column, tuple):
-            items = [self._column(f"{where}[{k}]", item, as_floats) for k, item in enumerate(column)]
-            return type(column)(*items) if hasattr(column, "_fields") else tuple(items)
+        if is_nested(column) and type(column) is not list:
+            items = [self._column(f"{where}{at}", item, as_floats) for at, item in named_items(column)]
+            return with_items(column, items)
         try:
             array = as_array(where, column)
         except ValueError:

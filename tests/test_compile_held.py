@@ -1,0 +1,366 @@
+"""What compiled functions are handed as objects: modules are looked at, and what could change unnoticed is refused."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import decimal
+import enum
+import functools
+import math
+import pathlib
+import random
+import re
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tl
+from tinygrad_lite import Draws, Value, compile, nn, optim
+from tinygrad_lite.compiler.held import Held
+
+
+@dataclasses.dataclass
+class Settings:
+    scale: Any = 1.0
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    scale: Any = 1.0
+
+
+class Model(nn.Module):
+    def __init__(self) -> None:
+        self.w = Value(2.0)
+        self.ws = [Value(1.0), Value(1.0)]
+        self.by_name = {"a": Value(1.0)}
+        self.inner = nn.Neuron(1, activation="linear")
+        self.pair = (Value(1.0), [Value(1.0)])
+        self.settings, self.slotted = Settings(), Slotted()
+        self.factor, self.text = 1.0, "plus"
+        self.function: Callable[[Any], Any] = abs
+        self.array = np.ones(1, dtype=object)
+
+    def forward(self, x: Any) -> Any:
+        y = x * self.w + self.ws[0] * self.ws[-1] + self.by_name["a"] + self.inner([x]) + self.pair[0] * self.pair[1][0]
+        y = y * self.settings.scale * self.slotted.scale * self.factor
+        return self.function(y if self.text == "plus" else -2.0 * y)
+
+
+class Keeping(Model):
+    """One that keeps what it computed."""
+
+    def forward(self, x: Any) -> Any:
+        self.last = super().forward(x)
+        return self.last
+
+
+def _put(key: Any, x: Any) -> Callable[[Any], Any]:
+    return lambda container: container.__setitem__(key, x)
+
+
+CHANGES: dict[str, Callable[[Model], Any]] = {
+    "a leaf": lambda m: setattr(m, "w", Value(5.0)),
+    "a leaf of the same number": lambda m: setattr(m, "w", Value(2.0)),
+    "in a list": lambda m: _put(0, Value(5.0))(m.ws),
+    "longer": lambda m: m.ws.append(Value(5.0)),
+    "shorter": lambda m: m.ws.pop(),
+    "another list": lambda m: setattr(m, "ws", [Value(3.0), Value(4.0)]),
+    "in a dict": lambda m: _put("a", Value(5.0))(m.by_name),
+    "in a layer": lambda m: setattr(m.inner, "b", Value(5.0)),
+    "in a list of a layer": lambda m: _put(0, Value(5.0))(m.inner.w),
+    "a layer": lambda m: setattr(m, "inner", nn.Neuron(1, activation="linear")),
+    "in a list in a tuple": lambda m: _put(0, Value(5.0))(m.pair[1]),
+    "a tuple": lambda m: setattr(m, "pair", (Value(4.0), m.pair[1])),
+    "in a dataclass": lambda m: setattr(m.settings, "scale", 3.0),
+    "in one with slots": lambda m: setattr(m.slotted, "scale", 3.0),
+    "a plain number": lambda m: setattr(m, "factor", 3.0),
+    "a leaf for a number": lambda m: setattr(m, "factor", Value(3.0)),
+    "a text": lambda m: setattr(m, "text", "minus"),
+    "a function": lambda m: setattr(m, "function", lambda y: y * y),
+    "an attribute less": lambda m: delattr(m, "factor") or setattr(type(m), "factor", 7.0),
+}
+changes = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+
+
+@pytest.fixture
+def model() -> Any:
+    random.seed(0)
+    yield Model()
+    if "factor" in vars(Model):
+        del Model.factor  # type: ignore[attr-defined]
+
+
+CALLS: dict[str, Callable[[Any], tuple[Any, Callable[[Any], Any]]]] = {
+    "argument": lambda m: (f := compile(lambda m, x: m(x)), lambda x: f(m, x)),
+    "named": lambda m: (f := compile(lambda x, *, m: m(x)), lambda x: f(x, m=m)),
+    "static": lambda m: (f := compile(lambda x, m: m(x), static_argnames="m"), lambda x: f(x, m)),
+    "in a structure": lambda m: (f := compile(lambda t: t["m"][0](t["x"])), lambda x: f({"m": (m,), "x": x})),
+    "itself": lambda m: (f := compile(m), f),
+    "its method": lambda m: (f := compile(m.forward), f),
+    "a method handed over": lambda m: (f := compile(lambda g, x: g(x)), lambda x: f(m.forward, x)),
+    "partial": lambda m: (f := compile(functools.partial(lambda m, x: m(x), m)), f),
+    "batch": lambda m: (f := compile(lambda m, x: m(x)), lambda x: f.batch(m, [x, x]).data),
+    "batch of itself": lambda m: (f := compile(m), lambda x: float(f.batch([x, x], reduce=None)[1])),
+}
+
+
+@changes
+@pytest.mark.parametrize("way", CALLS.values(), ids=CALLS)
+def test_what_is_replaced_in_a_module_is_noticed(way: Any, change: Callable[[Model], Any], model: Model) -> None:
+    compiled, call = way(model)
+    assert call(2.0) == pytest.approx(model(2.0).data)
+    change(model)
+    for _ in range(2):
+        assert call(2.0) == pytest.approx(model(2.0).data)
+    assert len(compiled.traces) == 2
+    model.w.data = 11.0
+    assert call(2.0) == pytest.approx(model(2.0).data) and len(compiled.traces) == 2
+
+
+@changes
+def test_gradients_enter_what_is_there_now(change: Callable[[Model], Any], model: Model) -> None:
+    compiled = compile(lambda m, x: m(x))
+    compiled.batch(model, [2.0])
+    change(model)
+    compiled.batch(model, [2.0]).backward()
+    found = [p.grad for p in model.parameters()]
+    model.zero_grad()
+    model(2.0).backward()
+    assert found == pytest.approx([p.grad for p in model.parameters()])
+
+
+@pytest.mark.parametrize("kind", [Model, Keeping])
+def test_what_changes_nothing_is_no_other_program(kind: type[Model]) -> None:
+    model = kind()
+    compiled, call = CALLS["argument"](model)
+    call(2.0)
+    same = list(model.ws)
+    nothing: list[Callable[[], Any]] = [
+        lambda: model(1.0),  # which keeps a result as an attribute
+        lambda: setattr(model, "ws", same),
+        lambda: setattr(model, "factor", float("1.0")),
+        lambda: optim.SGD(model.parameters(), lr=0.1),
+        lambda: model.load_state_dict(model.state_dict()),
+        lambda: nn.Sequential(model)(1.0),  # which is another place
+        lambda: (model.eval(), model.train()),
+        lambda: setattr(model, "text", "".join(["pl", "us"])),
+    ]
+    for step in nothing:
+        step()
+        assert call(2.0) == pytest.approx(model(2.0).data)
+    known = 2 if kind is Keeping else 1  # an attribute that was not there before
+    assert len(compiled.traces) == known
+    model.w = Value(5.0)
+    call(2.0)
+    assert len(compiled.traces) == known + 1
+    held = Held([model])
+    assert held.is_unchanged()
+    model.ws[0] = model.ws[1]
+    assert not held.is_unchanged()
+
+
+def test_what_moves_from_one_list_to_another_is_noticed() -> None:
+    model = nn.Module()
+    model.a, model.b = [Value(1.0), Value(2.0)], [Value(3.0)]
+    held = Held([model])
+    model.b.insert(0, model.a.pop())
+    assert not held.is_unchanged()
+
+
+def test_leaves_that_a_module_makes_at_its_first_call_are_captured() -> None:
+    class Lazy(nn.Module):
+        w: Any = None
+
+        def forward(self, x: Any) -> Any:
+            if self.w is None:
+                self.w = Value(2.0)
+            return self.w * x
+
+    model = Lazy()
+    f = compile(lambda m, x: m(x), max_traces=4)
+    for _ in range(3):
+        assert f(model, 3.0) == 6.0
+    model.w.data = 5.0
+    assert f(model, 3.0) == 15.0 and len(f.traces) == 2
+
+
+def test_plain_layers_are_looked_at_without_a_dict() -> None:
+    """Reading vars() of a neuron slows every call of it from then on."""
+    model = nn.MLP(3, [4, 1])
+    held = Held([model])
+    assert held.is_unchanged() and model([1.0, 2.0, 3.0]) is not None
+    neuron = model.layers[0].neurons[2]
+    neuron.activation = "tanh"
+    assert not held.is_unchanged()
+    neuron.activation = "relu"
+    assert held.is_unchanged()
+    assert held.is_unchanged() and nn.Neuron(2) is not None and held.is_unchanged()
+    neuron.w[1] = Value(1.0)
+    assert not held.is_unchanged()
+
+
+def test_a_replaced_leaf_while_fit_runs() -> None:
+    """Another number as an attribute is learned with; another leaf is one that the optimizer does not move."""
+    data = ([1.0, 2.0], [3.0, 6.0])
+
+    class Line(nn.Module):
+        def __init__(self) -> None:
+            self.w, self.scale = Value(0.0), 1.0
+
+        def forward(self, x: Any) -> Any:
+            return self.scale * self.w * x
+
+    def numbers(eager: bool) -> list[float]:
+        line = Line()
+        found: list[float] = []
+
+        def anneal(state: Any) -> None:
+            line.scale = 1.0 / (1.0 + state.epoch)
+            found.append(line.w.data)
+
+        optimizer = optim.SGD([line.w], lr=0.1)
+        tl.train.fit(line, nn.mse, data, optimizer, 4, progress=False, eager=eager, callbacks=anneal)
+        return found
+
+    assert numbers(False) == pytest.approx(numbers(True), rel=1e-12)
+    for eager in (False, True):
+        line = Line()
+        optimizer = optim.SGD(line.parameters(), lr=0.1)
+        with pytest.raises(ValueError, match=r"fit: the parameter w was replaced .* set its \.data"):
+            tl.train.fit(
+                line, nn.mse, data, optimizer, 3, progress=False, eager=eager,
+                callbacks=lambda state, line=line: setattr(line, "w", Value(1.0)),
+            )  # fmt: skip
+
+
+class Colour(enum.Enum):
+    RED = 2.0
+
+
+class Loss:
+    """A callable that can be changed."""
+
+    factor = 2.0
+
+    def __call__(self, x: Any) -> Any:
+        return self.factor * x
+
+
+class ByValue:
+    def __init__(self, x: float) -> None:
+        self.x = x
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ByValue) and other.x == self.x
+
+    def __hash__(self) -> int:
+        return hash(self.x)
+
+
+STATIC: list[Any] = [
+    "text", b"bytes", None, True, 2j, ("a", None, b"c"), frozenset(["a", ("b", None)]), Colour.RED, Colour, float, abs,
+    math.sin, np.sin, np.float64, np.dtype(float), tl.sin, nn.mse, nn.ReLU(), Draws(0), compile(abs), len, str.join,
+    functools.partial(max, 1.0), functools.lru_cache(abs), decimal.Decimal(2), datetime.date(2020, 1, 1),
+    pathlib.Path("x"), math, ..., ByValue(1.0), Loss().__call__, lambda x: x, list[int],
+    re.compile("a"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("thing", STATIC, ids=lambda thing: type(thing).__name__)
+def test_what_may_stand_beside_numbers(thing: Any) -> None:
+    seen: list[Any] = []
+
+    def f(x: Any, thing: Any) -> Any:
+        seen.append(thing)
+        return 2.0 * x
+
+    compiled = compile(f)
+    for _ in range(3):
+        assert compiled(1.0, thing) == compiled(1.0, thing=thing) == 2.0
+        assert compiled({"x": 1.0}["x"], thing) == 2.0 and compiled.batch([1.0], thing, reduce=None).tolist() == [2.0]
+    assert len(compiled.traces) == 3 and all(x is thing or x == thing for x in seen)
+    assert compile(lambda t: t["x"] * 2.0)({"x": 1.0, "y": [thing, (thing,)]}) == 2.0
+
+
+class Hashed:
+    """Whose hash says nothing of equality."""
+
+    def __hash__(self) -> int:
+        return 1
+
+
+MUTABLE: dict[str, tuple[Any, bool]] = {
+    "an object": (Loss(), True),
+    "of no class": (object(), True),
+    "one with a hash": (Hashed(), True),
+    "a namespace": (types.SimpleNamespace(a=1.0), False),
+    "a set": ({1.0}, False),
+    "a deque": (collections.deque([1.0]), False),
+    "bytes to write to": (bytearray(b"x"), False),
+    "a list of a class": (type("Mine", (list,), {})([1.0]), False),
+    "a generator of numbers": (np.random.default_rng(0), True),
+    "a source of numbers": (random.Random(0), True),
+    "an optimizer": (optim.SGD([Value(1.0)], lr=0.1), True),
+    "an iterator": (iter([1.0]), True),
+    "a frozen set of objects": (frozenset([Loss()]), True),
+}
+
+
+@pytest.mark.parametrize(("thing", "hashed"), MUTABLE.values(), ids=MUTABLE)
+def test_what_may_change_unnoticed_is_refused(thing: Any, hashed: bool) -> None:
+    def f(x: Any, thing: Any) -> Any:
+        return 2.0 * x
+
+    compiled = compile(f)
+    calls: list[Callable[[], Any]] = [
+        lambda: compiled(1.0, thing),
+        lambda: compiled(1.0, thing=thing),
+        lambda: compiled(1.0, {"a": [(1.0, thing)]}),
+        lambda: compiled(1.0, Settings(thing)),
+        lambda: compiled.batch([1.0], thing),
+        lambda: compiled.batch([1.0], thing=(thing, [1.0])),
+        lambda: compile(f, static_argnames="x")(1, thing),
+    ]
+    if isinstance(thing, list):  # which is an array there
+        del calls[4:6]
+    for call in calls:
+        with pytest.raises(TypeError, match=r"compile\(f\): argument thing has .* may change") as caught:
+            call()
+        assert ("static_argnames" in str(caught.value)) == hashed
+    assert compiled.traces == []
+    named = compile(f, static_argnames="thing")
+    if hashed:
+        assert named(1.0, thing) == 2.0 and named.batch([1.0], thing, reduce=None).tolist() == [2.0]
+    else:
+        with pytest.raises(TypeError, match="must be hashable"):
+            named(1.0, thing)
+
+
+def test_methods_of_a_thing_are_one_program() -> None:
+    loss = Loss()
+    compiled = compile(lambda g, x: g(x))
+    for _ in range(3):
+        assert compiled(loss.__call__, 2.0) == 4.0
+    assert len(compiled.traces) == 1
+
+
+def test_what_a_closure_holds_is_read_once() -> None:
+    """As the docstring says; handed over it is looked at, and a leaf's own number always is."""
+    w = [Value(2.0)]
+    f, g = compile(lambda x: w[0] * x), compile(lambda w, x: w[0] * x)
+    assert f(3.0) == 6.0 and g(w, 3.0).data == 6.0
+    w[0].data = 5.0
+    assert f(3.0) == 15.0 and g(w, 3.0).data == 15.0
+    first, w[0] = w[0], Value(100.0)
+    assert f(3.0) == 15.0 and g(w, 3.0).data == 300.0
+    first.data = 1.0
+    assert f(3.0) == 3.0
+    readme = pathlib.Path(__file__).parent.parent / "README.md"
+    for text in (compile.__doc__ or "", readme.read_text(encoding="utf-8")):
+        assert "goes unnoticed" in text

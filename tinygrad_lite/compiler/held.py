@@ -1,0 +1,140 @@
+"""What modules hold, to notice where something of it was replaced since a function of them was traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain
+from numbers import Real
+from types import MethodType
+from typing import Any
+
+from ..engine import Value
+from ..nesting import Holder, fields_of, is_dataclass, is_nested, items_of
+from .native import hold_the_same
+
+_END = (object(),)
+_PLAIN = frozenset((Value, float, int, str, bool, type(None)))
+
+
+class Held:
+    """All that some modules hold just now: leaves and other objects by identity, numbers and texts by value.
+
+    What is nested in lists, tuples, dicts, dataclasses and modules is looked at; what other objects, functions and
+    arrays hold is not, and of recorded results it is not told which they are.
+    """
+
+    def __init__(self, modules: Iterable[Holder]) -> None:
+        self._modules = list(modules)
+        self._contents = list(_contents(self._modules))
+        self._look_at()
+
+    def _look_at(self) -> None:
+        """Notes the containers and what stands in them: if that is the same, nothing else need be looked at."""
+        self._containers: list[Any] = [x for each in _containers(self._modules) for x in (each, _END)]
+        self._items = list(chain.from_iterable(self._containers))
+
+    def is_unchanged(self) -> bool:
+        try:
+            return self._is_unchanged()
+        except RuntimeError:  # another thread adds an attribute just now
+            return False
+
+    def _is_unchanged(self) -> bool:
+        if hold_the_same(self._containers, self._items):
+            return True
+        now = list(_contents(self._modules))
+        if len(now) != len(self._contents) or not all(map(_alike, now, self._contents)):
+            return False
+        self._look_at()
+        return True
+
+
+def modules_of(things: Iterable[Any]) -> list[Holder]:
+    """The modules among some things, in structures of them, and those whose methods or partial functions are."""
+    found: list[Holder] = []
+    for thing in things:
+        if isinstance(thing, Holder):
+            found.append(thing)
+        elif isinstance(thing, MethodType):
+            found += modules_of([thing.__self__])
+        elif isinstance(thing, partial):
+            found += modules_of([thing.func, *thing.args, *thing.keywords.values()])
+        elif is_nested(thing):
+            found += modules_of(items_of(thing))
+    return found
+
+
+def _containers(modules: Iterable[Holder]) -> Iterator[Any]:
+    """What can be written to: the attributes of modules and dataclasses, lists, and the values of dicts."""
+    for thing in _met(modules):
+        if isinstance(thing, list):
+            yield thing
+        elif isinstance(thing, dict):
+            yield thing
+            yield thing.values()
+        elif isinstance(thing, Holder) and thing._written is not None:
+            yield thing._written
+        elif isinstance(thing, Holder) or is_dataclass(thing):
+            held = getattr(thing, "__dict__", None)
+            yield _Slots(thing) if held is None else held
+            yield () if held is None else held.values()
+
+
+def _contents(modules: Iterable[Holder]) -> Iterator[Any]:
+    """For each container its kind and its keys; for what else stands in them, this itself."""
+    for thing in _met(modules):
+        if isinstance(thing, dict):
+            yield type(thing), *thing
+        elif isinstance(thing, Holder):
+            yield id(thing), *_attributes(thing)
+        elif is_nested(thing):
+            yield type(thing), len(items_of(thing))
+        else:
+            yield thing
+
+
+class _Slots:
+    """The fields of a dataclass without a dict, as they are at each look."""
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(fields_of(self._thing).values())
+
+
+def _met(modules: Iterable[Holder]) -> Iterator[Any]:
+    """Everything in modules, each container once and before what stands in it."""
+    seen: set[int] = set()
+    waiting: list[Any] = list(modules)[::-1]
+    while waiting:
+        thing = waiting.pop()
+        if type(thing) in _PLAIN:
+            yield thing
+            continue
+        if isinstance(thing, Holder):
+            inner = list(_attributes(thing).values())
+        elif is_nested(thing):
+            inner = items_of(thing)
+        else:
+            yield thing
+            continue
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            yield thing
+            waiting += inner[::-1]
+
+
+def _attributes(module: Holder) -> dict[str, Any]:
+    return {name: thing for name, thing in module._attributes() if name not in module._apart}
+
+
+def _alike(now: Any, before: Any) -> bool:
+    if now is before:
+        return True
+    if type(now) is Value and type(before) is Value:
+        return now.op is not None and before.op is not None
+    if type(now) is not type(before) or not isinstance(now, (Real, str, bytes, tuple)):
+        return False
+    return bool(now == before) or (now != now and before != before)

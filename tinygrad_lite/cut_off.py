@@ -1,0 +1,126 @@
+"""A warning where numbers are given for what depends on leaves that a later backward() then cannot reach."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any
+
+from .engine import Value, topological_order
+from .errors import CutOffWarning
+
+_FLAT = frozenset(("stop_gradient", "step", "sign", "less", "less_equal", "equal", "not_equal"))
+"""Rows through which no gradient passes."""
+_FLAT_ARGUMENT = {"where": 0, "take": 1}
+_LINEAR = frozenset(
+    ("add", "sub", "neg", "sum", "mean", "identity", "abs", "relu", "maximum", "minimum", "clip", "where", "take")
+)
+"""Rows whose derivatives are constant where they are defined."""
+_SKIPPED = frozenset((__package__, "contextlib", "functools", "numpy"))
+_shown: dict[tuple[Any, ...], str] = {}
+_MOST = 1000
+
+
+def cut_off(y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -> Value | None:
+    """One of the older leaves on which the derivatives of y by xs depend, or with `itself` y; None where there is none.
+
+    A row that is not known to be linear counts as curved in all its arguments.
+
+    >>> x, w = Value(1.0), Value(2.0)
+    >>> cut_off(x * x + w, [x], [w], False), cut_off(x * w, [x], [w], False) is w
+    (None, True)
+    """
+    leaves, moved = set(older), set(xs)
+    below: dict[Value, Value] = {}
+    for v in topological_order(y) if isinstance(y, Value) else ():
+        if v.op is None:
+            if v in leaves:
+                below[v] = v
+            continue
+        if v.op.name in _FLAT:
+            continue
+        parents = list(_passing(v))
+        leaf = next((below[p] for p in parents if p in below), None)
+        if leaf is not None:
+            below[v] = leaf
+        if moved.isdisjoint(parents):
+            continue
+        moved.add(v)
+        if leaf is not None:
+            for p, q in _curved(v, parents):
+                if p in moved and q in below:
+                    return below[q]
+    return below.get(y) if itself else None
+
+
+def _passing(v: Value) -> Iterator[Value]:
+    """The parents that gradients come to."""
+    assert v.op is not None
+    for k, arg in enumerate(v.args):
+        if k != _FLAT_ARGUMENT.get(v.op.name):
+            for x in arg if type(arg) is tuple else (arg,):
+                if isinstance(x, Value):
+                    yield x
+
+
+def _curved(v: Value, parents: Sequence[Value]) -> Iterator[tuple[Any, Any]]:
+    """Pairs (p, q) such that the derivative by p depends on q."""
+    assert v.op is not None
+    if v.op.name in _LINEAR:
+        return
+    if v.op.name in ("mul", "dot", "div"):
+        a, b, *_ = [arg if type(arg) is tuple else (arg,) for arg in v.args]
+        for p, q in zip(a, b, strict=True):
+            yield p, q
+            yield q, p
+            if v.op.name == "div":
+                yield q, q
+        return
+    for p in parents:
+        for q in parents:
+            yield p, q
+
+
+def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -> bool:
+    """Warns, as of the line that calls from outside this package, where something is cut off; f is the function.
+
+    Returns whether it did.
+    """
+    frame = _user_frame()
+    site = frame.f_code.co_filename, frame.f_lineno, what, getattr(f, "__code__", type(f))
+    text = _shown.get(site)  # what was found once is not looked for again
+    if text is None:
+        leaf = cut_off(y, xs, older, itself)
+        if leaf is None:
+            return False
+        name = leaf.label or leaf.path or repr(leaf)
+        if len(_shown) == _MOST:
+            _shown.clear()
+        text = _shown[site] = (
+            f"{what} was called with numbers and gives numbers; these depend on {name} as well, which no gradient "
+            "will reach. Pass a Value in the place of a number, or compile the function around it; where only the "
+            "numbers are wanted, call it under no_grad()"
+        )
+    _warn_at(frame, text)
+    return True
+
+
+def warn_of_floats(what: str, instead: str) -> None:
+    """Warns that floats are given where something is to be differentiated."""
+    _warn_at(_user_frame(), f"{what} inside a transform's function gives floats, which no gradient enters: {instead}")
+
+
+def _warn_at(frame: FrameType, text: str) -> None:
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    module = frame.f_globals.get("__name__")
+    warnings.warn_explicit(text, CutOffWarning, frame.f_code.co_filename, frame.f_lineno, module, registry)
+
+
+def _user_frame() -> FrameType:
+    """The innermost frame that is neither this package's nor a wrapper's."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in _SKIPPED:
+        frame = frame.f_back
+    return frame
