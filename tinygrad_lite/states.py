@@ -35,9 +35,10 @@ class Stateful:
     def load(self, path: str | os.PathLike[str]) -> Self:
         """load_state_dict() of a file that save() wrote; nothing in it is ever unpickled, hence run.
 
-        StateDictError says so of a file that is damaged, or of another kind.
+        StateDictError says so of a file that is damaged, or of another kind, before more of it is read than what
+        arrays it has.
         """
-        self.load_state_dict(read_state(path, type(self).__name__))
+        self.load_state_dict(read_state(path, type(self).__name__, self._fitting))
         return self
 
     def _checks(self) -> Checks:
