@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .check import gradcheck
 from .engine import Value, methods
 from .errors import GradcheckError, received
-from .ops import REAL, TABLE, Op
+from .ops import REAL, TABLE, Op, custom
 
 if TYPE_CHECKING:
     from .ops import Interval, Rule
@@ -45,7 +45,7 @@ def custom_op(
     domain  an interval for each argument, from which checks draw; one for all; all real numbers where it is not given
     flat    its derivative is exactly zero over whole regions, so that it can block a gradient
     check   compares its first and second derivatives with finite differences at points of the domain
-    A name defined here before is defined anew: graphs recorded before keep the former row. Raises ValueError for a name
+    A name defined here before is defined anew: graphs recorded before keep the former row, which goes with them. Raises ValueError for a name
     that is taken, GradcheckError for a rule that is wrong; the table is then as it was.
 
     >>> cube = custom_op("cube", lambda x: x**3, lambda g, y, x: g * 3 * x * x, check=True)
@@ -61,7 +61,10 @@ def custom_op(
     if len(each) != count:
         raise ValueError(f"custom_op({name!r}): a rule for each of the arguments {args!r} is needed, got {len(each)}")
     intervals = _intervals(name, domain or REAL, count)
-    row = Op(name, value, each, args=args, array=array, symbol=symbol, domain=intervals, doc=doc or "custom", flat=flat)
+    row = Op(
+        name, value, each, args=args, array=array, symbol=symbol, domain=intervals, doc=doc or "custom", flat=flat,
+        code=custom.code,
+    )  # fmt: skip
     former = TABLE.get(name)
     _enter(name, row)
     if check:

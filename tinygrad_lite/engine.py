@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "93835e33"
+source_hash = "5bba2508"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -61,6 +61,7 @@ _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
+_CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
 _LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
 methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 not in row.sequences}
@@ -234,6 +235,7 @@ class Span:
 class _Terms:
     """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each.
 
+    args             last, where the row is no built-in one, that row
     partials, scale  times scale, the partials are the local derivatives
     lender           the array whose numbers the partials are, where they were taken over
     """
@@ -397,7 +399,7 @@ class Value:
         _changes += 1
         if self._code >= 0:
             raise errors.HistoryError(
-                f"the data of a result cannot be set (it is {ops.ROWS[self._code & (_MANY - 1)].name} of its parents): "
+                f"the data of a result cannot be set (it is {self.op.name} of its parents): "
                 "set a leaf and compute again, or use .detach()"
             )
         if self._code == _BOUND:
@@ -456,7 +458,7 @@ class Value:
     @property
     def op(self):
         """The table's row that made this Value, or None for a leaf."""
-        return ops.ROWS[self._code & (_MANY - 1)] if self._code >= 0 else None
+        return _row(self) if self._code >= 0 else None
 
     @property
     def args(self):
@@ -467,7 +469,7 @@ class Value:
             whole, which = cython.cast(_Terms, self._left).args
             return (*cython.cast(_Terms, cython.cast(Value, whole)._left).args[: len(whole.args) - 1], which)
         if self._code >= _MANY:
-            return _unspanned(cython.cast(_Terms, self._left).args)
+            return _given(self)
         left = self._left_partial if self._left is None else self._left
         if len(ops.ROWS[self._code].args) == 1:
             return (left,)
@@ -1014,11 +1016,14 @@ def record(op, args):
     if here.recording == 0:
         return _leaf(y, _DETACHED)
     partials: list = _local_derivatives(here, op, y, args, plain)
-    if n > 2 or op.sequences:
+    is_custom: cython.bint = op.code == _CUSTOM - _MANY
+    if n > 2 or op.sequences or is_custom:
         stored: list = []
         for k in range(n):
             arg = args[k]
             stored.append(arg if type(arg) is Value else _arguments(places[k], arg) if type(arg) is tuple else plain[k])
+        if is_custom:
+            stored.append(op)
         terms: _Terms = _terms(tuple(stored), len(partials))
         for k in range(len(partials)):
             terms.partials[k] = partials[k]
@@ -1490,6 +1495,22 @@ def _give_span(
 
 
 @cython.cfunc
+def _row(v: Value):
+    """The row of a result. A node of a row that may go again holds it, behind its arguments."""
+    if v._code == _CUSTOM:
+        args: tuple = cython.cast(_Terms, v._left).args
+        return args[len(args) - 1]
+    return _ROWS[v._code & (_MANY - 1)]
+
+
+@cython.cfunc
+def _given(v: Value) -> tuple:
+    """The arguments of a node of many."""
+    args: tuple = cython.cast(_Terms, v._left).args
+    return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
+
+
+@cython.cfunc
 def _parents(v: Value) -> list:
     """The arguments that are Values, in order; of a component those of the whole, of which it is one result."""
     args: tuple
@@ -1832,9 +1853,9 @@ def _tangent_graph(walk: _Walk, v: Value):
 
 @cython.cfunc
 def _tangent_graph_of_many(walk: _Walk, v: Value):
-    op = _ROWS[v._code - _MANY]
+    op = _row(v)
     kept: _Terms = cython.cast(_Terms, v._left)
-    args: tuple = _unspanned(kept.args)
+    args: tuple = _given(v)
     terms: list = []
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
@@ -2026,8 +2047,8 @@ def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
 
 @cython.cfunc
 def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
-    op = _ROWS[v._code & (_MANY - 1)]
-    args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
+    op = _row(v)
+    args: tuple = _given(v)
     given: tuple = (adjoint, v, *args)
     for rule, arg in zip(op.rules, args, strict=True):
         if type(arg) is not tuple:
@@ -2146,7 +2167,7 @@ def transcribe(roots, known, constant, add):
 def _program_row(v: Value):
     """The row of a result; of a result of many and of its components, those by which programs compute them."""
     if v._code < _JOINT:
-        return _ROWS[v._code & (_MANY - 1)]
+        return _row(v)
     if v._code == _COMPONENT:
         return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
     return _solution(v).rows[0]

@@ -34,6 +34,7 @@ class Op:
     symbol     how pictures and formulas write it
     domain     one interval for each argument
     flat       its derivative is exactly zero over whole regions, so that it can block a gradient
+    code       its place in ROWS, by which nodes know it; rows that may go again share that of `custom`
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Op:
         domain: Sequence[Interval],
         aliases: Sequence[str] = (),
         flat: bool = False,
+        code: int | None = None,
     ) -> None:
         names, defaults, sequences = [], [], []
         for position, text in enumerate(args.split()):
@@ -70,8 +72,9 @@ class Op:
             raise ValueError(f"operation {name!r}: {len(self.args)} arguments need as many rules and intervals")
         self.arity = -1 if sequences else len(self.args)
         self.places = tuple([f"{self.signature}: {name}" for name in self.args])
-        self.code = len(ROWS)
-        ROWS.append(self)
+        if code is None:
+            ROWS.append(self)
+        self.code = len(ROWS) - 1 if code is None else code
 
     def __repr__(self) -> str:
         return f"<operation {self.signature}>"
@@ -379,6 +382,8 @@ component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs
                     lambda g, y, start, xs, which: which.contributions(g, start, xs), None),
                    args="*start *xs which", array="", domain=(REAL, REAL, REAL),
                    doc="one number of a fixed point; not of the table, since it holds what it is one of")
+custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
+                doc="stands for the rows that custom_op makes: each node of one holds its row, which goes with the last")
 # fmt: on
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 
