@@ -45,8 +45,8 @@ def custom_op(
     domain  an interval for each argument, from which checks draw; one for all; all real numbers where it is not given
     flat    its derivative is exactly zero over whole regions, so that it can block a gradient
     check   compares its first and second derivatives with finite differences at points of the domain
-    A name defined here before is defined anew: graphs recorded before keep the former row, which goes with them. Raises ValueError for a name
-    that is taken, GradcheckError for a rule that is wrong; the table is then as it was.
+    A name defined here before is defined anew: graphs recorded before keep the former row, which goes with them. Raises
+    ValueError for a name that is taken, GradcheckError for a rule that is wrong; the table is then as it was.
 
     >>> cube = custom_op("cube", lambda x: x**3, lambda g, y, x: g * 3 * x * x, check=True)
     >>> x = Value(2.0); y = x.cube() + cube(1.0); y.backward(); (y.data, x.grad)

@@ -383,7 +383,7 @@ component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs
                    args="*start *xs which", array="", domain=(REAL, REAL, REAL),
                    doc="one number of a fixed point; not of the table, since it holds what it is one of")
 custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
-                doc="stands for the rows that custom_op makes: each node of one holds its row, which goes with the last")
+                doc="stands for the rows that custom_op makes: each of their nodes holds its row, which goes with them")
 # fmt: on
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 

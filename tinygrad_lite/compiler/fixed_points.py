@@ -53,6 +53,14 @@ class Settle(Op):
             self._solvers[key] = self._solver(shared)
         return self._solvers[key]
 
+    def mark(self) -> int:
+        """From here on this thread keeps what it finds, until forget()."""
+        return self._kept.next
+
+    def forget(self, mark: int) -> None:
+        """Drops what this thread has found since that mark: whatever ran the program has read it."""
+        self._kept.forget(mark)
+
     def _one(self, start: Sequence[float], xs: Sequence[float], solution: float) -> float:
         return float(self._kept.keep(self.numbers(start, xs)))
 
@@ -109,17 +117,23 @@ class _Kept(threading.local):
 
     def __init__(self) -> None:
         self._found: OrderedDict[int, Any] = OrderedDict()
-        self._next, self._size = 0, 0
+        self.next, self._size = 0, 0
 
     def keep(self, found: Any) -> int:
         """The handle of the first lane; those of the others follow."""
-        handle = self._next
-        self._next += found.shape[1]
+        handle = self.next
+        self.next += found.shape[1]
         self._found[handle] = found
         self._size += found.size
         while len(self._found) > (_LEAST_CALLS if self._size > _MOST_NUMBERS else _MOST_CALLS):
             self._size -= self._found.popitem(last=False)[1].size
         return handle
+
+    def forget(self, mark: int) -> None:
+        """Drops what was found since next was the mark; its handles serve again."""
+        while self._found and next(reversed(self._found)) >= mark:
+            self._size -= self._found.popitem()[1].size
+        self.next = mark
 
     def at(self, handle: int) -> tuple[Any, int]:
         """What was found, and the lane that the handle is of."""
