@@ -152,15 +152,15 @@ def test_it_does_not_grow(made: Callable[[], Use], times: int, own_operations: A
 def test_what_a_run_found_is_forgotten_and_what_was_before_is_not() -> None:
     row = Settle(lambda shared: lambda start, parameters, by_lane: np.full((1, start.shape[1]), parameters[0]))
     first = row.value([0.0], [1.0], 0.0)
-    mark = row.mark()
+    mark = row.kept.next
     second, third = row.value([0.0], [2.0], 0.0), row.value([0.0], [3.0], 0.0)
     assert [row.settled.value(handle, 0) for handle in (first, second, third)] == [1.0, 2.0, 3.0]
-    row.forget(mark)
-    assert row.settled.value(first, 0) == 1.0 and len(row._kept._found) == row._kept._size == 1
+    row.kept.forget(mark)
+    assert row.settled.value(first, 0) == 1.0 and len(row.kept._found) == row.kept._size == 1
     again = row.value([0.0], [4.0], 0.0)
     assert again == second and row.settled.value(again, 0) == 4.0
-    row.forget(0)
-    assert not row._kept._found and row._kept._size == 0
+    row.kept.forget(0)
+    assert not row.kept._found and row.kept._size == 0
 
 
 def test_the_last_traces_are_shown_and_all_are_counted() -> None:

@@ -264,8 +264,22 @@ def test_the_slope_of_damped_steps_is_that_of_f() -> None:
         with pytest.raises(ConvergenceError, match=message):
             tl.fixed_point(f, 0.3, damping=damping, max_steps=100)
     for steps in (1, 2):
-        with pytest.raises(ConvergenceError, match="so few steps do not say where they lead"):
+        with pytest.raises(ConvergenceError, match="runs away: f has the slope 2 there"):
             tl.fixed_point(lambda z: 2 * z + 1, 0.3, max_steps=steps)
+        with pytest.raises(ConvergenceError, match=r"leaves 0\.5 of the residual.*Try max_steps="):
+            tl.fixed_point(lambda z: 0.5 * z + 1, 0.3, max_steps=steps)
+
+
+def test_an_error_of_f_further_on_does_not_hide_what_happened() -> None:
+    def f(z: Any) -> Any:
+        if len(met) >= 20:
+            raise ZeroDivisionError("mine")
+        met.append(z)
+        return 2 * z + 1
+
+    met: list[Any] = []
+    with pytest.raises(ConvergenceError, match="does not shrink"):
+        tl.fixed_point(f, 0.3, max_steps=20)
 
 
 def test_a_tolerance_below_rounding_is_told() -> None:

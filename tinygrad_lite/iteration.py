@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -47,14 +47,13 @@ def settled(
     step: Callable[[list[float]], list[float]], start: Sequence[float], settings: Settings
 ) -> tuple[list[float], list[float]]:
     """The fixed point, and the residual of each step. Raises ConvergenceError."""
-    z, residuals, recent = list(start), list[float](), deque[tuple[list[float], list[float]]](maxlen=_LAST)
+    z, residuals = list(start), list[float]()
     if not z:
         return z, residuals
     least = 0.0 if settings.relative else 1.0
     damping, tol, first = settings.damping, settings.tol, 0.0
     for _ in range(settings.max_steps):
         after = step(z)
-        recent.append((z, after))
         change = max(map(abs, map(operator.sub, after, z)))
         size = max(least, max(map(abs, after)))
         residual = change / size if size > 0.0 else change
@@ -67,8 +66,8 @@ def settled(
             return z, residuals
         if not residual <= _GROWTH or size > _GROWTH * first:
             break
-    differences = [[b - a for a, b in zip(z, after, strict=True)] for z, after in recent]
-    raise _refusal(settings, residuals, differences, None)
+    more = _differences(lambda z: np.array(step(z.tolist())), np.array(z), settings.damping, slice(None))
+    raise _refusal(settings, residuals, more, None)
 
 
 def settled_lanes(step: Callable[[Any], Any], start: Any, settings: Settings) -> Any:
@@ -79,13 +78,12 @@ def settled_lanes(step: Callable[[Any], Any], start: Any, settings: Settings) ->
     z = np.asarray(start, dtype=float)
     if z.size == 0:
         return z
-    history, differences = list[Any](), deque[Any](maxlen=_LAST)
+    history: list[Any] = []
     open_lanes, first = np.ones(z.shape[1], bool), 0.0
     with np.errstate(all="ignore"):
         for _ in range(settings.max_steps):
             after = step(z)
-            differences.append(after - z)
-            change, size = np.abs(differences[-1]).max(0), np.abs(after).max(0)
+            change, size = np.abs(after - z).max(0), np.abs(after).max(0)
             if not settings.relative:
                 size = np.maximum(size, 1.0)
             residual = np.where(open_lanes, np.divide(change, size, out=change.copy(), where=size > 0.0), 0.0)
@@ -101,7 +99,21 @@ def settled_lanes(step: Callable[[Any], Any], start: Any, settings: Settings) ->
                 break
             open_lanes = residual > settings.tol
     lane = int(np.argmax(np.where(np.isnan(history[-1]), math.inf, history[-1])))
-    raise _refusal(settings, [float(r[lane]) for r in history], [d[:, lane] for d in differences], lane)
+    more = _differences(step, z, settings.damping, (slice(None), lane))
+    raise _refusal(settings, [float(r[lane]) for r in history], more, lane)
+
+
+def _differences(step: Callable[[Any], Any], z: Any, damping: float, which: Any) -> list[Any]:
+    """The vectors f(z) - z of a few more steps, as far as they are finite."""
+    found: list[Any] = []
+    with np.errstate(all="ignore"), suppress(ArithmeticError, ValueError, LookupError):
+        while len(found) < _LAST:
+            difference = step(z) - z
+            if not np.isfinite(difference[which]).all():
+                break
+            found.append(difference[which])
+            z = z + damping * difference
+    return found
 
 
 def slope_of(differences: Sequence[Any], damping: float) -> complex | None:
@@ -109,8 +121,7 @@ def slope_of(differences: Sequence[Any], damping: float) -> complex | None:
 
     Of a complex pair the one above the real axis; None where the steps follow neither one eigenvalue nor a pair.
     """
-    rows = [np.asarray(row, float) for row in differences]
-    sizes = [float(np.abs(row).max()) for row in rows]
+    rows, sizes = list(differences), [float(np.abs(row).max()) for row in differences]
     if len(rows) < 3 or not all(0.0 < size < _LARGEST for size in sizes):
         return None
     for order in (1, 2) if len(rows) > 4 and len(rows[0]) > 1 else (1,):  # a step is a combination of so many before
@@ -127,7 +138,7 @@ def slope_of(differences: Sequence[Any], damping: float) -> complex | None:
 def _refusal(
     settings: Settings, residuals: Sequence[float], differences: Sequence[Any], lane: int | None
 ) -> ConvergenceError:
-    """The error for an iteration with these residuals; `differences` are the last vectors f(z) - z."""
+    """The error for an iteration with these residuals; `differences` are the vectors f(z) - z of a few more steps."""
     last, steps = residuals[-1], len(residuals)
     where = "" if lane is None else f" in lane {lane} of the batch"
     shown = ", ".join([f"{r:.3g}" for r in residuals[-_SHOWN:]])
@@ -142,8 +153,6 @@ def _refusal(
     elif last <= _FLOOR:
         kind, text = "slow convergence", f"what remains is rounding, tol={settings.tol:g} asks for less{trace}"
         text += "Take a larger tol"
-    elif steps == settings.max_steps < 3:
-        kind, text = "slow convergence", f"so few steps do not say where they lead{trace}Try max_steps=100"
     elif rate < 1.0 - (_EVEN if slope is not None and slope.real > 0.0 and not slope.imag else _EVEN_IN_CIRCLES):
         more = math.ceil(math.log(settings.tol / last) / math.log(rate))
         kind, text = "slow convergence", f"each step leaves {_shown(rate)} of the residual{seen}{trace}"
@@ -201,8 +210,7 @@ def _told(slope: complex, numbers: int) -> str:
 
 def _unsteady(differences: Sequence[Any], damping: float) -> tuple[str, str]:
     """What is seen, and advised, where steps that do not shrink follow no slope."""
-    rows = [np.asarray(row, float) for row in differences]
-    sizes = [float(np.abs(row).max()) for row in rows]
+    rows, sizes = list(differences), [float(np.abs(row).max()) for row in differences]
     if len(rows) > 1 and sizes[0] > 0.0 and all(2.0 * a < b for a, b in pairwise(sizes[-4:])):
         if (rows[-2] / sizes[-2]) @ (rows[-1] / sizes[-1]) > 0.0:
             return "z runs away, faster at each step", f"Start elsewhere; where that does not help, {_OTHERWISE}"

@@ -45,7 +45,7 @@ class Execution:
         apart = 2 * len(program.products)
         self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
         self._choices: dict[int, str] = {}
-        self._fixed_points = [row for row in set(self.simplified.kinds) if isinstance(row, Settle)]
+        self._kept = [row.kept for row in set(self.simplified.kinds) if isinstance(row, Settle)]
         self._array: ArrayExecutor | None = None
         self._native: Executor | None = None
         self._lock = threading.Lock()
@@ -54,11 +54,11 @@ class Execution:
     def one(self) -> Callable[[Any, Sequence[float]], list[float]]:
         """A function of parameters and one set of inputs that gives the outputs."""
         run = self.native.run if self._choose(1) == "native" else self._one_lane
-        return functools.partial(self._forgetting, run) if self._fixed_points else run
+        return functools.partial(self._forgetting, run) if self._kept else run
 
     def lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes)."""
-        if self._fixed_points:
+        if self._kept:
             return self._forgetting(self._lanes, parameters, parts)
         return self._lanes(parameters, parts)
 
@@ -74,7 +74,7 @@ class Execution:
         """What `use` makes of the sums of the outputs over the lanes, see ArrayExecutor; inputs as for lanes()."""
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
-            if self._fixed_points:
+            if self._kept:
                 return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
         total = np.zeros(len(self.program.outputs))
@@ -117,12 +117,12 @@ class Execution:
 
     def _forgetting(self, run: Callable[..., Any], *args: Any) -> Any:
         """Runs the program, and drops the numbers of its fixed points, which nothing else reads."""
-        marks = [row.mark() for row in self._fixed_points]
+        marks = [kept.next for kept in self._kept]
         try:
             return run(*args)
         finally:
-            for row, mark in zip(self._fixed_points, marks, strict=True):
-                row.forget(mark)
+            for kept, mark in zip(self._kept, marks, strict=True):
+                kept.forget(mark)
 
     def _choose(self, lanes: int) -> str:
         chosen = self._choices.get(lanes)
