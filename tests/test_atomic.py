@@ -120,9 +120,18 @@ def test_a_pipe_that_the_system_gives_a_name_is_no_file() -> None:
         os.close(write)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_an_open_file_without_a_name_is_not_written_beside(tmp_path: Path) -> None:
+    with open(tmp_path / "x", "wb") as file:
+        (tmp_path / "x").unlink()
+        with pytest.raises(FileExistsError, match="there is something that is no file with a name"):
+            write_npz(f"/proc/self/fd/{file.fileno()}", {})
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("mode", "words"),
-    [(stat.S_IFCHR, "a device"), (stat.S_IFBLK, "a device"), (stat.S_IFSOCK, "a socket"), (0, "no regular file")],
+    [(stat.S_IFCHR, "a device"), (stat.S_IFBLK, "a device"), (stat.S_IFSOCK, "a socket"), (0, "no file with a name")],
 )
 def test_what_devices_are_called(mode: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches one: a file is only said to be one."""
@@ -184,6 +193,14 @@ def test_what_a_killed_writer_left_goes_with_the_next_and_not_before(
     assert alive in os.listdir(tmp_path), "not by a writer that fails"
     write_npz(tmp_path / "x", {})
     assert set(os.listdir(tmp_path)) == {"x", "y", *others} - {".y.0123abcd.unfinished"}
+
+
+@posix
+def test_a_name_is_no_pattern(tmp_path: Path) -> None:
+    for name in (".a+(b).0123abcd.unfinished", ".aa(b).0123abcd.unfinished", ".aab.0123abcd.unfinished"):
+        (tmp_path / name).write_text("")
+    write_npz(tmp_path / "a+(b)", {})
+    assert sorted(os.listdir(tmp_path)) == [".aa(b).0123abcd.unfinished", ".aab.0123abcd.unfinished", "a+(b)"]
 
 
 def test_writers_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:

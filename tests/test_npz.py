@@ -165,7 +165,44 @@ def test_sizes_that_lie(declared: int, method: int, tmp_path: Path) -> None:
         assert peak_of(lambda module=module: module.load(path), "x.npz' is not a file that|load_state") < 1 << 21
 
 
-def test_members_that_overlap_stand_twice_or_are_packed_otherwise(tmp_path: Path) -> None:
+def test_members_within_others(tmp_path: Path) -> None:
+    """So that a small file would hold the same bytes in many arrays."""
+    inner, path = io.BytesIO(), tmp_path / "x.npz"
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("b.npy", header("(1000,)") + bytes(8000))
+        (info,) = archive.infolist()
+        content = inner.getvalue()[: len(inner.getvalue()) // 8 * 8]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", header(f"({len(content) // 8},)") + content)
+        info.header_offset = archive.start_dir - len(content)
+        archive.filelist.append(info)
+    with pytest.raises(StateDictError, match="its members overlap"):
+        read_model(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_array_that_is_shorter_than_it_says(method: int, tmp_path: Path) -> None:
+    path, module = tmp_path / "x.npz", nn.Module()
+    module.w = [Value(1.0), Value(2.0)]  # type: ignore[attr-defined]
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("w.npy", header("(2,)") + bytes(8))
+    path.write_bytes(lying(path.read_bytes(), 128 + 16))
+    with pytest.raises(StateDictError, match="bytes of it are missing"):
+        module.load(path)
+
+
+def test_a_model_takes_of_a_training_what_is_its_own(tmp_path: Path) -> None:
+    path, one = tmp_path / "x.npz", model()
+    train.fit(one, nn.mse, (X, Y), optim.Adam(one.parameters()), 1, progress=False, checkpoint=path)
+    start = header(f"({BIG // 8},)")
+    with_member(path, "optimizer.exp_avg", start, len(start) + BIG)
+    tracemalloc.start()
+    assert [p.data for p in model().load(path).parameters()] == [p.data for p in one.parameters()]
+    assert tracemalloc.get_traced_memory()[1] < 1 << 21
+    tracemalloc.stop()
+
+
+def test_members_that_stand_twice_or_are_packed_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", header("(2,)") + bytes(16))
@@ -174,7 +211,7 @@ def test_members_that_overlap_stand_twice_or_are_packed_otherwise(tmp_path: Path
     entry = content[content.index(b"PK\x01\x02") : end]
     twice = content[:end] + entry + struct.pack("<4s4xHHIIH", b"PK\x05\x06", 2, 2, 2 * len(entry), end - len(entry), 0)
     path.write_bytes(twice)
-    with pytest.raises(StateDictError, match=r"members overlap|stands there twice"):
+    with pytest.raises(StateDictError, match="stands there twice"):
         read_model(path)
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         with zipfile.ZipFile(path, "w", method) as archive:
@@ -220,7 +257,7 @@ def torch_file(good: bytes) -> bytes:
 FOREIGN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda good: b"", "it is empty"),
     "text": (lambda good: b"lr = 0.1\nsteps = 3\n", r"it is text, beginning with 'lr = 0.1\\nsteps = 3\\n'"),
-    "text of another alphabet": (lambda good: "ξ".encode() * 4000, "it is text, beginning with 'ξξξ"),
+    "text of another alphabet": (lambda good: b"a" + "ξ".encode() * 4000, "it is text, beginning with 'aξξξ"),
     "pickle": (
         lambda good: pickle.dumps([1.0]),
         "it is a pickle, which is never loaded, since that could run any code",

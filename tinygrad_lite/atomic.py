@@ -95,7 +95,7 @@ def status(path: str | os.PathLike[str]) -> os.stat_result | None:
 
 def kind_of(found: os.stat_result) -> str:
     """What it is, in words."""
-    return _KINDS.get(stat.S_IFMT(found.st_mode), "something that is no regular file")
+    return _KINDS.get(stat.S_IFMT(found.st_mode), "something that is no file with a name")
 
 
 def _begun(target: str) -> tuple[BinaryIO, str]:

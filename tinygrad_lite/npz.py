@@ -141,8 +141,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
     if dtype.kind not in "biufc":
         raise ValueError(f"its array {name!r} is of {dtype}, not of numbers")
     length = dtype.itemsize * math.prod(shape)
-    is_stored = info.compress_type == zipfile.ZIP_STORED
-    if start + length != info.file_size or (is_stored and info.compress_size != info.file_size):
+    if start + length != info.file_size:
         raise ValueError(f"its array {name!r} of shape {shape} does not have the size that belongs to it")
     return _Member(info, dtype, shape, is_fortran, start, length)
 
