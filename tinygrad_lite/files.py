@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import StateDictError, received
-from .npz import Archive, reading, unfit, write_npz
+from .npz import NUMBERS, Archive, reading, unfit, write_npz
 
 if TYPE_CHECKING:
     from .npz import Arrays
@@ -102,7 +102,7 @@ def _without_arrays(tree: Any, place: Sequence[Any], arrays: dict[str, Any], pla
     """The tree as JSON has it, with None in the place of arrays, which are added to `arrays`, and where they stood."""
     import numpy as np
 
-    if isinstance(tree, np.ndarray):
+    if isinstance(tree, np.ndarray) and tree.dtype.kind in NUMBERS:
         name = ".".join(map(str, place))
         while name in arrays or name == _HEADER:
             name += "'"
@@ -116,8 +116,8 @@ def _without_arrays(tree: Any, place: Sequence[Any], arrays: dict[str, Any], pla
         return tree
     where = "".join(f"[{key!r}]" for key in place)
     raise TypeError(
-        f"cannot save state{where}: it is {received(tree)}; a state holds numbers, texts, arrays, None, and lists and "
-        "dicts by text of them"
+        f"cannot save state{where}: it is {received(tree)}; a state holds numbers, texts, arrays of numbers, None, and "
+        "lists and dicts by text of them"
     )
 
 

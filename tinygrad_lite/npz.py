@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
     Arrays = Mapping[str, Array]
 
+# The kinds of types that arrays of numbers have.
+NUMBERS = "biufc"
 # What other files begin with.
 _BEGINNINGS = {
     b"\x93NUMPY": "it holds a single array, as numpy.save() writes it",
@@ -138,7 +140,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
             raise ValueError(f"its member {name!r} is no array") from error
     if dtype.hasobject:
         raise ValueError(f"its array {name!r} is a pickle, which is never loaded, since that could run any code")
-    if dtype.kind not in "biufc":
+    if dtype.kind not in NUMBERS:
         raise ValueError(f"its array {name!r} is of {dtype}, not of numbers")
     length = dtype.itemsize * math.prod(shape)
     if start + length != info.file_size:

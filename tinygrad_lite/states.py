@@ -29,7 +29,10 @@ class Stateful:
         self._take(self._fitting(state))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was."""
+        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was.
+
+        FileExistsError where a FIFO, a socket or a device stands, which a file would replace.
+        """
         write_state(path, type(self).__name__, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> Self:

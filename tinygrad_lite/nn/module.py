@@ -147,7 +147,10 @@ class Module(Node):
         write(self, state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was."""
+        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was.
+
+        FileExistsError where a FIFO, a socket or a device stands, which a file would replace.
+        """
         from ..npz import write_npz
 
         write_npz(path, self.state_dict())
