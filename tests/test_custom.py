@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import pickle
 import random
@@ -15,7 +16,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, engine, grad, gradcheck, gradients, hessian, hvp, jvp, nn, no_grad, ops, vjp
 from tinygrad_lite.engine import topological_order
-from tinygrad_lite.errors import GradcheckError, ShapeError
+from tinygrad_lite.errors import GradcheckError, HistoryError, ShapeError
 
 Define = Callable[..., ops.Op]
 
@@ -179,6 +180,62 @@ def test_defined_anew(own_operations: Define) -> None:
     assert not hasattr(x, "mine") and "mine" not in dir(x), "of a sequence there is no method"
     own_operations("mine", lambda x: x, passing)
     assert x.mine().data == 3.0
+
+
+def living() -> int:
+    """How many rows are kept."""
+    gc.collect()
+    return sum(type(thing) is ops.Op for thing in gc.get_objects())
+
+
+def test_a_row_defined_anew_lives_as_long_as_what_was_recorded_with_it(own_operations: Define) -> None:
+    """As in a notebook's cell that runs again and again; every use of the row must let go of it."""
+
+    def run(k: float) -> tuple[Value, Value]:
+        row = own_operations("mine", lambda x, n: k * x**n, (lambda g, y, x, n: g * (k * n) * x ** (n - 1.0), None),
+                             args="x n=2")  # fmt: skip
+        x = Value(3.0, label="x")
+        y = x.mine() * 2
+        y.backward()
+        assert hessian(row)(1.0) == 2 * k
+        compiled = tl.compile(lambda x: row(x) + grad(row)(x))
+        assert compiled(1.0) == 3 * k and compiled.batch([1.0], reduce=None).tolist() == [3 * k]
+        assert jvp(tl.compile(lambda t: t * y), (1.0,), (1.0,))[1] == y.data
+        assert str(y.formula()) and y.graph().svg() and y.explore() and tl.explain(y, x) and tl.compare(y).ok
+        return x, y
+
+    run(1.0)
+    before = living(), len(ops.ROWS)
+    kept = [run(float(k)) for k in range(2, 6)]
+    assert living() == before[0] + len(kept) - 1, "the last is the table's as well"
+    for k, (x, y) in enumerate(kept, 2):
+        mine = y.parents[0]
+        assert mine.op.value(1.0, 2.0) == k and mine.args == (x, 2.0) and mine.parents == (x,)
+        assert mine.local_derivatives == (6.0 * k,) and repr(mine.op) == "<operation mine(x, n=2)>"
+        first = gradients(y, [x], create_graph=True)[0]
+        assert (first.data, gradients(first, [x])) == (12.0 * k, [4.0 * k])
+        y.backward()
+        assert x.grad == 2 * 12.0 * k
+    del kept, x, y, mine, first
+    assert (living(), len(ops.ROWS)) == before
+
+
+def test_more_definitions_than_nodes_have_codes(own_operations: Define) -> None:
+    x = Value(3.0)
+    first = own_operations("mine", cube_of, slope_of_cube)
+    y = first(x)
+    for k in range(1 << 16):
+        row = own_operations("mine", lambda x, k=k: k * x, lambda g, y, x, k=k: g * float(k))
+    z = row(x)
+    (y + z).backward()
+    assert y.op is first and z.op is row and x.grad == 27.0 + 65535.0
+    assert tl.norm([y, z]).op is ops.norm and tl.less(y, 1.0).data == 0.0
+
+
+def test_setting_the_number_of_a_result_names_its_row(own_operations: Define) -> None:
+    y = own_operations("cube", cube_of, slope_of_cube)(Value(2.0))
+    with pytest.raises(HistoryError, match="it is cube of its parents"):
+        y.data = 1.0
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", "a-b", "lambda", "class", "_private", "__add__", None, 3])

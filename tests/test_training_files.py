@@ -85,7 +85,7 @@ def test_states_of_all_shapes(tmp_path: Path) -> None:
     assert [found[name] for name in ("large", "small", "text")] == [2**127 + 1, 5e-324, "\udcff ☃"]
 
 
-@pytest.mark.parametrize("thing", [object(), {1: 2.0}, {"x": 1j}, {1, 2}, np.float32(1.0)])
+@pytest.mark.parametrize("thing", [object(), {1: 2.0}, {"x": 1j}, {1, 2}, np.float32(1.0), np.array(["a"])])
 def test_what_no_state_holds(thing: Any, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"cannot save state\['a'\]\[1\]"):
         write_state(tmp_path / "s.npz", "anything", {"a": [0, thing]})
@@ -93,7 +93,7 @@ def test_what_no_state_holds(thing: Any, tmp_path: Path) -> None:
 
 
 def test_arrays_of_objects_are_not_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(TypeError, match=r"cannot save state\['a'\]: it is an? ndarray .*arrays of numbers"):
         write_state(tmp_path / "s.npz", "anything", {"a": np.array([object()])})
     assert os.listdir(tmp_path) == []
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .check import gradcheck
 from .engine import Value, methods
 from .errors import GradcheckError, received
-from .ops import REAL, TABLE, Op
+from .ops import REAL, TABLE, Op, custom
 from .reals import is_real
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def custom_op(
     flat    its derivative is exactly zero over whole regions, and where it is, nothing passes, be the adjoint infinite.
             Without it a rule blocks where it returns a plain 0.0
     check   compares its first and second derivatives with finite differences at points of the domain
-    A name defined here before is defined anew: graphs recorded before keep the former row. Raises ValueError for a name
-    that is taken, GradcheckError for a rule that is wrong; the table is then as it was.
+    A name defined here before is defined anew: graphs recorded before keep the former row, which goes with them. Raises
+    ValueError for a name that is taken, GradcheckError for a rule that is wrong; the table is then as it was.
 
     >>> cube = custom_op("cube", lambda x: x**3, lambda g, y, x: g * 3 * x * x, check=True)
     >>> x = Value(2.0); y = x.cube() + cube(1.0); y.backward(); (y.data, x.grad)
@@ -65,16 +65,9 @@ def custom_op(
         raise ValueError(f"custom_op({name!r}): a rule for each of the arguments {args!r} is needed, got {len(each)}")
     intervals = _intervals(name, domain or REAL, count)
     row = Op(
-        name,
-        value,
-        each,
-        args=args,
-        array=array,
-        symbol=symbol,
-        domain=intervals,
-        doc=doc or "custom",
-        flat=flat or None,
-    )
+        name, value, each, args=args, array=array, symbol=symbol, domain=intervals, doc=doc or "custom",
+        flat=flat or None, code=custom.code,
+    )  # fmt: skip
     row.value = _in_floats(row, value)
     former = TABLE.get(name)
     _enter(name, row)

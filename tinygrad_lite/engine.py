@@ -30,7 +30,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "063a1ade"
+source_hash = "5c4d8388"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -62,6 +62,7 @@ _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
+_CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
 _LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
 methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 not in row.sequences}
@@ -237,6 +238,7 @@ class Span:
 class _Terms:
     """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each.
 
+    args             last, where the row is no built-in one, that row
     partials, scale  times scale, the partials are the local derivatives
     lender           the array whose numbers the partials are, where they were taken over
     """
@@ -402,7 +404,7 @@ class Value:
         _changes += 1
         if self._code >= 0:
             raise errors.HistoryError(
-                f"the data of a result cannot be set (it is {ops.ROWS[self._code & (_MANY - 1)].name} of its parents): "
+                f"the data of a result cannot be set (it is {self.op.name} of its parents): "
                 "set a leaf and compute again, or use .detach()"
             )
         if self._code == _BOUND:
@@ -461,7 +463,7 @@ class Value:
     @property
     def op(self):
         """The table's row that made this Value, or None for a leaf."""
-        return ops.ROWS[self._code & (_MANY - 1)] if self._code >= 0 else None
+        return _row(self) if self._code >= 0 else None
 
     @property
     def args(self):
@@ -472,7 +474,7 @@ class Value:
             whole, which = cython.cast(_Terms, self._left).args
             return (*cython.cast(_Terms, cython.cast(Value, whole)._left).args[: len(whole.args) - 1], which)
         if self._code >= _MANY:
-            return _unspanned(cython.cast(_Terms, self._left).args)
+            return _given(self)
         left = self._left_partial if self._left is None else self._left
         if len(ops.ROWS[self._code].args) == 1:
             return (left,)
@@ -1191,11 +1193,14 @@ def record(op, args):
         return made
     partials: list = _local_derivatives(here, op, y, args, plain)
     clear_flags()  # of which the numbers of Values that are not recorded are long computed
-    if n > 2 or op.sequences:
+    is_custom: cython.bint = op.code == _CUSTOM - _MANY
+    if n > 2 or op.sequences or is_custom:
         stored: list = []
         for k in range(n):
             arg = args[k]
             stored.append(arg if type(arg) is Value else _arguments(places[k], arg) if type(arg) is tuple else plain[k])
+        if is_custom:
+            stored.append(op)
         terms: _Terms = _terms(tuple(stored), len(partials))
         for k in range(len(partials)):
             terms.partials[k] = partials[k]
@@ -1629,7 +1634,7 @@ def _product(v: Value, k: cython.Py_ssize_t, adjoint: cython.double, partial: cy
 @cython.cfunc
 def _blocks(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     """Whether v is flat in the k-th number of its arguments, by which its derivative is 0: its row knows."""
-    op = _ROWS[v._code & (_MANY - 1)]
+    op = _row(v)
     if op.flat is not None:
         return op.flat
     here: _Context = _here()
@@ -1735,6 +1740,22 @@ def _give_span(
         for k in range(n):
             grads[start + k] += adjoint * partials[first + k]
     return n
+
+
+@cython.cfunc
+def _row(v: Value):
+    """The row of a result. A node of a row that may go again holds it, behind its arguments."""
+    if v._code == _CUSTOM:
+        args: tuple = cython.cast(_Terms, v._left).args
+        return args[len(args) - 1]
+    return _ROWS[v._code & (_MANY - 1)]
+
+
+@cython.cfunc
+def _given(v: Value) -> tuple:
+    """The arguments of a node of many."""
+    args: tuple = cython.cast(_Terms, v._left).args
+    return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
 
 
 @cython.cfunc
@@ -2101,8 +2122,8 @@ def _without_convention(v: Value, tangent):
 
 @cython.cfunc
 def _tangent_graph_of_many(walk: _Walk, v: Value):
-    op = _ROWS[v._code - _MANY]
-    args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
+    op = _row(v)
+    args: tuple = _given(v)
     terms: list = []
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
@@ -2147,7 +2168,7 @@ def _add_product(
 def _add_term(terms: list, v: Value, k: cython.Py_ssize_t, tangent, given) -> cython.void:
     """Adds what a rule made of a tangent, unless v is flat there."""
     if type(given) is not Value:
-        _contribution(_ROWS[v._code & (_MANY - 1)], given)
+        _contribution(_row(v), given)
         if _is_plain_zero(given) and not _is_plain_zero(tangent):
             return
     if not _is_blocked(v, k):
@@ -2297,8 +2318,8 @@ def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
 
 @cython.cfunc
 def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
-    op = _ROWS[v._code & (_MANY - 1)]
-    args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
+    op = _row(v)
+    args: tuple = _given(v)
     given: tuple = (adjoint, v, *args)
     first: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
@@ -2346,7 +2367,7 @@ def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, cont
 
     A nan that is zero times infinity contributes nothing where the adjoint is the zero, or where v is flat.
     """
-    number: cython.double = _contribution(_ROWS[v._code & (_MANY - 1)], contribution)
+    number: cython.double = _contribution(_row(v), contribution)
     if number == 0.0 and type(contribution) is not Value:
         return
     if number != number and k >= 0 and (_is_zero(adjoint) or _is_blocked(v, k)):
@@ -2442,7 +2463,7 @@ def transcribe(roots, known, constant, add):
 def _program_row(v: Value):
     """The row of a result; of a result of many and of its components, those by which programs compute them."""
     if v._code < _JOINT:
-        return _ROWS[v._code & (_MANY - 1)]
+        return _row(v)
     if v._code == _COMPONENT:
         return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
     return _solution(v).rows[0]

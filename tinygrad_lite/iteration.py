@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,14 @@ import numpy as np
 from .errors import ConvergenceError
 
 _GROWTH, _FLOOR, _SHOWN = 1e12, 1e-13, 4
+# By so many steps the slope is judged, if they follow one up to such a part of their length.
+_LAST, _STEADY, _LARGEST = 6, 0.05, 1e150
+# What a step leaves is taken for all where it is so close to 1; less close where z may come ever closer to a cycle.
+_EVEN, _EVEN_IN_CIRCLES = 1e-6, 1e-4
+_OTHERWISE = (
+    "solve the equation for another of its z (where f runs away, its inverse settles), take Newton's steps, "
+    "z - (f(z) - z) / (slope - 1), or smaller weights"
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,8 @@ def settled(
             return z, residuals
         if not residual <= _GROWTH or size > _GROWTH * first:
             break
-    raise _refusal(settings, residuals, None)
+    more = _differences(lambda z: np.array(step(z.tolist())), np.array(z), settings.damping, slice(None))
+    raise _refusal(settings, residuals, more, None)
 
 
 def settled_lanes(step: Callable[[Any], Any], start: Any, settings: Settings) -> Any:
@@ -88,38 +99,132 @@ def settled_lanes(step: Callable[[Any], Any], start: Any, settings: Settings) ->
                 break
             open_lanes = residual > settings.tol
     lane = int(np.argmax(np.where(np.isnan(history[-1]), math.inf, history[-1])))
-    raise _refusal(settings, [float(r[lane]) for r in history], lane)
+    more = _differences(step, z, settings.damping, (slice(None), lane))
+    raise _refusal(settings, [float(r[lane]) for r in history], more, lane)
 
 
-def _refusal(settings: Settings, residuals: Sequence[float], lane: int | None) -> ConvergenceError:
-    """The error for an iteration with these residuals."""
+def _differences(step: Callable[[Any], Any], z: Any, damping: float, which: Any) -> list[Any]:
+    """The vectors f(z) - z of a few more steps, as far as they are finite."""
+    found: list[Any] = []
+    with np.errstate(all="ignore"), suppress(ArithmeticError, ValueError, LookupError):
+        while len(found) < _LAST:
+            difference = step(z) - z
+            if not np.isfinite(difference[which]).all():
+                break
+            found.append(difference[which])
+            z = z + damping * difference
+    return found
+
+
+def slope_of(differences: Sequence[Any], damping: float) -> complex | None:
+    """The largest eigenvalue of f's derivatives, by which the vectors f(z) - z of successive steps follow each other.
+
+    Of a complex pair the one above the real axis; None where the steps follow neither one eigenvalue nor a pair.
+    """
+    rows, sizes = list(differences), [float(np.abs(row).max()) for row in differences]
+    if len(rows) < 3 or not all(0.0 < size < _LARGEST for size in sizes):
+        return None
+    for order in (1, 2) if len(rows) > 4 and len(rows[0]) > 1 else (1,):  # a step is a combination of so many before
+        given = [np.concatenate([rows[k - j] / sizes[k] for k in range(order, len(rows))]) for j in range(1, order + 1)]
+        wanted = np.concatenate([rows[k] / sizes[k] for k in range(order, len(rows))])
+        factors = np.linalg.lstsq(np.array(given).T, wanted)[0]
+        missed = wanted - factors @ np.array(given)
+        if missed @ missed <= _STEADY**2 * (wanted @ wanted):
+            largest = max(np.roots([1.0, *-factors]).tolist(), key=lambda root: (abs(root), root.imag))
+            return complex(largest - 1.0 + damping) / damping
+    return None
+
+
+def _refusal(
+    settings: Settings, residuals: Sequence[float], differences: Sequence[Any], lane: int | None
+) -> ConvergenceError:
+    """The error for an iteration with these residuals; `differences` are the vectors f(z) - z of a few more steps."""
     last, steps = residuals[-1], len(residuals)
     where = "" if lane is None else f" in lane {lane} of the batch"
     shown = ", ".join([f"{r:.3g}" for r in residuals[-_SHOWN:]])
     start = f"{settings.of}{where}: no fixed point after {steps} step{'s' * (steps != 1)}: "
     trace = f"; residuals {'..., ' if steps > _SHOWN else ''}{shown}. "
-    rate = _rate(residuals)
+    slope = slope_of(differences, settings.damping)
+    rate = _rate(residuals) if slope is None else abs(_left(slope, settings.damping))
+    seen = "" if slope is None else f": {_told(slope, len(differences[0]))}"
     if not math.isfinite(last) and rate < 2.0:
         kind, text = "not finite", f"f(z) is not finite from step {steps} on{trace}"
         text += "Look for a log, a division or an exp of what may be out of range, or start elsewhere"
     elif last <= _FLOOR:
         kind, text = "slow convergence", f"what remains is rounding, tol={settings.tol:g} asks for less{trace}"
         text += "Take a larger tol"
-    elif rate < 0.9999:
+    elif rate < 1.0 - (_EVEN if slope is not None and slope.real > 0.0 and not slope.imag else _EVEN_IN_CIRCLES):
         more = math.ceil(math.log(settings.tol / last) / math.log(rate))
-        kind, text = "slow convergence", f"each step leaves {rate:.4g} of the residual{trace}"
-        text += f"Try max_steps={steps + 2 * more}, or smaller weights, which contract more"
+        kind, text = "slow convergence", f"each step leaves {_shown(rate)} of the residual{seen}{trace}"
+        text += f"Try {_quicker(slope, rate)}max_steps={steps + 2 * more}, or smaller weights, which contract more"
+    elif slope is None:
+        kind, (way, advice) = "divergence", _unsteady(differences, settings.damping)
+        text = f"{way}{trace}{advice}"
+    elif slope.real < 1.0 - _EVEN:
+        kind, way = "divergence", "goes round" if slope.imag else "swings to and fro"
+        best = _best(slope)
+        text = f"z {way}, and comes no closer{seen}{trace}"
+        text += f"Try damping={best:.2g} (it takes less than {2 * best:.2g}), or smaller weights"
     else:
-        kind, text = "divergence", f"the residual does not shrink{trace}"
-        damped = settings.damping / 2
-        text += f"Try damping={damped:g}, which helps where z swings to and fro, or smaller weights"
+        kind, text = "divergence", f"z runs away{seen}{trace}"
+        text += f"No damping helps where the slope is 1 or more: {_OTHERWISE}"
     return ConvergenceError(f"{start}{kind}: {text}", kind, tuple(residuals))
 
 
+def _left(slope: complex, damping: float) -> complex:
+    """What a step leaves of an error along which f has this slope."""
+    return 1.0 + damping * (slope - 1.0)
+
+
+def _best(slope: complex) -> float:
+    """The damping under which that is least."""
+    return (1.0 - slope.real) / abs(1.0 - slope) ** 2
+
+
+def _quicker(slope: complex | None, rate: float) -> str:
+    """Another damping, where one step of it does as much as two."""
+    if slope is None or slope.real >= 1.0:
+        return ""
+    best = float(f"{min(1.0, _best(slope)):.2g}")
+    return f"damping={best:g}, or " if abs(_left(slope, best)) < rate**2 else ""
+
+
+def _shown(number: float) -> str:
+    """In four digits, or so many that it is told from 1."""
+    text = f"{number:.4g}"
+    return f"{number:.7g}" if text == "1" else text
+
+
+def _told(slope: complex, numbers: int) -> str:
+    real = _shown(slope.real)
+    if numbers == 1:
+        return f"f has the slope {real} there (steps settle where it is between -1 and 1)"
+    radius, eigenvalue = real.lstrip("-"), real
+    if slope.imag:
+        radius, eigenvalue = f"{abs(slope):.4g}", f"{slope.real:.3g} ± {slope.imag:.3g}i"
+    return (
+        f"f's derivatives have the spectral radius {radius} there, by the eigenvalue {eigenvalue} (steps settle where "
+        "it is below 1)"
+    )
+
+
+def _unsteady(differences: Sequence[Any], damping: float) -> tuple[str, str]:
+    """What is seen, and advised, where steps that do not shrink follow no slope."""
+    rows, sizes = list(differences), [float(np.abs(row).max()) for row in differences]
+    if len(rows) > 1 and sizes[0] > 0.0 and all(2.0 * a < b for a, b in pairwise(sizes[-4:])):
+        if (rows[-2] / sizes[-2]) @ (rows[-1] / sizes[-1]) > 0.0:
+            return "z runs away, faster at each step", f"Start elsewhere; where that does not help, {_OTHERWISE}"
+        return "z swings to and fro, wider at each step", f"Try damping={damping / 4:g}, and a start nearer to z"
+    halved = f"Try damping={damping / 2:g}, which helps where z swings to and fro, or smaller weights"
+    return "the residual does not shrink, and the steps follow no one slope of f", halved
+
+
 def _rate(residuals: Sequence[float]) -> float:
-    """By how much a step changes the residual, over the second half of those that are finite."""
+    """By how much a step changes the residual at most, judged by the last two quarters; 1 where they hardly differ."""
     finite = [r for r in residuals if math.isfinite(r) and r > 0.0]
-    half = len(finite) // 2
-    if len(finite) - 1 <= half:
-        return 1.0
-    return float((finite[-1] / finite[half]) ** (1.0 / (len(finite) - 1 - half)))
+    quarter = len(finite) // 4
+    if not quarter:
+        return math.inf if len(finite) > 1 and finite[-1] > 2.0 * finite[-2] else 1.0
+    first, third, last = (max(finite[k : k + quarter]) for k in (0, len(finite) - 2 * quarter, len(finite) - quarter))
+    rate = (last / third) ** (1.0 / quarter)
+    return 1.0 if rate < 1.0 and last > 0.5 * first else float(rate)

@@ -40,6 +40,7 @@ class Op:
                rules tell: they give 0 for an infinite adjoint
     conventional  at the origin its derivative is 0 by convention only, so that it has no second one
     beside     positions of the single numbers where others are sequences
+    code       its place in ROWS, by which nodes know it; rows that may go again share that of `custom`
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Op:
         aliases: Sequence[str] = (),
         flat: bool | None = False,
         conventional: bool = False,
+        code: int | None = None,
     ) -> None:
         names, defaults, sequences = [], [], []
         for position, text in enumerate(args.split()):
@@ -79,8 +81,9 @@ class Op:
             raise ValueError(f"operation {name!r}: {len(self.args)} arguments need as many rules and intervals")
         self.arity = -1 if sequences else len(self.args)
         self.places = tuple([f"{self.signature}: {name}" for name in self.args])
-        self.code = len(ROWS)
-        ROWS.append(self)
+        if code is None:
+            ROWS.append(self)
+        self.code = len(ROWS) - 1 if code is None else code
 
     def __repr__(self) -> str:
         return f"<operation {self.signature}>"
@@ -465,6 +468,8 @@ component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs
                     lambda g, y, start, xs, which: which.contributions(g, start, xs), None),
                    args="*start *xs which", array="", domain=(REAL, REAL, REAL),
                    doc="one number of a fixed point; not of the table, since it holds what it is one of")
+custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
+                doc="stands for the rows that custom_op makes: each of their nodes holds its row, which goes with them")
 # fmt: on
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 

@@ -29,15 +29,19 @@ class Stateful:
         self._take(self._fitting(state))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was."""
+        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was.
+
+        FileExistsError where a FIFO, a socket or a device stands, which a file would replace.
+        """
         write_state(path, type(self).__name__, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> Self:
         """load_state_dict() of a file that save() wrote; nothing in it is ever unpickled, hence run.
 
-        StateDictError says so of a file that is damaged, or of another kind.
+        StateDictError says so of a file that is damaged, or of another kind, before more of it is read than what
+        arrays it has.
         """
-        self.load_state_dict(read_state(path, type(self).__name__))
+        self.load_state_dict(read_state(path, type(self).__name__, self._fitting))
         return self
 
     def _checks(self) -> Checks:

@@ -54,7 +54,7 @@ def _chosen(table: Any, index: Any, out: Any) -> None:
 _ZERO = np.zeros(())
 
 
-@lru_cache
+@lru_cache(8)  # each as large as a block of lanes
 def _counted(shape: tuple[int, ...]) -> Any:
     return np.arange(math.prod(shape), dtype=float).reshape(shape)
 

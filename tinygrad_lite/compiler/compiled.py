@@ -17,6 +17,7 @@ from ..errors import HistoryError, ShapeError, received
 from ..nesting import Whole
 from ..runs import is_recording
 from ..source_lines import stack_level
+from ..wording import shortened
 from .arguments import Arguments, Columns, Key, on_arrays, shown
 from .execution import EXECUTORS, Execution
 from .executors import ArrayExecutor
@@ -27,6 +28,7 @@ from .specialization import Specialization
 Reduction = Literal["mean", "sum"] | None
 
 _MANY_TRACES = 8
+_TRACES_SHOWN, _LETTERS_SHOWN = 1000, 200
 
 
 def compile(
@@ -65,7 +67,8 @@ def compile(
 class Compiled(Whole):
     """What compile returns: call it as the function, or batch() over many arguments at once.
 
-    traces  how often it traced, and what for
+    traces       what it traced for, in order: the last 1,000 times
+    trace_count  how often it traced
 
     >>> f = compile(lambda xs: [2 * x for x in xs])
     >>> f([1.0, 2.0]), f([1.0]), f.traces
@@ -76,7 +79,7 @@ class Compiled(Whole):
         self, function: Callable[..., Any], static: str | Sequence[str], executor: str, max_traces: int
     ) -> None:
         functools.update_wrapper(self, function, updated=())
-        self.function, self.traces = function, list[str]()
+        self.function, self.traces, self.trace_count = function, list[str](), 0
         self._name = getattr(function, "__name__", type(function).__name__)
         self._arguments = Arguments(self._name, function, static)
         self._executor, self._max, self._calls = executor, max_traces, 0
@@ -180,16 +183,18 @@ class Compiled(Whole):
             found = self._found(key)
             if found is not None:
                 return found
-            found = Specialization(self.function, self._arguments, args, kwargs, self._executor, not self.traces)
+            found = Specialization(self.function, self._arguments, args, kwargs, self._executor, not self.trace_count)
             self._kept.setdefault(key, []).append(found)
-            self.traces.append(shown(key))
+            self.traces.append(shortened(shown(key), _LETTERS_SHOWN))
+            self.trace_count += 1
+            del self.traces[:-_TRACES_SHOWN]
             while sum(map(len, self._kept.values())) > self._max:
                 first = next(iter(self._kept))
                 del self._kept[first][0]
                 if not self._kept[first]:
                     del self._kept[first]
             self._last = found
-            if len(self.traces) == _MANY_TRACES and self._calls <= 2 * _MANY_TRACES:
+            if self.trace_count == _MANY_TRACES and self._calls <= 2 * _MANY_TRACES:
                 warnings.warn(
                     f"{self._name} was traced {_MANY_TRACES} times in {self._calls} calls, last for {shown(key)}: "
                     "each structure of arguments is another program (see .traces); what changes from call to call "

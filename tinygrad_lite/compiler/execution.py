@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .executors import ArrayExecutor
+from .fixed_points import Settle
 from .native import Executor, compiled
 from .program import Program
 from .sums import as_sums_of_products
@@ -20,6 +22,8 @@ _FEW_OPERANDS = 2000
 # How many times as long the native sweep takes where it is not compiled.
 _UNCOMPILED = 1.0 if compiled else 60.0
 _NATIVE_BLOCK = 1 << 10
+# For so many numbers of lanes it is known which executor runs them; past that it is found out again.
+_CHOICES_KEPT = 256
 
 
 class Execution:
@@ -41,6 +45,7 @@ class Execution:
         apart = 2 * len(program.products)
         self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
         self._choices: dict[int, str] = {}
+        self._kept = [row.kept for row in set(self.simplified.kinds) if isinstance(row, Settle)]
         self._array: ArrayExecutor | None = None
         self._native: Executor | None = None
         self._lock = threading.Lock()
@@ -48,10 +53,16 @@ class Execution:
     @cached_property
     def one(self) -> Callable[[Any, Sequence[float]], list[float]]:
         """A function of parameters and one set of inputs that gives the outputs."""
-        return self.native.run if self._choose(1) == "native" else self._one_lane
+        run = self.native.run if self._choose(1) == "native" else self._one_lane
+        return functools.partial(self._forgetting, run) if self._kept else run
 
     def lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes)."""
+        if self._kept:
+            return self._forgetting(self._lanes, parameters, parts)
+        return self._lanes(parameters, parts)
+
+    def _lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
             return self.array.run(parameters, parts)
@@ -63,6 +74,8 @@ class Execution:
         """What `use` makes of the sums of the outputs over the lanes, see ArrayExecutor; inputs as for lanes()."""
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
+            if self._kept:
+                return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
         total = np.zeros(len(self.program.outputs))
         with np.errstate(all="ignore"):
@@ -102,9 +115,20 @@ class Execution:
                     self._native = Executor(self.simplified.joined())
         return self._native
 
+    def _forgetting(self, run: Callable[..., Any], *args: Any) -> Any:
+        """Runs the program, and drops the numbers of its fixed points, which nothing else reads."""
+        marks = [kept.next for kept in self._kept]
+        try:
+            return run(*args)
+        finally:
+            for kept, mark in zip(self._kept, marks, strict=True):
+                kept.forget(mark)
+
     def _choose(self, lanes: int) -> str:
         chosen = self._choices.get(lanes)
         if chosen is None:
+            if len(self._choices) >= _CHOICES_KEPT:
+                self._choices = {}  # another, since a thread may be reading the one there was
             chosen = self._choices[lanes] = self._quicker(lanes) if self._executor == "auto" else self._executor
         self.chosen = chosen
         return chosen

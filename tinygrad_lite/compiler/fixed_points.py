@@ -37,14 +37,15 @@ class Settle(Op):
     """Finds a fixed point.
 
     solver  from which of the numbers that it depends on all lanes share, what solves it
+    kept    what was found, until whatever runs the program has read it and forgets it
     """
 
-    __slots__ = ("__weakref__", "_kept", "_solver", "_solvers", "settled")
+    __slots__ = ("__weakref__", "_solver", "_solvers", "kept", "settled")
 
     def __init__(self, solver: Callable[[Any], Solver]) -> None:
         _unlisted(self, "fixed_point", "*start *xs solution", "a fixed point", self._one)
-        self._solver, self._solvers, self._kept = solver, dict[bytes, Solver](), _Kept()
-        self.settled = Settled(self._kept)
+        self._solver, self._solvers, self.kept = solver, dict[bytes, Solver](), Kept()
+        self.settled = Settled(self.kept)
 
     def solver(self, shared: Any) -> Solver:
         """What solves it where these, of a mask, are what all lanes share."""
@@ -54,7 +55,7 @@ class Settle(Op):
         return self._solvers[key]
 
     def _one(self, start: Sequence[float], xs: Sequence[float], solution: float) -> float:
-        return float(self._kept.keep(self.numbers(start, xs)))
+        return float(self.kept.keep(self.numbers(start, xs)))
 
     def numbers(self, start: Sequence[float], xs: Sequence[float]) -> Any:
         """The fixed point, (numbers, 1)."""
@@ -72,7 +73,7 @@ class Settle(Op):
                 for array in (start, by_lane)
             ]  # fmt: skip
             found = solver(start, np.empty(0) if xs is None else xs, by_lane)
-            out[...] = (self._kept.keep(found) + np.arange(out.size)).reshape(out.shape)
+            out[...] = (self.kept.keep(found) + np.arange(out.size)).reshape(out.shape)
 
         return settle
 
@@ -82,7 +83,7 @@ class Settled(Op):
 
     __slots__ = ("_kept",)
 
-    def __init__(self, kept: _Kept) -> None:
+    def __init__(self, kept: Kept) -> None:
         self._kept = kept
         _unlisted(self, "component", "whole index", "one number of a fixed point", self._one)
 
@@ -104,22 +105,32 @@ class Settled(Op):
             left &= ~here
 
 
-class _Kept(threading.local):
-    """What was found lately, by the handle of its first lane."""
+class Kept(threading.local):
+    """What was found lately, by the handle of its first lane.
+
+    next  the first handle of what will be found next
+    """
 
     def __init__(self) -> None:
         self._found: OrderedDict[int, Any] = OrderedDict()
-        self._next, self._size = 0, 0
+        self.next, self._size = 0, 0
 
     def keep(self, found: Any) -> int:
         """The handle of the first lane; those of the others follow."""
-        handle = self._next
-        self._next += found.shape[1]
+        handle = self.next
+        self.next += found.shape[1]
         self._found[handle] = found
         self._size += found.size
         while len(self._found) > (_LEAST_CALLS if self._size > _MOST_NUMBERS else _MOST_CALLS):
             self._size -= self._found.popitem(last=False)[1].size
         return handle
+
+    def forget(self, mark: int) -> None:
+        """Drops what was found since next was the mark; its handles serve again."""
+        found = self._found
+        while found and next(reversed(found)) >= mark:
+            self._size -= found.popitem()[1].size
+        self.next = mark
 
     def at(self, handle: int) -> tuple[Any, int]:
         """What was found, and the lane that the handle is of."""

@@ -30,11 +30,11 @@ def watched(outputs: Sequence[Any], derivatives: Sequence[Any]) -> list[Value]:
     found: dict[Value, None] = {}
     for v in order:
         op = v.op
-        if op is None or not _hiding(op):
+        if op is None or (_is_built_in(op) and not _hiding(op)):
             continue
         args = v.args
         known = tuple([None if type(arg) is tuple or type(arg) is Value else arg for arg in args])
-        for k in _hiding_beside(op, known) if _is_built_in(op) else _hiding(op):
+        for k in _hiding_beside(op, known) if _is_built_in(op) else range(len(args)):
             arg = args[k]
             found.update(dict.fromkeys(depending.intersection(arg if type(arg) is tuple else (arg,))))
     shown = set(roots)
@@ -42,18 +42,14 @@ def watched(outputs: Sequence[Any], derivatives: Sequence[Any]) -> list[Value]:
 
 
 def _is_built_in(op: Op) -> bool:
+    """Of other rows no more is known than a function: any argument may be hidden."""
     return op.code < component.code
 
 
 @cache
 def _hiding(op: Op) -> tuple[int, ...]:
-    """The arguments that may be infinite or nan where the value is finite and depends on them.
-
-    Of a row that is not built in no more is known than a function.
-    """
+    """The arguments that may be infinite or nan where the value is finite and depends on them, of a built-in row."""
     every = range(len(op.args))
-    if not _is_built_in(op):
-        return tuple(every)
     rest = list(itertools.product(_FINITE, repeat=len(every) - 1))
     return tuple([k for k in every if any(_depends(op, k, others) and _hides(op, k, others) for others in rest)])
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import ops
+from ..atomic import replacing
 from ..engine import Value
 from ..modes import no_grad
 from ..nn import MLP
@@ -33,7 +34,7 @@ def draw_loss_curve(course: Course, path: Path) -> None:
     right.set(xlabel="epoch", ylabel="% right", title="Held-out samples")
     right.grid(alpha=0.25)
     right.locator_params(axis="x", integer=True)
-    figure.savefig(path, dpi=120)
+    _save(figure, path, 120)
 
 
 def draw_confusion_matrix(problem: Problem, decided: Sequence[int], path: Path) -> None:
@@ -41,14 +42,14 @@ def draw_confusion_matrix(problem: Problem, decided: Sequence[int], path: Path) 
     size = 0.42 * len(problem.classes) + 2.2
     figure, (ax,) = _figure(1, (size, size))
     confusion_matrix(problem.held_out[1], decided, problem.classes, ax)
-    figure.savefig(path, dpi=130)
+    _save(figure, path, 130)
 
 
 def draw_decision_boundary(problem: Problem, model: MLP, path: Path) -> None:
     """The probability of the second class over the plane, and all samples; a ring marks one that is taken wrongly."""
     figure, (ax,) = _figure(1, (6.6, 5.6))
     decision_boundary(model, *problem.learned, ax, held_out=problem.held_out)
-    figure.savefig(path, dpi=120)
+    _save(figure, path, 120)
 
 
 def draw_neuron(problem: Problem, model: MLP, path: Path) -> str:
@@ -103,6 +104,11 @@ def _through(layers: Sequence[Any], x: Any) -> Any:
     for layer in layers:
         x = layer(x)
     return x
+
+
+def _save(figure: Any, path: Path, dpi: int) -> None:
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=dpi)
 
 
 def _figure(columns: int, size: tuple[float, float]) -> tuple[Any, list[Axes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..atomic import replacing
 from ..check import GradcheckReport
 from ..engine import compiled
 from .problems import Problem
@@ -40,8 +41,7 @@ def write_report(
     pictures = "\n\n".join(
         f"![{what}]({name})" for name, what in files.items() if name.endswith((".png", ".svg")) and name != "neuron.svg"
     )
-    path.write_text(
-        f"""# tinygrad_lite demo: {problem.name}
+    text = f"""# tinygrad_lite demo: {problem.name}
 
 **{right} of {tested} held-out samples right ({100 * right / tested:.1f} %).**
 
@@ -85,7 +85,7 @@ from tinygrad_lite.nn import MLP
 
 model = MLP({size}, {widths}, activation="tanh").load("weights.npz")
 ```
-""",
-        encoding="utf-8",
-    )
+"""
+    with replacing(path) as file:
+        file.write(text.encode())
     return files

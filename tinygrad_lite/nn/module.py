@@ -149,20 +149,30 @@ class Module(Node):
         write(self, state)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was."""
-        from ..files import write_npz
+        """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was.
+
+        FileExistsError where a FIFO, a socket or a device stands, which a file would replace.
+        """
+        from ..npz import write_npz
 
         write_npz(path, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> Self:
         """load_state_dict() of a file that save() wrote, or a training; nothing in it is ever unpickled, hence run.
 
-        StateDictError says so of a file that is damaged, or of another kind, or of another module.
+        StateDictError says so of a file that is damaged, or of another kind, or of another module, before more of it
+        is read than what arrays it has.
         """
         from ..files import read_model
 
-        self.load_state_dict(read_model(path))
+        own = type(self).load_state_dict is not Module.load_state_dict  # which may take other names and shapes
+        self.load_state_dict(read_model(path, None if own else self._fitting))
         return self
+
+    def _fitting(self, state: Mapping[str, Any]) -> Any:
+        from .state import fitting
+
+        return fitting(self, state)
 
 
 class _Place(Origin):

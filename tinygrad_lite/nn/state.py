@@ -41,22 +41,28 @@ def read(module: Node) -> Arrays:
 
 def write(module: Node, state: Mapping[str, Any]) -> None:
     """Sets every parameter from state, or raises StateDictError and sets none."""
+    numbers: list[tuple[Value, float]] = []
+    for leaves, array in fitting(module, state):
+        numbers += zip(leaves_of(leaves), array.ravel().tolist(), strict=True)
+    for leaf, number in numbers:
+        leaf.data = number
+
+
+def fitting(module: Node, state: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    """(leaf or nested list of leaves, their numbers) for each array, or StateDictError."""
     if not isinstance(state, Mapping):
         raise TypeError(f"load_state_dict(state) takes what state_dict() gave, a dict, got {received(state)}")
     expected = dict(parameter_arrays(module))
     problems = unmatched(expected, state)
-    numbers: list[tuple[Value, float]] = []
+    found: list[tuple[Any, Any]] = []
     for name, leaves in expected.items():
         if name in state:
             try:
-                array = as_numbers(state[name], array_shape(leaves) or ())
+                found.append((leaves, as_numbers(state[name], array_shape(leaves) or ())))
             except (TypeError, ValueError) as error:
                 problems.append(f"{name}: {error}")
-            else:
-                numbers += zip(leaves_of(leaves), array.ravel().tolist(), strict=True)
     refuse(problems, f"load_state_dict() into {type(module).__name__}")
-    for leaf, number in numbers:
-        leaf.data = number
+    return found
 
 
 def _numbers(leaves: Any) -> Any:

@@ -24,6 +24,8 @@ class Part(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
+    def _fitting(self, state: Mapping[str, Any]) -> Any: ...
+
 
 class Sources(Stateful):
     """The random numbers of a training: the order of the samples, and the draws among a model's attributes.
@@ -102,6 +104,7 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, Any], parts: Mapping[str, Part]) -> None:
         self._path, self._settings, self._parts = path, settings, parts
+        self._where = f"fit(checkpoint={os.fspath(path)!r}, resume=True)"
 
     def write(self) -> None:
         states = {name: part.state_dict() for name, part in self._parts.items()}
@@ -109,16 +112,7 @@ class Checkpoint:
 
     def read(self) -> None:
         """Takes over all of the file or nothing; StateDictError where it is of another training, or damaged."""
-        state = read_state(self._path, TRAINING)
-        where = f"fit(checkpoint={os.fspath(self._path)!r}, resume=True)"
-        begun = state.pop("settings", None)
-        if not isinstance(begun, dict):
-            raise StateDictError(f"{where}: the file has no settings, got {received(begun)}")
-        refuse(
-            [f"it was begun with {name}={begun.get(name)!r}, and this is {name}={now!r}: pass the same, or another file"
-             for name, now in self._settings.items() if begun.get(name) != now]
-            + unmatched(self._parts, state), where,
-        )  # fmt: skip
+        state = read_state(self._path, TRAINING, self._check)
         taken: list[tuple[Part, dict[str, Any]]] = []
         for name, part in self._parts.items():
             before = part.state_dict()
@@ -127,5 +121,23 @@ class Checkpoint:
             except (StateDictError, TypeError) as error:
                 for other, its in taken:
                     other.load_state_dict(its)
-                raise StateDictError(f"{where}: {name}: {error}") from None
+                raise StateDictError(f"{self._where}: {name}: {error}") from None
             taken.append((part, before))
+
+    def _check(self, state: Mapping[str, Any]) -> None:
+        """StateDictError for a state that is not of this training."""
+        begun = state.get("settings")
+        if not isinstance(begun, dict):
+            raise StateDictError(f"{self._where}: the file has no settings, got {received(begun)}")
+        refuse(
+            [f"it was begun with {name}={begun.get(name)!r}, and this is {name}={now!r}: pass the same, or another file"
+             for name, now in self._settings.items() if begun.get(name) != now]
+            + unmatched(["settings", *self._parts], state), self._where,
+        )  # fmt: skip
+        for name, part in self._parts.items():
+            if isinstance(part, Module) and type(part).load_state_dict is not Module.load_state_dict:
+                continue  # it may take other names and shapes
+            try:
+                part._fitting(state[name])
+            except (StateDictError, TypeError) as error:
+                raise StateDictError(f"{self._where}: {name}: {error}") from None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 from typing import TYPE_CHECKING, Any
 
+from ..atomic import replacing
 from ..errors import received
 from ..states import Checks, Stateful
 from ..tables import Table
@@ -43,11 +45,13 @@ class History(list[Row], Stateful):
         return [row[name] for row in self]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table, every number with all its digits."""
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(self)
+        """Writes the table, every number with all its digits, atomically."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns)
+        writer.writeheader()
+        writer.writerows(self)
+        with replacing(path) as file:
+            file.write(text.getvalue().encode())
 
     def _table(self) -> Table:
         rows = [[f"{row[name]:.6g}" if name in row else "" for name in self.columns] for row in self]

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..atomic import writable
 from ..errors import TrainingError, received
-from ..files import writable
 from ..nn import Module
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
 from ..optim.leaves import Leaves

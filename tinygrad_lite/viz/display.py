@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .. import errors
+from ..atomic import replacing
 from ..engine import Value
 from ..explanation.comparison import Comparison
-from ..files import replacing
 from ..wording import counted, shortened, xml
 from . import dot_program, theme
 from .boxes import boxes, edge_texts

@@ -123,7 +123,7 @@ def formed(op: Op, args: Sequence[Any]) -> Any:
     return eval(_compiled(form), _NAMES | dict(zip(op.args, map(_array, args), strict=True)))
 
 
-@functools.cache
+@functools.lru_cache(256)
 def _compiled(form: str) -> Any:
     return compile(form, form, "eval")
 

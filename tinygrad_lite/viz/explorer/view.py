@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ... import errors
+from ...atomic import replacing
 from ...engine import Value
 from ...explanation.comparison import Comparison
-from ...files import replacing
 from ...wording import counted
 from ..checks import Checks, checks_of
 from ..walk import Graph
