@@ -29,7 +29,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "93835e33"
+source_hash = "fa1270f9"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -131,7 +131,7 @@ class Storage:
     """Two shared float64 arrays, for the numbers and the gradients of the leaves bound to them.
 
     values, grads  array.array('d'); numpy.frombuffer(storage.values) is a view that reads and writes the leaves
-    moved          True once a leaf has been bound elsewhere, so that holders of a view bind again
+    moved          how many leaves have been bound elsewhere: holders of a view bind again where it has grown
     """
 
     __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_seen", "_stale", "_swept", "_values")
@@ -139,7 +139,7 @@ class Storage:
     _arrays: tuple
     _values: cython.p_double
     _grads: cython.p_double
-    _moved: cython.bint
+    _moved: cython.Py_ssize_t
     _seen: cython.bint  # a view of the gradients may be held, which shows at once what is written
     _stale: cython.bint  # all gradients are 0, and still to be written
     _cleared: cython.longlong
@@ -150,7 +150,7 @@ class Storage:
 
         self._arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
         self._values, self._grads = _pointer(self._arrays[0]), _pointer(self._arrays[1])
-        self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, False, False, False
+        self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, 0, False, False
 
     @property
     def values(self):
@@ -188,9 +188,9 @@ class Storage:
     def _settle(self) -> cython.void:
         k: cython.Py_ssize_t
         if self._stale:
-            self._stale = False
             for k in range(len(self._arrays[1])):
                 self._grads[k] = 0.0
+            self._stale = False
 
 
 @cython.cfunc
@@ -203,16 +203,21 @@ def _pointer(numbers) -> cython.p_double:
 @cython.final
 @cython.cclass
 class Span:
-    """Consecutive cells of a Storage, from `start` on, as one argument of a node; `leaves` are those bound there."""
+    """Consecutive cells of a Storage, from `start` on, as one argument of a node; `leaves` are those bound there.
 
-    __slots__ = ("_leaves", "_start", "_storage")
+    What is recorded belongs to the leaves: where one has been bound elsewhere since, sweeps go leaf by leaf.
+    """
+
+    __slots__ = ("_leaves", "_moved", "_start", "_storage")
 
     _storage: Storage
     _leaves: tuple
     _start: cython.Py_ssize_t
+    _moved: cython.Py_ssize_t
 
     def __init__(self, storage, start, leaves):
         self._storage, self._start, self._leaves = storage, start, tuple(leaves)
+        self._moved = self._storage._moved
 
     @property
     def storage(self):
@@ -739,6 +744,12 @@ def _is_computed(v: Value) -> cython.bint:
         return v._sweep > 0
     storage = v._left
     return max(v._sweep, storage._swept) > storage._cleared
+
+
+@cython.cfunc
+def _swept(v: Value) -> cython.longlong:
+    """The number of the last sweep that reached all that lies where v lies."""
+    return cython.cast(Storage, v._left)._swept if v._code == _BOUND else 0
 
 
 @cython.cfunc
@@ -1350,8 +1361,8 @@ def _count_uses(v: Value, sweep: cython.longlong, met: list, before: "_Before | 
 @cython.cfunc
 @cython.exceptval(-1)
 def _use_span(span: Span, sweep: cython.longlong, met: list, before: "_Before | None") -> cython.int:
-    """Leaf by leaf only where something must be noted of each."""
-    if before is None:
+    """Leaf by leaf only where something must be noted of each, or some lie elsewhere by now."""
+    if before is None and span._moved == span._storage._moved:
         span._storage._swept = sweep
     else:
         for leaf in span._leaves:
@@ -1401,7 +1412,7 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
                 if type(arg) is Value:
                     _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
                 elif type(arg) is Span:
-                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k) - 1
+                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, ready) - 1
                 k += 1
         return 0
     if v._left is not None:
@@ -1471,17 +1482,20 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
 @cython.cfunc
 @cython.exceptval(-1)
 def _give_span(
-    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t
+    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, ready: list
 ) -> cython.Py_ssize_t:
-    """Adds to the gradients of all cells; how many they are."""
+    """Adds to the gradients of all cells, or of the leaves where some lie elsewhere by now; how many they are."""
     k: cython.Py_ssize_t
     n: cython.Py_ssize_t = len(span._leaves)
     grads: cython.p_double = span._storage._grads
     start: cython.Py_ssize_t = span._start
-    if adjoint != 0.0 and span._storage._stale and n == len(span._storage):
-        span._storage._stale = False
+    if span._moved != span._storage._moved:
+        for k in range(n):
+            _give(cython.cast(Value, span._leaves[k]), adjoint * partials[first + k] if adjoint != 0.0 else 0.0, ready)
+    elif adjoint != 0.0 and span._storage._stale and n == len(span._storage):
         for k in range(n):
             grads[k] = 0.0 + adjoint * partials[first + k]
+        span._storage._stale = False
     elif adjoint != 0.0:
         span._storage._settle()
         for k in range(n):
@@ -1951,7 +1965,16 @@ def _mark(walk: _Walk, v: Value) -> cython.void:
 @cython.inline
 @cython.exceptval(-1)
 def _place(walk: _Walk, v: Value) -> cython.Py_ssize_t:
-    return walk.leaves[v] if v._code == _BOUND else v._count
+    return _place_of_leaf(walk, v) if v._code == _BOUND else v._count
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _place_of_leaf(walk: _Walk, v: Value) -> cython.Py_ssize_t:
+    place = walk.leaves.get(v)
+    if place is None:  # it was free when the walk met it: a hook or a rule has bound it since
+        place = walk.leaves[v] = [w is v for w in walk.order].index(True)
+    return place
 
 
 @cython.cfunc
@@ -2217,13 +2240,15 @@ def bind(leaves):
     if len(set(leaves)) != len(leaves):
         raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
     storage = Storage(len(leaves))
+    sweeping: cython.bint = _here().sweeping > 0
     cell: cython.int
     for cell, v in enumerate(leaves):
         storage._values[cell] = _number(v)
         storage._grads[cell] = _gradient(v)
-        v._sweep = v._sweep if _is_computed(v) else 0
+        if v._sweep >= 0 or not sweeping:  # else it may be the mark of one that is under way
+            v._sweep = max(v._sweep, _swept(v)) if _is_computed(v) else 0
         if v._code == _BOUND:
-            cython.cast(Storage, v._left)._moved = True
+            cython.cast(Storage, v._left)._moved += 1
         v._left, v._code, v._count = storage, _BOUND, cell
     return storage, list(range(len(leaves)))
 
