@@ -1,4 +1,5 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
 """Value: records operations into a graph, and sweeps derivatives backward through it.
 
 This file is plain Python that runs anywhere; where a compiler is found, Cython compiles this same file to C. `compiled`
@@ -29,7 +30,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "fa1270f9"
+source_hash = "27969afe"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -71,6 +72,7 @@ hooks: dict = {}
 
 
 _ROWS = cython.declare(list, ops.ROWS)
+_Op = cython.declare(object, ops.Op)
 
 
 class Origin:
@@ -134,9 +136,11 @@ class Storage:
     moved          how many leaves have been bound elsewhere: holders of a view bind again where it has grown
     """
 
-    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_seen", "_stale", "_swept", "_values")
+    __slots__ = ("_arrays", "_cleared", "_grads", "_held", "_moved", "_seen", "_size", "_stale", "_swept", "_values")
 
     _arrays: tuple
+    _held: tuple  # a view of each array, while which it cannot be resized, and so stays where it is
+    _size: cython.Py_ssize_t
     _values: cython.p_double
     _grads: cython.p_double
     _moved: cython.Py_ssize_t
@@ -148,13 +152,15 @@ class Storage:
     def __init__(self, size):
         import array  # here, since it brings collections.abc with it
 
-        self._arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
-        self._values, self._grads = _pointer(self._arrays[0]), _pointer(self._arrays[1])
+        _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
+        arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
+        self._held, self._size = (memoryview(arrays[0]), memoryview(arrays[1])), len(arrays[0])
+        self._values, self._grads, self._arrays = _pointer(arrays[0]), _pointer(arrays[1]), arrays
         self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, 0, False, False
 
     @property
     def values(self):
-        return self._arrays[0]
+        return self._made()[0]
 
     @property
     def grads(self):
@@ -166,10 +172,14 @@ class Storage:
         return self._moved
 
     def __len__(self):
-        return len(self._arrays[0])
+        return self._size
+
+    def __reduce__(self):
+        raise _not_copied(self)
 
     def clear_grads(self):
         """Sets every gradient to 0, not computed."""
+        self._made()
         self._stale = True
         self._cleared = _sweeps
         if self._seen:
@@ -181,16 +191,46 @@ class Storage:
         While nobody else holds one, zeros are not written where the next sweep overwrites them.
         """
         self._settle()
-        return self._arrays[1]
+        return self._made()[1]
+
+    @cython.cfunc
+    def _made(self) -> tuple:
+        """The arrays: compiled, a storage that __init__ never saw has none."""
+        if cython.compiled and self._arrays is None:
+            raise _not_made(self)
+        return self._arrays
 
     @cython.cfunc
     @cython.exceptval(check=False)
     def _settle(self) -> cython.void:
         k: cython.Py_ssize_t
         if self._stale:
-            for k in range(len(self._arrays[1])):
+            for k in range(self._size):
                 self._grads[k] = 0.0
             self._stale = False
+
+
+@cython.cfunc
+def _refuse_again(made, before) -> cython.void:
+    """Raises TypeError where what __init__ makes is there: others may hold addresses of it."""
+    if before is not None:
+        raise _made_already(made)
+
+
+@cython.cfunc
+def _made_already(made):
+    return TypeError(f"{type(made).__name__}.__init__() was called on one that is made: make another")
+
+
+@cython.cfunc
+def _not_made(thing):
+    name = type(thing).__name__
+    return TypeError(f"this {name} was made by __new__ alone and holds nothing: call {name}(...)")
+
+
+@cython.cfunc
+def _not_copied(thing):
+    return TypeError(f"a {type(thing).__name__} is not copied or pickled: it holds addresses; copy the leaves instead")
 
 
 @cython.cfunc
@@ -216,8 +256,23 @@ class Span:
     _moved: cython.Py_ssize_t
 
     def __init__(self, storage, start, leaves):
-        self._storage, self._start, self._leaves = storage, start, tuple(leaves)
+        v: Value
+        cell: cython.Py_ssize_t = start
+        _refuse_again(self, self._leaves if cython.compiled else getattr(self, "_leaves", None))
+        if type(storage) is not Storage:
+            raise TypeError(f"Span(storage, ...) takes a Storage, got {errors.received(storage)}")
+        given: list = _all_checked("Span(..., leaves)", leaves)
+        for v in given:
+            if v._code != _BOUND or v._left is not storage or v._count != cell:
+                raise ValueError(
+                    f"Span(storage, start={start}, leaves): cell {cell} of the storage is not that of {v!r}"
+                )
+            cell += 1
+        self._storage, self._start, self._leaves = storage, start, tuple(given)
         self._moved = self._storage._moved
+
+    def __reduce__(self):
+        raise _not_copied(self)
 
     @property
     def storage(self):
@@ -353,6 +408,8 @@ class Value:
     _count: cython.int
 
     def __init__(self, data, label=None):
+        if cython.compiled and (self._code != 0 or self._left is not None or self._right is not None):
+            raise _made_already(self)
         self._data = data if type(data) is float else _real("Value", data)
         self._grad = self._left_partial = self._right_partial = 0.0
         self._left = self._right = None
@@ -809,6 +866,31 @@ def _real(who, x) -> cython.double:
 
 
 @cython.cfunc
+def _checked(who, x) -> Value:
+    """A Value, or TypeError: a C variable for Values would take None as well."""
+    if type(x) is not Value:
+        raise TypeError(f"{who} takes a Value, got {errors.received(x)}")
+    return x
+
+
+@cython.cfunc
+def _all_checked(who, xs) -> list:
+    if type(xs) is not list and (not hasattr(xs, "__iter__") or type(xs) is Value):
+        raise TypeError(f"{who} takes a list of Values, got {errors.received(xs)}")
+    values: list = list(xs)
+    for x in values:
+        if type(x) is not Value:
+            raise TypeError(f"{who} takes a list of Values, got {errors.received(x)} among them")
+    return values
+
+
+@cython.cfunc
+def _check_row(op) -> cython.void:
+    if not isinstance(op, _Op):
+        raise TypeError(f"what to record is a row of the table of operations, got {errors.received(op)}")
+
+
+@cython.cfunc
 @cython.inline
 def _leaf(data: cython.double, code: cython.int) -> Value:
     v: Value = Value.__new__(Value)
@@ -1001,9 +1083,13 @@ def _take(table, index):
 def record(op, args):
     """One node by its row alone: the value, and the local derivatives from its rules run on unrecorded Values."""
     here: _Context = _here()
+    _check_row(op)
     places: tuple = op.places
     rules: tuple = op.rules
+    args = tuple(args)
     n: cython.Py_ssize_t = len(args)
+    if n != len(rules) or n != len(places) or n == 0:
+        raise TypeError(f"{op.signature} takes {len(rules)} arguments, got {n}")
     k: cython.Py_ssize_t
     plain: list = []
     for k in range(n):
@@ -1049,9 +1135,16 @@ def record_known(op, data, args, partials, scale=1.0):
     partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; times
               scale they are the derivatives. It is taken over: keep_partials() lets go of it
     """
+    _check_row(op)
     view = memoryview(partials)
     terms: _Terms = _Terms.__new__(_Terms)
     terms.args, terms.lender, terms.scale = tuple(args), view, scale
+    needed: cython.Py_ssize_t = _count_partials(terms.args)
+    if view.format != "d" or view.ndim != 1 or not view.c_contiguous or len(view) < needed:
+        raise errors.ShapeError(
+            f"record_known({op.name}): partials are {needed} float64 numbers or more, one after the other in memory, "
+            f"got {len(view) if view.ndim else 0} of format {view.format!r}"
+        )
     if cython.compiled:
         terms.partials = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
     else:
@@ -1059,15 +1152,39 @@ def record_known(op, data, args, partials, scale=1.0):
     return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
 
 
+@cython.cfunc
+@cython.exceptval(-1)
+def _count_partials(args: tuple) -> cython.Py_ssize_t:
+    """How many local derivatives are read by what arguments with Spans stand for."""
+    count: cython.Py_ssize_t = 0
+    needed: cython.Py_ssize_t = 0
+    for arg in args:
+        if type(arg) is tuple:
+            count += len(cython.cast(tuple, arg))
+            needed = count
+        elif type(arg) is Span:
+            if cython.compiled and cython.cast(Span, arg)._leaves is None:
+                raise _not_made(arg)
+            count += len(cython.cast(Span, arg)._leaves)
+            needed = count
+        else:
+            count += 1
+            if type(arg) is Value:
+                needed = count
+    return needed
+
+
 def keep_partials(v):
     """Gives v a copy of the array that record_known() took over, so that another may write to it."""
     k: cython.Py_ssize_t
-    node: Value = v
-    if node._code == _STOP_GRADIENT:
+    node: Value = _checked("keep_partials(v)", v)
+    if node._code == _STOP_GRADIENT and node._left is not None:
         node = node._left
     if node._code < _MANY:  # it was not recorded
         return
     terms: _Terms = cython.cast(_Terms, node._left)
+    if terms.lender is None:
+        return
     copied: _Terms = _terms((), len(terms.lender))
     for k in range(len(terms.lender)):
         copied.partials[k] = terms.partials[k]
@@ -1087,6 +1204,12 @@ def record_joint(op, numbers, args):
     """
     here: _Context = _here()
     before: cython.int = here.recording
+    _check_row(op)
+    for arg in args[: len(args) - 1]:
+        if type(arg) is not tuple:
+            raise TypeError(f"record_joint({op.name}): arguments stand in tuples, got {errors.received(arg)}")
+    if len(args) == 0 or not hasattr(args[len(args) - 1], "pull"):
+        raise TypeError(f"record_joint({op.name}): the last argument knows the derivatives, by a method pull(adjoints)")
     if before == 0:
         return [_leaf(y, _DETACHED) for y in numbers]
     here.recording = 1
@@ -1117,7 +1240,9 @@ def _whole(op, numbers, args: tuple) -> Value:
 
 def component(whole, index):
     """One number of a result of many, as a node."""
-    v: Value = whole
+    v: Value = _checked("component(whole)", whole)
+    if v._code < _JOINT or v._code == _COMPONENT:
+        raise TypeError(f"component(whole, index) takes a result of many numbers, got a {v.kind}")
     solution = _solution(v)
     terms: _Terms = _terms((v, solution.which(index)), 2)
     terms.partials[0], terms.partials[1] = 1.0, 0.0
@@ -1126,13 +1251,15 @@ def component(whole, index):
 
 def whole_of(v):
     """The result of many that v is one number of."""
-    value: Value = v
+    value: Value = _checked("whole_of(v)", v)
+    if value._code != _COMPONENT:
+        raise TypeError(f"whole_of(v) takes one number of a result of many, got a {value.kind}")
     return cython.cast(_Terms, value._left).args[0]
 
 
 def is_joint(v):
     """Whether v is a result of many numbers."""
-    value: Value = v
+    value: Value = _checked("is_joint(v)", v)
     return value._code >= _JOINT and value._code != _COMPONENT
 
 
@@ -1196,6 +1323,7 @@ def backward(root):
 
 def derivatives(root, xs):
     """The derivatives of root by each of xs, leaves or results, as floats: a sweep that changes nothing it meets."""
+    root, xs = _checked("derivatives(root)", root), _all_checked("derivatives(..., xs)", xs)
     _refuse_in_trace("taking derivatives as floats", root)
     if hooks:  # only of what depends on xs
         if _here().watch is not None:
@@ -1492,7 +1620,7 @@ def _give_span(
     if span._moved != span._storage._moved:
         for k in range(n):
             _give(cython.cast(Value, span._leaves[k]), adjoint * partials[first + k] if adjoint != 0.0 else 0.0, ready)
-    elif adjoint != 0.0 and span._storage._stale and n == len(span._storage):
+    elif adjoint != 0.0 and span._storage._stale and n == span._storage._size:
         for k in range(n):
             grads[k] = 0.0 + adjoint * partials[first + k]
         span._storage._stale = False
@@ -1547,7 +1675,8 @@ def derivative_graph(root, xs, below=True):
 
     below  False: none of xs depends on another, and what they were computed from is not looked at
     """
-    return _walk_back(root, xs, below, True)
+    who = "derivative_graph"
+    return _walk_back(_checked(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), below, True)
 
 
 @cython.cfunc
@@ -1618,7 +1747,8 @@ def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) ->
 
 def partial_derivatives(root, xs):
     """The derivatives of root by each of xs as floats, each as if none of them depended on another."""
-    return _walk_back(root, xs, False, False)
+    who = "partial_derivatives"
+    return _walk_back(_checked(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), False, False)
 
 
 @cython.final
@@ -1647,6 +1777,8 @@ class Linearization:
 
     def __init__(self, ys, xs):
         walk: _Walk = _Walk.__new__(_Walk)
+        _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
+        ys, xs = list(ys), _all_checked("Linearization(..., xs)", xs)
         try:
             _find_dependents(walk, _here().sweeping > 0, [y for y in ys if type(y) is Value], xs, False)
             self._first, self._nodes = walk.first, len(walk.order)
@@ -1701,11 +1833,16 @@ class Linearization:
         self._parents[edge], self._partials[edge] = _place(walk, x), derivative
         return 1
 
+    def __reduce__(self):
+        raise _not_copied(self)
+
     def pull(self, adjoints):
         k: cython.Py_ssize_t
         edge: cython.Py_ssize_t
         adjoint: cython.double
         w: cython.p_double = self._adjoints
+        if cython.compiled and self._arrays is None:
+            raise _not_made(self)
         for k in range(self._nodes):
             w[k] = 0.0
         for place, given in zip(self._roots, adjoints, strict=True):
@@ -1730,6 +1867,7 @@ def _integers(given) -> cython.p_longlong:
 def dependents(roots, xs, below=True):
     """What depends on any of xs among all that roots are computed from, and xs themselves, parents first."""
     walk: _Walk = _Walk.__new__(_Walk)
+    roots, xs = _all_checked("dependents(roots)", roots), _all_checked("dependents(..., xs)", xs)
     try:
         _find_dependents(walk, _here().sweeping > 0, roots, xs, below)
         return walk.order
@@ -1749,6 +1887,7 @@ def tangents(roots, xs, direction, as_graph=False):
     v: Value
     k: cython.Py_ssize_t
     done: cython.bint = False
+    roots, xs = _all_checked("tangents(roots)", roots), _all_checked("tangents(..., xs)", xs)
     here.sweeping += 1
     try:
         _find_dependents(walk, here.sweeping > 1, roots, xs, False)
@@ -1965,16 +2104,22 @@ def _mark(walk: _Walk, v: Value) -> cython.void:
 @cython.inline
 @cython.exceptval(-1)
 def _place(walk: _Walk, v: Value) -> cython.Py_ssize_t:
-    return _place_of_leaf(walk, v) if v._code == _BOUND else v._count
+    k: cython.Py_ssize_t = v._count
+    return k if v._code != _BOUND and 0 <= k < len(walk.order) and walk.order[k] is v else _place_elsewhere(walk, v)
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _place_of_leaf(walk: _Walk, v: Value) -> cython.Py_ssize_t:
+def _place_elsewhere(walk: _Walk, v: Value) -> cython.Py_ssize_t:
+    k: cython.Py_ssize_t
     place = walk.leaves.get(v)
-    if place is None:  # it was free when the walk met it: a hook or a rule has bound it since
-        place = walk.leaves[v] = [w is v for w in walk.order].index(True)
-    return place
+    if place is not None:
+        return place
+    for k in range(len(walk.order)):  # it was free when the walk met it: a hook or a rule has bound it since
+        if walk.order[k] is v:
+            walk.leaves[v] = k
+            return k
+    raise RuntimeError("a graph was differentiated in two threads at once, which is not supported")
 
 
 @cython.cfunc
@@ -2125,7 +2270,7 @@ def topological_order(*roots):
     """Every Value that roots depend on and they themselves, each once, parents before what was made of them."""
     order: list = []
     seen: set = set()
-    stack: list = list(reversed(roots))
+    stack: list = _all_checked("topological_order(*roots)", reversed(roots))
     while stack:
         v = stack.pop()
         if v is None:
@@ -2146,6 +2291,7 @@ def transcribe(roots, known, constant, add):
     """
     v: Value
     fixed: set = set()
+    roots = _all_checked("transcribe(roots)", roots)
     stack: list = list(reversed(roots))
     while stack:
         v = stack.pop()
@@ -2215,7 +2361,7 @@ def products(ys):
 
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
-    value: Value = v
+    value: Value = _checked("sweep_number(v)", v)
     return max(value._sweep, 0)
 
 
@@ -2228,6 +2374,7 @@ def bind(leaves):
     storage: Storage
     owner = None
     together: cython.bint = True
+    leaves = _all_checked("bind(leaves)", leaves)
     for v in leaves:
         if v._code >= 0 or v._code == _DETACHED:
             raise errors.HistoryError(
@@ -2259,7 +2406,9 @@ def located(leaves):
     storages: dict = {}
     owners: list = []
     cells: list = []
-    for v in leaves:
+    for v in _all_checked("located(leaves)", leaves):
+        if v._code != _BOUND:
+            raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
         owners.append(storages.setdefault(v._left, len(storages)))
         cells.append(v._count)
     return list(storages), owners, cells
@@ -2268,7 +2417,7 @@ def located(leaves):
 def clear_grads(leaves):
     """Sets the gradients to 0, not computed."""
     v: Value
-    for v in leaves:
+    for v in _all_checked("clear_grads(leaves)", leaves):
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._grads[v._count] = 0.0
         v._grad = 0.0
