@@ -9,6 +9,7 @@ and each fast path is tested against its row.
 """
 
 import operator
+import threading
 import types
 
 try:
@@ -30,7 +31,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "27969afe"
+source_hash = "d59d7cc0"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -107,8 +108,31 @@ class _Context:
 
 _STOPPING = cython.declare(cython.int, 2)
 _contexts = cython.declare(dict, {})
-_context = cython.declare(_Context, _Context(get_ident()))
-_contexts[get_ident()] = _context
+_context = cython.declare(_Context, _Context(0))  # of no thread
+_ends = cython.declare(object, threading.local())
+
+
+@cython.final
+@cython.cclass
+class _End:
+    """Goes with its thread, and takes the thread's context along: its number may be another thread's next."""
+
+    __slots__ = ("context",)
+
+    context: _Context
+
+    def __init__(self, context):
+        self.context = context
+
+    def __del__(self):
+        global _context, _traces
+        here: _Context = self.context
+        if _contexts.get(here.thread) is here:
+            del _contexts[here.thread]
+        if _context is here:
+            _context = _Context(0)
+        _traces -= here.trace is not None
+        here.trace = None
 
 
 @cython.cfunc
@@ -122,7 +146,11 @@ def _here() -> _Context:
 def _switch_thread() -> _Context:
     global _context
     thread = get_ident()
-    here: _Context = _contexts.setdefault(thread, _Context(thread))
+    here: _Context = _contexts.get(thread)
+    if here is None:
+        here = _contexts[thread] = _Context(thread)
+        if thread != threading.main_thread().ident:
+            _ends.end = _End(here)
     _context = here
     return here
 
@@ -341,9 +369,10 @@ class _Before:
     noted: they read as not computed.
     """
 
-    __slots__ = ("everything", "fleeting", "nodes", "numbers", "room")
+    __slots__ = ("ended", "everything", "fleeting", "nodes", "numbers", "room")
 
     nodes: list
+    ended: cython.bint  # they hold it again
     numbers: cython.p_double
     room: cython.Py_ssize_t
     fleeting: cython.bint
@@ -990,10 +1019,13 @@ def dots(rows, ys, function=None):
         numbers.partials[k] = _argument(None, right[k])
     made: list = []
     try:
-        for xs, start, here.origin in rows:
-            v = _dot(tuple(xs), right, numbers.partials, start)
-            made.append(v if function is None else function(v))
-    finally:
+        try:
+            for xs, start, here.origin in rows:
+                v = _dot(tuple(xs), right, numbers.partials, start)
+                made.append(v if function is None else function(v))
+        finally:
+            here.origin = before
+    finally:  # twice, see within()
         here.origin = before
     return made
 
@@ -1212,15 +1244,18 @@ def record_joint(op, numbers, args):
         raise TypeError(f"record_joint({op.name}): the last argument knows the derivatives, by a method pull(adjoints)")
     if before == 0:
         return [_leaf(y, _DETACHED) for y in numbers]
-    here.recording = 1
     try:
-        whole = _whole(op, numbers, args)
-        found: list = []
-        for k in range(len(numbers)):
-            v = component(whole, k)
-            found.append(v if before == 1 else _node(_STOP_GRADIENT, numbers[k], v, 0.0, None, 0.0))
-        return found
-    finally:
+        try:
+            here.recording = 1
+            whole = _whole(op, numbers, args)
+            found: list = []
+            for k in range(len(numbers)):
+                v = component(whole, k)
+                found.append(v if before == 1 else _node(_STOP_GRADIENT, numbers[k], v, 0.0, None, 0.0))
+            return found
+        finally:
+            here.recording = before
+    finally:  # twice, see within()
         here.recording = before
 
 
@@ -1278,19 +1313,22 @@ def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) 
             given.append(p if rules[k] is None else _leaf(p, _DETACHED))
     call: tuple = tuple(given)
     before: cython.int = here.recording
-    here.recording = 0
     try:
-        for k in range(len(plain)):
-            arg = args[k]
-            if type(arg) is Value:
-                found.append(_contribution(op, rules[k](*call)))
-            elif type(arg) is not tuple:
-                found.append(0.0)
-            elif any([type(x) is Value for x in arg]):
-                found += [_contribution(op, d) for d in _contributions(op, rules[k], call, len(arg))]
-            else:
-                found += [0.0] * len(arg)
-    finally:
+        try:
+            here.recording = 0
+            for k in range(len(plain)):
+                arg = args[k]
+                if type(arg) is Value:
+                    found.append(_contribution(op, rules[k](*call)))
+                elif type(arg) is not tuple:
+                    found.append(0.0)
+                elif any([type(x) is Value for x in arg]):
+                    found += [_contribution(op, d) for d in _contributions(op, rules[k], call, len(arg))]
+                else:
+                    found += [0.0] * len(arg)
+        finally:
+            here.recording = before
+    finally:  # twice, see within()
         here.recording = before
     return found
 
@@ -1364,14 +1402,23 @@ def _careful_sweep(here: _Context, top: Value, xs) -> list:
 
     Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
     """
+    sweeping: cython.int = here.sweeping
+    before: _Before = _before(xs is not None or sweeping > 0, sweeping > 0 or xs is None)
+    try:
+        return _careful_sweep_once(here, top, xs, before)
+    finally:  # twice, see within()
+        _end_again(here, sweeping, before)
+
+
+@cython.cfunc
+def _careful_sweep_once(here: _Context, top: Value, xs, before: _Before) -> list:
     x: Value
     quiet: cython.bint = xs is not None
     nested: cython.bint = here.sweeping > 0
-    before: _Before = _before(quiet or nested, nested or not quiet)
     found: list = []
     done: cython.bint = False
-    here.sweeping += 1
     try:
+        here.sweeping += 1
         sweep: cython.longlong = _sweep(here, top, before)
         if quiet:
             for x in xs:
@@ -1386,6 +1433,16 @@ def _careful_sweep(here: _Context, top: Value, xs) -> list:
         _put_back(before, quiet or nested or not done)
         _leave(here, done)
     return found
+
+
+@cython.cfunc
+def _end_again(here: _Context, sweeping: cython.int, before: _Before) -> cython.void:
+    """The end of a sweep or a walk that was itself cut short, or that never came to be."""
+    if not before.ended:
+        _put_back(before, True)
+    here.sweeping = sweeping
+    if sweeping == 0 and here.waiting:
+        here.waiting = []
 
 
 @cython.cfunc
@@ -1405,7 +1462,7 @@ def _leave(here: _Context, done: cython.bint) -> cython.void:
 @cython.cfunc
 def _before(fleeting: cython.bint, everything: cython.bint) -> _Before:
     before: _Before = _Before.__new__(_Before)
-    before.nodes, before.fleeting, before.everything, before.room = [], fleeting, everything, 0
+    before.nodes, before.fleeting, before.everything, before.room, before.ended = [], fleeting, everything, 0, False
     if not cython.compiled:
         before.numbers = []
     return before
@@ -1452,6 +1509,7 @@ def _put_back(before: _Before, results: cython.bint) -> cython.int:
             v._sweep = cython.cast(cython.longlong, before.numbers[3 * k + 1])
             if v._code != _BOUND:
                 v._count = cython.cast(cython.int, before.numbers[3 * k + 2])
+    before.ended = True
     return 0
 
 
@@ -1691,13 +1749,22 @@ def _note_derivative(here: _Context, found) -> cython.void:
 def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint) -> list:
     """The derivatives of root by each of xs, through what depends on them alone, as a graph or as floats."""
     here: _Context = _here()
-    walk: _Walk = _Walk.__new__(_Walk)
+    sweeping: cython.int = here.sweeping
+    walk: _Walk = _walk(sweeping > 0)
+    try:
+        return _walk_back_once(here, walk, root, xs, below, as_graph)
+    finally:  # twice, see within()
+        _end_again(here, sweeping, walk.before)
+
+
+@cython.cfunc
+def _walk_back_once(here: _Context, walk: _Walk, root: Value, xs, below: cython.bint, as_graph: cython.bint) -> list:
     v: Value
     k: cython.Py_ssize_t
     done: cython.bint = False
-    here.sweeping += 1
     try:
-        _find_dependents(walk, here.sweeping > 1, [root], xs, below)
+        here.sweeping += 1
+        _find_dependents(walk, [root], xs, below)
         if root._sweep == walk.mark:
             walk.adjoints[_place(walk, root)] = 1.0
         for k in range(len(walk.order) - 1, -1, -1):
@@ -1776,11 +1843,11 @@ class Linearization:
     _first: cython.Py_ssize_t
 
     def __init__(self, ys, xs):
-        walk: _Walk = _Walk.__new__(_Walk)
+        walk: _Walk = _walk(_here().sweeping > 0)
         _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
         ys, xs = list(ys), _all_checked("Linearization(..., xs)", xs)
         try:
-            _find_dependents(walk, _here().sweeping > 0, [y for y in ys if type(y) is Value], xs, False)
+            _find_dependents(walk, [y for y in ys if type(y) is Value], xs, False)
             self._first, self._nodes = walk.first, len(walk.order)
             self._roots = [_place(walk, y) if _is_marked(y, walk.mark) else -1 for y in ys]
             self._places = [_place(walk, x) for x in xs]
@@ -1866,13 +1933,17 @@ def _integers(given) -> cython.p_longlong:
 
 def dependents(roots, xs, below=True):
     """What depends on any of xs among all that roots are computed from, and xs themselves, parents first."""
-    walk: _Walk = _Walk.__new__(_Walk)
+    walk: _Walk = _walk(_here().sweeping > 0)
     roots, xs = _all_checked("dependents(roots)", roots), _all_checked("dependents(..., xs)", xs)
     try:
-        _find_dependents(walk, _here().sweeping > 0, roots, xs, below)
-        return walk.order
-    finally:
-        _put_back(walk.before, True)
+        try:
+            _find_dependents(walk, roots, xs, below)
+            return walk.order
+        finally:
+            _put_back(walk.before, True)
+    finally:  # twice, see within()
+        if not walk.before.ended:
+            _put_back(walk.before, True)
 
 
 def tangents(roots, xs, direction, as_graph=False):
@@ -1883,14 +1954,23 @@ def tangents(roots, xs, direction, as_graph=False):
     contributes nothing, be it a tangent or a local derivative. Hooks are of sweeps backward.
     """
     here: _Context = _here()
-    walk: _Walk = _Walk.__new__(_Walk)
+    sweeping: cython.int = here.sweeping
+    walk: _Walk = _walk(sweeping > 0)
+    roots, xs = _all_checked("tangents(roots)", roots), _all_checked("tangents(..., xs)", xs)
+    try:
+        return _tangents_once(here, walk, roots, xs, direction, as_graph)
+    finally:  # twice, see within()
+        _end_again(here, sweeping, walk.before)
+
+
+@cython.cfunc
+def _tangents_once(here: _Context, walk: _Walk, roots: list, xs: list, direction, as_graph: cython.bint) -> list:
     v: Value
     k: cython.Py_ssize_t
     done: cython.bint = False
-    roots, xs = _all_checked("tangents(roots)", roots), _all_checked("tangents(..., xs)", xs)
-    here.sweeping += 1
     try:
-        _find_dependents(walk, here.sweeping > 1, roots, xs, False)
+        here.sweeping += 1
+        _find_dependents(walk, roots, xs, False)
         for v, tangent in zip(xs, direction, strict=True):
             walk.adjoints[_place(walk, v)] = tangent
         for k in range(walk.first, len(walk.order)):
@@ -2052,11 +2132,18 @@ def leaf_changes():
 
 
 @cython.cfunc
-def _find_dependents(walk: _Walk, nested: cython.bint, roots, xs, below: cython.bint) -> cython.void:
-    global _sweeps
-    v: Value
+def _walk(nested: cython.bint) -> _Walk:
+    """A walk that has met nothing yet."""
+    walk: _Walk = _Walk.__new__(_Walk)
     walk.order, walk.adjoints, walk.leaves, walk.reached = [], [], {}, set()
     walk.before = _before(True, nested)
+    return walk
+
+
+@cython.cfunc
+def _find_dependents(walk: _Walk, roots, xs, below: cython.bint) -> cython.void:
+    global _sweeps
+    v: Value
     seen: cython.longlong = -_sweeps - 1
     walk.mark = -_sweeps - 2
     _sweeps += 2
@@ -2438,6 +2525,107 @@ def set_recording(on):
     before: cython.bint = here.recording == 1
     here.recording = 1 if on else 0 if here.trace is None else _STOPPING
     return before
+
+
+def is_recording():
+    """Whether this thread's operations are recorded just now."""
+    return _here().recording == 1
+
+
+def current_watch():
+    """What is told of what this thread does (see set_watch), or None."""
+    return _here().watch
+
+
+def current_origin():
+    """What this thread's new Values come from just now, or None."""
+    return _here().origin
+
+
+_KEPT = cython.declare(object, object())
+
+
+def within(function, *args, recording=_KEPT, watch=_KEPT, trace=_KEPT, origin=_KEPT):
+    """function(*args), while this thread records, is watched, traces and has an origin as given; see the set_... below.
+
+    Whatever ends it, all is afterwards as it was. In C nothing comes between the call and the `finally`. Where this
+    file runs as Python, Ctrl-C may come at every line, also at the first of a `finally`: what it was to do stands there
+    twice, so that one of the two is done whole.
+    """
+    here: _Context = _here()
+    before: tuple = (here.recording, here.watch, here.trace, here.origin)
+    traced = here.trace if trace is _KEPT else trace
+    on: cython.int = here.recording
+    if recording is not _KEPT:
+        on = 1 if recording else 0 if traced is None else _STOPPING
+    now: tuple = (on, here.watch if watch is _KEPT else watch, traced, here.origin if origin is _KEPT else origin)
+    try:
+        try:
+            _set(here, now)
+            return function(*args)
+        finally:
+            _set(here, before)
+    finally:
+        _set(here, before)
+
+
+@cython.cfunc
+def _set(here: _Context, state: tuple) -> cython.void:
+    global _traces
+    here.recording, here.watch, here.origin = state[0], state[1], state[3]
+    _traces, here.trace = _traces + (state[2] is not None) - (here.trace is not None), state[2]
+
+
+def within_origin(origin, function, args, kwargs):
+    """function(*args, **kwargs), its new Values coming from `origin`."""
+    here: _Context = _here()
+    before = here.origin
+    try:
+        try:
+            here.origin = origin
+            return function(*args, **kwargs)
+        finally:
+            here.origin = before
+    finally:  # twice, see within()
+        here.origin = before
+
+
+@cython.cclass
+class Mode:
+    """A context manager that sets how this thread records, and puts back what was.
+
+    A subclass says in `records` whether operations are recorded, and in `watcher` what makes a watch; None leaves that
+    as it is. In C, entering and leaving are one step for Python: no Ctrl-C comes between a step and the `with` body.
+    """
+
+    _before: list
+
+    def __enter__(self):
+        here: _Context = _here()
+        before: tuple = (here.recording, here.watch)
+        records = self.records
+        watch = here.watch if self.watcher is None else self.watcher()
+        on: cython.int = here.recording
+        if records is not None:
+            on = 1 if records else 0 if here.trace is None else _STOPPING
+        if (self._before if cython.compiled else getattr(self, "_before", None)) is None:
+            self._before = []
+        try:
+            self._before.append(before)
+            here.recording, here.watch = on, watch
+        except BaseException:
+            here.recording, here.watch = before
+            raise
+
+    def __exit__(self, kind, error, traceback):
+        here: _Context = _here()
+        last: cython.Py_ssize_t = len(self._before) - 1
+        before: tuple = self._before[last]
+        if self.records is not None:
+            here.recording = before[0]
+        if self.watcher is not None:
+            here.watch = before[1]
+        del self._before[last]
 
 
 def is_tracing():

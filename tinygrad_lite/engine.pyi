@@ -2,11 +2,13 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, SupportsFloat, TypeAlias, final
+from types import TracebackType
+from typing import Any, Literal, SupportsFloat, TypeAlias, TypeVar, final
 
 from .ops import Op
 
 _Number: TypeAlias = "Value | float"
+_R = TypeVar("_R")
 
 compiled: bool
 source_hash: str
@@ -197,6 +199,29 @@ def located(leaves: Iterable[Value]) -> tuple[list[Storage], list[int], list[int
 def clear_grads(leaves: Iterable[Value]) -> None: ...
 def set_origin(origin: Origin | None) -> Origin | None: ...
 def set_recording(on: bool) -> bool: ...
+def is_recording() -> bool: ...
+def current_watch() -> Any: ...
+def current_origin() -> Origin | None: ...
+def within(
+    function: Callable[..., _R],
+    *args: Any,
+    recording: bool = ...,
+    watch: Any = ...,
+    trace: Any = ...,
+    origin: Origin | None = ...,
+) -> _R: ...
+def within_origin(
+    origin: Origin | None, function: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> _R: ...
+
+class Mode:
+    records: bool | None
+    watcher: Callable[[], Any] | None
+    def __enter__(self) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
 def find_method(name: str, kind: str) -> Callable[..., Any]: ...
 def is_tracing() -> bool: ...
 def current_trace() -> Any: ...

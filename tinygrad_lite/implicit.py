@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .compiler.compiled import Compiled
-from .engine import Value, is_tracing, set_recording, set_watch
+from .engine import Value, is_tracing, within
 from .errors import ShapeError, TraceError, not_a_number, received
 from .iteration import Settings, settled
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
@@ -132,12 +132,7 @@ def _on_numbers(
             return Structure(compiled(start.filled(zs), *plain)).numbers
 
     def on_numbers(z: list[float]) -> list[float]:
-        recording, watch = set_recording(False), set_watch(None)
-        try:
-            found = step(wrapped(z))
-        finally:
-            set_watch(watch)
-            set_recording(recording)
+        found = within(lambda: step(wrapped(z)), recording=False, watch=None)
         return [y.data if type(y) is Value else float(y) for y in found]
 
     return on_numbers

@@ -16,12 +16,12 @@ from .engine import (
     derivatives,
     dot,
     is_joint,
+    is_recording,
     is_tracing,
     leaf_changes,
     record,
-    set_recording,
-    set_watch,
     tangents,
+    within,
 )
 from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
@@ -56,34 +56,39 @@ class Run:
         if len(args) > len(at) or kwargs or directions:
             others = [arg for k, arg in enumerate(args) if k not in at]
             self._of_values = self._of_values or has_values([*others, *kwargs.values(), *directions])
-        given = self._inputs.numbers
         self._changes = leaf_changes()
-        recording = set_recording(True)
         depth = _depth.inside
-        _depth.inside = depth + 1
+        self.further = is_tracing() or (is_recording() and (self._of_values or depth > 0))
         try:
-            self.further = is_tracing() or (recording and (self._of_values or depth > 0))
-            if self.further:
-                self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
-            else:
-                self._xs = list(map(Value, map(_number, given) if self._of_values else given))
-            fresh = self._inputs.filled(self._xs)
-            called = list(args)
-            for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
-                called[k] = arg
-            output = f(*called, **kwargs)
+            try:
+                _depth.inside = depth + 1
+                output = within(self._called, args, kwargs, at, one, recording=True)
+            finally:
+                _depth.inside = depth
         except TypeError as error:
             if "must be real number, not" in str(error):
                 error.add_note("the functions of math take no Values: write x.sin() or tinygrad_lite.sin(x)")
             raise
-        finally:
+        finally:  # twice, see engine.within()
             _depth.inside = depth
-            set_recording(recording)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
                 raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")
             output, self.aux = output[0], self.finished(output[1])
         self.output = output
+
+    def _called(self, args: Sequence[Any], kwargs: dict[str, Any], at: Sequence[int], one: bool) -> Any:
+        """What f returns for fresh Values in the place of its arguments at some positions."""
+        given = self._inputs.numbers
+        if self.further:
+            self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
+        else:
+            self._xs = list(map(Value, map(_number, given) if self._of_values else given))
+        fresh = self._inputs.filled(self._xs)
+        called = list(args)
+        for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
+            called[k] = arg
+        return self._f(*called, **kwargs)
 
     def __str__(self) -> str:
         return f"{self._who} of {getattr(self._f, '__name__', type(self._f).__name__)}"
@@ -114,20 +119,12 @@ class Run:
 
     def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
         """Their dot, recorded also under no_grad()."""
-        recording = set_recording(True)
-        try:
-            return dot(numbers, others)
-        finally:
-            set_recording(recording)
+        return within(dot, numbers, others, recording=True)
 
     def gradient_graph(self, y: Value) -> list[Any]:
         """The derivatives of y by the inputs, to be differentiated again."""
         self._check_unchanged(y)
-        recording = set_recording(True)
-        try:
-            return derivative_graph(y, self._xs, False)
-        finally:
-            set_recording(recording)
+        return within(derivative_graph, y, self._xs, False, recording=True)
 
     def derivatives(self, y: Any, further: bool | None = None) -> list[Any]:
         """The derivatives of y by the inputs, as they are handed to the caller."""
@@ -148,11 +145,7 @@ class Run:
         """The derivatives of ys along the direction of the inputs, to be differentiated again."""
         for y in ys:
             self._check_unchanged(y)
-        recording = set_recording(True)
-        try:
-            return tangents(ys, self._xs, direction, True)
-        finally:
-            set_recording(recording)
+        return within(tangents, ys, self._xs, direction, True, recording=True)
 
     def finished(self, tree: Any) -> Any:
         """As the caller gets it: numbers, unless something may differentiate it again or Values came in."""
@@ -243,12 +236,7 @@ def check_unchanged(order: Sequence[Value]) -> None:
                     "compute it again before differentiating its derivative"
                 )
             continue
-        recording, watch = set_recording(True), set_watch(None)
-        try:
-            now = record(v.op, v.args)
-        finally:
-            set_watch(watch)
-            set_recording(recording)
+        now = within(record, v.op, v.args, recording=True, watch=None)
         pairs = zip((now.data, *now.local_derivatives), (v.data, *v.local_derivatives), strict=True)
         if not all(math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14) or (a != a and b != b) for a, b in pairs):
             raise HistoryError(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import ops
-from ..engine import Value, find_method, is_tracing, set_recording
+from ..engine import Value, find_method, is_recording, is_tracing
 from ..errors import HistoryError, ShapeError, received
 from .arguments import Arguments, Columns, Key, on_arrays, shown
 from .execution import EXECUTORS, Execution
@@ -140,8 +140,7 @@ class Compiled:
     def _reduced(self, found: Specialization, parts: list[Any], reduce: str) -> Value:
         found.check_scalar()
         scale = 1.0 / parts[0].shape[1] if reduce == "mean" else 1.0
-        recording = set_recording(True)
-        set_recording(recording)
+        recording = is_recording()
         if recording and found.graph.parameters.trainable:
             return found.reduced(parts, scale)
         total = found.sum(parts) * scale

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..draws import replayed
 from ..engine import Value
 from ..errors import TraceError, received
 from ..nesting import Structure, filler, mapped
@@ -18,7 +19,7 @@ from .nodes import expanded, recorded, recorded_anew, reduced, rows
 from .parameters import Parameters
 from .program import CONSTANT, Program
 from .traced_graph import TracedGraph
-from .tracing import Trace, captured, flattened, replaying, traced
+from .tracing import Trace, captured, flattened, traced
 from .watched import watched
 
 
@@ -73,8 +74,7 @@ class Specialization:
             """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
             instead = dict(zip(inputs, xs, strict=True))
             args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
-            with replaying(xs[len(given) :]):
-                return Structure(function(*args, **named)).numbers
+            return Structure(replayed(xs[len(given) :], function, args, named)).numbers
 
         sources = [source for _, source in trace.draws]
         eager = by_function if self.differentiates else by_graph

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..draws import Draws, set_replay
-from ..engine import Value, products, set_recording, set_trace, set_watch, topological_order, transcribe
+from ..draws import Draws
+from ..engine import Value, products, topological_order, transcribe, within
 from ..errors import TraceError
 from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
@@ -58,23 +58,19 @@ class Trace:
         self.choices: dict[tuple[Any, str], Any] = {}
         self.derivatives: list[Value] = []
 
-    def __enter__(self) -> Trace:
-        self._recording = set_recording(True)
-        self._watch = set_watch(None)  # the numbers of placeholders say nothing
-        self._before = set_trace(self)
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        set_trace(self._before)
-        set_watch(self._watch)
-        set_recording(self._recording)
-        said = str(error)
-        texts = _UNNAMED + _CONVERSIONS * ("Value" in said)
-        if type(error) in (TypeError, IndexError) and any(text in said for text in texts):
+    def run(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """What the function returns, traced; unwatched, since the numbers of placeholders say nothing."""
+        try:
+            return within(function, *args, recording=True, watch=None, trace=self)
+        except (TypeError, IndexError) as error:
+            said = str(error)
+            texts = _UNNAMED + _CONVERSIONS * ("Value" in said)
+            if type(error) not in (TypeError, IndexError) or not any(text in said for text in texts):
+                raise
             raise TraceError(
-                f"compile({self.name}): in {_user_line(traceback)} a traced Value is used as a plain number, an index "
-                "or a range, but it stands for any number: choose by take(xs, index) or where(condition, a, b), use "
-                "x.sin() for math.sin(x), or name the argument in static_argnames"
+                f"compile({self.name}): in {_user_line(error.__traceback__)} a traced Value is used as a plain number, "
+                "an index or a range, but it stands for any number: choose by take(xs, index) or where(condition, a, "
+                "b), use x.sin() for math.sin(x), or name the argument in static_argnames"
             ) from error
 
     def refuse(self, what: str, v: Value) -> None:
@@ -95,19 +91,6 @@ class Trace:
         return v
 
 
-class replaying:  # noqa: N801  read as a function
-    """Inside, random numbers are not drawn from their sources but taken from these, in order."""
-
-    def __init__(self, numbers: Sequence[Any]) -> None:
-        self._numbers = iter(numbers)
-
-    def __enter__(self) -> None:
-        self._before = set_replay(self._numbers)
-
-    def __exit__(self, *_: object) -> None:
-        set_replay(self._before)
-
-
 def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).partition(".")[0] == _PACKAGE
 
@@ -124,8 +107,8 @@ def _user_line(traceback: TracebackType | None) -> str:
 
 def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tuple[Any, Trace]:
     """What the function returns, and the trace that it was recorded in."""
-    with Trace(name) as trace:
-        return function(*args), trace
+    trace = Trace(name)
+    return trace.run(function, args), trace
 
 
 def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> list[Value]:
@@ -134,7 +117,7 @@ def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Val
     return [v for v in topological_order(*_values(outputs)) if v.op is None and v not in known]
 
 
-@collector_paused()
+@collector_paused
 def flattened(
     outputs: Sequence[Any],
     inputs: Sequence[Value],
