@@ -253,6 +253,16 @@ def test_one_object_may_be_entered_again() -> None:
     assert kind() == "result"
 
 
+def test_leaving_what_was_not_entered_is_refused() -> None:
+    mode = no_grad()
+    with pytest.raises(RuntimeError, match="no_grad was left more often than it was entered"):
+        mode.__exit__(None, None, None)
+    with mode:
+        pass
+    with pytest.raises(RuntimeError, match="left more often"):
+        mode.__exit__(None, None, None)
+
+
 def in_thread(function: Callable[[], Any]) -> Any:
     found = []
     thread = threading.Thread(target=lambda: found.append(function()))

@@ -31,7 +31,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "d59d7cc0"
+source_hash = "4e076aa5"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1338,7 +1338,9 @@ def backward(root):
 
     A result passes its adjoint on once every use of it has reported (Kahn's topological order, 1962): the first pass
     counts the uses, the second walks from the root to the leaves. An adjoint that is exactly zero contributes nothing,
-    also where the local derivative is infinite. Raises HistoryError where no gradient could reach anything.
+    also where the local derivative is infinite. Raises HistoryError where no gradient could reach anything. Compiled, no
+    Ctrl-C comes in between, but in a hook, which undoes the sweep; on the readable engine one may leave gradients that
+    are added up in part: clear them.
     """
     if not isinstance(root, Value):
         raise TypeError(
@@ -2618,14 +2620,23 @@ class Mode:
             raise
 
     def __exit__(self, kind, error, traceback):
-        here: _Context = _here()
-        last: cython.Py_ssize_t = len(self._before) - 1
-        before: tuple = self._before[last]
-        if self.records is not None:
-            here.recording = before[0]
-        if self.watcher is not None:
-            here.watch = before[1]
-        del self._before[last]
+        if not (self._before if cython.compiled else getattr(self, "_before", None)):
+            raise RuntimeError(f"{type(self).__name__} was left more often than it was entered")
+        try:
+            _leave_mode(self)
+        finally:  # twice, see within()
+            _leave_mode(self)
+        del self._before[len(self._before) - 1]
+
+
+@cython.cfunc
+def _leave_mode(mode: Mode) -> cython.void:
+    here: _Context = _here()
+    before: tuple = mode._before[len(mode._before) - 1]
+    if mode.records is not None:
+        here.recording = before[0]
+    if mode.watcher is not None:
+        here.watch = before[1]
 
 
 def is_tracing():

@@ -80,20 +80,25 @@ class _Mode(Mode, metaclass=_Bracketless):
         else:
 
             def inside(*args: Any, **kwargs: Any) -> Any:
-                with mode():
-                    return called(*args, **kwargs)
+                return within(functools.partial(called, **kwargs) if kwargs else called, *args, **_state(mode))
 
         found: Callable[_P, _R] = functools.wraps(called)(inside)
         return found
 
 
-def _stepwise(mode: type[_Mode], steps: Any) -> Generator[Any, Any, Any]:
-    """Runs a generator, or what a coroutine awaits; each step goes on in the state in which the one before it ended."""
+def _state(mode: type[_Mode]) -> dict[str, Any]:
+    """What a mode sets, as engine.within() takes it."""
     state: dict[str, Any] = {}
     if mode.records is not None:
         state["recording"] = mode.records
     if mode.watcher is not None:
         state["watch"] = mode.watcher()
+    return state
+
+
+def _stepwise(mode: type[_Mode], steps: Any) -> Generator[Any, Any, Any]:
+    """Runs a generator, or what a coroutine awaits; each step goes on in the state in which the one before it ended."""
+    state = _state(mode)
     now = {"recording": is_recording, "watch": current_watch}
 
     def step(go_on: Callable[[Any], Any], sent: Any) -> Any:
