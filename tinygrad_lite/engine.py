@@ -31,7 +31,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "4e076aa5"
+source_hash = "5022c9ce"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1338,9 +1338,10 @@ def backward(root):
 
     A result passes its adjoint on once every use of it has reported (Kahn's topological order, 1962): the first pass
     counts the uses, the second walks from the root to the leaves. An adjoint that is exactly zero contributes nothing,
-    also where the local derivative is infinite. Raises HistoryError where no gradient could reach anything. Compiled, no
-    Ctrl-C comes in between, but in a hook, which undoes the sweep; on the readable engine one may leave gradients that
-    are added up in part: clear them.
+    also where the local derivative is infinite. Raises HistoryError where no gradient could reach anything.
+
+    Compiled, Ctrl-C comes in no sweep but in a hook, which undoes it; on the readable engine it may leave gradients
+    that are added up in part: clear them.
     """
     if not isinstance(root, Value):
         raise TypeError(
@@ -1491,10 +1492,10 @@ def _note(before: _Before, v: Value) -> cython.int:
         if numbers is cython.NULL:
             raise MemoryError
         before.numbers = numbers
-    before.nodes.append(v)
     before.numbers[k] = _gradient(v)
     before.numbers[k + 1] = v._sweep
     before.numbers[k + 2] = v._count
+    before.nodes.append(v)  # last: a node that is here has its numbers
     return 0
 
 

@@ -56,8 +56,8 @@ class Optimizer(Stateful):
     def step(self) -> None:
         """Moves every parameter once, by its present gradient.
 
-        Ctrl-C may cut it short between two of its array operations, some buffers and numbers being changed by then: to go
-        on with the same bits, load a state from before.
+        Ctrl-C may cut it short between two of its array operations, when some buffers and numbers are changed already:
+        to go on with the same bits, load a state from before.
         """
         values, given = self._leaves.numbers()
         _quietly_moved()(self, values, given)
