@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, detect_anomaly, draws, engine, gradients, nn, no_grad, optim, register_hook, runs
+from tinygrad_lite import Value, detect_anomaly, draws, engine, gradients, nn, no_grad, optim, register_hook
 from tinygrad_lite.compiler.collector import collector_paused
 from tinygrad_lite.engine import Linearization, bind, clear_grads, tangents
 
@@ -159,7 +159,7 @@ def check(work: Work) -> None:
     """Nothing is left of what was cut short, and the next forward and backward are right."""
     assert not engine.is_tracing() and engine.is_recording() and engine.current_watch() is None
     assert engine.current_origin() is None and gc.isenabled() and not engine.hooks
-    assert runs._depth.inside == 0 and getattr(draws._replay, "numbers", None) is None
+    assert engine.transforms_around() == 0 and getattr(draws._replay, "numbers", None) is None
     clear_grads(work.ws)
     y = work.loss(work.x)
     y.backward()

@@ -31,7 +31,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "5022c9ce"
+source_hash = "855c0abf"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -91,10 +91,12 @@ class _Context:
     """How one thread records just now."""
 
     # recording: 1; 0 gives detached leaves; in a trace it is _STOPPING instead, which records what no gradient enters.
-    __slots__ = ("origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
+    # inside: in how many functions that a transform calls.
+    __slots__ = ("inside", "origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
 
     thread: cython.ulong
     recording: cython.int
+    inside: cython.int
     sweeping: cython.int
     origin: object
     watch: object
@@ -103,7 +105,7 @@ class _Context:
 
     def __init__(self, thread):
         self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, 1, 0, None, None
-        self.trace, self.waiting = None, []
+        self.trace, self.waiting, self.inside = None, [], 0
 
 
 _STOPPING = cython.declare(cython.int, 2)
@@ -2577,6 +2579,40 @@ def _set(here: _Context, state: tuple) -> cython.void:
     global _traces
     here.recording, here.watch, here.origin = state[0], state[1], state[3]
     _traces, here.trace = _traces + (state[2] is not None) - (here.trace is not None), state[2]
+
+
+def recorded(function, *args):
+    """function(*args), recorded in whatever mode."""
+    here: _Context = _here()
+    before: cython.int = here.recording
+    try:
+        try:
+            here.recording = 1
+            return function(*args)
+        finally:
+            here.recording = before
+    finally:  # twice, see within()
+        here.recording = before
+
+
+def within_transform(function, args, kwargs):
+    """function(*args, **kwargs), recorded in whatever mode, and counted by transforms_around()."""
+    here: _Context = _here()
+    before: cython.int = here.recording
+    inside: cython.int = here.inside
+    try:
+        try:
+            here.recording, here.inside = 1, inside + 1
+            return function(*args, **kwargs)
+        finally:
+            here.recording, here.inside = before, inside
+    finally:  # twice, see within()
+        here.recording, here.inside = before, inside
+
+
+def transforms_around():
+    """How many transforms are running a function in this thread."""
+    return _here().inside
 
 
 def within_origin(origin, function, args, kwargs):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any
@@ -20,8 +19,11 @@ from .engine import (
     is_tracing,
     leaf_changes,
     record,
+    recorded,
     tangents,
+    transforms_around,
     within,
+    within_transform,
 )
 from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
@@ -57,38 +59,27 @@ class Run:
             others = [arg for k, arg in enumerate(args) if k not in at]
             self._of_values = self._of_values or has_values([*others, *kwargs.values(), *directions])
         self._changes = leaf_changes()
-        depth = _depth.inside
-        self.further = is_tracing() or (is_recording() and (self._of_values or depth > 0))
-        try:
-            try:
-                _depth.inside = depth + 1
-                output = within(self._called, args, kwargs, at, one, recording=True)
-            finally:
-                _depth.inside = depth
-        except TypeError as error:
-            if "must be real number, not" in str(error):
-                error.add_note("the functions of math take no Values: write x.sin() or tinygrad_lite.sin(x)")
-            raise
-        finally:  # twice, see engine.within()
-            _depth.inside = depth
-        if has_aux:
-            if not isinstance(output, tuple) or len(output) != 2:
-                raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")
-            output, self.aux = output[0], self.finished(output[1])
-        self.output = output
-
-    def _called(self, args: Sequence[Any], kwargs: dict[str, Any], at: Sequence[int], one: bool) -> Any:
-        """What f returns for fresh Values in the place of its arguments at some positions."""
         given = self._inputs.numbers
+        self.further = is_tracing() or (is_recording() and (self._of_values or transforms_around() > 0))
         if self.further:
-            self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
+            self._xs = recorded(_afresh, given)
         else:
             self._xs = list(map(Value, map(_number, given) if self._of_values else given))
         fresh = self._inputs.filled(self._xs)
         called = list(args)
         for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
             called[k] = arg
-        return self._f(*called, **kwargs)
+        try:
+            output = within_transform(f, called, kwargs)
+        except TypeError as error:
+            if "must be real number, not" in str(error):
+                error.add_note("the functions of math take no Values: write x.sin() or tinygrad_lite.sin(x)")
+            raise
+        if has_aux:
+            if not isinstance(output, tuple) or len(output) != 2:
+                raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")
+            output, self.aux = output[0], self.finished(output[1])
+        self.output = output
 
     def __str__(self) -> str:
         return f"{self._who} of {getattr(self._f, '__name__', type(self._f).__name__)}"
@@ -119,12 +110,12 @@ class Run:
 
     def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
         """Their dot, recorded also under no_grad()."""
-        return within(dot, numbers, others, recording=True)
+        return recorded(dot, numbers, others)
 
     def gradient_graph(self, y: Value) -> list[Any]:
         """The derivatives of y by the inputs, to be differentiated again."""
         self._check_unchanged(y)
-        return within(derivative_graph, y, self._xs, False, recording=True)
+        return recorded(derivative_graph, y, self._xs, False)
 
     def derivatives(self, y: Any, further: bool | None = None) -> list[Any]:
         """The derivatives of y by the inputs, as they are handed to the caller."""
@@ -145,7 +136,7 @@ class Run:
         """The derivatives of ys along the direction of the inputs, to be differentiated again."""
         for y in ys:
             self._check_unchanged(y)
-        return within(tangents, ys, self._xs, direction, True, recording=True)
+        return recorded(tangents, ys, self._xs, direction, True)
 
     def finished(self, tree: Any) -> Any:
         """As the caller gets it: numbers, unless something may differentiate it again or Values came in."""
@@ -187,13 +178,9 @@ class Run:
         return self._inputs.filled(items)
 
 
-class _Depth(threading.local):
-    """How many transforms' functions are running in this thread."""
-
-    inside = 0
-
-
-_depth = _Depth()
+def _afresh(given: Sequence[Any]) -> list[Value]:
+    """Values of the same numbers, through which derivatives go on to those that were given."""
+    return [x.identity() if type(x) is Value else Value(x) for x in given]
 
 
 def numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
