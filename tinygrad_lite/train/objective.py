@@ -65,8 +65,8 @@ class Objective:
         found: dict[str, float] = {}
         if not with_loss and not self.metrics:
             return found
-        self.model.eval()
         try:
+            self.model.eval()
             with no_grad():
                 if with_loss:
                     found[f"{prefix}loss"] = self.of_batch(samples.columns, samples.size).data
