@@ -44,13 +44,16 @@ def build(folder: Path, compiler: str) -> list[str]:
 
 def run(folder: Path, compiler: str, arguments: list[str]) -> int:
     """Runs pytest with the arguments on what was built: its exit status."""
-    library = subprocess.run([compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    libraries = []
+    for name in ("libasan.so", "libstdc++.so.6"):  # the second for those among the peers that throw C++ exceptions
+        found = subprocess.run([compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+        libraries.append(found.stdout.strip())
     environment = {
         **{name: value for name, value in os.environ.items() if name != "TINYGRAD_LITE_PURE"},
         "PYTHONPATH": str(folder),
         "PYTHONMALLOC": "malloc",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "LD_PRELOAD": library.stdout.strip(),
+        "LD_PRELOAD": " ".join(libraries),
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
