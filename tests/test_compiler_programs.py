@@ -194,14 +194,18 @@ def test_products_and_located() -> None:
 
 
 def test_the_collector_is_as_it_was() -> None:
-    with pytest.raises(KeyError), collector_paused():
+    @collector_paused
+    def fails() -> None:
         assert not gc.isenabled()
         raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
     assert gc.isenabled()
     gc.disable()
     try:
-        with collector_paused():
-            pass
+        with pytest.raises(KeyError):
+            fails()
         assert not gc.isenabled()
     finally:
         gc.enable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
@@ -93,7 +94,7 @@ def gradcheck(
                 f"gradcheck moves leaves, got {leaf!r}, the result of {leaf.op.name}: pass the leaf below it"
             )
     names = _names(f, leaves)
-    f = inside_transform()(f)
+    f = functools.partial(inside_transform, f)
 
     def value() -> list[float]:
         with no_grad():

@@ -9,7 +9,7 @@ from .engine import Value, current_trace
 from .errors import received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import numpy
 
@@ -67,8 +67,16 @@ class Draws:
 _replay = threading.local()
 
 
-def set_replay(numbers: Iterator[float] | None) -> Iterator[float] | None:
-    """From now on this thread's draws are these numbers, in order; None draws again. Returns those until now."""
-    before = getattr(_replay, "numbers", None)
-    _replay.numbers = numbers
-    return before
+def replayed(
+    numbers: Iterable[Any], function: Callable[..., Any], args: Iterable[Any], named: Mapping[str, Any]
+) -> Any:
+    """What the function gives where this thread's draws are these numbers, in order."""
+    before: Iterator[Any] | None = getattr(_replay, "numbers", None)
+    try:
+        try:
+            _replay.numbers = iter(numbers)
+            return function(*args, **named)
+        finally:
+            _replay.numbers = before
+    finally:  # twice, see engine.within()
+        _replay.numbers = before

@@ -1,4 +1,5 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
 """Value: records operations into a graph, and sweeps derivatives backward through it.
 
 This file is plain Python that runs anywhere; where a compiler is found, Cython compiles this same file to C. `compiled`
@@ -8,6 +9,7 @@ and each fast path is tested against its row.
 """
 
 import operator
+import threading
 import types
 
 try:
@@ -30,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "5c4d8388"
+source_hash = "a52cb411"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -73,6 +75,7 @@ hooks: dict = {}
 
 
 _ROWS = cython.declare(list, ops.ROWS)
+_Op = cython.declare(object, ops.Op)
 
 
 class Origin:
@@ -109,8 +112,31 @@ class _Context:
 
 _STOPPING = cython.declare(cython.int, 2)
 _contexts = cython.declare(dict, {})
-_context = cython.declare(_Context, _Context(get_ident()))
-_contexts[get_ident()] = _context
+_context = cython.declare(_Context, _Context(0))  # of no thread
+_ends = cython.declare(object, threading.local())
+
+
+@cython.final
+@cython.cclass
+class _End:
+    """Goes with its thread, and takes the thread's context along: its number may be another thread's next."""
+
+    __slots__ = ("context",)
+
+    context: _Context
+
+    def __init__(self, context):
+        self.context = context
+
+    def __del__(self):
+        global _context, _traces
+        here: _Context = self.context
+        if _contexts.get(here.thread) is here:
+            del _contexts[here.thread]
+        if _context is here:
+            _context = _Context(0)
+        _traces -= here.trace is not None
+        here.trace = None
 
 
 @cython.cfunc
@@ -124,7 +150,11 @@ def _here() -> _Context:
 def _switch_thread() -> _Context:
     global _context
     thread = get_ident()
-    here: _Context = _contexts.setdefault(thread, _Context(thread))
+    here: _Context = _contexts.get(thread)
+    if here is None:
+        here = _contexts[thread] = _Context(thread)
+        if thread != threading.main_thread().ident:
+            _ends.end = _End(here)
     _context = here
     return here
 
@@ -135,15 +165,17 @@ class Storage:
     """Two shared float64 arrays, for the numbers and the gradients of the leaves bound to them.
 
     values, grads  array.array('d'); numpy.frombuffer(storage.values) is a view that reads and writes the leaves
-    moved          True once a leaf has been bound elsewhere, so that holders of a view bind again
+    moved          how many leaves have been bound elsewhere: holders of a view bind again where it has grown
     """
 
-    __slots__ = ("_arrays", "_cleared", "_grads", "_moved", "_seen", "_stale", "_swept", "_values")
+    __slots__ = ("_arrays", "_cleared", "_grads", "_held", "_moved", "_seen", "_size", "_stale", "_swept", "_values")
 
     _arrays: tuple
+    _held: tuple  # a view of each array, while which it cannot be resized, and so stays where it is
+    _size: cython.Py_ssize_t
     _values: cython.p_double
     _grads: cython.p_double
-    _moved: cython.bint
+    _moved: cython.Py_ssize_t
     _seen: cython.bint  # a view of the gradients may be held, which shows at once what is written
     _stale: cython.bint  # all gradients are 0, and still to be written
     _cleared: cython.longlong
@@ -152,13 +184,15 @@ class Storage:
     def __init__(self, size):
         import array  # here, since it brings collections.abc with it
 
-        self._arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
-        self._values, self._grads = _pointer(self._arrays[0]), _pointer(self._arrays[1])
-        self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, False, False, False
+        _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
+        arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
+        self._held, self._size = (memoryview(arrays[0]), memoryview(arrays[1])), len(arrays[0])
+        self._values, self._grads, self._arrays = _pointer(arrays[0]), _pointer(arrays[1]), arrays
+        self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, 0, False, False
 
     @property
     def values(self):
-        return self._arrays[0]
+        return self._made()[0]
 
     @property
     def grads(self):
@@ -170,10 +204,14 @@ class Storage:
         return self._moved
 
     def __len__(self):
-        return len(self._arrays[0])
+        return self._size
+
+    def __reduce__(self):
+        raise _not_copied(self)
 
     def clear_grads(self):
         """Sets every gradient to 0, not computed."""
+        self._made()
         self._stale = True
         self._cleared = _sweeps
         if self._seen:
@@ -185,16 +223,46 @@ class Storage:
         While nobody else holds one, zeros are not written where the next sweep overwrites them.
         """
         self._settle()
-        return self._arrays[1]
+        return self._made()[1]
+
+    @cython.cfunc
+    def _made(self) -> tuple:
+        """The arrays: compiled, a storage that __init__ never saw has none."""
+        if cython.compiled and self._arrays is None:
+            raise _not_made(self)
+        return self._arrays
 
     @cython.cfunc
     @cython.exceptval(check=False)
     def _settle(self) -> cython.void:
         k: cython.Py_ssize_t
         if self._stale:
-            self._stale = False
-            for k in range(len(self._arrays[1])):
+            for k in range(self._size):
                 self._grads[k] = 0.0
+            self._stale = False
+
+
+@cython.cfunc
+def _refuse_again(made, before) -> cython.void:
+    """Raises TypeError where what __init__ makes is there: others may hold addresses of it."""
+    if before is not None:
+        raise _made_already(made)
+
+
+@cython.cfunc
+def _made_already(made):
+    return TypeError(f"{type(made).__name__}.__init__() was called on one that is made: make another")
+
+
+@cython.cfunc
+def _not_made(thing):
+    name = type(thing).__name__
+    return TypeError(f"this {name} was made by __new__ alone and holds nothing: call {name}(...)")
+
+
+@cython.cfunc
+def _not_copied(thing):
+    return TypeError(f"a {type(thing).__name__} is not copied or pickled: it holds addresses; copy the leaves instead")
 
 
 @cython.cfunc
@@ -207,16 +275,36 @@ def _pointer(numbers) -> cython.p_double:
 @cython.final
 @cython.cclass
 class Span:
-    """Consecutive cells of a Storage, from `start` on, as one argument of a node; `leaves` are those bound there."""
+    """Consecutive cells of a Storage, from `start` on, as one argument of a node; `leaves` are those bound there.
 
-    __slots__ = ("_leaves", "_start", "_storage")
+    What is recorded belongs to the leaves: where one has been bound elsewhere since, sweeps go leaf by leaf.
+    """
+
+    __slots__ = ("_leaves", "_moved", "_start", "_storage")
 
     _storage: Storage
     _leaves: tuple
     _start: cython.Py_ssize_t
+    _moved: cython.Py_ssize_t
 
     def __init__(self, storage, start, leaves):
-        self._storage, self._start, self._leaves = storage, start, tuple(leaves)
+        v: Value
+        cell: cython.Py_ssize_t = start
+        _refuse_again(self, self._leaves if cython.compiled else getattr(self, "_leaves", None))
+        if type(storage) is not Storage:
+            raise TypeError(f"Span(storage, ...) takes a Storage, got {errors.received(storage)}")
+        given: list = _all_checked("Span(..., leaves)", leaves)
+        for v in given:
+            if v._code != _BOUND or v._left is not storage or v._count != cell:
+                raise ValueError(
+                    f"Span(storage, start={start}, leaves): cell {cell} of the storage is not that of {v!r}"
+                )
+            cell += 1
+        self._storage, self._start, self._leaves = storage, start, tuple(given)
+        self._moved = self._storage._moved
+
+    def __reduce__(self):
+        raise _not_copied(self)
 
     @property
     def storage(self):
@@ -286,9 +374,10 @@ class _Before:
     noted: they read as not computed.
     """
 
-    __slots__ = ("everything", "fleeting", "nodes", "numbers", "room")
+    __slots__ = ("ended", "everything", "fleeting", "nodes", "numbers", "room")
 
     nodes: list
+    ended: cython.bint  # they hold it again
     numbers: cython.p_double
     room: cython.Py_ssize_t
     fleeting: cython.bint
@@ -354,6 +443,8 @@ class Value:
     _count: cython.int
 
     def __init__(self, data, label=None):
+        if cython.compiled and (self._code != 0 or self._left is not None or self._right is not None):
+            raise _made_already(self)
         self._held = data if type(data) is float else _real("Value", data)
         self._grad = self._right_partial = 0.0
         self._left_partial = _calls
@@ -869,6 +960,12 @@ def _is_computed(v: Value) -> cython.bint:
 
 
 @cython.cfunc
+def _swept(v: Value) -> cython.longlong:
+    """The number of the last sweep that reached all that lies where v lies."""
+    return cython.cast(Storage, v._left)._swept if v._code == _BOUND else 0
+
+
+@cython.cfunc
 @cython.inline
 @cython.exceptval(check=False)
 def _set_gradient(v: Value, gradient: cython.double) -> cython.void:
@@ -940,6 +1037,31 @@ def _real(who, x) -> cython.double:
         except OverflowError:  # which as_float words
             pass
     return reals.as_float(who, x)
+
+
+@cython.cfunc
+def _checked_value(who, x) -> Value:
+    """A Value, or TypeError: a C variable for Values would take None as well."""
+    if type(x) is not Value:
+        raise TypeError(f"{who} takes a Value, got {errors.received(x)}")
+    return x
+
+
+@cython.cfunc
+def _all_checked(who, xs) -> list:
+    if type(xs) is not list and (not hasattr(xs, "__iter__") or type(xs) is Value):
+        raise TypeError(f"{who} takes a list of Values, got {errors.received(xs)}")
+    values: list = list(xs)
+    for x in values:
+        if type(x) is not Value:
+            raise TypeError(f"{who} takes a list of Values, got {errors.received(x)} among them")
+    return values
+
+
+@cython.cfunc
+def _check_row(op) -> cython.void:
+    if not isinstance(op, _Op):
+        raise TypeError(f"what to record is a row of the table of operations, got {errors.received(op)}")
 
 
 @cython.cfunc
@@ -1068,10 +1190,13 @@ def dots(rows, ys, function=None):
         numbers.partials[k] = _argument(None, right[k])
     made: list = []
     try:
-        for xs, start, here.origin in rows:
-            v = _dot(tuple(xs), right, numbers.partials, start)
-            made.append(v if function is None else function(v))
-    finally:
+        try:
+            for xs, start, here.origin in rows:
+                v = _dot(tuple(xs), right, numbers.partials, start)
+                made.append(v if function is None else function(v))
+        finally:
+            here.origin = before
+    finally:  # twice, see within()
         here.origin = before
     return made
 
@@ -1166,9 +1291,13 @@ def _take(table, index):
 def record(op, args):
     """One node by its row alone: the value, and the local derivatives from its rules run on unrecorded Values."""
     here: _Context = _here()
+    _check_row(op)
     places: tuple = op.places
     rules: tuple = op.rules
+    args = tuple(args)
     n: cython.Py_ssize_t = len(args)
+    if n != len(rules) or n != len(places) or n == 0:
+        raise TypeError(f"{op.signature} takes {len(rules)} arguments, got {n}")
     k: cython.Py_ssize_t
     plain: list = []
     for k in range(n):
@@ -1220,9 +1349,16 @@ def record_known(op, data, args, partials, scale=1.0):
     partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; times
               scale they are the derivatives. It is taken over: keep_partials() lets go of it
     """
+    _check_row(op)
     view = memoryview(partials)
     terms: _Terms = _Terms.__new__(_Terms)
     terms.args, terms.lender, terms.scale = tuple(args), view, scale
+    needed: cython.Py_ssize_t = _count_partials(terms.args)
+    if view.format != "d" or view.ndim != 1 or not view.c_contiguous or len(view) < needed:
+        raise errors.ShapeError(
+            f"record_known({op.name}): partials are {needed} float64 numbers or more, one after the other in memory, "
+            f"got {len(view) if view.ndim else 0} of format {view.format!r}"
+        )
     if cython.compiled:
         terms.partials = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
     else:
@@ -1230,15 +1366,39 @@ def record_known(op, data, args, partials, scale=1.0):
     return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
 
 
+@cython.cfunc
+@cython.exceptval(-1)
+def _count_partials(args: tuple) -> cython.Py_ssize_t:
+    """How many local derivatives are read by what arguments with Spans stand for."""
+    count: cython.Py_ssize_t = 0
+    needed: cython.Py_ssize_t = 0
+    for arg in args:
+        if type(arg) is tuple:
+            count += len(cython.cast(tuple, arg))
+            needed = count
+        elif type(arg) is Span:
+            if cython.compiled and cython.cast(Span, arg)._leaves is None:
+                raise _not_made(arg)
+            count += len(cython.cast(Span, arg)._leaves)
+            needed = count
+        else:
+            count += 1
+            if type(arg) is Value:
+                needed = count
+    return needed
+
+
 def keep_partials(v):
     """Gives v a copy of the array that record_known() took over, so that another may write to it."""
     k: cython.Py_ssize_t
-    node: Value = v
-    if node._code == _STOP_GRADIENT:
+    node: Value = _checked_value("keep_partials(v)", v)
+    if node._code == _STOP_GRADIENT and node._left is not None:
         node = node._left
     if node._code < _MANY:  # it was not recorded
         return
     terms: _Terms = cython.cast(_Terms, node._left)
+    if terms.lender is None:
+        return
     copied: _Terms = _terms((), len(terms.lender))
     for k in range(len(terms.lender)):
         copied.partials[k] = terms.partials[k]
@@ -1258,17 +1418,26 @@ def record_joint(op, numbers, args):
     """
     here: _Context = _here()
     before: cython.int = here.recording
+    _check_row(op)
+    for arg in args[: len(args) - 1]:
+        if type(arg) is not tuple:
+            raise TypeError(f"record_joint({op.name}): arguments stand in tuples, got {errors.received(arg)}")
+    if len(args) == 0 or not hasattr(args[len(args) - 1], "pull"):
+        raise TypeError(f"record_joint({op.name}): the last argument knows the derivatives, by a method pull(adjoints)")
     if before == 0:
         return [_leaf(y, _DETACHED) for y in numbers]
-    here.recording = 1
     try:
-        whole = _whole(op, numbers, args)
-        found: list = []
-        for k in range(len(numbers)):
-            v = component(whole, k)
-            found.append(v if before == 1 else _node(_STOP_GRADIENT, numbers[k], v, 0.0, None, 0.0))
-        return found
-    finally:
+        try:
+            here.recording = 1
+            whole = _whole(op, numbers, args)
+            found: list = []
+            for k in range(len(numbers)):
+                v = component(whole, k)
+                found.append(v if before == 1 else _node(_STOP_GRADIENT, numbers[k], v, 0.0, None, 0.0))
+            return found
+        finally:
+            here.recording = before
+    finally:  # twice, see within()
         here.recording = before
 
 
@@ -1288,7 +1457,9 @@ def _whole(op, numbers, args: tuple) -> Value:
 
 def component(whole, index):
     """One number of a result of many, as a node."""
-    v: Value = whole
+    v: Value = _checked_value("component(whole)", whole)
+    if v._code < _JOINT or v._code == _COMPONENT:
+        raise TypeError(f"component(whole, index) takes a result of many numbers, got a {v.kind}")
     solution = _solution(v)
     terms: _Terms = _terms((v, solution.which(index)), 2)
     terms.partials[0], terms.partials[1] = 1.0, 0.0
@@ -1297,13 +1468,15 @@ def component(whole, index):
 
 def whole_of(v):
     """The result of many that v is one number of."""
-    value: Value = v
+    value: Value = _checked_value("whole_of(v)", v)
+    if value._code != _COMPONENT:
+        raise TypeError(f"whole_of(v) takes one number of a result of many, got a {value.kind}")
     return cython.cast(_Terms, value._left).args[0]
 
 
 def is_joint(v):
     """Whether v is a result of many numbers."""
-    value: Value = v
+    value: Value = _checked_value("is_joint(v)", v)
     return value._code >= _JOINT and value._code != _COMPONENT
 
 
@@ -1322,19 +1495,22 @@ def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) 
             given.append(_leaf(p, _DETACHED) if type(args[k]) is Value else p)
     call: tuple = tuple(given)
     before: cython.int = here.recording
-    here.recording = 0
     try:
-        for k in range(len(plain)):
-            arg = args[k]
-            if type(arg) is Value:
-                found.append(_contribution(op, rules[k](*call)))
-            elif type(arg) is not tuple:
-                found.append(0.0)
-            elif any([type(x) is Value for x in arg]):
-                found += [_contribution(op, d) for d in _contributions(op, rules[k], call, len(arg))]
-            else:
-                found += [0.0] * len(arg)
-    finally:
+        try:
+            here.recording = 0
+            for k in range(len(plain)):
+                arg = args[k]
+                if type(arg) is Value:
+                    found.append(_contribution(op, rules[k](*call)))
+                elif type(arg) is not tuple:
+                    found.append(0.0)
+                elif any([type(x) is Value for x in arg]):
+                    found += [_contribution(op, d) for d in _contributions(op, rules[k], call, len(arg))]
+                else:
+                    found += [0.0] * len(arg)
+        finally:
+            here.recording = before
+    finally:  # twice, see within()
         here.recording = before
     return found
 
@@ -1346,6 +1522,9 @@ def backward(root):
     counts the uses, the second walks from the root to the leaves. An adjoint that is exactly zero contributes nothing,
     also where the local derivative is infinite; through an operation that is flat nothing passes, also where the
     adjoint is infinite. Raises HistoryError where no gradient could reach anything.
+
+    Compiled, Ctrl-C comes in no sweep but in a hook, which undoes it; on the readable engine it may leave gradients
+    that are added up in part: clear them.
     """
     if not isinstance(root, Value):
         raise TypeError(
@@ -1371,6 +1550,7 @@ def derivatives(root, xs, older=None, call=0.0):
 
     older  a list that gains the leaves below root which are older than the call of this number, see next_call()
     """
+    root, xs = _checked_value("derivatives(root)", root), _all_checked("derivatives(..., xs)", xs)
     _refuse_in_trace("taking derivatives as floats", root)
     if hooks:  # only of what depends on xs
         if _here().watch is not None:
@@ -1411,14 +1591,23 @@ def _careful_sweep(here: _Context, top: Value, xs, older=None, call: cython.doub
 
     Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
     """
+    sweeping: cython.int = here.sweeping
+    before: _Before = _before(xs is not None or sweeping > 0, sweeping > 0 or xs is None)
+    try:
+        return _careful_sweep_once(here, top, xs, before, older, call)
+    finally:  # twice, see within()
+        _end_again(here, sweeping, before)
+
+
+@cython.cfunc
+def _careful_sweep_once(here: _Context, top: Value, xs, before: _Before, older, call: cython.double) -> list:
     x: Value
     quiet: cython.bint = xs is not None
     nested: cython.bint = here.sweeping > 0
-    before: _Before = _before(quiet or nested, nested or not quiet)
     found: list = []
     done: cython.bint = False
-    here.sweeping += 1
     try:
+        here.sweeping += 1
         sweep: cython.longlong = _sweep(here, top, before)
         if quiet:
             for x in xs:
@@ -1448,6 +1637,16 @@ def _add_older(older: list, v: Value, call: cython.double) -> cython.int:
 
 
 @cython.cfunc
+def _end_again(here: _Context, sweeping: cython.int, before: _Before) -> cython.void:
+    """The end of a sweep or a walk that was itself cut short, or that never came to be."""
+    if not before.ended:
+        _put_back(before, True)
+    here.sweeping = sweeping
+    if sweeping == 0 and here.waiting:
+        here.waiting = []
+
+
+@cython.cfunc
 def _leave(here: _Context, done: cython.bint) -> cython.void:
     """Once no sweep is under way any more, leaves get what waits for them; where it failed, nothing."""
     v: Value
@@ -1464,7 +1663,7 @@ def _leave(here: _Context, done: cython.bint) -> cython.void:
 @cython.cfunc
 def _before(fleeting: cython.bint, everything: cython.bint) -> _Before:
     before: _Before = _Before.__new__(_Before)
-    before.nodes, before.fleeting, before.everything, before.room = [], fleeting, everything, 0
+    before.nodes, before.fleeting, before.everything, before.room, before.ended = [], fleeting, everything, 0, False
     if not cython.compiled:
         before.numbers = []
     return before
@@ -1491,10 +1690,10 @@ def _note(before: _Before, v: Value) -> cython.int:
         if numbers is cython.NULL:
             raise MemoryError
         before.numbers = numbers
-    before.nodes.append(v)
     before.numbers[k] = _gradient(v)
     before.numbers[k + 1] = v._sweep
     before.numbers[k + 2] = v._count
+    before.nodes.append(v)  # last: a node that is here has its numbers
     return 0
 
 
@@ -1511,6 +1710,7 @@ def _put_back(before: _Before, results: cython.bint) -> cython.int:
             v._sweep = cython.cast(cython.longlong, before.numbers[3 * k + 1])
             if v._code != _BOUND:
                 v._count = cython.cast(cython.int, before.numbers[3 * k + 2])
+    before.ended = True
     return 0
 
 
@@ -1548,8 +1748,8 @@ def _count_uses(v: Value, sweep: cython.longlong, met: list, before: "_Before | 
 @cython.cfunc
 @cython.exceptval(-1)
 def _use_span(span: Span, sweep: cython.longlong, met: list, before: "_Before | None") -> cython.int:
-    """Leaf by leaf only where something must be noted of each."""
-    if before is None:
+    """Leaf by leaf only where something must be noted of each, or some lie elsewhere by now."""
+    if before is None and span._moved == span._storage._moved:
         span._storage._swept = sweep
     else:
         for leaf in span._leaves:
@@ -1601,7 +1801,7 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
                 if type(arg) is Value:
                     _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
                 elif type(arg) is Span:
-                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k) - 1
+                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, ready) - 1
                 k += 1
         return 0
     if v._left is not None:
@@ -1724,17 +1924,20 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
 @cython.cfunc
 @cython.exceptval(-1)
 def _give_span(
-    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t
+    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, ready: list
 ) -> cython.Py_ssize_t:
-    """Adds to the gradients of all cells; how many they are."""
+    """Adds to the gradients of all cells, or of the leaves where some lie elsewhere by now; how many they are."""
     k: cython.Py_ssize_t
     n: cython.Py_ssize_t = len(span._leaves)
     grads: cython.p_double = span._storage._grads
     start: cython.Py_ssize_t = span._start
-    if adjoint != 0.0 and span._storage._stale and n == len(span._storage):
-        span._storage._stale = False
+    if span._moved != span._storage._moved:
+        for k in range(n):
+            _give(cython.cast(Value, span._leaves[k]), adjoint * partials[first + k] if adjoint != 0.0 else 0.0, ready)
+    elif adjoint != 0.0 and span._storage._stale and n == span._storage._size:
         for k in range(n):
             grads[k] = 0.0 + adjoint * partials[first + k]
+        span._storage._stale = False
     elif adjoint != 0.0:
         span._storage._settle()
         for k in range(n):
@@ -1805,7 +2008,8 @@ def derivative_graph(root, xs, below=True):
 
     below  False: none of xs depends on another, and what they were computed from is not looked at
     """
-    return _walk_back(root, xs, below, True)
+    who = "derivative_graph"
+    return _walk_back(_checked_value(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), below, True)
 
 
 @cython.cfunc
@@ -1822,13 +2026,24 @@ def _walk_back(
 ) -> list:
     """The derivatives of root by each of xs, through what depends on them alone, as a graph or as floats."""
     here: _Context = _here()
-    walk: _Walk = _Walk.__new__(_Walk)
+    sweeping: cython.int = here.sweeping
+    walk: _Walk = _walk(sweeping > 0)
+    try:
+        return _walk_back_once(here, walk, root, xs, below, as_graph, older, call)
+    finally:  # twice, see within()
+        _end_again(here, sweeping, walk.before)
+
+
+@cython.cfunc
+def _walk_back_once(
+    here: _Context, walk: _Walk, root: Value, xs, below: cython.bint, as_graph: cython.bint, older, call: cython.double
+) -> list:
     v: Value
     k: cython.Py_ssize_t
     done: cython.bint = False
-    here.sweeping += 1
     try:
-        _find_dependents(walk, here.sweeping > 1, [root], xs, below, older, call)
+        here.sweeping += 1
+        _find_dependents(walk, [root], xs, below, older, call)
         if root._sweep == walk.mark:
             walk.adjoints[_place(walk, root)] = 1.0
         for k in range(len(walk.order) - 1, -1, -1):
@@ -1878,7 +2093,8 @@ def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) ->
 
 def partial_derivatives(root, xs):
     """The derivatives of root by each of xs as floats, each as if none of them depended on another."""
-    return _walk_back(root, xs, False, False)
+    who = "partial_derivatives"
+    return _walk_back(_checked_value(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), False, False)
 
 
 @cython.final
@@ -1906,9 +2122,11 @@ class Linearization:
     _first: cython.Py_ssize_t
 
     def __init__(self, ys, xs):
-        walk: _Walk = _Walk.__new__(_Walk)
+        walk: _Walk = _walk(_here().sweeping > 0)
+        _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
+        ys, xs = list(ys), _all_checked("Linearization(..., xs)", xs)
         try:
-            _find_dependents(walk, _here().sweeping > 0, [y for y in ys if type(y) is Value], xs, False)
+            _find_dependents(walk, [y for y in ys if type(y) is Value], xs, False)
             self._first, self._nodes = walk.first, len(walk.order)
             self._roots = [_place(walk, y) if _is_marked(y, walk.mark) else -1 for y in ys]
             self._places = [_place(walk, x) for x in xs]
@@ -1963,11 +2181,16 @@ class Linearization:
         self._parents[edge], self._partials[edge] = _place(walk, x), derivative
         return 1
 
+    def __reduce__(self):
+        raise _not_copied(self)
+
     def pull(self, adjoints):
         k: cython.Py_ssize_t
         edge: cython.Py_ssize_t
         adjoint: cython.double
         w: cython.p_double = self._adjoints
+        if cython.compiled and self._arrays is None:
+            raise _not_made(self)
         for k in range(self._nodes):
             w[k] = 0.0
         for place, given in zip(self._roots, adjoints, strict=True):
@@ -1991,12 +2214,17 @@ def _integers(given) -> cython.p_longlong:
 
 def dependents(roots, xs, below=True):
     """What depends on any of xs among all that roots are computed from, and xs themselves, parents first."""
-    walk: _Walk = _Walk.__new__(_Walk)
+    walk: _Walk = _walk(_here().sweeping > 0)
+    roots, xs = _all_checked("dependents(roots)", roots), _all_checked("dependents(..., xs)", xs)
     try:
-        _find_dependents(walk, _here().sweeping > 0, roots, xs, below)
-        return walk.order
-    finally:
-        _put_back(walk.before, True)
+        try:
+            _find_dependents(walk, roots, xs, below)
+            return walk.order
+        finally:
+            _put_back(walk.before, True)
+    finally:  # twice, see within()
+        if not walk.before.ended:
+            _put_back(walk.before, True)
 
 
 def tangents(roots, xs, direction, as_graph=False, older=None, call=0.0):
@@ -2008,13 +2236,25 @@ def tangents(roots, xs, direction, as_graph=False, older=None, call=0.0):
     times an infinite derivative it is nan. Hooks are of sweeps backward. `older` and `call` are as in derivatives().
     """
     here: _Context = _here()
-    walk: _Walk = _Walk.__new__(_Walk)
+    sweeping: cython.int = here.sweeping
+    walk: _Walk = _walk(sweeping > 0)
+    roots, xs = _all_checked("tangents(roots)", roots), _all_checked("tangents(..., xs)", xs)
+    try:
+        return _tangents_once(here, walk, roots, xs, direction, as_graph, older, call)
+    finally:  # twice, see within()
+        _end_again(here, sweeping, walk.before)
+
+
+@cython.cfunc
+def _tangents_once(
+    here: _Context, walk: _Walk, roots: list, xs: list, direction, as_graph: cython.bint, older, call: cython.double
+) -> list:
     v: Value
     k: cython.Py_ssize_t
     done: cython.bint = False
-    here.sweeping += 1
     try:
-        _find_dependents(walk, here.sweeping > 1, roots, xs, False, older, call)
+        here.sweeping += 1
+        _find_dependents(walk, roots, xs, False, older, call)
         for v, tangent in zip(xs, direction, strict=True):
             walk.adjoints[_place(walk, v)] = None if _is_plain_zero(tangent) else tangent
         for k in range(walk.first, len(walk.order)):
@@ -2186,13 +2426,18 @@ def leaf_changes():
 
 
 @cython.cfunc
-def _find_dependents(
-    walk: _Walk, nested: cython.bint, roots, xs, below: cython.bint, older=None, call: cython.double = 0.0
-) -> cython.void:
-    global _sweeps
-    v: Value
+def _walk(nested: cython.bint) -> _Walk:
+    """A walk that has met nothing yet."""
+    walk: _Walk = _Walk.__new__(_Walk)
     walk.order, walk.adjoints, walk.leaves, walk.reached = [], [], {}, set()
     walk.before = _before(True, nested)
+    return walk
+
+
+@cython.cfunc
+def _find_dependents(walk: _Walk, roots, xs, below: cython.bint, older=None, call: cython.double = 0.0) -> cython.void:
+    global _sweeps
+    v: Value
     seen: cython.longlong = -_sweeps - 1
     walk.mark = -_sweeps - 2
     _sweeps += 2
@@ -2242,7 +2487,22 @@ def _mark(walk: _Walk, v: Value) -> cython.void:
 @cython.inline
 @cython.exceptval(-1)
 def _place(walk: _Walk, v: Value) -> cython.Py_ssize_t:
-    return walk.leaves[v] if v._code == _BOUND else v._count
+    k: cython.Py_ssize_t = v._count
+    return k if v._code != _BOUND and 0 <= k < len(walk.order) and walk.order[k] is v else _place_elsewhere(walk, v)
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _place_elsewhere(walk: _Walk, v: Value) -> cython.Py_ssize_t:
+    k: cython.Py_ssize_t
+    place = walk.leaves.get(v)
+    if place is not None:
+        return place
+    for k in range(len(walk.order)):  # it was free when the walk met it: a hook or a rule has bound it since
+        if walk.order[k] is v:
+            walk.leaves[v] = k
+            return k
+    raise RuntimeError("a graph was differentiated in two threads at once, which is not supported")
 
 
 @cython.cfunc
@@ -2419,7 +2679,7 @@ def topological_order(*roots):
     """Every Value that roots depend on and they themselves, each once, parents before what was made of them."""
     order: list = []
     seen: set = set()
-    stack: list = list(reversed(roots))
+    stack: list = _all_checked("topological_order(*roots)", reversed(roots))
     while stack:
         v = stack.pop()
         if v is None:
@@ -2440,6 +2700,7 @@ def transcribe(roots, known, constant, add):
     """
     v: Value
     fixed: set = set()
+    roots = _all_checked("transcribe(roots)", roots)
     stack: list = list(reversed(roots))
     while stack:
         v = stack.pop()
@@ -2509,7 +2770,7 @@ def products(ys):
 
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
-    value: Value = v
+    value: Value = _checked_value("sweep_number(v)", v)
     return max(value._sweep, 0)
 
 
@@ -2522,6 +2783,7 @@ def bind(leaves):
     storage: Storage
     owner = None
     together: cython.bint = True
+    leaves = _all_checked("bind(leaves)", leaves)
     for v in leaves:
         if v._code >= 0 or v._code == _DETACHED:
             raise errors.HistoryError(
@@ -2534,13 +2796,15 @@ def bind(leaves):
     if len(set(leaves)) != len(leaves):
         raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
     storage = Storage(len(leaves))
+    sweeping: cython.bint = _here().sweeping > 0
     cell: cython.int
     for cell, v in enumerate(leaves):
         storage._values[cell] = _number(v)
         storage._grads[cell] = _gradient(v)
-        v._sweep = v._sweep if _is_computed(v) else 0
+        if v._sweep >= 0 or not sweeping:  # else it may be the mark of one that is under way
+            v._sweep = max(v._sweep, _swept(v)) if _is_computed(v) else 0
         if v._code == _BOUND:
-            cython.cast(Storage, v._left)._moved = True
+            cython.cast(Storage, v._left)._moved += 1
         v._left, v._code, v._count = storage, _BOUND, cell
     return storage, list(range(len(leaves)))
 
@@ -2551,7 +2815,9 @@ def located(leaves):
     storages: dict = {}
     owners: list = []
     cells: list = []
-    for v in leaves:
+    for v in _all_checked("located(leaves)", leaves):
+        if v._code != _BOUND:
+            raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
         owners.append(storages.setdefault(v._left, len(storages)))
         cells.append(v._count)
     return list(storages), owners, cells
@@ -2560,7 +2826,7 @@ def located(leaves):
 def clear_grads(leaves):
     """Sets the gradients to 0, not computed."""
     v: Value
-    for v in leaves:
+    for v in _all_checked("clear_grads(leaves)", leaves):
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._grads[v._count] = 0.0
         v._grad = 0.0
@@ -2583,15 +2849,12 @@ def set_recording(on):
     return before
 
 
-def set_inside(inside):
-    """An object where what this thread computes from now on is for a transform to differentiate, else None.
+def current_inside():
+    """What is differentiated by where this thread computes for a transform, (xs, what is around it), else None.
 
-    Copying a Value then gives the same variable. Returns the object until now.
+    Copying a Value then gives the same variable.
     """
-    here: _Context = _here()
-    before = here.inside
-    here.inside = inside
-    return before
+    return _here().inside
 
 
 def is_inside():
@@ -2605,6 +2868,151 @@ def next_call():
     global _calls
     _calls += 1.0
     return _calls
+
+
+def is_recording():
+    """Whether this thread's operations are recorded just now."""
+    return _here().recording == 1
+
+
+def current_watch():
+    """What is told of what this thread does (see set_watch), or None."""
+    return _here().watch
+
+
+def current_origin():
+    """What this thread's new Values come from just now, or None."""
+    return _here().origin
+
+
+_KEPT = cython.declare(object, object())
+
+
+def within(function, *args, recording=_KEPT, watch=_KEPT, trace=_KEPT, origin=_KEPT, inside=_KEPT):
+    """function(*args), while this thread records, is watched, traces and so on as given; see the set_... beside.
+
+    Whatever ends it, all is afterwards as it was. In C nothing comes between the call and the `finally`. Where this
+    file runs as Python, Ctrl-C may come at every line, also at the first of a `finally`: what it was to do stands there
+    twice, so that one of the two is done whole.
+    """
+    here: _Context = _here()
+    before: tuple = (here.recording, here.watch, here.trace, here.origin, here.inside)
+    traced = here.trace if trace is _KEPT else trace
+    on: cython.int = here.recording
+    if recording is not _KEPT:
+        on = 1 if recording else 0 if traced is None else _STOPPING
+    now: tuple = (
+        on,
+        here.watch if watch is _KEPT else watch,
+        traced,
+        here.origin if origin is _KEPT else origin,
+        here.inside if inside is _KEPT else inside,
+    )
+    try:
+        try:
+            _set(here, now)
+            return function(*args)
+        finally:
+            _set(here, before)
+    finally:
+        _set(here, before)
+
+
+@cython.cfunc
+def _set(here: _Context, state: tuple) -> cython.void:
+    global _traces
+    here.recording, here.watch, here.origin, here.inside = state[0], state[1], state[3], state[4]
+    _traces, here.trace = _traces + (state[2] is not None) - (here.trace is not None), state[2]
+
+
+def recorded(function, *args):
+    """function(*args), recorded in whatever mode."""
+    here: _Context = _here()
+    before: cython.int = here.recording
+    try:
+        try:
+            here.recording = 1
+            return function(*args)
+        finally:
+            here.recording = before
+    finally:  # twice, see within()
+        here.recording = before
+
+
+def within_transform(xs, function, args, kwargs):
+    """function(*args, **kwargs), recorded in whatever mode, inside a transform that differentiates by xs."""
+    here: _Context = _here()
+    before: cython.int = here.recording
+    inside = here.inside
+    try:
+        try:
+            here.recording, here.inside = 1, (xs, inside)
+            return function(*args, **kwargs)
+        finally:
+            here.recording, here.inside = before, inside
+    finally:  # twice, see within()
+        here.recording, here.inside = before, inside
+
+
+def within_origin(origin, function, args, kwargs):
+    """function(*args, **kwargs), its new Values coming from `origin`."""
+    here: _Context = _here()
+    before = here.origin
+    try:
+        try:
+            here.origin = origin
+            return function(*args, **kwargs)
+        finally:
+            here.origin = before
+    finally:  # twice, see within()
+        here.origin = before
+
+
+@cython.cclass
+class Mode:
+    """A context manager that sets how this thread records, and puts back what was.
+
+    A subclass says in `records` whether operations are recorded, and in `watcher` what makes a watch; None leaves that
+    as it is. In C, entering and leaving are one step for Python: no Ctrl-C comes between a step and the `with` body.
+    """
+
+    _before: list
+
+    def __enter__(self):
+        here: _Context = _here()
+        before: tuple = (here.recording, here.watch)
+        records = self.records
+        watch = here.watch if self.watcher is None else self.watcher()
+        on: cython.int = here.recording
+        if records is not None:
+            on = 1 if records else 0 if here.trace is None else _STOPPING
+        if (self._before if cython.compiled else getattr(self, "_before", None)) is None:
+            self._before = []
+        try:
+            self._before.append(before)
+            here.recording, here.watch = on, watch
+        except BaseException:
+            here.recording, here.watch = before
+            raise
+
+    def __exit__(self, kind, error, traceback):
+        if not (self._before if cython.compiled else getattr(self, "_before", None)):
+            raise RuntimeError(f"{type(self).__name__} was left more often than it was entered")
+        try:
+            _leave_mode(self)
+        finally:  # twice, see within()
+            _leave_mode(self)
+        del self._before[len(self._before) - 1]
+
+
+@cython.cfunc
+def _leave_mode(mode: Mode) -> cython.void:
+    here: _Context = _here()
+    before: tuple = mode._before[len(mode._before) - 1]
+    if mode.records is not None:
+        here.recording = before[0]
+    if mode.watcher is not None:
+        here.watch = before[1]
 
 
 def is_tracing():

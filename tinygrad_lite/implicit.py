@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .compiler.compiled import Compiled
-from .engine import Value, is_tracing, set_recording, set_watch
+from .engine import Value, is_tracing, within
 from .errors import ShapeError, TraceError, not_a_number, received
 from .iteration import Settings, settled
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
@@ -90,8 +90,7 @@ def fixed_point(
     start = Structure(z0, lambda x: not_a_number(f"{settings.of}: z0", x))
 
     def step(zs: _Vector) -> _Vector:
-        with inside_transform():
-            given = f(start.filled(zs), *args)
+        given = inside_transform(f, start.filled(zs), *args)
         found = numbers_along(z0, given)
         if found is None:
             raise ShapeError(
@@ -134,12 +133,7 @@ def _on_numbers(
             return Structure(compiled(start.filled(zs), *plain)).numbers
 
     def on_numbers(z: list[float]) -> list[float]:
-        recording, watch = set_recording(False), set_watch(None)
-        try:
-            found = step(wrapped(z))
-        finally:
-            set_watch(watch)
-            set_recording(recording)
+        found = within(lambda: step(wrapped(z)), recording=False, watch=None)
         return [y.data if type(y) is Value else float(y) for y in found]
 
     return on_numbers

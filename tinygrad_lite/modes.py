@@ -4,47 +4,149 @@ from __future__ import annotations
 
 import math
 
-from .engine import Origin, Value, contributions, set_recording, set_watch, topological_order
-from .errors import AnomalyError
+from .engine import Mode, Origin, Value, contributions, current_watch, is_recording, topological_order, within
+from .errors import AnomalyError, received
 from .source_lines import calling_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any, ParamSpec, TypeVar
+    from collections.abc import AsyncGenerator, Callable, Generator
+    from typing import Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
     _P = ParamSpec("_P")
     _R = TypeVar("_R")
+else:
+
+    def overload(function):
+        return function
 
 
-class _Mode:
-    """A context manager, also usable as a decorator, that sets one thing of how this thread records."""
+class _Bracketless(type):
+    """Of modes: `with no_grad:` is told what to write."""
 
-    def __init__(self) -> None:
-        self._before: list[Any] = []
+    def __enter__(cls) -> NoReturn:
+        raise TypeError(f"`with {cls.__name__}:` lacks its brackets: write `with {cls.__name__}():`")
+
+    def __exit__(cls, *_: object) -> None:
+        """Never reached."""
+
+
+class _Mode(Mode, metaclass=_Bracketless):
+    """A context manager, also usable as a decorator with or without brackets, that sets how this thread records.
+
+    Of a generator, a coroutine or an asynchronous generator it holds while the body runs, and not while it waits.
+    """
+
+    records: bool | None = None
+    watcher: Callable[[], Any] | None = None
+
+    @overload
+    def __new__(cls) -> Self: ...
+    @overload
+    def __new__(cls, function: Callable[_P, _R]) -> Callable[_P, _R]: ...  # type: ignore[misc]  # noqa: F811
+    def __new__(cls, function: Any = None) -> Any:  # noqa: F811
+        made = super().__new__(cls)
+        return made if function is None else made(function)
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
         import functools
+        import inspect
 
-        @functools.wraps(function)
-        def inside(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-            with type(self)():
-                return function(*args, **kwargs)
+        mode: Any = type(self)
+        if not callable(function) or isinstance(function, type):
+            what = "the methods of a class, one by one" if isinstance(function, type) else "a function"
+            raise TypeError(f"{mode.__name__} takes nothing, or decorates {what}, got {received(function)}")
+        called: Any = function
 
-        return inside
+        def is_a(kind: Callable[[Any], bool]) -> bool:
+            return kind(called) or kind(getattr(called, "__call__", None))  # noqa: B004  not whether, but of what kind
 
-    def __enter__(self) -> None:
-        self._before.append(self._set(None))
+        inside: Any
+        if is_a(inspect.isgeneratorfunction):
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._set((self._before.pop(),))
+            def inside(*args: Any, **kwargs: Any) -> Any:
+                return (yield from _stepwise(mode, called(*args, **kwargs)))
 
-    def _set(self, before: tuple[Any] | None) -> Any:
-        """Enters the mode, or goes back to what was before; returns what was."""
-        raise NotImplementedError
+        elif is_a(inspect.iscoroutinefunction):
+
+            async def inside(*args: Any, **kwargs: Any) -> Any:
+                return await _Awaited(mode, called(*args, **kwargs))
+
+        elif is_a(inspect.isasyncgenfunction):
+
+            def inside(*args: Any, **kwargs: Any) -> Any:
+                return _alternating(mode, called(*args, **kwargs))
+
+        else:
+
+            def inside(*args: Any, **kwargs: Any) -> Any:
+                return within(functools.partial(called, **kwargs) if kwargs else called, *args, **_state(mode))
+
+        found: Callable[_P, _R] = functools.wraps(called)(inside)
+        return found
+
+
+def _state(mode: type[_Mode]) -> dict[str, Any]:
+    """What a mode sets, as engine.within() takes it."""
+    state: dict[str, Any] = {}
+    if mode.records is not None:
+        state["recording"] = mode.records
+    if mode.watcher is not None:
+        state["watch"] = mode.watcher()
+    return state
+
+
+def _stepwise(mode: type[_Mode], steps: Any) -> Generator[Any, Any, Any]:
+    """Runs a generator, or what a coroutine awaits; each step goes on in the state in which the one before it ended."""
+    state = _state(mode)
+    now = {"recording": is_recording, "watch": current_watch}
+
+    def step(go_on: Callable[[Any], Any], sent: Any) -> Any:
+        try:
+            return go_on(sent)
+        finally:
+            state.update({name: now[name]() for name in state})
+
+    go_on, sent = steps.send, None
+    try:
+        while True:
+            given = within(step, go_on, sent, **state)
+            try:
+                sent, go_on = (yield given), steps.send
+            except GeneratorExit:
+                within(steps.close, **state)
+                raise
+            except BaseException as error:
+                sent, go_on = error, steps.throw
+    except StopIteration as end:
+        return end.value
+
+
+class _Awaited:
+    """What a coroutine is awaited by, with a mode."""
+
+    def __init__(self, mode: type[_Mode], steps: Any) -> None:
+        self._mode, self._steps = mode, steps
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return _stepwise(self._mode, self._steps)
+
+
+async def _alternating(mode: type[_Mode], generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+    """An asynchronous generator with a mode."""
+    step = generator.asend(None)
+    try:
+        while True:
+            given = await _Awaited(mode, step)
+            try:
+                step = generator.asend((yield given))
+            except GeneratorExit:
+                await _Awaited(mode, generator.aclose())
+                raise
+            except BaseException as error:
+                step = generator.athrow(error)
+    except StopAsyncIteration:
+        return
 
 
 class no_grad(_Mode):
@@ -55,8 +157,7 @@ class no_grad(_Mode):
     'detached'
     """
 
-    def _set(self, before: tuple[Any] | None) -> Any:
-        return set_recording(before[0] if before else False)
+    records = False
 
 
 class enable_grad(_Mode):
@@ -67,20 +168,7 @@ class enable_grad(_Mode):
     'result'
     """
 
-    def _set(self, before: tuple[Any] | None) -> Any:
-        return set_recording(before[0] if before else True)
-
-
-class detect_anomaly(_Mode):
-    """Inside, the first non-finite value or derivative is an AnomalyError that names where it came from (slower).
-
-    >>> with detect_anomaly(): Value(0.0).log()
-    Traceback (most recent call last):
-    tinygrad_lite.errors.AnomalyError: log of (Value = 0.0), recorded at ..., gave -inf
-    """
-
-    def _set(self, before: tuple[Any] | None) -> Any:
-        return set_watch(before[0] if before else _Watch())
+    records = True
 
 
 class _Watch:
@@ -112,6 +200,17 @@ class _Watch:
     def moves(self, v: Value, tangent: float) -> None:
         if not math.isfinite(tangent):
             raise AnomalyError(f"{_described(v, v.line)} moves by {tangent} along the tangents")
+
+
+class detect_anomaly(_Mode):
+    """Inside, the first non-finite value or derivative is an AnomalyError that names where it came from (slower).
+
+    >>> with detect_anomaly(): Value(0.0).log()
+    Traceback (most recent call last):
+    tinygrad_lite.errors.AnomalyError: log of (Value = 0.0), recorded at ..., gave -inf
+    """
+
+    watcher = _Watch
 
 
 def _described(v: Value, line: str | None) -> str:

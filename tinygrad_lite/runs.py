@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,19 +11,21 @@ from typing import Any
 from .cut_off import warn_of
 from .engine import (
     Value,
+    current_inside,
     dependents,
     derivative_graph,
     derivatives,
     dot,
     is_joint,
+    is_recording,
     is_tracing,
     leaf_changes,
     next_call,
     record,
-    set_inside,
-    set_recording,
-    set_watch,
+    recorded,
     tangents,
+    within,
+    within_transform,
 )
 from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
@@ -59,27 +60,21 @@ class Run:
         if len(args) > len(at) or kwargs or directions:
             others = [arg for k, arg in enumerate(args) if k not in at]
             self._of_values = self._of_values or has_values([*others, *kwargs.values(), *directions])
-        given = self._inputs.numbers
         self._changes = leaf_changes()
         self._call = next_call()
-        recording = set_recording(True)
-        inside = set_inside(())
-        try:
-            self.further = is_tracing() or (recording and (self._of_values or inside is not None))
-            self._warns = recording and not self.further
-            if self.further:
-                self._xs = [x.identity() if type(x) is Value else Value(x) for x in given]
-            else:
-                self._xs = list(map(Value, map(_number, given) if self._of_values else given))
-            set_inside((self._xs if self.further else (), inside))
-            fresh = self._inputs.filled(self._xs)
-            called = list(args)
-            for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
-                called[k] = arg
-            output = f(*called, **kwargs)
-        finally:
-            set_inside(inside)
-            set_recording(recording)
+        given = self._inputs.numbers
+        recording = is_recording()
+        self.further = is_tracing() or (recording and (self._of_values or current_inside() is not None))
+        self._warns = recording and not self.further
+        if self.further:
+            self._xs = recorded(_afresh, given)
+        else:
+            self._xs = list(map(Value, map(_number, given) if self._of_values else given))
+        fresh = self._inputs.filled(self._xs)
+        called = list(args)
+        for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
+            called[k] = arg
+        output = within_transform(self._xs if self.further else (), f, called, kwargs)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
                 raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")
@@ -115,20 +110,12 @@ class Run:
 
     def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
         """Their dot, recorded also under no_grad()."""
-        recording = set_recording(True)
-        try:
-            return dot(numbers, others)
-        finally:
-            set_recording(recording)
+        return recorded(dot, numbers, others)
 
     def gradient_graph(self, y: Value) -> list[Any]:
         """The derivatives of y by the inputs, to be differentiated again."""
         self._check_unchanged(y)
-        recording = set_recording(True)
-        try:
-            return derivative_graph(y, self._xs, False)
-        finally:
-            set_recording(recording)
+        return recorded(derivative_graph, y, self._xs, False)
 
     def derivatives(self, y: Any, further: bool | None = None, itself: bool = False) -> list[Any]:
         """The derivatives of y by the inputs, as they are handed to the caller; with `itself`, who is handed y too."""
@@ -159,11 +146,7 @@ class Run:
         """The derivatives of ys along the direction of the inputs, to be differentiated again."""
         for y in ys:
             self._check_unchanged(y)
-        recording = set_recording(True)
-        try:
-            return tangents(ys, self._xs, direction, True)
-        finally:
-            set_recording(recording)
+        return recorded(tangents, ys, self._xs, direction, True)
 
     def finished(self, tree: Any) -> Any:
         """As the caller gets it: numbers, unless something may differentiate it again or Values came in."""
@@ -205,30 +188,22 @@ class Run:
         return self._inputs.filled(items)
 
 
-@contextlib.contextmanager
-def inside_transform() -> Iterator[None]:
-    """Inside, copies of Values and derivatives are what they are in a transform's function: nothing is cut off."""
-    inside = set_inside(())
-    set_inside(((), inside))
-    try:
-        yield
-    finally:
-        set_inside(inside)
-
-
-def is_recording() -> bool:
-    recording = set_recording(True)
-    set_recording(recording)
-    return recording
+def inside_transform(function: Callable[..., Any], *args: Any) -> Any:
+    """function(*args), where copies of Values and derivatives are what they are in a transform's function."""
+    return within(function, *args, inside=((), current_inside()))
 
 
 def variables() -> Iterator[Value]:
     """Those results by which the transforms whose functions are running differentiate."""
-    running = set_inside(None)
-    set_inside(running)
+    running = current_inside()
     while running:
         xs, running = running
         yield from (x for x in xs if x.op is not None)
+
+
+def _afresh(given: Sequence[Any]) -> list[Value]:
+    """Values of the same numbers, through which derivatives go on to those that were given."""
+    return [x.identity() if type(x) is Value else Value(x) for x in given]
 
 
 def numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
@@ -271,12 +246,7 @@ def check_unchanged(order: Sequence[Value]) -> None:
                     "compute it again before differentiating its derivative"
                 )
             continue
-        recording, watch = set_recording(True), set_watch(None)
-        try:
-            now = record(v.op, v.args)
-        finally:
-            set_watch(watch)
-            set_recording(recording)
+        now = within(record, v.op, v.args, recording=True, watch=None)
         pairs = zip((now.data, *now.local_derivatives), (v.data, *v.local_derivatives), strict=True)
         if not all(math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-14) or (a != a and b != b) for a, b in pairs):
             raise HistoryError(

@@ -35,12 +35,12 @@ from .engine import (
     dependents,
     derivative_graph,
     dot,
+    is_recording,
     is_tracing,
     partial_derivatives,
     record_joint,
-    set_recording,
-    set_trace,
     tangents,
+    within,
 )
 from .errors import ConvergenceError
 from .iteration import Settings, settled, settled_lanes
@@ -55,9 +55,7 @@ def recorded_nodes(
     step: Callable[[_Vector], _Vector], start: _Vector, numbers: Sequence[float], settings: Settings
 ) -> tuple[_Vector, Solution | None]:
     """The nodes of a fixed point that is known, from one record of f there."""
-    recording = set_recording(True)
-    set_recording(recording)
-    if not recording or not len(numbers):
+    if not is_recording() or not len(numbers):
         return [Value(x).detach() for x in numbers], None
     zs: _Vector = [Value(x) for x in numbers]
     solution = Solution(zs, step(zs), settings)
@@ -67,26 +65,19 @@ def recorded_nodes(
 def traced_nodes(step: Callable[[_Vector], _Vector], start: _Vector, settings: Settings) -> _Vector:
     """The nodes of a fixed point that a program will find. Their numbers matter only where it depends on no input."""
     zs: _Vector = [Value(0.0) for _ in start]
-    recording = set_recording(True)
-    try:
-        solution = Solution(zs, step(zs), settings)
-        found = _untraced_numbers(solution, start)
-    finally:
-        set_recording(recording)
+    solution = within(lambda: Solution(zs, step(zs), settings), recording=True)
+    found = within(_untraced_numbers, solution, start, recording=True, trace=None)
     given = tuple([x if type(x) is Value else float(x) for x in start])
     return record_joint(_FIXED_POINT, found, (given, tuple(solution.xs), solution))
 
 
 def _untraced_numbers(solution: Solution, start: _Vector) -> Sequence[float]:
     """The fixed point for the numbers that are traced with; nan where these have none."""
-    trace = set_trace(None)
     try:
         numbers = [as_value(x).data for x in start], [x.data for x in solution.xs]
         return solution.rows[0].numbers(*numbers)[:, 0].tolist()  # type: ignore[no-any-return]
     except ConvergenceError:
         return [math.nan] * len(start)
-    finally:
-        set_trace(trace)
 
 
 class Solution(float):
@@ -255,13 +246,13 @@ class _Which(float):
         """The rule of the row: what an adjoint g comes to for xs."""
         if not all(type(x) is Value for x in xs):
             raise TypeError("a fixed point is found by iteration: it has no derivative in symbols")
-        recording = set_recording(True)
-        try:
+
+        def recorded() -> _Vector:
             fresh = [x.identity() for x in xs]
             y = self.solution.recorded(start, fresh)[int(self)]
             return [g * d for d in derivative_graph(y, fresh, False)]
-        finally:
-            set_recording(recording)
+
+        return within(recorded, recording=True)
 
 
 class _Solvers:
@@ -286,19 +277,11 @@ class _Solvers:
 
 
 def _tangents(ys: _Vector, xs: list[Value], direction: Sequence[Any], as_graph: bool) -> _Vector:
-    recording = set_recording(True)
-    try:
-        return tangents([as_value(y) for y in ys], xs, direction, as_graph)
-    finally:
-        set_recording(recording)
+    return within(tangents, [as_value(y) for y in ys], xs, direction, as_graph, recording=True)
 
 
 def _product(us: Sequence[Any], ys: _Vector) -> Value:
-    recording = set_recording(True)
-    try:
-        return dot(us, ys)
-    finally:
-        set_recording(recording)
+    return within(dot, us, ys, recording=True)
 
 
 def _added(xs: Sequence[Any], ys: Sequence[Any]) -> _Vector:

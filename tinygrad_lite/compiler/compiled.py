@@ -12,10 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from .. import ops
-from ..engine import Value, find_method, is_inside, is_tracing
+from ..engine import Value, find_method, is_inside, is_recording, is_tracing
 from ..errors import HistoryError, ShapeError, received
 from ..nesting import Whole
-from ..runs import is_recording
 from ..source_lines import stack_level
 from ..wording import shortened
 from .arguments import Arguments, Columns, Key, on_arrays, shown

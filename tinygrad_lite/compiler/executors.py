@@ -43,7 +43,7 @@ class ArrayExecutor:
     most_lanes  how many lanes a block has at most
     """
 
-    @collector_paused()
+    @collector_paused
     def __init__(self, program: Program, summed: bool = False, xp: Any = np) -> None:
         self.xp, self.summed, self.outputs = xp, summed, len(program.outputs)
         self.program = program.copied()
@@ -60,7 +60,7 @@ class ArrayExecutor:
         self._outputs = [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
 
     @cached_property
-    @collector_paused()
+    @collector_paused
     def swept(self) -> Source:
         """What runs over few lanes: between matrix products, the native sweep instead of calls on small arrays."""
         return Source(self.program, self.groups, self.lane_sums, self.xp, swept=True)

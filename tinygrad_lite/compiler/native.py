@@ -1,4 +1,5 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
 """The native executor: runs a Program operation by operation, in one loop over one array of doubles.
 
 For programs too small or too irregular to pay for array calls. Plain Python that Cython compiles to C, as engine.py is;
@@ -27,13 +28,14 @@ if cython.compiled:
 else:
     c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
     from . import lane_functions
-    from .encoding import ADD, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+    from .encoding import ADD, CALL, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
 
     One = Lanes = Two = Many = object
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "e2356ec6"
+_MOST_LANES = 1 << 40
+source_hash = "109a2232"
 
 
 @cython.final
@@ -81,19 +83,28 @@ class Executor:
     _widest: cython.Py_ssize_t
 
     def __init__(self, program):
+        _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
         encoding = Encoding(program, forms)
         self._inputs, self._parameters, self._slots = encoding.inputs, encoding.parameters, encoding.slots
         self._constants, self._outputs = encoding.constants, len(encoding.results)
-        self._arrays, self._results = (encoding.results,), _integers(encoding.results)
+        for slot in (*encoding.results, *[slot for slot, _ in encoding.constants]):
+            _check_slot(slot, self._slots)
         self._take(encoding.written)
+        self._arrays, self._results = (*self._arrays, encoding.results), _integers(encoding.results)
         self._spaces = [_space(self, 1)]
 
     @cython.cfunc
     def _take(self, written) -> cython.void:
-        """The operations to run."""
-        self._arrays += (written.numbers,)
-        self._code, self._length = _integers(written.numbers), len(written.numbers)
-        self._calls, self._widest = written.calls, written.widest
+        """The operations to run: a copy, once it is known that they stay within the slots."""
+        code = array("i", written.numbers)
+        self._calls, self._widest = [*written.calls], max(1, written.widest)
+        self._code, self._length = _integers(code), len(code)
+        if cython.compiled:
+            _check_code(self._calls, self._code, self._length, self._slots, self._widest)
+        self._arrays = (code,)
+
+    def __reduce__(self):
+        raise _not_copied(self)
 
     @property
     def slots(self):
@@ -103,6 +114,8 @@ class Executor:
     def run(self, parameters, inputs, out=None):
         """The program's outputs for these numbers."""
         k: cython.Py_ssize_t
+        if cython.compiled and self._arrays is None:
+            raise _not_made(self)
         try:  # a call that begins within another, on another thread or in an operation, works in a space of its own
             space: _Space = self._spaces.pop()
         except IndexError:
@@ -123,6 +136,10 @@ class Executor:
 
     def batch(self, parameters, parts, lanes, out):
         """The program's outputs for each of the lanes, of shape (outputs, lanes); each part is (some inputs, lanes)."""
+        if cython.compiled and self._arrays is None:
+            raise _not_made(self)
+        if not 0 <= lanes <= _MOST_LANES // max(1, self._inputs, self._outputs):
+            raise ValueError(f"batch(..., lanes) takes a whole number from 0 on, got {lanes}")
         count: cython.Py_ssize_t = lanes
         start: cython.Py_ssize_t
         n: cython.Py_ssize_t
@@ -154,6 +171,8 @@ class Executor:
                     for lane in range(n):
                         w[k * n + lane] = source.numbers[row * count + start + lane]
                     k += 1
+            if k < self._inputs:
+                raise errors.ShapeError(f"each part of the inputs has {count} lanes, got parts that have not")
             _sweep(self._calls, self._code, self._length, w, space.spare, n)
             for k in range(self._outputs):
                 for lane in range(n):
@@ -190,6 +209,8 @@ class _View:
 
     numbers: cython.p_double
     size: cython.Py_ssize_t
+    dimensions: cython.Py_ssize_t
+    rows: cython.Py_ssize_t
     _memory: memoryview
 
 
@@ -209,14 +230,24 @@ class OnRows:
     _view: _View
 
     def __init__(self, written, rows):
-        self._executor = Executor.__new__(Executor)
-        self._executor._arrays = ()
-        self._executor._take(written)
-        self._view, self._lanes = _view("rows", rows, True), rows.shape[1]
-        self._room = array("d", bytes(8 * written.widest))
+        _refuse_again(self, self._executor if cython.compiled else getattr(self, "_executor", None))
+        executor: Executor = Executor.__new__(Executor)
+        view = _view("rows", rows, True)
+        if view.dimensions != 2:
+            raise errors.ShapeError(f"OnRows(written, rows) takes rows of lanes, got {errors.received(rows)}")
+        executor._slots = view.rows
+        executor._take(written)
+        self._view, self._lanes = view, view.size // max(1, view.rows)
+        self._room = array("d", bytes(8 * executor._widest))
+        self._executor = executor
+
+    def __reduce__(self):
+        raise _not_copied(self)
 
     def __call__(self):
         executor = self._executor
+        if cython.compiled and executor is None:
+            raise _not_made(self)
         _sweep(executor._calls, executor._code, executor._length, self._view.numbers, _doubles(self._room), self._lanes)
 
 
@@ -251,7 +282,8 @@ def _view(who, given, writable: cython.bint) -> _View:
         if writable:
             raise TypeError(f"{who} takes a writable float64 array in C order, got {errors.received(given)}")
         memory = memoryview(array("d", [_real(who, x) for x in _listed(who, given)]))
-    view._memory, view.size = memory, memory.nbytes // 8
+    view._memory, view.size, view.dimensions = memory, memory.nbytes // 8, memory.ndim
+    view.rows = memory.shape[0] if memory.ndim else 0
     if cython.compiled:
         view.numbers = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(memory).buf)
     else:
@@ -287,6 +319,102 @@ def _read(who, given, w: cython.p_double, start: cython.Py_ssize_t, count: cytho
     for k in range(count):
         w[start + k] = view.numbers[k]
     return 0
+
+
+@cython.cfunc
+def _refuse_again(made, before) -> cython.void:
+    """Raises TypeError where what __init__ makes is there: it may be in use."""
+    if before is not None:
+        raise TypeError(f"{type(made).__name__}.__init__() was called on one that is made: make another")
+
+
+@cython.cfunc
+def _not_made(thing):
+    name = type(thing).__name__
+    return TypeError(f"this {name} was made by __new__ alone and holds nothing: call {name}(...)")
+
+
+@cython.cfunc
+def _not_copied(thing):
+    return TypeError(f"an {type(thing).__name__} is not copied or pickled: it holds addresses; make another")
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _check_slot(slot: cython.Py_ssize_t, slots: cython.Py_ssize_t) -> cython.int:
+    if not 0 <= slot < slots:
+        raise ValueError(f"an operation reads or writes the number {slot} of {slots}: the program is not well formed")
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _check_code(
+    calls: list, code: cython.p_int, end: cython.Py_ssize_t, slots: cython.Py_ssize_t, widest: cython.Py_ssize_t
+) -> cython.int:
+    """Raises ValueError where what _sweep would do leads out of the slots, the room, the functions or the code."""
+    i: cython.Py_ssize_t = 0
+    k: cython.Py_ssize_t
+    first: cython.Py_ssize_t
+    length: cython.Py_ssize_t
+    operation: cython.int
+    while i < end:
+        operation = code[i]
+        first = i + (3 if operation in (ONE, LANES, TWO) else 2)
+        length = 2
+        if operation in (ONE, LANES, NEG):
+            length = 1
+        elif operation == EQUAL:
+            length = 4
+        elif operation == MANY and i + 3 < end:
+            first, length = i + 4, code[i + 3]
+        elif operation == SUMS and i + 5 < end:
+            length = 4
+            for k in range(i + 3, i + 6):
+                length = -end if code[k] < 0 else length + (2 if k == i + 3 else 1) * code[k]
+        elif operation == TAKE and i + 2 < end:
+            first, length = i + 3, cython.cast(cython.Py_ssize_t, code[i + 2]) + 1
+        elif operation == CALL:
+            length = 1
+        elif not 0 <= operation < MANY:
+            length = -1
+        if length < 0 or first + length > end or (operation == MANY and length > widest):
+            raise ValueError("the operations of a program are cut short, or none that there are")
+        _check_slot(code[i + 1], slots)
+        if operation == CALL:
+            _check_call(calls, code[i + 2], slots)
+        elif ONE <= operation <= MANY:
+            _check_function(operation, code[i + 2])
+        for k in range(first, first + length):
+            if operation != CALL and (operation != SUMS or not i + 3 <= k < i + 6):
+                _check_slot(code[k], slots)
+        i = first + length
+    return 0
+
+
+@cython.cfunc
+def _check_call(calls: list, which: cython.Py_ssize_t, slots: cython.Py_ssize_t) -> cython.void:
+    if not 0 <= which < len(calls):
+        raise ValueError(f"a program calls the row {which} of {len(calls)}")
+    _, args = calls[which]
+    for arg in args:
+        for slot in arg if type(arg) is tuple else (arg,):
+            _check_slot(slot, slots)
+
+
+@cython.cfunc
+def _check_function(operation: cython.int, which: cython.Py_ssize_t) -> cython.void:
+    known: cython.bint = 0 <= which < 128
+    if known and operation == ONE:
+        known = ones[which] is not cython.NULL
+    elif known and operation == LANES:
+        known = all_lanes[which] is not cython.NULL
+    elif known and operation == TWO:
+        known = twos[which] is not cython.NULL
+    elif known:
+        known = manys[which] is not cython.NULL
+    if not known:
+        raise ValueError(f"a program calls the function {which}, which is not known")
 
 
 @cython.cfunc

@@ -29,19 +29,16 @@ class Parameters:
         _, owners, cells = located(bound)
         self.leaves = [bound[k] for k in np.lexsort((cells, owners))] + [v for v in leaves if v.kind == "detached"]
         self.trainable = len(bound)
-        self._pieces: list[tuple[Storage, int, int]] = []
+        self._where: dict[Storage, int] = {}
         self._locate()
 
     def _locate(self) -> None:
         """Finds where they lie."""
         storages, owners, cells = located(self.leaves[: self.trainable])
+        where = {storage: storage.moved for storage in storages}
         apart = (np.diff(owners) != 0) | (np.diff(cells) != 1)
         ends = [0, *(np.flatnonzero(apart) + 1).tolist(), self.trainable]
         pieces = [(storages[owners[a]], cells[a], b - a) for a, b in pairwise(ends) if a < b]
-        if pieces == self._pieces != []:
-            return
-        self._pieces = pieces
-        self._storages = list(dict.fromkeys(storage for storage, _, _ in pieces))
         self._views = [np.frombuffer(storage.values)[first : first + count] for storage, first, count in pieces]
         self._copied = len(pieces) != 1 or len(self.leaves) > self.trainable
         self._numbers = np.empty(len(self.leaves)) if self._copied else self._views[0]
@@ -54,13 +51,14 @@ class Parameters:
                     for start, (storage, first, count) in zip(starts, pieces, strict=False)
                 ]
             )
+        self._where = where  # last: cut short, it is done again
 
     def numbers(self) -> Any:
         """What they are now: one array that always has them, until a leaf is bound elsewhere."""
         if not self.leaves:
             return self._numbers
-        for storage in self._storages:
-            if storage.moved:
+        for storage, moved in self._where.items():
+            if storage.moved != moved:
                 self._locate()
                 break
         if self._copied:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, topological_order
+from ..draws import replayed
+from ..engine import Value, topological_order, within_transform
 from ..errors import TraceError, received
 from ..nesting import Structure, filler, mapped
-from ..runs import inside_transform, variables
+from ..runs import variables
 from .arguments import Arguments, is_number
 from .execution import Execution
 from .held import Held, modules_of
@@ -20,7 +21,7 @@ from .nodes import expanded, recorded, recorded_anew, reduced, rows
 from .parameters import Parameters
 from .program import CONSTANT, Program
 from .traced_graph import TracedGraph
-from .tracing import Trace, captured, flattened, replaying, traced, values_of
+from .tracing import Trace, captured, flattened, traced, values_of
 from .watched import watched
 
 
@@ -82,8 +83,8 @@ class Specialization:
             """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
             instead = dict(zip(inputs, xs, strict=True))
             args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
-            with replaying(xs[len(given) :]), inside_transform():
-                return Structure(function(*args, **named)).numbers
+            output = within_transform((), replayed, (xs[len(given) :], function, args, named), {})
+            return Structure(output).numbers
 
         sources = [source for _, source in trace.draws]
         eager = by_function if self.differentiates else by_graph

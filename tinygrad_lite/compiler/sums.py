@@ -19,7 +19,7 @@ _POWERS = (1.0, 2.0, 3.0)
 Pair = tuple[int, int]
 
 
-@collector_paused()
+@collector_paused
 def as_sums_of_products(program: Program) -> Program:
     """The same program with add, sub, mul, neg, sum, dot, mean and small powers as sums of products of two.
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..draws import Draws
-from ..engine import Value, derivative_graph, derivatives, hooks, set_recording
+from ..engine import Value, derivative_graph, derivatives, hooks, within
 from .execution import Execution
 from .parameters import Parameters
 from .program import Program
@@ -120,24 +120,21 @@ class TracedGraph:
         An adjoint that is zero then passes nothing on, be the local derivative infinite or not; programs do not look,
         and have nan there.
         """
-        recording = set_recording(True)
-        try:
-            return [y.data if type(y) is Value else y for y in self._eager(list(map(Value, numbers)), _as_floats)]
-        finally:
-            set_recording(recording)
+        found = within(lambda: self._eager(list(map(Value, numbers)), _as_floats), recording=True)
+        return [y.data if type(y) is Value else y for y in found]
 
     def infinite_contributions(self, k: int, numbers: Sequence[float]) -> list[float]:
         """What arguments and parameters that gradients enter get where the adjoint of output k is infinite.
 
         numbers  the inputs
         """
-        recording = set_recording(True)
-        try:
+
+        def contributions() -> list[float]:
             xs = list(map(Value, numbers))
             y = self._eager(xs, _as_graph)[k] * math.inf
             return _as_floats(y, [*xs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]])
-        finally:
-            set_recording(recording)
+
+        return within(contributions, recording=True)
 
     def _derive(
         self, key: Any, made: Callable[[Sequence[Any], Sequence[Value], _Derivatives], list[Any]]
@@ -166,8 +163,13 @@ def _without_hooks(function: Callable[[], list[Any]], y: Any, wanted: Sequence[V
     """Derivatives of y; the hooks of what is differentiated by run later, in backward()."""
     if type(y) is not Value:
         return [0.0] * len(wanted)
-    kept = {id(x): hooks.pop(id(x)) for x in wanted if hooks and id(x) in hooks}
+    kept = {id(x): hooks[id(x)] for x in wanted if hooks and id(x) in hooks}
     try:
-        return function()
-    finally:
+        try:
+            for key in kept:
+                del hooks[key]
+            return function()
+        finally:
+            hooks.update(kept)
+    finally:  # twice, see engine.within()
         hooks.update(kept)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from .. import ops
-from ..draws import Draws, set_replay
-from ..engine import Value, products, set_recording, set_trace, set_watch, topological_order, transcribe
+from ..draws import Draws
+from ..engine import Value, products, topological_order, transcribe, within
 from ..errors import NUMBER_ALONE, TraceError
 from ..source_lines import calling_line, raising_line
 from .collector import collector_paused
@@ -61,22 +60,18 @@ class Trace:
         self.choices: dict[tuple[Any, str], Any] = {}
         self.derivatives: list[Value] = []
 
-    def __enter__(self) -> Trace:
-        self._recording = set_recording(True)
-        self._watch = set_watch(self)  # which is told nothing, since the numbers of placeholders say nothing
-        self._before = set_trace(self)
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        set_trace(self._before)
-        set_watch(self._watch)
-        set_recording(self._recording)
-        said = str(error)
-        texts = _UNNAMED + _CONVERSIONS * ("Value" in said)
-        if type(error) in (TypeError, IndexError) and any(text in said for text in texts):
+    def run(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """What the function returns, traced; its own watch is told nothing: the numbers of placeholders say nothing."""
+        try:
+            return within(function, *args, recording=True, watch=self, trace=self)
+        except (TypeError, IndexError) as error:
+            said = str(error)
+            texts = _UNNAMED + _CONVERSIONS * ("Value" in said)
+            if type(error) not in (TypeError, IndexError) or not any(text in said for text in texts):
+                raise
             raise TraceError(
-                f"compile({self.name}): in {raising_line(traceback)} a traced Value is used as a plain number or as an "
-                f"index, but {_AS_A_NUMBER}"
+                f"compile({self.name}): in {raising_line(error.__traceback__)} a traced Value is used as a plain "
+                f"number or as an index, but {_AS_A_NUMBER}"
             ) from error
 
     def refuse(self, what: str, v: Value) -> None:
@@ -94,23 +89,10 @@ class Trace:
         return v
 
 
-class replaying:  # noqa: N801  read as a function
-    """Inside, random numbers are not drawn from their sources but taken from these, in order."""
-
-    def __init__(self, numbers: Sequence[Any]) -> None:
-        self._numbers = iter(numbers)
-
-    def __enter__(self) -> None:
-        self._before = set_replay(self._numbers)
-
-    def __exit__(self, *_: object) -> None:
-        set_replay(self._before)
-
-
 def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tuple[Any, Trace]:
     """What the function returns, and the trace that it was recorded in."""
-    with Trace(name) as trace:
-        return function(*args), trace
+    trace = Trace(name)
+    return trace.run(function, args), trace
 
 
 def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> list[Value]:
@@ -119,7 +101,7 @@ def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Val
     return [v for v in topological_order(*values_of(outputs)) if v.op is None and v not in known]
 
 
-@collector_paused()
+@collector_paused
 def flattened(
     outputs: Sequence[Any],
     inputs: Sequence[Value],

@@ -116,7 +116,9 @@ def mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], 
     try:
         compiled.batch(inputs, targets)
     except TraceError:
-        return inside_transform()(lambda: ops.mean([loss(model(x), y) for x, y in zip(inputs, targets, strict=True)]))
+        return lambda: inside_transform(
+            lambda: ops.mean([loss(model(x), y) for x, y in zip(inputs, targets, strict=True)])
+        )
     return lambda: compiled.batch(inputs, targets)
 
 

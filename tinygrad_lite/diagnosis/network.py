@@ -69,8 +69,8 @@ def diagnose(
         return as_value(loss(prediction, target))  # one that lost its history in .data is a number
 
     modes = [(module, module._training) for _, module in model.named_modules()]
-    model.eval()
     try:
+        model.eval()
         findings, layers = _in_network(model, recorded, inputs, targets)
         if optimizer is not None and not any(finding.what in (NOT_FINITE, NO_GRADIENT) for finding in findings):
             findings += in_rate(model, loss, batch, optimizer)

@@ -51,9 +51,10 @@ class Recording:
     """A batch, recorded: for each sample the output and the loss."""
 
     def __init__(self, model: Module, loss: Loss, inputs: Sequence[Any], targets: Sequence[Any]) -> None:
-        with inside_transform():
-            self.outputs = [model(x) for x in inputs]
-            self.losses: list[Value] = [loss(y, t) for y, t in zip(self.outputs, targets, strict=True)]
+        self.outputs: list[Any] = inside_transform(lambda: [model(x) for x in inputs])
+        self.losses: list[Value] = inside_transform(
+            lambda: [loss(y, t) for y, t in zip(self.outputs, targets, strict=True)]
+        )
         self.mean: Value = ops.mean(self.losses)
         self.derivatives: dict[Value, float] = {}
         self._root = model._place.path or "" if model._place else ""

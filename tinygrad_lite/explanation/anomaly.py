@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..engine import Value, contributions, set_watch, topological_order
+from ..engine import Value, contributions, topological_order, within
 from ..errors import received
 from ..replay import computed, recorded_otherwise
 from ..tables import Report, Table
@@ -101,11 +101,8 @@ def explain_nan(y: Value) -> NanExplanation:
     order = topological_order(y)
     if not math.isfinite(y.data):
         return _value(y, order)
-    watch = set_watch(None)  # it would refuse the very sweep that is looked into
-    try:
-        adjoints = dict(zip(order, gradients(y, order), strict=True))
-    finally:
-        set_watch(watch)
+    # Unwatched, since a watch would refuse the very sweep that is looked into.
+    adjoints = dict(zip(order, within(gradients, y, order, watch=None), strict=True))
     return _derivative(y, order, adjoints) or _all_finite(y, order, adjoints)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..engine import Origin, Value, dot, dots, set_origin
+from ..engine import Origin, Value, dot, dots, set_origin, within
 from ..errors import ShapeError, received
 from .activations import DISPLAYED, LINEAR, Function, on_values
 from .activations import activation as activation_named
@@ -247,17 +247,16 @@ def _labelled(weights: list[float], bias: float) -> list[Value]:
     """Leaves of the labels w.0, w.1, ..., b; all neurons share the origins that hold them."""
     for k in range(len(_weight_origins), len(weights)):
         _weight_origins.append(Origin(label=f"w.{k}"))
-    before = set_origin(None)
-    try:
+
+    def made() -> list[Value]:
         leaves = []
         for origin, weight in zip(_weight_origins, weights, strict=False):
             set_origin(origin)
             leaves.append(Value(weight))
         set_origin(_bias_origin)
-        leaves.append(Value(bias))
-    finally:
-        set_origin(before)
-    return leaves
+        return [*leaves, Value(bias)]
+
+    return within(made)
 
 
 def _checked(activation: str | Function | None, nonlin: bool) -> str | Function:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from ..engine import Origin, Value, bind, clear_grads, current_trace, set_origin
+from ..engine import Origin, Value, bind, clear_grads, current_origin, current_trace, within_origin
 from .tree import Node, each_once, walk
 
 if TYPE_CHECKING:
@@ -42,13 +42,7 @@ class Module(Node):
             cls.__call__ = _in_place(cls.__dict__["__call__"])  # type: ignore[method-assign]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        before = set_origin(self._place or _find_place(self))
-        try:
-            if len(args) == 1 and not kwargs:
-                return self.forward(args[0])  # without unpacking: a third less for the call
-            return self.forward(*args, **kwargs)
-        finally:
-            set_origin(before)
+        return within_origin(self._place or _find_place(self), self.forward, args, kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What a call computes."""
@@ -187,8 +181,7 @@ class _Place(Origin):
 
 def _find_place(module: Module) -> Origin | None:
     """The place of a module that has none yet, from where it is called."""
-    caller = set_origin(None)
-    set_origin(caller)
+    caller = current_origin()
     if not isinstance(caller, _Place):
         return _settle(module, "")
     owner = caller.module()
@@ -236,10 +229,6 @@ def _in_place(call: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(call)
     def __call__(self: Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807  it becomes the class's __call__
-        before = set_origin(self._place or _find_place(self))
-        try:
-            return call(self, *args, **kwargs)
-        finally:
-            set_origin(before)
+        return within_origin(self._place or _find_place(self), call, (self, *args), kwargs)
 
     return __call__

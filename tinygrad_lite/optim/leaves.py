@@ -24,11 +24,12 @@ class Leaves:
     def _bind(self) -> None:
         import numpy as np
 
-        self._storage, cells = bind(self.leaves)
-        self._values, self._grads = np.frombuffer(self._storage.values), np.frombuffer(self._storage.settled())
+        storage, cells = bind(self.leaves)
         first = cells[0]
         consecutive = cells == list(range(first, first + len(cells)))
         self._where: Any = slice(first, first + len(cells)) if consecutive else np.array(cells)
+        self._values, self._grads = np.frombuffer(storage.values), np.frombuffer(storage.settled())
+        self._storage, self._moved = storage, storage.moved  # last: cut short, it is done again
 
     def __len__(self) -> int:
         return len(self.leaves)
@@ -38,7 +39,7 @@ class Leaves:
 
     def numbers(self) -> tuple[Array, Array]:
         """Numbers and gradients: views where the leaves lie one after the other, else copies that write() puts back."""
-        if self._storage.moved:
+        if self._storage.moved != self._moved:
             self._bind()
         self._storage.settled()
         return self._values[self._where], self._grads[self._where]
@@ -54,7 +55,7 @@ class Leaves:
         self.write(now, grads)
 
     def clear_grads(self) -> None:
-        if len(self.leaves) == len(self._storage) and not self._storage.moved:
+        if len(self.leaves) == len(self._storage) and self._storage.moved == self._moved:
             self._storage.clear_grads()
         else:
             clear_grads(self.leaves)

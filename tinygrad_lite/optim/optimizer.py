@@ -54,7 +54,11 @@ class Optimizer(Stateful):
         raise NotImplementedError
 
     def step(self) -> None:
-        """Moves every parameter once, by its present gradient."""
+        """Moves every parameter once, by its present gradient.
+
+        Ctrl-C may cut it short between two of its array operations, when some buffers and numbers are changed already:
+        to go on with the same bits, load a state from before.
+        """
         values, given = self._leaves.numbers()
         _quietly_moved()(self, values, given)
         self._leaves.write(values, given)

@@ -48,8 +48,8 @@ class Objective:
             self.metrics[name] = metric
 
         def of_sample(x: Any, y: Any) -> Any:
-            with inside_transform():  # what is eager is then as what is traced
-                return loss(model(x), y)
+            # What is eager is then as what is traced.
+            return inside_transform(lambda: loss(model(x), y))
 
         of_sample.__name__ = f"{getattr(loss, '__name__', 'loss')} of {type(model).__name__}"
         self.of_sample = of_sample
@@ -79,8 +79,8 @@ class Objective:
         found: dict[str, float] = {}
         if not with_loss and not self.metrics:
             return found
-        self.model.eval()
         try:
+            self.model.eval()
             with no_grad():
                 if with_loss:
                     found[f"{prefix}loss"] = self.of_batch(samples.columns, samples.size).data

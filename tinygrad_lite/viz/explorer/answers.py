@@ -78,9 +78,9 @@ def _hooked(values: Sequence[Value], fresh: Sequence[Value]) -> Iterator[None]:
     """For a while, the hooks of some Values on others too."""
     pairs = zip(values, fresh, strict=True)
     borrowed = {id(w): engine.hooks[id(v)] for v, w in pairs if v is not w and id(v) in engine.hooks}
-    engine.hooks.update(borrowed)
     try:
+        engine.hooks.update(borrowed)
         yield
     finally:
         for key in borrowed:
-            del engine.hooks[key]
+            engine.hooks.pop(key, None)
