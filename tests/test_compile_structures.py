@@ -252,6 +252,20 @@ def test_captured_leaves_are_read_at_each_call() -> None:
     assert (loss.data, w.grad, b.grad, fixed.grad) == (30.0, 8.0, 1.0, 0.0)
 
 
+@pytest.mark.parametrize("executor", FORCED)
+def test_captured_leaves_that_are_bound_elsewhere_are_still_read(executor: Any) -> None:
+    """As by an optimizer of these leaves and others; between calls of one program, which is not traced again."""
+    w, b, others = Value(2.0), Value(1.0), [Value(0.0), Value(0.0)]
+    f = compile(lambda x: w * x + b, executor=executor)
+    for turn in range(1, 4):
+        assert f(3.0) == 3.0 * w.data + b.data and f.batch([3.0], reduce=None).tolist() == [f(3.0)]
+        optim.SGD([others[0], w, *others[1:]], lr=0.1)
+        w.data, b.data = 10.0 * turn, -5.0
+        others = [*others, Value(0.0)]
+        assert f(3.0) == 30.0 * turn - 5.0 and f.batch([3.0], reduce="sum").data == 30.0 * turn - 5.0
+    assert len(f.traces) == 2
+
+
 def test_an_inner_value_may_come_from_a_compiled_call() -> None:
     w = Value(3.0)
     square = compile(lambda x: x * x * w)

@@ -358,6 +358,15 @@ def test_a_linearization_is_the_derivatives() -> None:
     assert apart[0] != pytest.approx(expected[0])
 
 
+def test_a_linearization_of_a_compiled_batch() -> None:
+    """Whose node has the derivatives of the sum over the lanes, and the share of a lane apart."""
+    w, b = Value(0.5), Value(-1.0)
+    line = tl.compile(lambda x: w * x + b)
+    ys = [line.batch([1.0, 3.0, 5.0]) * 2.0, line.batch([1.0, 3.0], reduce="sum") * w]
+    assert Linearization(ys, [w, b]).pull([1.0, 0.0]) == pytest.approx([6.0, 2.0])
+    assert Linearization(ys, [w, b]).pull([0.0, 1.0]) == pytest.approx([2.0, 1.0])
+
+
 @PAIR
 def test_compiled_calls_batches_and_derivatives(executor: Any) -> None:
     points = [0.7, 0.1, -0.4, 1.3]
