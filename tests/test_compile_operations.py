@@ -180,7 +180,7 @@ def test_sizes_of_batches(row: Op, executor: Any) -> None:
 @pytest.mark.parametrize("executor", FORCED)
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow"])
 def test_plain_numbers_on_either_side(name: str, executor: Any) -> None:
-    """Zeros of both signs, ones, infinities: what a pass makes of x + 0.0 or 1.0 * x has the sign of what was written."""
+    """What a pass makes of x + 0.0 or 1.0 * x has the sign of what was written."""
     row = ops.TABLE[name]
 
     def f(x: Any) -> list[Any]:

@@ -298,8 +298,16 @@ def test_check_draws_from_the_domain_and_knows_kinks(own_operations: Define) -> 
 
 
 def test_check_under_no_grad(own_operations: Define) -> None:
+    """Derivatives are checked all the same, and nothing is recorded afterwards."""
+    x = Value(2.0)
     with no_grad():
-        own_operations("cube", cube_of, slope_of_cube, check=True)
+        cube = own_operations("cube", cube_of, slope_of_cube, check=True)
+        with pytest.raises(GradcheckError, match=r"custom_op\('wrong', check=True\): derivatives of order 1 disagree"):
+            own_operations("wrong", cube_of, lambda g, y, x: g * 2.0 * x, check=True)
+        assert cube(x).kind == (x * x).kind == "detached" and "wrong" not in ops.TABLE
+    y = cube(x)
+    y.backward()
+    assert tl.cube is cube and (y.data, x.grad) == (8.0, 12.0)
 
 
 @pytest.mark.parametrize(
