@@ -77,8 +77,11 @@ def _skips(node: ast.AST, part: str) -> bool:
     """Whether a part of an `if` is for type checkers or for C alone, or asks which it is."""
     if not isinstance(node, (ast.If, ast.IfExp)):
         return False
-    test = ast.unparse(node.test)
-    return (test in _NEVER_RUN and part != "orelse") or (test.removeprefix("not ") in _NEVER_RUN and part == "test")
+    asked = node.test.values if isinstance(node.test, ast.BoolOp) and type(node.test.op) is ast.And else [node.test]
+    texts = {ast.unparse(question) for question in asked}
+    if part == "test":
+        return any(text.removeprefix("not ") in _NEVER_RUN for text in texts)
+    return part == "body" and not texts.isdisjoint(_NEVER_RUN)
 
 
 def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[ast.expr | ast.stmt, str]]:

@@ -58,6 +58,7 @@ def changes(source: str) -> set[tuple[str, str]]:
         ("y += 'text'", {("y += 'text'", "pass"), ("y += 'text'", "y -= 'text'")}),
         ("'''said'''\nimport os", set()),
         ("if TYPE_CHECKING: y = 1", set()),
+        ("if cython.compiled and a: y = 1\nelse: b()", {("b()", "pass")}),
         ("é = f'{1 + 1}'", {("é = f'{1 + 1}'", "pass")}),
     ],
 )
