@@ -140,10 +140,10 @@ class Judge:
         return found
 
     def verdict(self, file: str, mutant: Mutant) -> str:
-        """'killed', 'survived', 'timeout', 'never run' where no test enters the function, or 'invalid'."""
+        """'killed', 'survived', 'timeout', 'never run' where no test enters the file, or 'invalid'."""
         path = self._copy / file
         source = path.read_text(encoding="utf-8")
-        tests = self.entering(file, mutant.function)
+        tests = self.entering(file, mutant.function) or self.entering(file, 0)  # it may run at import alone
         if not tests:
             return "never run"
         changed = mutant.applied(source)

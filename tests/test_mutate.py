@@ -97,6 +97,6 @@ def test_a_hole_is_found_and_nothing_is_left_changed(tmp_path: Path) -> None:
         "5: 10  ->  11",
         "5: x > 10  ->  (x >= 10)",
     ]
-    assert sorted(line.partition(":")[0] for line in lines[1:-1]) == ["never run", "never run", "survived", "survived"]
-    assert lines[-1] == "toy/sums.py: 12 changes, 8 killed, 2 never run, 2 survived"
+    assert {line.partition(":")[0] for line in lines[1:-1]} == {"survived"}
+    assert lines[-1] == "toy/sums.py: 12 changes, 8 killed, 4 survived"
     assert file.read_text(encoding="utf-8") == SOURCE and done.returncode == 1
