@@ -6,7 +6,8 @@ budget does not notice survives. All of it happens in copies, on the readable so
 
     --sample N     so many changes of each file, drawn by --seed, instead of all
     --tests PATH   files or folders of tests, relative to --root, instead of all
-    --budget S     seconds of tests for one change, the quickest of those that enter the function (30)
+    --budget S     seconds of tests for one change, the quickest of those that enter the function (30): what survives
+                   some of them may be tried again with more
     --limit S      seconds after which no further change is tried
     --workers N    processes at a time (1)
     --root PATH    the project, which has its tests in tests/
@@ -122,8 +123,8 @@ class Judge:
         self._copy, self._files, self._tests, self._budget = copy, list(files), tests, budget
         self._kills: Counter[str] = Counter()
 
-    def entering(self, file: str, function: int) -> list[str]:
-        """The tests that enter a function, or any of a file for 0, the quickest first, within the budget."""
+    def entering(self, file: str, function: int) -> tuple[list[str], int]:
+        """The tests that enter a function, or any of a file for 0: the quickest in the budget, and how many all are."""
         number = self._files.index(file)
         wanted = [number, function]
         found = [
@@ -136,14 +137,16 @@ class Judge:
         for count, name in enumerate(found):
             spent += self._tests[name][0]
             if spent > self._budget and count:
-                return found[:count]
-        return found
+                return found[:count], len(found)
+        return found, len(found)
 
     def verdict(self, file: str, mutant: Mutant) -> str:
         """'killed', 'survived', 'timeout', 'never run' where no test enters the file, or 'invalid'."""
         path = self._copy / file
         source = path.read_text(encoding="utf-8")
-        tests = self.entering(file, mutant.function) or self.entering(file, 0)  # it may run at import alone
+        tests, count = self.entering(file, mutant.function)
+        if not count:  # it may run at import alone
+            tests, count = self.entering(file, 0)
         if not tests:
             return "never run"
         changed = mutant.applied(source)
@@ -170,7 +173,7 @@ class Judge:
                     return "timeout" if status is None else "killed"
         finally:
             path.write_text(source, encoding="utf-8")
-        return "survived"
+        return "survived" if len(tests) == count else f"survived the quickest {len(tests)} of {count} tests"
 
 
 def copied(root: Path, to: Path) -> Path:
@@ -243,8 +246,8 @@ def main(arguments: Sequence[str]) -> int:
                 file, mutant, verdict = results.get(timeout=0.2)
             except queue.Empty:
                 continue
-            counts[file][verdict] += 1
-            if verdict in ("survived", "never run"):
+            counts[file][verdict.partition(" the ")[0]] += 1
+            if verdict.startswith(("survived", "never run")):
                 print(f"{verdict}: {file}:{mutant}", flush=True)
     for file, of_file in counts.items():
         print(f"{file}: {sum(of_file.values())} changes,", ", ".join(f"{n} {v}" for v, n in sorted(of_file.items())))

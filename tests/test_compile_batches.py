@@ -235,6 +235,7 @@ def test_results_are_laid_beside_each_other_without_a_copy_only_where_they_are_r
         ([whole[0], other[:]], False),
         ([other[:], whole[0]], False),
         ([whole[0], whole[1].copy()], False),
+        ([whole[0].copy(), whole[1].copy()], False),
         ([whole[0, :2], whole[1, ::2]], False),
     ):
         found = stacked(rows)
