@@ -171,6 +171,8 @@ def test_static_names(executor: Any) -> None:
     assert one(2.0, 3) == 6.0 and one(2.0, True) == 2.0
     with pytest.raises(TypeError, match=r"static argument n .* hashable, got a list"):
         one(2.0, [3])
+    any_name = compile(lambda x, **named: x * len(named["many"]), static_argnames="many", executor=executor)
+    assert any_name(2.0, many="abc") == 6.0 and any_name(2.0, many="ab") == 4.0
     with pytest.raises(ValueError, match="takes no argument m: its arguments are x, n"):
         compile(lambda x, n: x, static_argnames="m")
 

@@ -88,3 +88,17 @@ def test_a_training_step_on_a_part_of_a_model_leaves_no_gradient_on_the_rest() -
         tl.mean([last([x, 1.0 - x]) for x in rows]).backward()
         assert found == pytest.approx([p.grad for p in model.parameters()], rel=1e-14)
         assert not any(found[: -len(last.parameters())]) and any(found)
+
+
+def test_leaves_that_are_bound_elsewhere_keep_their_gradients_and_states() -> None:
+    for cleared in (False, True):
+        leaves = [Value(1.0), Value(2.0), Value(3.0)]
+        storage, _ = bind(leaves)
+        (leaves[0] * leaves[1] * 0.0 + leaves[1]).backward()
+        if cleared:
+            storage.clear_grads()
+        expected = [(v.grad, v.grad_state) for v in leaves]
+        state = "not computed" if cleared else "computed"
+        assert expected == [(0.0, state), (0.0 if cleared else 1.0, state), (0.0, "not computed")]
+        bind([Value(0.0), *reversed(leaves)])
+        assert [(v.grad, v.grad_state) for v in leaves] == expected and [v.data for v in leaves] == [1.0, 2.0, 3.0]
