@@ -340,7 +340,7 @@ def test_operations_on_rows_keep_what_they_were_given() -> None:
     rows[1] = 3.0
     run()
     assert rows[0].tolist() == [9.0] * 3
-    with pytest.raises(ShapeError, match="takes rows of lanes, got a ndarray of shape"):
+    with pytest.raises(ShapeError, match=r"takes rows of lanes, got an? ndarray of shape"):
         native.OnRows(code, np.ones(4))
 
 

@@ -11,6 +11,7 @@ from compiled import EXECUTORS
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile
+from tinygrad_lite.compiler.lanes import stacked
 from tinygrad_lite.errors import ShapeError
 
 
@@ -223,3 +224,19 @@ def test_results_that_are_kept_keep_their_derivatives(executor: Any) -> None:
     with tl.no_grad():
         f.batch(columns[1])
     assert kept[1].local_derivatives == alone[1]
+
+
+def test_results_are_laid_beside_each_other_without_a_copy_only_where_they_are_rows_of_one_array() -> None:
+    whole, other = np.arange(12.0).reshape(4, 3), np.arange(20.0, 23.0)
+    for rows, shared in (
+        ([whole[0], whole[1], whole[2]], True),
+        ([whole[0], whole[2]], True),
+        ([whole[0], whole[1], whole[3]], False),
+        ([whole[0], other[:]], False),
+        ([other[:], whole[0]], False),
+        ([whole[0], whole[1].copy()], False),
+        ([whole[0].copy(), whole[1].copy()], False),
+        ([whole[0, :2], whole[1, ::2]], False),
+    ):
+        found = stacked(rows)
+        assert found.tolist() == np.array(rows).T.tolist() and np.shares_memory(found, rows[-1]) is shared

@@ -180,6 +180,21 @@ def test_sizes_of_batches(row: Op, executor: Any) -> None:
             assert not differences(found, expected, GRADIENT, scale, signs=False), size
 
 
+@pytest.mark.parametrize("executor", FORCED)
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow"])
+def test_plain_numbers_on_either_side(name: str, executor: Any) -> None:
+    """What a pass makes of x + 0.0 or 1.0 * x has the sign of what was written."""
+    row = ops.TABLE[name]
+
+    def f(x: Any) -> list[Any]:
+        return [*[row(x, c) for c in UGLY], *[row(c, x) for c in UGLY], *[row(row(c, x), 0.0) for c in UGLY]]
+
+    eager = [f(Value(x)) for x in UGLY]
+    for found in (compile(f, executor=executor), lambda x: compile(f, executor=executor).batch([x], reduce=None)):
+        for x, want in zip(UGLY, eager, strict=True):
+            assert not differences(found(x), want), x
+
+
 @pytest.fixture
 def own(own_operations: Callable[..., Op]) -> Iterator[dict[str, Op]]:
     def refusing(x: float) -> float:

@@ -171,6 +171,8 @@ def test_static_names(executor: Any) -> None:
     assert one(2.0, 3) == 6.0 and one(2.0, True) == 2.0
     with pytest.raises(TypeError, match=r"static argument n .* hashable, got a list"):
         one(2.0, [3])
+    any_name = compile(lambda x, **named: x * len(named["many"]), static_argnames="many", executor=executor)
+    assert any_name(2.0, many="abc") == 6.0 and any_name(2.0, many="ab") == 4.0
     with pytest.raises(ValueError, match="takes no argument m: its arguments are x, n"):
         compile(lambda x, n: x, static_argnames="m")
 
@@ -250,6 +252,20 @@ def test_captured_leaves_are_read_at_each_call() -> None:
     loss = compiled.batch([3.0, 5.0], reduce="mean")  # another program, for which the function runs again
     loss.backward()
     assert (loss.data, w.grad, b.grad, fixed.grad) == (30.0, 8.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("executor", FORCED)
+def test_captured_leaves_that_are_bound_elsewhere_are_still_read(executor: Any) -> None:
+    """As by an optimizer of these leaves and others; between calls of one program, which is not traced again."""
+    w, b, others = Value(2.0), Value(1.0), [Value(0.0), Value(0.0)]
+    f = compile(lambda x: w * x + b, executor=executor)
+    for turn in range(1, 4):
+        assert f(3.0) == 3.0 * w.data + b.data and f.batch([3.0], reduce=None).tolist() == [f(3.0)]
+        optim.SGD([others[0], w, *others[1:]], lr=0.1)
+        w.data, b.data = 10.0 * turn, -5.0
+        others = [*others, Value(0.0)]
+        assert f(3.0) == 30.0 * turn - 5.0 and f.batch([3.0], reduce="sum").data == 30.0 * turn - 5.0
+    assert len(f.traces) == 2
 
 
 def test_an_inner_value_may_come_from_a_compiled_call() -> None:

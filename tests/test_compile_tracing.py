@@ -375,3 +375,14 @@ def test_what_a_function_raises_is_raised_and_leaves_no_trace_behind() -> None:
 def test_a_source_refuses_what_is_no_seed(seed: Any) -> None:
     with pytest.raises(ValueError, match=r"Draws\(seed=...\) takes a whole number from 0 on, or None, got"):
         tl.Draws(seed)
+
+
+def test_every_comparison_is_traced() -> None:
+    def f(x: Any, y: Any) -> list[Any]:
+        return [x < y, x <= y, x > y, x >= y, x < 2.0, x <= 2.0, x > 2.0, x >= 2.0]
+
+    compiled = compile(f)
+    for point in ((1.0, 2.0), (2.0, 2.0), (2.0, 1.0), (3.0, math.nan)):
+        expected = [float(found) for found in f(*point)]
+        assert compiled(*point) == expected and f(*map(Value, point)) == expected
+    assert len(compiled.traces) == 1

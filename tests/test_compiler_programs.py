@@ -98,6 +98,28 @@ def test_a_long_chain_of_sums_needs_no_recursion() -> None:
     assert Executor(program).run([1e-4], [1.0]) == [pytest.approx((1 + 1e-4) ** 20_000)]
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda x, p: p - x,
+        lambda x, p: -x,
+        lambda x, p: tl.dot([p, 2.0], [x, x]) - x,
+        lambda x, p: x**2 + 0.1 * p,
+        tl.add,
+    ],
+)
+def test_long_chains_of_other_terms_need_none_either(step: Callable[..., Any]) -> None:
+    def chain(x: Any, p: Any) -> Any:
+        for _ in range(6_001):
+            x = step(x, p)
+        return x
+
+    expected = chain(0.25, 0.5)
+    assert Executor(as_sums_of_products(traced(chain, 1, 1))).run([0.5], [0.25]) == [
+        pytest.approx(expected, nan_ok=True)
+    ]
+
+
 def test_products_stand_apart() -> None:
     def outputs(x: Any, y: Any, p: Any) -> list[Any]:
         read = x * p

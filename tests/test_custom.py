@@ -200,7 +200,8 @@ def test_a_row_defined_anew_lives_as_long_as_what_was_recorded_with_it(own_opera
         assert hessian(row)(1.0) == 2 * k
         compiled = tl.compile(lambda x: row(x) + grad(row)(x))
         assert compiled(1.0) == 3 * k and compiled.batch([1.0], reduce=None).tolist() == [3 * k]
-        assert jvp(tl.compile(lambda t: t * y), (1.0,), (1.0,))[1] == y.data
+        with no_grad():
+            assert jvp(tl.compile(lambda t: t * y), (1.0,), (1.0,))[1] == y.data
         assert str(y.formula()) and y.graph().svg() and y.explore() and tl.explain(y, x) and tl.compare(y).ok
         return x, y
 
@@ -355,8 +356,16 @@ def test_check_draws_from_the_domain_and_knows_kinks(own_operations: Define) -> 
 
 
 def test_check_under_no_grad(own_operations: Define) -> None:
+    """Derivatives are checked all the same, and nothing is recorded afterwards."""
+    x = Value(2.0)
     with no_grad():
-        own_operations("cube", cube_of, slope_of_cube, check=True)
+        cube = own_operations("cube", cube_of, slope_of_cube, check=True)
+        with pytest.raises(GradcheckError, match=r"custom_op\('wrong', check=True\): derivatives of order 1 disagree"):
+            own_operations("wrong", cube_of, lambda g, y, x: g * 2.0 * x, check=True)
+        assert cube(x).kind == (x * x).kind == "detached" and "wrong" not in ops.TABLE
+    y = cube(x)
+    y.backward()
+    assert tl.cube is cube and (y.data, x.grad) == (8.0, 12.0)
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,8 @@ def test_formulas_calculate() -> None:
     assert str(1 - p) == "1 - p" and str(1 / p) == "1/p" and str(-(p - q)) == "-(p - q[0])"
     assert str(ops.tanh(p) * p.tanh()) == "tanh(p)**2" and str(ops.dot([p, 2], [q, p], 1)) == "p*q[0] + 2*p + 1"
     assert str(ops.take([p, q], 1)) == "q[0]" and str(p.maximum(1).where(p, q)) == "p"
-    assert str(p.maximum(-1).where(p, q)) == "where(maximum(p, -1), p, q[0])"
+    for number in (-1, 0):  # below which p may be, so that the larger of both is 0 or not
+        assert str(p.maximum(number).where(p, q)) == f"where(maximum(p, {number}), p, q[0])"
     assert str(Formula(x * 2) + x) == "3*x" == str(x + Formula(x * 2)) == str(Formula.symbol("x") + Formula(x * 2))
     assert str(Formula(x) * Formula(Value(1.0, "x"))) == "x*x_2"
     assert str(Formula(x).derivative(p)) == "0" and str((p * q).derivative(q)) == "p"

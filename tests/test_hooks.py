@@ -405,7 +405,11 @@ def test_hooks_where_a_graph_is_made() -> None:
     by_x, by_h = gradients(slope, [x, h])
     assert by_h == 1.0 and by_x == pytest.approx(2 * 3.0 * 6.0 + 9.0 * 2.0 + 6.0), "of x**2 * 2 x + h"
     with h.register_hook(lambda g: 2.0):
-        assert isinstance(gradients(h, [x], create_graph=True)[0], Value)
+        slope = gradients(h, [x], create_graph=True)[0]
+        assert isinstance(slope, Value) and slope.data == 12.0
+    with h.register_hook(lambda g: seen.append((type(g), g.data)) or g * x):
+        slope = gradients(h, [x], create_graph=True)[0]  # the adjoint of the root is a Value there as well
+        assert seen[-1] == (Value, 1.0) and slope.data == 18.0 and gradients(slope, [x]) == [12.0]
 
 
 def test_hooks_put_on_inside_a_transforms_function() -> None:

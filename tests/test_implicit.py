@@ -441,6 +441,15 @@ def test_a_linearization_is_the_derivatives() -> None:
     assert apart[0] != pytest.approx(expected[0])
 
 
+def test_a_linearization_of_a_compiled_batch() -> None:
+    """Whose node has the derivatives of the sum over the lanes, and the share of a lane apart."""
+    w, b = Value(0.5), Value(-1.0)
+    line = tl.compile(lambda x: w * x + b)
+    ys = [line.batch([1.0, 3.0, 5.0]) * 2.0, line.batch([1.0, 3.0], reduce="sum") * w]
+    assert Linearization(ys, [w, b]).pull([1.0, 0.0]) == pytest.approx([6.0, 2.0])
+    assert Linearization(ys, [w, b]).pull([0.0, 1.0]) == pytest.approx([2.0, 1.0])
+
+
 @PAIR
 def test_compiled_calls_batches_and_derivatives(executor: Any) -> None:
     points = [0.7, 0.1, -0.4, 1.3]
@@ -489,6 +498,19 @@ def test_a_fixed_point_found_outside_is_found_again_in_a_program() -> None:
     again = tl.fixed_point(lambda z: tl.tanh(0.5 * z + a), 0.0).values
     assert compiled(2.0) == pytest.approx(2 * again.data, abs=1e-9)
     assert tl.compile(lambda x: x + tl.fixed_point(tl.cos, 1.0).values)(0.0) == pytest.approx(0.7390851332151607)
+
+
+def test_two_fixed_points_found_outside_are_told_apart() -> None:
+    w, v = Value(1.0), Value(2.0)
+    by_w, by_v = (tl.fixed_point(lambda z, p=p: [0.5 * z[0] + p, 0.25 * z[1] + p], [0.0, 0.0]).values for p in (w, v))
+    compiled = tl.compile(lambda x: by_w[0] * x + by_v[0] + 10.0 * by_v[1] + 100.0 * by_w[1])
+    for _ in range(2):
+        expected = 2.0 * w.data * 3.0 + 2.0 * v.data + 10.0 * v.data / 0.75 + 100.0 * w.data / 0.75
+        assert compiled(3.0) == pytest.approx(expected)
+        tl.engine.clear_grads([w, v])
+        compiled.batch([3.0]).backward()
+        assert (w.grad, v.grad) == (pytest.approx(6.0 + 100.0 / 0.75), pytest.approx(2.0 + 10.0 / 0.75))
+        w.data, v.data = -1.0, 0.5
 
 
 def test_several_fixed_points_of_one_kind_in_a_program() -> None:

@@ -18,6 +18,7 @@ from tinygrad_lite.engine import bind
 from tinygrad_lite.errors import HistoryError, StateDictError
 from tinygrad_lite.nn import MLP
 from tinygrad_lite.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
+from tinygrad_lite.optim.leaves import Leaves
 
 KINDS: dict[str, type[Optimizer]] = {"SGD": SGD, "RMSprop": RMSprop, "Adam": Adam, "AdamW": AdamW}
 CASES = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text(encoding="utf-8"))["cases"]
@@ -85,6 +86,35 @@ def test_wherever_the_leaves_are_bound(kind: type[Optimizer], settings: dict[str
     path += take_steps(optimizer, moving, 1)
     bind([Value(0.0), *moving])
     assert path + take_steps(optimizer, moving, 2) == expected
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_step_after_zero_grad_moves_nothing(others: int) -> None:
+    """Zeros are written late; the arrays that an optimizer holds have them in time."""
+    x = leaves()
+    bind([*x, *[Value(0.0) for _ in range(others)]])
+    optimizer = SGD(x, lr=0.1)
+    loss(x, ops.sin).backward()
+    optimizer.step()
+    here = [v.data for v in x]
+    optimizer.zero_grad()
+    optimizer.step()
+    assert [v.data for v in x] == here != list(START)
+    assert clip_grad_norm_(x, 1.0) == 0.0 and [v.grad for v in x] == [0.0] * 4
+
+
+def test_numbers_are_put_back_wherever_the_leaves_are_bound() -> None:
+    for order in ([0, 1, 2, 3], [2, 0, 3, 1]):
+        x = leaves()
+        bind([x[k] for k in order])
+        taken = Leaves("test", x)
+        before = taken.numbers()[0].copy()
+        loss(x, ops.sin).backward()
+        grads = [v.grad for v in x]
+        SGD(x, lr=0.1).step()
+        assert [v.data for v in x] != before.tolist()
+        taken.set_values(before)
+        assert [v.data for v in x] == before.tolist() == list(START) and [v.grad for v in x] == grads
 
 
 def test_two_optimizers_on_parts_of_one_model() -> None:
@@ -183,12 +213,15 @@ def test_settings_can_be_set_and_are_checked_then_too() -> None:
     ],
 )
 def test_bad_input_is_refused_and_changes_nothing(make: Any, error: type[Exception], message: str) -> None:
-    x = leaves()
-    loss(x, ops.sin).backward()
-    before = [(v.data, v.grad, v.kind) for v in x]
-    with pytest.raises(error, match=message):
-        make(x)
-    assert [(v.data, v.grad, v.kind) for v in x] == before
+    for bound in (False, True):
+        x = leaves()
+        if bound:
+            bind(x)
+        loss(x, ops.sin).backward()
+        before = [(v.data, v.grad, v.kind) for v in x]
+        with pytest.raises(error, match=message):
+            make(x)
+        assert [(v.data, v.grad, v.kind) for v in x] == before
 
 
 @pytest.mark.parametrize(("kind", "settings"), THOROUGH)
@@ -267,6 +300,10 @@ def test_clipping_by_norm() -> None:
     assert [v.grad for v in x] == pytest.approx([0.75, 0.0, 1.0], rel=1e-6)
     assert clip_grad_norm_(x, 0.5) == pytest.approx(1.25, rel=1e-6)
     assert [v.grad for v in x] == pytest.approx([0.3, 0.0, 0.4], rel=1e-5)
+    for v, grad in zip(x, (3.0, 0.0, -4.0), strict=True):
+        v.grad = grad
+    assert clip_grad_norm_(x, 100.0, norm_type=1) == 7.0
+    assert clip_grad_norm_(x, 100.0, norm_type=0.5) == pytest.approx((3.0**0.5 + 2.0) ** 2)
     x[0].grad = math.inf
     with pytest.raises(ValueError, match="is inf, nothing was scaled"):
         clip_grad_norm_(x, 1.0, error_if_nonfinite=True)

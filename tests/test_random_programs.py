@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
 from compiled import few
 from random_programs import Drawn, Step, check, differences_of_engines, drawn
@@ -11,17 +9,16 @@ from random_programs import Drawn, Step, check, differences_of_engines, drawn
 import tinygrad_lite as tl
 
 CHUNK = 25
+pytestmark = pytest.mark.filterwarnings("ignore")  # of numpy, and of leaves that derivatives at numbers cut off
 
 
 @pytest.mark.parametrize("first", range(0, few(400, 75), CHUNK))
 def test_every_way_gives_the_same(first: int) -> None:
     judged = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for seed in range(first, first + CHUNK):
-            wrong, known = check(drawn(seed))
-            assert not wrong, (drawn(seed), wrong)
-            judged += known
+    for seed in range(first, first + CHUNK):
+        wrong, known = check(drawn(seed))
+        assert not wrong, (drawn(seed), wrong)
+        judged += known
     assert judged > CHUNK // 2, "too few have derivatives that can be judged"
 
 

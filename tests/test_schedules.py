@@ -91,6 +91,7 @@ def test_the_state_continues_where_it_was(case: Any, tmp_path: Path) -> None:
         (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)], [3]), ValueError, r"schedules, 1: got \[3\]"),
         (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)] * 3, [4, 3]), ValueError, "ascending"),
         (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)] * 2, [0]), ValueError, "ascending"),
+        (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)] * 2, [1.5]), ValueError, r"ascending.*got \[1.5\]"),
         (lambda o: optim.SequentialLR(o, [optim.ReduceLROnPlateau(o)], []), TypeError, "schedules that count steps"),
         (lambda o: optim.SequentialLR(o, [o], []), TypeError, "schedules that count steps, got a"),
         (
@@ -139,7 +140,9 @@ def test_a_metric_that_is_nan_is_no_better() -> None:
     optimizer = RMSprop([Value(1.0)], lr=1.0)
     schedule = optim.ReduceLROnPlateau(optimizer, patience=0)
     schedule.step(math.nan)
-    assert optimizer.lr == pytest.approx(0.1) and schedule.best == math.inf
+    assert optimizer.lr == pytest.approx(0.1) and schedule.best == math.inf and schedule.last_epoch == 1
+    schedule.step(2.0)
+    assert optimizer.lr == pytest.approx(0.1) and schedule.best == 2.0 and schedule.last_epoch == 2
 
 
 def test_a_state_that_does_not_fit_changes_nothing() -> None:

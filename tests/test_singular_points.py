@@ -105,6 +105,8 @@ def test_powers_of_zero(n: float, slope: float, curvature: float) -> None:
 def test_zero_to_the_power_of_a_value() -> None:
     for n in (0.0, 0.5, 1.0, 2.0, 3.0):
         check(lambda n: 0.0**n, [n], [0.0], [[0.0]])
+    for n in (-0.5, -1.0, -3.0):
+        check(lambda n: 0.0**n, [n], [-inf])
     check(lambda x, n: x**n, [0.0, 0.0], [0.0, 0.0], zeros(2))
 
 

@@ -122,6 +122,18 @@ def test_without_a_seed_the_draws_go_on() -> None:
     assert model.sources["drop"][0].__getstate__() == drawn.__getstate__() != before
 
 
+def test_a_seed_is_for_all_sources_also_where_modules_share_one() -> None:
+    """Each begins anew with it, what stands behind a source that was met before too."""
+    found = []
+    for own in (1, 2):
+        model = Noisy(seed=own)
+        shared, alone = model.sources["drop"][0], Draws(own)
+        model.out.sources = [shared, {"again": shared, "alone": alone}]
+        fitted(model, 1)
+        found.append([draws.uniforms(3).tolist() for draws in (shared, alone)])
+    assert found[0] == found[1] and found[0][0] != found[0][1]
+
+
 def test_validation_is_in_the_mode_eval_and_the_modes_come_back() -> None:
     model = Noisy()
     model.out.eval()

@@ -320,6 +320,10 @@ def _sign_value(x: float) -> float:
     return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
 
 
+# So bounded, the largest of some numbers can be taken off them, or divide them, also where it is infinite or zero.
+_TOP = "minimum(maximum(max({}, axis=0), {}), 1.7976931348623157e308)"
+_SHIFT, _SCALE = _TOP.format("xs", "-1.7976931348623157e308"), _TOP.format("abs(xs)", "2.2250738585072014e-308")
+
 # One row an operation; below, g is the adjoint of the result y.
 # fmt: off
 add: Op = Op("add", lambda a, b: a + b, (lambda g, y, a, b: g, lambda g, y, a, b: g),
@@ -372,7 +376,7 @@ cosh: Op = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
 tanh: Op = Op("tanh", math.tanh, (lambda g, y, x: g * (1.0 - y * y),),
           array="tanh(x)", domain=(REAL,), doc="hyperbolic tangent")
 sigmoid: Op = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),),
-             array="1.0 / (1.0 + exp(-x))", domain=(REAL,), doc="1 / (1 + exp(-x))")
+             array="exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))", domain=(REAL,), doc="1 / (1 + exp(-x))")
 softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
               array="logaddexp(x, 0.0)", domain=(REAL,), doc="log(1 + exp(x))")
 relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: _masked(g, step(x)),),
@@ -390,9 +394,9 @@ elu: Op = Op("elu", lambda x, alpha: x if x > 0.0 else alpha * ieee.expm1(x),
 gelu: Op = Op("gelu", ieee.gelu, (lambda g, y, x: g * (normcdf(x) + x * normal_density(x)),),
           array="0.5 * x * erfc(-0.7071067811865476 * x)", domain=(REAL,), doc="x * normcdf(x)")
 silu: Op = Op("silu", ieee.silu, (lambda g, y, x: g * (sigmoid(x) + y * sigmoid(-x)),),
-          array="x / (1.0 + exp(-x))", domain=(REAL,), doc="x * sigmoid(x)")
+          array="x * exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))", domain=(REAL,), doc="x * sigmoid(x)")
 step: Op = Op("step", _step_value, (no_gradient,),
-          array="heaviside(x, 0.0)", flat=True, domain=(REAL,), doc="1 where x > 0, else 0")
+          array="maximum(sign(x), 0.0)", flat=True, domain=(REAL,), doc="1 where x > 0, else 0")
 sign: Op = Op("sign", _sign_value, (no_gradient,),
           array="sign(x)", flat=True, domain=(REAL,), doc="-1, 0 or 1")
 maximum: Op = Op("maximum", _maximum_value,
@@ -456,11 +460,11 @@ dot: Op = Op("dot", _dot_value,
 mean: Op = Op("mean", _mean_value, (lambda g, y, xs: [g / float(len(xs))] * len(xs),),
           args="*xs", array="mean(xs, axis=0)", domain=(REAL,), doc="mean of a sequence")
 logsumexp: Op = Op("logsumexp", ieee.logsumexp, (_softmax_of,),
-               args="*xs", array="max(xs, axis=0) + log(sum(exp(xs - max(xs, axis=0)), axis=0))", domain=(REAL,),
+               args="*xs", array=f"{_SHIFT} + log(sum(exp(xs - {_SHIFT}), axis=0))", domain=(REAL,),
                doc="log of the sum of exponentials, right for large inputs")
 norm: Op = Op("norm", ieee.norm, (_by_each,),
-          args="*xs", array="sqrt(sum(xs * xs, axis=0))", conventional=True, domain=(REAL,),
-          doc="Euclidean length; derivative 0 at the origin, no second one")
+          args="*xs", array=f"{_SCALE} * sqrt(sum((xs / {_SCALE}) * (xs / {_SCALE}), axis=0))", conventional=True,
+          domain=(REAL,), doc="Euclidean length; derivative 0 at the origin, no second one")
 
 TABLE: dict[str, Op] = {row.name: row for row in ROWS}
 component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs),

@@ -120,7 +120,8 @@ class Source:
                 names[name] = layout.by_lane(places.T) if group.varies else layout.shared(places.T)
             else:
                 names[name] = layout.operand(places)
-        if not array_forms.write(op, names, lengths, out, layout):
+        # The form of take refuses no index, as its value does.
+        if op is ops.take or not array_forms.write(op, names, lengths, out, layout):
             function = f"{op.name}_by_value"
             if isinstance(op, Settled):
                 function = f"component{len(self.functions)}"

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ... import ops
-from ...compiler.array_forms import FORMS
 from ...ops import Op
 
 MATH = {
@@ -117,10 +116,9 @@ _NAMES: dict[str, Any] = {
 
 def formed(op: Op, args: Sequence[Any]) -> Any:
     """The operation's array form on Expressions and floats, and tuples of them for sequences."""
-    form = FORMS.get(op.name) or op.array
-    if not form:
+    if not op.array:
         raise TypeError("only Python knows how, it has no array form")
-    return eval(_compiled(form), _NAMES | dict(zip(op.args, map(_array, args), strict=True)))
+    return eval(_compiled(op.array), _NAMES | dict(zip(op.args, map(_array, args), strict=True)))
 
 
 @functools.lru_cache(256)
