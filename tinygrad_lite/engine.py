@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "a52cb411"
+source_hash = "25b66079"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1639,11 +1639,11 @@ def _add_older(older: list, v: Value, call: cython.double) -> cython.int:
 @cython.cfunc
 def _end_again(here: _Context, sweeping: cython.int, before: _Before) -> cython.void:
     """The end of a sweep or a walk that was itself cut short, or that never came to be."""
-    if not before.ended:
-        _put_back(before, True)
     here.sweeping = sweeping
     if sweeping == 0 and here.waiting:
         here.waiting = []
+    if not before.ended:
+        _put_back(before, True)
 
 
 @cython.cfunc
