@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_lite import Value, gradients, ops
@@ -79,7 +79,9 @@ def test_values_gradients_and_second_derivatives(
     firsts = gradients(y, leaves, create_graph=True)
     assert [g.data for g in firsts] == pytest.approx(expected, rel=1e-9, abs=1e-9)
     second = gradients(firsts[0], leaves)[0]
-    assert second == pytest.approx(float(autograd.grad(autograd.grad(theirs, 0), 0)(*numbers)), rel=1e-7, abs=1e-7)
+    theirs_second = float(autograd.grad(autograd.grad(theirs, 0), 0)(*numbers))
+    assume(math.isfinite(theirs_second))  # autograd overflows on the way earlier than we do
+    assert second == pytest.approx(theirs_second, rel=1e-7, abs=1e-7)
 
 
 @settings(max_examples=60, deadline=None)
