@@ -72,6 +72,15 @@ def test_a_module_and_a_public_function_never_share_a_name() -> None:
             assert inspect.ismodule(getattr(tl, name)), name
 
 
+def test_the_page_of_changes_begins_with_this_version() -> None:
+    page = (PACKAGE / "CHANGES.md").read_text(encoding="utf-8")
+    first = next(line for line in page.splitlines() if line.startswith("## "))
+    assert first == f"## {tl.__version__.rpartition('.')[0]}"
+    project = PACKAGE.parent / "pyproject.toml"
+    if project.exists():
+        assert f'version = "{tl.__version__}"' in project.read_text(encoding="utf-8")
+
+
 def test_public_names_are_there_and_documented() -> None:
     for name in [*tl.__all__, *tl.nn.__all__]:
         thing = getattr(tl, name, None) or getattr(tl.nn, name)
