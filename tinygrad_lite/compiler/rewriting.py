@@ -1,4 +1,4 @@
-"""The pass that writes some operations as others, which arrays compute in fewer steps."""
+"""The passes that write some operations as others, which arrays compute in fewer steps."""
 
 from __future__ import annotations
 
@@ -18,6 +18,31 @@ def _array_only(name: str, args: str, array: str) -> Op:
 
 
 WHERE_EQUAL = _array_only("where_equal", "a b x y", "where(a == b, x, y)")
+
+
+_MASKS = frozenset((ops.step, ops.less, ops.less_equal, ops.equal, ops.not_equal))
+
+
+def multiply_by_masks(program: Program, adjoints: set[int]) -> None:
+    """Writes where(mask, g, 0.0) as g * mask, in place, where that is an adjoint, or g is or is a product with one.
+
+    They differ where a number is not finite; what comes of that is not finite either, and is then looked at eagerly.
+    """
+    for place, kind in enumerate(program.kinds):
+        if kind is not ops.where or program.number(program.args[place][2]) != 0.0:
+            continue
+        mask, g, _ = program.args[place]
+        factors = program.args[g] if program.kinds[g] is ops.mul else (g,)
+        if (place in adjoints or not adjoints.isdisjoint(factors)) and _is_mask(program, mask):
+            program.kinds[place], program.args[place] = ops.mul, (g, mask)
+
+
+def _is_mask(program: Program, place: int) -> bool:
+    """Whether a place has 0 or 1."""
+    kind = program.kinds[place]
+    if kind is ops.mul or kind is ops.maximum:
+        return all(_is_mask(program, arg) for arg in program.args[place])
+    return kind in _MASKS
 
 
 def rewrite(program: Program) -> None:

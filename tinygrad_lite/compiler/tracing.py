@@ -14,6 +14,7 @@ from ..errors import NUMBER_ALONE, TraceError
 from ..source_lines import calling_line, raising_line
 from .collector import collector_paused
 from .program import INPUT, PARAMETER, Program
+from .rewriting import multiply_by_masks
 
 _AS_A_NUMBER = (
     "it stands for any number: choose by take(xs, index) or where(condition, a, b), use x.sin() for math.sin(x), or "
@@ -128,36 +129,9 @@ def flattened(
         if type(y) is Value and k not in done:
             transcribe([y], places, program.constant, program.add)
         program.outputs.append(-1 if k in done else places[y] if type(y) is Value else program.constant(y))
-    _multiply_by_masks(program, places, adjoints)
+    if ops.where in program.kinds:
+        multiply_by_masks(program, {places[v] for v in adjoints if v in places})
     return program
-
-
-_MASKS = frozenset((ops.step, ops.less, ops.less_equal, ops.equal, ops.not_equal))
-
-
-def _multiply_by_masks(program: Program, places: dict[Value, int], adjoints: Sequence[Value]) -> None:
-    """Writes where(mask, g, 0.0) as g * mask, where that is an adjoint, or g is or is a product with one.
-
-    On arrays that is one step. They differ where a number is not finite; what comes of that is not finite either, and
-    is then looked at eagerly.
-    """
-    choices = [
-        k for k, kind in enumerate(program.kinds) if kind is ops.where and program.number(program.args[k][2]) == 0.0
-    ]
-    derived = {places.get(v) for v in adjoints} if choices else set()
-    for place in choices:
-        mask, g, _ = program.args[place]
-        factors = program.args[g] if program.kinds[g] is ops.mul else (g,)
-        if (place in derived or not derived.isdisjoint(factors)) and _is_mask(program, mask):
-            program.kinds[place], program.args[place] = ops.mul, (g, mask)
-
-
-def _is_mask(program: Program, place: int) -> bool:
-    """Whether a place has 0 or 1."""
-    kind = program.kinds[place]
-    if kind is ops.mul or kind is ops.maximum:
-        return all(_is_mask(program, arg) for arg in program.args[place])
-    return kind in _MASKS
 
 
 def _products(program: Program, outputs: Sequence[Any], places: dict[Value, int]) -> Any:
