@@ -219,7 +219,7 @@ def main(arguments: Sequence[str]) -> int:
         some = source.sample(every, given.sample) if 0 < given.sample < len(every) else every
         trials += [(file, mutant) for mutant in some]
     source.shuffle(trials)
-    os.environ.update(TINYGRAD_LITE_PURE="1", OMP_NUM_THREADS="1", MPLBACKEND="Agg")
+    os.environ.update(TINYGRAD_LITE_PURE="1", OMP_NUM_THREADS="1", MPLBACKEND="Agg", PYTEST_ADDOPTS="")
     for name in HEAVY:
         if importlib.util.find_spec(name.partition(".")[0]):
             importlib.import_module(name)

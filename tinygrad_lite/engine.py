@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "25b66079"
+source_hash = "0d971abe"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -1569,14 +1569,14 @@ def _sweep(here: _Context, top: Value, before: "_Before | None") -> cython.longl
     sweep: cython.longlong = _sweeps if before is None or not cython.cast(_Before, before).fleeting else -_sweeps
     waiting: list = [None] * _BALLAST
     v: Value
-    _use(top, sweep, waiting, before)
+    _use_seldom(top, sweep, waiting, before)
     while len(waiting) > _BALLAST:
         v = waiting.pop()
         _count_uses(v, sweep, waiting, before)
     if waiting[0] is not None and before is None:  # what passes adjoints on together may refuse to
         _careful_sweep(here, top, None)
         return sweep
-    _give(top, 1.0, waiting)
+    _give_seldom(top, 1.0, waiting)
     while len(waiting) > _BALLAST:
         v = waiting.pop()
         if before is not None and hooks:
@@ -1753,7 +1753,7 @@ def _use_span(span: Span, sweep: cython.longlong, met: list, before: "_Before | 
         span._storage._swept = sweep
     else:
         for leaf in span._leaves:
-            _use(cython.cast(Value, leaf), sweep, met, before)
+            _use_seldom(cython.cast(Value, leaf), sweep, met, before)
     return 0
 
 
@@ -1777,6 +1777,12 @@ def _use(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") 
     elif v._code >= 0:
         v._count += 1
     return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _use_seldom(v: Value, sweep: cython.longlong, met: list, before: "_Before | None") -> cython.int:
+    return _use(v, sweep, met, before)
 
 
 @cython.cfunc
@@ -1818,7 +1824,7 @@ def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython
     if v._code >= _JOINT:
         return _pass_on_jointly(v, adjoint, ready)
     for k, derivative, parent in _edges(v):
-        _give(cython.cast(Value, parent), _product(v, k, adjoint, derivative), ready)
+        _give_seldom(cython.cast(Value, parent), _product(v, k, adjoint, derivative), ready)
     return 0
 
 
@@ -1877,11 +1883,11 @@ def _pass_on_jointly(v: Value, adjoint: cython.double, ready: list) -> cython.in
         if vector is None:
             vector = vectors[whole] = [0.0] * len(_solution(whole).numbers)
         vector[int(args[1])] += adjoint
-        _give(whole, 0.0, ready)
+        _give_seldom(whole, 0.0, ready)
         return 0
     for x, contribution in zip(_laid_flat(args), _solution(v).pull(vectors.pop(v)), strict=True):
         if type(x) is Value:
-            _give(cython.cast(Value, x), contribution, ready)
+            _give_seldom(cython.cast(Value, x), contribution, ready)
     return 0
 
 
@@ -1923,6 +1929,13 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
 
 @cython.cfunc
 @cython.exceptval(-1)
+def _give_seldom(v: Value, contribution: cython.double, ready: list) -> cython.int:
+    """_give, a call of it: compilers inline what stands in few places."""
+    return _give(v, contribution, ready)
+
+
+@cython.cfunc
+@cython.exceptval(-1)
 def _give_span(
     span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, ready: list
 ) -> cython.Py_ssize_t:
@@ -1933,7 +1946,8 @@ def _give_span(
     start: cython.Py_ssize_t = span._start
     if span._moved != span._storage._moved:
         for k in range(n):
-            _give(cython.cast(Value, span._leaves[k]), adjoint * partials[first + k] if adjoint != 0.0 else 0.0, ready)
+            contribution = adjoint * partials[first + k] if adjoint != 0.0 else 0.0
+            _give_seldom(cython.cast(Value, span._leaves[k]), contribution, ready)
     elif adjoint != 0.0 and span._storage._stale and n == span._storage._size:
         for k in range(n):
             grads[k] = 0.0 + adjoint * partials[first + k]
