@@ -22,6 +22,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Draws, Value, compile, nn, optim
 from tinygrad_lite.compiler.held import Held
+from tinygrad_lite.errors import TraceError
 
 
 @dataclasses.dataclass
@@ -267,7 +268,7 @@ STATIC: list[Any] = [
     "text", b"bytes", None, True, 2j, ("a", None, b"c"), frozenset(["a", ("b", None)]), Colour.RED, Colour, float, abs,
     math.sin, np.sin, np.float64, np.dtype(float), tl.sin, nn.mse, nn.ReLU(), Draws(0), compile(abs), len, str.join,
     functools.partial(max, 1.0), functools.lru_cache(abs), decimal.Decimal(2), datetime.date(2020, 1, 1),
-    pathlib.Path("x"), math, ..., ByValue(1.0), Loss().__call__, lambda x: x, list[int],
+    pathlib.Path("x"), math, ..., ByValue(1.0), ByValue(1.0).__hash__, lambda x: x, list[int],
     re.compile("a"),
 ]  # fmt: skip
 
@@ -343,11 +344,80 @@ def test_what_may_change_unnoticed_is_refused(thing: Any, hashed: bool) -> None:
 
 
 def test_methods_of_a_thing_are_one_program() -> None:
-    loss = Loss()
-    compiled = compile(lambda g, x: g(x))
+    """Each time another object; of a thing that may change they are refused, as it is."""
+    layer, compiled = nn.ReLU(), compile(lambda g, x: g(x))
     for _ in range(3):
-        assert compiled(loss.__call__, 2.0) == 4.0
+        assert compiled(layer.forward, 2.0) == 2.0
     assert len(compiled.traces) == 1
+    for method in (Loss().__call__, functools.partial(max, [1.0]), {"a": 1.0}.get):
+        with pytest.raises(TypeError, match="may change without being noticed"):
+            compiled(method, 2.0)
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+def test_static_things_that_only_compare_equal_are_told_apart() -> None:
+    chosen = compile(lambda x, level: x * (10.0 if level is Level.HIGH else 1.0))
+    assert chosen(1.0, Level.HIGH) == 10.0 and chosen(1.0, Level.LOW) == 1.0
+    assert chosen.batch([1.0], Level.HIGH, reduce=None).tolist() == [10.0]
+    angle = compile(lambda x, y: tl.atan2(y, x), static_argnames="y")
+    assert angle(-1.0, 0.0) == math.pi and angle(-1.0, -0.0) == -math.pi
+    first = compile(lambda x, p: x * (10.0 if isinstance(p[0], bool) else 1.0), static_argnames="p")
+    assert first(1.0, (1,)) == 1.0 and first(1.0, (True,)) == 10.0 and first(1.0, (1.0,)) == 1.0
+
+
+@dataclasses.dataclass(unsafe_hash=True)
+class Scaled(nn.Module):
+    factor: float
+
+    def forward(self, x: Any) -> Any:
+        return self.factor * x * (1.0 if self.training else 10.0)
+
+
+def test_the_modes_of_equal_modules_are_told_apart() -> None:
+    a, b = Scaled(1.0), Scaled(1.0)
+    both = compile(lambda x: a(x) + 100.0 * b(x))
+    assert both(1.0) == 101.0
+    b.eval()
+    assert both(1.0) == 1001.0
+    a.factor = -0.0
+    sign = compile(lambda x, m: tl.atan2(m.factor * abs(x), -1.0))
+    assert sign(1.0, a) == -math.pi
+    a.factor = 0.0
+    assert sign(1.0, a) == math.pi
+
+
+class Weighted(nn.Module):
+    def __init__(self) -> None:
+        self.weight = 1.0
+
+    def forward(self, p: Any, y: Any) -> Any:
+        return self.weight * (p - y) ** 2
+
+
+def test_fit_notices_what_was_replaced_in_a_loss() -> None:
+    model, loss = nn.MLP(1, [1], activation="identity"), Weighted()
+    history = tl.train.fit(
+        model, loss, ([[1.0]], [[2.0]][0]), tl.optim.SGD(model.parameters(), lr=1e-300), 3, progress=False,
+        callbacks=lambda state: setattr(loss, "weight", 100.0),
+    )  # fmt: skip
+    assert history[1]["loss"] == pytest.approx(100.0 * history[0]["loss"])
+
+
+def test_what_would_be_done_once_while_tracing_is_refused() -> None:
+    w = Value(1.0)
+    optimizer = tl.optim.SGD([w], lr=0.1)
+    for act in (
+        optimizer.step,
+        lambda: tl.optim.clip_grad_norm_([w], 1.0),
+        lambda: tl.optim.clip_grad_value_([w], 1.0),
+        lambda: setattr(w, "grad", 1.0),
+    ):
+        with pytest.raises(TraceError, match="would freeze"):
+            compile(lambda x, act=act: (act(), x * w)[1])(1.0)  # type: ignore[misc]
 
 
 def test_what_a_closure_holds_is_read_once() -> None:

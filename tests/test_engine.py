@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,14 @@ def test_equality_is_of_numbers_and_hashes_of_objects() -> None:
     assert max([x, Value(5.0), y]).data == 5.0
     with pytest.raises(TypeError):
         x < "a"  # type: ignore[operator]  # noqa: B015
+
+
+@pytest.mark.parametrize("other", [Decimal("1.0"), 1.0 + 0j])
+def test_equality_with_a_number_of_another_kind_is_refused(other: Any) -> None:
+    for f in (operator.eq, operator.ne):
+        for call in (lambda f=f: f(Value(1.0), other), lambda f=f: tl.compile(lambda x: x * f(x, other))(1.0)):
+            with pytest.raises(TypeError, match=r"a Value [=!]= takes a real number, got a (Decimal|complex)"):
+                call()
 
 
 def test_it_prints_and_formats() -> None:

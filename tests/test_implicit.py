@@ -173,7 +173,7 @@ def test_under_no_grad_results_are_detached() -> None:
     [
         (lambda z: 2 * z + 1, "divergence", r"runs away: f has the slope 2 there.*No damping helps.*Newton's steps"),
         (lambda z: 1.001 * z + 1, "divergence", r"slope 1\.001 there.*No damping helps"),
-        (lambda z: z + 1, "divergence", "slope 1 there.*No damping helps"),
+        (lambda z: z + 1, "divergence", "slope 1 there.*perhaps z = f.z. holds nowhere"),
         (lambda z: -1.5 * z + 1, "divergence", r"to and fro.*slope -1\.5 .*damping=0\.4 \(it takes less than 0\.8\)"),
         (lambda z: 1 - z, "divergence", r"to and fro.*slope -1 there.*damping=0\.5 \(it takes less than 1\)"),
         (lambda z: z * z + 2, "divergence", "runs away, faster at each step.*smaller weights"),

@@ -415,6 +415,14 @@ def test_a_compiled_node_is_flat_where_its_graph_is(executor: Any) -> None:
         assert math.isnan(w.grad)
 
 
+def test_infinite_adjoints_of_a_fixed_point_that_end_at_what_is_flat() -> None:
+    def f(a: Any) -> Any:
+        return tl.sqrt(tl.relu(tl.fixed_point(lambda z, a: 0.5 * z + a, 0.1, a).values))
+
+    assert grad(f)(-1.0) == tl.compile(grad(f))(-1.0) == grad(tl.compile(f))(-1.0) == 0.0
+    assert tl.compile(grad(f)).batch([-1.0, 2.0], reduce=None).tolist() == pytest.approx([0.0, grad(f)(2.0)])
+
+
 def test_hooks_and_reports_see_what_is_blocked() -> None:
     x = Value(-1.0, label="x")
     y = tl.sqrt(tl.relu(x))

@@ -63,6 +63,8 @@ def writable(path: str | os.PathLike[str]) -> str:
     """
     shown, target = f"cannot save {os.fspath(path)!r}", os.path.realpath(os.fsdecode(path))
     folder = os.path.dirname(target)
+    if not os.fspath(path):
+        raise FileNotFoundError(f"{shown}: name a file")
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{shown}: create the folder {folder!r} first")
     found = status(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
@@ -10,6 +9,7 @@ from typing import Any
 
 from .engine import Value, topological_order
 from .errors import CutOffWarning
+from .source_lines import calling_frame
 
 _FLAT = frozenset(("stop_gradient", "step", "sign", "less", "less_equal", "equal", "not_equal"))
 """Rows through which no gradient passes."""
@@ -18,7 +18,6 @@ _LINEAR = frozenset(
     ("add", "sub", "neg", "sum", "mean", "identity", "abs", "relu", "maximum", "minimum", "clip", "where", "take")
 )
 """Rows whose derivatives are constant where they are defined."""
-_SKIPPED = frozenset((__package__, "contextlib", "functools", "numpy"))
 _shown: dict[tuple[Any, ...], str] = {}
 _MOST = 1000
 
@@ -88,7 +87,7 @@ def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Valu
 
     Returns whether it did.
     """
-    frame = _user_frame()
+    frame = calling_frame()
     site = frame.f_code.co_filename, frame.f_lineno, what, getattr(f, "__code__", type(f))
     text = _shown.get(site)  # what was found once is not looked for again
     if text is None:
@@ -109,18 +108,10 @@ def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Valu
 
 def warn_of_floats(what: str, instead: str) -> None:
     """Warns that floats are given where something is to be differentiated."""
-    _warn_at(_user_frame(), f"{what} inside a transform's function gives floats, which no gradient enters: {instead}")
+    _warn_at(calling_frame(), f"{what} inside a transform's function gives floats, which no gradient enters: {instead}")
 
 
 def _warn_at(frame: FrameType, text: str) -> None:
     registry = frame.f_globals.setdefault("__warningregistry__", {})
-    module = frame.f_globals.get("__name__")
+    module = frame.f_globals.get("__name__") or frame.f_code.co_filename
     warnings.warn_explicit(text, CutOffWarning, frame.f_code.co_filename, frame.f_lineno, module, registry)
-
-
-def _user_frame() -> FrameType:
-    """The innermost frame that is neither this package's nor a wrapper's."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in _SKIPPED:
-        frame = frame.f_back
-    return frame

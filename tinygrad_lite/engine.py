@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "0d971abe"
+source_hash = "76a72e8a"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -512,6 +512,7 @@ class Value:
 
     @grad.setter
     def grad(self, grad):
+        _refuse_in_trace("setting .grad", self)
         number: cython.double = _real("Value.grad", grad)
         _set_gradient(self, number)
         if number == 0.0 or self._sweep < 0:
@@ -625,14 +626,14 @@ class Value:
 
     def __eq__(self, other):
         if not _comparable(other):
-            return NotImplemented
+            return _unlike("==", other)
         if _traces and _here().trace is not None:
             return record(ops.equal, (self, other))
         return _number(self) == _argument("==", other)
 
     def __ne__(self, other):
         if not _comparable(other):
-            return NotImplemented
+            return _unlike("!=", other)
         if _traces and _here().trace is not None:
             return record(ops.not_equal, (self, other))
         return _number(self) != _argument("!=", other)
@@ -987,6 +988,16 @@ def _is_other_real(x) -> cython.bint:
     import numbers
 
     return isinstance(x, float) or (isinstance(x, numbers.Real) and type(x).__name__ != "timedelta64")
+
+
+@cython.cfunc
+def _unlike(who, other):
+    """For what is not compared as a real number: a number of another kind would differ in silence."""
+    import numbers
+
+    if isinstance(other, numbers.Number):
+        raise errors.not_a_number(f"a Value {who}", other)
+    return NotImplemented
 
 
 @cython.cfunc
@@ -2529,6 +2540,8 @@ def _adjoint(walk: _Walk, x: Value):
 @cython.cfunc
 def _push_parents(stack: list, v: Value) -> cython.void:
     """The parents, the first on top."""
+    if v._code < 0:  # of a leaf, _left is its storage
+        return
     if v._code >= _MANY:
         for arg in reversed(_unspanned(cython.cast(_Terms, v._left).args)):
             for item in reversed(arg) if type(arg) is tuple else (arg,):

@@ -167,7 +167,12 @@ def _refusal(
         text += f"Try damping={best:.2g} (it takes less than {2 * best:.2g}), or smaller weights"
     else:
         kind, text = "divergence", f"z runs away{seen}{trace}"
-        text += f"No damping helps where the slope is 1 or more: {_OTHERWISE}"
+        if abs(slope - 1.0) < _EVEN:
+            text += (
+                "Where the slope is 1, steps of one size lead on for ever: perhaps z = f(z) holds nowhere. Look at f"
+            )
+        else:
+            text += f"No damping helps where the slope is 1 or more: {_OTHERWISE}"
     return ConvergenceError(f"{start}{kind}: {text}", kind, tuple(residuals))
 
 

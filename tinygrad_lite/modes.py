@@ -152,6 +152,9 @@ async def _alternating(mode: type[_Mode], generator: AsyncGenerator[Any, Any]) -
 class no_grad(_Mode):
     """Inside, results have no history, and no gradient enters them.
 
+    A `with` statement that waits inside, at a yield or an await, leaves the mode to whatever runs meanwhile: decorate
+    the generator or the coroutine instead.
+
     >>> with no_grad(): y = Value(2.0) * 3
     >>> y.kind
     'detached'

@@ -211,7 +211,7 @@ def is_dataclass(x: Any) -> bool:
         return False
     from enum import Enum
 
-    return not isinstance(x, (Enum, Whole))
+    return not isinstance(x, (Enum, Whole, list, numbers.Number))
 
 
 def fields_of(tree: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from .atomic import kind_of, replacing
@@ -136,7 +137,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
             read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}[version]
             shape, is_fortran, dtype = read(file)
             start = file.tell()
-        except (ValueError, KeyError) as error:  # NumPy's own words advise to allow pickles
+        except (ValueError, KeyError, SyntaxError, TokenError) as error:  # NumPy's own words advise to allow pickles
             raise ValueError(f"its member {name!r} is no array") from error
     if dtype.hasobject:
         raise ValueError(f"its array {name!r} is a pickle, which is never loaded, since that could run any code")

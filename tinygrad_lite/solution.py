@@ -267,6 +267,13 @@ class _Solvers:
         execution = Execution(flattened(self._ys, [*self._zs, *others], common), False, "auto")
 
         def solve(start: Any, parameters: Any, by_lane: Any) -> Any:
+            if self._settings.relative:  # of adjoints: the call is looked at eagerly, where what is flat blocks them
+                finite = np.isfinite(start).all(0) & np.isfinite(by_lane).all(0) & np.isfinite(parameters).all()
+                if not finite.all():
+                    us = np.full(start.shape, math.nan)
+                    if finite.any():
+                        us[:, finite] = solve(start[:, finite], parameters, by_lane[:, finite])
+                    return us
             if start.shape[1] > 1:
                 return settled_lanes(lambda z: execution.lanes(parameters, [z, by_lane]), start, self._settings)
             one, fixed = execution.one, by_lane[:, 0].tolist()

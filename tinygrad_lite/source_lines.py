@@ -15,10 +15,15 @@ _GENERATED = ("<frozen ", "<__array_function__ ", "<attrs generated ")
 _known: dict[str, bool] = {}
 
 
+def calling_frame() -> FrameType:
+    """The innermost frame of the user's that is running."""
+    frames = _running()
+    return frames[_named(frames)]
+
+
 def calling_line() -> str:
     """The innermost line of the user's that is running, as file:line."""
-    frames = _running()
-    frame = frames[_named(frames)]
+    frame = calling_frame()
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .errors import StateDictError, received
 from .files import read_state, write_state
+from .reals import has_masked
 
 if TYPE_CHECKING:
     import os
@@ -93,6 +94,8 @@ def as_numbers(given: Any, shape: tuple[int, ...]) -> numpy.ndarray[Any, Any]:
     """A float64 copy of what was given; TypeError where it holds no real numbers, ValueError for another shape."""
     import numpy as np
 
+    if has_masked(given):
+        raise TypeError(f"has a masked element, which is no number, got {received(given)}")
     try:
         array = np.asarray(given)
     except ValueError as error:

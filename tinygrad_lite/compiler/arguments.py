@@ -11,7 +11,9 @@ import inspect
 import math
 import numbers
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +22,7 @@ from ..engine import Value
 from ..errors import ShapeError, not_a_number, received
 from ..nesting import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
 from ..reals import as_array, has_masked
-from .static import Refused, Same, holds, static
+from .static import Keyed, Refused, Same, holds, static, typed
 
 Key = Any
 _PLAIN = frozenset((float, int))
@@ -151,7 +153,7 @@ class Arguments:
                 f"compile({self.name}): the static argument {label} is part of the program's key and must be "
                 f"hashable, got {received(arg)}: pass a tuple, or let it be traced"
             ) from None
-        return type(arg), arg
+        return type(arg), Keyed(arg, typed(arg))
 
     def _refusal(self, thing: Any, args: Sequence[Any], named: Mapping[str, Any]) -> TypeError:
         """For what an argument is or holds."""
@@ -172,7 +174,7 @@ class Arguments:
             return with_items(arg, [self._column(f"{label}{at}", item, columns) for at, item in named_items(arg)])
         if not isinstance(arg, (numbers.Real, list, range, array, Value)) and not hasattr(arg, "__array__"):
             return arg
-        if isinstance(arg, (bool, type)):
+        if isinstance(arg, (bool, type, Enum)):
             return arg
         where = f"{self.name}.batch(...): argument {label}"
         try:
@@ -220,7 +222,7 @@ def on_arrays(function: Callable[[Any], Any], column: Any) -> Any:
 
 def is_number(x: Any) -> bool:
     """Whether x is traced, standing alone."""
-    return type(x) is Value or (isinstance(x, numbers.Real) and not isinstance(x, bool))
+    return type(x) is Value or (isinstance(x, numbers.Real) and not isinstance(x, (bool, Enum)))
 
 
 def _sketch(tree: Any, found: list[Any]) -> Key:
@@ -257,7 +259,7 @@ def _beside(tree: Any) -> list[Any]:
     if type(tree) is dict:
         return []
     beside = {} if getattr(tree, "__dict__", tree) is tree else vars(tree)
-    if hasattr(tree, "default_factory"):
+    if isinstance(tree, defaultdict):
         beside = {"default_factory": tree.default_factory, **beside}
     return [(f".{name}", (type(x), static(x))) for name, x in beside.items()]
 
@@ -299,6 +301,8 @@ def _shown(key: Key) -> str:
     if all(type(size) is int for size in key):
         return f"rows of shape {key}" if key else "numbers"
     kind, *parts = key
+    if parts and isinstance(parts[0], (Keyed, Same)):
+        return repr(parts[0].thing)
     if kind is np.ndarray:
         return f"an array of shape {parts[0]}"
     if isinstance(kind, type) and issubclass(kind, dict):
@@ -312,4 +316,4 @@ def _shown(key: Key) -> str:
         else:
             inner = ", ".join(map(_shown, parts))
         return f"[{inner}]" if kind is list else f"({inner})"
-    return repr(parts[0].thing if isinstance(parts[0], Same) else parts[0])
+    return repr(parts[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
@@ -62,6 +63,10 @@ def modules_of(things: Iterable[Any]) -> list[Holder]:
             found += modules_of([thing.func, *thing.args, *thing.keywords.values()])
         elif is_nested(thing):
             found += modules_of(items_of(thing))
+        elif isinstance(thing, frozenset):
+            found += modules_of(thing)
+        elif hasattr(thing, "__wrapped__"):
+            found += modules_of([thing.__wrapped__])
     return found
 
 
@@ -137,4 +142,6 @@ def _alike(now: Any, before: Any) -> bool:
         return now.op is not None and before.op is not None
     if type(now) is not type(before) or not isinstance(now, (Real, str, bytes, tuple)):
         return False
+    if isinstance(now, float) and now == 0.0:
+        return before == 0.0 and math.copysign(1.0, now) == math.copysign(1.0, before)
     return bool(now == before) or (now != now and before != before)

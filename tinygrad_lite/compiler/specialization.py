@@ -104,7 +104,7 @@ class Specialization:
 
     def holds(self) -> bool:
         """Whether what the function chose by is as it was, and what the modules hold that were handed over."""
-        same = all(getattr(owner, name) == was for (owner, name), was in self.choices.items())
+        same = all(getattr(owner, name) == was for (_, name), (owner, was) in self.choices.items())
         return same and (self._held is None or self._held.is_unchanged())
 
     @functools.cached_property

@@ -41,6 +41,12 @@ def static(thing: Any) -> Any:
     kind: Any = type(thing)
     if isinstance(thing, (type, Enum, Whole)):  # modules are looked at otherwise, see held.py
         return Same(thing)
+    if isinstance(thing, functools.partial):
+        parts = (thing.func, *thing.args, *thing.keywords.items())
+        return Keyed(thing, (Same(thing), *map(static, parts)))
+    if isinstance(thing, (MethodType, BuiltinFunctionType, MethodWrapperType)):
+        owner = getattr(thing, "__self__", None)
+        return Keyed(thing, (thing, None if isinstance(owner, (type, ModuleType, type(None))) else static(owner)))
     if isinstance(thing, _FIXED):
         return thing
     if kind.__eq__ is object.__eq__ or kind.__hash__ in (None, object.__hash__):
@@ -49,9 +55,29 @@ def static(thing: Any) -> Any:
         static(inner)
     try:
         hash(thing)
-    except TypeError:
+    except (TypeError, ValueError):
         raise Refused(thing) from None
-    return thing
+    return Keyed(thing, typed(thing))
+
+
+def typed(thing: Any) -> Any:
+    """What tells it from what only compares equal: 1 from 1.0 and True, 0.0 from -0.0."""
+    if isinstance(thing, (tuple, frozenset)):
+        return type(thing), tuple(map(typed, thing)) if isinstance(thing, tuple) else frozenset(map(typed, thing))
+    return (float, repr(thing)) if type(thing) is float else (type(thing), thing)
+
+
+class Keyed:
+    """A thing by what stands for it in a key."""
+
+    def __init__(self, thing: object, key: Any) -> None:
+        self.thing, self._key = thing, key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keyed) and other._key == self._key
 
 
 def holds(arg: Any, thing: Any) -> bool:

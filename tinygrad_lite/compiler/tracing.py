@@ -50,7 +50,8 @@ class Trace:
 
     constants       the leaves that the function made itself
     draws           the Values that stand for random numbers, each with the source that they are drawn from
-    choices         attributes that the function chose by, such as a module's `training`: (owner, name) to what it was
+    choices         attributes that the function chose by, such as a module's `training`: (id of the owner, name) to
+                    (owner, what it was)
     derivatives     the adjoints and tangents that are part of what was traced
     """
 
@@ -58,7 +59,7 @@ class Trace:
         self.name = name
         self.constants: set[Value] = set()
         self.draws: list[tuple[Value, Draws]] = []
-        self.choices: dict[tuple[Any, str], Any] = {}
+        self.choices: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.derivatives: list[Value] = []
 
     def run(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:

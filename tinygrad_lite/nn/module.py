@@ -54,7 +54,7 @@ class Module(Node):
         """True after train(), False after eval(): for modules that behave differently in the two."""
         trace = current_trace()
         if trace is not None:  # a compiled function that chooses by it is another program for the other mode
-            trace.choices[self, "training"] = self._training
+            trace.choices[id(self), "training"] = self, self._training
         return self._training
 
     @training.setter

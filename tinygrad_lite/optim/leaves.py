@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..engine import Value, bind, clear_grads
+from ..engine import Value, bind, clear_grads, current_trace
 from ..errors import HistoryError, received
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ class Leaves:
 
     def numbers(self) -> tuple[Array, Array]:
         """Numbers and gradients: views where the leaves lie one after the other, else copies that write() puts back."""
+        trace = current_trace()
+        if trace is not None:
+            trace.refuse(f"{self._who}, which reads gradients and moves numbers,", self.leaves[0])
         if self._storage.moved != self._moved:
             self._bind()
         self._storage.settled()

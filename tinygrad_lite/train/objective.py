@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from .. import ops
 from ..compiler import compile
-from ..compiler.held import Held
+from ..compiler.held import Held, modules_of
 from ..compiler.lanes import rows_of
 from ..engine import Value
 from ..errors import received
@@ -36,7 +36,7 @@ class Objective:
             raise TypeError(
                 f"{who}(loss) takes a function loss(prediction, target) of one sample, got {received(loss)}"
             )
-        self.model, self.eager = model, eager
+        self.model, self.eager, self._loss = model, eager, loss
         self.metrics: dict[str, Metric] = {}
         for metric in [metrics] if callable(metrics) else metrics:
             name = getattr(metric, "__name__", "")
@@ -57,7 +57,7 @@ class Objective:
 
     def _compile(self) -> None:
         self._compiled, self._predict = compile(self.of_sample), compile(self.model)
-        self._held = Held([self.model])
+        self._held = Held(modules_of([self.model, self._loss]))
 
     def look_again(self) -> bool:
         """Whether something of the model was replaced since; then all is traced anew."""
