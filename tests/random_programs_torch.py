@@ -39,7 +39,7 @@ TWINS: dict[str, Callable[..., Tensor]] = {
     "atan2": torch.atan2, "sinh": torch.sinh, "cosh": torch.cosh, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
     "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)), "relu": torch.relu, "gelu": F.gelu, "silu": F.silu,
     "leaky_relu": lambda x, slope: torch.where(x > 0, x, slope * x),
-    "elu": lambda x, alpha: torch.where(x > 0, x, alpha * torch.expm1(x)),
+    "elu": lambda x, alpha: torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0))),
     "step": lambda x: (x > 0).double() + 0.0 * x.detach(), "sign": torch.sign, "maximum": torch.maximum,
     "minimum": torch.minimum, "clip": lambda x, low, high: torch.minimum(torch.maximum(x, low), high),
     "less": lambda a, b: (a < b).double(), "less_equal": lambda a, b: (a <= b).double(),

@@ -97,17 +97,13 @@ class Compiled(Whole):
         with numbers it gives numbers, which no gradient enters, be there leaves that it captured or not; but inside a
         transform's function those leaves are reached.
         """
-        inside = is_inside()
-        if inside and is_tracing():
+        if is_inside() and (is_tracing() or self._would_cut_off(args, kwargs)):
             return self.function(*args, **kwargs)
         self._calls += 1
         numbers: list[Any] = []
         key = self._arguments.key(args, kwargs, numbers)
         found = self._found(key) or self._trace(key, args, kwargs)
-        has_values = type(key) is not int and Value in set(map(type, numbers))
-        if inside and found.parameters.trainable and (found.of_variables or not has_values) and is_recording():
-            return self.function(*args, **kwargs)  # floats would cut off what is differentiated by
-        if has_values:
+        if type(key) is not int and Value in set(map(type, numbers)):
             return found.filled(found.nodes(numbers))
         if found.graph.draws:
             numbers += found.graph.drawn(1)[:, 0].tolist()
@@ -116,6 +112,14 @@ class Compiled(Whole):
         if found.differentiates and not math.isfinite(sum(outputs)):
             outputs = found.graph.eagerly(numbers)
         return found.filled(outputs)
+
+    def _would_cut_off(self, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+        """Whether floats, or nodes of captured variables, would cut off what a transform around differentiates by."""
+        numbers: list[Any] = []
+        key = self._arguments.key(args, kwargs, numbers)
+        found = self._found(key) or self._trace(key, args, kwargs)
+        has_values = Value in set(map(type, numbers))
+        return bool(found.parameters.trainable and (found.of_variables or not has_values) and is_recording())
 
     def batch(self, *arrays: Any, reduce: Reduction = "mean", **named: Any) -> Any:
         """The function of each row of arrays, at once: every argument has a leading axis of the batch.
@@ -171,7 +175,7 @@ class Compiled(Whole):
         return (ops.mean if reduce == "mean" else ops.sum)(found)
 
     def _found(self, key: Key) -> Specialization | None:
-        for kept in reversed(self._kept.get(key, ())):
+        for kept in self._kept.get(key, ()):
             if not kept.depends or kept.holds():
                 self._last = kept
                 return kept
@@ -183,13 +187,13 @@ class Compiled(Whole):
             if found is not None:
                 return found
             found = Specialization(self.function, self._arguments, args, kwargs, self._executor, not self.trace_count)
-            self._kept.setdefault(key, []).append(found)
+            self._kept.setdefault(key, []).insert(0, found)  # the latest first
             self.traces.append(shortened(shown(key), _LETTERS_SHOWN))
             self.trace_count += 1
             del self.traces[:-_TRACES_SHOWN]
             while sum(map(len, self._kept.values())) > self._max:
                 first = next(iter(self._kept))
-                del self._kept[first][0]
+                del self._kept[first][-1]
                 if not self._kept[first]:
                     del self._kept[first]
             self._last = found
