@@ -27,7 +27,7 @@ from typing import Any
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, nn, ops
-from tinygrad_lite.engine import clear_grads, topological_order
+from tinygrad_lite.engine import topological_order
 from tinygrad_lite.errors import ConvergenceError
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.5, math.inf, -math.inf, math.nan, 5e-324, -1e-310, 1e308, -1e308, 1e-200)
@@ -174,6 +174,8 @@ class Truth:
     numbers: list[float]
     slack: list[float]
     graph: list[float] = field(default_factory=list)
+    extreme: bool = False
+    """Whether a product of some numbers on the way overflows or underflows, and of others not."""
 
 
 def eager(program: Drawn, inputs: Sequence[float]) -> Truth:
@@ -185,6 +187,8 @@ def eager(program: Drawn, inputs: Sequence[float]) -> Truth:
     if any(v.data == 0.0 and v.op in _SUMS for v in order) and any(v.op in _SIGNED for v in order):
         raise LostSignError
     found = Truth([y.data, *[x.grad for x in (*xs, *ws)]], _rounding(y, [*xs, *ws]))
+    sizes = [abs(x) for v in order for x in (v.data, *v.local_derivatives) if x != 0.0 and math.isfinite(x)]
+    found.extreme = not all(1e-70 < x < 1e70 for x in sizes)
     found.graph = [y.data, *[g.data for g in tl.gradients(y, [*xs, *ws], create_graph=True)]]
     return found
 
@@ -200,7 +204,8 @@ def _rounding(y: Value, leaves: Sequence[Value]) -> list[float]:
     back = dict.fromkeys(order, 0.0)
     for v in reversed(order):
         for p, d in zip(v.parents, v.local_derivatives, strict=True):
-            back[p] += abs(d) * back[v] + 4.0 * EPSILON * abs(adjoints[v] * d)
+            lost = 1.0 if v.op in (ops.tanh, ops.sigmoid) else 0.0  # 1 - y * y keeps no more digits than y has
+            back[p] += abs(d) * back[v] + 4.0 * EPSILON * abs(adjoints[v]) * (abs(d) + lost)
     return [forward[y], *[back.get(x, 0.0) for x in leaves]]
 
 
@@ -300,16 +305,24 @@ def check(program: Drawn, torch: bool = False) -> tuple[list[str], bool]:
         return [], False
     if slack is None:
         return [], False
-    if differs(truth.graph, truth.numbers, slack):
+
+    def blurred(xs: Sequence[float]) -> list[float]:
+        """Which of inf and nan comes is a matter of order where products overflow."""
+        return [x if math.isfinite(x) or not truth.extreme else math.nan for x in xs]
+
+    truth.numbers = blurred(truth.numbers)
+    if differs(blurred(truth.graph), truth.numbers, slack):
         wrong.append(f"gradients, create_graph: {truth.graph}, backward: {truth.numbers}")
     for name, way, forward in ways(program, program.inputs):
         try:
             found = way()
         except ConvergenceError:  # the adjoints that reach a fixed point are not finite
             continue
-        if differs(found, truth.numbers[: len(found)], slack[: len(found)], forward):
+        if forward and truth.extreme:
+            continue
+        if differs(blurred(found), truth.numbers[: len(found)], slack[: len(found)], forward):
             wrong.append(f"{name}: {found}, backward: {truth.numbers}")
-    if not wrong and all(apart):
+    if not wrong and all(apart) and not any(t.extreme for t in (truth, *others)):
         count = len(program.inputs)
         lanes = [truth, *others]
         allowed = [slack, *[a for a in apart if a is not None]]
@@ -328,7 +341,6 @@ def check(program: Drawn, torch: bool = False) -> tuple[list[str], bool]:
         import random_programs_torch
 
         wrong += random_programs_torch.check(program, truth.numbers, slack)
-    clear_grads([])
     return wrong, True
 
 
