@@ -390,6 +390,13 @@ def test_the_modes_of_equal_modules_are_told_apart() -> None:
     assert sign(1.0, a) == math.pi
 
 
+def test_a_module_with_slots_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"class Small\(Module\) has __slots__.*would not be found"):
+
+        class Small(nn.Module):
+            __slots__ = ("w",)
+
+
 class Weighted(nn.Module):
     def __init__(self) -> None:
         self.weight = 1.0

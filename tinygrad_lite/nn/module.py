@@ -38,6 +38,10 @@ class Module(Node):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """A subclass may write __call__ itself, as with micrograd: its Values know their path all the same."""
         super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("__slots__"):
+            raise TypeError(
+                f"class {cls.__name__}(Module) has __slots__, in which parameters would not be found: leave them out"
+            )
         if "__call__" in cls.__dict__:
             cls.__call__ = _in_place(cls.__dict__["__call__"])  # type: ignore[method-assign]
 
