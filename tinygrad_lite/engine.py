@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "76a72e8a"
+source_hash = "4a5f835f"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -93,7 +93,7 @@ class _Context:
     """How one thread records just now."""
 
     # recording: 1; 0 gives detached leaves; in a trace it is _STOPPING instead, which records what no gradient enters.
-    # inside: where a function runs whose results a transform differentiates, what set_inside() was given, else None.
+    # inside: where a function runs whose results a transform differentiates, by what it differentiates, else None.
     __slots__ = ("inside", "origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
 
     thread: cython.ulong
@@ -207,7 +207,7 @@ class Storage:
         return self._size
 
     def __reduce__(self):
-        raise _not_copied(self)
+        raise errors.not_copied(self, "copy the leaves instead")
 
     def clear_grads(self):
         """Sets every gradient to 0, not computed."""
@@ -229,7 +229,7 @@ class Storage:
     def _made(self) -> tuple:
         """The arrays: compiled, a storage that __init__ never saw has none."""
         if cython.compiled and self._arrays is None:
-            raise _not_made(self)
+            raise errors.not_made(self)
         return self._arrays
 
     @cython.cfunc
@@ -246,23 +246,7 @@ class Storage:
 def _refuse_again(made, before) -> cython.void:
     """Raises TypeError where what __init__ makes is there: others may hold addresses of it."""
     if before is not None:
-        raise _made_already(made)
-
-
-@cython.cfunc
-def _made_already(made):
-    return TypeError(f"{type(made).__name__}.__init__() was called on one that is made: make another")
-
-
-@cython.cfunc
-def _not_made(thing):
-    name = type(thing).__name__
-    return TypeError(f"this {name} was made by __new__ alone and holds nothing: call {name}(...)")
-
-
-@cython.cfunc
-def _not_copied(thing):
-    return TypeError(f"a {type(thing).__name__} is not copied or pickled: it holds addresses; copy the leaves instead")
+        raise errors.made_already(made)
 
 
 @cython.cfunc
@@ -304,7 +288,7 @@ class Span:
         self._moved = self._storage._moved
 
     def __reduce__(self):
-        raise _not_copied(self)
+        raise errors.not_copied(self, "copy the leaves instead")
 
     @property
     def storage(self):
@@ -444,7 +428,7 @@ class Value:
 
     def __init__(self, data, label=None):
         if cython.compiled and (self._code != 0 or self._left is not None or self._right is not None):
-            raise _made_already(self)
+            raise errors.made_already(self)
         self._held = data if type(data) is float else _real("Value", data)
         self._grad = self._right_partial = 0.0
         self._left_partial = _calls
@@ -1389,7 +1373,7 @@ def _count_partials(args: tuple) -> cython.Py_ssize_t:
             needed = count
         elif type(arg) is Span:
             if cython.compiled and cython.cast(Span, arg)._leaves is None:
-                raise _not_made(arg)
+                raise errors.not_made(arg)
             count += len(cython.cast(Span, arg)._leaves)
             needed = count
         else:
@@ -2207,7 +2191,7 @@ class Linearization:
         return 1
 
     def __reduce__(self):
-        raise _not_copied(self)
+        raise errors.not_copied(self, "copy the leaves instead")
 
     def pull(self, adjoints):
         k: cython.Py_ssize_t
@@ -2215,7 +2199,7 @@ class Linearization:
         adjoint: cython.double
         w: cython.p_double = self._adjoints
         if cython.compiled and self._arrays is None:
-            raise _not_made(self)
+            raise errors.not_made(self)
         for k in range(self._nodes):
             w[k] = 0.0
         for place, given in zip(self._roots, adjoints, strict=True):

@@ -161,5 +161,21 @@ NOT_OPERATIONS = {
 """What NumPy's functions of these names ask Values for in vain, and what to write instead."""
 
 
+def made_already(made: object) -> TypeError:
+    """For a second __init__, which would take away what others hold addresses of."""
+    return TypeError(f"{type(made).__name__}.__init__() was called on one that is made: make another")
+
+
+def not_made(thing: object) -> TypeError:
+    """For what __new__ alone made."""
+    name = type(thing).__name__
+    return TypeError(f"this {name} was made by __new__ alone and holds nothing: call {name}(...)")
+
+
+def not_copied(thing: object, instead: str) -> TypeError:
+    """For a copy or a pickle of what holds addresses."""
+    return TypeError(f"{_article(type(thing).__name__)} is not copied or pickled: it holds addresses; {instead}")
+
+
 def _article(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in 'aeiou' or noun.startswith('nd') else 'a'} {noun}"

@@ -35,7 +35,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "109a2232"
+source_hash = "c4c8af06"
 
 
 @cython.final
@@ -104,7 +104,7 @@ class Executor:
         self._arrays = (code,)
 
     def __reduce__(self):
-        raise _not_copied(self)
+        raise errors.not_copied(self, "make another")
 
     @property
     def slots(self):
@@ -115,7 +115,7 @@ class Executor:
         """The program's outputs for these numbers."""
         k: cython.Py_ssize_t
         if cython.compiled and self._arrays is None:
-            raise _not_made(self)
+            raise errors.not_made(self)
         try:  # a call that begins within another, on another thread or in an operation, works in a space of its own
             space: _Space = self._spaces.pop()
         except IndexError:
@@ -137,7 +137,7 @@ class Executor:
     def batch(self, parameters, parts, lanes, out):
         """The program's outputs for each of the lanes, of shape (outputs, lanes); each part is (some inputs, lanes)."""
         if cython.compiled and self._arrays is None:
-            raise _not_made(self)
+            raise errors.not_made(self)
         if not 0 <= lanes <= _MOST_LANES // max(1, self._inputs, self._outputs):
             raise ValueError(f"batch(..., lanes) takes a whole number from 0 on, got {lanes}")
         count: cython.Py_ssize_t = lanes
@@ -242,12 +242,12 @@ class OnRows:
         self._executor = executor
 
     def __reduce__(self):
-        raise _not_copied(self)
+        raise errors.not_copied(self, "make another")
 
     def __call__(self):
         executor = self._executor
         if cython.compiled and executor is None:
-            raise _not_made(self)
+            raise errors.not_made(self)
         _sweep(executor._calls, executor._code, executor._length, self._view.numbers, _doubles(self._room), self._lanes)
 
 
@@ -323,20 +323,9 @@ def _read(who, given, w: cython.p_double, start: cython.Py_ssize_t, count: cytho
 
 @cython.cfunc
 def _refuse_again(made, before) -> cython.void:
-    """Raises TypeError where what __init__ makes is there: it may be in use."""
+    """Raises TypeError where what __init__ makes is there: others may hold addresses of it."""
     if before is not None:
-        raise TypeError(f"{type(made).__name__}.__init__() was called on one that is made: make another")
-
-
-@cython.cfunc
-def _not_made(thing):
-    name = type(thing).__name__
-    return TypeError(f"this {name} was made by __new__ alone and holds nothing: call {name}(...)")
-
-
-@cython.cfunc
-def _not_copied(thing):
-    return TypeError(f"an {type(thing).__name__} is not copied or pickled: it holds addresses; make another")
+        raise errors.made_already(made)
 
 
 @cython.cfunc
