@@ -225,6 +225,32 @@ def test_norm_at_zero() -> None:
     check(lambda *xs: tl.norm(xs), [0.0, 1e-200], [0.0, 1.0], [[1e200, 0.0], [0.0, 0.0]])
 
 
+def test_no_second_derivative_is_made_up_where_the_inner_one_is_0() -> None:
+    """norm([x**2]) is x**2, whose second derivative is 2; the chain rule multiplies what is not there with 2 * x."""
+    check(lambda x: tl.norm([x**2]), [0.0], [0.0], [[nan]])
+    check(lambda x: tl.norm([1.0 - tl.cos(x)]), [0.0], [0.0], [[nan]])
+    check(lambda x, y: tl.norm([x * y]), [0.0, 0.0], [0.0, 0.0], NONE)
+    check(lambda x, y: tl.norm([x**2, y**2]) + x**2, [0.0, 0.0], [0.0, 0.0], NONE)
+    check(lambda x, y: tl.atan2(x**2, y**2), [0.0, 0.0], [0.0, 0.0], NONE)
+    check(lambda x, y: tl.atan2(x, y) * y, [0.0, 0.0], [0.0, 0.0], NONE)
+    check(lambda x: tl.norm([x**2]) ** 2, [0.0], [0.0], [[0.0]], forward_may_be_nan=True)
+    check(lambda w, x: w * tl.norm([x]), [3.0, 0.0], [0.0, 0.0], [[0.0, 0.0], [0.0, nan]])
+    assert math.isnan(grad(lambda x: grad(grad(lambda x: tl.norm([x**2])))(x))(0.0))
+
+
+@pytest.mark.parametrize("condition", [lambda x: x >= 0, lambda x: tl.step(x + 1.0)])
+def test_a_branch_not_taken_has_no_missing_derivatives(condition: Function) -> None:
+    def guarded(x: Any) -> Any:
+        return tl.where(condition(x), x * x, tl.norm([x]))
+
+    check(guarded, [0.0], [0.0], [[2.0]])
+    assert grad(grad(tl.compile(guarded)))(0.0) == 2.0
+
+
+def test_what_is_flat_behind_has_no_missing_derivatives() -> None:
+    check(lambda x, y: tl.relu(tl.norm([x, y]) - 1.0), [0.0, 0.0], [0.0, 0.0], zeros(2))
+
+
 @pytest.mark.parametrize("a", [-2.0, -0.0, 0.0, 2.0])
 @pytest.mark.parametrize("b", [-3.0, -0.0, 0.0, 3.0])
 def test_atan2_all_around(a: float, b: float) -> None:

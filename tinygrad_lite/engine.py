@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "4a5f835f"
+source_hash = "e0256627"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -2062,7 +2062,8 @@ def _walk_back_once(
             if hooks and id(v) in hooks and (k >= walk.first or v in walk.reached):
                 adjoint = hooks[id(v)](Value(adjoint) if as_graph and type(adjoint) is not Value else adjoint)
             walk.adjoints[k] = adjoint
-            if k >= walk.first and not (type(adjoint) is float and adjoint == 0.0):
+            lost: cython.bint = _has_none(v)
+            if k >= walk.first and (lost or not _is_plain_zero(adjoint)):
                 if v._code >= _JOINT:
                     _walk_back_jointly(walk, v, adjoint, as_graph)
                 elif as_graph:
@@ -2070,7 +2071,7 @@ def _walk_back_once(
                 else:
                     for place, derivative, parent in _edges(v):
                         if _is_marked(parent, walk.mark):
-                            _gather(walk, parent, v, place, adjoint, adjoint * derivative)
+                            _gather(walk, parent, v, -1 if lost else place, adjoint, adjoint * derivative)
         done = True
         return [_adjoint(walk, x) for x in xs]
     finally:
@@ -2153,7 +2154,7 @@ class Linearization:
         v: Value
         count: cython.Py_ssize_t = 0
         for v in walk.order:
-            if v._code >= _JOINT:
+            if v._code >= _JOINT or _has_none(v):
                 raise ValueError("a result of many has no local derivatives")
             count += 2 if 0 <= v._code < _MANY else 0
             if v._code >= _MANY:
@@ -2353,20 +2354,34 @@ def _tangent_graph(walk: _Walk, v: Value):
         _add_term(terms, v, 0, by_left, given)
     if by_right is not None:
         _add_term(terms, v, 1, by_right, rules[1](by_right, v, left, right))
-    return _without_convention(v, _total(terms)) if op.conventional else _total(terms)
+    tangent = _total(terms)
+    return _by_convention(v, tangent) if op.conventional and tangent is not None else tangent
 
 
 @cython.cfunc
-def _without_convention(v: Value, tangent):
-    """A tangent, but nan at the origin, where it is 0 by convention only, and nothing may be derived from that.
+def _by_convention(v: Value, found):
+    """A derivative of v; where that is 0 by convention, since v has none at the origin, one that has none itself.
 
-    A reverse sweep would not notice: what the tangent is multiplied with is 0 there too.
+    What is multiplied with it is often 0 there too, as in norm([x**2]), so its own derivative is nan whatever the
+    adjoint: a sweep multiplies that by the scale first. In a trace nan itself stands for it, which is looked at again.
     """
-    if tangent is None:
-        return None
     args: list = _laid_flat(v.args if v._code >= _MANY else (v.args,))
-    length = v if v.op is ops.norm else ops.norm(args)
-    return ops.where(length, tangent, tangent * float("nan"))
+    if _here().trace is not None:
+        return ops.where(v if v.op is ops.norm else ops.norm(args), found, found * float("nan"))
+    for x in args:
+        if _argument(None, x) != 0.0:
+            return found
+    nothing: Value = record(ops.undefined, (tuple(args),))
+    if nothing._code >= _MANY:
+        cython.cast(_Terms, nothing._left).scale = float("nan")
+    return found + nothing
+
+
+@cython.cfunc
+@cython.inline
+def _has_none(v: Value) -> cython.bint:
+    """Whether v is a 0 that stands for a derivative which is 0 by convention, see _by_convention()."""
+    return _MANY <= v._code < _JOINT and cython.cast(_Terms, v._left).scale != cython.cast(_Terms, v._left).scale
 
 
 @cython.cfunc
@@ -2376,6 +2391,8 @@ def _tangent_graph_of_many(walk: _Walk, v: Value):
     terms: list = []
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
+    if _has_none(v):
+        return float("nan")
     for k in range(len(args)):
         arg = args[k]
         if type(arg) is not tuple:
@@ -2391,7 +2408,8 @@ def _tangent_graph_of_many(walk: _Walk, v: Value):
                 derivatives = tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg)))
             _add_product(walk, terms, v, first, arg, derivatives)
         first += len(arg)
-    return _without_convention(v, _total(terms)) if op.conventional else _total(terms)
+    tangent = _total(terms)
+    return _by_convention(v, tangent) if op.conventional and tangent is not None else tangent
 
 
 @cython.cfunc
@@ -2594,6 +2612,11 @@ def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
     given: tuple = (adjoint, v, *args)
     first: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
+    if _has_none(v):
+        for x in _laid_flat(args):
+            if _is_marked(x, walk.mark):
+                _gather(walk, x, v, -1, adjoint, float("nan"))
+        return
     for rule, arg in zip(op.rules, args, strict=True):
         if type(arg) is not tuple:
             if _is_marked(arg, walk.mark):
@@ -2638,9 +2661,12 @@ def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, cont
 
     A nan that is zero times infinity contributes nothing where the adjoint is the zero, or where v is flat.
     """
-    number: cython.double = _contribution(_row(v), contribution)
-    if number == 0.0 and type(contribution) is not Value:
+    op = _row(v)
+    number: cython.double = _contribution(op, contribution)
+    if number == 0.0 and (type(contribution) is not Value or (k >= 0 and _is_blocked(v, k))):
         return
+    if number == 0.0 and op.conventional and _here().trace is None and not _is_zero(adjoint):
+        contribution = _by_convention(v, contribution)
     if number != number and k >= 0 and (_is_zero(adjoint) or _is_blocked(v, k)):
         return
     place: cython.Py_ssize_t = _place(walk, x)

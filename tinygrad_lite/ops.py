@@ -474,6 +474,9 @@ component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs
                    doc="one number of a fixed point; not of the table, since it holds what it is one of")
 custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
                 doc="stands for the rows that custom_op makes: each of their nodes holds its row, which goes with them")
+undefined: Op = Op("undefined", math.fsum, (lambda g, y, xs: [math.nan] * len(xs),),
+                   args="*xs", array="sum(xs, axis=0)", domain=(REAL,), code=custom.code,
+                   doc="stands for a derivative that is 0 by convention where all xs are 0, and has none itself")
 # fmt: on
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 
