@@ -149,7 +149,7 @@ def test_what_holds_addresses_is_not_copied() -> None:
     for thing in made():
         if not isinstance(thing, Value):
             for copied in (copy.copy, copy.deepcopy, pickle.dumps):
-                with pytest.raises(TypeError, match="is not copied or pickled: it holds addresses"):
+                with pytest.raises(TypeError, match="is not copied or pickled: it is bound to what it was made of"):
                     copied(thing)
 
 

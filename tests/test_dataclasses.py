@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import enum
 import functools
+import pickle
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -324,3 +326,36 @@ class _Of(nn.Module):
     def forward(self, p: Plain) -> Any:
         assert type(p) is Plain
         return self.line(p.a)
+
+
+class Kind(enum.IntEnum):
+    SQUARE = 1
+
+
+@pytest.mark.parametrize("choice", [True, Kind.SQUARE])
+@pytest.mark.parametrize("transform", [tl.grad, tl.value_and_grad, tl.jacobian, tl.hessian])
+def test_nothing_is_differentiated_by_a_choice(transform: Callable[..., Any], choice: Any) -> None:
+    """As a Value it would be another thing: `p.b is Kind.SQUARE` would be False in silence."""
+    for given in (Plain(2.0, choice), [2.0, choice], {"x": 2.0, "kind": choice}):
+        with pytest.raises(TypeError, match=r"no derivative by .*, which is a choice: keep it apart"):
+            transform(lambda given: 1.0)(given)
+    assert tl.grad(lambda x, kind: x * x if kind is choice else x)(2.0, choice) == 4.0
+
+
+def test_a_module_may_be_a_frozen_dataclass() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Scale(nn.Module):
+        w: Value
+
+        def forward(self, x: Any) -> Any:
+            return self.w * x
+
+    model = nn.Sequential(Scale(Value(3.0)))
+    assert model(2.0).data == 6.0 and model.layers[0]._place is not None
+    assert not model.eval().layers[0].training and model.train().layers[0].training
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_compiled_function_is_not_copied(copied: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match=r"a Compiled is not copied or pickled: .* compile the copy's function anew"):
+        copied(compile(abs))

@@ -173,8 +173,9 @@ def not_made(thing: object) -> TypeError:
 
 
 def not_copied(thing: object, instead: str) -> TypeError:
-    """For a copy or a pickle of what holds addresses."""
-    return TypeError(f"{_article(type(thing).__name__)} is not copied or pickled: it holds addresses; {instead}")
+    """For a copy or a pickle of what holds addresses, or programs that read certain leaves."""
+    name = _article(type(thing).__name__)
+    return TypeError(f"{name} is not copied or pickled: it is bound to what it was made of; {instead}")
 
 
 def _article(noun: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from numbers import Real
 from typing import Any
 
@@ -32,6 +33,7 @@ from .nesting import Structure, has_values, mapped, numbers_along, sketch
 from .ops import component
 
 _Function = Callable[..., Any]
+_PLAIN = frozenset((float, int, Value))
 
 
 class Run:
@@ -63,6 +65,7 @@ class Run:
         self._changes = leaf_changes()
         self._call = next_call()
         given = self._inputs.numbers
+        self._refuse_choices(given)
         recording = is_recording()
         self.further = is_tracing() or (recording and (self._of_values or current_inside() is not None))
         self._warns = recording and not self.further
@@ -183,6 +186,16 @@ class Run:
 
     def _argument_error(self, x: Any) -> TypeError:
         return not_a_number(f"{self}: what to differentiate by", x)
+
+    def _refuse_choices(self, given: Sequence[Any]) -> None:
+        """A Value in the place of a bool or a member of an enum would be another: `x is Kind.A`, False in silence."""
+        if not _PLAIN.issuperset(map(type, given)):
+            for x in given:
+                if isinstance(x, (bool, Enum)):
+                    raise TypeError(
+                        f"{self}: there is no derivative by {x!r}, which is a choice: keep it apart from what to "
+                        "differentiate by, as another argument, or write float(...) where it is meant as a number"
+                    )
 
     def like_inputs(self, items: Sequence[Any]) -> Any:
         return self._inputs.filled(items)

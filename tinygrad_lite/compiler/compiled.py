@@ -7,13 +7,13 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
 from .. import ops
 from ..engine import Value, find_method, is_inside, is_recording, is_tracing
-from ..errors import HistoryError, ShapeError, received
+from ..errors import HistoryError, ShapeError, not_copied, received
 from ..nesting import Whole
 from ..source_lines import stack_level
 from ..wording import shortened
@@ -89,6 +89,9 @@ class Compiled(Whole):
     def __repr__(self) -> str:
         ran = self._last.execution if self._last is not None else None
         return f"<compiled {self._name}{f': {ran.summary}' if ran is not None else ''}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise not_copied(self, "compile the copy's function anew, which is to read the copy's leaves")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function gives, with floats for Values.

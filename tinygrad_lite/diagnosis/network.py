@@ -16,6 +16,7 @@ from ..explanation import explain_nan
 from ..modes import enable_grad, no_grad
 from ..nesting import mapped
 from ..nn import Module
+from ..nn.module import kept_modes
 from ..optim import Optimizer
 from ..runs import as_value
 from ..wording import count, counted, number
@@ -68,15 +69,11 @@ def diagnose(
     def recorded(prediction: Any, target: Any) -> Value:
         return as_value(loss(prediction, target))  # one that lost its history in .data is a number
 
-    modes = [(module, module._training) for _, module in model.named_modules()]
-    try:
+    with kept_modes(model):
         model.eval()
         findings, layers = _in_network(model, recorded, inputs, targets)
         if optimizer is not None and not any(finding.what in (NOT_FINITE, NO_GRADIENT) for finding in findings):
             findings += in_rate(model, loss, batch, optimizer)
-    finally:
-        for module, mode in modes:
-            module.training = mode
     looked = [counted(len(layers), "layer"), counted(len(inputs), "sample")]
     if history is not None:
         findings += in_history(history)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from ..engine import Origin, Value, bind, clear_grads, current_origin, current_trace, within_origin
@@ -63,7 +64,7 @@ class Module(Node):
 
     @training.setter
     def training(self, mode: bool) -> None:
-        self._training = mode
+        _set(self, "_training", mode)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -117,7 +118,7 @@ class Module(Node):
         if not isinstance(mode, bool):
             raise TypeError(f"train(mode) takes True or False, got {mode!r}")
         for _, module in list(self.named_modules()):
-            module.training = mode
+            _set(module, "_training", mode)
         return self
 
     def eval(self) -> Self:
@@ -195,12 +196,28 @@ def _find_place(module: Module) -> Origin | None:
     return caller  # of no attribute, such as a Tanh() made in forward: its Values are the caller's
 
 
+def _set(module: Module, name: str, thing: Any) -> None:
+    object.__setattr__(module, name, thing)  # which a frozen dataclass allows
+
+
+@contextmanager
+def kept_modes(model: Module) -> Iterator[None]:
+    """Afterwards the modes of the model, and of all below it, are as they were."""
+    modes = [(module, module._training) for _, module in model.named_modules()]
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            _set(module, "_training", mode)
+
+
 def _settle(root: Module, path: str) -> _Place:
     """Gives a module and all below it their places, and their parameters labels and cells of shared arrays.
 
     Bound, parameters are told from inputs in pictures; labelled, they say which they are.
     """
-    place = root._place = _Place(path, root)
+    place = _Place(path, root)
+    _set(root, "_place", place)
     leaves: list[Value] = []
     owners = [""]
     for prefix, keys, things in list(walk(root)):
@@ -208,7 +225,7 @@ def _settle(root: Module, path: str) -> _Place:
             owners.pop()
         if isinstance(things[0], Module):
             name = f"{prefix}{keys[0]}"
-            things[0]._place = _Place(f"{path}.{name}".lstrip("."), things[0])
+            _set(things[0], "_place", _Place(f"{path}.{name}".lstrip("."), things[0]))
             owners.append(f"{name}.")
             continue
         leaves.extend(things)

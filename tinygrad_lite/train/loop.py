@@ -14,6 +14,7 @@ import numpy as np
 from ..atomic import writable
 from ..errors import TrainingError, received
 from ..nn import Module
+from ..nn.module import kept_modes
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
 from ..optim.leaves import Leaves
 from .checkpoint import Checkpoint, Others, Part, Sources
@@ -108,14 +109,12 @@ def fit(
         run.keep(checkpoint, resume)
     elif resume:
         raise ValueError("fit(resume=True) needs the file to go on from: pass checkpoint=...")
-    modes = [(module, module._training) for _, module in model.named_modules()]
     shown = Progress(progress, epochs, run.steps, len(run.history))
     try:
-        run.train(shown)
+        with kept_modes(model):
+            run.train(shown)
     finally:
         shown.close()
-        for module, mode in modes:
-            module.training = mode
     return run.history
 
 

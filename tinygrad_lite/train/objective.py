@@ -15,6 +15,7 @@ from ..errors import received
 from ..modes import no_grad
 from ..nesting import mapped
 from ..nn import Module
+from ..nn.module import kept_modes
 from ..runs import inside_transform
 from .samples import Samples
 
@@ -114,12 +115,8 @@ def evaluate(
     {'loss': 2.5}
     """
     objective = Objective("evaluate", model, loss, metrics, eager)
-    modes = [(module, module._training) for _, module in model.named_modules()]
-    try:
+    with kept_modes(model):
         return objective.evaluated(Samples("evaluate(data)", data, not eager))
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def accuracy(prediction: Any, target: Any) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...nn import Module
+from ...nn.module import kept_modes
 from ...train.checkpoint import Sources
 from ..plane import Plane, Predictor, probability
 from .packing import packed
@@ -29,7 +30,7 @@ class Boundary:
     def __init__(self, model: Module, inputs: Any, targets: Any, cells: int) -> None:
         self._plane, self._cells = Plane(inputs, cells), cells
         self._predict, self._sources = Predictor(model), Sources(model, None)
-        self._modules = [module for _, module in model.named_modules()]
+        self._model = model
         self.kind = _kind(self.outputs(), set(targets.tolist()))
         which = np.linspace(0, len(inputs) - 1, min(len(inputs), _POINTS)).astype(int)
         self._inputs, self._targets = inputs[which], targets[which]
@@ -42,15 +43,12 @@ class Boundary:
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
         """Inside, the model's mode is eval(); afterwards its modes and its draws are as they were."""
-        modes = [module._training for module in self._modules]
         draws = self._sources.state_dict() if self._sources.are_drawn else None
         try:
-            for module in self._modules:
-                module.training = False
-            yield
+            with kept_modes(self._model):
+                self._model.eval()
+                yield
         finally:
-            for module, mode in zip(self._modules, modes, strict=True):
-                module.training = mode
             if draws is not None:
                 self._sources.load_state_dict(draws)
 
