@@ -1,7 +1,7 @@
 """Writes what is generated from the table of operations: python tests/generate.py
 
-engine.pyi (the methods of Value for editors and mypy), the table in README.md, and the hashes in compiled files.
-A test fails while any of them is stale.
+engine.py and engine.pyi (the table's rows as methods of Value), the table in README.md, and the hashes in compiled
+files. A test fails while any of them is stale.
 """
 
 from __future__ import annotations
@@ -33,6 +33,16 @@ def stub(text: str) -> str:
         arguments += [f"{a}: _Number = {d:g}" for a, d in zip(row.args[plain:], row.defaults, strict=True)]
         for name in (row.name, *row.aliases):
             lines.append(f"    def {name}({', '.join(['self', *arguments])}) -> Value: ...\n")
+    return _between("    # operations\n", "    # end of operations\n", "".join(lines), text)
+
+
+def methods(text: str) -> str:
+    """engine.py with the table's rows as methods of Value, but for those that it has written out."""
+    lines = []
+    for row in ROWS:
+        for name in (row.name, *row.aliases) if 0 not in row.sequences else ():
+            if f"    def {name}(self" not in text:
+                lines.append(f"    {name} = _as_method(ops.{row.name})\n")
     return _between("    # operations\n", "    # end of operations\n", "".join(lines), text)
 
 
@@ -82,10 +92,13 @@ def hashed(text: str) -> str:
 def generated() -> dict[Path, str]:
     """Each file with generated parts, and what it should contain."""
     types, page = PACKAGE / "engine.pyi", ROOT / "README.md"
+    sources = {path: path.read_text(encoding="utf-8") for path in map(Path, SOURCES.values())}
+    engine = PACKAGE / "engine.py"
+    sources[engine] = methods(sources[engine])
     return {
         types: stub(types.read_text(encoding="utf-8")),
         page: readme(page.read_text(encoding="utf-8")),
-        **{path: hashed(path.read_text(encoding="utf-8")) for path in map(Path, SOURCES.values())},
+        **{path: hashed(source) for path, source in sources.items()},
     }
 
 

@@ -23,3 +23,6 @@ cdef extern from *:
     """
     void clear_flags() noexcept
     bint flags_cleared(bint) noexcept
+
+cdef extern from "Python.h":
+    int PyObject_GenericSetAttr(object, object, object) except -1

@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "e0256627"
+source_hash = "29bef3f4"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -67,7 +67,7 @@ _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
 _LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
 
-methods: dict = {n: row for n, row in {**ops.TABLE, **ops.ALIASES}.items() if 0 not in row.sequences}
+methods: dict = {}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""
 
 hooks: dict = {}
@@ -75,6 +75,8 @@ hooks: dict = {}
 
 
 _ROWS = cython.declare(list, ops.ROWS)
+# What is taken for the parents of a result made by hand.
+_COLLECTIONS = cython.declare(frozenset, frozenset((tuple, list, set, frozenset)))
 _Op = cython.declare(object, ops.Op)
 
 
@@ -392,9 +394,29 @@ class _Walk:
     first: cython.Py_ssize_t
 
 
+def _as_method(row):
+    """A row of the table as a method of Value."""
+
+    def unary(self, *args):
+        return row(self, *args) if args or type(self) is not Value else record(row, (self,))
+
+    def method(self, *args, **named):
+        if named or len(args) != count - 1 or type(self) is not Value:
+            return row(self, *args, **named)
+        return _applied(row, (self, *args))
+
+    count: cython.Py_ssize_t = row.arity
+    made = unary if count == 1 else method
+    made.__name__, made.__qualname__, made.__doc__ = row.name, f"Value.{row.name}", row.doc
+    return made
+
+
+def _refuse_subclass(cls):
+    raise TypeError("Value cannot be subclassed: write functions of Values, or add operations with custom_op(...)")
+
+
 @cython.freelist(64)  # few: past that, CPython keeps together in memory what was freed together
 @cython.no_gc
-@cython.final
 @cython.cclass
 class Value:
     """A number that records what is computed from it.
@@ -402,6 +424,9 @@ class Value:
     Value(data, label=None): a leaf, float64. Arithmetic, `**` and the table's operations (`v.tanh()`, `v.erf()`) give
     new Values; `backward()` fills `.grad`. Results follow IEEE 754 (log(0) is -inf). == and < compare numbers; the hash
     is that of the object, so sets and dicts go by identity. Raises TypeError for what is not a real number.
+
+    Value(data, children, local_grads): a result made by hand, of a tuple, list or set of Values, with the derivative by
+    each. It has no second derivatives; an operation made by custom_op has.
 
     >>> x = Value(3.0); y = x * x + 1; y.backward()
     >>> y.data, x.grad
@@ -426,9 +451,24 @@ class Value:
     _code: cython.int
     _count: cython.int
 
-    def __init__(self, data, label=None):
+    def __init__(self, data, label=None, local_grads=None, *, children=None):
         if cython.compiled and (self._code != 0 or self._left is not None or self._right is not None):
             raise errors.made_already(self)
+        if type(data) is Value and is_inside():
+            _stand_for(self, data)
+            return
+        if local_grads is not None or children is not None or type(label) in _COLLECTIONS:
+            if type(label) in _COLLECTIONS and children is None:
+                label, children = None, label
+            if children:
+                _make_by_hand(self, data, tuple(children), local_grads)
+                if label is not None:
+                    self.label = label
+                return
+            if local_grads and type(local_grads) is not str:  # micrograd's leaves name an operation there
+                raise TypeError(
+                    f"Value(data, children, local_grads) got {local_grads!r}, and no children to be derived by"
+                )
         self._held = data if type(data) is float else _real("Value", data)
         self._grad = self._right_partial = 0.0
         self._left_partial = _calls
@@ -479,8 +519,8 @@ class Value:
         _changes += 1
         if self._code >= 0:
             raise errors.HistoryError(
-                f"the data of a result cannot be set (it is {self.op.name} of its parents): "
-                "set a leaf and compute again, or use .detach()"
+                f"the data of a result cannot be set (it is {self.op.name} of its parents): set a leaf and compute "
+                "again; to see what a nudge does, put a leaf Value(v.data + h) in its place, or compute on with v + h"
             )
         if self._code == _BOUND:
             storage = self._left
@@ -497,7 +537,7 @@ class Value:
     @grad.setter
     def grad(self, grad):
         _refuse_in_trace("setting .grad", self)
-        number: cython.double = _real("Value.grad", grad)
+        number: cython.double = 0.0 if grad is None else _real("Value.grad", grad)
         _set_gradient(self, number)
         if number == 0.0 or self._sweep < 0:
             self._sweep = 0
@@ -576,6 +616,20 @@ class Value:
     def _op(self):
         """micrograd's view of the operation: its symbol, '' for a leaf."""
         return self.op.symbol if self._code >= 0 else ""
+
+    def __setattr__(self, name, thing):
+        try:
+            PyObject_GenericSetAttr(self, name, thing)  # noqa: F821  engine.pxd
+        except AttributeError:
+            raise errors.not_settable(name, hasattr(type(self), name)) from None
+
+    @property
+    def _backward(self):
+        raise AttributeError  # __getattr__ says more
+
+    @_backward.setter
+    def _backward(self, function):
+        raise errors.not_settable("_backward", True)
 
     def item(self):
         """The number, as PyTorch and NumPy call it."""
@@ -734,9 +788,7 @@ class Value:
 
     @staticmethod
     def _apply(op, args):
-        given: tuple = _checked(op, args)
-        fast = _FAST.get(op.name)
-        return record(op, given) if fast is None else fast(*given)
+        return _applied(op, args)
 
     def __add__(self, other):
         if type(other) is Value:
@@ -842,12 +894,14 @@ class Value:
         return record(ops.abs, (self,))
 
     def exp(self):
+        """e to the power x"""
         y: cython.double = exp(_number(self))
         made: Value = _node(_EXP, y, self, y, None, 0.0)
         clear_flags()
         return made
 
     def log(self):
+        """natural logarithm"""
         x: cython.double = _number(self)
         y: cython.double = log(x)
         d: cython.double = _divide(1.0, x)
@@ -856,6 +910,7 @@ class Value:
         return made
 
     def sqrt(self):
+        """square root"""
         y: cython.double = sqrt(_number(self))
         d: cython.double = _divide(0.5, y)
         made: Value = _node(_SQRT, y, self, d, None, 0.0)
@@ -863,6 +918,7 @@ class Value:
         return made
 
     def tanh(self):
+        """hyperbolic tangent"""
         y: cython.double = tanh(_number(self))
         d: cython.double = 1.0 - y * y
         made: Value = _node(_TANH, y, self, d, None, 0.0)
@@ -870,6 +926,7 @@ class Value:
         return made
 
     def sigmoid(self):
+        """1 / (1 + exp(-x))"""
         x: cython.double = _number(self)
         e: cython.double = exp(-x if x > 0.0 else x)
         y: cython.double = (1.0 if x > 0.0 else e) / (1.0 + e)
@@ -879,9 +936,11 @@ class Value:
         return made
 
     def identity(self):
+        """x, as a node of its own"""
         return _node(_IDENTITY, _number(self), self, 1.0, None, 0.0)
 
     def relu(self):
+        """max(x, 0); derivative 0 at 0"""
         x: cython.double = _number(self)
         if x <= 0.0:
             return _node(_RELU, 0.0, self, 0.0, None, 0.0)
@@ -889,6 +948,64 @@ class Value:
         if x != x:
             clear_flags()
         return made
+
+    __init_subclass__ = classmethod(_refuse_subclass)
+    # operations
+    add = _as_method(ops.add)
+    sub = _as_method(ops.sub)
+    subtract = _as_method(ops.sub)
+    mul = _as_method(ops.mul)
+    multiply = _as_method(ops.mul)
+    div = _as_method(ops.div)
+    divide = _as_method(ops.div)
+    true_divide = _as_method(ops.div)
+    pow = _as_method(ops.pow)
+    power = _as_method(ops.pow)
+    neg = _as_method(ops.neg)
+    negative = _as_method(ops.neg)
+    abs = _as_method(ops.abs)
+    absolute = _as_method(ops.abs)
+    fabs = _as_method(ops.abs)
+    expm1 = _as_method(ops.expm1)
+    log1p = _as_method(ops.log1p)
+    sin = _as_method(ops.sin)
+    cos = _as_method(ops.cos)
+    tan = _as_method(ops.tan)
+    asin = _as_method(ops.asin)
+    arcsin = _as_method(ops.asin)
+    acos = _as_method(ops.acos)
+    arccos = _as_method(ops.acos)
+    atan = _as_method(ops.atan)
+    arctan = _as_method(ops.atan)
+    atan2 = _as_method(ops.atan2)
+    arctan2 = _as_method(ops.atan2)
+    sinh = _as_method(ops.sinh)
+    cosh = _as_method(ops.cosh)
+    softplus = _as_method(ops.softplus)
+    leaky_relu = _as_method(ops.leaky_relu)
+    elu = _as_method(ops.elu)
+    gelu = _as_method(ops.gelu)
+    silu = _as_method(ops.silu)
+    step = _as_method(ops.step)
+    sign = _as_method(ops.sign)
+    maximum = _as_method(ops.maximum)
+    minimum = _as_method(ops.minimum)
+    clip = _as_method(ops.clip)
+    less = _as_method(ops.less)
+    less_equal = _as_method(ops.less_equal)
+    equal = _as_method(ops.equal)
+    not_equal = _as_method(ops.not_equal)
+    where = _as_method(ops.where)
+    positive = _as_method(ops.identity)
+    conjugate = _as_method(ops.identity)
+    stop_gradient = _as_method(ops.stop_gradient)
+    erf = _as_method(ops.erf)
+    erfc = _as_method(ops.erfc)
+    normcdf = _as_method(ops.normcdf)
+    lgamma = _as_method(ops.lgamma)
+    gammaln = _as_method(ops.lgamma)
+    polygamma = _as_method(ops.polygamma)
+    # end of operations
 
 
 _depth = cython.declare(cython.int, 0)
@@ -901,6 +1018,53 @@ _calls = cython.declare(cython.double, 0.0)
 _traces = cython.declare(cython.int, 0)
 # A list that is short for what it has allocated pops slowly; with this many elements below it never is.
 _BALLAST = cython.declare(cython.int, 16)
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _stand_for(v: Value, other: Value) -> cython.int:
+    """Makes v the same number as another Value, which a trace or a transform gave in the place of a plain one."""
+    v._grad = v._right_partial = 0.0
+    v._right = None
+    v._held, v._left, v._left_partial = _number(other), other, 1.0
+    v._origin, v._sweep, v._count = _here().origin, 0, 0
+    v._code = _IDENTITY
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _make_by_hand(v: Value, data, parents: tuple, derivatives) -> cython.int:
+    """Makes v a result whose number and local derivatives are given."""
+    k: cython.Py_ssize_t
+    here: _Context = _here()
+    _refuse_in_trace("making a result by hand", v)
+    number: cython.double = _real("Value", data)
+    given: tuple = _arguments("Value(data, children)", parents)
+    if derivatives is None or isinstance(derivatives, str) or not hasattr(derivatives, "__iter__"):
+        raise errors.no_local_derivatives(len(given), derivatives)
+    slopes: tuple = tuple([_real("Value(data, children, local_grads): a derivative", d) for d in derivatives])
+    if len(slopes) != len(given):
+        raise errors.ShapeError(
+            f"Value(data, children, local_grads) takes one local derivative for each of its children, "
+            f"got {len(slopes)} for {len(given)}"
+        )
+    known = ops.Affine(number)
+    known.point, known.slopes = tuple([_argument(None, x) for x in given]), slopes
+    terms: _Terms = _terms((given, known, ops.given), len(given) + 1)
+    for k in range(len(given)):
+        terms.partials[k] = slopes[k]
+    terms.partials[len(given)] = 0.0
+    v._grad = v._left_partial = v._right_partial = 0.0
+    v._right = None
+    v._held, v._origin, v._sweep, v._count = number, here.origin, 0, 0
+    if here.recording == 0:
+        v._left, v._code = None, _DETACHED
+        return 0
+    v._left, v._code = terms, _CUSTOM
+    if here.watch is not None:
+        _watched(v)
+    return 0
 
 
 @cython.cfunc
@@ -1011,6 +1175,14 @@ def _arguments(who, items) -> tuple:
 def _item(who, x) -> cython.double:
     """A plain number of a sequence."""
     return _real(who, x) if _is_real(x) else reals.as_float(who, x, reals.FLAT)
+
+
+@cython.cfunc
+def _applied(op, args: tuple):
+    """The result of a row, recorded."""
+    given: tuple = _checked(op, args)
+    fast = _FAST.get(op.name)
+    return record(op, given) if fast is None else fast(*given)
 
 
 @cython.cfunc
@@ -2761,7 +2933,10 @@ def transcribe(roots, known, constant, add):
 def _program_row(v: Value):
     """The row of a result; of a result of many and of its components, those by which programs compute them."""
     if v._code < _JOINT:
-        return _row(v)
+        row = _row(v)
+        if row is ops.given:
+            raise errors.made_by_hand("program")
+        return row
     if v._code == _COMPONENT:
         return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
     return _solution(v).rows[0]
@@ -3093,7 +3268,8 @@ def find_method(name, kind):
     """The further method of that name, imported if need be; AttributeError for a kind of thing that has none."""
     found = methods.get(name)
     if found is None:
-        instead = errors.NOT_OPERATIONS.get(name, "operations and attributes are listed by dir(value)")
+        instead = errors.NOT_OPERATIONS.get(name) or errors.OTHER_NAMES.get(name)
+        instead = instead or "operations and attributes are listed by dir(value)"
         raise AttributeError(f"{kind!r} object has no attribute {name!r}: {instead}")
     if type(found) is str:
         import importlib
@@ -3143,8 +3319,4 @@ _FAST: dict = {
 }
 
 if not cython.compiled:
-
-    def _refuse_subclass(cls):
-        raise TypeError("Value cannot be subclassed: write functions of Values, or add operations as rows of the table")
-
-    Value.__init_subclass__ = classmethod(_refuse_subclass)
+    del Value.__setattr__  # Python would come by for every slot that a sweep sets

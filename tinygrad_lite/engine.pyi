@@ -1,9 +1,9 @@
 """The types of engine.py; the operations among the methods of Value come from the table, by tests/generate.py."""
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Literal, SupportsFloat, TypeAlias, TypeVar, final
+from typing import Any, Literal, SupportsFloat, TypeAlias, TypeVar, final, overload
 
 from .ops import Op
 
@@ -47,9 +47,26 @@ class Span:
 @final
 class Value:
     data: float
-    grad: float
     label: str | None
+    @overload
     def __init__(self, data: SupportsFloat, label: str | None = None) -> None: ...
+    @overload
+    def __init__(
+        self, data: SupportsFloat, children: Collection[Value | float], local_grads: Iterable[float] | str = (), /
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        data: SupportsFloat,
+        label: str | None = None,
+        *,
+        children: Collection[Value | float],
+        local_grads: Iterable[float],
+    ) -> None: ...
+    @property
+    def grad(self) -> float: ...
+    @grad.setter
+    def grad(self, grad: float | None) -> None: ...
     def __copy__(self) -> Value: ...
     def __deepcopy__(self, memo: dict[int, Any]) -> Value: ...
     @property

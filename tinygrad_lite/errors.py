@@ -161,6 +161,83 @@ NOT_OPERATIONS = {
 """What NumPy's functions of these names ask Values for in vain, and what to write instead."""
 
 
+_OWN_RULE = (
+    "backward() applies the rules of the operations: write your own with custom_op(name, value, rule), or make a "
+    "result with its local derivatives, Value(data, (a, b), (da, db))"
+)
+_SWEEP = "call .backward() on the result, which does the whole sweep"
+_CLEARED = "write v.grad = 0.0 for one, optimizer.zero_grad() or model.zero_grad() for all"
+_ORDER = "call tinygrad_lite.engine.topological_order(v)"
+OTHER_NAMES = {
+    "_backward": _OWN_RULE,
+    "_children": "its name is v.parents",
+    "backprop": _SWEEP,
+    "backward_pass": _SWEEP,
+    "build_topo": _ORDER,
+    "children": "its name is v.parents",
+    "clone": "use the Value itself, or write v + 0.0 for another of the same number",
+    "derivative": "call v.backward(), then read x.grad, or take tinygrad_lite.grad(f)(x)",
+    "grad_fn": "its operation is v.op, and its local derivatives are v.local_derivatives",
+    "gradient": "its name is v.grad",
+    "ln": "did you mean v.log()?",
+    "local_grads": "its name is v.local_derivatives",
+    "logistic": "did you mean v.sigmoid()?",
+    "max": "did you mean v.maximum(w)?",
+    "max_with": "did you mean v.maximum(w)?",
+    "min": "did you mean v.minimum(w)?",
+    "min_with": "did you mean v.minimum(w)?",
+    "name": "its name is v.label",
+    "numpy": "its number is v.data",
+    "prev": "its name is v.parents",
+    "requires_grad": "every leaf gets a gradient, unless it comes from v.detach() or was made under no_grad()",
+    "softmax": "write tinygrad_lite.softmax(values), which takes all of them",
+    "swish": "did you mean v.silu()?",
+    "topo": _ORDER,
+    "topological_sort": _ORDER,
+    "val": "its number is v.data",
+    "value": "its number is v.data",
+    "zero_grad": _CLEARED,
+}
+"""What other classes of the kind have under these names, and what it is here."""
+
+
+def not_settable(name: str, exists: bool) -> AttributeError:
+    """For an attribute of a Value that cannot be set, or that it does not have."""
+    if exists and name not in OTHER_NAMES:
+        return AttributeError(f"{name!r} of a Value cannot be set: only data, grad and label can")
+    instead = OTHER_NAMES.get(name) or (
+        "keep what belongs to a parameter beside it, in a list in their order or in a dict (Values are keys by "
+        "identity), or take an optimizer of tinygrad_lite.optim"
+    )
+    return AttributeError(f"a Value takes no new attribute, here {name!r}: {instead}")
+
+
+def made_by_hand(what: str) -> HistoryError:
+    """For what the local derivatives of a result do not give."""
+    return HistoryError(
+        f"a result made by hand, Value(data, children, local_grads), has its first derivatives alone, and no {what}: "
+        "write the operation with custom_op(name, value, rule), whose rule is made of operations, to be derived again"
+    )
+
+
+_PYTHON_NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow"}
+
+
+def no_local_derivatives(count: int, came: object) -> TypeError:
+    """For a result made by hand whose children come without the derivatives by them."""
+    names = [chr(ord("a") + k % 26) for k in range(min(count, 3))]
+    listed = f"({', '.join(names)},)" if count == 1 else f"({', '.join(names)})"
+    name = _PYTHON_NAMES.get(str(came)) or (came if isinstance(came, str) and came.isidentifier() else "name")
+    given = ", ".join(names)
+    rule = f"lambda g, y, {given}: g * ..."
+    rules = rule if count == 1 else f"[{', '.join([rule] * len(names))}], args={' '.join(names)!r}"
+    return TypeError(
+        f"Value(data, children, local_grads) takes one local derivative for each of its children, got {came!r}: write "
+        f"Value(data, {listed}, {listed.replace('(', '(d').replace(', ', ', d')}) with their numbers, or the operation "
+        f"with its rules, op = custom_op({name!r}, lambda {given}: ..., {rules}), and call it, op({given})"
+    )
+
+
 def made_already(made: object) -> TypeError:
     """For a second __init__, which would take away what others hold addresses of."""
     return TypeError(f"{type(made).__name__}.__init__() was called on one that is made: make another")

@@ -13,7 +13,7 @@ import math
 import sys
 
 from . import ieee
-from .errors import ShapeError
+from .errors import ShapeError, made_by_hand
 from .reals import FLAT, as_float, as_sequence
 
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes longer than the rest of the package
@@ -191,6 +191,25 @@ def _items(args: tuple[Any, ...]) -> Iterator[Any]:
             yield from argument
         else:
             yield argument
+
+
+class Affine(float):
+    """A number, with its derivatives at a point: all that is known of a result that was made by hand."""
+
+    point: Sequence[float]
+    slopes: Sequence[float]
+
+    def value(self, xs: Sequence[float]) -> float:
+        """The function of those derivatives that has this number at the point."""
+        triples = zip(self.slopes, xs, self.point, strict=True)
+        return math.fsum([float(self), *[slope * (x - x0) for slope, x, x0 in triples if x != x0]])
+
+
+def no_second(g: Any, y: Any, xs: Any, known: Affine) -> Any:
+    """The derivative of what is known by its number and its local derivatives."""
+    if getattr(y, "kind", None) == "result":
+        raise made_by_hand("second ones")
+    return [g * slope for slope in known.slopes]
 
 
 ROWS: list[Op] = []
@@ -474,6 +493,9 @@ component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs
                    doc="one number of a fixed point; not of the table, since it holds what it is one of")
 custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
                 doc="stands for the rows that custom_op makes: each of their nodes holds its row, which goes with them")
+given: Op = Op("given", lambda xs, known: known.value(xs), (no_second, None),
+               args="*xs known", array="", domain=(REAL, REAL), code=custom.code,
+               doc="a result made by hand, of which the local derivatives are known")
 undefined: Op = Op("undefined", math.fsum, (lambda g, y, xs: [math.nan] * len(xs),),
                    args="*xs", array="sum(xs, axis=0)", domain=(REAL,), code=custom.code,
                    doc="stands for a derivative that is 0 by convention where all xs are 0, and has none itself")

@@ -11,7 +11,7 @@ from typing import Any
 from .. import ops
 from ..engine import Value, topological_order
 from ..errors import not_a_number, received
-from ..ops import Op, component
+from ..ops import Op, component, given
 from .expression import Expression, Number, Operation, Symbol, below
 from .identifiers import identifier, is_element
 from .latex import Latex
@@ -221,6 +221,10 @@ class Formula:
 _OPERANDS = (Formula, Value, numbers.Real)
 
 
+NOT_BY_RULES = {component: "by a solve", given: "as given"}
+"""Where local derivatives come from that no rule writes down."""
+
+
 def local_derivative_texts(v: Value, limit: int = 24) -> list[str]:
     """For each of v.parents, the derivative of v by that argument in the parents' labels (or the row's names for them).
 
@@ -229,14 +233,14 @@ def local_derivative_texts(v: Value, limit: int = 24) -> list[str]:
     """
     if v.op is None:
         return []
-    if v.op is component:
-        return ["by a solve"] * len(v.parents)
+    if v.op in NOT_BY_RULES:
+        return [NOT_BY_RULES[v.op]] * len(v.parents)
     one = Formula(1.0)
     all_ = one._all
-    given = []
+    named = []
     for name, arg in zip(v.op.args, v.args, strict=True):
-        given += [(x, f"{name}[{k}]") for k, x in enumerate(arg)] if type(arg) is tuple else [(arg, name)]
-    parents = [(x, name) for x, name in given if isinstance(x, Value)]
+        named += [(x, f"{name}[{k}]") for k, x in enumerate(arg)] if type(arg) is tuple else [(arg, name)]
+    parents = [(x, name) for x, name in named if isinstance(x, Value)]
     for parent, name in sorted(parents, key=lambda pair: not _name(pair[0])):
         all_.symbol(parent, parent.label or "", _name(parent) or name)
 

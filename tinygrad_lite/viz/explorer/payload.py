@@ -10,7 +10,7 @@ from typing import Any
 from ... import engine, ops
 from ...engine import Value, partial_derivatives
 from ...explanation.comparison import MEANINGS
-from ...formula import rule_texts
+from ...formula import NOT_BY_RULES, rule_texts
 from ...ops import Op
 from ...transforms import gradients
 from ...wording import counted
@@ -184,8 +184,8 @@ def _described(variant: Variant) -> Payload:
 def _local_texts(op: Op, lengths: tuple[int | None, ...], exponent: float | None) -> list[str]:
     """The derivative by each argument, sequences laid flat, in the row's names for them."""
     count = sum([1 if n is None else n for n in lengths])
-    if op is ops.component:
-        return ["by a solve"] * count
+    if op in NOT_BY_RULES:
+        return [NOT_BY_RULES[op]] * count
     names: list[Any] = [
         name if n is None else tuple([f"{name}[{k}]" for k in range(n)])
         for name, n in zip(op.args, lengths, strict=True)
