@@ -10,7 +10,7 @@ import pytest
 from compiled import EXECUTORS
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, compile
+from tinygrad_lite import Value, compile, nn, train
 from tinygrad_lite.compiler.lanes import stacked
 from tinygrad_lite.errors import ShapeError
 
@@ -240,3 +240,25 @@ def test_results_are_laid_beside_each_other_without_a_copy_only_where_they_are_r
     ):
         found = stacked(rows)
         assert found.tolist() == np.array(rows).T.tolist() and np.shares_memory(found, rows[-1]) is shared
+
+
+def test_samples_from_zip_are_answered_with_what_a_tuple_means() -> None:
+    samples = [([0.5, 1.0], 1.0), ([0.2, -1.0], -1.0), ([0.1, 0.3], 1.0)]
+    xs, ys = zip(*samples, strict=True)
+    loss = compile(lambda x, t: (x[0] * x[1] - t) ** 2)
+    meaning = r"; a tuple stands for a tuple of columns here: .*X, y = zip\(\*pairs\), write list\(X\)"
+    for columns in ((xs, ys), (list(xs), ys), (xs, list(ys))):
+        with pytest.raises(ShapeError, match=meaning):
+            loss.batch(*columns)
+        with pytest.raises(ShapeError, match=meaning):
+            train.evaluate(_Product(), nn.mse, columns)
+    assert loss.batch(list(xs), list(ys)).data == pytest.approx(
+        ((0.5 - 1) ** 2 + (-0.2 + 1) ** 2 + (0.03 - 1) ** 2) / 3
+    )
+    with pytest.raises(ShapeError, match="shape"):
+        loss.batch([[1.0, 2.0]], [1.0, 2.0])
+
+
+class _Product(nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x[0] * x[1]

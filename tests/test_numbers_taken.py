@@ -135,6 +135,28 @@ def test_variance_by_numpy() -> None:
     assert tl.compile(lambda *xs: np.var(xs))(1.0, 2.0, 6.0) == pytest.approx(np.var([1.0, 2.0, 6.0]))
 
 
+def test_numpys_functions_of_two_are_the_rows() -> None:
+    v, w = Value(0.5), Value(2.0)
+    array = np.array([1.0, 3.0])
+    assert np.arctan2(3.0, v).data == np.arctan2(np.float64(3.0), v).data == math.atan2(3.0, 0.5)
+    assert [y.data for y in np.arctan2(array, v)] == [math.atan2(x, 0.5) for x in (1.0, 3.0)]
+    assert [y.data for y in np.maximum(w, array)] == [2.0, 3.0] and np.minimum(v, w).op is ops.minimum
+    assert tl.compile(lambda x: np.maximum(x, 0.0))(-1.0) == 0.0 and tl.grad(lambda x: np.maximum(x, 0.0))(2.0) == 1.0
+    for left, right in ((np.float64(2.0), v), (v, np.float32(2.0)), (np.int64(2), v)):
+        assert type(np.multiply(left, right)) is Value and (left * right).data == 1.0
+    assert type(np.float64(2.0) > v) is bool and np.float64(2.0) > v
+    assert [y.data for y in array * v] == [0.5, 1.5] and list(array > w) == [False, True]
+    box = np.empty((), dtype=object)
+    assert np.add(v, w, out=box) is not None and box[()].data == 2.5
+    assert tl.gradients(sum(np.multiply.outer(array, v)), [v]) == [4.0]
+
+
+@pytest.mark.parametrize("function", [np.isnan, np.isfinite, np.signbit, np.spacing])
+def test_functions_of_numpy_that_are_no_operations(function: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^np\.{function.__name__} is no operation of Values: .*v\.data"):
+        function(Value(1.0))
+
+
 SINGULAR = (0.0, -0.0, -1.0, 1000.0, -1000.0, math.inf, -math.inf, math.nan, 1e200, 5e-324, 1e308)
 UFUNCS = sorted(
     {u.__name__: u for u in vars(np).values() if isinstance(u, np.ufunc)}.values(), key=lambda u: u.__name__

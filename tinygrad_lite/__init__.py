@@ -79,6 +79,7 @@ _LAZY = {
 }
 for _name in ("explore", "graph"):
     methods[_name] = f"{__name__}.viz:{_name}"
+methods["__array_ufunc__"] = f"{__name__}.ufuncs:applied"
 methods["register_hook"] = f"{__name__}.hooks:register_hook"
 methods["formula"] = f"{__name__}.formula:Formula"
 for _name in ("explain", "explain_nan", "compare"):

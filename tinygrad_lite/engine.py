@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "29bef3f4"
+source_hash = "311522bf"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -789,6 +789,9 @@ class Value:
     @staticmethod
     def _apply(op, args):
         return _applied(op, args)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **named):
+        return find_method("__array_ufunc__", "Value")(ufunc, method, inputs, named)
 
     def __add__(self, other):
         if type(other) is Value:

@@ -78,6 +78,15 @@ _HINTS = {
 }
 
 
+def tuple_of_columns(*args: object) -> str:
+    """What to add to a message on batches where an argument is a tuple, as zip(*pairs) gives them."""
+    if not any(type(arg) is tuple for arg in args):
+        return ""
+    return (
+        "; a tuple stands for a tuple of columns here: where it holds the samples, as X, y = zip(*pairs), write list(X)"
+    )
+
+
 def received(x: object) -> str:
     """What came, short enough for a message.
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..engine import Value
-from ..errors import ShapeError, not_a_number, received
+from ..errors import ShapeError, not_a_number, received, tuple_of_columns
 from ..nesting import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
 from ..reals import as_array, has_masked
 from .static import Keyed, Refused, Same, holds, static, typed
@@ -118,7 +118,10 @@ class Arguments:
                 (_BATCH, (), *[array.shape[1:] for array in arrays]), arrays, named, arrays, self._size(arrays, args)
             )
         arrays = []
-        given, given_named = self.mapped(lambda label, arg: self._column(label, arg, arrays), args, named)
+        try:
+            given, given_named = self.mapped(lambda label, arg: self._column(label, arg, arrays), args, named)
+        except ShapeError as error:
+            raise ShapeError(f"{error}{tuple_of_columns(*args)}") from None
         try:
             parts = [
                 self._fixed(label, arg) if label in self._static else _column_sketch(arg)
@@ -135,7 +138,7 @@ class Arguments:
             shapes = ", ".join([str(array.shape) for array in arrays])
             raise ShapeError(
                 f"{self.name}.batch(...): every array needs the same number of rows as its first axis, got "
-                + (f"shapes {shapes}" if arrays else f"no array{_in_its_place(args)}")
+                + (f"shapes {shapes}{tuple_of_columns(*args)}" if arrays else f"no array{_in_its_place(args)}")
             )
         return sizes.pop()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..compiler.arguments import on_arrays
-from ..errors import ShapeError, received
+from ..errors import ShapeError, received, tuple_of_columns
 from ..nesting import is_nested, named_items, with_items
 from ..reals import as_array
 
@@ -20,14 +20,18 @@ class Samples:
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise TypeError(f"{who} is a pair of inputs and targets, (X, y), got {received(data)}")
         self._arrays: list[tuple[str, Any]] = []
-        self.columns = tuple(
-            self._column(f"{who}, {what}", column, as_floats)
-            for what, column in zip(("inputs", "targets"), data, strict=True)
-        )
+        pairs = zip(("inputs", "targets"), data, strict=True)
+        try:
+            self.columns = tuple(self._column(f"{who}, {what}", column, as_floats) for what, column in pairs)
+        except ShapeError as error:
+            raise ShapeError(f"{error}{tuple_of_columns(*data)}") from None
         sizes = {len(array) for _, array in self._arrays}
         if len(sizes) > 1 or not sizes:
             shapes = "; ".join(f"{where} of shape {array.shape}" for where, array in self._arrays)
-            raise ShapeError(f"{who}: inputs and targets need one row a sample each, got {shapes or 'no array at all'}")
+            raise ShapeError(
+                f"{who}: inputs and targets need one row a sample each, got {shapes or 'no array at all'}"
+                f"{tuple_of_columns(*data)}"
+            )
         self.size = sizes.pop()
         if not self.size:
             raise ShapeError(f"{who} holds no sample at all")

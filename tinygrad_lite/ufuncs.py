@@ -1,0 +1,65 @@
+"""NumPy's functions of Values, and of arrays beside Values: np.arctan2(3.0, v), np.float64(2.0) * v."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import errors
+from .engine import Value
+from .ops import ALIASES, TABLE
+
+_OPERATORS = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+}
+"""What NumPy itself applies to the objects of arrays."""
+
+
+def applied(ufunc: Any, method: str, inputs: Sequence[Any], named: dict[str, Any]) -> Any:
+    """What a ufunc gives where a Value is among its inputs: by the table's row of that name, if there is one.
+
+    Raises TypeError for a ufunc that means nothing for Values.
+    """
+    import numpy as np
+
+    if method == "__call__" and not named:
+        alone = not any(isinstance(x, np.ndarray) for x in inputs)
+        function: Callable[..., Any] | None = _OPERATORS.get(ufunc.__name__) if alone else None
+        if function is None and ufunc.nin == 2 and ufunc.__name__ not in _OPERATORS:
+            function = _row(ufunc)
+        if function is not None:
+            given = [x.item() if isinstance(x, np.generic) else x for x in inputs]
+            return function(*given) if alone else np.frompyfunc(function, ufunc.nin, 1)(*given)
+    try:
+        return getattr(ufunc, method)(*[_boxed(x) if type(x) is Value else x for x in inputs], **named)
+    except TypeError as error:
+        if "not supported for the input types" not in str(error):
+            raise
+        instead = errors.NOT_OPERATIONS.get(ufunc.__name__, f"np.{ufunc.__name__}(v.data) is that of the number alone")
+        raise TypeError(f"np.{ufunc.__name__} is no operation of Values: {instead}") from None
+
+
+@functools.cache
+def _row(ufunc: Any) -> Callable[..., Any] | None:
+    return TABLE.get(ufunc.__name__) or ALIASES.get(ufunc.__name__)
+
+
+def _boxed(v: Value) -> Any:
+    """An array of the one object."""
+    import numpy as np
+
+    box = np.empty((), dtype=object)
+    box[()] = v
+    return box
