@@ -128,7 +128,13 @@ def filler(tree: Any) -> Callable[[list[Any]], Any]:
     {'w': [4.0, 5.0], 'b': 6.0}
     """
     text, _ = _filling(tree, 0)
-    return functools.partial(_filled, tree) if text is None else eval(f"lambda v: {text}")
+    if text is not None:
+        try:
+            found: Callable[[list[Any]], Any] = eval(f"lambda v: {text}")
+            return found
+        except SyntaxError:  # more brackets in each other than Python reads
+            pass
+    return functools.partial(_filled, tree)
 
 
 def _filling(tree: Any, at: int) -> tuple[str | None, int]:
@@ -296,7 +302,7 @@ def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
         return with_items(first, [_array(list(column), shape) for column in columns])
     if items and all(_is_array(item) for item in items) and len({item.shape for item in items}) == 1:
         return np.array(items).reshape(shape + items[0].shape)
-    if all(type(item) in (float, int) for item in items):
+    if all(type(item) in (float, int) or isinstance(item, (np.floating, np.integer)) for item in items):
         return np.array(items, dtype=float).reshape(shape)
     made = np.empty(len(items), dtype=object)
     made[:] = items
