@@ -14,7 +14,7 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
-from tinygrad_lite.errors import ShapeError
+from tinygrad_lite.errors import HistoryError, ShapeError
 from tinygrad_lite.nesting import Structure
 
 
@@ -216,6 +216,19 @@ def test_a_models_numbers() -> None:
     flat, restore = tl.ravel(model.state_dict())
     model.load_state_dict(restore(2 * flat))
     assert [p.data for p in parameters] == (2 * flat).tolist()
+
+
+def test_a_history_is_not_lost_in_silence() -> None:
+    """As in copies."""
+    x = Value(2.0)
+    with pytest.raises(HistoryError, match=r"how a Value, .* was computed would be lost: ravel what .detach\(\) gives"):
+        tl.ravel({"a": x, "b": [x * 3.0]})
+    assert tl.ravel([x, (x * 3.0).detach()])[0].tolist() == [2.0, 6.0]
+    with tl.no_grad():
+        assert tl.ravel([x * 3.0])[0].tolist() == [6.0]
+    root = tl.fixed_point(lambda z: [tl.sum(tl.ravel(0.5 * (z[0] + x / z[0]))[0])], [1.0]).values[0]
+    root.backward()
+    assert x.grad == pytest.approx(0.5 / 2.0**0.5)
 
 
 def test_deep_structures() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .engine import Value, is_inside
-from .errors import ShapeError, not_a_number, received
+from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Holder, Structure, filler, sketch
 from .reals import as_float, as_sequence, is_choice, listed
 from .runs import as_value
@@ -19,14 +19,16 @@ _PLAIN = frozenset((float, int, Value))
 def ravel(tree: Any) -> tuple[np.ndarray[Any, Any], Callable[[Any], Any]]:
     """(flat, restore): all numbers of a structure in one array of float64, and what puts others in their places.
 
-    tree     a number, or nested lists, tuples, dicts, dataclasses and arrays of them; None holds none. Values give
-             their numbers; inside a function that is differentiated or compiled, flat is an array of the Values
+    tree     a number, or nested lists, tuples, dicts, dataclasses and arrays of them; None holds none. Leaves give
+             their numbers, which no gradient enters; inside a function that is differentiated or compiled, all Values
+             stay Values, in an object array
     restore  restore(flat) makes the structure anew, of whatever numbers come, one for each: an array, a list of Values,
              a traced row. Arrays come back as float64, or as object arrays where a Value is among theirs; integers come
              back as floats
     Of a model take its model.parameters(), or model.state_dict(), which model.load_state_dict(restore(flat)) sets.
-    Raises TypeError for what is not a number, for a bool or a member of an enum; restore raises ShapeError for another
-    count of numbers. As jax.flatten_util.ravel_pytree, but for the order of dicts, which is that of their keys.
+    Raises TypeError for what is not a number, for a bool or a member of an enum; HistoryError, outside, for a result of
+    other Values. restore raises ShapeError for another count of numbers. As jax.flatten_util.ravel_pytree, but that
+    dicts keep their order.
 
     >>> flat, restore = ravel({"w": [[1.0, 2.0], [3.0, 4.0]], "b": 0.5})
     >>> flat, restore(2 * flat)
@@ -59,7 +61,14 @@ def ravel(tree: Any) -> tuple[np.ndarray[Any, Any], Callable[[Any], Any]]:
 
 
 def _number(x: Any) -> float:
-    return x if type(x) is float else x.data if type(x) is Value else as_float("ravel(tree)", x)
+    if type(x) is not Value:
+        return x if type(x) is float else as_float("ravel(tree)", x)
+    if x.kind == "result":
+        raise HistoryError(
+            f"ravel(tree) gives numbers, and how {received(x)} was computed would be lost: ravel what .detach() gives, "
+            "or inside a function that is differentiated or compiled, where Values stay Values"
+        )
+    return x.data
 
 
 def _refusal(x: Any) -> TypeError:
