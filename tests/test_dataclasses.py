@@ -332,7 +332,7 @@ class Kind(enum.IntEnum):
     SQUARE = 1
 
 
-@pytest.mark.parametrize("choice", [True, Kind.SQUARE])
+@pytest.mark.parametrize("choice", [True, np.True_, Kind.SQUARE, Colour.RED, Member.LIGHT])
 @pytest.mark.parametrize("transform", [tl.grad, tl.value_and_grad, tl.jacobian, tl.hessian])
 def test_nothing_is_differentiated_by_a_choice(transform: Callable[..., Any], choice: Any) -> None:
     """As a Value it would be another thing: `p.b is Kind.SQUARE` would be False in silence."""

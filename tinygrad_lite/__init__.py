@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .explanation import compare as compare
     from .explanation import explain as explain
     from .explanation import explain_nan as explain_nan
+    from .flattening import ravel as ravel
     from .formula import Formula as Formula
     from .hooks import register_hook as register_hook
     from .implicit import fixed_point as fixed_point
@@ -74,6 +75,7 @@ _LAZY = {
     "fixed_point": "implicit",
     "gradcheck": "check",
     "lr_find": "diagnosis",
+    "ravel": "flattening",
     "register_hook": "hooks",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }

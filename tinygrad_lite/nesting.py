@@ -128,7 +128,13 @@ def filler(tree: Any) -> Callable[[list[Any]], Any]:
     {'w': [4.0, 5.0], 'b': 6.0}
     """
     text, _ = _filling(tree, 0)
-    return functools.partial(_filled, tree) if text is None else eval(f"lambda v: {text}")
+    if text is not None:
+        try:
+            found: Callable[[list[Any]], Any] = eval(f"lambda v: {text}", {"array": _array})
+            return found
+        except SyntaxError:  # more brackets in each other than Python reads
+            pass
+    return functools.partial(_filled, tree)
 
 
 def _filling(tree: Any, at: int) -> tuple[str | None, int]:
@@ -138,6 +144,8 @@ def _filling(tree: Any, at: int) -> tuple[str | None, int]:
         return f"v[{at}]", at + 1
     if kind is list and _is_flat(tree):
         return f"v[{at}:{at + len(tree)}]", at + len(tree)
+    if _is_array(tree):
+        return f"array(v[{at}:{at + tree.size}], {tree.shape})", at + tree.size
     if kind not in (list, tuple, dict):
         return None, at
     parts = []
@@ -288,16 +296,17 @@ def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
     """An array of that shape: of floats, of whole arrays beside each other, or of objects."""
     import numpy as np
 
-    first = items[0] if items else None
+    kinds = set(map(type, items))
+    if all(kind in (float, int) or issubclass(kind, (np.floating, np.integer)) for kind in kinds):
+        return np.array(items, dtype=float).reshape(shape)
+    first = items[0]
     if isinstance(first, dict):
         return with_items(first, [_array([item[key] for item in items], shape) for key in first])
     if is_nested(first):
         columns = zip(*map(items_of, items), strict=True)
         return with_items(first, [_array(list(column), shape) for column in columns])
-    if items and all(_is_array(item) for item in items) and len({item.shape for item in items}) == 1:
-        return np.array(items).reshape(shape + items[0].shape)
-    if all(type(item) in (float, int) for item in items):
-        return np.array(items, dtype=float).reshape(shape)
+    if all(map(_is_array, items)) and len({item.shape for item in items}) == 1:
+        return np.array(items).reshape(shape + first.shape)
     made = np.empty(len(items), dtype=object)
     made[:] = items
     return made.reshape(shape)

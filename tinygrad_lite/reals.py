@@ -24,6 +24,13 @@ def is_real(x: object) -> bool:
     return isinstance(x, numbers.Real) and not _is_time(x)
 
 
+def is_choice(x: object) -> bool:
+    """Whether x is one of a few, and nothing that varies: a bool, of NumPy's too, or a member of an enum."""
+    from enum import Enum
+
+    return isinstance(x, (bool, Enum)) or type(x).__name__ == "bool"
+
+
 def _is_time(x: object) -> bool:
     """NumPy's difference of times, which to numbers is an integer."""
     return type(x).__name__ == "timedelta64"

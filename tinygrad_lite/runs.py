@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import Enum
 from numbers import Real
 from typing import Any
 
@@ -31,6 +30,7 @@ from .engine import (
 from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
 from .ops import component
+from .reals import is_choice
 
 _Function = Callable[..., Any]
 _PLAIN = frozenset((float, int, Value))
@@ -185,17 +185,20 @@ class Run:
         return at
 
     def _argument_error(self, x: Any) -> TypeError:
-        return not_a_number(f"{self}: what to differentiate by", x)
+        return self._choice_error(x) if is_choice(x) else not_a_number(f"{self}: what to differentiate by", x)
 
     def _refuse_choices(self, given: Sequence[Any]) -> None:
         """A Value in the place of a bool or a member of an enum would be another: `x is Kind.A`, False in silence."""
         if not _PLAIN.issuperset(map(type, given)):
             for x in given:
-                if isinstance(x, (bool, Enum)):
-                    raise TypeError(
-                        f"{self}: there is no derivative by {x!r}, which is a choice: keep it apart from what to "
-                        "differentiate by, as another argument, or write float(...) where it is meant as a number"
-                    )
+                if is_choice(x):
+                    raise self._choice_error(x)
+
+    def _choice_error(self, x: Any) -> TypeError:
+        return TypeError(
+            f"{self}: there is no derivative by {x!r}, which is a choice: keep it apart from what to "
+            "differentiate by, as another argument, or write float(...) where it is meant as a number"
+        )
 
     def like_inputs(self, items: Sequence[Any]) -> Any:
         return self._inputs.filled(items)
