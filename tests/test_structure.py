@@ -17,8 +17,8 @@ PACKAGE = Path(tl.__file__).parent
 ORDER = (
     "cython_shim", "errors", "source_lines", "reals", "atomic", "npz", "files", "states", "ieee", "flags", "ops",
     "engine", "engine_choice", "ufuncs", "modes", "hooks", "draws", "nesting", "cut_off", "runs", "flattening",
-    "transforms", "replay", "wording", "tables", "check", "custom", "formula", "explanation", "iteration", "compiler", "solution",
-    "implicit", "nn", "optim", "train", "diagnosis", "viz", "demo", "__init__", "__main__",
+    "transforms", "replay", "wording", "tables", "check", "custom", "formula", "explanation", "iteration", "compiler",
+    "solution", "implicit", "nn", "optim", "train", "diagnosis", "viz", "demo", "__init__", "__main__",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 
