@@ -20,7 +20,12 @@ cdef extern from *:
         clear_flags();
         return kept;
     }
+
+    static inline void let_subclasses_begin(PyObject *type) {
+        ((PyTypeObject *)type)->tp_flags |= Py_TPFLAGS_BASETYPE;
+    }
     """
+    void let_subclasses_begin(object) noexcept
     void clear_flags() noexcept
     bint flags_cleared(bint) noexcept
 

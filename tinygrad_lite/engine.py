@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "311522bf"
+source_hash = "7ee8c0d4"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -417,6 +417,7 @@ def _refuse_subclass(cls):
 
 @cython.freelist(64)  # few: past that, CPython keeps together in memory what was freed together
 @cython.no_gc
+@cython.final
 @cython.cclass
 class Value:
     """A number that records what is computed from it.
@@ -3321,5 +3322,7 @@ _FAST: dict = {
     "take": _take,
 }
 
-if not cython.compiled:
+if cython.compiled:
+    let_subclasses_begin(Value)  # noqa: F821  engine.pxd: so that it is __init_subclass__ that refuses them
+else:
     del Value.__setattr__  # Python would come by for every slot that a sweep sets
