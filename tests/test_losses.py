@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
+import random
+import warnings
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tinygrad_lite import Value, ops
+import tinygrad_lite as tl
+from tinygrad_lite import Value, explain_nan, ops, optim, train
 from tinygrad_lite.check import gradcheck
 from tinygrad_lite.engine import topological_order
 from tinygrad_lite.errors import ShapeError
-from tinygrad_lite.nn import binary_cross_entropy_with_logits, cross_entropy, hinge, huber, mse
+from tinygrad_lite.nn import (
+    MLP,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    gaussian_nll,
+    hinge,
+    huber,
+    l1,
+    mse,
+)
 
 P = [0.3, -1.2, 2.5, 0.0]
 T = [1.0, -1.0, 0.5, 0.25]
@@ -20,6 +33,7 @@ SIGNS = [1.0, -1.0, -1.0, 1.0]
 SHARES = [0.0, 1.0, 0.25, 0.9]
 ROWS = [[0.3, -1.2, 2.5], [1.0, 1.0, -4.0], [0.0, 0.5, 0.25]]
 LABELS = [2, 0, 1]
+P_WEIGHTS = [0.5, 2.0, 0.0, 1.0]
 
 
 def log1p_exp(x: float) -> float:
@@ -40,6 +54,7 @@ def values(xs: list[float]) -> list[Value]:
         (mse, T, lambda p, t: (p - t) ** 2),
         (huber, T, lambda p, t: huber_by_hand(p - t, 1.0)),
         (lambda p, t, **k: huber(p, t, delta=0.5, **k), T, lambda p, t: huber_by_hand(p - t, 0.5)),
+        (l1, T, lambda p, t: abs(p - t)),
         (hinge, SIGNS, lambda p, t: max(0.0, 1.0 - t * p)),
         (
             binary_cross_entropy_with_logits,
@@ -47,7 +62,7 @@ def values(xs: list[float]) -> list[Value]:
             lambda p, t: t * log1p_exp(-p) + (1 - t) * log1p_exp(p),
         ),
     ],
-    ids=["mse", "huber", "huber 0.5", "hinge", "bce"],
+    ids=["mse", "huber", "huber 0.5", "l1", "hinge", "bce"],
 )
 def test_values_of_losses_by_element(loss: Any, targets: list[float], by_hand: Any) -> None:
     expected = [by_hand(p, t) for p, t in zip(P, targets, strict=True)]
@@ -71,8 +86,30 @@ def test_values_of_losses_by_element(loss: Any, targets: list[float], by_hand: A
         lambda *p: cross_entropy(p, 2),
         lambda *p: cross_entropy([p[:2], p[2:]], [0, 1]),
         lambda *p: cross_entropy(p, 2, label_smoothing=0.2),
+        lambda *p: l1(p, T),
+        lambda *p: gaussian_nll(p[:2], T[:2], [p[2], 1.0 + p[3]], full=True),
+        lambda *p: binary_cross_entropy_with_logits(p, SHARES, weight=P_WEIGHTS, pos_weight=3.0),
+        lambda *p: cross_entropy([p, p], [1, 3], label_smoothing=0.2, weight=P_WEIGHTS),
+        lambda *p: cross_entropy([p, p], [0, 3], ignore_index=0),
+        lambda *p: cross_entropy(p, [0.5, 0.25, 0.0, 0.25], weight=P_WEIGHTS),
+        lambda *p: ops.dot(mse(p, T, "none"), p),
     ],
-    ids=["mse", "huber", "hinge", "bce", "cross_entropy", "rows", "smoothed"],
+    ids=[
+        "mse",
+        "huber",
+        "hinge",
+        "bce",
+        "cross_entropy",
+        "rows",
+        "smoothed",
+        "l1",
+        "gaussian",
+        "weighted bce",
+        "weighted",
+        "ignored",
+        "soft",
+        "none",
+    ],
 )
 def test_gradients(loss: Any) -> None:
     report = gradcheck(loss, P)
@@ -117,6 +154,196 @@ def test_a_label_that_is_a_value_is_chosen_by_an_operation() -> None:
     loss = cross_entropy(values(ROWS[0]), Value(2.0))
     assert loss.data == pytest.approx(softmax_loss(ROWS[0], 2))
     assert any(v.op is ops.take for v in topological_order(loss))
+
+
+def kinds(loss: Value) -> Counter[str]:
+    return Counter(v.op.name for v in topological_order(loss) if v.op)
+
+
+@pytest.mark.parametrize(
+    ("loss", "nodes"),
+    [
+        (lambda v: mse(v, T), 6),
+        (lambda v: l1(v, T), 10),
+        (lambda v: huber(v, T), 22),
+        (lambda v: hinge(v, SIGNS), 14),
+        (lambda v: gaussian_nll(v, T, 1.0, reduction="sum"), 21),
+        (lambda v: binary_cross_entropy_with_logits(v, [1, 0, 1, 0.5]), 13),
+        (lambda v: binary_cross_entropy_with_logits(v[0], Value(1.0)), 9),
+        (lambda v: binary_cross_entropy_with_logits(v, [1, 0, 1, 0], pos_weight=2.0), 10),
+        (lambda v: cross_entropy(v, 1), 4),
+        (lambda v: cross_entropy(v, Value(1.0)), 5),
+        (lambda v: cross_entropy(v, 1, label_smoothing=0.1), 8),
+        (lambda v: cross_entropy(v, [0.0, 1.0, 0.0, 0.0]), 5),
+        (lambda v: cross_entropy(v, 1, "sum", weight=P_WEIGHTS), 5),
+        (lambda v: cross_entropy(v, Value(1.0), "sum", ignore_index=2), 6),
+        (lambda v: cross_entropy(v, Value(1.0), "sum", ignore_index=-1), 7),
+    ],
+)
+def test_so_many_nodes(loss: Any, nodes: int) -> None:
+    found = kinds(loss(values(P)))
+    assert found.total() == nodes, found
+
+
+ALL: dict[str, tuple[Any, Any]] = {
+    "mse": (mse, T),
+    "l1": (l1, T),
+    "huber": (huber, T),
+    "gaussian_nll": (lambda p, t, reduction="mean": gaussian_nll(p, t, 0.5, reduction=reduction), T),
+    "hinge": (hinge, SIGNS),
+    "bce": (binary_cross_entropy_with_logits, SHARES),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_without_a_reduction_losses_are_nested_as_the_predictions(name: str) -> None:
+    loss, targets = ALL[name]
+    each = loss(values(P), targets, reduction="none")
+    assert [x.data for x in each] == [loss(p, t) for p, t in zip(values(P), targets, strict=True)]
+    assert sum(x.data for x in each) == pytest.approx(loss(values(P), targets, reduction="sum").data, rel=1e-15)
+    one, three = [values(P[:1]), values(P[1:])], [targets[:1], targets[1:]]
+    expected = [[each[0].data], [x.data for x in each[1:]]]
+    for nested in (one, (tuple(row) for row in one), [iter(row) for row in one]):
+        assert [[x.data for x in row] for row in loss(nested, three, reduction="none")] == expected
+    assert loss(np.array(P).reshape(2, 2), np.array(targets).reshape(2, 2), reduction="none") == [
+        [x.data for x in each[:2]], [x.data for x in each[2:]]
+    ]  # fmt: skip
+    assert loss(Value(P[0]), targets[0], reduction="none").data == each[0].data
+
+
+def test_cross_entropy_without_a_reduction() -> None:
+    rows = [values(row) for row in ROWS]
+    each = cross_entropy(rows, LABELS, "none")
+    assert [x.data for x in each] == [cross_entropy(row, k).data for row, k in zip(rows, LABELS, strict=True)]
+    assert cross_entropy(rows[0], 2, "none").data == each[0].data
+    assert [x.data for x in cross_entropy(rows, np.eye(3)[LABELS], "none")] == pytest.approx([x.data for x in each])
+    assert cross_entropy(rows[:1], LABELS[:1], "none")[0].data == each[0].data
+
+
+def test_probabilities_may_be_one_sample_or_many_of_numbers_or_values() -> None:
+    rows, one_hot = [values(row) for row in ROWS], np.eye(3)[LABELS]
+    expected = cross_entropy(rows, LABELS).data
+    for targets in (one_hot, one_hot.tolist(), one_hot.astype(int).tolist(), [tuple(row) for row in one_hot.tolist()]):
+        assert cross_entropy(rows, targets).data == pytest.approx(expected, rel=1e-15)
+    assert cross_entropy(rows[0], one_hot[0]).data == pytest.approx(cross_entropy(rows[0], 2).data, rel=1e-15)
+    assert cross_entropy(rows[0], [0, 0, 1]).data == cross_entropy(rows[0], 2).data
+    in_half_precision = np.array([1.0, 2.0, 3.0], dtype=np.float16) / np.float16(6.0)
+    assert cross_entropy(rows[0], in_half_precision).data == pytest.approx(
+        sum(k * cross_entropy(rows[0], k - 1).data for k in (1, 2, 3)) / 6.0, rel=1e-3
+    )
+    weighted = cross_entropy(rows[0], [Value(2.0), 0.0, Value(3.0)])
+    assert weighted.data == pytest.approx(2 * softmax_loss(ROWS[0], 0) + 3 * softmax_loss(ROWS[0], 2)), "data as it is"
+    assert gradcheck(
+        lambda p, q: cross_entropy(rows[0], [p, q, 0.5], "mean", 0.1, weight=[1.0, 2.0, 0.5]), [0.3, 0.2]
+    ).ok
+
+
+def test_ignored_samples_count_for_nothing() -> None:
+    rows = [values(row) for row in ROWS]
+    expected = cross_entropy([rows[0], rows[2]], [2, 1]).data
+    for ignored in (-100, 7, 0):
+        for kind in (int, float, Value):
+            loss = cross_entropy(rows, [kind(2), kind(ignored), kind(1)], ignore_index=ignored)
+            assert loss.data == pytest.approx(expected, rel=1e-15)
+            loss.backward()
+            assert [v.grad for v in rows[1]] == [0.0] * 3
+            each = cross_entropy(rows, [kind(2), kind(ignored), kind(1)], "none", ignore_index=ignored)
+            assert [x.data for x in each][1] == 0.0 and each[0].data == pytest.approx(softmax_loss(ROWS[0], 2))
+    lost = [rows[0], values([math.nan, math.inf, 0.0])]
+    for label in (-1, Value(-1.0)):
+        loss = cross_entropy(lost, [2, label], ignore_index=-1)
+        assert loss.data == pytest.approx(softmax_loss(ROWS[0], 2)), "what is ignored may be anything"
+        loss.backward()
+        assert [v.grad for v in lost[1]] == [0.0] * 3
+    assert cross_entropy(ROWS, [2, -1, 1], ignore_index=-1) == pytest.approx(expected, rel=1e-15)
+
+
+def test_the_mean_of_none_is_nan_and_moves_nothing() -> None:
+    for labels in ([-1, -1, -1], [Value(-1.0)] * 3):
+        rows = [values(row) for row in ROWS]
+        loss = cross_entropy(rows, labels, ignore_index=-1)
+        assert math.isnan(loss.data)
+        loss.backward()
+        assert [v.grad for row in rows for v in row] == [0.0] * 9
+        assert cross_entropy(rows, labels, "sum", ignore_index=-1).data == 0.0
+    assert math.isnan(cross_entropy(ROWS, [-1, -1, -1], ignore_index=-1))
+
+
+def test_of_one_sample_alone_the_mean_says_that_it_has_no_weight() -> None:
+    row = values(ROWS[0])
+    with pytest.warns(UserWarning, match=r"one sample alone divides by its weight.* pass reduction='sum'") as found:
+        assert cross_entropy(row, 2, weight=[1.0, 2.0, 3.0]).data == cross_entropy(row, 2).data
+    assert found[0].filename == __file__
+    for label in (-1, Value(2.0)):
+        with pytest.warns(UserWarning, match="is nan where it is ignored"):
+            cross_entropy(row, label, ignore_index=-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cross_entropy(row, 2, "sum", weight=[1.0, 2.0, 3.0]).data == 3.0 * cross_entropy(row, 2).data
+        assert cross_entropy(row, 2, "none", weight=[1.0, 2.0, 3.0]).data == 3.0 * cross_entropy(row, 2).data
+        assert cross_entropy(row, 2, ignore_index=-1).data == cross_entropy(row, 2).data
+        cross_entropy(row, [0.0, 0.0, 1.0], weight=[1.0, 2.0, 3.0])
+        cross_entropy([row], [2], weight=[1.0, 2.0, 3.0])
+        cross_entropy([row], [-1], ignore_index=-1)
+
+
+@pytest.mark.parametrize("variance", [1e-9, 0.0, 0.5])
+def test_variances_below_the_least_get_the_derivative_there(variance: float) -> None:
+    var, at_least = Value(variance), Value(max(variance, 0.25))
+    gaussian_nll(1.0, 0.5, var, eps=0.25).backward()
+    gaussian_nll(1.0, 0.5, at_least, eps=0.0).backward()
+    assert var.grad == at_least.grad == 0.5 / at_least.data - 0.125 / at_least.data**2
+    assert gaussian_nll(1.0, 0.5, variance, eps=0.25) == pytest.approx(
+        0.5 * math.log(at_least.data) + 0.125 / at_least.data
+    )
+
+
+def test_negative_variances_are_not_clamped_in_silence() -> None:
+    assert math.isnan(gaussian_nll(1.0, 0.5, Value(-1e-12)).data)
+    assert math.isnan(tl.compile(lambda v: gaussian_nll(1.0, 0.5, v))(-1.0))
+    assert "log" in str(explain_nan(gaussian_nll(1.0, 0.5, Value(-1e-12))))
+
+
+def test_variances_and_weights_stand_for_whole_lists() -> None:
+    p, t = [values(P[:2]), values(P[2:])], [T[:2], T[2:]]
+    by_row = gaussian_nll(p, t, [0.5, [2.0, 3.0]], reduction="none")
+    assert [[x.data for x in row] for row in by_row] == [
+        [gaussian_nll(P[0], T[0], 0.5), gaussian_nll(P[1], T[1], 0.5)],
+        [gaussian_nll(P[2], T[2], 2.0), gaussian_nll(P[3], T[3], 3.0)],
+    ]
+    shares = [SHARES[:2], SHARES[2:]]
+    each = [[x.data for x in row] for row in binary_cross_entropy_with_logits(p, shares, "none")]
+    for weight in ([2.0, 3.0], [[2.0, 3.0]] * 2, np.array([2.0, 3.0]), values([2.0, 3.0]), (2, 3)):
+        found = binary_cross_entropy_with_logits(p, shares, "none", weight=weight)
+        assert [[x.data for x in row] for row in found] == [[2.0 * a, 3.0 * b] for a, b in each]
+    uneven = binary_cross_entropy_with_logits(p, shares, "none", weight=[2.0, [3.0, 4.0]])
+    assert [[x.data for x in row] for row in uneven] == [
+        [2.0 * x for x in each[0]],
+        [3.0 * each[1][0], 4.0 * each[1][1]],
+    ]
+
+
+def test_what_trains_may_be_weighted_and_ignored() -> None:
+    inputs = np.random.default_rng(0).normal(size=(6, 2))
+    labels = np.array([0, 1, 2, -1, 1, 0])
+    losses = {
+        "weighted": (lambda p, t: cross_entropy(p, t, "sum", weight=[1.0, 2.0, 0.5]), abs(labels)),
+        "ignored": (lambda p, t: cross_entropy(p, t, "sum", weight=[1.0, 2.0, 0.5], ignore_index=-1), labels),
+        "soft": (cross_entropy, np.eye(3)[labels]),
+        "of several": (lambda p, t: cross_entropy([p, p], t, ignore_index=-1), np.stack([labels, abs(labels)], 1)),
+    }
+    for loss, targets in losses.values():
+        courses = []
+        for eager in (True, False):
+            random.seed(0)
+            model = MLP(2, [3, 3])
+            course = train.fit(
+                model, loss, (inputs, targets), optim.SGD(model.parameters(), lr=0.1), 3, 2, seed=0, eager=eager,
+                metrics=[train.accuracy], progress=False,
+            )  # fmt: skip
+            courses.append([*course.column("loss"), *course.column("accuracy")])
+        assert courses[0] == pytest.approx(courses[1], rel=1e-12)
+        assert courses[0][2] < courses[0][0]
 
 
 def test_far_out() -> None:
@@ -173,7 +400,11 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
         (lambda v: cross_entropy(v, 0.5), ValueError, "takes class indices, got a float, 0.5"),
         (lambda v: cross_entropy(v, "0"), ValueError, "takes class indices, got a str, '0'"),
         (lambda v: cross_entropy([v, v], [0]), ShapeError, "got a list of 2 and 1 labels"),
-        (lambda v: cross_entropy(v, [0, 1, 2, 3]), ShapeError, "there is binary_cross_entropy_with_logits"),
+        (
+            lambda v: cross_entropy(v, [0, 1, 2, 3]),
+            ValueError,
+            "got an int, 2: .* there is binary_cross_entropy_with_logits",
+        ),
         (lambda v: cross_entropy([[]], [0]), ShapeError, "one a class, got a list of 0"),
         (lambda v: cross_entropy([], []), ShapeError, "of no samples"),
         (lambda v: cross_entropy(v[0], [0]), ShapeError, "got a Value"),
@@ -184,8 +415,64 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
             "label_smoothing.* from 0 to 1, got 1.5",
         ),
         (lambda v: cross_entropy(v, 0, label_smoothing="0.1"), TypeError, "takes a real number, got a str, '0.1'"),
-        (lambda v: mse(v, T, reduction="none"), ValueError, r"mse\(reduction=...\) is 'mean' or 'sum', got 'none'"),
+        (lambda v: mse(v, T, "all"), ValueError, r"mse\(reduction=...\) is 'mean', 'sum' or 'none', got 'all'"),
         (lambda v: huber(v, T, reduction=None), ValueError, "got None"),
+        (lambda v: l1(v, T, reduction="avg"), ValueError, "l1"),
+        (lambda v: gaussian_nll(v, T, 1.0, reduction="avg"), ValueError, "gaussian_nll"),
+        (lambda v: l1(v, T[:3]), ShapeError, r"l1\(...\) takes targets nested"),
+        (lambda v: gaussian_nll(v, T, [1.0, 2.0]), ShapeError, r"_nll\(var\) .* got a list of 2 beside a list of 4"),
+        (lambda v: gaussian_nll(v[0], 1.0, [1.0]), ShapeError, "got a list of 1 beside a Value"),
+        (lambda v: gaussian_nll(v, T, -0.1), ValueError, r"gaussian_nll\(var\) takes finite numbers from 0 on, got"),
+        (lambda v: gaussian_nll(v, T, [1.0, math.nan, 1.0, 1.0]), ValueError, "got a float, nan"),
+        (lambda v: gaussian_nll(v, T, None), TypeError, r"gaussian_nll\(var\) takes a real number, got None"),
+        (lambda v: gaussian_nll(v, T, 1.0, eps=-1.0), ValueError, r"gaussian_nll\(eps=...\) is from 0 to inf, got -1"),
+        (lambda v: gaussian_nll(v, T, 1.0, eps="1"), TypeError, r"gaussian_nll\(eps=...\) takes a real number"),
+        (
+            lambda v: binary_cross_entropy_with_logits(v, SHARES, pos_weight=[1.0, 2.0]),
+            ShapeError,
+            r"logits\(pos_weight=...\) takes a number, or one for each .* got a list of 2 beside a list of 4",
+        ),
+        (
+            lambda v: binary_cross_entropy_with_logits([v], [SHARES], weight=[[1.0, 2.0]]),
+            ShapeError,
+            r"logits\(weight=...\) .* got a list of 2 beside a list of 4",
+        ),
+        (lambda v: binary_cross_entropy_with_logits(v[0], 1, weight=[2.0]), ShapeError, "a list of 1 beside a Value"),
+        (lambda v: binary_cross_entropy_with_logits(v, SHARES, weight=-1), ValueError, r"\(weight=...\) .* an int, -1"),
+        (lambda v: binary_cross_entropy_with_logits(v, SHARES, pos_weight="2"), TypeError, "real number, got a str"),
+        (
+            lambda v: cross_entropy(v, 0, weight=[1.0] * 3),
+            ShapeError,
+            r"cross_entropy\(weight=...\) takes a weight for each class, here 4, got 3",
+        ),
+        (lambda v: cross_entropy(v, 0, weight=[1, 1, -1, 1]), ValueError, r"weight=...\) takes .* got an int, -1"),
+        (
+            lambda v: cross_entropy(v, 0, weight=[1, 1, math.inf, 1]),
+            ValueError,
+            "finite numbers from 0 on, got a float",
+        ),
+        (lambda v: cross_entropy(v, 0, weight=[1, "1", 1, 1]), TypeError, r"weight=...\) takes a real number"),
+        (lambda v: cross_entropy(v, 0, weight=2.0), ShapeError, "for each class, here 4, got 1"),
+        (
+            lambda v: cross_entropy(v, 0, ignore_index=0.5),
+            ValueError,
+            r"ignore_index=...\) is a class index, got a float",
+        ),
+        (lambda v: cross_entropy(v, -100), ValueError, "got -100: ignore_index=-100 leaves such samples out"),
+        (lambda v: cross_entropy(v, -2, ignore_index=-1), ValueError, r"here 0\.\.3, got -2$"),
+        (lambda v: cross_entropy(v, [0.5, 0.5]), ShapeError, "one a class, here 4, got a list of 2"),
+        (lambda v: cross_entropy(v, [0.5, 0.6, 0.5, 0.4]), ValueError, "got some that add up to 2: .* single logit"),
+        (lambda v: cross_entropy(v, [0.5, -0.5, 0.5, 0.5]), ValueError, "add up to 1, got a float, -0.5"),
+        (lambda v: cross_entropy(v, [math.nan, 0.0, 0.0, 1.0]), ValueError, "got a float, nan"),
+        (lambda v: cross_entropy(v, ["1", 0.0, 0.0, 1.0]), TypeError, r"cross_entropy\(labels\) takes a real number"),
+        (lambda v: cross_entropy([v, v], [0, SHARES]), ValueError, "takes class indices, got a list of 4"),
+        (lambda v: cross_entropy([v, v], [[0, 0, 0, 1], 0]), ShapeError, "here 4, got an int, 0"),
+        (lambda v: cross_entropy([v[0]], [1]), ShapeError, "there is binary_cross_entropy_with_logits"),
+        (
+            lambda v: cross_entropy(v, [0, 0, 0, 1], ignore_index=1),
+            ValueError,
+            r"ignore_index=...\) is for labels that are class indices, got probabilities: leave out",
+        ),
         (lambda v: hinge(v, SIGNS, reduction="avg"), ValueError, "hinge"),
         (lambda v: binary_cross_entropy_with_logits(v, SHARES, reduction="MEAN"), ValueError, "MEAN"),
         (lambda v: cross_entropy(v, 0, reduction=""), ValueError, "cross_entropy"),
