@@ -163,6 +163,8 @@ def binary_cross_entropy_with_logits(
 
     >>> round(binary_cross_entropy_with_logits(Value(100.0), 0).data, 3)
     100.0
+    >>> binary_cross_entropy_with_logits([-100.0, 100.0], [1, 0], "none", pos_weight=3.0)
+    [300.0, 100.0]
     """
     name = "binary_cross_entropy_with_logits"
     logits = prepared(name, reduction, logits)
@@ -216,6 +218,8 @@ def cross_entropy(
 
     >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [1]).data, 4)
     0.6931
+    >>> [round(x, 4) for x in cross_entropy([[0.0, 0.0]] * 3, [0, 1, -1], "none", weight=[1.0, 2.0], ignore_index=-1)]
+    [0.6931, 1.3863, 0.0]
     """
     prepared("cross_entropy", reduction, None)
     classes = Classes(weight, ignore_index, label_smoothing)
