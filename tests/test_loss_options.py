@@ -84,6 +84,7 @@ def test_probabilities_may_be_one_sample_or_many_of_numbers_or_values() -> None:
         assert cross_entropy(rows, targets).data == pytest.approx(expected, rel=1e-15)
     assert cross_entropy(rows[0], one_hot[0]).data == pytest.approx(cross_entropy(rows[0], 2).data, rel=1e-15)
     assert cross_entropy(rows[0], [0, 0, 1]).data == cross_entropy(rows[0], 2).data
+    assert cross_entropy(rows[0][:2], [0, 1]).data == cross_entropy(rows[0][:2], 1).data
     in_half_precision = np.array([1.0, 2.0, 3.0], dtype=np.float16) / np.float16(6.0)
     assert cross_entropy(rows[0], in_half_precision).data == pytest.approx(
         sum(k * cross_entropy(rows[0], k - 1).data for k in (1, 2, 3)) / 6.0, rel=1e-3

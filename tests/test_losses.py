@@ -174,6 +174,7 @@ def kinds(loss: Value) -> Counter[str]:
         (lambda v: cross_entropy(v, 1, "sum", weight=P_WEIGHTS), 5),
         (lambda v: cross_entropy(v, Value(1.0), "sum", ignore_index=2), 6),
         (lambda v: cross_entropy(v, Value(1.0), "sum", ignore_index=-1), 7),
+        (lambda v: cross_entropy([v], [Value(1.0)], ignore_index=2), 8),
     ],
 )
 def test_so_many_nodes(loss: Any, nodes: int) -> None:
@@ -230,7 +231,7 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
         (lambda v: binary_cross_entropy_with_logits(v, [0, 1, 2, 0]), ValueError, "from 0 to 1, got an int, 2"),
         (lambda v: binary_cross_entropy_with_logits(v[0], -0.1), ValueError, "from 0 to 1"),
         (lambda v: binary_cross_entropy_with_logits(v[0], math.nan), ValueError, "from 0 to 1"),
-        (lambda v: cross_entropy(v, 4), ValueError, r"takes class indices, here 0\.\.3, got 4"),
+        (lambda v: cross_entropy(v, 4), ValueError, r"takes class indices, here 0\.\.3, got 4$"),
         (lambda v: cross_entropy(v, -1), ValueError, "got -1"),
         (lambda v: cross_entropy(v, 0.5), ValueError, "takes class indices, got a float, 0.5"),
         (lambda v: cross_entropy(v, "0"), ValueError, "takes class indices, got a str, '0'"),
@@ -287,6 +288,8 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
             "finite numbers from 0 on, got a float",
         ),
         (lambda v: cross_entropy(v, 0, weight=[1, "1", 1, 1]), TypeError, r"weight=...\) takes a real number"),
+        (lambda v: cross_entropy(v, [0, 1, 0, 0], weight=[1.0]), ShapeError, "for each class, here 4, got 1"),
+        (lambda v: cross_entropy([[], []], [[], []]), ShapeError, "one a class, got a list of 0"),
         (lambda v: cross_entropy(v, 0, weight=2.0), ShapeError, "for each class, here 4, got 1"),
         (
             lambda v: cross_entropy(v, 0, ignore_index=0.5),

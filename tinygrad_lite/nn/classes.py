@@ -102,7 +102,7 @@ class Classes:
         smoothing = self._smoothing
         if smoothing and self.weights is None:
             score = (1.0 - smoothing) * score + smoothing * ops.mean(row)
-            share = share if _is_one(share) else (1.0 - smoothing) * share + smoothing
+            share = (1.0 - smoothing) * share + smoothing
         elif smoothing:
             score = (1.0 - smoothing) * score + (smoothing / len(row)) * ops.dot(row, self.weights)
             share = (1.0 - smoothing) * share + smoothing * self._mean_weight
