@@ -191,6 +191,10 @@ def test_variances_and_weights_stand_for_whole_lists() -> None:
     for weight in ([2.0, 3.0], [[2.0, 3.0]] * 2, np.array([2.0, 3.0]), values([2.0, 3.0]), (2, 3)):
         found = binary_cross_entropy_with_logits(p, shares, "none", weight=weight)
         assert [[x.data for x in row] for row in found] == [[2.0 * a, 3.0 * b] for a, b in each]
+    for rows in (tuple(map(tuple, p)), np.array([P[:2], P[2:]])):
+        found = binary_cross_entropy_with_logits(rows, shares, pos_weight=[2.0, 3.0])
+        listed = binary_cross_entropy_with_logits(p, shares, pos_weight=[2.0, 3.0]).data
+        assert getattr(found, "data", found) == pytest.approx(listed, rel=1e-15)
     uneven = binary_cross_entropy_with_logits(p, shares, "none", weight=[2.0, [3.0, 4.0]])
     assert [[x.data for x in row] for row in uneven] == [
         [2.0 * x for x in each[0]],

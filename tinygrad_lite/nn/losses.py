@@ -97,13 +97,12 @@ def gaussian_nll(
     name = "gaussian_nll"
     predictions = as_lists(prepared(name, reduction, predictions))
     least = within(f"{name}(eps=...)", eps, 0.0, math.inf)
-    constant = 0.5 * math.log(2.0 * math.pi) if full else 0.0
     matched = pairs(name, predictions, targets)
     losses = []
     for (p, t), variance in zip(matched, for_each(f"{name}(var)", var, predictions), strict=True):
         v, error = _at_least(variance, least), p - t
         loss = 0.5 * (ops.log(v) + ops.div(error * error, v))
-        losses.append(loss + constant if full else loss)
+        losses.append(loss + 0.5 * math.log(2.0 * math.pi) if full else loss)
     return reduced(reduction, losses, predictions)
 
 
