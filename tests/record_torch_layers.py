@@ -1,4 +1,4 @@
-"""Writes torch_layers.json: what PyTorch's layers give, and their gradients, for test_nn_torch.py to check without it.
+"""Writes torch_layers.json: what PyTorch's layers and losses give, and their gradients, for test_nn_torch.py to check.
 
 Run it from anywhere: python tests/record_torch_layers.py
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 TARGET = Path(__file__).with_name("torch_layers.json")
 Case = tuple[str, dict[str, Any], list[int], list[int] | None]
+LossCase = tuple[str, list[int], Any, dict[str, Any]]  # its name, the shape of its input, its target, its settings
 
 # Kind of layer, its settings, the shape of its input, and that of its state, where one is given.
 CASES: list[Case] = [
@@ -58,8 +59,66 @@ CASES: list[Case] = [
     ("LSTM", {"input_size": 2, "hidden_size": 3, "num_layers": 2}, [4, 2], [2, 3]),
     ("LSTM", {"input_size": 2, "hidden_size": 2, "bias": False}, [3, 2], None),
 ]
-SMOOTHINGS = [0.0, 0.1, 0.6, 1.0]
 INDICES = [[2, 0], [2, 4]]
+ROWS = [[0.2, 0.3, 0.1, 0.4], [1.0, 0.0, 0.0, 0.0], [0.0, 0.25, 0.75, 0.0]]
+WEIGHT = [0.5, 2.0, 0.0, 1.25]
+REDUCTIONS = ["mean", "sum", "none"]
+
+
+def losses() -> list[LossCase]:
+    """Each setting by itself and together, each with each reduction."""
+    labels, some, of_one, shares = [3, 0, 1], [3, -100, 1], 2, [[0.0, 1.0, 0.25], [1.0, 0.9, 0.0]]
+    cases: list[LossCase] = [
+        *(("cross_entropy", [3, 4], labels, {"label_smoothing": share}) for share in (0.0, 0.1, 0.6, 1.0)),
+        ("cross_entropy", [3, 4], labels, {"weight": WEIGHT}),
+        ("cross_entropy", [3, 4], labels, {"weight": WEIGHT, "label_smoothing": 0.3}),
+        ("cross_entropy", [3, 4], some, {"ignore_index": -100}),
+        ("cross_entropy", [3, 4], labels, {"ignore_index": 0}),
+        ("cross_entropy", [3, 4], labels, {"ignore_index": 7, "label_smoothing": 0.3}),
+        ("cross_entropy", [3, 4], some, {"ignore_index": -100, "label_smoothing": 0.3}),
+        ("cross_entropy", [3, 4], some, {"ignore_index": -100, "weight": WEIGHT}),
+        ("cross_entropy", [3, 4], labels, {"ignore_index": 1, "weight": WEIGHT, "label_smoothing": 0.3}),
+        ("cross_entropy", [2, 4], [-100, -100], {"ignore_index": -100}),
+        ("cross_entropy", [2, 4], [-100, -100], {"ignore_index": -100, "weight": WEIGHT, "label_smoothing": 0.3}),
+        ("cross_entropy", [4], 1, {}),
+        ("cross_entropy", [4], 1, {"weight": WEIGHT}),
+        ("cross_entropy", [4], 3, {"weight": WEIGHT, "label_smoothing": 0.3}),
+        ("cross_entropy", [4], 1, {"ignore_index": 1}),
+        ("cross_entropy", [4], of_one, {"ignore_index": 1}),
+        *(
+            ("cross_entropy", [3, 4], ROWS, settings)
+            for settings in ({}, {"label_smoothing": 0.3}, {"weight": WEIGHT}, {"label_smoothing": 1.0})
+        ),
+        ("cross_entropy", [3, 4], ROWS, {"weight": WEIGHT, "label_smoothing": 0.3}),
+        ("cross_entropy", [4], ROWS[0], {}),
+        ("cross_entropy", [4], ROWS[0], {"weight": WEIGHT, "label_smoothing": 0.3}),
+        ("binary_cross_entropy_with_logits", [2, 3], shares, {}),
+        ("binary_cross_entropy_with_logits", [2, 3], shares, {"pos_weight": [0.5, 2.0, 3.0]}),
+        ("binary_cross_entropy_with_logits", [2, 3], shares, {"pos_weight": 2.5}),
+        ("binary_cross_entropy_with_logits", [2, 3], shares, {"weight": [0.5, 2.0, 0.0]}),
+        ("binary_cross_entropy_with_logits", [2, 3], shares, {"weight": ROWS[0][:3], "pos_weight": [0.5, 2.0, 3.0]}),
+        ("binary_cross_entropy_with_logits", [2, 3], shares, {"weight": [ROWS[0][:3], ROWS[2][:3]], "pos_weight": 0.0}),
+        ("binary_cross_entropy_with_logits", [3], shares[1], {"pos_weight": [0.5, 2.0, 3.0]}),
+        ("binary_cross_entropy_with_logits", [], 1.0, {"pos_weight": 2.0, "weight": 0.5}),
+    ]
+    wanted = [[0.3, -0.2, 1.5], [-0.9, 0.0, 2.5]]
+    for name in ("mse_loss", "l1_loss", "huber_loss"):
+        cases += [(name, [2, 3], wanted, {}), (name, [3], wanted[0], {}), (name, [], 0.5, {})]
+    cases += [
+        ("huber_loss", [2, 3], wanted, {"delta": 0.25}),
+        ("l1_loss", [2], numbers("input", 2), {}),
+        ("gaussian_nll_loss", [2, 3], wanted, {"var": [[0.5, 1.0, 2.0], [1e-9, 0.0, 1e-3]]}),
+        ("gaussian_nll_loss", [2, 3], wanted, {"var": [0.5, 2.0], "full": True}),
+        ("gaussian_nll_loss", [2, 3], wanted, {"var": [[0.5, 1.0, 2.0], [0.05, 0.2, 0.0]], "eps": 0.1}),
+        ("gaussian_nll_loss", [2, 3], wanted, {"var": 0.3, "full": True}),
+        ("gaussian_nll_loss", [2], wanted[0][:2], {"var": [0.5, 2.0], "full": True}),
+        ("gaussian_nll_loss", [], 0.5, {"var": 0.01, "eps": 0.1}),
+    ]
+    return [
+        (name, shape, target, settings | {"reduction": reduction})
+        for name, shape, target, settings in cases
+        for reduction in REDUCTIONS
+    ]
 
 
 def numbers(name: str, count: int) -> list[float]:
@@ -129,12 +188,30 @@ def of_embedding() -> dict[str, Any]:
     return results(module(torch.tensor(INDICES)), dict(module.named_parameters()))
 
 
-def of_cross_entropy(smoothing: float) -> dict[str, Any]:
+def of_loss(name: str, shape: list[int], target: Any, settings: dict[str, Any]) -> dict[str, Any]:
     import torch
 
-    logits = tensor("input", [3, 4])
-    loss = torch.nn.functional.cross_entropy(logits, torch.tensor([3, 0, 1]), label_smoothing=smoothing)
-    return results([loss], {"input": logits})
+    leaves = {"input": tensor("input", shape)}
+    given: Any = torch.tensor(target, dtype=torch.int64 if has_labels(name, target) else torch.float64)
+    if given.dtype is torch.float64:
+        leaves["target"] = given.requires_grad_()
+    settings = dict(settings)
+    for key in ("weight", "pos_weight", "var"):
+        if key in settings:
+            settings[key] = torch.tensor(settings[key], dtype=torch.float64)
+    if "var" in settings:
+        # A Python float is all that it takes for one number beside several.
+        if settings["var"].ndim == 0 and shape:
+            settings["var"] = settings["var"].item()
+        else:
+            leaves["var"] = settings["var"].requires_grad_()
+    loss = getattr(torch.nn.functional, name)(leaves["input"], given, **settings)
+    return results(loss, leaves)
+
+
+def has_labels(name: str, target: Any) -> bool:
+    """Whether the target is of class indices, of which there is no derivative."""
+    return name == "cross_entropy" and (isinstance(target, int) or isinstance(target[0], int))
 
 
 def main() -> None:
@@ -144,10 +221,10 @@ def main() -> None:
         "torch": torch.__version__,
         "layers": [of_layer(*case) for case in CASES],
         "embedding": of_embedding(),
-        "cross_entropy": [of_cross_entropy(smoothing) for smoothing in SMOOTHINGS],
+        "losses": [of_loss(*case) for case in losses()],
     }
     TARGET.write_text(json.dumps(recorded).replace('{"outputs"', '\n{"outputs"') + "\n", encoding="utf-8")
-    print(f"{len(CASES)} layers of PyTorch {torch.__version__} in {TARGET.name}")
+    print(f"{len(CASES)} layers and {len(losses())} losses of PyTorch {torch.__version__} in {TARGET.name}")
 
 
 if __name__ == "__main__":

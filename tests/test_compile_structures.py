@@ -315,13 +315,32 @@ def test_several_storages(count: int, executor: Any) -> None:
         still.data += 1.0
 
 
+CLASS_WEIGHTS = [0.5, 2.0, 1.25]
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     "mse": lambda y, t: nn.mse(y, [t, 1.0, 0.0]),
     "huber": lambda y, t: nn.huber(y, [t, 3.0, -0.2]),
     "hinge": lambda y, t: nn.hinge(y, [1, -1, 1]) * t,
     "cross entropy": lambda y, t: nn.cross_entropy(y, t),
     "cross entropy, summed": lambda y, t: nn.cross_entropy([y, y], [t, 2], reduction="sum"),
+    "cross entropy, weighted": lambda y, t: nn.cross_entropy(y, t, "sum", weight=CLASS_WEIGHTS),
+    "cross entropy, weighted mean": lambda y, t: nn.cross_entropy([y, y], [t, 2], "mean", 0.2, weight=CLASS_WEIGHTS),
+    "cross entropy, one class ignored": lambda y, t: nn.cross_entropy(y, t, "sum", ignore_index=1),
+    "cross entropy, ignored": lambda y, t: nn.cross_entropy(
+        [y, y, y], [2 * t - 1, 1, t], "mean", 0.2, weight=CLASS_WEIGHTS, ignore_index=-1
+    ),
+    "cross entropy, mean of those not ignored": lambda y, t: nn.cross_entropy([y, y], [7 * t, 2], ignore_index=7),
+    "cross entropy, soft": lambda y, t: nn.cross_entropy(y, [0.5 * t, 1 - 0.5 * t, 0.0]),
+    "cross entropy, soft, weighted": lambda y, t: nn.cross_entropy(
+        y, [t, 1 - t, 0.0], label_smoothing=0.2, weight=CLASS_WEIGHTS
+    ),
+    "cross entropy, none": lambda y, t: tl.dot(nn.cross_entropy([y, y], [t, 2], "none"), [1.0, 0.5]),
     "binary cross entropy": lambda y, t: nn.binary_cross_entropy_with_logits(y, [1.0, 0.0, t]),
+    "binary cross entropy, weighted": lambda y, t: nn.binary_cross_entropy_with_logits(
+        y, [1.0, 0.0, t], weight=CLASS_WEIGHTS, pos_weight=[3.0, t, 0.5]
+    ),
+    "l1": lambda y, t: nn.l1(y, [t, 1.0, 0.0]),
+    "gaussian": lambda y, t: nn.gaussian_nll(y[:2], [t, 1.0], [t + 0.5, y[2] * y[2]], full=True),
+    "gaussian, least variance": lambda y, t: nn.gaussian_nll(y[:2], [t, 1.0], y[2] * y[2], eps=0.5),
     "softmax": lambda y, t: tl.take(tl.softmax(y), t),
     "log softmax": lambda y, t: -tl.take(tl.log_softmax(y), t),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,15 @@ from tinygrad_lite import Value, ops
 from tinygrad_lite.check import gradcheck
 from tinygrad_lite.engine import topological_order
 from tinygrad_lite.errors import ShapeError
-from tinygrad_lite.nn import binary_cross_entropy_with_logits, cross_entropy, hinge, huber, mse
+from tinygrad_lite.nn import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    gaussian_nll,
+    hinge,
+    huber,
+    l1,
+    mse,
+)
 
 P = [0.3, -1.2, 2.5, 0.0]
 T = [1.0, -1.0, 0.5, 0.25]
@@ -20,6 +29,7 @@ SIGNS = [1.0, -1.0, -1.0, 1.0]
 SHARES = [0.0, 1.0, 0.25, 0.9]
 ROWS = [[0.3, -1.2, 2.5], [1.0, 1.0, -4.0], [0.0, 0.5, 0.25]]
 LABELS = [2, 0, 1]
+P_WEIGHTS = [0.5, 2.0, 0.0, 1.0]
 
 
 def log1p_exp(x: float) -> float:
@@ -40,6 +50,7 @@ def values(xs: list[float]) -> list[Value]:
         (mse, T, lambda p, t: (p - t) ** 2),
         (huber, T, lambda p, t: huber_by_hand(p - t, 1.0)),
         (lambda p, t, **k: huber(p, t, delta=0.5, **k), T, lambda p, t: huber_by_hand(p - t, 0.5)),
+        (l1, T, lambda p, t: abs(p - t)),
         (hinge, SIGNS, lambda p, t: max(0.0, 1.0 - t * p)),
         (
             binary_cross_entropy_with_logits,
@@ -47,7 +58,7 @@ def values(xs: list[float]) -> list[Value]:
             lambda p, t: t * log1p_exp(-p) + (1 - t) * log1p_exp(p),
         ),
     ],
-    ids=["mse", "huber", "huber 0.5", "hinge", "bce"],
+    ids=["mse", "huber", "huber 0.5", "l1", "hinge", "bce"],
 )
 def test_values_of_losses_by_element(loss: Any, targets: list[float], by_hand: Any) -> None:
     expected = [by_hand(p, t) for p, t in zip(P, targets, strict=True)]
@@ -71,8 +82,30 @@ def test_values_of_losses_by_element(loss: Any, targets: list[float], by_hand: A
         lambda *p: cross_entropy(p, 2),
         lambda *p: cross_entropy([p[:2], p[2:]], [0, 1]),
         lambda *p: cross_entropy(p, 2, label_smoothing=0.2),
+        lambda *p: l1(p, T),
+        lambda *p: gaussian_nll(p[:2], T[:2], [p[2], 1.0 + p[3]], full=True),
+        lambda *p: binary_cross_entropy_with_logits(p, SHARES, weight=P_WEIGHTS, pos_weight=3.0),
+        lambda *p: cross_entropy([p, p], [1, 3], label_smoothing=0.2, weight=P_WEIGHTS),
+        lambda *p: cross_entropy([p, p], [0, 3], ignore_index=0),
+        lambda *p: cross_entropy(p, [0.5, 0.25, 0.0, 0.25], weight=P_WEIGHTS),
+        lambda *p: ops.dot(mse(p, T, "none"), p),
     ],
-    ids=["mse", "huber", "hinge", "bce", "cross_entropy", "rows", "smoothed"],
+    ids=[
+        "mse",
+        "huber",
+        "hinge",
+        "bce",
+        "cross_entropy",
+        "rows",
+        "smoothed",
+        "l1",
+        "gaussian",
+        "weighted bce",
+        "weighted",
+        "ignored",
+        "soft",
+        "none",
+    ],
 )
 def test_gradients(loss: Any) -> None:
     report = gradcheck(loss, P)
@@ -117,6 +150,36 @@ def test_a_label_that_is_a_value_is_chosen_by_an_operation() -> None:
     loss = cross_entropy(values(ROWS[0]), Value(2.0))
     assert loss.data == pytest.approx(softmax_loss(ROWS[0], 2))
     assert any(v.op is ops.take for v in topological_order(loss))
+
+
+def kinds(loss: Value) -> Counter[str]:
+    return Counter(v.op.name for v in topological_order(loss) if v.op)
+
+
+@pytest.mark.parametrize(
+    ("loss", "nodes"),
+    [
+        (lambda v: mse(v, T), 6),
+        (lambda v: l1(v, T), 10),
+        (lambda v: huber(v, T), 22),
+        (lambda v: hinge(v, SIGNS), 14),
+        (lambda v: gaussian_nll(v, T, 1.0, reduction="sum"), 21),
+        (lambda v: binary_cross_entropy_with_logits(v, [1, 0, 1, 0.5]), 13),
+        (lambda v: binary_cross_entropy_with_logits(v[0], Value(1.0)), 9),
+        (lambda v: binary_cross_entropy_with_logits(v, [1, 0, 1, 0], pos_weight=2.0), 10),
+        (lambda v: cross_entropy(v, 1), 4),
+        (lambda v: cross_entropy(v, Value(1.0)), 5),
+        (lambda v: cross_entropy(v, 1, label_smoothing=0.1), 8),
+        (lambda v: cross_entropy(v, [0.0, 1.0, 0.0, 0.0]), 5),
+        (lambda v: cross_entropy(v, 1, "sum", weight=P_WEIGHTS), 5),
+        (lambda v: cross_entropy(v, Value(1.0), "sum", ignore_index=2), 6),
+        (lambda v: cross_entropy(v, Value(1.0), "sum", ignore_index=-1), 7),
+        (lambda v: cross_entropy([v], [Value(1.0)], ignore_index=2), 8),
+    ],
+)
+def test_so_many_nodes(loss: Any, nodes: int) -> None:
+    found = kinds(loss(values(P)))
+    assert found.total() == nodes, found
 
 
 def test_far_out() -> None:
@@ -168,12 +231,16 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
         (lambda v: binary_cross_entropy_with_logits(v, [0, 1, 2, 0]), ValueError, "from 0 to 1, got an int, 2"),
         (lambda v: binary_cross_entropy_with_logits(v[0], -0.1), ValueError, "from 0 to 1"),
         (lambda v: binary_cross_entropy_with_logits(v[0], math.nan), ValueError, "from 0 to 1"),
-        (lambda v: cross_entropy(v, 4), ValueError, r"takes class indices, here 0\.\.3, got 4"),
+        (lambda v: cross_entropy(v, 4), ValueError, r"takes class indices, here 0\.\.3, got 4$"),
         (lambda v: cross_entropy(v, -1), ValueError, "got -1"),
         (lambda v: cross_entropy(v, 0.5), ValueError, "takes class indices, got a float, 0.5"),
         (lambda v: cross_entropy(v, "0"), ValueError, "takes class indices, got a str, '0'"),
         (lambda v: cross_entropy([v, v], [0]), ShapeError, "got a list of 2 and 1 labels"),
-        (lambda v: cross_entropy(v, [0, 1, 2, 3]), ShapeError, "there is binary_cross_entropy_with_logits"),
+        (
+            lambda v: cross_entropy(v, [0, 1, 2, 3]),
+            ValueError,
+            "got an int, 2: .* there is binary_cross_entropy_with_logits",
+        ),
         (lambda v: cross_entropy([[]], [0]), ShapeError, "one a class, got a list of 0"),
         (lambda v: cross_entropy([], []), ShapeError, "of no samples"),
         (lambda v: cross_entropy(v[0], [0]), ShapeError, "got a Value"),
@@ -184,8 +251,66 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
             "label_smoothing.* from 0 to 1, got 1.5",
         ),
         (lambda v: cross_entropy(v, 0, label_smoothing="0.1"), TypeError, "takes a real number, got a str, '0.1'"),
-        (lambda v: mse(v, T, reduction="none"), ValueError, r"mse\(reduction=...\) is 'mean' or 'sum', got 'none'"),
+        (lambda v: mse(v, T, "all"), ValueError, r"mse\(reduction=...\) is 'mean', 'sum' or 'none', got 'all'"),
         (lambda v: huber(v, T, reduction=None), ValueError, "got None"),
+        (lambda v: l1(v, T, reduction="avg"), ValueError, "l1"),
+        (lambda v: gaussian_nll(v, T, 1.0, reduction="avg"), ValueError, "gaussian_nll"),
+        (lambda v: l1(v, T[:3]), ShapeError, r"l1\(...\) takes targets nested"),
+        (lambda v: gaussian_nll(v, T, [1.0, 2.0]), ShapeError, r"_nll\(var\) .* got a list of 2 beside a list of 4"),
+        (lambda v: gaussian_nll(v[0], 1.0, [1.0]), ShapeError, "got a list of 1 beside a Value"),
+        (lambda v: gaussian_nll(v, T, -0.1), ValueError, r"gaussian_nll\(var\) takes finite numbers from 0 on, got"),
+        (lambda v: gaussian_nll(v, T, [1.0, math.nan, 1.0, 1.0]), ValueError, "got a float, nan"),
+        (lambda v: gaussian_nll(v, T, None), TypeError, r"gaussian_nll\(var\) takes a real number, got None"),
+        (lambda v: gaussian_nll(v, T, 1.0, eps=-1.0), ValueError, r"gaussian_nll\(eps=...\) is from 0 to inf, got -1"),
+        (lambda v: gaussian_nll(v, T, 1.0, eps="1"), TypeError, r"gaussian_nll\(eps=...\) takes a real number"),
+        (
+            lambda v: binary_cross_entropy_with_logits(v, SHARES, pos_weight=[1.0, 2.0]),
+            ShapeError,
+            r"logits\(pos_weight=...\) takes a number, or one for each .* got a list of 2 beside a list of 4",
+        ),
+        (
+            lambda v: binary_cross_entropy_with_logits([v], [SHARES], weight=[[1.0, 2.0]]),
+            ShapeError,
+            r"logits\(weight=...\) .* got a list of 2 beside a list of 4",
+        ),
+        (lambda v: binary_cross_entropy_with_logits(v[0], 1, weight=[2.0]), ShapeError, "a list of 1 beside a Value"),
+        (lambda v: binary_cross_entropy_with_logits(v, SHARES, weight=-1), ValueError, r"\(weight=...\) .* an int, -1"),
+        (lambda v: binary_cross_entropy_with_logits(v, SHARES, pos_weight="2"), TypeError, "real number, got a str"),
+        (
+            lambda v: cross_entropy(v, 0, weight=[1.0] * 3),
+            ShapeError,
+            r"cross_entropy\(weight=...\) takes a weight for each class, here 4, got 3",
+        ),
+        (lambda v: cross_entropy(v, 0, weight=[1, 1, -1, 1]), ValueError, r"weight=...\) takes .* got an int, -1"),
+        (
+            lambda v: cross_entropy(v, 0, weight=[1, 1, math.inf, 1]),
+            ValueError,
+            "finite numbers from 0 on, got a float",
+        ),
+        (lambda v: cross_entropy(v, 0, weight=[1, "1", 1, 1]), TypeError, r"weight=...\) takes a real number"),
+        (lambda v: cross_entropy(v, [0, 1, 0, 0], weight=[1.0]), ShapeError, "for each class, here 4, got 1"),
+        (lambda v: cross_entropy([[], []], [[], []]), ShapeError, "one a class, got a list of 0"),
+        (lambda v: cross_entropy(v, 0, weight=2.0), ShapeError, "for each class, here 4, got 1"),
+        (
+            lambda v: cross_entropy(v, 0, ignore_index=0.5),
+            ValueError,
+            r"ignore_index=...\) is a class index, got a float",
+        ),
+        (lambda v: cross_entropy(v, -100), ValueError, "got -100: ignore_index=-100 leaves such samples out"),
+        (lambda v: cross_entropy(v, -2, ignore_index=-1), ValueError, r"here 0\.\.3, got -2$"),
+        (lambda v: cross_entropy(v, [0.5, 0.5]), ShapeError, "one a class, here 4, got a list of 2"),
+        (lambda v: cross_entropy(v, [0.5, 0.6, 0.5, 0.4]), ValueError, "got some that add up to 2: .* single logit"),
+        (lambda v: cross_entropy(v, [0.5, -0.5, 0.5, 0.5]), ValueError, "add up to 1, got a float, -0.5"),
+        (lambda v: cross_entropy(v, [math.nan, 0.0, 0.0, 1.0]), ValueError, "got a float, nan"),
+        (lambda v: cross_entropy(v, ["1", 0.0, 0.0, 1.0]), TypeError, r"cross_entropy\(labels\) takes a real number"),
+        (lambda v: cross_entropy([v, v], [0, SHARES]), ValueError, "takes class indices, got a list of 4"),
+        (lambda v: cross_entropy([v, v], [[0, 0, 0, 1], 0]), ShapeError, "here 4, got an int, 0"),
+        (lambda v: cross_entropy([v[0]], [1]), ShapeError, "there is binary_cross_entropy_with_logits"),
+        (
+            lambda v: cross_entropy(v, [0, 0, 0, 1], ignore_index=1),
+            ValueError,
+            r"ignore_index=...\) is for labels that are class indices, got probabilities: leave out",
+        ),
         (lambda v: hinge(v, SIGNS, reduction="avg"), ValueError, "hinge"),
         (lambda v: binary_cross_entropy_with_logits(v, SHARES, reduction="MEAN"), ValueError, "MEAN"),
         (lambda v: cross_entropy(v, 0, reduction=""), ValueError, "cross_entropy"),

@@ -1,4 +1,4 @@
-"""Layers against PyTorch's recorded numbers: the same parameters give the same outputs and the same gradients."""
+"""Layers and losses against PyTorch's recorded numbers: the same numbers in give the same outputs and gradients."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from record_torch_layers import CASES, INDICES, SMOOTHINGS, numbers
+from record_torch_layers import CASES, INDICES, has_labels, losses, numbers
 
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.nesting import Structure, mapped
@@ -67,7 +67,7 @@ def gradients_by_name(module: nn.Module) -> dict[str, list[float]]:
 
 def check(outputs: Any, leaves: dict[str, Any], module: nn.Module | None, expected: dict[str, Any]) -> None:
     flat = Structure(outputs).numbers
-    assert [y.data for y in flat] == pytest.approx(expected["outputs"], rel=1e-12, abs=1e-14)
+    assert [y.data for y in flat] == pytest.approx(expected["outputs"], rel=1e-12, abs=1e-14, nan_ok=True)
     ops.dot(flat, numbers("adjoint", len(flat))).backward()
     found = {name: gradients(leaf) for name, leaf in leaves.items()}
     if module is not None:
@@ -100,7 +100,38 @@ def test_embedding() -> None:
         check(module(indices), {}, module, RECORDED["embedding"])
 
 
-@pytest.mark.parametrize(("smoothing", "expected"), list(zip(SMOOTHINGS, RECORDED["cross_entropy"], strict=True)))
-def test_label_smoothing(smoothing: float, expected: dict[str, Any]) -> None:
-    logits = values("input", (3, 4))
-    check([nn.cross_entropy(logits, [3, 0, 1], label_smoothing=smoothing)], {"input": logits}, None, expected)
+def called_here(name: str) -> Any:
+    return getattr(nn, name.removesuffix("_loss"))
+
+
+def loss_id(case: Any) -> str:
+    name, shape, _, settings = case
+    return f"{name}-{shape}-{'-'.join(f'{key} {x}' for key, x in settings.items())}"
+
+
+@pytest.mark.filterwarnings("ignore:cross_entropy.* of one sample alone")
+@pytest.mark.parametrize(
+    ("case", "expected"), list(zip(losses(), RECORDED["losses"], strict=True)), ids=map(loss_id, losses())
+)
+def test_losses(case: Any, expected: dict[str, Any]) -> None:
+    name, shape, target, settings = case
+    loss, leaves, settings = called_here(name), {"input": values("input", shape)}, dict(settings)
+    x = leaves["input"]
+    plain = Structure(loss(mapped(lambda v: v.data, x), target, **settings)).numbers
+    assert plain == pytest.approx(expected["outputs"], rel=1e-12, abs=1e-14, nan_ok=True)
+    check(loss(x, target, **settings), leaves, None, only(expected, "input"))
+    # All that may be Values.
+    leaves = {"input": values("input", shape)}
+    labels = mapped(Value, target)
+    if not has_labels(name, target):
+        leaves["target"] = labels
+    for key in ("weight", "pos_weight", "var"):
+        if key in settings:
+            settings[key] = mapped(Value, settings[key])
+    if "var" in expected["gradients"]:
+        leaves["var"] = settings["var"]
+    check(loss(leaves["input"], labels, **settings), leaves, None, expected)
+
+
+def only(expected: dict[str, Any], name: str) -> dict[str, Any]:
+    return expected | {"gradients": {name: expected["gradients"][name]}}

@@ -485,6 +485,7 @@ def test_inputs_and_targets_of_several_parts() -> None:
 def test_accuracy_of_signs_and_of_classes() -> None:
     assert [accuracy(2.0, 1), accuracy(2.0, 0), accuracy(-2.0, 0), accuracy(2.0, -1)] == [1.0, 0.0, 1.0, 0.0]
     assert [accuracy([0.0, 1.0], 1.0), accuracy([0.0, 1.0], 0)] == [1.0, 0.0]
+    assert [accuracy([0.0, 1.0], [0.25, 0.75]), accuracy([0.0, 1.0], [1.0, 0.0])] == [1.0, 0.0]
 
 
 def test_bad_input_is_refused_and_changes_nothing() -> None:

@@ -21,7 +21,7 @@ from .embedding import Embedding
 from .equilibrium import AlmeidaPineda, Equilibrium
 from .layers import MLP, Layer, Neuron, Residual, Sequential
 from .linear import Linear
-from .losses import binary_cross_entropy_with_logits, cross_entropy, hinge, huber, mse
+from .losses import binary_cross_entropy_with_logits, cross_entropy, gaussian_nll, hinge, huber, l1, mse
 from .module import Module
 from .normalization import LayerNorm, RMSNorm
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
@@ -62,8 +62,10 @@ __all__ = [
     "activation",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "gaussian_nll",
     "hinge",
     "huber",
     "init",
+    "l1",
     "mse",
 ]

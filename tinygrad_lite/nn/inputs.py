@@ -83,7 +83,7 @@ def on_rows(function: Callable[[list[Any]], Any], x: Any) -> Any:
 
 def shaped(module: Module, x: Any, *axes: int | str) -> Any:
     """x as nested lists along these axes, of a size or, by a name, of any from 1 on; ShapeError where it is not so."""
-    lists = _as_lists(x)
+    lists = as_lists(x)
     expected = f"{called(module)} takes {''.join(f'[{axis}]' for axis in axes)} numbers"
     try:
         found = _shape(lists)
@@ -95,9 +95,9 @@ def shaped(module: Module, x: Any, *axes: int | str) -> Any:
     return lists
 
 
-def _as_lists(x: Any) -> Any:
+def as_lists(x: Any) -> Any:
     items = as_list(x)
-    return [_as_lists(item) for item in items] if isinstance(items, list) else items
+    return [as_lists(item) for item in items] if isinstance(items, list) else items
 
 
 def _shape(lists: Any) -> tuple[int, ...]:

@@ -122,11 +122,16 @@ def evaluate(
 def accuracy(prediction: Any, target: Any) -> float:
     """1.0 where a prediction is right, else 0.0: a metric.
 
-    Of a list of logits the largest names the class; of one number the sign does, and the target is 0 or 1, or -1 or 1.
+    Of a list of logits the largest names the class, as of a list of probabilities that is the target; of one number
+    the sign does, and the target is 0 or 1, or -1 or 1.
 
-    >>> accuracy([0.1, 2.0, -1.0], 1), accuracy(-0.5, 1), accuracy(-0.5, -1)
-    (1.0, 0.0, 1.0)
+    >>> accuracy([0.1, 2.0, -1.0], 1), accuracy([0.1, 2.0], [0.8, 0.2]), accuracy(-0.5, 1), accuracy(-0.5, -1)
+    (1.0, 0.0, 0.0, 1.0)
     """
     if isinstance(prediction, list):
-        return float(max(range(len(prediction)), key=prediction.__getitem__) == target)
+        return float(_largest(prediction) == (_largest(target) if isinstance(target, list) else target))
     return float((prediction > 0) == (target > 0))
+
+
+def _largest(numbers: list[float]) -> int:
+    return max(range(len(numbers)), key=numbers.__getitem__)

@@ -1,0 +1,115 @@
+"""What losses are given, matched number by number: predictions, targets, weights; and how their losses are reduced."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from numbers import Real
+from typing import Any
+
+from .. import ops
+from ..engine import Value
+from ..errors import ShapeError, not_a_number, received
+from .inputs import as_list, as_lists
+
+
+def prepared(name: str, reduction: str, predictions: Any) -> Any:
+    """The predictions, as nested lists where "none" needs their nesting again; ValueError for an unknown reduction."""
+    if reduction == "none":
+        return as_lists(predictions)
+    if reduction == "mean" or reduction == "sum":
+        return predictions
+    raise ValueError(f"{name}(reduction=...) is 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def reduced(reduction: str, losses: Sequence[Any], predictions: Any) -> Any:
+    """The mean or the sum of the losses, or all of them, nested as the predictions."""
+    if reduction == "none":
+        return _nested_as(predictions, iter(losses))
+    return scaled(reduction, ops.sum(losses), len(losses))
+
+
+def scaled(reduction: str, total: Any, n: int) -> Any:
+    """The total of n losses, or their mean."""
+    return total * (1.0 / n) if reduction == "mean" else total
+
+
+def _nested_as(lists: Any, numbers: Iterator[Any]) -> Any:
+    return [_nested_as(item, numbers) for item in lists] if isinstance(lists, list) else next(numbers)
+
+
+def pairs(name: str, predictions: Any, targets: Any, called: str = "targets") -> Sequence[tuple[Any, Any]]:
+    """Predictions with their targets, of any nesting, laid flat; ShapeError where the nesting differs."""
+    predictions, targets = as_list(predictions), as_list(targets)
+    nested = isinstance(predictions, list), isinstance(targets, list)
+    if nested == (False, False):
+        for who, number in (("predictions", predictions), (called, targets)):
+            if type(number) is not Value and not isinstance(number, Real):
+                raise not_a_number(f"{name}({who})", number)
+        return [(predictions, targets)]
+    if nested != (True, True) or len(predictions) != len(targets):
+        raise ShapeError(
+            f"{name}(...) takes {called} nested as the predictions, got {received(predictions)} for the predictions "
+            f"and {received(targets)} for the {called}"
+        )
+    if not predictions:
+        raise no_samples(name)
+    found: list[tuple[Any, Any]] = []
+    for p, t in zip(predictions, targets, strict=True):
+        if type(p) is Value and (type(t) is float or type(t) is int):
+            found.append((p, t))
+        else:
+            found += pairs(name, p, t, called)
+    return found
+
+
+def no_samples(name: str) -> ShapeError:
+    return ShapeError(f"{name}(...) of no samples is not defined, got an empty list")
+
+
+def from_zero(who: str, x: Any) -> Any:
+    """A weight or a variance: a Value as it is, a plain number checked."""
+    if type(x) is Value:
+        return x
+    if not isinstance(x, Real):
+        raise not_a_number(who, x)
+    number = float(x)
+    if not 0.0 <= number < math.inf:
+        raise ValueError(f"{who} takes finite numbers from 0 on, got {received(x)}")
+    return number
+
+
+def for_each(who: str, numbers: Any, predictions: Any) -> list[Any]:
+    """A number for each prediction, laid flat, where one may stand for a whole list of predictions."""
+    numbers = as_list(numbers)
+    if not isinstance(numbers, list):
+        return [from_zero(who, numbers)] * _size(predictions)
+    if not isinstance(predictions, list) or len(numbers) != len(predictions):
+        raise ShapeError(
+            f"{who} takes a number, or numbers nested as the predictions, where one may stand for a whole list of "
+            f"them, got {received(numbers)} beside {received(predictions)}"
+        )
+    return [x for part, inner in zip(numbers, predictions, strict=True) for x in for_each(who, part, inner)]
+
+
+def along_last(who: str, weights: Any, predictions: Any) -> list[Any]:
+    """A weight for each prediction, laid flat: one for all, one for each of the last axis, or nested as they are."""
+    weights = as_lists(weights)
+    if isinstance(weights, list) and _depth(weights) < _depth(predictions):
+        return [x for inner in predictions for x in along_last(who, weights, inner)]
+    if isinstance(weights, list) and isinstance(predictions, list) and len(weights) == len(predictions):
+        return [x for part, inner in zip(weights, predictions, strict=True) for x in along_last(who, part, inner)]
+    if isinstance(weights, list):
+        raise ShapeError(
+            f"{who} takes a number, or one for each prediction of a sample, or numbers nested as the predictions, got "
+            f"{received(weights)} beside {received(predictions)}"
+        )
+    return [from_zero(who, weights)] * _size(predictions)
+
+
+def _depth(lists: Any) -> int:
+    return 1 + max(map(_depth, lists), default=0) if isinstance(lists, list) else 0
+
+
+def _size(lists: Any) -> int:
+    return sum(map(_size, lists)) if isinstance(lists, list) else 1
