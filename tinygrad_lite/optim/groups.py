@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine import Value
 from ..errors import received
-from .leaves import Leaves, checked_leaves
+from .leaves import checked_leaves
 
 if TYPE_CHECKING:
     from .leaves import Array
@@ -76,19 +76,18 @@ class Group(MutableMapping[str, Any]):
 Part = tuple[list[Value], dict[str, Any]]
 
 
-def taken_apart(kind: Kind, params: Any) -> tuple[Leaves, list[Part]]:
-    """What an optimizer is made of: all leaves; and for each group its leaves, and those settings that are its own."""
+def taken_apart(kind: Kind, params: Any) -> list[Part]:
+    """Leaves, and settings of its own, of each group; of a list of leaves, which is one, the leaves are not checked."""
     who = kind.__name__
     if isinstance(params, Mapping) and "params" in params:
         raise TypeError(f"{who} takes a list of parameter groups, got a single one: pass [{{'params': ...}}]")
     if isinstance(params, Iterable) and not isinstance(params, (Value, str, Mapping, set, frozenset)):
         params = list(params)
     if not (isinstance(params, list) and params and isinstance(params[0], Mapping)):
-        leaves = Leaves(who, params)
-        return leaves, [(leaves.leaves, {})]
+        return [(params if isinstance(params, list) else checked_leaves(who, params), {})]
     parts = [part(kind, k, given) for k, given in enumerate(params)]
     refuse_shared(who, [leaves for leaves, _ in parts])
-    return Leaves(who, [leaf for leaves, _ in parts for leaf in leaves]), parts
+    return parts
 
 
 def part(kind: Kind, k: int, given: Any) -> Part:

@@ -15,6 +15,7 @@ from .optimizer import Closure, Optimizer, Params
 from .settings import choice, counting, nonnegative
 
 if TYPE_CHECKING:
+    from ..engine import Value
     from .groups import Group
     from .leaves import Array
 
@@ -108,14 +109,12 @@ class LBFGS(Optimizer):
         super().__init__(
             params, lr, max_iter, max_eval, tolerance_grad, tolerance_change, history_size, line_search_fn
         )  # fmt: skip
-        if len(self._groups) > 1:
-            raise ValueError(
-                f"LBFGS takes one parameter group, got {len(self._groups)}: its directions are of all parameters"
-            )
         self._memory = self._nothing()
 
-    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
-        raise ValueError("LBFGS keeps to one parameter group: make another LBFGS, of all the parameters")
+    def _made(self, leaves: list[Value], own: Mapping[str, Any]) -> Group:
+        if self._groups:
+            raise ValueError("LBFGS has one parameter group, not several: its directions are of all parameters at once")
+        return super()._made(leaves, own)
 
     def _nothing(self) -> Memory:
         import numpy as np

@@ -57,10 +57,11 @@ class Optimizer(Stateful):
             for name, value in zip(self._setting_names, settings, strict=True)
         }
         self._check(self.defaults)
-        self._leaves, parts = taken_apart(kind, params)
+        parts = taken_apart(kind, params)
         self._groups: tuple[Group, ...] = ()
         for leaves, own in parts:
             self._groups += (self._made(leaves, own),)
+        self._leaves = Leaves(kind.__name__, [leaf for leaves, _ in parts for leaf in leaves])
 
     @property
     def params(self) -> Sequence[Value]:
