@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from record_torch_trajectories import GROUPED, RECORDED, SPANS, START, STEPS, loss
+from test_interrupts import interrupted
 
 from tinygrad_lite import Value, nn, ops, optim
 from tinygrad_lite.engine import bind
@@ -133,6 +134,9 @@ def test_one_group_is_what_there_is_without_groups() -> None:
         (lambda g: g.betas, AttributeError, "betas"),
         (lambda g: g.pop("lr"), TypeError, "keeps its settings, 'lr' too: set it instead"),
         (lambda g: g.__setitem__("params", []), TypeError, r"keeps its parameters; add_param_group\(\) adds others"),
+        (lambda g: g.update(lr=0.5, momentum=-1.0), ValueError, "momentum"),
+        (lambda g: g.update({"lr": 0.5, "params": []}), TypeError, "keeps its parameters"),
+        (lambda g: g.clear(), TypeError, "keeps its settings"),
         (lambda g: g.update(name=3), TypeError, "SGD has a text as its name, got an int, 3"),
     ],
 )
@@ -350,3 +354,19 @@ def test_clipping_takes_all_parameters() -> None:
         v.grad = 2.0
     assert optim.clip_grad_norm_(optimizer.params, 1.0) == 4.0
     assert [v.grad for v in x] == pytest.approx([0.5] * 4, rel=1e-6)
+
+
+def test_a_step_that_was_cut_short_goes_on() -> None:
+    line, reached = 1, True
+    while reached:
+        x, other = leaves(), Value(5.0)
+        bind([x[3], other, *x[:3]])
+        optimizer = made(CASES[3], x)
+        loss(x, ops.sin).backward()
+        reached = interrupted(optimizer.step, line)
+        states = optimizer.state_dict()["groups"]
+        assert len({its["steps"] for its in states}) == 1 and other.data == 5.0
+        path_of(optimizer, x, 1)
+        assert optimizer.state_dict()["groups"][2]["steps"] == states[0]["steps"] + 1
+        line += 1
+    assert line > 20

@@ -150,6 +150,15 @@ def test_a_metric_that_is_nan_is_no_better() -> None:
     assert optimizer.lr == pytest.approx(0.1) and schedule.best == 2.0 and schedule.last_epoch == 2
 
 
+def test_a_metric_that_is_no_number_changes_nothing() -> None:
+    schedule = optim.ReduceLROnPlateau(SGD([Value(1.0)], lr=1.0), patience=0)
+    before = schedule.state_dict()
+    for bad in (Value(1.0), "1.0", None):
+        with pytest.raises(TypeError, match=r"step\(metrics\) takes a number, as in loss.data, got"):
+            schedule.step(bad)  # type: ignore[arg-type]
+        assert schedule.state_dict() == before and schedule.optimizer.lr == 1.0
+
+
 def test_a_state_that_does_not_fit_changes_nothing() -> None:
     optimizer = Adam([Value(1.0)], lr=0.1)
     step, plateau = optim.StepLR(optimizer, 2), optim.ReduceLROnPlateau(optimizer)

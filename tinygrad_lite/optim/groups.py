@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .leaves import Array
 
 Kind = type[Any]  # of an Optimizer
-_OWN = frozenset({"kind", "params", "span", "buffers", "steps"})
+_OWN = frozenset({"kind", "params", "span", "buffers", "since"})
 
 
 class Group(MutableMapping[str, Any]):
@@ -23,7 +23,7 @@ class Group(MutableMapping[str, Any]):
     text of one's own, and has "initial_lr", what its lr was before the first schedule, once there is one.
     span     where its parameters stand among the optimizer's
     buffers  what the optimizer remembers of them
-    steps    how many they were moved
+    since    how many steps the optimizer had taken when the group came
     """
 
     __slots__ = ("__dict__", *_OWN)
@@ -32,12 +32,12 @@ class Group(MutableMapping[str, Any]):
         params: list[Value]
         span: slice
         buffers: dict[str, Array]
-        steps: int
+        since: int
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def __init__(self, kind: Kind, params: list[Value], start: int, settings: Mapping[str, Any]) -> None:
-        self.kind, self.params, self.steps = kind, params, 0
+    def __init__(self, kind: Kind, params: list[Value], start: int, since: int, settings: Mapping[str, Any]) -> None:
+        self.kind, self.params, self.since = kind, params, since
         self.span, self.buffers = slice(start, start + len(params)), {}
         vars(self).update(settings)
 
@@ -58,6 +58,13 @@ class Group(MutableMapping[str, Any]):
         if name == "params":
             raise TypeError(f"{self.kind.__name__}: a group keeps its parameters; add_param_group() adds others")
         vars(self).update(own_settings(self.kind, self.kind.__name__, {name: value}, KeyError))
+
+    def update(self, *given: Any, **settings: Any) -> None:
+        """Sets all or none."""
+        new = dict(*given, **settings)
+        if "params" in new:
+            self["params"] = new["params"]
+        vars(self).update(own_settings(self.kind, self.kind.__name__, new, KeyError))
 
     def __delitem__(self, name: str) -> None:
         raise TypeError(f"{self.kind.__name__}: a group keeps its settings, {name!r} too: set it instead")

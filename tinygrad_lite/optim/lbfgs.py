@@ -131,14 +131,13 @@ class LBFGS(Optimizer):
             raise TypeError(
                 "LBFGS.step(closure) needs a function that clears the gradients, calls backward() and returns the loss"
             )
-        group = self._groups[0]
-        values, memory, steps = self._leaves.numbers()[0].copy(), self._memory, group.steps
+        values, memory, steps = self._leaves.numbers()[0].copy(), self._memory, self._steps
         try:
             first, self._memory = self._iterated(_Course(self, closure))
-            group.steps += 1
+            self._steps += 1
         except BaseException:
             self._leaves.set_values(values)
-            self._memory, group.steps = memory, steps
+            self._memory, self._steps = memory, steps
             raise
         return first
 

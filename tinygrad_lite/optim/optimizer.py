@@ -58,6 +58,7 @@ class Optimizer(Stateful):
         }
         self._check(self.defaults)
         parts = taken_apart(kind, params)
+        self._steps = 0
         self._groups: tuple[Group, ...] = ()
         for leaves, own in parts:
             self._groups += (self._made(leaves, own),)
@@ -90,7 +91,7 @@ class Optimizer(Stateful):
         except ValueError as error:
             raise ValueError(f"{error}: see param_groups[{len(self._groups)}]") from None
         start = self._groups[-1].span.stop if self._groups else 0
-        group = Group(type(self), leaves, start, settings)
+        group = Group(type(self), leaves, start, self._steps, settings)
         group.buffers = self._fresh(group)
         return group
 
@@ -135,8 +136,7 @@ class Optimizer(Stateful):
         values, given = self._leaves.numbers()
         _quietly_moved()(self, values, given)
         self._leaves.write(values, given)
-        for group in self._groups:
-            group.steps += 1
+        self._steps += 1
         return loss
 
     def _evaluated(self, closure: Closure) -> tuple[Any, float]:
@@ -157,7 +157,7 @@ class Optimizer(Stateful):
         return loss, float(number)
 
     def _move(self, values: Array, given: Array) -> None:
-        alone = len(self._groups) == 1
+        alone, done = len(self._groups) == 1, self._steps + 1
         for group in self._groups:
             its, grads = (values, given) if alone else (values[group.span], given[group.span])
             if group.maximize:
@@ -167,7 +167,7 @@ class Optimizer(Stateful):
                 its *= 1.0 - group.lr * decay
             elif decay:
                 grads = grads + decay * its
-            self._update(group, its, grads, group.steps + 1)
+            self._update(group, its, grads, done - group.since)
 
     def _decouples(self, group: Group) -> bool:
         """Whether its weight decay stays apart from the gradient."""
@@ -191,7 +191,8 @@ class Optimizer(Stateful):
 
     def _state_of(self, group: Group) -> dict[str, Any]:
         settings = {name: group[name] for name in self._setting_names}
-        return {"steps": group.steps, **settings, **{name: buffer.copy() for name, buffer in group.buffers.items()}}
+        buffers = {name: buffer.copy() for name, buffer in group.buffers.items()}
+        return {"steps": self._steps - group.since, **settings, **buffers}
 
     def _checks(self) -> Checks:
         its = self._checks_of(self._groups[0]) if len(self._groups) == 1 else {"groups": self._each_fitting}
@@ -228,12 +229,14 @@ class Optimizer(Stateful):
         return loaded
 
     def _take(self, loaded: dict[str, Any]) -> None:
-        for group, its in zip(self._groups, loaded.get("groups", [loaded]), strict=True):
+        states = loaded.get("groups", [loaded])
+        self._steps = max([its["steps"] for its in states])
+        for group, its in zip(self._groups, states, strict=True):
             self._take_of(group, its)
 
     def _take_of(self, group: Group, its: dict[str, Any]) -> None:
         vars(group).update({name: its[name] for name in self._setting_names})
-        group.steps, group.buffers = its["steps"], {name: its[name] for name in group.buffers}
+        group.since, group.buffers = self._steps - its["steps"], {name: its[name] for name in group.buffers}
 
     def __repr__(self) -> str:
         kind = type(self).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 from ..errors import received
@@ -52,6 +53,9 @@ class ReduceLROnPlateau(Schedule):
 
     def step(self, metrics: float) -> None:  # type: ignore[override]
         """Takes the number to watch, such as a validation loss."""
+        if not isinstance(metrics, Real):
+            raise TypeError(f"ReduceLROnPlateau.step(metrics) takes a number, as in loss.data, got {received(metrics)}")
+        least = self._each("min_lr")
         self.last_epoch += 1
         self.num_bad_epochs += 1
         if self._is_better(metrics):
@@ -60,8 +64,8 @@ class ReduceLROnPlateau(Schedule):
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            for group, least in zip(self.optimizer.param_groups, self._each("min_lr"), strict=True):
-                lower = max(group.lr * self.factor, least)
+            for group, floor in zip(self.optimizer.param_groups, least, strict=True):
+                lower = max(group.lr * self.factor, floor)
                 if group.lr - lower > self.eps:
                     group.lr = lower
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
