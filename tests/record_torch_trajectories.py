@@ -73,19 +73,23 @@ GROUPED: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
     ("NAdam", {"lr": 0.05}, [{"momentum_decay": 0.5}, {"weight_decay": 0.3}, {"decoupled_weight_decay": True}]),
 ]
 LBFGS_STEPS = 4
-LBFGS: list[dict[str, Any]] = [
-    {"line_search_fn": search, "lr": lr, "max_iter": iterations, "history_size": size}
-    for search, lr, iterations, size in itertools.product(["strong_wolfe", None], [1.0, 0.2], [1, 3], [2, 100])
-]
-LBFGS += [
-    {"line_search_fn": "strong_wolfe", "lr": 30.0, "max_iter": 3},
-    {"line_search_fn": "strong_wolfe", "lr": 0.001, "max_iter": 3},
-    {"line_search_fn": "strong_wolfe", "max_iter": 5, "max_eval": 3},
-    {"line_search_fn": "strong_wolfe", "max_eval": 1},
-    {"max_iter": 5, "max_eval": 2},
-    {"tolerance_grad": 0.5, "lr": 0.3},
-    {"tolerance_change": 0.02, "lr": 0.3},
-    {"line_search_fn": "strong_wolfe", "tolerance_change": 0.1},
+WOLFE: dict[str, Any] = {"line_search_fn": "strong_wolfe"}
+LBFGS: list[tuple[str, dict[str, Any]]] = [
+    *[
+        ("loss", {"line_search_fn": search, "lr": lr, "max_iter": iterations, "history_size": size})
+        for search, lr, iterations, size in itertools.product(["strong_wolfe", None], [1.0, 0.2], [1, 3], [2, 100])
+    ],
+    *[
+        (function, {**WOLFE, "lr": lr, "max_iter": 3, "tolerance_change": tolerance})
+        for function, lr, tolerance in itertools.product(
+            ["loss", "valley", "waves"], [0.001, 0.5, 1.0, 5.0, 30.0], [1e-9, 0.02, 0.3]
+        )
+    ],
+    *[("waves", {**WOLFE, "lr": 5.0, "max_iter": 2, "max_eval": most}) for most in range(1, 9)],
+    ("valley", {"lr": 0.0001, "tolerance_change": 0.03}),
+    ("loss", {"max_iter": 5, "max_eval": 2}),
+    ("loss", {"tolerance_grad": 0.5, "lr": 0.3}),
+    ("loss", {"tolerance_change": 0.02, "lr": 0.3}),
 ]
 
 Spec = tuple[str, dict[str, Any]]
@@ -164,6 +168,19 @@ def grouped_schedule_cases() -> list[tuple[Spec, Spec]]:
 def loss(x: Any, sin: Any) -> Any:
     """Curved, coupled, and flat enough that 20 steps of every optimizer stay near."""
     return (x[0] - 1.0) ** 2 + 3.0 * (x[1] + 0.5) ** 2 + 0.1 * x[2] ** 2 + sin(x[0] * x[3]) + sin(x[1] + x[2])
+
+
+def valley(x: Any, sin: Any) -> Any:
+    """Narrow and bent, after Rosenbrock."""
+    return (1.0 - x[0]) ** 2 + 100.0 * (x[1] - x[0] ** 2) ** 2 + (x[2] - x[3]) ** 2
+
+
+def waves(x: Any, sin: Any) -> Any:
+    """Of many least values, and of slopes that turn along a step."""
+    return sin(3.0 * x[0]) + sin(2.0 * x[1] + x[2]) + sin(5.0 * x[3]) + 0.05 * (x[0] ** 2 + x[1] ** 2 + x[2] ** 2)
+
+
+FUNCTIONS = {"loss": loss, "valley": valley, "waves": waves}
 
 
 def cases() -> list[tuple[str, dict[str, Any]]]:
@@ -255,7 +272,7 @@ def grouped_trajectory(name: str, settings: dict[str, Any], groups: list[dict[st
     return path
 
 
-def lbfgs_trajectory(settings: dict[str, Any]) -> list[list[float]]:
+def lbfgs_trajectory(function: str, settings: dict[str, Any]) -> list[list[float]]:
     """After each step the loss that it returned, the evaluations so far, and the parameters."""
     import torch
 
@@ -264,7 +281,7 @@ def lbfgs_trajectory(settings: dict[str, Any]) -> list[list[float]]:
 
     def closure() -> Any:
         optimizer.zero_grad()
-        now = loss(x, torch.sin)
+        now = FUNCTIONS[function](x, torch.sin)
         now.backward()
         return now
 
@@ -282,7 +299,7 @@ def main() -> None:
     runs = [json.dumps([name, settings, trajectory(name, settings)]) for name, settings in cases()]
     schedules = [json.dumps([*specs, rates(*specs)]) for specs in schedule_cases()]
     grouped = [json.dumps([*case, grouped_trajectory(*case)]) for case in GROUPED]
-    lbfgs = [json.dumps([settings, lbfgs_trajectory(settings)]) for settings in LBFGS]
+    lbfgs = [json.dumps([*case, lbfgs_trajectory(*case)]) for case in LBFGS]
     grouped_schedules = [json.dumps([*specs, grouped_rates(*specs)]) for specs in grouped_schedule_cases()]
     kinds = {
         "cases": runs, "grouped": grouped, "lbfgs": lbfgs, "schedules": schedules,

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from record_torch_trajectories import FUNCTIONS, START
 from record_torch_trajectories import LBFGS as SETTINGS
-from record_torch_trajectories import START, loss
 from test_interrupts import interrupted
 
 from tinygrad_lite import Value, no_grad, ops
 from tinygrad_lite.engine import bind
 from tinygrad_lite.errors import StateDictError
 from tinygrad_lite.optim import LBFGS, SGD, StepLR
+from tinygrad_lite.optim.line_search import Trial, _least
 
 CASES = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text(encoding="utf-8"))["lbfgs"]
 WOLFE: dict[str, Any] = {"line_search_fn": "strong_wolfe", "max_iter": 2, "history_size": 3}
@@ -28,32 +29,32 @@ def leaves() -> list[Value]:
     return [Value(number) for number in START]
 
 
-def closure_of(optimizer: Any, x: list[Value]) -> Callable[[], Value]:
+def closure_of(optimizer: Any, x: list[Value], function: str = "loss") -> Callable[[], Value]:
     def closure() -> Value:
         optimizer.zero_grad()
-        now: Value = loss(x, ops.sin)
+        now: Value = FUNCTIONS[function](x, ops.sin)
         now.backward()
         return now
 
     return closure
 
 
-def steps_of(optimizer: LBFGS, x: list[Value], steps: int) -> list[list[float]]:
+def steps_of(optimizer: LBFGS, x: list[Value], steps: int, function: str = "loss") -> list[list[float]]:
     path = []
     for _ in range(steps):
-        returned = optimizer.step(closure_of(optimizer, x))
+        returned = optimizer.step(closure_of(optimizer, x, function))
         path.append([returned.data, optimizer.state_dict()["func_evals"], *[v.data for v in x]])
     return path
 
 
 def test_every_case_is_recorded() -> None:
-    assert [settings for settings, _ in CASES] == SETTINGS
+    assert [case[:2] for case in CASES] == [[*case] for case in SETTINGS]
 
 
-@pytest.mark.parametrize(("settings", "path"), CASES, ids=str)
-def test_pytorchs_steps(settings: dict[str, Any], path: list[list[float]]) -> None:
+@pytest.mark.parametrize(("function", "settings", "path"), CASES, ids=lambda x: "" if type(x) is list else str(x))
+def test_pytorchs_steps(function: str, settings: dict[str, Any], path: list[list[float]]) -> None:
     x = leaves()
-    for found, expected in zip(steps_of(LBFGS(x, **settings), x, len(path)), path, strict=True):
+    for found, expected in zip(steps_of(LBFGS(x, **settings), x, len(path), function), path, strict=True):
         assert found == pytest.approx(expected, rel=1e-7, abs=1e-9)
 
 
@@ -189,6 +190,7 @@ def test_numbers_that_are_not_finite_come_to_an_end() -> None:
             optimizer.zero_grad()  # noqa: B023  called at once
             now = (x[0] - 3.0).log() + x[0]  # noqa: B023
             now.backward()
+            assert np.geterr()["divide"] == "raise", "a closure runs as it would outside"
             return now
 
         with np.errstate(all="raise"):
@@ -197,6 +199,21 @@ def test_numbers_that_are_not_finite_come_to_an_end() -> None:
     still = LBFGS(x := leaves(), lr=0.0, **WOLFE)
     steps_of(still, x, 1)
     assert [v.data for v in x] == START
+
+
+def test_the_least_of_a_cubic() -> None:
+    def trial(t: float, found: float, slope: float) -> Trial:
+        return Trial(np.float64(t), np.float64(found), np.float64(slope), np.zeros(1))
+
+    with np.errstate(all="ignore"):
+        cubic = trial(0.0, 2.0, -2.0), trial(2.0, 2.0, 6.0)  # of t**3 - t**2 - 2 * t + 2
+        least = (1.0 + math.sqrt(7.0)) / 3.0
+        assert _least(*cubic, 0.0, 2.0) == _least(*cubic[::-1], 0.0, 2.0) == pytest.approx(least)
+        assert _least(*cubic, 1.5, 2.0) == 1.5
+        straight = trial(0.0, 0.0, -1.0), trial(1.0, -1.0, -1.0)
+        assert _least(*straight, 1.01, 10.0) == 10.0, "as far as it may"
+        level = trial(0.0, 0.0, 0.0), trial(1.0, 0.0, 0.0)
+        assert _least(*level, 2.0, 10.0) == 6.0 == _least(level[0], level[0], 2.0, 10.0)
 
 
 def test_a_schedule_and_a_closure_within_no_grad() -> None:

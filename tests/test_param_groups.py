@@ -204,6 +204,8 @@ def test_a_group_is_added() -> None:
         with pytest.raises((ValueError, TypeError)):
             optimizer.add_param_group(bad)  # type: ignore[arg-type]
         assert len(optimizer.param_groups) == 1 and len(optimizer.params) == 3
+    with pytest.raises(ValueError, match="parameter 0 of group 1 stands in group 0 too"):
+        optimizer.add_param_group({"params": x[2:]})
     optimizer.add_param_group({"params": x[3], "lr": 0.2})
     assert [*optimizer.params] == x and optimizer.param_groups[1].betas == (0.9, 0.999)
     alone = Adam(y, lr=0.2)
@@ -237,6 +239,28 @@ def test_the_state_continues_where_it_was(case: Any, tmp_path: Path) -> None:
         load(other)
         assert path_of(other, again, 2) == expected
     assert [its["steps"] for its in state["groups"]] == [3, 3, 3], "state_dict() is a copy"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_state_of_a_group_that_came_later(order: int) -> None:
+    x, y = leaves(), leaves()
+    optimizer = Adam(x[:3], lr=0.1)
+    for v in [*x, *y]:
+        v.grad = 1.0
+    optimizer.step()
+    optimizer.add_param_group({"params": x[3]})
+    optimizer.step()
+    state = optimizer.state_dict()
+    state["groups"] = state["groups"][::order]
+    other = Adam([{"params": group["params"]} for group in [{"params": y[:3]}, {"params": y[3:]}][::order]])
+    other.load_state_dict(state)
+    assert same(other.state_dict(), state)
+    for v, w in zip(x, y, strict=True):
+        w.data = v.data
+    optimizer.step()
+    other.step()
+    assert [v.data for v in x] == [w.data for w in y]
+    assert [its["steps"] for its in other.state_dict()["groups"]] == [3, 2][::order]
 
 
 def test_states_of_other_groups_change_nothing() -> None:

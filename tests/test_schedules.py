@@ -150,6 +150,19 @@ def test_a_metric_that_is_nan_is_no_better() -> None:
     assert optimizer.lr == pytest.approx(0.1) and schedule.best == 2.0 and schedule.last_epoch == 2
 
 
+def test_what_a_later_schedule_begins_with() -> None:
+    """As in PyTorch: the lr from before the first schedule; a cycle says its own, and a plateau none."""
+    optimizer = SGD([Value(1.0)], lr=1.0, momentum=0.9)
+    plateau = optim.ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
+    plateau.step(1.0)
+    plateau.step(2.0)
+    assert optim.ExponentialLR(optimizer, 0.5).base_lrs == [0.5] == [optimizer.initial_lr]
+    optimizer.lr = 3.0
+    assert optim.StepLR(optimizer, 2).base_lrs == [0.5] and optimizer.lr == 0.5
+    optim.OneCycleLR(optimizer, 1.0, 5)
+    assert optim.StepLR(optimizer, 2).base_lrs == [0.04] == [optimizer.initial_lr]
+
+
 def test_a_metric_that_is_no_number_changes_nothing() -> None:
     schedule = optim.ReduceLROnPlateau(SGD([Value(1.0)], lr=1.0), patience=0)
     before = schedule.state_dict()

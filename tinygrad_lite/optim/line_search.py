@@ -88,6 +88,6 @@ def _least(a: Trial, b: Trial, lowest: Any, highest: Any) -> Any:
         root = np.sqrt(square)
         share = (right.slope + root - bend) / (right.slope - left.slope + 2.0 * root)
         t = right.t - (right.t - left.t) * share
-        if np.isfinite(t):
+        if not np.isnan(t):
             return min(max(t, lowest), highest)
     return (lowest + highest) / 2.0
