@@ -72,26 +72,6 @@ GROUPED: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
     ("Adagrad", {"lr": 0.2}, [{"lr_decay": 0.1}, {}, {"lr": 0.1, "eps": 0.1, "weight_decay": 0.2}]),
     ("NAdam", {"lr": 0.05}, [{"momentum_decay": 0.5}, {"weight_decay": 0.3}, {"decoupled_weight_decay": True}]),
 ]
-LBFGS_STEPS = 4
-WOLFE: dict[str, Any] = {"line_search_fn": "strong_wolfe"}
-LBFGS: list[tuple[str, dict[str, Any]]] = [
-    *[
-        ("loss", {"line_search_fn": search, "lr": lr, "max_iter": iterations, "history_size": size})
-        for search, lr, iterations, size in itertools.product(["strong_wolfe", None], [1.0, 0.2], [1, 3], [2, 100])
-    ],
-    *[
-        (function, {**WOLFE, "lr": lr, "max_iter": 3, "tolerance_change": tolerance})
-        for function, lr, tolerance in itertools.product(
-            ["loss", "valley", "waves"], [0.001, 0.5, 1.0, 5.0, 30.0], [1e-9, 0.02, 0.3]
-        )
-    ],
-    *[("waves", {**WOLFE, "lr": 5.0, "max_iter": 2, "max_eval": most}) for most in range(1, 9)],
-    ("valley", {"lr": 0.0001, "tolerance_change": 0.03}),
-    ("loss", {"max_iter": 5, "max_eval": 2}),
-    ("loss", {"tolerance_grad": 0.5, "lr": 0.3}),
-    ("loss", {"tolerance_change": 0.02, "lr": 0.3}),
-]
-
 Spec = tuple[str, dict[str, Any]]
 SCHEDULE_STEPS = 30
 METRICS = [3.0, 2.0, 2.5, 1.9999, 1.9, 1.9, 2.0, 1.95, 1.9, -1.0, -1.5, -1.4, -1.5, -1.5, -1.49] * 2
@@ -168,19 +148,6 @@ def grouped_schedule_cases() -> list[tuple[Spec, Spec]]:
 def loss(x: Any, sin: Any) -> Any:
     """Curved, coupled, and flat enough that 20 steps of every optimizer stay near."""
     return (x[0] - 1.0) ** 2 + 3.0 * (x[1] + 0.5) ** 2 + 0.1 * x[2] ** 2 + sin(x[0] * x[3]) + sin(x[1] + x[2])
-
-
-def valley(x: Any, sin: Any) -> Any:
-    """Narrow and bent, after Rosenbrock."""
-    return (1.0 - x[0]) ** 2 + 100.0 * (x[1] - x[0] ** 2) ** 2 + (x[2] - x[3]) ** 2
-
-
-def waves(x: Any, sin: Any) -> Any:
-    """Of many least values, and of slopes that turn along a step."""
-    return sin(3.0 * x[0]) + sin(2.0 * x[1] + x[2]) + sin(5.0 * x[3]) + 0.05 * (x[0] ** 2 + x[1] ** 2 + x[2] ** 2)
-
-
-FUNCTIONS = {"loss": loss, "valley": valley, "waves": waves}
 
 
 def cases() -> list[tuple[str, dict[str, Any]]]:
@@ -272,24 +239,13 @@ def grouped_trajectory(name: str, settings: dict[str, Any], groups: list[dict[st
     return path
 
 
-def lbfgs_trajectory(function: str, settings: dict[str, Any]) -> list[list[float]]:
-    """After each step the loss that it returned, the evaluations so far, and the parameters."""
+def write(target: Path, kinds: dict[str, list[str]]) -> None:
+    """A file of lists, each entry a line of JSON."""
     import torch
 
-    x = torch.tensor(START, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([x], **settings)
-
-    def closure() -> Any:
-        optimizer.zero_grad()
-        now = FUNCTIONS[function](x, torch.sin)
-        now.backward()
-        return now
-
-    path = []
-    for _ in range(LBFGS_STEPS):
-        returned = optimizer.step(closure)
-        path.append([returned.item(), optimizer.state[x]["func_evals"], *x.tolist()])
-    return path
+    parts = [f'"{key}": [\n' + ",\n".join(lines) + "\n]" for key, lines in kinds.items()]
+    target.write_text(f'{{"torch": "{torch.__version__}",\n' + ",\n".join(parts) + "}\n", encoding="utf-8")
+    print(f"{sum(map(len, kinds.values()))} trajectories of PyTorch {torch.__version__} in {target.name}")
 
 
 def main() -> None:
@@ -299,15 +255,9 @@ def main() -> None:
     runs = [json.dumps([name, settings, trajectory(name, settings)]) for name, settings in cases()]
     schedules = [json.dumps([*specs, rates(*specs)]) for specs in schedule_cases()]
     grouped = [json.dumps([*case, grouped_trajectory(*case)]) for case in GROUPED]
-    lbfgs = [json.dumps([*case, lbfgs_trajectory(*case)]) for case in LBFGS]
     grouped_schedules = [json.dumps([*specs, grouped_rates(*specs)]) for specs in grouped_schedule_cases()]
-    kinds = {
-        "cases": runs, "grouped": grouped, "lbfgs": lbfgs, "schedules": schedules,
-        "grouped_schedules": grouped_schedules,
-    }  # fmt: skip
-    parts = [f'"{key}": [\n' + ",\n".join(lines) + "\n]" for key, lines in kinds.items()]
-    TARGET.write_text(f'{{"torch": "{torch.__version__}",\n' + ",\n".join(parts) + "}\n", encoding="utf-8")
-    print(f"{sum(map(len, kinds.values()))} trajectories of PyTorch {torch.__version__} in {TARGET.name}")
+    kinds = {"cases": runs, "grouped": grouped, "schedules": schedules, "grouped_schedules": grouped_schedules}
+    write(TARGET, kinds)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from record_torch_trajectories import FUNCTIONS, START
-from record_torch_trajectories import LBFGS as SETTINGS
+from record_torch_lbfgs import FUNCTIONS, START
+from record_torch_lbfgs import LBFGS as SETTINGS
 from test_interrupts import interrupted
 
 from tinygrad_lite import Value, no_grad, ops
 from tinygrad_lite.engine import bind
 from tinygrad_lite.errors import StateDictError
 from tinygrad_lite.optim import LBFGS, SGD, StepLR
-from tinygrad_lite.optim.line_search import Trial, _least
 
-CASES = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text(encoding="utf-8"))["lbfgs"]
+CASES = json.loads(Path(__file__).with_name("torch_lbfgs.json").read_text(encoding="utf-8"))["lbfgs"]
 WOLFE: dict[str, Any] = {"line_search_fn": "strong_wolfe", "max_iter": 2, "history_size": 3}
 
 
@@ -199,21 +198,6 @@ def test_numbers_that_are_not_finite_come_to_an_end() -> None:
     still = LBFGS(x := leaves(), lr=0.0, **WOLFE)
     steps_of(still, x, 1)
     assert [v.data for v in x] == START
-
-
-def test_the_least_of_a_cubic() -> None:
-    def trial(t: float, found: float, slope: float) -> Trial:
-        return Trial(np.float64(t), np.float64(found), np.float64(slope), np.zeros(1))
-
-    with np.errstate(all="ignore"):
-        cubic = trial(0.0, 2.0, -2.0), trial(2.0, 2.0, 6.0)  # of t**3 - t**2 - 2 * t + 2
-        least = (1.0 + math.sqrt(7.0)) / 3.0
-        assert _least(*cubic, 0.0, 2.0) == _least(*cubic[::-1], 0.0, 2.0) == pytest.approx(least)
-        assert _least(*cubic, 1.5, 2.0) == 1.5
-        straight = trial(0.0, 0.0, -1.0), trial(1.0, -1.0, -1.0)
-        assert _least(*straight, 1.01, 10.0) == 10.0, "as far as it may"
-        level = trial(0.0, 0.0, 0.0), trial(1.0, 0.0, 0.0)
-        assert _least(*level, 2.0, 10.0) == 6.0 == _least(level[0], level[0], 2.0, 10.0)
 
 
 def test_a_schedule_and_a_closure_within_no_grad() -> None:
