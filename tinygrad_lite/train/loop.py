@@ -72,6 +72,7 @@ def fit(
     loss            loss(prediction, target) of one sample: those of nn are, such as nn.cross_entropy. A loss that needs
                     the input as well is given it by the target: data=(X, (X, y))
     data            (X, y), arrays with a row for each sample, or what makes one, or tuples and dicts of them
+    optimizer       optim.LBFGS evaluates each batch again and again, with the same draws: it suits batch_size=None
     batch_size      None: each step takes all the data
     validation      (X, y) to measure "val_loss" by, after each epoch, in the mode eval()
     callbacks       functions of a TrainingState, called after each epoch; one that returns True ends the training
