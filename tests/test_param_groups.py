@@ -270,8 +270,8 @@ def test_states_of_other_groups_change_nothing() -> None:
     good = optimizer.state_dict()
     first, *rest = good["groups"]
     bad: list[tuple[Any, str]] = [
-        ({**good, "groups": rest}, "it has 2 parameter groups, and this optimizer 3"),
-        (Adam(x).state_dict(), "it has 1 parameter groups, and this optimizer 3"),
+        ({**good, "groups": rest}, "parameter groups: it has 2, and this optimizer 3"),
+        (Adam(x).state_dict(), "parameter groups: it has 1, and this optimizer 3"),
         ({**good, "groups": 3}, "groups: is a list of states, got an int, 3"),
         ({**good, "groups": [{**first, "lr": -1.0}, *rest]}, r"groups: parameter group 0(.|\n)*lr: .*got -1.0"),
         (
@@ -285,7 +285,7 @@ def test_states_of_other_groups_change_nothing() -> None:
         with pytest.raises(StateDictError, match=message):
             optimizer.load_state_dict(state)
         assert same(optimizer.state_dict(), good)
-    with pytest.raises(StateDictError, match="it has 3 parameter groups, and this optimizer 1"):
+    with pytest.raises(StateDictError, match="parameter groups: it has 3, and this optimizer 1"):
         Adam(x).load_state_dict(good)
     unfit = made(CASES[1], leaves()).state_dict()
     unfit["groups"][1]["nesterov"] = True
@@ -362,9 +362,9 @@ def test_states_of_schedules_over_other_groups() -> None:
     two = SGD([{"params": [Value(1.0)]}, {"params": [Value(1.0)], "lr": 0.5}], lr=0.1)
     one = SGD([Value(1.0)], lr=0.1)
     ours, theirs = optim.StepLR(two, 2), optim.StepLR(one, 2)
-    with pytest.raises(StateDictError, match="base_lr: is of 1 parameter groups, and the optimizer has 2"):
+    with pytest.raises(StateDictError, match="base_lr: is of parameter groups 1 in number, and the optimizer has 2"):
         ours.load_state_dict(theirs.state_dict())
-    with pytest.raises(StateDictError, match="base_lr: is of 2 parameter groups, and the optimizer has 1"):
+    with pytest.raises(StateDictError, match="base_lr: is of parameter groups 2 in number, and the optimizer has 1"):
         theirs.load_state_dict(ours.state_dict())
     plateau = optim.ReduceLROnPlateau(two, min_lr=[0.1, 0.2])
     with pytest.raises(StateDictError, match=r"min_lr: .*is a list of 3"):

@@ -219,7 +219,7 @@ class Optimizer(Stateful):
         what = f"load_state_dict() into {type(self).__name__}"
         groups = state.get("groups", [None]) if isinstance(state, Mapping) else None
         if isinstance(groups, list) and len(groups) != len(self._groups):
-            refuse([f"it has {len(groups)} parameter groups, and this optimizer {len(self._groups)}"], what)
+            refuse([f"parameter groups: it has {len(groups)}, and this optimizer {len(self._groups)}"], what)
         loaded = super()._fitting(state)
         try:
             if len(self._groups) == 1:

@@ -112,7 +112,7 @@ class Schedule(Stateful):
         rates = [Optimizer.lr.checked(type(self).__name__, base) for base in bases]
         groups = len(self.optimizer.param_groups)
         if len(rates) != groups:
-            raise ValueError(f"is of {len(rates)} parameter groups, and the optimizer has {groups}")
+            raise ValueError(f"is of parameter groups {len(rates)} in number, and the optimizer has {groups}")
         return rates
 
     def _take(self, loaded: dict[str, Any]) -> None:
