@@ -17,16 +17,28 @@ from tinygrad_lite import Value, no_grad, ops
 from tinygrad_lite.engine import bind
 from tinygrad_lite.errors import HistoryError, StateDictError
 from tinygrad_lite.nn import MLP
-from tinygrad_lite.optim import SGD, Adam, AdamW, Optimizer, RMSprop, clip_grad_norm_, clip_grad_value_
+from tinygrad_lite.optim import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RMSprop,
+    clip_grad_norm_,
+    clip_grad_value_,
+)
 from tinygrad_lite.optim.leaves import Leaves
 
-KINDS: dict[str, type[Optimizer]] = {"SGD": SGD, "RMSprop": RMSprop, "Adam": Adam, "AdamW": AdamW}
+KINDS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in (SGD, Adagrad, RMSprop, Adam, AdamW, NAdam)}
 CASES = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text(encoding="utf-8"))["cases"]
 THOROUGH: list[tuple[type[Optimizer], dict[str, Any]]] = [
     (SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     (RMSprop, {"lr": 0.01, "momentum": 0.5, "centered": True}),
     (Adam, {"lr": 0.1, "amsgrad": True}),
     (AdamW, {"lr": 0.1}),
+    (Adagrad, {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.1}),
+    (NAdam, {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
 ]
 
 
@@ -186,6 +198,10 @@ def test_settings_can_be_set_and_are_checked_then_too() -> None:
         (lambda p: Adam(p, betas=(0.9,)), ValueError, "two numbers"),
         (lambda p: Adam(p, betas=0.9), TypeError, "two numbers"),
         (lambda p: AdamW(p, eps=math.nan), ValueError, "eps"),
+        (lambda p: Adagrad(p, initial_accumulator_value=-1), ValueError, "initial_accumulator_value"),
+        (lambda p: Adagrad(p, lr_decay=-1), ValueError, "lr_decay"),
+        (lambda p: NAdam(p, momentum_decay=-1), ValueError, "momentum_decay"),
+        (lambda p: NAdam(p, decoupled_weight_decay=1), TypeError, "decoupled_weight_decay"),
         (lambda p: SGD([]), ValueError, "empty list"),
         (lambda p: SGD(iter(())), ValueError, "empty list"),
         (lambda p: SGD(p[0]), TypeError, "takes a list of parameters, got a Value"),

@@ -8,45 +8,50 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from record_torch_trajectories import made_schedule, schedule_cases, scheduled
+from record_torch_trajectories import LRS, grouped_schedule_cases, made_schedule, schedule_cases, scheduled
 
 from tinygrad_lite import Value, optim
 from tinygrad_lite.errors import StateDictError
 from tinygrad_lite.optim import SGD, Adam, Optimizer, RMSprop
 
-CASES = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text(encoding="utf-8"))["schedules"]
+RECORDED = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text(encoding="utf-8"))
+CASES, GROUPED = RECORDED["schedules"], RECORDED["grouped_schedules"]
 
 
-def made(optimizer_spec: Any, schedule_spec: Any) -> tuple[Optimizer, Any]:
+def made(optimizer_spec: Any, schedule_spec: Any, lrs: Any = ()) -> tuple[Optimizer, Any]:
     name, settings = optimizer_spec
-    optimizer: Optimizer = getattr(optim, name)([Value(1.0)], **settings)
+    groups = [{"params": [Value(1.0)], "lr": lr} for lr in lrs]
+    optimizer: Optimizer = getattr(optim, name)(groups or [Value(1.0)], **settings)
     return optimizer, made_schedule(optim, optimizer, schedule_spec)
 
 
-def going_on(optimizer: Optimizer, schedule: Any) -> list[list[float]]:
-    return scheduled(lambda: {name: getattr(optimizer, name) for name in optimizer._setting_names}, optimizer, schedule)
-
-
 def named(case: Any) -> str:
+    if case == () or case == LRS:
+        return "groups" if case else "single"
     return "-".join(str(part) for part in (case[0][0], case[1][0], *case[1][1].values()))
 
 
 def test_every_case_is_recorded() -> None:
     assert [case[:2] for case in CASES] == json.loads(json.dumps(schedule_cases()))
+    assert [case[:2] for case in GROUPED] == json.loads(json.dumps(grouped_schedule_cases()))
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-def test_pytorchs_rates(case: Any) -> None:
+@pytest.mark.parametrize(
+    ("case", "lrs"), [*[(case, ()) for case in CASES], *[(case, LRS) for case in GROUPED]], ids=named
+)
+def test_pytorchs_rates(case: Any, lrs: Any) -> None:
     *specs, path = case
-    found = going_on(*made(*specs))
+    found = scheduled(*made(*specs, lrs))
     assert len(found) == len(path) == 31
     for step, (ours, theirs) in enumerate(zip(found, path, strict=True)):
         assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-15), f"after {step} steps"
 
 
-@pytest.mark.parametrize("case", CASES, ids=named)
-def test_the_state_continues_where_it_was(case: Any, tmp_path: Path) -> None:
-    (optimizer, schedule), (other_optimizer, other) = made(*case[:2]), made(*case[:2])
+@pytest.mark.parametrize(
+    ("case", "lrs"), [*[(case, ()) for case in CASES], *[(case, LRS) for case in GROUPED]], ids=named
+)
+def test_the_state_continues_where_it_was(case: Any, lrs: Any, tmp_path: Path) -> None:
+    (optimizer, schedule), (other_optimizer, other) = made(*case[:2], lrs), made(*case[:2], lrs)
     arguments = lambda k: [1.0 / (k % 4 + 1)] * isinstance(schedule, optim.ReduceLROnPlateau)  # noqa: E731
     for k in range(11):
         schedule.step(*arguments(k))
@@ -143,6 +148,28 @@ def test_a_metric_that_is_nan_is_no_better() -> None:
     assert optimizer.lr == pytest.approx(0.1) and schedule.best == math.inf and schedule.last_epoch == 1
     schedule.step(2.0)
     assert optimizer.lr == pytest.approx(0.1) and schedule.best == 2.0 and schedule.last_epoch == 2
+
+
+def test_what_a_later_schedule_begins_with() -> None:
+    """As in PyTorch: the lr from before the first schedule; a cycle says its own, and a plateau none."""
+    optimizer = SGD([Value(1.0)], lr=1.0, momentum=0.9)
+    plateau = optim.ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
+    plateau.step(1.0)
+    plateau.step(2.0)
+    assert optim.ExponentialLR(optimizer, 0.5).base_lrs == [0.5] == [optimizer.initial_lr]
+    optimizer.lr = 3.0
+    assert optim.StepLR(optimizer, 2).base_lrs == [0.5] and optimizer.lr == 0.5
+    optim.OneCycleLR(optimizer, 1.0, 5)
+    assert optim.StepLR(optimizer, 2).base_lrs == [0.04] == [optimizer.initial_lr]
+
+
+def test_a_metric_that_is_no_number_changes_nothing() -> None:
+    schedule = optim.ReduceLROnPlateau(SGD([Value(1.0)], lr=1.0), patience=0)
+    before = schedule.state_dict()
+    for bad in (Value(1.0), "1.0", None):
+        with pytest.raises(TypeError, match=r"step\(metrics\) takes a number, as in loss.data, got"):
+            schedule.step(bad)  # type: ignore[arg-type]
+        assert schedule.state_dict() == before and schedule.optimizer.lr == 1.0
 
 
 def test_a_state_that_does_not_fit_changes_nothing() -> None:

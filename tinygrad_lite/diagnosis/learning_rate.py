@@ -65,7 +65,8 @@ def lr_find(
     The suggestion is a tenth of the rate that came to the least loss. Smith 2017, "Cyclical learning rates".
     loss       loss(prediction, target) of one sample
     data       (X, y): each step takes all of it, and some hundred samples are enough
-    optimizer  it and all that it moves are afterwards as they were, gradients cleared
+    optimizer  it and all that it moves are afterwards as they were, gradients cleared; of several parameter groups the
+               rates are those of the fastest, and the others keep their part of them
 
     >>> from tinygrad_lite import nn, optim
     >>> model = nn.MLP(1, [1]); data = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
@@ -90,7 +91,16 @@ def _course(
     """The losses before steps of these rates, and the rate at which they diverged; all is put back."""
     leaves = dict.fromkeys([*model.parameters(), *optimizer.params])
     before, state = [p.data for p in leaves], optimizer.state_dict()
+    top = fastest(optimizer)
+    shares = [group.lr / top if top else 1.0 for group in optimizer.param_groups]
     losses: list[float] = []
+
+    def closure() -> Value:
+        optimizer.zero_grad()
+        again = mean()
+        again.backward()
+        return again
+
     try:
         for rate in rates:
             optimizer.zero_grad()
@@ -98,15 +108,24 @@ def _course(
             if not now.data <= DIVERGED * abs(losses[0] if losses else now.data):
                 return losses, rate
             losses.append(now.data)
-            now.backward()
-            optimizer.lr = rate
-            optimizer.step()
+            for group, share in zip(optimizer.param_groups, shares, strict=True):
+                group.lr = share * rate
+            if optimizer.needs_closure:
+                optimizer.step(closure)
+            else:
+                now.backward()
+                optimizer.step()
     finally:
         for p, data in zip(leaves, before, strict=True):
             p.data = data
         optimizer.load_state_dict(state)
         optimizer.zero_grad()
     return losses, None
+
+
+def fastest(optimizer: Optimizer) -> float:
+    """The greatest learning rate of its groups."""
+    return max([float(group.lr) for group in optimizer.param_groups])
 
 
 def mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], Value]:
@@ -130,7 +149,7 @@ def _suggested(rates: list[float], losses: list[float]) -> float | None:
 
 def in_rate(model: Module, loss: Loss, data: tuple[Any, Any], optimizer: Optimizer) -> list[Finding]:
     """Whether the optimizer's learning rate lifts the loss, or is far below the suggested one."""
-    rate = optimizer.lr
+    rate = fastest(optimizer)
     losses, diverged = _course(mean_loss(model, loss, data), model, optimizer, [rate] * _TRIED)
     suggestion = lr_find(model, loss, data, optimizer).suggestion
     well = f"the loss falls well at {number(suggestion, 2)}" if suggestion else "the loss falls at no rate"
@@ -145,4 +164,6 @@ def in_rate(model: Module, loss: Loss, data: tuple[Any, Any], optimizer: Optimiz
     cure = (
         f"lr={number(suggestion or rate / 100, 2)}; lr_find(model, loss, batch, optimizer) shows the loss at all rates"
     )
+    if len(optimizer.param_groups) > 1:
+        cure = f"in the fastest parameter group {cure}, where the other groups keep their part of it"
     return [Finding(what, "optimizer", rate, words, cure)]

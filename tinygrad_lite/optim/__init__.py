@@ -1,22 +1,39 @@
 """Optimizers and schedules with PyTorch's names, arguments and formulas; a step is a few array operations.
 
 A gradient that no sweep has reached counts as 0 (PyTorch passes such a parameter by). Inf and nan are not looked for.
+Optimizers take parameter groups, each with its own settings, and schedules drive each from its own lr.
 All have state_dict(), load_state_dict(), save() and load().
 """
 
-from .algorithms import SGD, Adam, AdamW, RMSprop
+from .algorithms import SGD, Adagrad, Adam, AdamW, NAdam, RMSprop
 from .clipping import clip_grad_norm_, clip_grad_value_
+from .lbfgs import LBFGS
 from .one_cycle import OneCycleLR
 from .optimizer import Optimizer
 from .plateau import ReduceLROnPlateau
-from .schedules import CosineAnnealingLR, LinearLR, Schedule, SequentialLR, StepLR
+from .schedule import Schedule
+from .schedules import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiStepLR,
+    SequentialLR,
+    StepLR,
+)
 
 __all__ = [
+    "LBFGS",
     "SGD",
+    "Adagrad",
     "Adam",
     "AdamW",
     "CosineAnnealingLR",
+    "ExponentialLR",
+    "LambdaLR",
     "LinearLR",
+    "MultiStepLR",
+    "NAdam",
     "OneCycleLR",
     "Optimizer",
     "RMSprop",

@@ -1,22 +1,23 @@
-"""SGD, RMSprop, Adam, AdamW, by PyTorch's formulas."""
+"""SGD, Adagrad, RMSprop, Adam, AdamW, NAdam, by PyTorch's formulas."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..engine import Value
-from .optimizer import Optimizer
+from .optimizer import Optimizer, Params
 from .settings import Setting, nonnegative, number, pair, switch
 
 if TYPE_CHECKING:
+    from .groups import Group
     from .leaves import Array
 
 
 class SGD(Optimizer):
     """Gradient descent; momentum is Polyak's (1964) as PyTorch has it, nesterov after Sutskever et al. 2013, eq. 3-4.
 
+    >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = SGD([x], lr=0.1)
     >>> (x * x).backward(); opt.step(); round(x.data, 3)
     2.4
@@ -30,7 +31,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Value],
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
@@ -45,18 +46,60 @@ class SGD(Optimizer):
         if settings["nesterov"] and (settings["momentum"] == 0 or settings["dampening"] != 0):
             raise ValueError("SGD(nesterov=True) needs a momentum above 0 and a dampening of 0")
 
-    def _update(self, values: Array, grads: Array, t: int) -> None:
-        if self.momentum:
-            buffer = self._buffers["momentum_buffer"]
-            buffer *= self.momentum
-            buffer += grads if t == 1 else (1.0 - self.dampening) * grads
-            grads = grads + self.momentum * buffer if self.nesterov else buffer
-        values -= self.lr * grads
+    def _update(self, group: Group, values: Array, grads: Array, t: int) -> None:
+        if group.momentum:
+            buffer = group.buffers["momentum_buffer"]
+            buffer *= group.momentum
+            buffer += grads if t == 1 else (1.0 - group.dampening) * grads
+            grads = grads + group.momentum * buffer if group.nesterov else buffer
+        values -= group.lr * grads
+
+
+class Adagrad(Optimizer):
+    """Duchi, Hazan and Singer 2011, "Adaptive subgradient methods", in its diagonal form.
+
+    >>> from tinygrad_lite import Value
+    >>> x = Value(3.0); opt = Adagrad([x], lr=0.1)
+    >>> (x * x).backward(); opt.step(); round(x.data, 4)
+    2.9
+    """
+
+    lr_decay = nonnegative()
+    initial_accumulator_value = nonnegative()
+    eps = nonnegative()
+    _setting_names = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps", "maximize")
+    _buffer_names = ("sum",)
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, lr_decay, weight_decay, initial_accumulator_value, eps, maximize)
+
+    def _fresh(self, group: Group) -> dict[str, Array]:
+        import numpy as np
+
+        return {"sum": np.full(len(group.params), group.initial_accumulator_value)}
+
+    def _update(self, group: Group, values: Array, grads: Array, t: int) -> None:
+        import numpy as np
+
+        total = group.buffers["sum"]
+        total += grads * grads
+        values -= group.lr / (1.0 + (t - 1) * group.lr_decay) * (grads / (np.sqrt(total) + group.eps))
 
 
 class RMSprop(Optimizer):
     """Tieleman and Hinton 2012, "Lecture 6.5: rmsprop"; centered after Graves 2013, eq. 38-41.
 
+    >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = RMSprop([x], lr=0.1, alpha=0.5)
     >>> (x * x).backward(); opt.step(); round(x.data, 4)
     2.8586
@@ -71,7 +114,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Value],
+        params: Params,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -83,29 +126,30 @@ class RMSprop(Optimizer):
     ) -> None:
         super().__init__(params, lr, alpha, eps, weight_decay, momentum, centered, maximize)
 
-    def _update(self, values: Array, grads: Array, t: int) -> None:
+    def _update(self, group: Group, values: Array, grads: Array, t: int) -> None:
         import numpy as np
 
-        square = self._buffers["square_avg"]
-        square *= self.alpha
-        square += (1.0 - self.alpha) * grads * grads
+        square = group.buffers["square_avg"]
+        square *= group.alpha
+        square += (1.0 - group.alpha) * grads * grads
         spread = square
-        if self.centered:
-            mean = self._buffers["grad_avg"]
-            mean += (1.0 - self.alpha) * (grads - mean)
+        if group.centered:
+            mean = group.buffers["grad_avg"]
+            mean += (1.0 - group.alpha) * (grads - mean)
             spread = square - mean * mean
-        moves = grads / (np.sqrt(spread) + self.eps)
-        if self.momentum:
-            buffer = self._buffers["momentum_buffer"]
-            buffer *= self.momentum
+        moves = grads / (np.sqrt(spread) + group.eps)
+        if group.momentum:
+            buffer = group.buffers["momentum_buffer"]
+            buffer *= group.momentum
             buffer += moves
             moves = buffer
-        values -= self.lr * moves
+        values -= group.lr * moves
 
 
 class Adam(Optimizer):
     """Kingma and Ba 2015, "Adam", algorithm 1; amsgrad after Reddi et al. 2018, algorithm 2.
 
+    >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = Adam([x], lr=0.1)
     >>> (x * x).backward(); opt.step(); round(x.data, 4)
     2.9
@@ -119,7 +163,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Value],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -130,24 +174,25 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize)
 
-    def _update(self, values: Array, grads: Array, t: int) -> None:
+    def _update(self, group: Group, values: Array, grads: Array, t: int) -> None:
         import numpy as np
 
-        beta1, beta2 = self.betas
-        mean, square = self._buffers["exp_avg"], self._buffers["exp_avg_sq"]
+        beta1, beta2 = group.betas
+        mean, square = group.buffers["exp_avg"], group.buffers["exp_avg_sq"]
         mean += (1.0 - beta1) * (grads - mean)
         square *= beta2
         square += (1.0 - beta2) * grads * grads
-        if self.amsgrad:
-            largest = self._buffers["max_exp_avg_sq"]
+        if group.amsgrad:
+            largest = group.buffers["max_exp_avg_sq"]
             square = np.maximum(largest, square, out=largest)
-        spread = np.sqrt(square) / math.sqrt(1.0 - beta2**t) + self.eps
-        values -= self.lr / (1.0 - beta1**t) * (mean / spread)
+        spread = np.sqrt(square) / math.sqrt(1.0 - beta2**t) + group.eps
+        values -= group.lr / (1.0 - beta1**t) * (mean / spread)
 
 
 class AdamW(Adam):
     """Adam with weight decay apart from the gradient: Loshchilov and Hutter 2019, algorithm 2.
 
+    >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = AdamW([x], lr=0.1, weight_decay=0.1)
     >>> (x * x).backward(); opt.step(); round(x.data, 4)
     2.87
@@ -157,7 +202,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Value],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -167,3 +212,60 @@ class AdamW(Adam):
         maximize: bool = False,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum: Dozat 2016, "Incorporating Nesterov momentum into Adam", algorithm 8.
+
+    decoupled_weight_decay  True: weight decay apart from the gradient, as in AdamW
+
+    >>> from tinygrad_lite import Value
+    >>> x = Value(3.0); opt = NAdam([x], lr=0.1)
+    >>> (x * x).backward(); opt.step(); round(x.data, 4)
+    2.8944
+    """
+
+    betas = Setting("two numbers from 0 up to, not including, 1", pair)
+    eps = nonnegative()
+    momentum_decay = nonnegative()
+    decoupled_weight_decay = switch()
+    _setting_names = (
+        "lr", "betas", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay", "maximize"
+    )  # fmt: skip
+    _buffer_names = ("exp_avg", "exp_avg_sq", "mu_product")
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay, maximize)
+
+    def _fresh(self, group: Group) -> dict[str, Array]:
+        import numpy as np
+
+        return {**super()._fresh(group), "mu_product": np.ones(())}
+
+    def _decouples(self, group: Group) -> bool:
+        decoupled: bool = group.decoupled_weight_decay
+        return decoupled
+
+    def _update(self, group: Group, values: Array, grads: Array, t: int) -> None:
+        import numpy as np
+
+        beta1, beta2 = group.betas
+        mean, square, product = (group.buffers[name] for name in self._buffer_names)
+        mu, following = (beta1 * (1.0 - 0.5 * 0.96 ** (n * group.momentum_decay)) for n in (t, t + 1))
+        product *= mu
+        mean += (1.0 - beta1) * (grads - mean)
+        square *= beta2
+        square += (1.0 - beta2) * grads * grads
+        moves = (1.0 - mu) / (1.0 - product) * grads + following / (1.0 - product * following) * mean
+        values -= group.lr * moves / (np.sqrt(square / (1.0 - beta2**t)) + group.eps)

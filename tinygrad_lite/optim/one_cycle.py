@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from .optimizer import Optimizer
-from .schedules import Schedule
-from .settings import Setting, choice, counting, fraction, nonnegative, number, switch
+from .schedule import Schedule
+from .settings import Setting, choice, counting, for_each_group, fraction, number, share, switch
 
 
 class OneCycleLR(Schedule):
@@ -21,13 +20,13 @@ class OneCycleLR(Schedule):
     (0.04, 0.95)
     """
 
-    max_lr = nonnegative()
+    max_lr = for_each_group("a number from 0 up", number(0.0))
     total_steps = counting(1)
     pct_start = fraction()
     anneal_strategy = choice("cos", "linear")
     cycle_momentum = switch()
-    base_momentum = fraction()
-    max_momentum = fraction()
+    base_momentum = for_each_group("a number from 0 to 1", share)
+    max_momentum = for_each_group("a number from 0 to 1", share)
     div_factor = Setting("a number from 1 up", number(1.0))
     final_div_factor = Setting("a number from 1 up", number(1.0))
     three_phase = switch()
@@ -39,15 +38,15 @@ class OneCycleLR(Schedule):
     def __init__(
         self,
         optimizer: Optimizer,
-        max_lr: float,
+        max_lr: float | list[float],
         total_steps: int | None = None,
         epochs: int | None = None,
         steps_per_epoch: int | None = None,
         pct_start: float = 0.3,
         anneal_strategy: str = "cos",
         cycle_momentum: bool = True,
-        base_momentum: float = 0.85,
-        max_momentum: float = 0.95,
+        base_momentum: float | list[float] = 0.85,
+        max_momentum: float | list[float] = 0.95,
         div_factor: float = 25.0,
         final_div_factor: float = 1e4,
         three_phase: bool = False,
@@ -60,32 +59,40 @@ class OneCycleLR(Schedule):
             optimizer, max_lr, total_steps, pct_start, anneal_strategy, cycle_momentum, base_momentum, max_momentum,
             div_factor, final_div_factor, three_phase,
         )  # fmt: skip
-        if cycle_momentum and not (hasattr(optimizer, "momentum") or hasattr(optimizer, "betas")):
+        if cycle_momentum and not optimizer.defaults.keys() & {"momentum", "betas"}:
             raise ValueError(f"OneCycleLR(cycle_momentum=True): {type(optimizer).__name__} has no momentum: pass False")
-        optimizer.initial_lr = self.base_lr = self.max_lr / self.div_factor
         self._set(0)
+
+    @property
+    def base_lrs(self) -> list[float]:
+        known = self._base_lrs
+        return [*known, *[most / self.div_factor for most in self._each("max_lr")[len(known) :]]]
 
     def _set(self, n: int) -> None:
         if n > self.total_steps:
             raise ValueError(f"OneCycleLR(total_steps={self.total_steps}): that many steps were taken, and one more")
-        low, high = self.base_momentum, self.max_momentum
-        lowest = self.base_lr / self.final_div_factor
+        each = [self._each(name) for name in ("max_lr", "base_momentum", "max_momentum")]
+        now = [self._at(n, *numbers) for numbers in zip(self.base_lrs, *each, strict=True)]
+        self._base_lrs = self.base_lrs
+        for group, base, (rate, momentum) in zip(self.optimizer.param_groups, self._base_lrs, now, strict=True):
+            group.initial_lr, group.lr = base, rate
+            if self.cycle_momentum and "betas" in group:
+                group.betas = (momentum, group.betas[1])
+            elif self.cycle_momentum:
+                group.momentum = momentum
+
+    def _at(self, n: int, base: float, most: float, low: float, high: float) -> tuple[float, float]:
+        """A group's lr and momentum after n steps."""
         up = self.pct_start * self.total_steps - 1
-        turns = [(0.0, self.base_lr, high), (up, self.max_lr, low)]
+        turns = [(0.0, base, high), (up, most, low)]
         if self.three_phase:
-            turns.append((2 * up, self.base_lr, high))
-        turns.append((self.total_steps - 1, lowest, high))
+            turns.append((2 * up, base, high))
+        turns.append((self.total_steps - 1, base / self.final_div_factor, high))
         k = next((k for k, (done, *_) in enumerate(turns[1:-1], start=1) if n <= done), len(turns) - 1)
         (begun, *starts), (done, *ends) = turns[k - 1 : k + 1]
         part = min(1.0, (n - begun) / (done - begun)) if done != begun else 1.0
         rate, momentum = [self._between(a, b, part) for a, b in zip(starts, ends, strict=True)]
-        self.optimizer.lr = rate
-        if self.cycle_momentum:
-            optimizer: Any = self.optimizer
-            if hasattr(optimizer, "betas"):
-                optimizer.betas = (momentum, optimizer.betas[1])
-            else:
-                optimizer.momentum = momentum
+        return rate, momentum
 
     def _between(self, start: float, end: float, part: float) -> float:
         if self.anneal_strategy == "linear":

@@ -4,74 +4,174 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..engine import Value
-from ..states import Checks, Stateful, as_numbers, count, refuse, same
+from ..errors import received
+from ..modes import enable_grad
+from ..states import Checks, Stateful, as_numbers, count, fitting, refuse, same
+from .groups import Group, part, refuse_shared, taken_apart
 from .leaves import Leaves
 from .settings import nonnegative, switch
 
 if TYPE_CHECKING:
     from .leaves import Array
 
+Params = Iterable[Value] | Iterable[Mapping[str, Any]]
+Closure = Callable[[], Any]
+
 
 class Optimizer(Stateful):
     """The base of optimizers: params are leaves, each once, from one module, from several, or from none.
 
+    Or params are parameter groups, as in PyTorch: dicts of "params" and those settings that differ from the others.
+    `.param_groups` has them. `.lr`, as every setting, is that of all groups: it can be set at any time, then in all
+    of them; where they differ in it, reading it is a ValueError. maximize=True climbs instead.
+
     A subclass names its settings and its buffers (float64 arrays, one number for each parameter, 0 at first), and
-    writes `_update(values, grads, t)`, which changes values in place at step t = 1, 2, ...
-    Settings, such as `.lr`, can be set at any time. maximize=True climbs instead.
+    writes `_update(group, values, grads, t)`, which changes values in place at step t = 1, 2, ... by the group's
+    settings, such as group.lr, and its group.buffers.
+
+    >>> from tinygrad_lite.optim import SGD
+    >>> x, y = Value(1.0), Value(1.0)
+    >>> opt = SGD([{"params": [x]}, {"params": [y], "lr": 0.5}], lr=0.1); (x + y).backward(); opt.step()
+    >>> x.data, y.data, opt.param_groups[1]["lr"]
+    (0.9, 0.5, 0.5)
     """
 
     lr = nonnegative()
-    initial_lr: float  # what lr was before the first schedule
+    initial_lr = nonnegative()  # what lr was before the first schedule
     weight_decay = nonnegative()
     maximize = switch()
 
     _setting_names: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "maximize")
     _buffer_names: ClassVar[tuple[str, ...]] = ()
     _decoupled: ClassVar[bool] = False
+    needs_closure: ClassVar[bool] = False  # whether step() looks at the loss
 
-    def __init__(self, params: Iterable[Value], *settings: Any) -> None:
-        import numpy as np
-
-        for name, value in zip(self._setting_names, settings, strict=True):
-            setattr(self, name, value)
-        self._check(vars(self))
-        self._leaves = Leaves(type(self).__name__, params)
+    def __init__(self, params: Params, *settings: Any) -> None:
+        kind = type(self)
+        self.defaults: dict[str, Any] = {
+            name: getattr(kind, name).checked(kind.__name__, value)
+            for name, value in zip(self._setting_names, settings, strict=True)
+        }
+        self._check(self.defaults)
+        parts = taken_apart(kind, params)
         self._steps = 0
-        self._buffers: dict[str, Array] = {name: np.zeros(len(self._leaves)) for name in self._buffer_names}
+        self._groups: tuple[Group, ...] = ()
+        for leaves, own in parts:
+            self._groups += (self._made(leaves, own),)
+        self._leaves = Leaves(kind.__name__, [leaf for leaves, _ in parts for leaf in leaves])
 
     @property
     def params(self) -> Sequence[Value]:
         """The leaves that it moves, in the order in which they were given."""
         return self._leaves.leaves
 
+    @property
+    def param_groups(self) -> Sequence[Group]:
+        """The parameter groups, one where none were given: group["lr"] and group["params"], or group.lr."""
+        return self._groups
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """One more group, a dict of "params" and the settings of its own; all others are as they were."""
+        kind, k = type(self), len(self._groups)
+        leaves, own = part(kind, k, param_group)
+        refuse_shared(kind.__name__, [*[group.params for group in self._groups], leaves])
+        made = self._made(leaves, own)
+        joined = Leaves(kind.__name__, [*self.params, *leaves])
+        vars(self).update(_leaves=joined, _groups=(*self._groups, made))  # both or none, should Ctrl-C come
+
+    def _made(self, leaves: list[Value], own: Mapping[str, Any]) -> Group:
+        """The next group."""
+        settings = {**self.defaults, **own}
+        try:
+            self._check(settings)
+        except ValueError as error:
+            raise ValueError(f"{error}: see param_groups[{len(self._groups)}]") from None
+        start = self._groups[-1].span.stop if self._groups else 0
+        group = Group(type(self), leaves, start, self._steps, settings)
+        group.buffers = self._fresh(group)
+        return group
+
+    def _fresh(self, group: Group) -> dict[str, Array]:
+        """The buffers of a group that was not moved yet."""
+        import numpy as np
+
+        return {name: np.zeros(len(group.params)) for name in self._buffer_names}
+
+    def _setting(self, name: str) -> Any:
+        found = [vars(group)[name] for group in self._groups if name in vars(group)]
+        if len(found) < len(self._groups):
+            raise AttributeError(f"{type(self).__name__} has no setting {name!r}")
+        if any(one != found[0] for one in found):
+            raise ValueError(
+                f"{type(self).__name__}.{name} is {found[0]!r} in one parameter group, and in others not: read "
+                f"param_groups[k][{name!r}]"
+            )
+        return found[0]
+
+    def _set_setting(self, name: str, value: Any) -> None:
+        if name not in self._setting_names and name != "initial_lr":
+            raise AttributeError(f"{type(self).__name__} has no setting {name!r}")
+        for group in self._groups:
+            vars(group)[name] = value
+
     def _check(self, settings: Mapping[str, Any]) -> None:
         """Raises ValueError for settings that do not go together."""
 
-    def _update(self, values: Array, grads: Array, t: int) -> None:
+    def _update(self, group: Group, values: Array, grads: Array, t: int) -> None:
         raise NotImplementedError
 
-    def step(self) -> None:
+    def step(self, closure: Closure | None = None) -> Any:
         """Moves every parameter once, by its present gradient.
 
+        Given a closure, a function that clears the gradients, calls backward() and returns the loss, it calls that
+        first, and returns what it returned.
         Ctrl-C may cut it short between two of its array operations, when some buffers and numbers are changed already:
         to go on with the same bits, load a state from before.
         """
+        loss = None if closure is None else self._evaluated(closure)[0]
         values, given = self._leaves.numbers()
         _quietly_moved()(self, values, given)
         self._leaves.write(values, given)
         self._steps += 1
+        return loss
+
+    def _evaluated(self, closure: Closure) -> tuple[Any, float]:
+        """What the closure returned, and the number that it is."""
+        who = f"{type(self).__name__}.step(closure)"
+        if not callable(closure):
+            raise TypeError(
+                f"{who} takes a function that clears the gradients, calls backward() and returns the loss, got "
+                f"{received(closure)}"
+            )
+        with enable_grad():
+            loss = closure()
+        number = loss.data if type(loss) is Value else loss
+        if not isinstance(number, Real) or isinstance(number, bool):
+            raise TypeError(
+                f"{who}: the closure returned {received(loss)}: let it return the loss, a Value or a number"
+            )
+        return loss, float(number)
 
     def _move(self, values: Array, given: Array) -> None:
-        grads = -given if self.maximize else given
-        decay = self.weight_decay
-        if decay and self._decoupled:
-            values *= 1.0 - self.lr * decay
-        elif decay:
-            grads = grads + decay * values
-        self._update(values, grads, self._steps + 1)
+        alone, done = len(self._groups) == 1, self._steps + 1
+        for group in self._groups:
+            its, grads = (values, given) if alone else (values[group.span], given[group.span])
+            if group.maximize:
+                grads = -grads
+            decay = group.weight_decay
+            if decay and self._decouples(group):
+                its *= 1.0 - group.lr * decay
+            elif decay:
+                grads = grads + decay * its
+            self._update(group, its, grads, done - group.since)
+
+    def _decouples(self, group: Group) -> bool:
+        """Whether its weight decay stays apart from the gradient."""
+        return self._decoupled
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Sets the gradients to 0, not computed; set_to_none is PyTorch's, and changes nothing here."""
@@ -80,35 +180,70 @@ class Optimizer(Stateful):
     def state_dict(self) -> dict[str, Any]:
         """The kind of optimizer, its settings, the number of steps so far, and a copy of its buffers.
 
+        Of several parameter groups it has a list under "groups", with the same of each.
+
         >>> from tinygrad_lite.optim import SGD
         >>> SGD([Value(1.0)], lr=0.1, momentum=0.9).state_dict()["momentum_buffer"]
         array([0.])
         """
-        settings = {name: getattr(self, name) for name in self._setting_names}
-        buffers = {name: buffer.copy() for name, buffer in self._buffers.items()}
-        return {"optimizer": type(self).__name__, "steps": self._steps, **settings, **buffers}
+        states = [self._state_of(group) for group in self._groups]
+        return {"optimizer": type(self).__name__, **(states[0] if len(states) == 1 else {"groups": states})}
+
+    def _state_of(self, group: Group) -> dict[str, Any]:
+        settings = {name: group[name] for name in self._setting_names}
+        buffers = {name: buffer.copy() for name, buffer in group.buffers.items()}
+        return {"steps": self._steps - group.since, **settings, **buffers}
 
     def _checks(self) -> Checks:
+        its = self._checks_of(self._groups[0]) if len(self._groups) == 1 else {"groups": self._each_fitting}
+        return {"optimizer": same(type(self).__name__), **its}
+
+    def _checks_of(self, group: Group) -> Checks:
         kind = type(self)
         settings = {name: partial(getattr(kind, name).checked, kind.__name__) for name in self._setting_names}
-        buffers = {name: partial(as_numbers, shape=(len(self._leaves),)) for name in self._buffer_names}
-        return {"optimizer": same(kind.__name__), "steps": count, **settings, **buffers}
+        buffers = {name: partial(as_numbers, shape=buffer.shape) for name, buffer in group.buffers.items()}
+        return {"steps": count, **settings, **buffers}
+
+    def _each_fitting(self, states: Any) -> list[dict[str, Any]]:
+        if not isinstance(states, list):
+            raise TypeError(f"is a list of states, got {received(states)}")
+        loaded = [
+            fitting(f"parameter group {k}", state, self._checks_of(group))
+            for k, (group, state) in enumerate(zip(self._groups, states, strict=True))
+        ]
+        for its in loaded:
+            self._check(its)
+        return loaded
 
     def _fitting(self, state: Any) -> dict[str, Any]:
+        what = f"load_state_dict() into {type(self).__name__}"
+        groups = state.get("groups", [None]) if isinstance(state, Mapping) else None
+        if isinstance(groups, list) and len(groups) != len(self._groups):
+            refuse([f"parameter groups: it has {len(groups)}, and this optimizer {len(self._groups)}"], what)
         loaded = super()._fitting(state)
         try:
-            self._check(loaded)
+            if len(self._groups) == 1:
+                self._check(loaded)
         except ValueError as error:
-            refuse([str(error)], f"load_state_dict() into {type(self).__name__}")
+            refuse([str(error)], what)
         return loaded
 
     def _take(self, loaded: dict[str, Any]) -> None:
-        vars(self).update({name: loaded[name] for name in self._setting_names})
-        self._steps, self._buffers = loaded["steps"], {name: loaded[name] for name in self._buffer_names}
+        states = loaded.get("groups", [loaded])
+        self._steps = max([its["steps"] for its in states])
+        for group, its in zip(self._groups, states, strict=True):
+            self._take_of(group, its)
+
+    def _take_of(self, group: Group, its: dict[str, Any]) -> None:
+        vars(group).update({name: its[name] for name in self._setting_names})
+        group.since, group.buffers = self._steps - its["steps"], {name: its[name] for name in group.buffers}
 
     def __repr__(self) -> str:
+        kind = type(self).__name__
+        if len(self._groups) > 1:
+            return f"{kind}({len(self._leaves)} parameters in {len(self._groups)} groups, {[*self._groups]})"
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._setting_names)
-        return f"{type(self).__name__}({len(self._leaves)} parameters, {settings})"
+        return f"{kind}({len(self._leaves)} parameters, {settings})"
 
 
 @cache

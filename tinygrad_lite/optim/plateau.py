@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 from ..errors import received
 from ..states import Checks, count
 from .optimizer import Optimizer
-from .schedules import Schedule
-from .settings import Setting, choice, counting, nonnegative, number
+from .schedule import Schedule
+from .settings import Setting, choice, counting, for_each_group, nonnegative, number
 
 
 class ReduceLROnPlateau(Schedule):
@@ -28,7 +29,7 @@ class ReduceLROnPlateau(Schedule):
     threshold = Setting("a finite number", number(-math.inf))
     threshold_mode = choice("rel", "abs")
     cooldown = counting(0)
-    min_lr = nonnegative()
+    min_lr = for_each_group("a number from 0 up", number(0.0))
     eps = nonnegative()
     _setting_names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")
 
@@ -41,7 +42,7 @@ class ReduceLROnPlateau(Schedule):
         threshold: float = 1e-4,
         threshold_mode: str = "rel",
         cooldown: int = 0,
-        min_lr: float = 0.0,
+        min_lr: float | list[float] = 0.0,
         eps: float = 1e-8,
     ) -> None:
         super().__init__(optimizer, mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
@@ -50,6 +51,9 @@ class ReduceLROnPlateau(Schedule):
 
     def step(self, metrics: float) -> None:  # type: ignore[override]
         """Takes the number to watch, such as a validation loss."""
+        if not isinstance(metrics, Real):
+            raise TypeError(f"ReduceLROnPlateau.step(metrics) takes a number, as in loss.data, got {received(metrics)}")
+        least = self._each("min_lr")
         self.last_epoch += 1
         self.num_bad_epochs += 1
         if self._is_better(metrics):
@@ -58,9 +62,10 @@ class ReduceLROnPlateau(Schedule):
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            lower = max(self.optimizer.lr * self.factor, self.min_lr)
-            if self.optimizer.lr - lower > self.eps:
-                self.optimizer.lr = lower
+            for group, floor in zip(self.optimizer.param_groups, least, strict=True):
+                lower = max(group.lr * self.factor, floor)
+                if group.lr - lower > self.eps:
+                    group.lr = lower
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
 
     def _is_better(self, metrics: float) -> bool:

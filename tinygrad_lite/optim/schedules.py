@@ -1,73 +1,21 @@
-"""Schedules: what the learning rate is after so many steps, by PyTorch's names, arguments and formulas.
-
-A schedule sets its optimizer's lr when it is made, and again at each step(), by the number of steps alone. Whether a
-step is one of the optimizer or an epoch is the caller's to say.
-"""
+"""What the learning rate is after so many steps, by PyTorch's names, arguments and formulas."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Any, ClassVar
+from numbers import Real
+from typing import Any
 
 from ..errors import received
-from ..states import Checks, Stateful, count, same
+from ..states import Checks
 from .optimizer import Optimizer
-from .settings import counting, fraction, nonnegative
+from .schedule import Schedule
+from .settings import Setting, ascending, counting, for_each_group, fraction, nonnegative
 
-
-class Schedule(Stateful):
-    """The base of schedules: a subclass names its settings, and writes `_rate(n)`, the lr after n steps.
-
-    base_lr     what the optimizer's lr was before its first schedule
-    last_epoch  how many steps were taken
-    """
-
-    _setting_names: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self, optimizer: Optimizer, *settings: Any) -> None:
-        kind = type(self).__name__
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{kind}(optimizer) takes an optimizer, got {received(optimizer)}")
-        self.optimizer, self.last_epoch = optimizer, 0
-        self.base_lr: float = vars(optimizer).setdefault("initial_lr", optimizer.lr)
-        for name, value in zip(self._setting_names, settings, strict=True):
-            setattr(self, name, value)
-
-    def step(self) -> None:
-        """Sets the optimizer's lr for the next step."""
-        self._set(self.last_epoch + 1)
-        self.last_epoch += 1
-
-    def state_dict(self) -> dict[str, Any]:
-        """The kind of schedule, its settings, the number of steps so far."""
-        settings = {name: getattr(self, name) for name in self._setting_names}
-        return {
-            "schedule": type(self).__name__, "last_epoch": self.last_epoch, "base_lr": self.base_lr, **settings
-        }  # fmt: skip
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._setting_names)
-        return f"{type(self).__name__}({settings})"
-
-    def _rate(self, n: int) -> float:
-        raise NotImplementedError
-
-    def _set(self, n: int) -> None:
-        """Sets the optimizer as it is after n steps."""
-        self.optimizer.lr = self._rate(n)
-
-    def _checks(self) -> Checks:
-        kind = type(self)
-        settings = {name: partial(getattr(kind, name).checked, kind.__name__) for name in self._setting_names}
-        rate = partial(Optimizer.lr.checked, kind.__name__)
-        return {"schedule": same(kind.__name__), "last_epoch": count, "base_lr": rate, **settings}
-
-    def _take(self, loaded: dict[str, Any]) -> None:
-        vars(self).update({name: value for name, value in loaded.items() if name != "schedule"})
+Factor = Callable[[int], float]
 
 
 class StepLR(Schedule):
@@ -89,9 +37,91 @@ class StepLR(Schedule):
         super().__init__(optimizer, step_size, gamma)
         self._set(0)
 
-    def _rate(self, n: int) -> float:
-        rate: float = self.base_lr * self.gamma ** (n // self.step_size)
+    def _rate(self, n: int, base_lr: float) -> float:
+        rate: float = base_lr * self.gamma ** (n // self.step_size)
         return rate
+
+
+class MultiStepLR(Schedule):
+    """lr times gamma at each of the milestones, numbers of steps; twice where one stands there twice.
+
+    >>> from tinygrad_lite import Value, optim
+    >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = MultiStepLR(opt, milestones=[1, 3], gamma=0.1)
+    >>> rates = []
+    >>> for _ in range(4): rates.append(round(opt.lr, 6)); schedule.step()
+    >>> rates
+    [0.5, 0.05, 0.05, 0.005]
+    """
+
+    milestones = Setting("a list of whole numbers from 0 on", ascending)
+    gamma = nonnegative()
+    _setting_names = ("milestones", "gamma")
+
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
+        super().__init__(optimizer, milestones, gamma)
+        self._set(0)
+
+    def _rate(self, n: int, base_lr: float) -> float:
+        rate: float = base_lr * self.gamma ** bisect_right(self.milestones, n)
+        return rate
+
+
+class ExponentialLR(Schedule):
+    """lr times gamma after each step.
+
+    >>> from tinygrad_lite import Value, optim
+    >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = ExponentialLR(opt, gamma=0.5)
+    >>> schedule.step(); opt.lr
+    0.25
+    """
+
+    gamma = nonnegative()
+    _setting_names = ("gamma",)
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        super().__init__(optimizer, gamma)
+        self._set(0)
+
+    def _rate(self, n: int, base_lr: float) -> float:
+        rate: float = base_lr * self.gamma**n
+        return rate
+
+
+class LambdaLR(Schedule):
+    """lr times lr_lambda(n) after n steps; or a list of functions, one for each parameter group.
+
+    Functions are in no state: give them again.
+
+    >>> from tinygrad_lite import Value, optim
+    >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = LambdaLR(opt, lambda n: 1 / (n + 1))
+    >>> schedule.step(); opt.lr
+    0.25
+    """
+
+    lr_lambda = for_each_group(
+        "a function that takes the number of steps and gives a factor", lambda x: x if callable(x) else None
+    )
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Factor | Iterable[Factor]) -> None:
+        super().__init__(optimizer)
+        self.lr_lambda = lr_lambda
+        self._set(0)
+
+    def _rates(self, n: int) -> list[float]:
+        rates = []
+        for k, (base, factor) in enumerate(zip(self.base_lrs, self._each("lr_lambda"), strict=True)):
+            by = factor(n)
+            if isinstance(by, bool) or not isinstance(by, Real) or not 0.0 <= float(by) < math.inf:
+                where = f" of parameter group {k}" if isinstance(self.lr_lambda, list) else ""
+                raise ValueError(
+                    f"LambdaLR(lr_lambda=...): the function{where} gives a number from 0 up, for {n} steps it gave "
+                    f"{received(by)}: the learning rates are as they were"
+                )
+            rates.append(base * float(by))
+        return rates
+
+    def __repr__(self) -> str:
+        return f"LambdaLR(lr_lambda={self.lr_lambda!r})"
 
 
 class CosineAnnealingLR(Schedule):
@@ -111,8 +141,8 @@ class CosineAnnealingLR(Schedule):
         super().__init__(optimizer, T_max, eta_min)
         self._set(0)
 
-    def _rate(self, n: int) -> float:
-        rate: float = self.eta_min + (self.base_lr - self.eta_min) * (1.0 + math.cos(math.pi * n / self.T_max)) / 2.0
+    def _rate(self, n: int, base_lr: float) -> float:
+        rate: float = self.eta_min + (base_lr - self.eta_min) * (1.0 + math.cos(math.pi * n / self.T_max)) / 2.0
         return rate
 
 
@@ -136,9 +166,9 @@ class LinearLR(Schedule):
         super().__init__(optimizer, start_factor, end_factor, total_iters)
         self._set(0)
 
-    def _rate(self, n: int) -> float:
+    def _rate(self, n: int, base_lr: float) -> float:
         done = min(n, self.total_iters) / self.total_iters
-        rate: float = self.base_lr * (self.start_factor + (self.end_factor - self.start_factor) * done)
+        rate: float = base_lr * (self.start_factor + (self.end_factor - self.start_factor) * done)
         return rate
 
 

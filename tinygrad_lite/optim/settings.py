@@ -6,32 +6,30 @@ import math
 import operator
 from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import received
 
 
 class Setting:
-    """A hyperparameter of an optimizer or a schedule, checked whenever it is set.
+    """A hyperparameter of an optimizer or a schedule, checked whenever it is set; where it is kept its owner says."""
 
-    It stands among the object's attributes by its own name, so that reading it costs no call.
-    """
-
-    def __init__(self, expected: str, convert: Callable[[Any], Any]) -> None:
-        self._expected, self._convert = expected, convert
+    def __init__(self, expected: str, convert: Callable[[Any], Any], optional: bool = False) -> None:
+        self._expected, self._convert, self._optional = expected, convert, optional
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    if TYPE_CHECKING:
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        return self if owner is None else owner._setting(self._name)
 
-        def __get__(self, optimizer: Any, owner: type | None = None) -> Any: ...
-
-    def __set__(self, optimizer: Any, value: Any) -> None:
-        vars(optimizer)[self._name] = self.checked(type(optimizer).__name__, value)
+    def __set__(self, owner: Any, value: Any) -> None:
+        owner._set_setting(self._name, self.checked(type(owner).__name__, value))
 
     def checked(self, who: str, value: Any) -> Any:
         """The value in its own type; TypeError or ValueError where it does not fit."""
+        if value is None and self._optional:
+            return None
         try:
             converted = self._convert(value)
         except TypeError:
@@ -68,6 +66,12 @@ def whole(low: int) -> Callable[[Any], int | None]:
     return convert
 
 
+def ascending(x: Any) -> tuple[int, ...] | None:
+    """Numbers of steps, in ascending order."""
+    counts = [whole(0)(n) for n in x]
+    return None if None in counts else tuple(sorted(n for n in counts if n is not None))
+
+
 def flag(x: Any) -> bool:
     if not isinstance(x, bool):
         raise TypeError
@@ -86,11 +90,27 @@ def counting(low: int) -> Any:
     return Setting(f"a whole number from {low} on", whole(low))
 
 
+def share(x: Any) -> float | None:
+    part = number(0.0)(x)
+    return part if part is not None and part <= 1.0 else None
+
+
 def fraction() -> Any:
-    return Setting(
-        "a number from 0 to 1", lambda x: share if (share := number(0.0)(x)) is not None and share <= 1 else None
-    )
+    return Setting("a number from 0 to 1", share)
 
 
-def choice(*texts: str) -> Any:
-    return Setting(" or ".join(map(repr, texts)), lambda x: x if x in texts else None)
+def for_each_group(expected: str, convert: Callable[[Any], Any]) -> Any:
+    """One for all parameter groups, or a list with one for each; the schedule sees to the length of the list."""
+
+    def converted(x: Any) -> Any:
+        if not isinstance(x, (list, tuple)):
+            return convert(x)
+        each = [convert(one) for one in x]
+        return None if None in each else each
+
+    return Setting(f"{expected}, or a list of them, one for each parameter group", converted)
+
+
+def choice(*texts: str, optional: bool = False) -> Any:
+    expected = " or ".join([*map(repr, texts), *["None"] * optional])
+    return Setting(expected, lambda x: x if x in texts else None, optional)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..atomic import replacing
@@ -20,6 +21,7 @@ Row = dict[str, float]
 class History(list[Row], Stateful):
     """A row for each finished epoch: "epoch" from 1 on, "lr", "loss", and what was measured besides.
 
+    Of an optimizer with several parameter groups "lr" is that of group 0, and "lr[1]", "lr[2]" are those of the others.
     "loss" is the mean over the epoch's samples, each taken when its step was; metrics, and all that begins with "val_",
     are measured at its end, in the mode eval().
     stopped     why there are no more: "" (all epochs are done), "early stopping", "callback" or "interrupted"
@@ -72,6 +74,15 @@ class History(list[Row], Stateful):
 
     def _take(self, loaded: dict[str, Any]) -> None:
         self[:], self.stopped = loaded["rows"], loaded["stopped"]
+
+
+def lr_columns(groups: Iterable[Mapping[str, Any]]) -> Row:
+    """The learning rates of parameter groups, by the names of their columns.
+
+    >>> lr_columns([{"lr": 0.1}, {"lr": 0.5}])
+    {'lr': 0.1, 'lr[1]': 0.5}
+    """
+    return {f"lr[{k}]" if k else "lr": group["lr"] for k, group in enumerate(groups)}
 
 
 def _rows(given: Any) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from ..optim import Optimizer, ReduceLROnPlateau, Schedule
 from ..optim.leaves import Leaves
 from .checkpoint import Checkpoint, Others, Part, Sources
 from .failing import Blame, blame
-from .history import History, Row
+from .history import History, Row, lr_columns
 from .objective import Loss, Metric, Objective
 from .progress import Progress
 from .samples import Samples
@@ -71,6 +72,7 @@ def fit(
     loss            loss(prediction, target) of one sample: those of nn are, such as nn.cross_entropy. A loss that needs
                     the input as well is given it by the target: data=(X, (X, y))
     data            (X, y), arrays with a row for each sample, or what makes one, or tuples and dicts of them
+    optimizer       optim.LBFGS evaluates each batch again and again, with the same draws: it suits batch_size=None
     batch_size      None: each step takes all the data
     validation      (X, y) to measure "val_loss" by, after each epoch, in the mode eval()
     callbacks       functions of a TrainingState, called after each epoch; one that returns True ends the training
@@ -170,7 +172,7 @@ class _Run:
     def stop_early(self, settings: EarlyStopping) -> None:
         if not isinstance(settings, EarlyStopping):
             raise TypeError(f"fit(early_stopping) takes a patience or an EarlyStopping, got {received(settings)}")
-        columns = ["epoch", "lr", "loss", *self.objective.metrics]
+        columns = ["epoch", *lr_columns(self.optimizer.param_groups), "loss", *self.objective.metrics]
         if self.validation is not None:
             columns += [f"val_{name}" for name in ("loss", *self.objective.metrics)]
         monitor = settings.monitor or self._watched
@@ -249,7 +251,7 @@ class _Run:
             loss = self._step(columns, which, start // length + 1)
             total += loss * len(which)
             shown.step(loss)
-        row: Row = {"epoch": len(self.history) + 1, "lr": self.optimizer.lr, "loss": total / size}
+        row: Row = {"epoch": len(self.history) + 1, **lr_columns(self.optimizer.param_groups), "loss": total / size}
         row |= self.objective.evaluated(self.samples, with_loss=False)
         if self.validation is not None:
             row |= self.objective.evaluated(self.validation, "val_")
@@ -283,7 +285,11 @@ class _Run:
             if _is_finite(grads):
                 before = values.copy()
                 try:
-                    self.optimizer.step()
+                    if self.optimizer.needs_closure:
+                        again = partial(self._again, draws)
+                        self.optimizer.step(self.objective.closure(mean, columns, len(which), again))
+                    else:
+                        self.optimizer.step()
                 except KeyboardInterrupt:  # half of a step is no place to stop at
                     self.leaves.set_values(before)
                     raise
@@ -301,6 +307,12 @@ class _Run:
         error = self._error(step, what, found)
         error.sample, error.explanation = found.sample, found.explanation
         raise error from found.cause
+
+    def _again(self, draws: Any) -> None:
+        """A batch is about to be evaluated anew: with the same draws, or the loss would not be a function."""
+        self.leaves.clear_grads()
+        if draws is not None:
+            self.sources.load_state_dict(draws)
 
     def _blame(self, columns: Any, which: Sequence[int], draws: Any, value: bool) -> Blame:
         """What came to a bad step; the draws are then as before it."""

@@ -75,6 +75,20 @@ class Objective:
             mean = self._compiled.batch(*columns)
         return cast(Value, mean)
 
+    def closure(self, first: Value, columns: Any, size: int, prepare: Callable[[], None]) -> Callable[[], Value]:
+        """For an optimizer that asks for the loss of a batch again and again, the first time for one that is known."""
+        known = [first]
+
+        def closure() -> Value:
+            if known:
+                return known.pop()
+            prepare()
+            mean = self.of_batch(columns, size)
+            mean.backward()
+            return mean
+
+        return closure
+
     def evaluated(self, samples: Samples, prefix: str = "", with_loss: bool = True) -> dict[str, float]:
         """The mean loss and the mean of each metric, in the mode eval(); the model is then in the mode train()."""
         found: dict[str, float] = {}

@@ -42,7 +42,7 @@ class Progress:
         """An epoch is finished."""
         self._epoch += 1
         if self._bar is not None:
-            self._show({name: number for name, number in row.items() if name not in ("epoch", "lr")})
+            self._show({name: number for name, number in row.items() if name.partition("[")[0] not in ("epoch", "lr")})
 
     def close(self) -> None:
         if self._bar is not None:
