@@ -17,10 +17,11 @@ from typing import Any
 
 import pytest
 
-from tinygrad_lite import Value, atomic, nn, optim, train
-from tinygrad_lite.atomic import kind_of, replacing, writable
+from tinygrad_lite import (Value, nn, optim, train)
+from tinygrad_lite.saving import atomic
+from tinygrad_lite.saving.atomic import kind_of, replacing, writable
 from tinygrad_lite.demo import pictures
-from tinygrad_lite.npz import write_npz
+from tinygrad_lite.saving.npz import write_npz
 
 PACKAGE = Path(atomic.__file__).parent
 posix = pytest.mark.skipif(os.name != "posix", reason="FIFOs, sockets and locks are those of POSIX")
@@ -159,7 +160,7 @@ def test_what_became_a_fifo_meanwhile(tmp_path: Path) -> None:
 def killed(tmp_path: Path) -> Iterator[Callable[[], None]]:
     """A process that writes to tmp_path / "x"; the function kills it as a job scheduler does."""
     text = (
-        "import sys, time; from tinygrad_lite.atomic import replacing\n"
+        "import sys, time; from tinygrad_lite.saving.atomic import replacing\n"
         "with replacing(sys.argv[1]) as file: file.write(b'half'); file.flush(); print(1, flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", text, str(tmp_path / "x")]

@@ -15,7 +15,7 @@ import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
-from tinygrad_lite import ieee
+from tinygrad_lite.floats import ieee
 
 inf, nan = math.inf, math.nan
 MAX, TINY = math.nextafter(inf, 0.0), 5e-324

@@ -18,8 +18,8 @@ import pytest
 
 from tinygrad_lite import Value, nn, optim, train
 from tinygrad_lite.errors import StateDictError
-from tinygrad_lite.files import read_model, read_state, write_state
-from tinygrad_lite.npz import reading
+from tinygrad_lite.saving.files import read_model, read_state, write_state
+from tinygrad_lite.saving.npz import reading
 
 BIG = 1 << 25
 X, Y = [[0.0, 0.5], [1.0, -1.0]], [1.0, 3.0]

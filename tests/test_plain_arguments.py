@@ -18,7 +18,7 @@ from tinygrad_lite import Value, nn, ops, optim
 from tinygrad_lite.engine import record
 from tinygrad_lite.errors import TraceError
 from tinygrad_lite.ops import Op
-from tinygrad_lite.reals import as_array, as_float, as_sequence, has_masked, is_real, listed
+from tinygrad_lite.floats.reals import as_array, as_float, as_sequence, has_masked, is_real, listed
 
 ROWS = [pytest.param(row, id=row.name) for row in ops.TABLE.values()]
 MASKED = np.ma.array([1.0, 2.0], mask=[False, True])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 from tinygrad_lite import Value, gradcheck
-from tinygrad_lite.tables import Report, Table
+from tinygrad_lite.text.reports import Report, Table
 
 
 class Said(Report):

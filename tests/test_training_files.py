@@ -15,7 +15,7 @@ import pytest
 
 from tinygrad_lite import Value, nn, optim, train
 from tinygrad_lite.errors import StateDictError
-from tinygrad_lite.files import VERSION, read_state, write_state
+from tinygrad_lite.saving.files import VERSION, read_state, write_state
 
 X, Y = [[0.0, 0.5], [1.0, -1.0], [2.0, 0.3]], [1.0, 3.0, 5.0]
 

@@ -16,7 +16,7 @@ from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.viz import Picture, theme
 from tinygrad_lite.viz.picture import Node
 from tinygrad_lite.viz.text import width
-from tinygrad_lite.wording import number, shortened, visible
+from tinygrad_lite.text.wording import number, shortened, visible
 
 NAMESPACE = {"s": "http://www.w3.org/2000/svg"}
 HOSTILE = [

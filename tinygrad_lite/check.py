@@ -14,7 +14,7 @@ from .errors import GradcheckError, received
 from .modes import enable_grad, no_grad
 from .replay import EPSILON
 from .runs import inside_transform
-from .tables import Report, Table
+from .text.reports import Report, Table
 from .transforms import gradients
 
 STEP = EPSILON ** (1 / 3)

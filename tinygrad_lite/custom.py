@@ -14,7 +14,7 @@ from .check import gradcheck
 from .engine import Value, methods
 from .errors import GradcheckError, received
 from .ops import REAL, TABLE, Op, custom
-from .reals import is_real
+from .floats.reals import is_real
 
 if TYPE_CHECKING:
     from .ops import Interval, Rule

@@ -17,7 +17,8 @@ try:
 except ImportError:
     from .cython_shim import cython
 
-from . import errors, ops, reals
+from . import errors, ops
+from .floats import reals
 
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -27,9 +28,9 @@ if cython.compiled:
 else:
     from threading import get_ident
 
-    from .flags import clear_flags, flags_cleared
-    from .ieee import exp, log, sqrt, tanh
-    from .ieee import power as pow
+    from .floats.flags import clear_flags, flags_cleared
+    from .floats.ieee import exp, log, sqrt, tanh
+    from .floats.ieee import power as pow
 
 compiled: bool = cython.compiled
 source_hash = "7ee8c0d4"

@@ -10,7 +10,7 @@ import numpy as np
 from .engine import Value, is_inside
 from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Holder, Structure, filler, sketch
-from .reals import as_float, as_sequence, is_choice, listed
+from .floats.reals import as_float, as_sequence, is_choice, listed
 from .runs import as_value
 
 _PLAIN = frozenset((float, int, Value))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .engine import Value
-from .reals import has_masked, listed
+from .floats.reals import has_masked, listed
 
 _NUMBERS = frozenset((float, int, Value))
 _ONLY = operator.itemgetter(0)

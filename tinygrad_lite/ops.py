@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 import sys
 
-from . import ieee
+from .floats import ieee
 from .errors import ShapeError, made_by_hand
-from .reals import FLAT, as_float, as_sequence
+from .floats.reals import FLAT, as_float, as_sequence
 
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes longer than the rest of the package
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from .engine import (
 from .errors import HistoryError, ShapeError, not_a_number, received
 from .nesting import Structure, has_values, mapped, numbers_along, sketch
 from .ops import component
-from .reals import is_choice
+from .floats.reals import is_choice
 
 _Function = Callable[..., Any]
 _PLAIN = frozenset((float, int, Value))

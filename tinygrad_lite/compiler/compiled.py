@@ -16,7 +16,7 @@ from ..engine import Value, find_method, is_inside, is_recording, is_tracing
 from ..errors import HistoryError, ShapeError, not_copied, received
 from ..nesting import Whole
 from ..source_lines import stack_level
-from ..wording import shortened
+from ..text.wording import shortened
 from .arguments import Arguments, Columns, Key, on_arrays, shown
 from .execution import EXECUTORS, Execution
 from .executors import ArrayExecutor

@@ -16,7 +16,7 @@ try:
 except ImportError:
     from ..cython_shim import cython
 
-from .. import ieee
+from ..floats import ieee
 from ..engine_choice import warn_of_stale
 
 if cython.compiled:

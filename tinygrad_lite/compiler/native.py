@@ -17,7 +17,8 @@ try:
 except ImportError:
     from ..cython_shim import cython
 
-from .. import errors, ieee, ops
+from .. import errors, ops
+from ..floats import ieee
 from ..engine_choice import warn_of_stale
 from .encoding import Encoding
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import ops
-from ..atomic import replacing
+from ..saving.atomic import replacing
 from ..engine import Value
 from ..modes import no_grad
 from ..nn import MLP

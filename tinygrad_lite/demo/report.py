@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..atomic import replacing
+from ..saving.atomic import replacing
 from ..check import GradcheckReport
 from ..engine import compiled
 from .problems import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from ..wording import number
+from ..text.wording import number
 from .finding import Finding
 
 RISES = 1.25

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ..tables import Report, Table
-from ..wording import count, counted, number
+from ..text.reports import Report, Table
+from ..text.wording import count, counted, number
 from .recording import Layer
 
 NAMELESS = "the model"

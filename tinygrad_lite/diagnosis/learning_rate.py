@@ -14,8 +14,8 @@ from ..errors import TraceError, received
 from ..nn import Module
 from ..optim import Optimizer
 from ..runs import inside_transform
-from ..tables import Report, Table
-from ..wording import number
+from ..text.reports import Report, Table
+from ..text.wording import number
 from .finding import Finding
 from .recording import Loss
 

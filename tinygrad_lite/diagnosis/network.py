@@ -19,7 +19,7 @@ from ..nn import Module
 from ..nn.module import kept_modes
 from ..optim import Optimizer
 from ..runs import as_value
-from ..wording import count, counted, number
+from ..text.wording import count, counted, number
 from .course import in_history
 from .finding import NAMELESS, Diagnosis, Finding
 from .learning_rate import in_rate

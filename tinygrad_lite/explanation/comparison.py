@@ -14,9 +14,9 @@ from ..check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
 from ..engine import Value, set_watch, topological_order
 from ..errors import received
 from ..modes import enable_grad
-from ..tables import Report, Table
+from ..text.reports import Report, Table
 from ..transforms import gradients
-from ..wording import called, count, counted, equation, number, told_apart
+from ..text.wording import called, count, counted, equation, number, told_apart
 from .measuring import BY_DESIGN, OTHER_NUMBERS, UNUSED, Measurements
 
 FROM_ABOVE = "wrong from above"

@@ -13,9 +13,9 @@ from ..engine import Value, topological_order
 from ..errors import HistoryError, received
 from ..formula import local_derivative_texts
 from ..replay import recorded_otherwise
-from ..tables import Report, Table
+from ..text.reports import Report, Table
 from ..transforms import gradients
-from ..wording import called, count, counted, equation, expression, number, parent_names, shortened
+from ..text.wording import called, count, counted, equation, expression, number, parent_names, shortened
 
 _EXACT = 2.0**53
 """Up to here a float counts one by one."""

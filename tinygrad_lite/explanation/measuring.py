@@ -11,7 +11,7 @@ from typing import Any
 from ..check import KINK, NOT_FINITE, OK, WRONG, Differences, Row
 from ..engine import Value, record
 from ..replay import computed, parent_data, recorded_otherwise, rounding
-from ..wording import count, parent_names
+from ..text.wording import count, parent_names
 
 BY_DESIGN, OTHER_NUMBERS, UNUSED = "by design", "other numbers", "unused"
 

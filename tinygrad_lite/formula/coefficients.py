@@ -7,7 +7,7 @@ import sys
 from fractions import Fraction
 from typing import TypeAlias
 
-from ..ieee import power
+from ..floats.ieee import power
 
 Real: TypeAlias = int | Fraction | float
 """A Fraction where whole numbers were divided, a float where a number was not whole to begin with."""

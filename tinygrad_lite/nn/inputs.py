@@ -9,8 +9,8 @@ from typing import Any
 
 from ..engine import Value
 from ..errors import ShapeError, not_a_number, received
-from ..reals import listed
-from ..wording import counted
+from ..floats.reals import listed
+from ..text.wording import counted
 from .module import Module
 
 _USUAL = frozenset((Value, float))

@@ -152,7 +152,7 @@ class Module(Node):
 
         FileExistsError where a FIFO, a socket or a device stands, which a file would replace.
         """
-        from ..npz import write_npz
+        from ..saving.npz import write_npz
 
         write_npz(path, self.state_dict())
 
@@ -162,7 +162,7 @@ class Module(Node):
         StateDictError says so of a file that is damaged, or of another kind, or of another module, before more of it
         is read than what arrays it has.
         """
-        from ..files import read_model
+        from ..saving.files import read_model
 
         own = type(self).load_state_dict is not Module.load_state_dict  # which may take other names and shapes
         self.load_state_dict(read_model(path, None if own else self._fitting))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from .. import ops
 from ..errors import ShapeError, received
 from ..nesting import mapped
-from ..wording import counted
+from ..text.wording import counted
 from .activations import Function, activation, on_values
 from .inputs import as_list, as_row, called, check_row, positive
 from .linear import affine

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine import Value
 from ..errors import StateDictError, received
-from ..states import as_numbers, refuse, unmatched
+from ..saving.state_dicts import as_numbers, refuse, unmatched
 from .tree import Node, array_shape, each_once, leaves_of, walk
 
 if TYPE_CHECKING:

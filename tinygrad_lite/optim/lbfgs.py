@@ -9,7 +9,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from ..errors import received
-from ..states import Checks, as_numbers, count
+from ..saving.state_dicts import Checks, as_numbers, count
 from .line_search import Trial, strong_wolfe
 from .optimizer import Closure, Optimizer, Params
 from .settings import choice, counting, nonnegative

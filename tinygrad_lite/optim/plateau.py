@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 from ..errors import received
-from ..states import Checks, count
+from ..saving.state_dicts import Checks, count
 from .optimizer import Optimizer
 from .schedule import Schedule
 from .settings import Setting, choice, counting, for_each_group, nonnegative, number

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from ..errors import received
-from ..states import Checks, Stateful, count, same
+from ..saving.state_dicts import Checks, Stateful, count, same
 from .optimizer import Optimizer
 
 

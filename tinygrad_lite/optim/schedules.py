@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any
 
 from ..errors import received
-from ..states import Checks
+from ..saving.state_dicts import Checks
 from .optimizer import Optimizer
 from .schedule import Schedule
 from .settings import Setting, ascending, counting, for_each_group, fraction, nonnegative

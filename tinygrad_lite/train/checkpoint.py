@@ -11,10 +11,10 @@ import numpy as np
 
 from ..draws import Draws
 from ..errors import StateDictError, received
-from ..files import TRAINING, read_state, write_state
+from ..saving.files import TRAINING, read_state, write_state
 from ..nn import Module
 from ..optim.leaves import Leaves
-from ..states import Checks, Stateful, as_numbers, refuse, unmatched
+from ..saving.state_dicts import Checks, Stateful, as_numbers, refuse, unmatched
 
 
 class Part(Protocol):

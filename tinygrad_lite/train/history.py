@@ -7,10 +7,10 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..atomic import replacing
+from ..saving.atomic import replacing
 from ..errors import received
-from ..states import Checks, Stateful
-from ..tables import Table
+from ..saving.state_dicts import Checks, Stateful
+from ..text.reports import Table
 
 if TYPE_CHECKING:
     import os

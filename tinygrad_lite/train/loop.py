@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..atomic import writable
+from ..saving.atomic import writable
 from ..errors import TrainingError, received
 from ..nn import Module
 from ..nn.module import kept_modes

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import received
 from ..optim.leaves import Leaves
-from ..states import Checks, Stateful, as_numbers, count, same
+from ..saving.state_dicts import Checks, Stateful, as_numbers, count, same
 from .history import Row
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..compiler.program import INPUT, PARAMETER, Program
 from ..compiler.rolling import Group
 from ..engine import Value
-from ..wording import number, shortened
+from ..text.wording import number, shortened
 
 _MOST_SOURCES = 24
 _MOST_NAMES = 3

@@ -10,7 +10,7 @@ import numpy as np
 from ..compiler.program import SUM, Program
 from ..compiler.rolling import Group, Product
 from ..ops import Op
-from ..wording import INFIX
+from ..text.wording import INFIX
 from .array_names import Names
 
 _MANY_TERMS = 4

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..check import OK, WRONG
-from ..wording import count, counted, number, shortened, times, told_apart
+from ..text.wording import count, counted, number, shortened, times, told_apart
 from . import theme
 from .picture import Diagram, Edge, Group, Node, Step
 from .states import GradientState

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ..check import Row
 from ..engine import Value
-from ..wording import INFIX, count, number
+from ..text.wording import INFIX, count, number
 from .checks import Checks, edge_checks
 from .modules import UNTITLED, Place, frames, places, separate_calls
 from .picture import Diagram, Edge, Kind, Node

@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .. import errors
-from ..atomic import replacing
+from ..saving.atomic import replacing
 from ..engine import Value
 from ..explanation.comparison import Comparison
-from ..wording import counted, shortened, xml
+from ..text.wording import counted, shortened, xml
 from . import dot_program, theme
 from .boxes import boxes, edge_texts
 from .checks import checks_of

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from ..wording import shortened, xml
+from ..text.wording import shortened, xml
 from . import theme
 from .boxes import Box, EdgeText, Row
 from .layout import Layout, RankDir

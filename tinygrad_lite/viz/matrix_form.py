@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler import Compiled
 from ..compiler.program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM
 from ..ops import Op
-from ..wording import counted, number, shortened, times
+from ..text.wording import counted, number, shortened, times
 from .array_names import Names
 from .array_operations import described, operands
 from .picture import Cluster, Diagram, Edge, Kind, Step

@@ -19,7 +19,7 @@ from ..errors import ShapeError, received
 from ..modes import enable_grad, no_grad
 from ..nn import Module
 from ..ops import sum as total
-from ..wording import count, number
+from ..text.wording import count, number
 from .axes import BLUE, CLASSES, GREY, ORANGE, axes, colorbar, ink, legend
 from .plane import Plane, Predictor, decided, probability
 

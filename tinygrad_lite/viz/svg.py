@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ..wording import shortened, xml
+from ..text.wording import shortened, xml
 from . import theme
 from .boxes import Box, EdgeText, Row
 from .layout import Curve, Layout, Rectangle

@@ -13,7 +13,7 @@ from ...errors import HistoryError
 from ...explanation import compare
 from ...modes import enable_grad
 from ...runs import as_value
-from ...wording import shortened
+from ...text.wording import shortened
 from ..checks import checks_of
 from ..walk import Graph
 from .payload import Payload, numbers, verdicts

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ...wording import count
+from ...text.wording import count
 from ..alike import Groups, by_structure
 from ..collapse import in_order
 from ..modules import Place, places, separate_calls

@@ -13,7 +13,7 @@ from ...explanation.comparison import MEANINGS
 from ...formula import NOT_BY_RULES, rule_texts
 from ...ops import Op
 from ...transforms import gradients
-from ...wording import counted
+from ...text.wording import counted
 from ..checks import Checks
 from ..modules import places
 from ..states import gradient_states

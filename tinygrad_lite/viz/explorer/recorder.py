@@ -18,7 +18,7 @@ from ...nn import Module
 from ...optim.leaves import Leaves
 from ...train import TrainingState
 from ...train.samples import Samples
-from ...wording import counted
+from ...text.wording import counted
 from ..walk import Graph
 from .boundary import boundary_of
 from .packing import packed

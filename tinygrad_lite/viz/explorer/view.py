@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ... import errors
-from ...atomic import replacing
+from ...saving.atomic import replacing
 from ...engine import Value
 from ...explanation.comparison import Comparison
-from ...wording import counted
+from ...text.wording import counted
 from ..checks import Checks, checks_of
 from ..walk import Graph
 from .answers import answer

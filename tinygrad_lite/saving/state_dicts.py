@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from .errors import StateDictError, received
+from ..errors import StateDictError, received
 from .files import read_state, write_state
-from .reals import has_masked
+from ..floats.reals import has_masked
 
 if TYPE_CHECKING:
     import os

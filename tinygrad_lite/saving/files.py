@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .errors import StateDictError, received
+from ..errors import StateDictError, received
 from .npz import NUMBERS, Archive, reading, unfit, write_npz
 
 if TYPE_CHECKING:

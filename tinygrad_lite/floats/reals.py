@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .errors import not_a_number, received
+from ..errors import not_a_number, received
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

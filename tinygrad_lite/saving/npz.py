@@ -16,7 +16,7 @@ from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from .atomic import kind_of, replacing
-from .errors import StateDictError
+from ..errors import StateDictError
 
 if TYPE_CHECKING:
     import zipfile

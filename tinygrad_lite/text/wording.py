@@ -6,7 +6,7 @@ import unicodedata
 from html import escape
 from typing import Any
 
-from .engine import Value
+from ..engine import Value
 
 JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 

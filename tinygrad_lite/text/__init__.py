@@ -1,0 +1,1 @@
+"""Reports as tables, and the words that messages and pictures share."""
