@@ -10,7 +10,7 @@ import numpy as np
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value
-from tinygrad_lite.nesting import Structure
+from tinygrad_lite.transforms.pytree import Structure
 
 EXECUTORS = ("array", "native", "auto")
 FORCED = EXECUTORS[:2]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from tinygrad_lite import engine, ops
-from tinygrad_lite.custom import custom_op
+from tinygrad_lite.transforms.custom import custom_op
 
 settings.register_profile("check", derandomize=True)
 if os.environ.get("CI"):

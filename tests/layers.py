@@ -11,7 +11,7 @@ from compiled import FORCED
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
-from tinygrad_lite.nesting import Structure, mapped
+from tinygrad_lite.transforms.pytree import Structure, mapped
 
 
 def flat(tree: Any) -> list[Any]:

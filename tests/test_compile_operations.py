@@ -16,7 +16,7 @@ from table import SEQUENCE_LENGTH, flat, points
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, ops
 from tinygrad_lite.errors import ShapeError
-from tinygrad_lite.nesting import Structure
+from tinygrad_lite.transforms.pytree import Structure
 from tinygrad_lite.ops import Op
 
 # Derivatives at plain numbers, by design.

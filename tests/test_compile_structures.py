@@ -16,7 +16,7 @@ from compiled import EXECUTORS, FORCED, differences, few
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, nn, optim
 from tinygrad_lite.errors import HistoryError
-from tinygrad_lite.nesting import Structure, mapped
+from tinygrad_lite.transforms.pytree import Structure, mapped
 
 
 class Point(NamedTuple):

@@ -15,7 +15,7 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, optim
 from tinygrad_lite.compiler.compiled import compile
 from tinygrad_lite.errors import ShapeError, TraceError
-from tinygrad_lite.nesting import mapped
+from tinygrad_lite.transforms.pytree import mapped
 
 
 def eager_mean(loss: Any, *columns: Any) -> Value:

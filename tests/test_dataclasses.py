@@ -18,7 +18,7 @@ from compiled import EXECUTORS
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, fixed_point, nn, optim
 from tinygrad_lite.errors import ShapeError, TraceError
-from tinygrad_lite.nesting import Structure, has_values, mapped, numbers_along, sketch
+from tinygrad_lite.transforms.pytree import Structure, has_values, mapped, numbers_along, sketch
 
 
 @dataclasses.dataclass

@@ -16,7 +16,7 @@ import pytest
 
 from tinygrad_lite import engine
 from tinygrad_lite.__main__ import main
-from tinygrad_lite.check import GradcheckReport, Row
+from tinygrad_lite.transforms.check import GradcheckReport, Row
 from tinygrad_lite.demo import run
 from tinygrad_lite.nn import MLP
 

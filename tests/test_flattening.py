@@ -15,7 +15,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
 from tinygrad_lite.errors import HistoryError, ShapeError
-from tinygrad_lite.nesting import Structure
+from tinygrad_lite.transforms.pytree import Structure
 
 
 class Line(NamedTuple):

@@ -17,7 +17,7 @@ from tinygrad_lite.engine import topological_order
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.formula import Formula, local_derivative_texts
 from tinygrad_lite.ops import Op
-from tinygrad_lite.transforms import gradients
+from tinygrad_lite.transforms.derivatives import gradients
 
 BUILT_IN = tuple(ops.TABLE.values())
 ROWS = [pytest.param(row, id=row.name) for row in BUILT_IN]

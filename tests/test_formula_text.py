@@ -12,7 +12,7 @@ from test_formula import ROWS, a, agrees, b, w, x
 from tinygrad_lite import Value, ops
 from tinygrad_lite.formula import Formula
 from tinygrad_lite.ops import Op
-from tinygrad_lite.transforms import gradients
+from tinygrad_lite.transforms.derivatives import gradients
 
 mathtext = pytest.importorskip("matplotlib.mathtext")
 

@@ -14,7 +14,7 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, explain_nan, nn, optim, train
-from tinygrad_lite.check import gradcheck
+from tinygrad_lite.transforms.check import gradcheck
 from tinygrad_lite.nn import (
     MLP,
     binary_cross_entropy_with_logits,

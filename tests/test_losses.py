@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lite import Value, ops
-from tinygrad_lite.check import gradcheck
+from tinygrad_lite.transforms.check import gradcheck
 from tinygrad_lite.engine import topological_order
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.nn import (

@@ -12,7 +12,7 @@ import pytest
 from record_torch_layers import CASES, INDICES, has_labels, losses, numbers
 
 from tinygrad_lite import Value, nn, ops
-from tinygrad_lite.nesting import Structure, mapped
+from tinygrad_lite.transforms.pytree import Structure, mapped
 
 RECORDED = json.loads(Path(__file__).with_name("torch_layers.json").read_text(encoding="utf-8"))
 

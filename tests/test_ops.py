@@ -18,7 +18,7 @@ from tinygrad_lite import Value, gradcheck, ops
 from tinygrad_lite.engine import record, tangents
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.ops import Op
-from tinygrad_lite.transforms import gradients
+from tinygrad_lite.transforms.derivatives import gradients
 
 ROWS = [pytest.param(row, id=row.name) for row in ops.TABLE.values()]
 SUMS = {"sum", "dot", "mean"}  # their error is of the size of their terms, not of their result

@@ -21,7 +21,7 @@ from .ops import log_softmax, softmax  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import check as check
+    from .transforms import check as check
     from . import diagnosis as diagnosis
     from . import engine as engine
     from . import errors as errors
@@ -30,30 +30,30 @@ if TYPE_CHECKING:
     from . import nn as nn
     from . import optim as optim
     from . import train as train
-    from . import transforms as transforms
+    from .transforms import derivatives as transforms
     from . import viz as viz
-    from .check import gradcheck as gradcheck
+    from .transforms.check import gradcheck as gradcheck
     from .compiler import compile as compile
-    from .custom import custom_op as custom_op
+    from .transforms.custom import custom_op as custom_op
     from .diagnosis import diagnose as diagnose
     from .diagnosis import lr_find as lr_find
     from .draws import Draws as Draws
     from .explanation import compare as compare
     from .explanation import explain as explain
     from .explanation import explain_nan as explain_nan
-    from .flattening import ravel as ravel
+    from .transforms.flattening import ravel as ravel
     from .formula import Formula as Formula
     from .hooks import register_hook as register_hook
-    from .implicit import fixed_point as fixed_point
+    from .implicit.equation import fixed_point as fixed_point
     from .ops import *  # noqa: F403
-    from .transforms import grad as grad
-    from .transforms import gradients as gradients
-    from .transforms import hessian as hessian
-    from .transforms import hvp as hvp
-    from .transforms import jacobian as jacobian
-    from .transforms import jvp as jvp
-    from .transforms import value_and_grad as value_and_grad
-    from .transforms import vjp as vjp
+    from .transforms.derivatives import grad as grad
+    from .transforms.derivatives import gradients as gradients
+    from .transforms.derivatives import hessian as hessian
+    from .transforms.derivatives import hvp as hvp
+    from .transforms.derivatives import jacobian as jacobian
+    from .transforms.derivatives import jvp as jvp
+    from .transforms.derivatives import value_and_grad as value_and_grad
+    from .transforms.derivatives import vjp as vjp
     from .viz import draw_dot as draw_dot
 
 __version__ = "0.2.0"

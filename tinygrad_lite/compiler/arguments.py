@@ -20,7 +20,7 @@ import numpy as np
 
 from ..engine import Value
 from ..errors import ShapeError, not_a_number, received, tuple_of_columns
-from ..nesting import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
+from ..transforms.pytree import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
 from ..floats.reals import as_array, has_masked
 from .static import Keyed, Refused, Same, holds, static, typed
 

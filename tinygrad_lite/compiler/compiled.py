@@ -14,7 +14,7 @@ import numpy as np
 from .. import ops
 from ..engine import Value, find_method, is_inside, is_recording, is_tracing
 from ..errors import HistoryError, ShapeError, not_copied, received
-from ..nesting import Whole
+from ..transforms.pytree import Whole
 from ..source_lines import stack_level
 from ..text.wording import shortened
 from .arguments import Arguments, Columns, Key, on_arrays, shown

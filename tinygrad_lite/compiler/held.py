@@ -11,7 +11,7 @@ from types import MethodType
 from typing import Any
 
 from ..engine import Value
-from ..nesting import Holder, fields_of, is_dataclass, is_nested, items_of
+from ..transforms.pytree import Holder, fields_of, is_dataclass, is_nested, items_of
 from .native import hold_the_same
 
 _END = (object(),)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nesting import Structure, is_nested, items_of, with_items
+from ..transforms.pytree import Structure, is_nested, items_of, with_items
 
 
 def rows_of(column: Any, lane: int) -> Any:

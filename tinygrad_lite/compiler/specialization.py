@@ -12,8 +12,8 @@ import numpy as np
 from ..draws import replayed
 from ..engine import Value, topological_order, within_transform
 from ..errors import TraceError, received
-from ..nesting import Structure, filler, mapped
-from ..runs import variables
+from ..transforms.pytree import Structure, filler, mapped
+from ..transforms.runs import variables
 from .arguments import Arguments, is_number
 from .execution import Execution
 from .held import Held, modules_of

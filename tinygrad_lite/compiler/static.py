@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..draws import Draws
-from ..nesting import Whole, is_nested, items_of
+from ..transforms.pytree import Whole, is_nested, items_of
 from ..ops import Op
 
 _FIXED = (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saving.atomic import replacing
-from ..check import GradcheckReport
+from ..transforms.check import GradcheckReport
 from ..engine import compiled
 from .problems import Problem
 

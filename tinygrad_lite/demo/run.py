@@ -8,7 +8,7 @@ import random
 import time
 from pathlib import Path
 
-from ..check import GradcheckReport, gradcheck
+from ..transforms.check import GradcheckReport, gradcheck
 from ..compiler import compile
 from ..engine import Value, compiled
 from ..errors import MissingProgramError

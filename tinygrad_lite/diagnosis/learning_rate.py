@@ -13,7 +13,7 @@ from ..engine import Value
 from ..errors import TraceError, received
 from ..nn import Module
 from ..optim import Optimizer
-from ..runs import inside_transform
+from ..transforms.runs import inside_transform
 from ..text.reports import Report, Table
 from ..text.wording import number
 from .finding import Finding

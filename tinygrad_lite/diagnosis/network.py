@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import ops
-from ..check import WRONG, gradcheck
+from ..transforms.check import WRONG, gradcheck
 from ..engine import Value
 from ..errors import ShapeError, received
 from ..explanation import explain_nan
 from ..modes import enable_grad, no_grad
-from ..nesting import mapped
+from ..transforms.pytree import mapped
 from ..nn import Module
 from ..nn.module import kept_modes
 from ..optim import Optimizer
-from ..runs import as_value
+from ..transforms.runs import as_value
 from ..text.wording import count, counted, number
 from .course import in_history
 from .finding import NAMELESS, Diagnosis, Finding

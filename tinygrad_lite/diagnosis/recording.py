@@ -11,10 +11,10 @@ from typing import Any
 from .. import ops
 from ..engine import Value, topological_order
 from ..explanation.measuring import passes_nothing
-from ..nesting import mapped
+from ..transforms.pytree import mapped
 from ..nn import Module, Neuron
-from ..runs import inside_transform
-from ..transforms import gradients
+from ..transforms.runs import inside_transform
+from ..transforms.derivatives import gradients
 
 Loss = Callable[[Any, Any], Any]
 

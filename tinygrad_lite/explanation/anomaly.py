@@ -9,9 +9,9 @@ from typing import Literal
 
 from ..engine import Value, contributions, topological_order, within
 from ..errors import received
-from ..replay import computed, recorded_otherwise
+from ..transforms.replay import computed, recorded_otherwise
 from ..text.reports import Report, Table
-from ..transforms import gradients
+from ..transforms.derivatives import gradients
 from ..text.wording import called, count, equation, inputs, number, parent_names
 
 _SHOWN = 6

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import engine
-from ..check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
+from ..transforms.check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
 from ..engine import Value, set_watch, topological_order
 from ..errors import received
 from ..modes import enable_grad
 from ..text.reports import Report, Table
-from ..transforms import gradients
+from ..transforms.derivatives import gradients
 from ..text.wording import called, count, counted, equation, number, told_apart
 from .measuring import BY_DESIGN, OTHER_NUMBERS, UNUSED, Measurements
 

@@ -12,9 +12,9 @@ from .. import engine
 from ..engine import Value, topological_order
 from ..errors import HistoryError, received
 from ..formula import local_derivative_texts
-from ..replay import recorded_otherwise
+from ..transforms.replay import recorded_otherwise
 from ..text.reports import Report, Table
-from ..transforms import gradients
+from ..transforms.derivatives import gradients
 from ..text.wording import called, count, counted, equation, expression, number, parent_names, shortened
 
 _EXACT = 2.0**53

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from .. import ops
 from ..errors import ShapeError, received
-from ..nesting import mapped
+from ..transforms.pytree import mapped
 from ..text.wording import counted
 from .activations import Function, activation, on_values
 from .inputs import as_list, as_row, called, check_row, positive

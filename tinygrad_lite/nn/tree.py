@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..engine import Value
-from ..nesting import Holder
+from ..transforms.pytree import Holder
 
 Found = tuple[str, Sequence[Any], Sequence[Any]]
 """prefix, keys, things: a thing's name is f"{prefix}{key}", put together only where it is wanted."""

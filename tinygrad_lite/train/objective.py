@@ -13,10 +13,10 @@ from ..compiler.lanes import rows_of
 from ..engine import Value
 from ..errors import received
 from ..modes import no_grad
-from ..nesting import mapped
+from ..transforms.pytree import mapped
 from ..nn import Module
 from ..nn.module import kept_modes
-from ..runs import inside_transform
+from ..transforms.runs import inside_transform
 from .samples import Samples
 
 Loss = Callable[[Any, Any], Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..compiler.arguments import on_arrays
 from ..errors import ShapeError, received, tuple_of_columns
-from ..nesting import is_nested, named_items, with_items
+from ..transforms.pytree import is_nested, named_items, with_items
 from ..floats.reals import as_array
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..check import OK, WRONG
+from ..transforms.check import OK, WRONG
 from ..text.wording import count, counted, number, shortened, times, told_apart
 from . import theme
 from .picture import Diagram, Edge, Group, Node, Step

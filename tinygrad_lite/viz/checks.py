@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..check import WRONG, Row
+from ..transforms.check import WRONG, Row
 from ..engine import Value
 from ..errors import received
 from ..explanation.comparison import Comparison, NodeRow

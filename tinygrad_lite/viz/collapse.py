@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Sequence
 
-from ..check import WRONG, Row
+from ..transforms.check import WRONG, Row
 from .alike import Groups, bands, by_height, by_structure
 from .checks import Checks, edge_checks, has_wrong_rule
 from .details import KINDS, operation_text, value_node

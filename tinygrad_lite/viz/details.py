@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..check import Row
+from ..transforms.check import Row
 from ..engine import Value
 from ..text.wording import INFIX, count, number
 from .checks import Checks, edge_checks

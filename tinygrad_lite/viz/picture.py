@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..check import WRONG, Row
+from ..transforms.check import WRONG, Row
 from ..explanation.comparison import FROM_ABOVE, NodeRow
 from .states import GradientState
 

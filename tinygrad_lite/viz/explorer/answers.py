@@ -12,7 +12,7 @@ from ...engine import Value
 from ...errors import HistoryError
 from ...explanation import compare
 from ...modes import enable_grad
-from ...runs import as_value
+from ...transforms.runs import as_value
 from ...text.wording import shortened
 from ..checks import checks_of
 from ..walk import Graph

@@ -12,7 +12,7 @@ from ...engine import Value, partial_derivatives
 from ...explanation.comparison import MEANINGS
 from ...formula import NOT_BY_RULES, rule_texts
 from ...ops import Op
-from ...transforms import gradients
+from ...transforms.derivatives import gradients
 from ...text.wording import counted
 from ..checks import Checks
 from ..modules import places

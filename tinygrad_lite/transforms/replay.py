@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .engine import Value
-from .ops import component
+from ..engine import Value
+from ..ops import component
 
 EPSILON = 2.0**-52
 SMALLEST = 2.0**-1022

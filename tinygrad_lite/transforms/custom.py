@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .check import gradcheck
-from .engine import Value, methods
-from .errors import GradcheckError, received
-from .ops import REAL, TABLE, Op, custom
-from .floats.reals import is_real
+from ..engine import Value, methods
+from ..errors import GradcheckError, received
+from ..ops import REAL, TABLE, Op, custom
+from ..floats.reals import is_real
 
 if TYPE_CHECKING:
-    from .ops import Interval, Rule
+    from ..ops import Interval, Rule
 
 _BUILT_IN = frozenset(TABLE)
 _SEQUENCE_LENGTH = 3

@@ -24,11 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from .compiler.execution import Execution
-from .compiler.fixed_points import Settle
-from .compiler.nodes import recorded_anew
-from .compiler.tracing import flattened, traced
-from .engine import (
+from ..compiler.execution import Execution
+from ..compiler.fixed_points import Settle
+from ..compiler.nodes import recorded_anew
+from ..compiler.tracing import flattened, traced
+from ..engine import (
     Linearization,
     Value,
     component,
@@ -42,10 +42,10 @@ from .engine import (
     tangents,
     within,
 )
-from .errors import ConvergenceError
+from ..errors import ConvergenceError
 from .iteration import Settings, settled, settled_lanes
-from .ops import REAL, Op
-from .runs import as_value
+from ..ops import REAL, Op
+from ..transforms.runs import as_value
 
 _Vector = list[Any]
 _KRYLOV = 40

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .engine import Value
-from .floats.reals import has_masked, listed
+from ..engine import Value
+from ..floats.reals import has_masked, listed
 
 _NUMBERS = frozenset((float, int, Value))
 _ONLY = operator.itemgetter(0)

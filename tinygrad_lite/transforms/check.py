@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .engine import Value
-from .errors import GradcheckError, received
-from .modes import enable_grad, no_grad
+from ..engine import Value
+from ..errors import GradcheckError, received
+from ..modes import enable_grad, no_grad
 from .replay import EPSILON
 from .runs import inside_transform
-from .text.reports import Report, Table
-from .transforms import gradients
+from ..text.reports import Report, Table
+from .derivatives import gradients
 
 STEP = EPSILON ** (1 / 3)
 """Balances the truncation of a central difference against its rounding."""

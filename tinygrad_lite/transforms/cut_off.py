@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
-from .engine import Value, topological_order
-from .errors import CutOffWarning
-from .source_lines import calling_frame
+from ..engine import Value, topological_order
+from ..errors import CutOffWarning
+from ..source_lines import calling_frame
 
 _FLAT = frozenset(("stop_gradient", "step", "sign", "less", "less_equal", "equal", "not_equal"))
 """Rows through which no gradient passes."""

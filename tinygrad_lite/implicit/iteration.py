@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ConvergenceError
+from ..errors import ConvergenceError
 
 _GROWTH, _FLOOR, _SHOWN = 1e12, 1e-13, 4
 # By so many steps the slope is judged, if they follow one up to such a part of their length.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .compiler.compiled import Compiled
-from .engine import Value, is_tracing, within
-from .errors import ShapeError, TraceError, not_a_number, received
+from ..compiler.compiled import Compiled
+from ..engine import Value, is_tracing, within
+from ..errors import ShapeError, TraceError, not_a_number, received
 from .iteration import Settings, settled
-from .nesting import Structure, has_values, mapped, numbers_along, sketch
-from .runs import inside_transform
+from ..transforms.pytree import Structure, has_values, mapped, numbers_along, sketch
+from ..transforms.runs import inside_transform
 from .solution import Solution, recorded_nodes, traced_nodes
 
 _Vector = list[Any]

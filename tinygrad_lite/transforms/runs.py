@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any
 
 from .cut_off import warn_of
-from .engine import (
+from ..engine import (
     Value,
     current_inside,
     dependents,
@@ -27,10 +27,10 @@ from .engine import (
     within,
     within_transform,
 )
-from .errors import HistoryError, ShapeError, not_a_number, received
-from .nesting import Structure, has_values, mapped, numbers_along, sketch
-from .ops import component
-from .floats.reals import is_choice
+from ..errors import HistoryError, ShapeError, not_a_number, received
+from .pytree import Structure, has_values, mapped, numbers_along, sketch
+from ..ops import component
+from ..floats.reals import is_choice
 
 _Function = Callable[..., Any]
 _PLAIN = frozenset((float, int, Value))
