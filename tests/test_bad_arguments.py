@@ -17,9 +17,9 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, engine, ops
-from tinygrad_lite.compiler import native
-from tinygrad_lite.compiler.encoding import CALL, LANES, MANY, MUL, NEG, ONE, SUMS, TAKE, TWO, Code
-from tinygrad_lite.compiler.program import INPUT, PARAMETER, Program
+from tinygrad_lite.compiler.native import bytecode_machine as native
+from tinygrad_lite.compiler.native.bytecode import CALL, LANES, MANY, MUL, NEG, ONE, SUMS, TAKE, TWO, Code
+from tinygrad_lite.compiler.passes.program import INPUT, PARAMETER, Program
 from tinygrad_lite.engine import Linearization, Span, Storage, bind, record, record_joint, record_known
 from tinygrad_lite.errors import ShapeError
 

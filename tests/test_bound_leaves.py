@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, gradients, nn, optim, register_hook
-from tinygrad_lite.compiler.parameters import Parameters
+from tinygrad_lite.compiler.captured_leaves import Parameters
 from tinygrad_lite.engine import Linearization, bind, tangents
 from tinygrad_lite.optim.leaves import Leaves
 from tinygrad_lite.train.checkpoint import Others

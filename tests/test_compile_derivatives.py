@@ -15,7 +15,7 @@ from test_compile_random import Program, backward, by_graph, hostile, is_tame, n
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, ops
-from tinygrad_lite.compiler.watched import _hiding
+from tinygrad_lite.compiler.trace.nan_guard import _hiding
 
 Function = Callable[..., Any]
 

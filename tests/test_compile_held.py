@@ -21,7 +21,7 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Draws, Value, compile, nn, optim
-from tinygrad_lite.compiler.held import Held
+from tinygrad_lite.compiler.trace.held_modules import Held
 from tinygrad_lite.errors import TraceError
 
 

@@ -13,10 +13,10 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops
-from tinygrad_lite.compiler.executors import ArrayExecutor
-from tinygrad_lite.compiler.native import Executor
-from tinygrad_lite.compiler.program import INPUT, PARAMETER, Program
-from tinygrad_lite.compiler.sums import as_sums_of_products
+from tinygrad_lite.compiler.array.array_executor import ArrayExecutor
+from tinygrad_lite.compiler.native.bytecode_machine import Executor
+from tinygrad_lite.compiler.passes.program import INPUT, PARAMETER, Program
+from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
 
 SOURCE = np.random.default_rng(0)
 SPECIAL = [0.0, -0.0, 1.0, -2.5, math.inf, -math.inf, math.nan, 1e308, -1e-310]

@@ -14,9 +14,9 @@ import pytest
 from table import exactly
 
 from tinygrad_lite import ops
-from tinygrad_lite.compiler import lane_functions, native
-from tinygrad_lite.compiler.native import Executor
-from tinygrad_lite.compiler.program import INPUT, Program
+from tinygrad_lite.compiler.native import vector_math as lane_functions, bytecode_machine as native
+from tinygrad_lite.compiler.native.bytecode_machine import Executor
+from tinygrad_lite.compiler.passes.program import INPUT, Program
 from tinygrad_lite.engine_choice import SOURCES
 
 BOUNDS = {"sqrt": 0.5, "exp": 1.0, "log": 1.0, "tanh": 2.0, "erf": 1.5, "sigmoid": 3.0}

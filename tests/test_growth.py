@@ -13,7 +13,8 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops, optim, train
-from tinygrad_lite.compiler import execution, native
+from tinygrad_lite.compiler import executor_choice as execution
+from tinygrad_lite.compiler.native import bytecode_machine as native
 from tinygrad_lite.compiler.compiled import Compiled
 from tinygrad_lite.compiler.fixed_points import Settle
 

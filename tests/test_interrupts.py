@@ -20,7 +20,7 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly, draws, engine, gradients, nn, no_grad, optim, register_hook
-from tinygrad_lite.compiler.collector import collector_paused
+from tinygrad_lite.compiler.passes.gc_pause import collector_paused
 from tinygrad_lite.engine import Linearization, bind, clear_grads, tangents
 
 PACKAGE = str(Path(tl.__file__).parent)

@@ -17,12 +17,12 @@ from ..errors import HistoryError, ShapeError, not_copied, received
 from ..transforms.pytree import Whole
 from ..source_lines import stack_level
 from ..text.wording import shortened
-from .arguments import Arguments, Columns, Key, on_arrays, shown
-from .execution import EXECUTORS, Execution
-from .executors import ArrayExecutor
-from .lanes import by_lane, rows_of, stacked
-from .program import Program
-from .specialization import Specialization
+from .trace.arguments import Arguments, Columns, Key, on_arrays, shown
+from .executor_choice import EXECUTORS, Execution
+from .array.array_executor import ArrayExecutor
+from .batching import by_lane, rows_of, stacked
+from .passes.program import Program
+from .trace.specialization import Specialization
 
 Reduction = Literal["mean", "sum"] | None
 

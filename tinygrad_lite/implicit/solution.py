@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.execution import Execution
+from ..compiler.executor_choice import Execution
 from ..compiler.fixed_points import Settle
-from ..compiler.nodes import recorded_anew
-from ..compiler.tracing import flattened, traced
+from ..compiler.autodiff import recorded_anew
+from ..compiler.trace.tracing import flattened, traced
 from ..engine import (
     Linearization,
     Value,

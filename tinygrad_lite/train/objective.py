@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from .. import ops
 from ..compiler import compile
-from ..compiler.held import Held, modules_of
-from ..compiler.lanes import rows_of
+from ..compiler.trace.held_modules import Held, modules_of
+from ..compiler.batching import rows_of
 from ..engine import Value
 from ..errors import received
 from ..modes import no_grad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..compiler.arguments import on_arrays
+from ..compiler.trace.arguments import on_arrays
 from ..errors import ShapeError, received, tuple_of_columns
 from ..transforms.pytree import is_nested, named_items, with_items
 from ..floats.reals import as_array

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.program import INPUT, PARAMETER, Program
-from ..compiler.rolling import Group
+from ..compiler.passes.program import INPUT, PARAMETER, Program
+from ..compiler.passes.grouping import Group
 from ..engine import Value
 from ..text.wording import number, shortened
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..compiler import Compiled
-from ..compiler.program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM
+from ..compiler.passes.program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM
 from ..ops import Op
 from ..text.wording import counted, number, shortened, times
 from .array_names import Names

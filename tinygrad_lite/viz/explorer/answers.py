@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ... import engine
-from ...compiler.nodes import Origin, recorded_anew
+from ...compiler.autodiff import Origin, recorded_anew
 from ...engine import Value
 from ...errors import HistoryError
 from ...explanation import compare

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..draws import Draws
-from ..engine import Value, derivative_graph, derivatives, hooks, within
-from .execution import Execution
-from .parameters import Parameters
-from .program import Program
+from ...draws import Draws
+from ...engine import Value, derivative_graph, derivatives, hooks, within
+from ..executor_choice import Execution
+from ..captured_leaves import Parameters
+from ..passes.program import Program
 from .tracing import flattened, traced
-from .watched import watched
+from .nan_guard import watched
 
 _Derivatives = Callable[[Any, Sequence[Value]], list[Any]]
 

@@ -14,10 +14,10 @@ import types
 try:
     import cython
 except ImportError:
-    from ..cython_shim import cython
+    from ...cython_shim import cython
 
-from ..floats import ieee
-from ..engine_choice import warn_of_stale
+from ...floats import ieee
+from ...engine_choice import warn_of_stale
 
 if cython.compiled:
     from cython.cimports.libc import math as c

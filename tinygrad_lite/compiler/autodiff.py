@@ -16,7 +16,7 @@ import numpy as np
 from ..engine import Value, is_joint, record_known, topological_order, whole_of
 from ..errors import HistoryError
 from ..ops import REAL, Op, component
-from .traced_graph import TracedGraph
+from .trace.traced_graph import TracedGraph
 
 
 class Origin(float):

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .program import CONSTANT, INPUT, PARAMETER, Program
-from .rolling import Group
+from ..passes.program import CONSTANT, INPUT, PARAMETER, Program
+from ..passes.grouping import Group
 
 P, S, V, G = "PSVG"
 

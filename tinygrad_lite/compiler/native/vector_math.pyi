@@ -1,4 +1,4 @@
-"""Types of lane_functions.py, whose own annotations are Cython's."""
+"""Types of vector_math.py, whose own annotations are Cython's."""
 
 from collections.abc import MutableSequence, Sequence
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..draws import Draws
-from ..engine import Value, products, topological_order, transcribe, within
-from ..errors import NUMBER_ALONE, TraceError
-from ..source_lines import calling_line, raising_line
-from .collector import collector_paused
-from .program import INPUT, PARAMETER, Program
-from .rewriting import multiply_by_masks
+from ... import ops
+from ...draws import Draws
+from ...engine import Value, products, topological_order, transcribe, within
+from ...errors import NUMBER_ALONE, TraceError
+from ...source_lines import calling_line, raising_line
+from ..passes.gc_pause import collector_paused
+from ..passes.program import INPUT, PARAMETER, Program
+from ..passes.peephole import multiply_by_masks
 
 _AS_A_NUMBER = (
     "it stands for any number: choose by take(xs, index) or where(condition, a, b), use x.sin() for math.sin(x), or "

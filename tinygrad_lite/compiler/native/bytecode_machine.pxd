@@ -1,5 +1,5 @@
-# The codes of native.py's operations, and what they call.
-from tinygrad_lite.compiler.lane_functions cimport Target
+# The codes of bytecode_machine.py's operations, and what they call.
+from tinygrad_lite.compiler.native.vector_math cimport Target
 
 cdef extern from *:
     """

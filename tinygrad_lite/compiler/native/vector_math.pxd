@@ -1,4 +1,4 @@
-# C's side of lane_functions.py.
+# C's side of vector_math.py.
 cdef extern from *:
     """
     #include <string.h>
@@ -20,7 +20,7 @@ cdef extern from *:
     #define IN_WIDE_VECTORS_TOO
     #endif
 
-    #if defined(__PYX_HAVE__tinygrad_lite__compiler__lane_functions)  /* and not for native.py, which uses them */
+    #if defined(__PYX_HAVE__tinygrad_lite__compiler__native__vector_math)  /* and not for bytecode_machine.py, which uses them */
     IN_WIDE_VECTORS_TOO static void lanes_of_sqrt(double *, lane_target, Py_ssize_t);
     IN_WIDE_VECTORS_TOO static void lanes_of_exp(double *, lane_target, Py_ssize_t);
     IN_WIDE_VECTORS_TOO static void lanes_of_sigmoid(double *, lane_target, Py_ssize_t);

@@ -19,10 +19,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from .. import ops
-from ..ops import Op
-from .program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
-from .rewriting import WHERE_EQUAL
+from ... import ops
+from ...ops import Op
+from ..passes.program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
+from ..passes.peephole import WHERE_EQUAL
 
 ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL = range(13)
 # Sums of products that are one operation, by how many pairs, plus and minus they have.

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import Op, position, take
-from .native import Executor
-from .program import INPUT, Program
+from ...ops import Op, position, take
+from ..native.bytecode_machine import Executor
+from ..passes.program import INPUT, Program
 
 
 def by_value(op: Op) -> Callable[..., None]:

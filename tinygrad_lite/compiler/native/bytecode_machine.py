@@ -15,21 +15,21 @@ from array import array
 try:
     import cython
 except ImportError:
-    from ..cython_shim import cython
+    from ...cython_shim import cython
 
-from .. import errors, ops
-from ..floats import ieee
-from ..engine_choice import warn_of_stale
-from .encoding import Encoding
+from ... import errors, ops
+from ...floats import ieee
+from ...engine_choice import warn_of_stale
+from .bytecode import Encoding
 
 if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
     from cython.cimports.libc import math as c
-    from cython.cimports.tinygrad_lite.compiler import lane_functions
+    from cython.cimports.tinygrad_lite.compiler.native import vector_math
 else:
     c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
-    from . import lane_functions
-    from .encoding import ADD, CALL, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+    from . import vector_math
+    from .bytecode import ADD, CALL, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
 
     One = Lanes = Two = Many = object
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
@@ -50,7 +50,7 @@ class Executor:
     out is such an array. Raises ShapeError for too few numbers, TypeError for what is not one, and what an operation
     raises (IndexError for take). Threads may share an Executor.
 
-    >>> from tinygrad_lite.compiler.program import INPUT, Program
+    >>> from tinygrad_lite.compiler.passes.program import INPUT, Program
     >>> program = Program(); x = program.add(INPUT, (0,)); program.outputs = [program.add(ops.mul, (x, x)), x]
     >>> Executor(program).run([], [3.0])
     [9.0, 3.0]
@@ -804,10 +804,10 @@ def _many(op, form: Many) -> cython.void:
 # The code of a row's operation and, where that calls a function, its place among them.
 forms: dict = {ops.add: (ADD,), ops.sub: (SUB,), ops.mul: (MUL,), ops.div: (DIV,), ops.neg: (NEG,)}
 _one(ops.abs, c.fabs)
-_lanes(ops.sqrt, lane_functions.sqrt)
-_lanes(ops.exp, lane_functions.exp)
+_lanes(ops.sqrt, vector_math.sqrt)
+_lanes(ops.exp, vector_math.exp)
 _one(ops.expm1, c.expm1)
-_lanes(ops.log, lane_functions.log)
+_lanes(ops.log, vector_math.log)
 _one(ops.log1p, c.log1p)
 _one(ops.sin, c.sin)
 _one(ops.cos, c.cos)
@@ -817,15 +817,15 @@ _one(ops.acos, c.acos)
 _one(ops.atan, c.atan)
 _one(ops.sinh, c.sinh)
 _one(ops.cosh, c.cosh)
-_lanes(ops.tanh, lane_functions.tanh)
-_lanes(ops.sigmoid, lane_functions.sigmoid)
+_lanes(ops.tanh, vector_math.tanh)
+_lanes(ops.sigmoid, vector_math.sigmoid)
 _one(ops.softplus, _softplus)
 _one(ops.relu, _relu)
 _one(ops.gelu, _gelu)
 _one(ops.silu, _silu)
 _one(ops.step, _step)
 _one(ops.sign, _sign)
-_lanes(ops.erf, lane_functions.erf)
+_lanes(ops.erf, vector_math.erf)
 _one(ops.erfc, _erfc)
 _one(ops.normcdf, _normcdf)
 _one(ops.lgamma, _lgamma)

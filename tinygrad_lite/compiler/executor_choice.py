@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .executors import ArrayExecutor
+from .array.array_executor import ArrayExecutor
 from .fixed_points import Settle
-from .native import Executor, compiled
-from .program import Program
-from .sums import as_sums_of_products
+from .native.bytecode_machine import Executor, compiled
+from .passes.program import Program
+from .passes.sums_of_products import as_sums_of_products
 
 EXECUTORS = ("auto", "array", "native")
 # So few operands, over all lanes, that arrays, which take long to prepare, are not even considered.

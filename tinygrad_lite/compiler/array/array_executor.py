@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, keep_partials
-from . import native
+from ...engine import Value, keep_partials
+from ..native import bytecode_machine as native
 from .array_layout import P, S, V
 from .array_source import Source
-from .collector import collector_paused
-from .lane_sums import LaneSums
-from .program import Program
-from .rewriting import rewrite
-from .rolling import grouped
+from ..passes.gc_pause import collector_paused
+from ..passes.lane_sums import LaneSums
+from ..passes.program import Program
+from ..passes.peephole import rewrite
+from ..passes.grouping import grouped
 
 _BLOCK = 1 << 21
 _SPACES_KEPT = 4

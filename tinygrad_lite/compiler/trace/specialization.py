@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from ..draws import replayed
-from ..engine import Value, topological_order, within_transform
-from ..errors import TraceError, received
-from ..transforms.pytree import Structure, filler, mapped
-from ..transforms.runs import variables
+from ...draws import replayed
+from ...engine import Value, topological_order, within_transform
+from ...errors import TraceError, received
+from ...transforms.pytree import Structure, filler, mapped
+from ...transforms.runs import variables
 from .arguments import Arguments, is_number
-from .execution import Execution
-from .held import Held, modules_of
-from .nodes import expanded, recorded, recorded_anew, reduced, rows
-from .parameters import Parameters
-from .program import CONSTANT, Program
+from ..executor_choice import Execution
+from .held_modules import Held, modules_of
+from ..autodiff import expanded, recorded, recorded_anew, reduced, rows
+from ..captured_leaves import Parameters
+from ..passes.program import CONSTANT, Program
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, traced, values_of
-from .watched import watched
+from .nan_guard import watched
 
 
 class Specialization:

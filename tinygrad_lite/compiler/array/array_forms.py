@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
-from ..ops import Op
+from ...ops import Op
 
 _NAMES: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "pow", ast.USub: "negative",

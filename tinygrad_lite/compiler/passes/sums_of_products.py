@@ -8,8 +8,8 @@ from operator import itemgetter
 
 import numpy as np
 
-from .. import ops
-from .collector import collector_paused
+from ... import ops
+from .gc_pause import collector_paused
 from .program import CONSTANT, SUM, Args, Program
 
 _SUMS = frozenset((ops.add, ops.sub, ops.mul, ops.neg, ops.sum, ops.dot, ops.mean, ops.pow))

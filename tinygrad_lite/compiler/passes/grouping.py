@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import Op
+from ...ops import Op
 from .program import CONSTANT, INPUT, PARAMETER, SUM, Program
 
 Row = tuple[int, ...]

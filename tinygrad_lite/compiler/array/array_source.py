@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..ops import Op
-from . import array_forms, native
+from ... import ops
+from ...ops import Op
+from . import array_forms
+from ..native import bytecode_machine as native
 from .array_cost import Cost
 from .array_layout import G, Layout, S, V
-from .by_value import by_value
-from .encoding import ONE, TWO, Code
-from .fixed_points import Settle, Settled
-from .lane_sums import LaneSums
-from .program import CONSTANT, Program
-from .rewriting import WHERE_EQUAL
-from .rolling import Group, Product
+from .fallback import by_value
+from ..native.bytecode import ONE, TWO, Code
+from ..fixed_points import Settle, Settled
+from ..passes.lane_sums import LaneSums
+from ..passes.program import CONSTANT, Program
+from ..passes.peephole import WHERE_EQUAL
+from ..passes.grouping import Group, Product
 
 _MANY_TERMS = 4
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..engine import Value
-from ..errors import ShapeError, not_a_number, received, tuple_of_columns
-from ..transforms.pytree import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
-from ..floats.reals import as_array, has_masked
-from .static import Keyed, Refused, Same, holds, static, typed
+from ...engine import Value
+from ...errors import ShapeError, not_a_number, received, tuple_of_columns
+from ...transforms.pytree import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
+from ...floats.reals import as_array, has_masked
+from .static_arguments import Keyed, Refused, Same, holds, static, typed
 
 Key = Any
 _PLAIN = frozenset((float, int))

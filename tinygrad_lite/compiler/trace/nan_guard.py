@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from ..engine import Value, dependents
-from ..ops import Op, component
+from ...engine import Value, dependents
+from ...ops import Op, component
 
 _NOT_FINITE = (math.nan, math.inf, -math.inf)
 _FINITE = (0.0, 1.0, -1.0, 2.0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from .. import ops
-from ..ops import Op
+from ... import ops
+from ...ops import Op
 from .program import CONSTANT, SOURCES, Program
 
 

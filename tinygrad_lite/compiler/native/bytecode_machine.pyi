@@ -1,11 +1,11 @@
-"""Types of native.py, whose own annotations are Cython's."""
+"""Types of bytecode_machine.py, whose own annotations are Cython's."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
-from ..ops import Op
-from .encoding import Code
-from .program import Program
+from ...ops import Op
+from .bytecode import Code
+from ..passes.program import Program
 
 compiled: bool
 source_hash: str

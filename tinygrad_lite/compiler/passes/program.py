@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import Op
+from ...ops import Op
 
 INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of products"
 SOURCES = frozenset((INPUT, PARAMETER, CONSTANT))

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ..draws import Draws
-from ..transforms.pytree import Whole, is_nested, items_of
-from ..ops import Op
+from ...draws import Draws
+from ...transforms.pytree import Whole, is_nested, items_of
+from ...ops import Op
 
 _FIXED = (
     Draws, Op, np.ufunc, ModuleType, FunctionType, BuiltinFunctionType, MethodType, MethodDescriptorType,

@@ -10,9 +10,9 @@ from numbers import Real
 from types import MethodType
 from typing import Any
 
-from ..engine import Value
-from ..transforms.pytree import Holder, fields_of, is_dataclass, is_nested, items_of
-from .native import hold_the_same
+from ...engine import Value
+from ...transforms.pytree import Holder, fields_of, is_dataclass, is_nested, items_of
+from ..native.bytecode_machine import hold_the_same
 
 _END = (object(),)
 _PLAIN = frozenset((Value, float, int, str, bool, type(None)))

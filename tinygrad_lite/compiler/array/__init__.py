@@ -1,0 +1,1 @@
+"""The executor that runs groups of operations on NumPy arrays."""

@@ -1,0 +1,1 @@
+"""The executor that runs a program operation by operation, in compiled loops."""

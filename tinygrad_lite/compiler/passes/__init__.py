@@ -1,0 +1,1 @@
+"""Programs, which are lists of scalar operations, and the passes that rewrite and group them."""
