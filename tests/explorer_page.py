@@ -9,7 +9,7 @@ from typing import Any
 
 from tinygrad_lite import Value
 from tinygrad_lite.viz import Explorer
-from tinygrad_lite.viz.walk import Graph
+from tinygrad_lite.viz.diagram.walk import Graph
 
 DRAWN = """new MutationObserver((_, observer) => {
   if (!document.querySelector(".tgl-box")) return;

@@ -14,7 +14,7 @@ from programs.scalar_network import Network, demo_loss
 
 from tinygrad_lite import optim
 from tinygrad_lite.viz import Explorer, Recorder
-from tinygrad_lite.viz.walk import Graph
+from tinygrad_lite.viz.diagram.walk import Graph
 
 pytestmark = pytest.mark.browser
 Show = Callable[[Explorer], Shown]

@@ -16,7 +16,7 @@ from tinygrad_lite.diagnosis import gradient_norms
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.viz.explorer.recorder import Recorder
 from tinygrad_lite.viz.plane import Plane
-from tinygrad_lite.viz.walk import Graph
+from tinygrad_lite.viz.diagram.walk import Graph
 
 source = np.random.default_rng(2)
 POINTS = source.uniform(-1, 1, (24, 2))

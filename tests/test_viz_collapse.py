@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tinygrad_lite import Value, engine, nn, ops
 from tinygrad_lite.engine import Origin, set_origin
 from tinygrad_lite.viz import Picture
-from tinygrad_lite.viz.picture import Group, Node
-from tinygrad_lite.viz.walk import Graph
+from tinygrad_lite.viz.diagram.diagram import Group, Node
+from tinygrad_lite.viz.diagram.walk import Graph
 
 
 def groups(picture: Picture) -> list[Group]:

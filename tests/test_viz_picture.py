@@ -7,10 +7,10 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.viz import Picture, graph
-from tinygrad_lite.viz.modules import separate_calls, split_path
-from tinygrad_lite.viz.picture import Node
-from tinygrad_lite.viz.states import gradient_states
-from tinygrad_lite.viz.walk import Graph
+from tinygrad_lite.viz.diagram.module_frames import separate_calls, split_path
+from tinygrad_lite.viz.diagram.diagram import Node
+from tinygrad_lite.viz.diagram.gradient_states import gradient_states
+from tinygrad_lite.viz.diagram.walk import Graph
 
 
 def node(picture: Picture, text: str) -> Node:

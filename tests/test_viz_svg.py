@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_lite import Value, nn, ops
-from tinygrad_lite.viz import Picture, theme
-from tinygrad_lite.viz.picture import Node
-from tinygrad_lite.viz.text import width
+from tinygrad_lite.viz import Picture
+from tinygrad_lite.viz.drawing import theme
+from tinygrad_lite.viz.diagram.diagram import Node
+from tinygrad_lite.viz.drawing.text_width import width
 from tinygrad_lite.text.wording import number, shortened, visible
 
 NAMESPACE = {"s": "http://www.w3.org/2000/svg"}

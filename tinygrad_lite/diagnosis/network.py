@@ -20,7 +20,7 @@ from ..nn.module import kept_modes
 from ..optim import Optimizer
 from ..transforms.runs import as_value
 from ..text.wording import count, counted, number
-from .course import in_history
+from .loss_curve import in_history
 from .finding import NAMELESS, Diagnosis, Finding
 from .learning_rate import in_rate
 from .recording import Layer, Loss, Recording

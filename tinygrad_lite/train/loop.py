@@ -19,7 +19,7 @@ from ..nn.module import kept_modes
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
 from ..optim.leaves import Leaves
 from .checkpoint import Checkpoint, Others, Part, Sources
-from .failing import Blame, blame
+from .blame import Blame, blame
 from .history import History, Row, lr_columns
 from .objective import Loss, Metric, Objective
 from .progress import Progress

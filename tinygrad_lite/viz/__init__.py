@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from .display import Picture, draw_dot, graph
+from .picture import Picture, draw_dot, graph
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

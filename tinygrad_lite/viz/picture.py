@@ -1,133 +1,230 @@
-"""The picture model: what is drawn, before anything is placed or coloured."""
+"""Picture: the graph of a Value as Jupyter shows it and as a file."""
 
 from __future__ import annotations
 
-from collections import Counter
+import base64
+import importlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, get_args
 
-from ..transforms.check import WRONG, Row
-from ..explanation.comparison import FROM_ABOVE, NodeRow
-from .states import GradientState
+from .. import errors
+from ..saving.atomic import replacing
+from ..engine import Value
+from ..explanation.comparison import Comparison
+from ..text.wording import counted, shortened, xml
+from .layout import dot_program
+from .drawing import theme
+from .diagram.boxes import boxes, edge_texts
+from .diagram.checks import checks_of
+from .diagram.collapse import collapsed
+from .diagram.details import detailed
+from .drawing.dot_language import dot_text
+from .layout.nested_layout import Layout, RankDir, Shape, own_layout
+from .diagram.diagram import Cluster, Diagram, Edge, Group, Node, Step
+from .drawing.svg import draw
+from .drawing.text_width import width
+from .diagram.walk import Graph
 
-Kind = Literal["parameter", "input", "constant", "result", "product"]
+if TYPE_CHECKING:
+    import graphviz
+
+    from ..compiler import Compiled
+
+LayoutChoice = Literal["auto", "dot", "own"]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A box for one Value, or for a plain number that an operation keeps (`plain`).
+_OVERVIEW = 50
+"""Boxes that one page holds: once a graph is collapsed, it is for the overview."""
 
-    operation  how the Value was made, plain arguments included: "tanh", "* 0.5"; None for a leaf
-    cluster    the innermost of Diagram.clusters around it, or None
-    check      what compare() found here
+
+def graph(
+    root: Value | Compiled,
+    *,
+    rankdir: str = "LR",
+    max_nodes: int = 300,
+    expand: bool = False,
+    compare: Comparison | None = None,
+) -> Picture:
+    """The picture of all that root was computed from, with the numbers and gradients of this moment.
+
+    Of a compiled function: the scalar operations of what ran last, framed as they are done at once, and beside them the
+    array operations; expand and compare do not apply.
+
+    rankdir    "LR" (leaves left) or "TB" (leaves on top)
+    max_nodes  a graph of more boxes is drawn collapsed, to what one page holds: modules closed, alike Values as one
+    expand     draws a dot as its products and their sum, where that fits
+    compare    a report of compare(root): rules that it found wrong are marked, with what was measured
+    Raises TypeError for what is not a Value, ValueError for another rankdir, max_nodes below 1 or a report of another
+    graph.
+
+    >>> graph(Value(0.5, label="x").tanh())
+    <Picture of 2 nodes, 1 edge>
+    """
+    if not isinstance(root, Value):
+        from ..compiler import Compiled  # which takes long
+
+        if not isinstance(root, Compiled):
+            raise TypeError(
+                f"graph() draws what a Value was computed from, got {errors.received(root)}: pass the Value itself"
+            )
+    direction = _checked_rankdir(rankdir)
+    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int):
+        raise TypeError(f"graph(max_nodes=...) takes a whole number, got {errors.received(max_nodes)}")
+    if max_nodes < 1:
+        raise ValueError(f"graph(max_nodes=...) takes a whole number from 1 on, got {max_nodes}")
+    if not isinstance(root, Value):
+        if expand or compare is not None:
+            raise TypeError("graph(expand=..., compare=...) are for the graph of a Value, not for a compiled function")
+        from .diagram.matrix_form import compiled_diagram
+
+        return Picture(compiled_diagram(root, max_nodes), direction)
+    checks = checks_of(compare, root, "graph")
+    found = Graph(root)
+    diagram = detailed(found, checks, expand=expand, limit=max_nodes) if expand else None
+    diagram = diagram or detailed(found, checks, limit=max_nodes)
+    return Picture(diagram or collapsed(found, checks, min(max_nodes, _OVERVIEW)), direction)
+
+
+def draw_dot(
+    root: Value, format: str = "svg", rankdir: str = "LR", *, max_nodes: int = 300, expand: bool = False
+) -> graphviz.Digraph:
+    """The graph of root for the graphviz package, as micrograd's notebooks expect it.
+
+    format   what .render() makes, any of Graphviz's; the other arguments are those of Value.graph()
+    Needs the package graphviz; the program dot only once it is rendered. Raises ValueError for another rankdir.
+
+    >>> "tanh" in draw_dot(Value(0.5).tanh()).source
+    True
+    """
+    drawing = _graphviz().Digraph(format=format)
+    text = graph(root, rankdir=rankdir, max_nodes=max_nodes, expand=expand).dot()
+    drawing.body.extend(line + "\n" for line in text.split("\n")[1:-2])
+    return drawing
+
+
+class Picture:
+    """A drawn graph. Jupyter shows it by itself; it keeps the numbers it was made with.
+
+    nodes, edges, clusters  what is drawn
     """
 
-    data: float
-    kind: Kind
-    label: str | None = None
-    operation: str | None = None
-    grad: float = 0.0
-    state: GradientState = "not computed"
-    root: bool = False
-    detached: bool = False
-    plain: bool = False
-    cluster: int | None = None
-    check: NodeRow | None = None
+    def __init__(self, diagram: Diagram, rankdir: RankDir) -> None:
+        self._diagram, self._rankdir = diagram, rankdir
+        self._boxes, self._texts = boxes(diagram), edge_texts(diagram)
+        self._drawn: dict[LayoutChoice, str] = {}
 
     @property
-    def wrong(self) -> bool:
-        """Whether its rule is."""
-        return self.check is not None and any(rule.verdict == WRONG for rule in self.check.rules)
+    def nodes(self) -> Sequence[Node | Group | Step]:
+        return self._diagram.nodes
 
     @property
-    def wrong_adjoint(self) -> Row | None:
-        adjoint = self.check.adjoint if self.check else None
-        return adjoint if adjoint and adjoint.verdict in (WRONG, FROM_ABOVE) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A box that stands for many Values: those of a module (`module`), or Values that are alike.
-
-    operations  how often each operation occurs; data, grads are the least and the greatest
-    wrong       how many of them have a wrong rule, where compare() has looked
-    """
-
-    title: str
-    values: int
-    parameters: int
-    kind: Kind
-    module: bool
-    operations: Counter[str]
-    states: Counter[GradientState]
-    data: tuple[float, float]
-    grads: tuple[float, float]
-    root: bool = False
-    cluster: int | None = None
-    wrong: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A box of a compiled program: for one scalar operation, or with rows for all those that are done at once.
-
-    rows  names and texts
-    """
-
-    title: str
-    kind: Kind
-    operations: int = 1
-    rows: tuple[tuple[str, str], ...] = ()
-    cluster: int | None = None
-    root: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """From an argument to its result, by their positions among Diagram.nodes.
-
-    derivative  the local derivative; None from plain numbers, and where an end is a group
-    count       how many edges it stands for
-    note        is written on it instead
-    blocked     a gradient arrives at the result and is stopped here, by an operation that is flat
-    check       what compare() found of the local derivative; of many edges, of one that is wrong
-    """
-
-    source: int
-    target: int
-    derivative: float | None = None
-    count: int = 1
-    note: str = ""
-    blocked: bool = False
-    plain: bool = False
-    check: Row | None = None
+    def edges(self) -> Sequence[Edge]:
+        return self._diagram.edges
 
     @property
-    def wrong(self) -> bool:
-        return self.check is not None and self.check.verdict == WRONG
+    def clusters(self) -> Sequence[Cluster]:
+        return self._diagram.clusters
+
+    def __repr__(self) -> str:
+        return f"<Picture of {self._summary()}>"
+
+    def _summary(self) -> str:
+        if self._diagram.groups is not None:
+            return f"{counted(self._diagram.values, 'operation')} in {counted(self._diagram.groups, 'group')}"
+        values = counted(self._diagram.values, "node")
+        if self._diagram.collapsed:
+            return f"{values}, collapsed to {len(self.nodes)}"
+        return f"{values}, {counted(len(self.edges), 'edge')}"
+
+    def svg(self, layout: LayoutChoice = "auto") -> str:
+        """The picture as a standalone SVG.
+
+        layout  "dot" has Graphviz place the boxes, "own" needs nothing installed; "auto" takes dot where it is on the
+                PATH and draws such a graph well: without modules' frames, and not dense
+        Raises MissingProgramError for "dot" without the program.
+        """
+        if layout not in get_args(LayoutChoice):
+            raise ValueError(f'svg(layout=...) takes "auto", "dot" or "own", got {layout!r}')
+        if layout not in self._drawn:
+            self._drawn[layout] = draw(
+                self._diagram, self._boxes, self._texts, self._placed(layout), f"computation graph of {self._summary()}"
+            )
+        return self._drawn[layout]
+
+    def dot(self) -> str:
+        """The picture in Graphviz's language."""
+        return dot_text(self._diagram, self._boxes, self._texts, self._rankdir)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes a file, of the format its name ends with: .svg, .png (needs Graphviz) or .dot.
+
+        The file is whole or, where that fails, as it was before. Raises ValueError for another ending.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix == ".svg":
+            content = self.svg().encode()
+        elif suffix == ".dot":
+            content = self.dot().encode()
+        elif suffix == ".png":
+            content = self._png()
+        else:
+            raise ValueError(
+                f"save() writes .svg, .png and .dot files, got {target.name!r}: end the name with one of these"
+            )
+        with replacing(target) as file:
+            file.write(content)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        svg = self.svg()
+        data = base64.b64encode(svg.encode()).decode("ascii")
+        return {
+            "text/html": f'<img src="data:image/svg+xml;base64,{data}" alt="{xml(self._description())}" '
+            'style="max-width:100%;height:auto"/>',
+            "image/svg+xml": svg,
+            "text/plain": repr(self),
+        }
+
+    def _png(self) -> bytes:
+        return dot_program.png(self._diagram, self._boxes, self._texts, self._rankdir, self._placed("auto"))
+
+    def _description(self) -> str:
+        return f"computation graph of {self._summary()}"
+
+    def _placed(self, layout: LayoutChoice) -> Layout:
+        shape = Shape(
+            boxes=[(box.width, box.height) for box in self._boxes],
+            edges=[(edge.source, edge.target) for edge in self.edges],
+            apart=[edge.blocked for edge in self.edges],
+            texts=[(text.width, text.height) if text.text else (0.0, 0.0) for text in self._texts],
+            frames=[(c.parent, width(shortened(c.title, 40), theme.FRAME_SIZE), 16.0) for c in self.clusters],
+            homes=[node.cluster for node in self.nodes],
+        )
+        if layout == "dot":
+            return dot_program.dot_layout(self._diagram, shape, self._rankdir)
+        if layout == "auto" and dot_program.does_well(shape) and dot_program.installed():
+            try:
+                return dot_program.dot_layout(self._diagram, shape, self._rankdir)
+            except dot_program.DotError:
+                pass
+        return own_layout(shape, self._rankdir)
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """A frame around the nodes of a module, or around an expanded operation (`module` False)."""
+def _checked_rankdir(rankdir: str) -> RankDir:
+    if rankdir == "LR":
+        return "LR"
+    if rankdir == "TB":
+        return "TB"
+    raise ValueError(f'rankdir is "LR" (left to right) or "TB" (top to bottom), got {rankdir!r}')
 
-    title: str
-    parent: int | None
-    module: bool = True
 
-
-@dataclass(frozen=True, slots=True)
-class Diagram:
-    """A whole picture. `values` is how many Values it shows, drawn one by one or within groups; of a compiled function
-    how many operations, and `groups` how many of these are done at once."""
-
-    nodes: Sequence[Node | Group | Step]
-    edges: Sequence[Edge]
-    clusters: Sequence[Cluster] = field(default=())
-    values: int = 0
-    groups: int | None = None
-
-    @property
-    def collapsed(self) -> bool:
-        return any(isinstance(node, Group) for node in self.nodes)
+def _graphviz() -> ModuleType:
+    try:
+        return importlib.import_module("graphviz")
+    except ImportError as error:
+        raise errors.MissingProgramError(
+            "draw_dot() needs the Python package graphviz: pip install graphviz, or use root.graph(), without it"
+        ) from error

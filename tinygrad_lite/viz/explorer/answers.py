@@ -14,8 +14,8 @@ from ...explanation import compare
 from ...modes import enable_grad
 from ...transforms.runs import as_value
 from ...text.wording import shortened
-from ..checks import checks_of
-from ..walk import Graph
+from ..diagram.checks import checks_of
+from ..diagram.walk import Graph
 from .payload import Payload, numbers, verdicts
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...text.wording import count
-from ..alike import Groups, by_structure
-from ..collapse import in_order
-from ..modules import Place, places, separate_calls
-from ..walk import Graph
+from ..diagram.alike import Groups, by_structure
+from ..diagram.collapse import in_order
+from ..diagram.module_frames import Place, places, separate_calls
+from ..diagram.walk import Graph
 
 ROOM = 120
 """So many children a frame may have; a graph of so few Values is shown as it is."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...ops import Op
-from .expression import MATH, Expression, formed
+from .rule_expression import MATH, Expression, formed
 
 _LONG = 16
 """Longer sequences become loops, where their elements are treated alike."""

@@ -14,10 +14,10 @@ from ...formula import NOT_BY_RULES, rule_texts
 from ...ops import Op
 from ...transforms.derivatives import gradients
 from ...text.wording import counted
-from ..checks import Checks
-from ..modules import places
-from ..states import gradient_states
-from ..walk import Graph
+from ..diagram.checks import Checks
+from ..diagram.module_frames import places
+from ..diagram.gradient_states import gradient_states
+from ..diagram.walk import Graph
 from .hierarchy import hierarchy_of
 from .javascript import unsupported
 from .packing import packed

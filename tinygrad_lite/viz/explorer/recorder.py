@@ -19,7 +19,7 @@ from ...optim.leaves import Leaves
 from ...train import TrainingState
 from ...train.samples import Samples
 from ...text.wording import counted
-from ..walk import Graph
+from ..diagram.walk import Graph
 from .boundary import boundary_of
 from .packing import packed
 

@@ -14,8 +14,8 @@ from ...saving.atomic import replacing
 from ...engine import Value
 from ...explanation.comparison import Comparison
 from ...text.wording import counted
-from ..checks import Checks, checks_of
-from ..walk import Graph
+from ..diagram.checks import Checks, checks_of
+from ..diagram.walk import Graph
 from .answers import answer
 from .javascript import evaluator
 from .page import page_of

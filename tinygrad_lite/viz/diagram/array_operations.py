@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.passes.program import SUM, Program
-from ..compiler.passes.grouping import Group, Product
-from ..ops import Op
-from ..text.wording import INFIX
+from ...compiler.passes.program import SUM, Program
+from ...compiler.passes.grouping import Group, Product
+from ...ops import Op
+from ...text.wording import INFIX
 from .array_names import Names
 
 _MANY_TERMS = 4

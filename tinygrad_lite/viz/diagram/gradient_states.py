@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .. import engine
-from ..engine import Value
+from ... import engine
+from ...engine import Value
 from .walk import Graph
 
 GradientState = Literal["not computed", "computed", "zero", "blocked"]

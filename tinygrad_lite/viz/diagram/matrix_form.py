@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler import Compiled
-from ..compiler.passes.program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM
-from ..ops import Op
-from ..text.wording import counted, number, shortened, times
+from ...compiler import Compiled
+from ...compiler.passes.program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM
+from ...ops import Op
+from ...text.wording import counted, number, shortened, times
 from .array_names import Names
 from .array_operations import described, operands
-from .picture import Cluster, Diagram, Edge, Kind, Step
+from .diagram import Cluster, Diagram, Edge, Kind, Step
 
 _OVERVIEW = 50
 _KINDS: dict[Op | str, Kind] = {INPUT: "input", PARAMETER: "parameter", CONSTANT: "constant"}

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import MissingProgramError
-from .boxes import Box, EdgeText
-from .dot_language import dot_text, leaves_after_inputs, nested
-from .layout import Curve, Layout, RankDir, Rectangle, Shape
+from ...errors import MissingProgramError
+from ..diagram.boxes import Box, EdgeText
+from ..drawing.dot_language import dot_text, leaves_after_inputs, nested
+from .nested_layout import Curve, Layout, RankDir, Rectangle, Shape
 from .level import Point
-from .picture import Diagram
+from ..diagram.diagram import Diagram
 
 TIMEOUT = 10.0
 """Seconds after which dot is given up, times the patience of who asks."""

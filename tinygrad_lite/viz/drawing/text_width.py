@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from ..text.wording import JOINERS
+from ...text.wording import JOINERS
 
 NUMBER_WIDTH = 0.602
 """Width of a character of the monospaced fonts that numbers are drawn in, in parts of the font size."""

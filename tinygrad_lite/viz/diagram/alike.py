@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from .. import ops
-from .modules import Place
+from ... import ops
+from .module_frames import Place
 from .walk import Graph
 
 Groups = list[int]

@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from ..text.wording import shortened, xml
+from ...text.wording import shortened, xml
 from . import theme
-from .boxes import Box, EdgeText, Row
-from .layout import Layout, RankDir
-from .legend import legend
-from .level import Point
-from .picture import Cluster, Diagram, Edge
-from .text import width
+from ..diagram.boxes import Box, EdgeText, Row
+from ..layout.nested_layout import Layout, RankDir
+from ..diagram.legend import legend
+from ..layout.level import Point
+from ..diagram.diagram import Cluster, Diagram, Edge
+from .text_width import width
 
 _SANS = "Helvetica,Arial,Liberation Sans,DejaVu Sans,sans-serif"
 _MONO = "DejaVu Sans Mono,Menlo,Consolas,Liberation Mono,monospace"

@@ -6,13 +6,13 @@ import heapq
 from collections import Counter
 from collections.abc import Sequence
 
-from ..transforms.check import WRONG, Row
+from ...transforms.check import WRONG, Row
 from .alike import Groups, bands, by_height, by_structure
 from .checks import Checks, edge_checks, has_wrong_rule
 from .details import KINDS, operation_text, value_node
-from .modules import Place, frames, places, separate_calls
-from .picture import Diagram, Edge, Group, Node
-from .states import gradient_states, stops_gradient
+from .module_frames import Place, frames, places, separate_calls
+from .diagram import Diagram, Edge, Group, Node
+from .gradient_states import gradient_states, stops_gradient
 from .walk import Graph
 
 _LEVELS = 40

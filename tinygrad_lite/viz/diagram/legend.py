@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .picture import Diagram, Group, Node, Step
-from .text import width
+from .diagram import Diagram, Group, Node, Step
+from ..drawing.text_width import width
 
 _SIZE = 11.0
 

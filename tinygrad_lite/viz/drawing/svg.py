@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ..text.wording import shortened, xml
+from ...text.wording import shortened, xml
 from . import theme
-from .boxes import Box, EdgeText, Row
-from .layout import Curve, Layout, Rectangle
-from .legend import Entry, legend
-from .picture import Cluster, Diagram, Edge
-from .text import number_width, width
+from ..diagram.boxes import Box, EdgeText, Row
+from ..layout.nested_layout import Curve, Layout, Rectangle
+from ..diagram.legend import Entry, legend
+from ..diagram.diagram import Cluster, Diagram, Edge
+from .text_width import number_width, width
 
 _MARGIN = 16.0
 _LEGEND_HEIGHT = 26.0

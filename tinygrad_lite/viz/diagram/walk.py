@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from .. import engine
-from ..engine import Value
-from ..ops import Op
+from ... import engine
+from ...engine import Value
+from ...ops import Op
 
 
 class Graph:

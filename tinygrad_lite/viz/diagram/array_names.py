@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.passes.program import INPUT, PARAMETER, Program
-from ..compiler.passes.grouping import Group
-from ..engine import Value
-from ..text.wording import number, shortened
+from ...compiler.passes.program import INPUT, PARAMETER, Program
+from ...compiler.passes.grouping import Group
+from ...engine import Value
+from ...text.wording import number, shortened
 
 _MOST_SOURCES = 24
 _MOST_NAMES = 3

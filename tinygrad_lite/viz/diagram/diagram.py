@@ -1,0 +1,133 @@
+"""The picture model: what is drawn, before anything is placed or coloured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ...transforms.check import WRONG, Row
+from ...explanation.comparison import FROM_ABOVE, NodeRow
+from .gradient_states import GradientState
+
+Kind = Literal["parameter", "input", "constant", "result", "product"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A box for one Value, or for a plain number that an operation keeps (`plain`).
+
+    operation  how the Value was made, plain arguments included: "tanh", "* 0.5"; None for a leaf
+    cluster    the innermost of Diagram.clusters around it, or None
+    check      what compare() found here
+    """
+
+    data: float
+    kind: Kind
+    label: str | None = None
+    operation: str | None = None
+    grad: float = 0.0
+    state: GradientState = "not computed"
+    root: bool = False
+    detached: bool = False
+    plain: bool = False
+    cluster: int | None = None
+    check: NodeRow | None = None
+
+    @property
+    def wrong(self) -> bool:
+        """Whether its rule is."""
+        return self.check is not None and any(rule.verdict == WRONG for rule in self.check.rules)
+
+    @property
+    def wrong_adjoint(self) -> Row | None:
+        adjoint = self.check.adjoint if self.check else None
+        return adjoint if adjoint and adjoint.verdict in (WRONG, FROM_ABOVE) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A box that stands for many Values: those of a module (`module`), or Values that are alike.
+
+    operations  how often each operation occurs; data, grads are the least and the greatest
+    wrong       how many of them have a wrong rule, where compare() has looked
+    """
+
+    title: str
+    values: int
+    parameters: int
+    kind: Kind
+    module: bool
+    operations: Counter[str]
+    states: Counter[GradientState]
+    data: tuple[float, float]
+    grads: tuple[float, float]
+    root: bool = False
+    cluster: int | None = None
+    wrong: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A box of a compiled program: for one scalar operation, or with rows for all those that are done at once.
+
+    rows  names and texts
+    """
+
+    title: str
+    kind: Kind
+    operations: int = 1
+    rows: tuple[tuple[str, str], ...] = ()
+    cluster: int | None = None
+    root: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From an argument to its result, by their positions among Diagram.nodes.
+
+    derivative  the local derivative; None from plain numbers, and where an end is a group
+    count       how many edges it stands for
+    note        is written on it instead
+    blocked     a gradient arrives at the result and is stopped here, by an operation that is flat
+    check       what compare() found of the local derivative; of many edges, of one that is wrong
+    """
+
+    source: int
+    target: int
+    derivative: float | None = None
+    count: int = 1
+    note: str = ""
+    blocked: bool = False
+    plain: bool = False
+    check: Row | None = None
+
+    @property
+    def wrong(self) -> bool:
+        return self.check is not None and self.check.verdict == WRONG
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A frame around the nodes of a module, or around an expanded operation (`module` False)."""
+
+    title: str
+    parent: int | None
+    module: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """A whole picture. `values` is how many Values it shows, drawn one by one or within groups; of a compiled function
+    how many operations, and `groups` how many of these are done at once."""
+
+    nodes: Sequence[Node | Group | Step]
+    edges: Sequence[Edge]
+    clusters: Sequence[Cluster] = field(default=())
+    values: int = 0
+    groups: int | None = None
+
+    @property
+    def collapsed(self) -> bool:
+        return any(isinstance(node, Group) for node in self.nodes)

@@ -1,0 +1,1 @@
+"""A placed diagram as SVG, or as text for Graphviz."""

@@ -1,0 +1,1 @@
+"""Where the boxes of a diagram stand, and how its edges run."""
