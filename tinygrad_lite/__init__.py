@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from . import nn as nn
     from . import optim as optim
     from . import train as train
-    from .transforms import derivatives as transforms
+    from . import transforms as transforms
     from . import viz as viz
     from .transforms.check import gradcheck as gradcheck
     from .compiler import compile as compile
@@ -67,15 +67,15 @@ _LAZY = {
     "Formula": "formula",
     "compile": "compiler",
     "compare": "explanation",
-    "custom_op": "custom",
+    "custom_op": "transforms.custom",
     "diagnose": "diagnosis",
     "draw_dot": "viz",
     "explain": "explanation",
     "explain_nan": "explanation",
     "fixed_point": "implicit",
-    "gradcheck": "check",
+    "gradcheck": "transforms.check",
     "lr_find": "diagnosis",
-    "ravel": "flattening",
+    "ravel": "transforms.flattening",
     "register_hook": "hooks",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }
@@ -99,7 +99,7 @@ def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{'transforms.' * (name == 'check')}{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SOURCES = {
     f"{__package__}.{name}": os.path.join(os.path.dirname(os.path.abspath(__file__)), *name.split(".")) + ".py"
-    for name in ("engine", "compiler.lane_functions", "compiler.native")
+    for name in ("engine", "compiler.native.vector_math", "compiler.native.bytecode_machine")
 }
 """The files that are compiled too, by the names of their modules."""
 
