@@ -57,7 +57,8 @@ def _rule_texts(row: ops.Op) -> str:
     for rule in row.rules:
         given = 0.0 if rule is None else rule(symbol("g"), symbol("y"), *args)
         first = given[0] if isinstance(given, list) else given
-        texts.append(str(first if isinstance(first, Formula) else Formula(first)))
+        *parts, last = str(first if isinstance(first, Formula) else Formula(first)).splitlines()
+        texts.append(f"...; {last}" if parts else last)  # a long series has its parts on lines before
     return ", ".join(f"`{text}`" for text in texts)
 
 

@@ -140,6 +140,7 @@ UFUNCS = sorted(
     {u.__name__: u for u in vars(np).values() if isinstance(u, np.ufunc)}.values(), key=lambda u: u.__name__
 )
 OWN_FLAGS = {"add", "subtract", "multiply", "square", "matmul", "vecdot", "matvec", "vecmat"}
+OWN_FLAGS |= {"deg2rad", "radians", "rad2deg", "degrees"}
 
 
 @pytest.mark.filterwarnings("error")

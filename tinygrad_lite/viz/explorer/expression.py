@@ -13,10 +13,10 @@ from ... import ops
 from ...ops import Op
 
 MATH = {
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "cos", "cosh", "exp", "expm1", "floor",
-    "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "cos", "cosh", "exp", "expm1",
+    "floor", "hypot", "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
 }  # fmt: skip
-SPECIAL = {"erf", "erfc", "gammaln", "heaviside", "logaddexp", "maximum", "minimum", "polygamma", "pow", "sign"}
+SPECIAL = {"erf", "erfc", "exp2", "gammaln", "heaviside", "logaddexp", "maximum", "minimum", "polygamma", "pow", "sign"}
 REDUCTIONS = {"sum", "prod", "max"}
 
 
