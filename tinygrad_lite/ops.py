@@ -421,15 +421,15 @@ cosh: Op = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
           array="cosh(x)", domain=(REAL,), doc="hyperbolic cosine")
 asinh: Op = Op("asinh", ieee.asinh, (lambda g, y, x: g / hypot(x, 1.0),),
            array="asinh(x)", aliases=("arcsinh",), domain=(REAL,), doc="inverse hyperbolic sine")
-acosh: Op = Op("acosh", ieee.acosh, (lambda g, y, x: g / (sqrt(x - 1.0) * sqrt(x + 1.0)),),
+acosh: Op = Op("acosh", ieee.acosh, (lambda g, y, x: g / sqrt(x - 1.0) / sqrt(x + 1.0),),
            array="acosh(x)", aliases=("arccosh",), domain=((1.0, _INF),), doc="inverse hyperbolic cosine")
 tanh: Op = Op("tanh", math.tanh, (lambda g, y, x: g * (1.0 - y * y),),
           array="tanh(x)", domain=(REAL,), doc="hyperbolic tangent")
-atanh: Op = Op("atanh", ieee.atanh, (lambda g, y, x: g / ((1.0 - x) * (1.0 + x)),),
+atanh: Op = Op("atanh", ieee.atanh, (lambda g, y, x: 0.5 * (g / (1.0 - x) + g / (1.0 + x)),),
            array="atanh(x)", aliases=("arctanh",), domain=(UNIT,), doc="inverse hyperbolic tangent")
 sigmoid: Op = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),),
              array="exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))", domain=(REAL,), doc="1 / (1 + exp(-x))")
-logit: Op = Op("logit", ieee.logit, (lambda g, y, p: g / (p * (1.0 - p)),),
+logit: Op = Op("logit", ieee.logit, (lambda g, y, p: g / p + g / (1.0 - p),),
            args="p", array="where(p < 0.25, log(p / (1.0 - p)), 2.0 * atanh(2.0 * p - 1.0))", domain=((0.0, 1.0),),
            doc="log(p / (1 - p)), the inverse of sigmoid; exact near 0, 1/2 and 1")
 softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
