@@ -208,6 +208,8 @@ def test_an_own_operation_with_an_array_form_is_computed(browser: Any, own_opera
 def test_what_the_page_cannot_compute(own_operations: Callable[..., Op]) -> None:
     """All of the table it can; not what is Python's alone."""
     assert {row.name: unsupported(row) for row in ops.TABLE.values() if unsupported(row)} == {}
+    by_method = own_operations("by_method", abs, lambda g, y, x: g * x.reciprocal().square(), array="abs(x)")
+    assert unsupported(by_method) is None
     plain = own_operations("plain", lambda x: x * x, lambda g, y, x: g * 2 * x)
     branching = own_operations("branching", abs, lambda g, y, x: g if x > 0 else -g, array="abs(x)")
     reading = own_operations("reading", abs, lambda g, y, x: g * x.data, array="abs(x)")

@@ -339,6 +339,8 @@ def test_compositions(name: str) -> None:
         assert compiled(x) == pytest.approx((value(x), slope(x)), rel=4 * EPSILON)
         assert compiled.batch([x, x], reduce=None)[0] == pytest.approx([value(x)] * 2, rel=4 * EPSILON)
     assert f(2) == f(np.float32(2.0)) == f(2.0) and type(f(2)) is float
+    symbol = tl.Formula.symbol("x")
+    assert str(f(symbol)) == str(getattr(symbol, name)()) == str(tl.Formula(f(Value(1.0, "x"))))
     own = f.__name__
     with pytest.raises(TypeError, match=rf"{own}\(x\): x takes a real number, got a str"):
         f("2")

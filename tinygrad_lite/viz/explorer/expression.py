@@ -89,11 +89,11 @@ class Expression:
         return self
 
     def __getattr__(self, name: str) -> Any:
-        """The table's rows as methods, as Values have them."""
-        row = ops.TABLE.get(name) or ops.ALIASES.get(name)
-        if row is None or 0 in row.sequences:
+        """The table's rows as methods, as Values have them, and what is made of rows."""
+        found = ops.TABLE.get(name) or ops.ALIASES.get(name) or ops.COMPOSITIONS.get(name)
+        if found is None or 0 in getattr(found, "sequences", ()):
             raise AttributeError(f"a rule asks a number for .{name}, which the page has not")
-        return functools.partial(row, self)
+        return functools.partial(found, self)
 
 
 def _elementwise(name: str) -> Callable[..., Any]:
