@@ -40,7 +40,7 @@ STEPS: dict[str, tuple[int, Callable[..., Any], Callable[..., Any]]] = {
     "sinc": (1, lambda a: (a * a + 0.5).sinc(), lambda a: anp.sinc(a * a + 0.5)),
     "asinh": (1, lambda a: a.asinh(), anp.arcsinh),
     "acosh": (1, lambda a: (a * a + 1.5).acosh(), lambda a: anp.arccosh(a * a + 1.5)),
-    "atanh": (1, lambda a: a.sin().atanh() * a.cos() ** 2, lambda a: anp.arctanh(anp.sin(a)) * anp.cos(a) ** 2),
+    "atanh": (1, lambda a: (0.5 * a.sin()).atanh(), lambda a: anp.arctanh(0.5 * anp.sin(a))),
     "logarithms": (
         1,
         lambda a: (a * a + 1).log2() + (a * a + 1).log10(),
