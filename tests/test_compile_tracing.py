@@ -57,7 +57,7 @@ READS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "array element": (lambda x: np.zeros(2).__setitem__(0, x), "number"),
     "np.isnan": (lambda x: x * np.isnan(x), "number|where"),
     "np.floor": (lambda x: np.floor(x), "number|where"),
-    "np.exp2": (lambda x: np.exp2(x), "number|where"),
+    "np.spacing": (lambda x: np.spacing(x), "number|where"),
     "np index": (lambda x: np.arange(3.0)[x] * x, "take"),
     "format": (lambda x: x * len(f"{x:.2f}"), "print"),
     "str()": (lambda x: x * len(str(x)), "print"),

@@ -208,17 +208,19 @@ def test_an_own_operation_with_an_array_form_is_computed(browser: Any, own_opera
 def test_what_the_page_cannot_compute(own_operations: Callable[..., Op]) -> None:
     """All of the table it can; not what is Python's alone."""
     assert {row.name: unsupported(row) for row in ops.TABLE.values() if unsupported(row)} == {}
+    by_method = own_operations("by_method", abs, lambda g, y, x: g * x.reciprocal().square(), array="abs(x)")
+    assert unsupported(by_method) is None
     plain = own_operations("plain", lambda x: x * x, lambda g, y, x: g * 2 * x)
     branching = own_operations("branching", abs, lambda g, y, x: g if x > 0 else -g, array="abs(x)")
     reading = own_operations("reading", abs, lambda g, y, x: g * x.data, array="abs(x)")
-    unknown = own_operations("unknown", abs, lambda g, y, x: g, array="cbrt(x)")
+    unknown = own_operations("unknown", abs, lambda g, y, x: g, array="spence(x)")
     nested = own_operations("nested", abs, lambda g, y, x: plain(x), array="abs(x)")
     short = own_operations("short", lambda xs: xs[3], lambda g, y, xs: [g] * len(xs), args="*xs", array="xs[3]")
     reasons = {
         plain: "no array form",
         branching: r"branches in Python on a number, where it could use where\(...\)",
         reading: "asks a number for .data",
-        unknown: "'cbrt' is not defined",
+        unknown: "'spence' is not defined",
         nested: "no array form",
         short: "out of bounds",
         ops.component: "no array form",

@@ -212,6 +212,8 @@ FORMULA_TEX: list[tuple[Value, str]] = [
     (x**-0.5, r"x^{-0.5}"),
     ((x + 1) ** 2, r"\left(x + 1\right)^{2}"),
     (abs(x) + x.sqrt() + x.exp(), r"\left|x\right| + \sqrt{x} + e^{x}"),
+    (3 * x.exp2() + x.cbrt(), r"3 \cdot 2^{x} + \sqrt[3]{x}"),
+    (x.log2() + x.log10(), r"\log_{2}\left(x\right) + \log_{10}\left(x\right)"),
     (x.maximum(w), r"\max\left(x, w\right)"),
     (x.asin(), r"\arcsin\left(x\right)"),
     (x.stop_gradient(), r"\operatorname{stop\_gradient}\left(x\right)"),

@@ -297,6 +297,57 @@ def test_methods_bear_the_names_of_the_rows_and_of_numpy() -> None:
     assert "erf" in dir(x) and "arcsin" in dir(x)
 
 
+@pytest.mark.parametrize("name", ["arcsinh", "arccosh", "arctanh", "log2", "log10", "exp2", "cbrt", "hypot"])
+def test_numpys_functions_of_object_arrays_find_the_rows(name: str) -> None:
+    ufunc = getattr(np, name)
+    xs = [0.25, 0.75] if name == "arctanh" else [1.25, 2.75]
+    arguments = [np.array([Value(x) for x in xs]) for _ in range(ufunc.nin)]
+    found = ufunc(*arguments)
+    row = ops.TABLE.get(name) or ops.ALIASES[name]
+    assert [y.op for y in found] == [row, row]
+    np.testing.assert_allclose([y.data for y in found], ufunc(*[np.array(xs)] * ufunc.nin), rtol=1e-15)
+
+
+def test_hypot_of_a_value_and_a_number() -> None:
+    x = Value(3.0)
+    assert np.hypot(x, 4.0).data == np.hypot(np.array([x]), 4.0)[0].data == x.hypot(4.0).data == tl.hypot(4.0, x).data
+    np.hypot(x, 4.0).backward()
+    assert x.grad == 0.6
+
+
+COMPOSITIONS = {
+    "square": (lambda x: x * x, lambda x: 2 * x),
+    "reciprocal": (lambda x: 1 / x, lambda x: -1 / (x * x)),
+    "deg2rad": (math.radians, lambda x: math.pi / 180),
+    "radians": (math.radians, lambda x: math.pi / 180),
+    "rad2deg": (math.degrees, lambda x: 180 / math.pi),
+    "degrees": (math.degrees, lambda x: 180 / math.pi),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_compositions(name: str) -> None:
+    """Of floats, Values, arrays of Values, in traces and formulas; and what is no number is named."""
+    f, (value, slope) = getattr(tl, name), COMPOSITIONS[name]
+    assert name in tl.__all__ and name in dir(Value(1.0)) and name not in ops.TABLE
+    for x in (0.75, -30.0):
+        assert f(x) == pytest.approx(value(x), rel=4 * EPSILON) and type(f(x)) is float
+        v = Value(x)
+        for y in (f(v), getattr(v, name)(), getattr(np, name)(np.array([v]))[0]):
+            assert y.data == f(x) and tl.gradients(y, [v]) == pytest.approx([slope(x)], rel=4 * EPSILON)
+        compiled = tl.compile(tl.value_and_grad(f))
+        assert compiled(x) == pytest.approx((value(x), slope(x)), rel=4 * EPSILON)
+        assert compiled.batch([x, x], reduce=None)[0] == pytest.approx([value(x)] * 2, rel=4 * EPSILON)
+    assert f(2) == f(np.float32(2.0)) == f(2.0) and type(f(2)) is float
+    symbol = tl.Formula.symbol("x")
+    assert str(f(symbol)) == str(getattr(symbol, name)()) == str(tl.Formula(f(Value(1.0, "x"))))
+    own = f.__name__
+    with pytest.raises(TypeError, match=rf"{own}\(x\): x takes a real number, got a str"):
+        f("2")
+    with pytest.raises(TypeError, match=rf"{own}\(x\): x takes .* numpy\.{own} of the array"):
+        f(np.array([1.0, 2.0]))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -86,16 +86,19 @@ methods["register_hook"] = f"{__name__}.hooks:register_hook"
 methods["formula"] = f"{__name__}.formula:Formula"
 for _name in ("explain", "explain_nan", "compare"):
     methods[_name] = f"{__name__}.explanation:{_name}"
+methods.update(ops.COMPOSITIONS)
 
 # What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
 _BUILTINS = {"abs", "compile", "pow", "sum"}
 __all__ = ["Value", "backward", "detect_anomaly", "enable_grad", "log_softmax", "no_grad", "softmax", *_MODULES]
-__all__ += [name for name in (*_LAZY, *ops.TABLE) if name not in _BUILTINS]
+__all__ += [name for name in (*_LAZY, *ops.COMPOSITIONS, *ops.TABLE) if name not in _BUILTINS]
 
 
 def __getattr__(name: str) -> object:
     if name in ops.TABLE:
         return ops.TABLE[name]
+    if name in ops.COMPOSITIONS:
+        return ops.COMPOSITIONS[name]
     if name in _LAZY:
         return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     if name in _MODULES:

@@ -152,19 +152,7 @@ NUMBER_ALONE = {
 
 
 NOT_OPERATIONS = {
-    "arccosh": "write (v + (v * v - 1).sqrt()).log()",
-    "arcsinh": "write (v + (v * v + 1).sqrt()).log()",
-    "arctanh": "write 0.5 * ((1 + v) / (1 - v)).log()",
-    "cbrt": "write v ** (1 / 3), for v from 0 on",
-    "deg2rad": "write v * (math.pi / 180)",
-    "degrees": "write v * (180 / math.pi)",
-    "exp2": "write 2.0 ** v",
     "fmod": "it jumps, and has no derivative there",
-    "hypot": "write tinygrad_lite.norm([v, w])",
-    "log10": "write v.log() / math.log(10)",
-    "log2": "write v.log() / math.log(2)",
-    "rad2deg": "write v * (180 / math.pi)",
-    "radians": "write v * (math.pi / 180)",
     "rint": "it jumps, and has no derivative there: write round(v.data) for the number alone",
 }
 """What NumPy's functions of these names ask Values for in vain, and what to write instead."""

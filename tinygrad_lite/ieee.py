@@ -41,6 +41,9 @@ exp = _ieee(math.exp)
 expm1 = _ieee(math.expm1)
 log = _ieee(math.log, 0.0, -inf)
 log1p = _ieee(math.log1p, -1.0, -inf)
+log2 = _ieee(math.log2, 0.0, -inf)
+log10 = _ieee(math.log10, 0.0, -inf)
+exp2 = _ieee(math.exp2)
 sin = _ieee(math.sin)
 cos = _ieee(math.cos)
 tan = _ieee(math.tan)
@@ -48,9 +51,12 @@ asin = _ieee(math.asin)
 acos = _ieee(math.acos)
 atan = math.atan
 atan2 = math.atan2
+hypot = math.hypot
 sinh = _ieee(math.sinh)
 cosh = _ieee(math.cosh)
 tanh = math.tanh
+asinh = math.asinh
+acosh = _ieee(math.acosh)
 erf = math.erf
 
 
@@ -80,6 +86,53 @@ def power(x: float, y: float) -> float:
         return math.copysign(inf, x) if y % 2.0 == 1.0 else inf
 
 
+def cbrt(x: float) -> float:
+    """The cube root, negative for negative x.
+
+    >>> cbrt(-27.0), cbrt(0.0)
+    (-3.0, 0.0)
+    """
+    if x == 0.0 or x - x != 0.0:
+        return x
+    y = math.copysign(math.pow(math.fabs(x), 1.0 / 3.0), x)
+    return y - (y - x / (y * y)) / 3.0  # one step of Newton's, since 1 / 3 is rounded, and C's cbrt is not exact either
+
+
+def sinc(x: float) -> float:
+    """sin(pi x) / (pi x), 1 at 0; exactly 0 at the other whole numbers, nan at infinities, as NumPy's.
+
+    >>> sinc(0.0), sinc(3.0), sinc(0.5) - 2.0 / math.pi
+    (1.0, 0.0, 0.0)
+    """
+    if x == 0.0 or x - x != 0.0:
+        return 1.0 if x == 0.0 else nan
+    size = math.fabs(x)
+    part = math.fmod(size, 2.0)
+    # The angle is brought to -pi/2 .. pi/2 before it is rounded: the sine has no other roots than whole numbers.
+    return math.sin(math.pi * max(min(part, 1.0 - part), part - 2.0)) / (math.pi * size)
+
+
+def atanh(x: float) -> float:
+    """Inverse hyperbolic tangent as C gives it: infinite at -1 and 1, nan beyond.
+
+    >>> atanh(-1.0), atanh(2.0)
+    (-inf, nan)
+    """
+    try:
+        return math.atanh(x)
+    except ValueError:
+        return math.copysign(inf, x) if math.fabs(x) == 1.0 else nan
+
+
+def xlogy(x: float, y: float) -> float:
+    """x * log(y), and 0 where x is 0, whatever number y is.
+
+    >>> xlogy(0.0, 0.0), xlogy(2.0, 0.0), xlogy(0.0, nan)
+    (0.0, -inf, nan)
+    """
+    return 0.0 if x == 0.0 and y == y else x * log(y)
+
+
 def sigmoid(x: float) -> float:
     """1 / (1 + exp(-x)), right for large |x| too.
 
@@ -88,6 +141,17 @@ def sigmoid(x: float) -> float:
     """
     e = math.exp(-abs(x))
     return (1.0 if x >= 0.0 else e) / (1.0 + e)
+
+
+def logit(p: float) -> float:
+    """log(p / (1 - p)), the inverse of sigmoid; exact near 0, 1/2 and 1; nan outside of 0 .. 1.
+
+    >>> logit(0.0), logit(0.5), logit(1.0)
+    (-inf, 0.0, inf)
+    """
+    if p < 0.25:
+        return log(p / (1.0 - p))
+    return 2.0 * atanh(2.0 * p - 1.0)  # of which 2 * p - 1 is exact
 
 
 def silu(x: float) -> float:
@@ -109,6 +173,20 @@ def softplus(x: float) -> float:
     (1000.0, 0.0)
     """
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def logaddexp(a: float, b: float) -> float:
+    """log(exp(a) + exp(b)) without overflow. Near a root, within 4 ulps of the larger of both.
+
+    >>> logaddexp(1000.0, -1000.0), logaddexp(-inf, -inf)
+    (1000.0, -inf)
+    """
+    top, other = (b, a) if a < b else (a, b)
+    if not (top < inf and other < inf and top > -inf):
+        return a + b if a != a or b != b else top
+    if math.fabs(top) > 16.0:
+        return top + math.log1p(math.exp(other - top))
+    return top + math.log1p(math.exp(other) * math.exp(-top))  # the rounding of other - top would tell near a root
 
 
 # Midpoint rule of _gauss_tail, one row a node: the weights 2 * step / pi * exp(-node**2) for erfc, and sqrt(1/2) times

@@ -310,6 +310,27 @@ def _at_the_origin(g: Any, length: Any) -> Any:
     return g * length + sqrt(length)
 
 
+def _by_leg(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """hypot's rule for a: g * a / y, and at the origin as norm's."""
+    slope = g * (a / y)
+    if type(b) is float and b != 0.0:  # as `where` would choose, without recording what it would not
+        return slope
+    return where(y, slope, _at_the_origin(g, y))
+
+
+def _difference(a: Any, b: Any) -> Any:
+    """a - b, and 0 between two infinities that are alike."""
+    return where(equal(a, b) * less(_LARGEST, abs(a)), 0.0, a - b)
+
+
+def _sinc_slope(y: Any, x: Any) -> Any:
+    """The derivative of y = sinc(x): Taylor's series below 1, where the closed form cancels."""
+    square, series = x * x, _SINC_SERIES[-1]
+    for c in _SINC_SERIES[-2::-1]:
+        series = series * square + c
+    return where(less(abs(x), 1.0), x * series, (cos(math.pi * x) - y) / x)
+
+
 def position(index: float, length: int) -> int:
     """The index as a place in a sequence of that length."""
     if not 0 <= index < length or index != math.floor(index):
@@ -343,6 +364,12 @@ def _sign_value(x: float) -> float:
 _TOP = "minimum(maximum(max({}, axis=0), {}), 1.7976931348623157e308)"
 _SHIFT, _SCALE = _TOP.format("xs", "-1.7976931348623157e308"), _TOP.format("abs(xs)", "2.2250738585072014e-308")
 
+_LARGEST = sys.float_info.max
+# Of sinc'(x) / x in powers of x * x, up to where they tell in the fourth derivative of sinc at 1.
+_SINC_SERIES = [(-1.0) ** k * 2.0 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 18)]
+# sin(pi * x) of 0 <= x < 2, rounded only where it is near 0 for whole numbers.
+_HALF_TURN = "3.141592653589793 * maximum(minimum({0}, 1.0 - {0}), {0} - 2.0)".format("abs(x - 2.0 * trunc(0.5 * x))")
+
 # One row an operation; below, g is the adjoint of the result y.
 # fmt: off
 add: Op = Op("add", lambda a, b: a + b, (lambda g, y, a, b: g, lambda g, y, a, b: g),
@@ -364,20 +391,36 @@ abs: Op = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
          array="abs(x)", aliases=("absolute", "fabs"), domain=(REAL,), doc="absolute value; derivative 0 at 0")
 sqrt: Op = Op("sqrt", ieee.sqrt, (lambda g, y, x: g * (0.5 / y),),
           array="sqrt(x)", domain=(POSITIVE,), doc="square root")
+cbrt: Op = Op("cbrt", ieee.cbrt, (lambda g, y, x: g / (3.0 * (y * y)),),
+          array="cbrt(x)", domain=(REAL,), doc="cube root, also of negative numbers; its slope at 0 is infinite")
 exp: Op = Op("exp", ieee.exp, (lambda g, y, x: g * y,),
          array="exp(x)", domain=(REAL,), doc="e to the power x")
 expm1: Op = Op("expm1", ieee.expm1, (lambda g, y, x: g * exp(x),),
            array="expm1(x)", domain=(REAL,), doc="exp(x) - 1, exact near 0")
+exp2: Op = Op("exp2", ieee.exp2, (lambda g, y, x: g * (y * math.log(2.0)),),
+          array="exp2(x)", domain=(REAL,), doc="2 to the power x")
 log: Op = Op("log", ieee.log, (lambda g, y, x: g / x,),
          array="log(x)", domain=(POSITIVE,), doc="natural logarithm")
 log1p: Op = Op("log1p", ieee.log1p, (lambda g, y, x: g / (1.0 + x),),
            array="log1p(x)", domain=((-1.0, _INF),), doc="log(1 + x), exact near 0")
+log2: Op = Op("log2", ieee.log2, (lambda g, y, x: g / x * (1.0 / math.log(2.0)),),
+          array="log2(x)", domain=(POSITIVE,), doc="logarithm to base 2")
+log10: Op = Op("log10", ieee.log10, (lambda g, y, x: g / x * (1.0 / math.log(10.0)),),
+           array="log10(x)", domain=(POSITIVE,), doc="logarithm to base 10")
+xlogy: Op = Op("xlogy", ieee.xlogy,
+           (lambda g, y, a, b: g * log(b),
+            lambda g, y, a, b: where(maximum(abs(a), abs(b)), g * (a / b), 0.0)),
+           args="a b", array="where(a == 0.0, where(b == b, 0.0, b), a * log(b))", flat=None, domain=(REAL, POSITIVE),
+           doc="a * log(b), and 0 where a is 0; its derivative by a is log(b) there too, so -inf where b is 0")
 sin: Op = Op("sin", ieee.sin, (lambda g, y, x: g * cos(x),),
          array="sin(x)", domain=(REAL,), doc="sine of radians")
 cos: Op = Op("cos", ieee.cos, (lambda g, y, x: -g * sin(x),),
          array="cos(x)", domain=(REAL,), doc="cosine of radians")
 tan: Op = Op("tan", ieee.tan, (lambda g, y, x: g * (1.0 + y * y),),
          array="tan(x)", domain=(REAL,), doc="tangent of radians")
+sinc: Op = Op("sinc", ieee.sinc, (lambda g, y, x: g * _sinc_slope(y, x),),
+          array=f"where(x == 0.0, 1.0, sin({_HALF_TURN}) / (3.141592653589793 * abs(x)))", domain=(REAL,),
+          doc="sin(pi * x) / (pi * x), 1 at 0; nan at infinities, as NumPy's")
 asin: Op = Op("asin", ieee.asin, (lambda g, y, x: g / sqrt((1.0 - x) * (1.0 + x)),),
           array="asin(x)", aliases=("arcsin",), domain=(UNIT,), doc="inverse sine")
 acos: Op = Op("acos", ieee.acos, (lambda g, y, x: -g / sqrt((1.0 - x) * (1.0 + x)),),
@@ -388,16 +431,32 @@ atan2: Op = Op("atan2", math.atan2,
            (lambda g, y, a, b: _by_angle(g, b, norm((a, b))), lambda g, y, a, b: _by_angle(-g, a, norm((a, b)))),
            args="a b", array="atan2(a, b)", conventional=True, aliases=("arctan2",), domain=(REAL, REAL),
            doc="angle of the point (b, a), in all four quadrants; derivative 0 at the origin, no second one")
+hypot: Op = Op("hypot", ieee.hypot, (lambda g, y, a, b: _by_leg(g, y, a, b), lambda g, y, a, b: _by_leg(g, y, b, a)),
+           args="a b", array="hypot(a, b)", conventional=True, domain=(REAL, REAL),
+           doc="sqrt(a**2 + b**2), without overflow; derivative 0 at the origin, no second one")
 sinh: Op = Op("sinh", ieee.sinh, (lambda g, y, x: g * cosh(x),),
           array="sinh(x)", domain=(REAL,), doc="hyperbolic sine")
 cosh: Op = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
           array="cosh(x)", domain=(REAL,), doc="hyperbolic cosine")
+asinh: Op = Op("asinh", ieee.asinh, (lambda g, y, x: g / hypot(x, 1.0),),
+           array="asinh(x)", aliases=("arcsinh",), domain=(REAL,), doc="inverse hyperbolic sine")
+acosh: Op = Op("acosh", ieee.acosh, (lambda g, y, x: g / sqrt(x - 1.0) / sqrt(x + 1.0),),
+           array="acosh(x)", aliases=("arccosh",), domain=((1.0, _INF),), doc="inverse hyperbolic cosine")
 tanh: Op = Op("tanh", math.tanh, (lambda g, y, x: g * (1.0 - y * y),),
           array="tanh(x)", domain=(REAL,), doc="hyperbolic tangent")
+atanh: Op = Op("atanh", ieee.atanh, (lambda g, y, x: 0.5 * (g / (1.0 - x) + g / (1.0 + x)),),
+           array="atanh(x)", aliases=("arctanh",), domain=(UNIT,), doc="inverse hyperbolic tangent")
 sigmoid: Op = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),),
              array="exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))", domain=(REAL,), doc="1 / (1 + exp(-x))")
+logit: Op = Op("logit", ieee.logit, (lambda g, y, p: g / p + g / (1.0 - p),),
+           args="p", array="where(p < 0.25, log(p / (1.0 - p)), 2.0 * atanh(2.0 * p - 1.0))", domain=((0.0, 1.0),),
+           doc="log(p / (1 - p)), the inverse of sigmoid; exact near 0, 1/2 and 1")
 softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
               array="logaddexp(x, 0.0)", domain=(REAL,), doc="log(1 + exp(x))")
+logaddexp: Op = Op("logaddexp", ieee.logaddexp,
+               (lambda g, y, a, b: g * sigmoid(_difference(a, b)), lambda g, y, a, b: g * sigmoid(_difference(b, a))),
+               args="a b", array="logaddexp(a, b)", domain=(REAL, REAL),
+               doc="log(exp(a) + exp(b)), right for large inputs; a tie shares the gradient evenly")
 relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: _masked(g, step(x)),),
           array="maximum(x, 0.0)", flat=True, domain=(REAL,), doc="max(x, 0); derivative 0 at 0")
 leaky_relu: Op = Op("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
@@ -521,3 +580,55 @@ def softmax(xs: Sequence[Any]) -> list[Any]:
     [0.5, 0.5]
     """
     return [exp(x) for x in log_softmax(as_sequence("softmax(xs): xs", xs))]
+
+
+def _one(name: str, x: Any) -> Any:
+    """The argument of name(x): what records as it is, else a float."""
+    if type(x) is float or hasattr(type(x), "_apply"):
+        return x
+    return as_float(f"{name}(x): x", x, f"call it for each, [{name}(x) for x in ...], or numpy.{name} of the array")
+
+
+def square(x: Any) -> Any:
+    """x * x.
+
+    >>> square(-3.0)
+    9.0
+    """
+    x = _one("square", x)
+    return mul(x, x)
+
+
+def reciprocal(x: Any) -> Any:
+    """1 / x.
+
+    >>> reciprocal(-4.0)
+    -0.25
+    """
+    return div(1.0, _one("reciprocal", x))
+
+
+def deg2rad(x: Any) -> Any:
+    """Degrees as radians; also called radians.
+
+    >>> deg2rad(180.0) == math.pi
+    True
+    """
+    return mul(_one("deg2rad", x), math.pi / 180.0)
+
+
+def rad2deg(x: Any) -> Any:
+    """Radians as degrees; also called degrees.
+
+    >>> rad2deg(math.pi)
+    180.0
+    """
+    return mul(_one("rad2deg", x), 180.0 / math.pi)
+
+
+radians, degrees = deg2rad, rad2deg
+COMPOSITIONS = {
+    "square": square, "reciprocal": reciprocal, "deg2rad": deg2rad, "radians": radians, "rad2deg": rad2deg,
+    "degrees": degrees,
+}  # fmt: skip
+"""Functions of one number made of rows, which are methods too, as NumPy's functions of their names ask for."""

@@ -32,6 +32,11 @@ cdef double *_normcdf_rule
 cdef Py_ssize_t _nodes
 
 cdef double _softplus(double x) noexcept
+cdef double _cbrt(double x) noexcept
+cdef double _sinc(double x) noexcept
+cdef double _logit(double p) noexcept
+cdef double _xlogy(double x, double y) noexcept
+cdef double _logaddexp(double a, double b) noexcept
 cdef double _silu(double x) noexcept
 cdef double _relu(double x) noexcept
 cdef double _step(double x) noexcept

@@ -35,7 +35,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "c4c8af06"
+source_hash = "93add35c"
 
 
 @cython.final
@@ -621,6 +621,39 @@ def _softplus(x):
     return (0.0 if x < 0.0 else x) + c.log1p(c.exp(-c.fabs(x)))
 
 
+def _cbrt(x):
+    if x == 0.0 or x - x != 0.0:
+        return x
+    y = c.copysign(c.pow(c.fabs(x), 1.0 / 3.0), x)
+    return y - (y - x / (y * y)) / 3.0
+
+
+def _sinc(x):
+    if x == 0.0 or x - x != 0.0:
+        return 1.0 if x == 0.0 else x - x
+    size = c.fabs(x)
+    part = c.fmod(size, 2.0)
+    return c.sin(_pi * max(min(part, 1.0 - part), part - 2.0)) / (_pi * size)
+
+
+def _logit(p):
+    return c.log(p / (1.0 - p)) if p < 0.25 else 2.0 * c.atanh(2.0 * p - 1.0)
+
+
+def _xlogy(x, y):
+    return 0.0 if x == 0.0 and y == y else x * c.log(y)
+
+
+def _logaddexp(a, b):
+    top = b if a < b else a
+    other = a if a < b else b
+    if not (top < _inf and other < _inf and top > -_inf):
+        return a + b if a != a or b != b else top
+    if c.fabs(top) > 16.0:
+        return top + c.log1p(c.exp(other - top))
+    return top + c.log1p(c.exp(other) * c.exp(-top))
+
+
 def _silu(x):
     if x < 0.0:
         half = c.exp(0.5 * x)
@@ -804,20 +837,29 @@ def _many(op, form: Many) -> cython.void:
 forms: dict = {ops.add: (ADD,), ops.sub: (SUB,), ops.mul: (MUL,), ops.div: (DIV,), ops.neg: (NEG,)}
 _one(ops.abs, c.fabs)
 _lanes(ops.sqrt, lane_functions.sqrt)
+_one(ops.cbrt, _cbrt)
 _lanes(ops.exp, lane_functions.exp)
 _one(ops.expm1, c.expm1)
+_one(ops.exp2, c.exp2)
 _lanes(ops.log, lane_functions.log)
 _one(ops.log1p, c.log1p)
+_one(ops.log2, c.log2)
+_one(ops.log10, c.log10)
 _one(ops.sin, c.sin)
 _one(ops.cos, c.cos)
 _one(ops.tan, c.tan)
+_one(ops.sinc, _sinc)
 _one(ops.asin, c.asin)
 _one(ops.acos, c.acos)
 _one(ops.atan, c.atan)
 _one(ops.sinh, c.sinh)
 _one(ops.cosh, c.cosh)
+_one(ops.asinh, c.asinh)
+_one(ops.acosh, c.acosh)
 _lanes(ops.tanh, lane_functions.tanh)
+_one(ops.atanh, c.atanh)
 _lanes(ops.sigmoid, lane_functions.sigmoid)
+_one(ops.logit, _logit)
 _one(ops.softplus, _softplus)
 _one(ops.relu, _relu)
 _one(ops.gelu, _gelu)
@@ -829,7 +871,10 @@ _one(ops.erfc, _erfc)
 _one(ops.normcdf, _normcdf)
 _one(ops.lgamma, _lgamma)
 _two(ops.pow, c.pow)
+_two(ops.xlogy, _xlogy)
 _two(ops.atan2, c.atan2)
+_two(ops.hypot, c.hypot)
+_two(ops.logaddexp, _logaddexp)
 _two(ops.leaky_relu, _leaky_relu)
 _two(ops.elu, _elu)
 _two(ops.maximum, _maximum)

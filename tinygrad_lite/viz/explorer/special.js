@@ -20,6 +20,9 @@ function logaddexp(a, b) {
 function pow(x, n) {
   return x === 1 || (x === -1 && Math.abs(n) === Infinity) ? 1 : Math.pow(x, n);
 }
+function exp2(x) {
+  return Math.pow(2, x);
+}
 
 // Near 0 by exp(x x) erf(x), whose power series has positive terms only (Abramowitz & Stegun 7.1.6).
 function erf(x) {
