@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "7ee8c0d4"
+source_hash = "bb6db0f8"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -970,11 +970,17 @@ class Value:
     abs = _as_method(ops.abs)
     absolute = _as_method(ops.abs)
     fabs = _as_method(ops.abs)
+    cbrt = _as_method(ops.cbrt)
     expm1 = _as_method(ops.expm1)
+    exp2 = _as_method(ops.exp2)
     log1p = _as_method(ops.log1p)
+    log2 = _as_method(ops.log2)
+    log10 = _as_method(ops.log10)
+    xlogy = _as_method(ops.xlogy)
     sin = _as_method(ops.sin)
     cos = _as_method(ops.cos)
     tan = _as_method(ops.tan)
+    sinc = _as_method(ops.sinc)
     asin = _as_method(ops.asin)
     arcsin = _as_method(ops.asin)
     acos = _as_method(ops.acos)
@@ -983,9 +989,18 @@ class Value:
     arctan = _as_method(ops.atan)
     atan2 = _as_method(ops.atan2)
     arctan2 = _as_method(ops.atan2)
+    hypot = _as_method(ops.hypot)
     sinh = _as_method(ops.sinh)
     cosh = _as_method(ops.cosh)
+    asinh = _as_method(ops.asinh)
+    arcsinh = _as_method(ops.asinh)
+    acosh = _as_method(ops.acosh)
+    arccosh = _as_method(ops.acosh)
+    atanh = _as_method(ops.atanh)
+    arctanh = _as_method(ops.atanh)
+    logit = _as_method(ops.logit)
     softplus = _as_method(ops.softplus)
+    logaddexp = _as_method(ops.logaddexp)
     leaky_relu = _as_method(ops.leaky_relu)
     elu = _as_method(ops.elu)
     gelu = _as_method(ops.gelu)
