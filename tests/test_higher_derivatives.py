@@ -32,7 +32,7 @@ WIDE = {"erf", "erfc", "normcdf", "gelu"}
 ABSOLUTE = {"tanh", "sigmoid", "softplus", "silu", "asin", "acos"}
 
 # Rows, and arguments of rows, by which the derivative is a constant, or one on each side of a jump.
-CONSTANT = {"add", "sub", "neg", "abs", "identity", "sum", "mean"} | {
+CONSTANT = {"add", "sub", "neg", "fmod", "mod", "abs", "identity", "sum", "mean"} | {
     row.name for row in ops.TABLE.values() if row.flat
 }
 CONSTANT_BY = {("dot", 2)}
@@ -206,7 +206,12 @@ def round_points(row: Op) -> list[tuple[Any, ...]]:
         if position in row.sequences:
             choices.append(list(itertools.product((-1.0, 0.0, 2.0), repeat=2)))
         else:
-            choices.append((0.0, 1.0) if (row.name, name) in {("polygamma", "n"), ("take", "index")} else ROUND)
+            choices.append(
+                (0.0, 1.0)
+                if (row.name, name)
+                in {("polygamma", "n"), ("mills", "n"), ("take", "index"), ("var", "ddof"), ("std", "ddof")}
+                else ROUND
+            )
     every = list(itertools.product(*choices))
     if row is ops.clip:
         every = [args for args in every if args[1] < args[2]]

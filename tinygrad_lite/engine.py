@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "e0256627"
+source_hash = "de1d447d"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -692,10 +692,10 @@ class Value:
         return _refuse_of_two("//", self, other)
 
     def __mod__(self, other):
-        return _refuse_of_two("%", self, other)
+        return record(ops.mod, (self, other)) if _comparable(other) else NotImplemented
 
     def __rmod__(self, other):
-        return _refuse_of_two("%", self, other)
+        return record(ops.mod, (other, self)) if _comparable(other) else NotImplemented
 
     def __divmod__(self, other):
         return _refuse_of_two("divmod()", self, other)
@@ -2366,9 +2366,10 @@ def _by_convention(v: Value, found):
     adjoint: a sweep multiplies that by the scale first. In a trace nan itself stands for it, which is looked at again.
     """
     args: list = _laid_flat(v.args if v._code >= _MANY else (v.args,))
+    told: list = args if v.op is ops.atan2 else [v]  # others are 0 themselves there
     if _here().trace is not None:
-        return ops.where(v if v.op is ops.norm else ops.norm(args), found, found * float("nan"))
-    for x in args:
+        return ops.where(ops.norm(args) if v.op is ops.atan2 else v, found, found * float("nan"))
+    for x in told:
         if _argument(None, x) != 0.0:
             return found
     nothing: Value = record(ops.undefined, (tuple(args),))
