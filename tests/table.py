@@ -39,6 +39,8 @@ def _mills(n: int, x: Any) -> Any:
 
 
 def _ndtri(p: Any) -> Any:
+    if not 0 < p < 1:
+        raise ValueError(f"ndtri({p})")
     if p > 0.5:
         return -_ndtri(1 - p)
     y = mpf(ieee.ndtri(float(p)))

@@ -35,7 +35,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "25592de9"
+source_hash = "0e6bc50d"
 
 
 @cython.final
@@ -870,16 +870,19 @@ def _mills(n, x):
         before = 1.0
         for k in range(order):
             after = (k * before if k else 1.0) - x * value
-            before = value
-            value = after
+            before, value = value, after
         return value
     scale = 1.0
     if x >= 2.0:
         scale = c.exp2(c.floor(c.log2(x)))
     half = 0.5 / scale / scale
-    for k in range(_mills_count):
+    lost = 0.0
+    for k in range(_mills_count):  # as _exact_sum
         u = _mills_rule[k]
-        value += _mills_rule[_mills_count + k] * c.pow(u, n) * c.exp(-u * (half * u + x / scale))
+        term = _mills_rule[_mills_count + k] * c.pow(u, n) * c.exp(-u * (half * u + x / scale)) - lost
+        after = value + term
+        lost = (after - value) - term
+        value = after
     return value / scale * c.pow(scale, -n)
 
 
