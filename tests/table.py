@@ -97,8 +97,8 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "prod": mpmath.fprod,
     "dot": lambda xs, ys, start: mpmath.fdot(xs, ys) + start,
     "mean": lambda xs: mpmath.fsum(xs) / len(xs),
-    "var": lambda xs, ddof: _var(xs, ddof),
-    "std": lambda xs, ddof: mpmath.sqrt(_var(xs, ddof)),
+    "var": lambda xs, ddof=0: _var(xs, ddof),
+    "std": lambda xs, ddof=0: mpmath.sqrt(_var(xs, ddof)),
     "logsumexp": lambda xs: max(xs) + mpmath.log(mpmath.fsum(mpmath.exp(x - max(xs)) for x in xs)),
     "norm": lambda xs: mpmath.sqrt(mpmath.fsum(x * x for x in xs)),
 }
