@@ -125,6 +125,14 @@ def test_what_keeps_the_gradient_still_does() -> None:
             f(v)
 
 
+def test_the_conjugate_is_the_value_itself() -> None:
+    v, w = Value(1.5), Value(-2.0)
+    assert v.conjugate() is v and np.conjugate(np.array([v, w]))[1] is w
+    y = np.vdot([v, w], [w, v])
+    assert tl.gradients(y, [v, w]) == [-4.0, 3.0]
+    assert tl.compile(lambda a, b: np.vdot([a, b], [b, a]))(1.5, -2.0) == y.data == -6.0
+
+
 def test_variance_by_numpy() -> None:
     values = [Value(1.0), Value(2.0), Value(6.0)]
     for f, ours in ((np.var, tl.var), (np.std, tl.std)):

@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "de1d447d"
+source_hash = "acdeffe4"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -581,6 +581,10 @@ class Value:
         """The number, as PyTorch and NumPy call it."""
         _refuse_in_trace("reading .item()", self)
         return _number(self)
+
+    def conjugate(self):
+        """This Value, which is real: for NumPy's var, std and vdot of object arrays."""
+        return self
 
     def detach(self):
         """A leaf with this number and no history, which no gradient enters; in a trace, stop_gradient of this Value."""

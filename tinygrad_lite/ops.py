@@ -502,7 +502,7 @@ take: Op = Op("take", lambda table, index: table[position(index, len(table))],
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
           domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")
 identity: Op = Op("identity", lambda x: x, (lambda g, y, x: g,),
-              array="x", aliases=("positive", "conjugate"), domain=(REAL,), doc="x, as a node of its own")
+              array="x", aliases=("positive",), domain=(REAL,), doc="x, as a node of its own")
 stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
                    array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
 erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
