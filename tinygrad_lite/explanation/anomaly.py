@@ -39,8 +39,9 @@ _VALUE_ADVICE = {
     "log1p": "the argument must be above -1",
     "sqrt": "the argument must not be below 0: maximum(x, 0.0), where rounding leads there",
     "pow": "a negative number has no power that is not whole, 0 none that is negative: keep the base above 0",
-    **dict.fromkeys(("asin", "acos", "erfinv"), _OUTSIDE),
-    "ndtri": "the argument must lie from 0 to 1: clip(p, 0, 1), where rounding leads outside",
+    **dict.fromkeys(("asin", "acos"), _OUTSIDE),
+    "erfinv": "the argument must lie between -1 and 1, where it is infinite: clip(x, -1 + 1e-9, 1 - 1e-9)",
+    "ndtri": "the argument must lie between 0 and 1, where it is infinite: clip(p, 1e-12, 1 - 1e-12)",
     **dict.fromkeys(("fmod", "mod"), "there is no remainder of an infinite number, nor of a division by 0"),
     **dict.fromkeys(("var", "std"), "len(xs) must be above ddof, and all numbers finite"),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
@@ -54,8 +55,7 @@ _SLOPE_ADVICE = {
     "div": _DENOMINATOR,
     "log": _LOGARITHM,
     "log1p": _VALUE_ADVICE["log1p"],
-    **dict.fromkeys(("asin", "acos", "erfinv"), _AT_THE_ENDS),
-    "ndtri": "the slope at 0 and 1 is infinite: clip(p, 1e-12, 1 - 1e-12)",
+    **dict.fromkeys(("asin", "acos"), _AT_THE_ENDS),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
 }
 _TOO_STEEP = "derivatives grow along the graph beyond 1.8e308: scale what is multiplied, or take fewer steps"
