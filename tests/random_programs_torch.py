@@ -1,9 +1,10 @@
 """The random programs in PyTorch, float64: their values and derivatives, where both libraries mean the same.
 
 Left out are programs that meet a point at which conventions differ: ties of maximum and minimum, the ends of clip,
-powers of 0 and to the power 0, norm, hypot and atan2 at the origin, kinks at 0, and what is not finite on the way,
-where PyTorch multiplies a zero with an infinity and this library blocks. So are those with a fixed point or a module,
-and where PyTorch lacks digits: polygamma, of which it has nine, and the derivative of sinc close to 0.
+powers of 0 and to the power 0, norm, hypot and atan2 at the origin, std of numbers that are alike, jumps, kinks at 0, and
+what is not finite on the way, where PyTorch multiplies a zero with an infinity and this library blocks. So are those with
+a fixed point or a module, and where PyTorch lacks digits: polygamma, of which it has nine, mills, of which it has none,
+and the derivative of sinc close to 0.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ def _norm(xs: Sequence[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(xs))
 
 
+def _less_whole(a: Tensor, b: Tensor, whole: Callable[[Tensor], Tensor]) -> Tensor:
+    return a - whole(a.detach() / b.detach()) * b
+
+
 F = torch.nn.functional
 TWINS: dict[str, Callable[..., Tensor]] = {
     "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "pow": torch.pow, "neg": torch.neg,
@@ -44,6 +49,11 @@ TWINS: dict[str, Callable[..., Tensor]] = {
     "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)), "relu": torch.relu, "gelu": F.gelu, "silu": F.silu,
     "leaky_relu": lambda x, slope: torch.where(x > 0, x, slope * x),
     "elu": lambda x, alpha: torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0))),
+    "floor": torch.floor, "ceil": torch.ceil, "trunc": torch.trunc, "round": torch.round,
+    "fmod": lambda a, b: _less_whole(a, b, torch.trunc), "mod": lambda a, b: _less_whole(a, b, torch.floor),
+    "erfinv": torch.erfinv, "log_ndtr": torch.special.log_ndtr, "ndtri": torch.special.ndtri,
+    "var": lambda xs, ddof: torch.var(torch.stack(xs), correction=ddof),
+    "std": lambda xs, ddof: torch.std(torch.stack(xs), correction=ddof),
     "step": lambda x: (x > 0).double() + 0.0 * x.detach(), "sign": torch.sign, "maximum": torch.maximum,
     "minimum": torch.minimum, "clip": lambda x, low, high: torch.minimum(torch.maximum(x, low), high),
     "less": lambda a, b: (a < b).double(), "less_equal": lambda a, b: (a <= b).double(),
@@ -82,7 +92,11 @@ def _meets_a_convention(program: Drawn) -> bool:
             return True
         if v.op in (ops.atan2, ops.hypot) and not any(numbers):
             return True
+        if v.op is ops.std and len(set(numbers[:-1])) == 1:
+            return True
         if v.op is ops.sinc and 0.0 < abs(numbers[0]) < 1e-3:
+            return True
+        if v.op in (ops.fmod, ops.mod) and abs(math.remainder(*numbers)) < 1e-9 * abs(numbers[0]):
             return True
     return False
 

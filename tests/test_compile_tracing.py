@@ -48,7 +48,7 @@ READS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "slice": (lambda x: x * len([1.0, 2.0, 3.0][:x]), "take"),
     "operator.index": (lambda x: x * operator.index(x), "static_argnames"),
     "repeating a list": (lambda x: tl.sum([x] * x), "static_argnames"),
-    "math.floor": (lambda x: x * math.floor(x), r"x\.sin\(\)"),
+    "math.floor": (lambda x: x * math.floor(x), r"x\.floor\(\) for math\.floor\(x\)"),
     "math.sin": (lambda x: x * math.sin(x), r"x\.sin\(\)"),
     "math.isnan": (lambda x: x * math.isnan(x), r"x\.sin\(\)"),
     "math.fsum": (lambda x: math.fsum([x, x]), r"x\.sin\(\)"),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from math import inf, nan
 from typing import Any
 
 import mpmath
 import pytest
+from table import truth
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, ops, vjp
@@ -134,6 +136,10 @@ def test_powers_of_negative_numbers(n: int) -> None:
         (lambda x: tl.clip(x, -1.0, 0.0), 1.0),
         (tl.step, 0.0),
         (tl.sign, 0.0),
+        (tl.floor, 0.0),
+        (tl.ceil, 0.0),
+        (tl.trunc, 0.0),
+        (tl.ops.round, 0.0),
     ],
 )
 def test_kinks_at_zero_have_the_documented_subgradient_and_no_curvature(f: Function, slope: float) -> None:
@@ -224,6 +230,70 @@ def test_norm_at_zero() -> None:
     check(lambda *xs: tl.norm(xs), [0.0, 1.0], [0.0, 1.0], [[1.0, 0.0], [0.0, 0.0]])
     check(lambda *xs: tl.norm(xs), [1e200, 0.0], [1.0, 0.0], [[0.0, 0.0], [0.0, 1e-200]])
     check(lambda *xs: tl.norm(xs), [0.0, 1e-200], [0.0, 1.0], [[1e200, 0.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("x", [0.0, -0.0, 3.0, 0.1, 1e300, 1.5e308, 5e-324])
+def test_std_of_numbers_that_are_alike(x: float) -> None:
+    """As norm's at the origin, also where the mean is rounded: the first derivative is 0, there is no second one."""
+    three = [[nan] * 3] * 3
+    check(lambda *xs: tl.std(xs), [x] * 3, [0.0] * 3, three)
+    check(lambda *xs: tl.std(xs, ddof=1) ** 2, [x] * 3, [0.0] * 3, three)
+    check(lambda *xs: tl.var(xs), [x] * 3, [0.0] * 3)
+    assert tl.std([x] * 3) == tl.var([x] * 3) == 0.0
+    compiled = tl.compile(lambda *xs: tl.std(xs))
+    assert (
+        grad(compiled, (0, 1, 2))(x, x, x) == tl.compile(grad(lambda *xs: tl.std(xs), (0, 1, 2)))(x, x, x) == (0.0,) * 3
+    )
+    assert math.isnan(tl.compile(grad(grad(lambda t: tl.std([t, x]))))(x))
+
+
+@pytest.mark.parametrize(("shift", "size"), [(0.0, 1.0), (1e16, 2.0), (1e8, 1e-6), (0.0, 1e-160), (0.0, 1e160)])
+def test_variance_beside_a_large_mean(shift: float, size: float) -> None:
+    """The rounding of the mean, which may be as large as the differences from it, changes nothing."""
+    at = [shift, shift + size]
+    size = at[1] - at[0]
+    check(lambda *xs: tl.var(xs), at, [-0.5 * size, 0.5 * size], [[0.5, -0.5], [-0.5, 0.5]])
+    check(lambda *xs: tl.var(xs, ddof=1), at, [-size, size], [[1.0, -1.0], [-1.0, 1.0]])
+    check(lambda *xs: tl.std(xs), at, [-0.5, 0.5])
+    assert tl.std(at) == 0.5 * size
+
+
+@pytest.mark.parametrize("remainder", [tl.fmod, tl.mod])
+def test_remainders(remainder: Function) -> None:
+    """The derivative by the divisor is the whole number that was taken off, not a rounded a / b."""
+    for a, b in [(7.0, 3.0), (-7.0, 3.0), (7.0, -3.0), (-7.0, -3.0), (1.0, 0.1), (0.3, 0.1), (6.0, 3.0), (-1e-20, 3.0)]:
+        exact = Fraction(a) / Fraction(b)
+        taken = math.trunc(exact) if remainder is tl.fmod else math.floor(exact)
+        check(remainder, [a, b], [1.0, -float(taken)], zeros(2))
+    check(lambda x: remainder(x, x), [3.0], [0.0], [[0.0]])
+    assert (Value(-7.0) % 3.0).data == (-7.0 % Value(3.0)).data == (Value(-7.0) % Value(3.0)).data == 2.0
+    assert grad(lambda b: 7 % b)(3.0) == -2.0 and grad(lambda a: a % 3)(7.0) == 1.0
+
+
+def test_log_ndtr_far_out() -> None:
+    """Density and distribution underflow at -40, and their quotient is -x + 1/x there; its slope is -1 + 1/x**2."""
+    for x in (-40.0, -1e3, -1e5, -1e8, -1e10, -1e100):
+        moments = [truth(ops.mills, float(n), -x) for n in (0, 1)]
+        check(tl.log_ndtr, [x], [float(1 / moments[0])], [[float(-moments[1] / moments[0] ** 2)]])
+    for x in (9.0, 30.0):
+        density = math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+        check(tl.log_ndtr, [x], [density], [[-x * density]])
+        assert hessian(tl.log_ndtr)(x) == pytest.approx(-x * density, rel=1e-13)
+    assert tl.log_ndtr(-40.0) == pytest.approx(-804.6084420137538, rel=1e-15)
+
+
+def test_the_ends_of_the_inverses() -> None:
+    check(tl.erfinv, [1.0], [inf])
+    check(tl.erfinv, [-1.0], [inf])
+    check(tl.ndtri, [0.0], [inf])
+    check(tl.ndtri, [1.0], [inf])
+    check(tl.erfinv, [0.0], [0.5 * math.sqrt(math.pi)], [[0.0]])
+    check(tl.ndtri, [0.5], [math.sqrt(2.0 * math.pi)], [[0.0]])
+    for f, x in ((tl.erfinv, 1.5), (tl.ndtri, -0.5)):
+        assert math.isnan(f(x)) and math.isnan(grad(f)(x))
+    for p in (1e-300, 1e-16, 0.25, 0.5, 0.75, 1.0 - 1e-12):
+        assert tl.normcdf(tl.ndtri(p)) == pytest.approx(p, rel=1e-12)
+        assert grad(lambda p: tl.normcdf(tl.ndtri(p)))(p) == pytest.approx(1.0, rel=1e-12)
 
 
 def test_no_second_derivative_is_made_up_where_the_inner_one_is_0() -> None:
@@ -458,6 +528,8 @@ FAR: dict[str, tuple[float, float]] = {
     "tanh": (0.0, 0.0),
     "erf": (0.0, 0.0),
     "erfc": (0.0, 0.0),
+    "floor": (0.0, 0.0),
+    "round": (0.0, 0.0),
     "normcdf": (0.0, 0.0),
     "gelu": (0.0, 1.0),
     "silu": (0.0, 1.0),
@@ -507,6 +579,10 @@ BLOCKED: dict[str, tuple[Function, float]] = {
     "clip, the bound": (lambda x: tl.sqrt(tl.clip(0.0, x, 1.0)), -1.0),
     "step": (lambda x: tl.sqrt(tl.step(x)), -1.0),
     "sign": (lambda x: tl.sqrt(tl.sign(x) + 1.0), -1.0),
+    "floor": (lambda x: tl.sqrt(tl.floor(x)), 0.5),
+    "ceil": (lambda x: tl.sqrt(tl.ceil(x)), -0.5),
+    "trunc": (lambda x: tl.sqrt(tl.trunc(x)), 0.5),
+    "round": (lambda x: tl.sqrt(tl.ops.round(x)), 0.5),
     "less": (lambda x: tl.sqrt(tl.less(x, 0.0)), 1.0),
     "equal": (lambda x: tl.sqrt(tl.equal(x, 0.0)), 1.0),
     "not_equal": (lambda x: tl.sqrt(tl.not_equal(x, 0.0)), 0.0),

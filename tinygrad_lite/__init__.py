@@ -89,7 +89,7 @@ for _name in ("explain", "explain_nan", "compare"):
 methods.update(ops.COMPOSITIONS)
 
 # What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
-_BUILTINS = {"abs", "compile", "pow", "sum"}
+_BUILTINS = {"abs", "compile", "pow", "round", "sum"}
 __all__ = ["Value", "backward", "detect_anomaly", "enable_grad", "log_softmax", "no_grad", "softmax", *_MODULES]
 __all__ += [name for name in (*_LAZY, *ops.COMPOSITIONS, *ops.TABLE) if name not in _BUILTINS]
 

@@ -637,6 +637,10 @@ class Value:
         _refuse_in_trace("reading .item()", self)
         return _number(self)
 
+    def conjugate(self):
+        """This Value, which is real: for NumPy's var, std and vdot of object arrays."""
+        return self
+
     def detach(self):
         """A leaf with this number and no history, which no gradient enters; in a trace, stop_gradient of this Value."""
         if _here().trace is not None:
@@ -747,10 +751,10 @@ class Value:
         return _refuse_of_two("//", self, other)
 
     def __mod__(self, other):
-        return _refuse_of_two("%", self, other)
+        return record(ops.mod, (self, other)) if _comparable(other) else NotImplemented
 
     def __rmod__(self, other):
-        return _refuse_of_two("%", self, other)
+        return record(ops.mod, (other, self)) if _comparable(other) else NotImplemented
 
     def __divmod__(self, other):
         return _refuse_of_two("divmod()", self, other)
@@ -2557,9 +2561,10 @@ def _by_convention(v: Value, found):
     adjoint: a sweep multiplies that by the scale first. In a trace nan itself stands for it, which is looked at again.
     """
     args: list = _laid_flat(v.args if v._code >= _MANY else (v.args,))
+    told: list = args if v.op is ops.atan2 else [v]  # others are 0 themselves there
     if _here().trace is not None:
-        return ops.where(v if v.op is ops.norm else ops.norm(args), found, found * float("nan"))
-    for x in args:
+        return ops.where(ops.norm(args) if v.op is ops.atan2 else v, found, found * float("nan"))
+    for x in told:
         if _argument(None, x) != 0.0:
             return found
     nothing: Value = record(ops.undefined, (tuple(args),))
@@ -3287,8 +3292,7 @@ def find_method(name, kind):
     """The further method of that name, imported if need be; AttributeError for a kind of thing that has none."""
     found = methods.get(name)
     if found is None:
-        instead = errors.NOT_OPERATIONS.get(name) or errors.OTHER_NAMES.get(name)
-        instead = instead or "operations and attributes are listed by dir(value)"
+        instead = errors.OTHER_NAMES.get(name, "operations and attributes are listed by dir(value)")
         raise AttributeError(f"{kind!r} object has no attribute {name!r}: {instead}")
     if type(found) is str:
         import importlib

@@ -38,7 +38,8 @@ class Op:
     flat       True: its derivative is exactly zero over whole regions, and where it is, nothing passes, be the adjoint
                infinite or nan: a mask selects, it does not multiply. None: so for some arguments (x ** 0), which the
                rules tell: they give 0 for an infinite adjoint
-    conventional  at the origin its derivative is 0 by convention only, so that it has no second one
+    conventional  at the origin (or where it is 0, for std) its derivative is 0 by convention only, so that it has no
+               second one
     beside     positions of the single numbers where others are sequences
     code       its place in ROWS, by which nodes know it; rows that may go again share that of `custom`
     """
@@ -228,6 +229,13 @@ def normal_density(x: Any) -> Any:
     return exp(-0.5 * x * x) * (1.0 / math.sqrt(2.0 * math.pi))
 
 
+def _normal_hazard(x: Any) -> Any:
+    """normal_density(x) / normcdf(x): by Mills' ratio left of 0, where both underflow and what is left cancels."""
+    left = less(x, 0.0)
+    ratio = mills(0.0, where(left, -x, 0.0))
+    return where(left, div(1.0, ratio), normal_density(x) / normcdf(where(left, 0.0, x)))
+
+
 def _masked(g: Any, mask: Any) -> Any:
     """g where the mask is not 0, and nothing where it is, be g infinite."""
     return where(mask, g, 0.0)
@@ -264,6 +272,39 @@ def _mean_value(xs: Sequence[float]) -> float:
     return _sum_value(xs) / len(xs)
 
 
+def _var_value(xs: Sequence[float], ddof: float) -> float:
+    if not xs:
+        raise ShapeError("var(xs, ddof): the variance of no numbers is not defined, got an empty sequence")
+    return ieee.var(xs, ddof)
+
+
+def _std_value(xs: Sequence[float], ddof: float) -> float:
+    if not xs:
+        raise ShapeError("std(xs, ddof): the deviation of no numbers is not defined, got an empty sequence")
+    return ieee.std(xs, ddof)
+
+
+def _deviations(xs: Sequence[Any]) -> list[Any]:
+    """The differences from the mean, and from the mean of these, which is the rounding of the first."""
+    shares = (1.0 / len(xs),) * len(xs)
+    mean = dot(xs, shares)
+    off = tuple([x - mean for x in xs])
+    rest = dot(off, shares)
+    return [x - rest for x in off]
+
+
+def _by_each_deviation(g: Any, y: Any, xs: Sequence[Any], ddof: Any) -> list[Any]:
+    """var's rule: g * 2 * (x - mean) / (len(xs) - ddof) for each."""
+    factor = div(2.0, maximum(len(xs) - ddof, 0.0))
+    return [g * (factor * x) for x in _deviations(xs)]
+
+
+def _by_each_share(g: Any, y: Any, xs: Sequence[Any], ddof: Any) -> list[Any]:
+    """std's rule: g * (x - mean) / y / (len(xs) - ddof) for each, and 0 where all xs are alike."""
+    factor, nothing = div(1.0, maximum(len(xs) - ddof, 0.0)), _at_the_origin(g, y)
+    return [where(y, g * (x / y * factor), nothing) for x in _deviations(xs)]
+
+
 def _product_of_others(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
     """g times the product of all but one, for each: by prefixes and suffixes, since y / x fails at zero."""
     left, right = [g], [1.0]
@@ -298,6 +339,11 @@ def _by_each(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
     """norm's rule: g * x / y for each, and 0 at the origin, where `_at_the_origin` has no second derivative."""
     nothing = _at_the_origin(g, y)
     return [where(y, g * (x / y), nothing) for x in xs]
+
+
+def _whole_divisors(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """-g times how often b was taken off a, from the result, since a / b may be rounded up to the next whole number."""
+    return -g * round(div(a - y, b))
 
 
 def _by_angle(g: Any, x: Any, length: Any) -> Any:
@@ -369,6 +415,14 @@ _LARGEST = sys.float_info.max
 _SINC_SERIES = [(-1.0) ** k * 2.0 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 18)]
 # sin(pi * x) of 0 <= x < 2, rounded only where it is near 0 for whole numbers.
 _HALF_TURN = "3.141592653589793 * maximum(minimum({0}, 1.0 - {0}), {0} - 2.0)".format("abs(x - 2.0 * trunc(0.5 * x))")
+# The differences from the mean as ieee's: from the middle of the largest and the smallest first, quarters of huge ones.
+_UNIT = "where(max(abs(xs), axis=0) > 1e300, 0.25, 1.0)"
+_HIGH, _LOW = f"max(xs * {_UNIT}, axis=0)", f"-max(-xs * {_UNIT}, axis=0)"
+_OFF = f"(xs * {_UNIT} - where({_HIGH} == {_LOW}, {_HIGH}, 0.5 * {_HIGH} + 0.5 * {_LOW}))"
+_COUNT = "sum(0.0 * xs + 1.0, axis=0)"
+_DEVIATION = f"({_OFF} - sum({_OFF} / {_COUNT}, axis=0))"
+_SHARE = f"({_DEVIATION} / {_TOP.format(f'abs({_DEVIATION})', '2.2250738585072014e-308')})"
+_WIDTH = _TOP.format(f"abs({_DEVIATION})", "2.2250738585072014e-308")
 
 # One row an operation; below, g is the adjoint of the result y.
 # fmt: off
@@ -380,6 +434,11 @@ mul: Op = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, 
          args="a b", symbol="*", array="a * b", aliases=("multiply",), domain=(REAL, REAL), doc="product of two")
 div: Op = Op("div", ieee.divide, (lambda g, y, a, b: div(g, b), lambda g, y, a, b: -g * (y / b)),
          args="a b", symbol="/", array="a / b", aliases=("divide", "true_divide"), domain=(REAL, REAL), doc="quotient")
+fmod: Op = Op("fmod", ieee.fmod, (lambda g, y, a, b: g, _whole_divisors),
+          args="a b", array="fmod(a, b)", domain=(REAL, REAL), doc="remainder of a division, of the sign of a, as C's")
+mod: Op = Op("mod", ieee.mod, (lambda g, y, a, b: g, _whole_divisors),
+         args="a b", symbol="%", array="remainder(a, b)", aliases=("remainder",), domain=(REAL, REAL),
+         doc="remainder of a division, of the sign of b, as Python's")
 pow: Op = Op("pow", ieee.power,
          (_power_by_base,
           lambda g, y, x, n: where(maximum(abs(x), less(n, 0.0)), g * (y * log(x)), 0.0)),
@@ -477,6 +536,15 @@ step: Op = Op("step", _step_value, (no_gradient,),
           array="maximum(sign(x), 0.0)", flat=True, domain=(REAL,), doc="1 where x > 0, else 0")
 sign: Op = Op("sign", _sign_value, (no_gradient,),
           array="sign(x)", flat=True, domain=(REAL,), doc="-1, 0 or 1")
+floor: Op = Op("floor", ieee.floor, (no_gradient,),
+           array="floor(x)", flat=True, domain=(REAL,), doc="largest whole number up to x; derivative 0")
+ceil: Op = Op("ceil", ieee.ceil, (no_gradient,),
+          array="ceil(x)", flat=True, domain=(REAL,), doc="smallest whole number from x on; derivative 0")
+trunc: Op = Op("trunc", ieee.trunc, (no_gradient,),
+           array="trunc(x)", flat=True, domain=(REAL,), doc="whole number next to x towards 0; derivative 0")
+round: Op = Op("round", ieee.rint, (no_gradient,),
+           array="round(x)", flat=True, aliases=("rint",), domain=(REAL,),
+           doc="nearest whole number, of two the even one; derivative 0")
 maximum: Op = Op("maximum", _maximum_value,
              (lambda g, y, a, b: _by_larger(g, a, b), lambda g, y, a, b: _by_larger(g, b, a)),
              args="a b", array="maximum(a, b)", flat=True, domain=(REAL, REAL),
@@ -511,16 +579,25 @@ take: Op = Op("take", lambda table, index: table[position(index, len(table))],
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
           domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")
 identity: Op = Op("identity", lambda x: x, (lambda g, y, x: g,),
-              array="x", aliases=("positive", "conjugate"), domain=(REAL,), doc="x, as a node of its own")
+              array="x", aliases=("positive",), domain=(REAL,), doc="x, as a node of its own")
 stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
                    array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
 erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
          array="erf(x)", domain=(REAL,), doc="error function")
 erfc: Op = Op("erfc", ieee.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
           array="erfc(x)", domain=(REAL,), doc="1 - erf(x), right in the tail")
+erfinv: Op = Op("erfinv", ieee.erfinv, (lambda g, y, x: g * (0.5 * math.sqrt(math.pi) * exp(y * y)),),
+            array="erfinv(x)", domain=(UNIT,), doc="inverse of erf")
 normcdf: Op = Op("normcdf", ieee.normcdf, (lambda g, y, x: g * normal_density(x),),
              array="0.5 * erfc(-0.7071067811865476 * x)", domain=(REAL,),
              doc="standard normal distribution function, right in the tail")
+log_ndtr: Op = Op("log_ndtr", ieee.log_ndtr, (lambda g, y, x: g * _normal_hazard(x),),
+              array="log_ndtr(x)", domain=(REAL,), doc="log(normcdf(x)), right in both tails")
+ndtri: Op = Op("ndtri", ieee.ndtri, (lambda g, y, p: g * (math.sqrt(2.0 * math.pi) * exp(0.5 * y * y)),),
+           args="p", array="ndtri(p)", domain=((0.0, 1.0),), doc="inverse of normcdf")
+mills: Op = Op("mills", ieee.mills, (None, lambda g, y, n, x: -g * mills(n + 1.0, x)),
+           args="n x", array="mills(n, x)", domain=((0.0, 4.0), POSITIVE),
+           doc="(-1)**n times derivative n of Mills' ratio, normcdf(-x) / density(x); n is plain, 0 to 20")
 lgamma: Op = Op("lgamma", ieee.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
             array="gammaln(x)", aliases=("gammaln",), domain=(POSITIVE,), doc="log of the absolute value of gamma(x)")
 polygamma: Op = Op("polygamma", ieee.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
@@ -537,6 +614,14 @@ dot: Op = Op("dot", _dot_value,
          doc="start + xs[0] * ys[0] + xs[1] * ys[1] + ...")
 mean: Op = Op("mean", _mean_value, (lambda g, y, xs: [g / float(len(xs))] * len(xs),),
           args="*xs", array="mean(xs, axis=0)", domain=(REAL,), doc="mean of a sequence")
+var: Op = Op("var", _var_value, (_by_each_deviation, None),
+         args="*xs ddof=0", domain=(REAL, UNIT),
+         array=f"sum({_DEVIATION} * {_DEVIATION}, axis=0) / maximum({_COUNT} - ddof, 0.0) / {_UNIT} / {_UNIT}",
+         doc="variance: the sum of squared differences from the mean, over len(xs) - ddof")
+std: Op = Op("std", _std_value, (_by_each_share, None),
+         args="*xs ddof=0", conventional=True, domain=(REAL, UNIT),
+         array=f"{_WIDTH} * sqrt(sum({_SHARE} * {_SHARE}, axis=0) / maximum({_COUNT} - ddof, 0.0)) / {_UNIT}",
+         doc="square root of var; derivative 0 where all are alike, no second one")
 logsumexp: Op = Op("logsumexp", ieee.logsumexp, (_softmax_of,),
                args="*xs", array=f"{_SHIFT} + log(sum(exp(xs - {_SHIFT}), axis=0))", domain=(REAL,),
                doc="log of the sum of exponentials, right for large inputs")
@@ -555,9 +640,9 @@ custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
 given: Op = Op("given", lambda xs, known: known.value(xs), (no_second, None),
                args="*xs known", array="", domain=(REAL, REAL), code=custom.code,
                doc="a result made by hand, of which the local derivatives are known")
-undefined: Op = Op("undefined", math.fsum, (lambda g, y, xs: [math.nan] * len(xs),),
-                   args="*xs", array="sum(xs, axis=0)", domain=(REAL,), code=custom.code,
-                   doc="stands for a derivative that is 0 by convention where all xs are 0, and has none itself")
+undefined: Op = Op("undefined", lambda xs: 0.0, (lambda g, y, xs: [math.nan] * len(xs),),
+                   args="*xs", array="0.0 * sum(xs, axis=0)", domain=(REAL,), code=custom.code,
+                   doc="stands for a derivative by xs that is 0 by convention, and has none itself")
 # fmt: on
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 
@@ -565,8 +650,8 @@ ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 def log_softmax(xs: Sequence[Any]) -> list[Any]:
     """Logarithms of softmax(xs): one logsumexp, and one difference for each element.
 
-    >>> [round(p, 3) for p in log_softmax([0.0, 0.0])]
-    [-0.693, -0.693]
+    >>> [f"{p:.3f}" for p in log_softmax([0.0, 0.0])]
+    ['-0.693', '-0.693']
     """
     xs = as_sequence("log_softmax(xs): xs", xs)
     total = logsumexp(xs)

@@ -17,8 +17,8 @@ from .program import INPUT, PARAMETER, Program
 from .rewriting import multiply_by_masks
 
 _AS_A_NUMBER = (
-    "it stands for any number: choose by take(xs, index) or where(condition, a, b), use x.sin() for math.sin(x), or "
-    "name the argument in static_argnames"
+    "it stands for any number: choose by take(xs, index) or where(condition, a, b), use x.sin() for math.sin(x) and "
+    "x.floor() for math.floor(x), or name the argument in static_argnames"
 )
 _INSTEAD = {
     "branching": "write where(condition, a, b), maximum(a, b) or minimum(a, b), which choose for each call",

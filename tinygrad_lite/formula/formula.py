@@ -206,6 +206,7 @@ class Formula:
     __sub__, __rsub__ = _operator(ops.sub)
     __mul__, __rmul__ = _operator(ops.mul)
     __truediv__, __rtruediv__ = _operator(ops.div)
+    __mod__, __rmod__ = _operator(ops.mod)
     __pow__, __rpow__ = _operator(ops.pow)
 
     def __neg__(self) -> Formula:

@@ -16,7 +16,10 @@ MATH = {
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "cos", "cosh", "exp", "expm1",
     "floor", "hypot", "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
 }  # fmt: skip
-SPECIAL = {"erf", "erfc", "exp2", "gammaln", "heaviside", "logaddexp", "maximum", "minimum", "polygamma", "pow", "sign"}
+SPECIAL = {
+    "erf", "erfc", "erfinv", "exp2", "fmod", "gammaln", "heaviside", "log_ndtr", "logaddexp", "maximum", "mills",
+    "minimum", "ndtri", "polygamma", "pow", "remainder", "round", "sign",
+}  # fmt: skip
 REDUCTIONS = {"sum", "prod", "max"}
 
 
@@ -61,6 +64,12 @@ class Expression:
     __lt__, __gt__ = _operator("<")[0], _operator(">")[0]
     __le__, __ge__ = _operator("<=")[0], _operator(">=")[0]
     __eq__, __ne__ = _operator("===")[0], _operator("!==")[0]
+
+    def __mod__(self, b: Any) -> Any:
+        return ops.mod(self, b)
+
+    def __rmod__(self, a: Any) -> Any:
+        return ops.mod(a, self)
 
     def __pow__(self, n: Any) -> Any:
         return ops.pow(self, n)
