@@ -32,7 +32,7 @@ else:
     from .ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "bb6db0f8"
+source_hash = "0d4ff09a"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -967,6 +967,9 @@ class Value:
     div = _as_method(ops.div)
     divide = _as_method(ops.div)
     true_divide = _as_method(ops.div)
+    fmod = _as_method(ops.fmod)
+    mod = _as_method(ops.mod)
+    remainder = _as_method(ops.mod)
     pow = _as_method(ops.pow)
     power = _as_method(ops.pow)
     neg = _as_method(ops.neg)
@@ -1011,6 +1014,11 @@ class Value:
     silu = _as_method(ops.silu)
     step = _as_method(ops.step)
     sign = _as_method(ops.sign)
+    floor = _as_method(ops.floor)
+    ceil = _as_method(ops.ceil)
+    trunc = _as_method(ops.trunc)
+    round = _as_method(ops.round)
+    rint = _as_method(ops.round)
     maximum = _as_method(ops.maximum)
     minimum = _as_method(ops.minimum)
     clip = _as_method(ops.clip)
@@ -1020,11 +1028,14 @@ class Value:
     not_equal = _as_method(ops.not_equal)
     where = _as_method(ops.where)
     positive = _as_method(ops.identity)
-    conjugate = _as_method(ops.identity)
     stop_gradient = _as_method(ops.stop_gradient)
     erf = _as_method(ops.erf)
     erfc = _as_method(ops.erfc)
+    erfinv = _as_method(ops.erfinv)
     normcdf = _as_method(ops.normcdf)
+    log_ndtr = _as_method(ops.log_ndtr)
+    ndtri = _as_method(ops.ndtri)
+    mills = _as_method(ops.mills)
     lgamma = _as_method(ops.lgamma)
     gammaln = _as_method(ops.lgamma)
     polygamma = _as_method(ops.polygamma)

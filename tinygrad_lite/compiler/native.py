@@ -35,7 +35,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "93add35c"
+source_hash = "adb95b7e"
 
 
 @cython.final
