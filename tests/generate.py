@@ -23,7 +23,7 @@ ROWS = tuple(ops.TABLE.values())  # the library's own: what tests add later is n
 
 
 def stub(text: str) -> str:
-    """engine.pyi with the methods that the table gives to Value."""
+    """engine.pyi with the methods that the table gives to Value, and those that are made of its rows."""
     lines = []
     for row in ROWS:
         if 0 in row.sequences:
@@ -33,6 +33,7 @@ def stub(text: str) -> str:
         arguments += [f"{a}: _Number = {d:g}" for a, d in zip(row.args[plain:], row.defaults, strict=True)]
         for name in (row.name, *row.aliases):
             lines.append(f"    def {name}({', '.join(['self', *arguments])}) -> Value: ...\n")
+    lines += [f"    def {name}(self) -> Value: ...\n" for name in ops.COMPOSITIONS]
     return _between("    # operations\n", "    # end of operations\n", "".join(lines), text)
 
 
@@ -67,7 +68,8 @@ def _rule_texts(row: ops.Op) -> str:
     for rule in row.rules:
         given = 0.0 if rule is None else rule(symbol("g"), symbol("y"), *args)
         first = given[0] if isinstance(given, list) else given
-        texts.append(str(first if isinstance(first, Formula) else Formula(first)))
+        *parts, last = str(first if isinstance(first, Formula) else Formula(first)).splitlines()
+        texts.append(f"...; {last}" if parts else last)  # a long series has its parts on lines before
     return ", ".join(f"`{text}`" for text in texts)
 
 

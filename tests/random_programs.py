@@ -36,7 +36,7 @@ EPSILON = 2.0**-52
 
 _SUMS = (ops.add, ops.sub, ops.sum, ops.dot, ops.mean)
 _SIGNED = (ops.atan2, ops.div, ops.pow, ops.polygamma)
-_PLAIN = {("polygamma", 0)}
+_PLAIN = {("polygamma", 0): 3, ("mills", 0): 3, ("var", 1): 1, ("std", 1): 1}
 _SEQUENCES = (1, 2, 3, 4)
 
 
@@ -133,7 +133,7 @@ def drawn(seed: int) -> Drawn:
 
 def _argument(source: random.Random, row: ops.Op, k: int, known: int) -> Any:
     if (row.name, k) in _PLAIN:
-        return float(source.randint(0, 3))
+        return float(source.randint(0, _PLAIN[row.name, k]))
     if k in row.sequences:
         return tuple([_operand(source, known, 0.2) for _ in range(source.choice(_SEQUENCES))])
     return _operand(source, known, 0.2 if k else 0.0)

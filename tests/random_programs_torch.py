@@ -1,9 +1,10 @@
 """The random programs in PyTorch, float64: their values and derivatives, where both libraries mean the same.
 
 Left out are programs that meet a point at which conventions differ: ties of maximum and minimum, the ends of clip,
-powers of 0 and to the power 0, norm and atan2 at the origin, kinks at 0, and what is not finite on the way, where
-PyTorch multiplies a zero with an infinity and this library blocks. So are those with a fixed point or a module, and
-polygamma, of which PyTorch has nine digits.
+powers of 0 and to the power 0, norm, hypot and atan2 at the origin, std of numbers that are alike, jumps, kinks at 0,
+and what is not finite on the way, where PyTorch multiplies a zero with an infinity and this library blocks. So are
+those with a fixed point or a module, and where PyTorch lacks digits: polygamma, of which it has nine, mills, of which it has
+none, and the derivative of sinc close to 0.
 """
 
 from __future__ import annotations
@@ -31,16 +32,28 @@ def _norm(xs: Sequence[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(xs))
 
 
+def _less_whole(a: Tensor, b: Tensor, whole: Callable[[Tensor], Tensor]) -> Tensor:
+    return a - whole(a.detach() / b.detach()) * b
+
+
 F = torch.nn.functional
 TWINS: dict[str, Callable[..., Tensor]] = {
     "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "pow": torch.pow, "neg": torch.neg,
     "abs": torch.abs, "sqrt": torch.sqrt, "exp": torch.exp, "expm1": torch.expm1, "log": torch.log,
-    "log1p": torch.log1p, "sin": torch.sin, "cos": torch.cos,
+    "log1p": torch.log1p, "log2": torch.log2, "log10": torch.log10, "exp2": torch.exp2, "xlogy": torch.special.xlogy,
+    "cbrt": lambda x: torch.sign(x) * torch.abs(x) ** (1 / 3), "sinc": torch.sinc, "sin": torch.sin, "cos": torch.cos,
     "tan": torch.tan, "asin": torch.asin, "acos": torch.acos, "atan": torch.atan,
-    "atan2": torch.atan2, "sinh": torch.sinh, "cosh": torch.cosh, "tanh": torch.tanh, "sigmoid": torch.sigmoid,
+    "atan2": torch.atan2, "hypot": torch.hypot, "sinh": torch.sinh, "cosh": torch.cosh, "asinh": torch.asinh,
+    "acosh": torch.acosh, "tanh": torch.tanh, "atanh": torch.atanh, "sigmoid": torch.sigmoid, "logit": torch.logit,
+    "logaddexp": torch.logaddexp,
     "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)), "relu": torch.relu, "gelu": F.gelu, "silu": F.silu,
     "leaky_relu": lambda x, slope: torch.where(x > 0, x, slope * x),
     "elu": lambda x, alpha: torch.where(x > 0, x, alpha * torch.expm1(x.clamp(max=0))),
+    "floor": torch.floor, "ceil": torch.ceil, "trunc": torch.trunc, "round": torch.round,
+    "fmod": lambda a, b: _less_whole(a, b, torch.trunc), "mod": lambda a, b: _less_whole(a, b, torch.floor),
+    "erfinv": torch.erfinv, "log_ndtr": torch.special.log_ndtr, "ndtri": torch.special.ndtri,
+    "var": lambda xs, ddof: torch.var(torch.stack(xs), correction=ddof),
+    "std": lambda xs, ddof: torch.std(torch.stack(xs), correction=ddof),
     "step": lambda x: (x > 0).double() + 0.0 * x.detach(), "sign": torch.sign, "maximum": torch.maximum,
     "minimum": torch.minimum, "clip": lambda x, low, high: torch.minimum(torch.maximum(x, low), high),
     "less": lambda a, b: (a < b).double(), "less_equal": lambda a, b: (a <= b).double(),
@@ -63,7 +76,7 @@ TWINS: dict[str, Callable[..., Tensor]] = {
     "moved": lambda a, b: _slope(lambda t: torch.sin(t) * b, a),
 }  # fmt: skip
 
-_KINKED = {ops.relu, ops.abs, ops.leaky_relu, ops.elu, ops.step, ops.sign, ops.pow, ops.norm, RAMP}
+_KINKED = {ops.relu, ops.abs, ops.leaky_relu, ops.elu, ops.step, ops.sign, ops.pow, ops.norm, ops.xlogy, RAMP}
 _TIED = {ops.maximum, ops.minimum, ops.clip}
 
 
@@ -77,7 +90,13 @@ def _meets_a_convention(program: Drawn) -> bool:
             return True
         if (v.op in _KINKED and 0.0 in numbers) or (v.op in _TIED and len(set(numbers)) < len(numbers)):
             return True
-        if v.op is ops.atan2 and not any(numbers):
+        if v.op in (ops.atan2, ops.hypot) and not any(numbers):
+            return True
+        if v.op is ops.std and len(set(numbers[:-1])) == 1:
+            return True
+        if v.op is ops.sinc and 0.0 < abs(numbers[0]) < 1e-3:
+            return True
+        if v.op in (ops.fmod, ops.mod) and abs(math.remainder(*numbers)) < 1e-9 * abs(numbers[0]):
             return True
     return False
 

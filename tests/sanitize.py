@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = (
     "bad_arguments", "bound_leaves", "compile_batches", "compile_derivatives", "compile_operations", "compile_threads",
-    "compiler_arrays", "compiler_lane_functions", "compiler_native", "custom", "engine", "hooks", "implicit",
+    "compiler_arrays", "compiler_vector_math", "compiler_native", "custom", "engine", "hooks", "implicit",
     "interrupts", "modes", "optim", "random_graphs", "random_transforms",
 )  # fmt: skip
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g"

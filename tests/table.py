@@ -10,7 +10,7 @@ from typing import Any
 import mpmath
 from mpmath import mp, mpf
 
-from tinygrad_lite import ops
+from tinygrad_lite import ieee, ops
 from tinygrad_lite.ops import Op
 
 DIGITS = 50
@@ -22,14 +22,55 @@ def _erfc(x: Any) -> Any:
     return mpmath.erfc(x) if abs(x) < 1e5 else mpf(0 if x > 0 else 2)
 
 
+def _log_ndtr(x: Any) -> Any:
+    """By the asymptotic series far out on the left, where mpmath's erfc underflows."""
+    if x > -1e4:
+        tail = _erfc(abs(x) / mpmath.sqrt(2)) / 2
+        return mpmath.log1p(-tail) if x > 0 else mpmath.log(tail)
+    return -x * x / 2 + mpmath.log(_mills(0, -x) / mpmath.sqrt(2 * mpmath.pi))
+
+
+def _mills(n: int, x: Any) -> Any:
+    """By the parabolic cylinder function, or by the asymptotic series (Abramowitz & Stegun 19.3.1, 19.8.1)."""
+    if x < 1e4:
+        return mpmath.factorial(n) * mpmath.exp(x * x / 4) * mpmath.pcfu(n + mpf(1) / 2, x)
+    terms = [(-1) ** k * mpmath.factorial(n + 2 * k) / (mpmath.factorial(k) * (2 * x * x) ** k) for k in range(12)]
+    return mpmath.fsum(terms) / x ** (n + 1)
+
+
+def _ndtri(p: Any) -> Any:
+    if not 0 < p < 1:
+        raise ValueError(f"ndtri({p})")
+    if p > 0.5:
+        return -_ndtri(1 - p)
+    y = mpf(ieee.ndtri(float(p)))
+    for _ in range(6):  # Newton's, for the logarithm
+        y -= (_log_ndtr(y) - mpmath.log(p)) * _mills(0, -y)
+    return y
+
+
+def _var(xs: Any, ddof: Any) -> Any:
+    mean = mpmath.fsum(xs) / len(xs)
+    return mpmath.fsum((x - mean) ** 2 for x in xs) / (len(xs) - ddof)
+
+
 TRUTH: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b,
+    "fmod": lambda a, b: mpmath.sign(a) * (abs(a) % abs(b)),
+    "mod": lambda a, b: a % b,
     "pow": lambda x, n: x**n,
     "neg": lambda x: -x,
     "abs": abs,
+    "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
+    "exp2": lambda x: mpf(2) ** x,
+    "log2": lambda x: mpmath.log(x, 2),
+    "xlogy": lambda a, b: a * mpmath.log(b) if a else mpf(0),
+    "sinc": mpmath.sincpi,
+    "logit": lambda p: mpmath.log(p / (1 - p)),
+    "logaddexp": lambda a, b: max(a, b) + mpmath.log1p(mpmath.exp(-abs(a - b))),
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "relu": lambda x: max(x, mpf(0)),
@@ -39,6 +80,8 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "step": lambda x: mpf(x > 0),
     "sign": mpmath.sign,
+    "trunc": lambda x: mpmath.sign(x) * mpmath.floor(abs(x)),
+    "round": mpmath.nint,
     "maximum": max,
     "minimum": min,
     "clip": lambda x, low, high: min(max(x, low), high),
@@ -52,12 +95,17 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "stop_gradient": lambda x: x,
     "erfc": lambda x: _erfc(x),
     "normcdf": lambda x: _erfc(-x / mpmath.sqrt(2)) / 2,
+    "log_ndtr": lambda x: _log_ndtr(x),
+    "ndtri": lambda p: _ndtri(p),
+    "mills": lambda n, x: _mills(int(n), x),
     "lgamma": mpmath.loggamma,
     "polygamma": lambda n, x: mpmath.polygamma(int(n), x),
     "sum": mpmath.fsum,
     "prod": mpmath.fprod,
     "dot": lambda xs, ys, start: mpmath.fdot(xs, ys) + start,
     "mean": lambda xs: mpmath.fsum(xs) / len(xs),
+    "var": lambda xs, ddof=0: _var(xs, ddof),
+    "std": lambda xs, ddof=0: mpmath.sqrt(_var(xs, ddof)),
     "logsumexp": lambda xs: max(xs) + mpmath.log(mpmath.fsum(mpmath.exp(x - max(xs)) for x in xs)),
     "norm": lambda xs: mpmath.sqrt(mpmath.fsum(x * x for x in xs)),
 }
@@ -97,8 +145,10 @@ def _point(row: Op, source: random.Random, reach: float) -> tuple[Any, ...]:
             args[1] = source.randrange(-64, 65) / 8
         else:
             args = [10 ** source.uniform(-2, 2), source.uniform(-4, 4)]
-    elif row is ops.polygamma:
+    elif row in (ops.polygamma, ops.mills):
         args[0] = float(source.randrange(5))
+    elif row in (ops.var, ops.std):
+        args[1] = float(source.randrange(2))
     elif row is ops.take:
         args[1] = float(source.randrange(SEQUENCE_LENGTH))
     elif row is ops.dot:

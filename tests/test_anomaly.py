@@ -33,6 +33,12 @@ VALUES: dict[str, tuple[Build, str, list[str | None], str]] = {
     "root of a negative": (lambda z, t, b: (z - t) ** 0.5, "pow", [None, None], "no power that is not whole"),
     "sqrt below 0": (lambda z, t, b: (z - t).sqrt() + b, "sqrt", [None], "maximum(x, 0.0)"),
     "asin of 2": (lambda z, t, b: t.asin(), "asin", ["two"], "from -1 to 1"),
+    "log2(0)": (lambda z, t, b: z.log2(), "log2", ["zero"], "above 0"),
+    "2 * log(0)": (lambda z, t, b: tl.xlogy(t, z), "xlogy", ["two", "zero"], "unless the first is 0"),
+    "logit of 2": (lambda z, t, b: t.logit(), "logit", ["two"], "between 0 and 1"),
+    "acosh of 0": (lambda z, t, b: z.acosh(), "acosh", ["zero"], "not be below 1"),
+    "atanh of 2": (lambda z, t, b: t.atanh(), "atanh", ["two"], "between -1 and 1"),
+    "exp2 of 2000": (lambda z, t, b: (b * t).exp2(), "exp2", [None], "past 1024"),
     "poles": (lambda z, t, b: z.lgamma(), "lgamma", ["zero"], "poles at 0"),
     "product": (lambda z, t, b: b * 1e200 * 1e200, "mul", [None, None], "beyond 1.8e308"),
     "prod": (lambda z, t, b: ops.prod([b] * 200), "prod", ["big"] * 200, "= inf at big = 1000\n"),
@@ -55,6 +61,9 @@ def test_values(name: str) -> None:
 DERIVATIVES: dict[str, tuple[Build, str, list[str | None], str]] = {
     "sqrt'(0)": (lambda z, t, b: z.sqrt() * t, "sqrt", ["zero"], "zero         2               inf      inf"),
     "0 ** 0.5": (lambda z, t, b: z**0.5, "pow", ["zero"], "infinite for n below 1"),
+    "cbrt'(0)": (lambda z, t, b: z.cbrt() * t, "cbrt", ["zero"], "slope of cbrt at 0"),
+    "acosh'(1)": (lambda z, t, b: (t - 1.0).acosh(), "acosh", [None], "slope of acosh at 1"),
+    "xlogy'(0, 0)": (lambda z, t, b: tl.xlogy(z, z), "xlogy", ["zero"], "logarithm of the second"),
     "acos(1)": (lambda z, t, b: (t - 1.0).acos(), "acos", [None], "clip(x, -1 + 1e-9, 1 - 1e-9)"),
     "inf * 0 in the sweep": (
         lambda z, t, b: (z * t).sqrt() * 1.0,

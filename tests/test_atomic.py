@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tinygrad_lite import (Value, nn, optim, train)
+from tinygrad_lite import Value, nn, optim, train
+from tinygrad_lite.demo import pictures
 from tinygrad_lite.saving import atomic
 from tinygrad_lite.saving.atomic import kind_of, replacing, writable
-from tinygrad_lite.demo import pictures
 from tinygrad_lite.saving.npz import write_npz
 
 PACKAGE = Path(atomic.__file__).parent

@@ -16,8 +16,8 @@ from table import SEQUENCE_LENGTH, flat, points
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, ops
 from tinygrad_lite.errors import ShapeError
-from tinygrad_lite.transforms.pytree import Structure
 from tinygrad_lite.ops import Op
+from tinygrad_lite.transforms.pytree import Structure
 
 # Derivatives at plain numbers, by design.
 pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_lite.errors.CutOffWarning")
@@ -31,7 +31,7 @@ Row = tuple[float, ...]
 
 
 def function_of(row: Op) -> tuple[Callable[..., Any], int]:
-    """The row as a function of single numbers, and of how many; a polygamma's order is no Value, and so is fixed."""
+    """The row as a function of single numbers, and of how many; plain numbers, as a polygamma's order, are fixed."""
     widths = [SEQUENCE_LENGTH if k in row.sequences else 1 for k in range(len(row.args))]
 
     def f(*xs: Any) -> Any:
@@ -41,8 +41,10 @@ def function_of(row: Op) -> tuple[Callable[..., Any], int]:
             for k, width in enumerate(widths)
         ])  # fmt: skip
 
-    if row is ops.polygamma:
+    if row in (ops.polygamma, ops.mills):
         return lambda x: row(1.0, x), 1
+    if row in (ops.var, ops.std):
+        return lambda *xs: row(xs, 1.0), SEQUENCE_LENGTH
     return f, sum(widths)
 
 
@@ -56,7 +58,9 @@ def ugly(row: Op, count: int) -> list[Row]:
 
 def moderate(row: Op, count: int, reach: float) -> list[Row]:
     found = [tuple(flat(args)) for args in points(row, count, reach)]
-    return [args[1:] for args in found] if row is ops.polygamma else found
+    if row in (ops.var, ops.std):
+        return [args[:-1] for args in found]
+    return [args[1:] for args in found] if row in (ops.polygamma, ops.mills) else found
 
 
 def outcome(f: Callable[..., Any], args: Row) -> Any:

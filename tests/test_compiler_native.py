@@ -113,7 +113,20 @@ def edges(row: Op) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("row", BUILT_IN, ids=lambda row: row.name)
 def test_every_row_is_its_value(row: Op) -> None:
     cases = [*points(row, 300, 2.0), *points(row, 300, 250.0), *edges(row)]
-    if row in (ops.lgamma, ops.erfc, ops.normcdf, ops.gelu, ops.softplus, ops.silu, ops.sigmoid):
+    if row in (
+        ops.lgamma,
+        ops.erfc,
+        ops.normcdf,
+        ops.log_ndtr,
+        ops.gelu,
+        ops.softplus,
+        ops.silu,
+        ops.sigmoid,
+        ops.floor,
+        ops.ceil,
+        ops.trunc,
+        ops.round,
+    ):
         cases += [(k / 64 + 1 / 300,) for k in range(-64 * 45, 64 * 45)]
     if row is ops.take:
         cases += [((1.0, 2.0, 3.0), i) for i in (0.0, 1.0, 2.0, 3.0, -1.0, 0.5, math.nan, math.inf)]
@@ -160,7 +173,7 @@ def random_program(drawn: Sequence[tuple[Op | str, list[int]]]) -> Program:
             args = args[: len(kind.args)]
             if kind is ops.take:
                 args = (args[0], program.constant(float(picks[1] % length)))
-            elif kind is ops.polygamma:
+            elif kind is ops.polygamma or kind is ops.mills:
                 args = (program.constant(float(picks[1] % 3)), args[1])
         known.append(program.add(kind, args))
     program.outputs = list(range(len(program)))

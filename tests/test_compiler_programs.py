@@ -14,9 +14,9 @@ from test_random_graphs import moderate, programs, run
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, ops
-from tinygrad_lite.compiler.passes.gc_pause import collector_paused
 from tinygrad_lite.compiler.array.array_executor import ArrayExecutor
 from tinygrad_lite.compiler.native.bytecode_machine import Executor
+from tinygrad_lite.compiler.passes.gc_pause import collector_paused
 from tinygrad_lite.compiler.passes.program import Program
 from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
 from tinygrad_lite.compiler.trace.tracing import flattened

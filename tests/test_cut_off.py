@@ -14,9 +14,9 @@ import pytest
 import tinygrad_lite as tl
 import tinygrad_lite.transforms.cut_off
 from tinygrad_lite import Value, compile, enable_grad, fixed_point, gradcheck, nn, no_grad, optim
-from tinygrad_lite.transforms.cut_off import _LINEAR, cut_off
 from tinygrad_lite.errors import CutOffWarning, TraceError
 from tinygrad_lite.ops import TABLE
+from tinygrad_lite.transforms.cut_off import _LINEAR, cut_off
 
 CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "grad": lambda f, x: tl.grad(f)(x),

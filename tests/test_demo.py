@@ -16,9 +16,9 @@ import pytest
 
 from tinygrad_lite import engine
 from tinygrad_lite.__main__ import main
-from tinygrad_lite.transforms.check import GradcheckReport, Row
 from tinygrad_lite.demo import run
 from tinygrad_lite.nn import MLP
+from tinygrad_lite.transforms.check import GradcheckReport, Row
 
 ALWAYS = {"report.md", "weights.npz", "loss_curve.png", "confusion_matrix.png", "neuron.svg", "explorer.html"}
 PNG = b"\x89PNG\r\n\x1a\n"

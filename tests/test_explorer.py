@@ -21,10 +21,10 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, engine, nn, ops
 from tinygrad_lite.explanation import compare
 from tinygrad_lite.viz import Explorer, explore
-from tinygrad_lite.viz.explorer import page
-from tinygrad_lite.viz.explorer.hierarchy import ROOM
 from tinygrad_lite.viz.diagram.module_frames import places
 from tinygrad_lite.viz.diagram.walk import Graph
+from tinygrad_lite.viz.explorer import page
+from tinygrad_lite.viz.explorer.hierarchy import ROOM
 
 TYPES = {"f64": "<f8", "i32": "<i4", "u8": "u1"}
 HOSTILE = [

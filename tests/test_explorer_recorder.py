@@ -14,9 +14,9 @@ import pytest
 from tinygrad_lite import Draws, Value, nn, ops, optim, train
 from tinygrad_lite.diagnosis import gradient_norms
 from tinygrad_lite.errors import ShapeError
+from tinygrad_lite.viz.diagram.walk import Graph
 from tinygrad_lite.viz.explorer.recorder import Recorder
 from tinygrad_lite.viz.plane import Plane
-from tinygrad_lite.viz.diagram.walk import Graph
 
 source = np.random.default_rng(2)
 POINTS = source.uniform(-1, 1, (24, 2))

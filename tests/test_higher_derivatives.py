@@ -28,11 +28,12 @@ ORDERS = 4
 WIDE = {"erf", "erfc", "normcdf", "gelu"}
 # Rules of which a factor vanishes somewhere and is known there to EPSILON only, not to EPSILON of itself: the formulas
 # 1 - tanh(x)**2 and sigmoid(x) * (1 - sigmoid(x)), kept as the field writes them, and what is made of them, far out;
-# (1 - x) * (1 + x), which is exact at the ends instead, in whose derivative 1 cancels near 0.
-ABSOLUTE = {"tanh", "sigmoid", "softplus", "silu", "asin", "acos"}
+# (1 - x) * (1 + x), which is exact at the ends instead, in whose derivative 1 cancels near 0; from the third order on,
+# log_ndtr's, which are small differences of moments.
+ABSOLUTE = {"tanh", "sigmoid", "softplus", "logaddexp", "silu", "asin", "acos", "atanh", "log_ndtr"}
 
 # Rows, and arguments of rows, by which the derivative is a constant, or one on each side of a jump.
-CONSTANT = {"add", "sub", "neg", "abs", "identity", "sum", "mean"} | {
+CONSTANT = {"add", "sub", "neg", "fmod", "mod", "abs", "identity", "sum", "mean"} | {
     row.name for row in ops.TABLE.values() if row.flat
 }
 CONSTANT_BY = {("dot", 2)}
@@ -196,7 +197,7 @@ def _number(x: Any) -> float:
     return x.data if isinstance(x, Value) else float(x)
 
 
-ROUND = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+ROUND = (-2.0, -1.0, -0.5, 0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
 
 def round_points(row: Op) -> list[tuple[Any, ...]]:
@@ -206,7 +207,12 @@ def round_points(row: Op) -> list[tuple[Any, ...]]:
         if position in row.sequences:
             choices.append(list(itertools.product((-1.0, 0.0, 2.0), repeat=2)))
         else:
-            choices.append((0.0, 1.0) if (row.name, name) in {("polygamma", "n"), ("take", "index")} else ROUND)
+            choices.append(
+                (0.0, 1.0)
+                if (row.name, name)
+                in {("polygamma", "n"), ("mills", "n"), ("take", "index"), ("var", "ddof"), ("std", "ddof")}
+                else ROUND
+            )
     every = list(itertools.product(*choices))
     if row is ops.clip:
         every = [args for args in every if args[1] < args[2]]

@@ -14,7 +14,9 @@ from typing import Any
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pytest
+from table import truth
 
+from tinygrad_lite import ops
 from tinygrad_lite.floats import ieee
 
 inf, nan = math.inf, math.nan
@@ -131,20 +133,82 @@ def scores(rng: random.Random) -> tuple[list[float]]:
     return ([rng.gauss(shift, 1.0) * rng.choice((1.0, 30.0)) for _ in range(rng.randint(1, 6))],)
 
 
+def two_scores(rng: random.Random) -> tuple[float, float]:
+    if rng.random() < 0.3:
+        top = signed(rng, -1e-12, 5.0)
+        return top, math.log(-math.expm1(top)) if top < 0.0 else -top  # near a root
+    a = rng.gauss(rng.choice((0.0, 0.0, 700.0, -3000.0, 1e6)), 1.0) * rng.choice((1.0, 30.0))
+    return (a, a - signed(rng, -1e-6, 800.0)) if rng.random() < 0.8 else (a, a)
+
+
+def max_abs(a: float, b: float) -> float:
+    return abs(max(a, b))
+
+
+def near_pair(rng: random.Random) -> tuple[float, float]:
+    divisor = signed(rng, -1e-300, 1e300)
+    return divisor * signed(rng, -1e-3, 1e6), divisor
+
+
+def sample(rng: random.Random) -> tuple[list[float], float]:
+    """Numbers whose differences are of any size beside them."""
+    middle, width = rng.choice((0.0, 1.0, 1e15, signed(rng, -1e-140, 1e140))), rng.choice((1.0, 1e-8, 1e8))
+    xs = [middle + (middle or 1.0) * width * rng.gauss(0.0, 1.0) for _ in range(rng.randint(2, 8))]
+    return xs, float(rng.randint(0, 1))
+
+
 def vector(rng: random.Random) -> tuple[list[float]]:
     size = signed(rng, 1e-322, 1e307)
     return ([size * signed(rng, -1e-9, 1.0) for _ in range(rng.randint(1, 6))],)
 
 
 ANY = ((-1e-320, 1e-290), (-1e-12, 10.0))
+NEAR_1 = (math.nextafter(1.0, 0.0), math.nextafter(1.0, 2.0))
+WHOLES = ((-1e-320, 1e-290), (-1e-3, 1e20), (-1e20, 1e308))
+HALVES = (0.0, -0.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 0.49999999999999994, 4503599627370495.5, 4503599627370497.0, MAX)
+REMAINDERS = (
+    (-7.0, 3.0),
+    (7.0, -3.0),
+    (6.0, 3.0),
+    (-1e-20, 3.0),
+    (1e308, 3e-308),
+    (TINY, MAX),
+    (-TINY, MAX),
+    (0.3, 0.1),
+)
 SEAMS = (0.25, 0.75, 1.0, 1.25, 1.75, 2.0, 2.5, 8.0, -0.25, -1.0)  # of lgamma's methods, and its roots and poles
 HUGE = (0.0, -0.0, TINY, -TINY, 1e-310, 1e22, -1e22, 1e308, -1e308, MAX)
 CASES = {
+    "floor": Case(mpmath.floor, WHOLES, ((-9.0, 9.0),), HALVES),
+    "ceil": Case(mpmath.ceil, WHOLES, ((-9.0, 9.0),), HALVES),
+    "trunc": Case(lambda x: mpmath.sign(x) * mpmath.floor(abs(x)), WHOLES, ((-9.0, 9.0),), HALVES),
+    "rint": Case(mpmath.nint, WHOLES, ((-9.0, 9.0),), HALVES),
+    "fmod": Case(lambda x, y: mpmath.sign(x) * (abs(x) % abs(y)), draw=near_pair, edges=REMAINDERS),
+    "mod": Case(lambda x, y: x % y, draw=near_pair, edges=REMAINDERS),
     "sqrt": Case(mpmath.sqrt, ((1e-320, 1e308),), edges=(0.0, TINY, MAX)),
     "exp": Case(mpmath.exp, ANY, ((-746.0, 710.5),), (0.0, TINY, -745.13, -745.14, 709.78, 709.79, 1e308, -1e308)),
     "expm1": Case(mpmath.expm1, ANY, ((-50.0, 710.5),), (TINY, -TINY, 709.78, 709.79, -1e308)),
     "log": Case(mpmath.log, ((1e-320, 1e308), (0.5, 2.0)), edges=(TINY, MAX, 1.0, math.nextafter(1.0, 2.0))),
     "log1p": Case(mpmath.log1p, (*ANY[:1], (1e-12, 1e308), (-0.999, -1e-12)), edges=(TINY, math.nextafter(-1.0, 0.0))),
+    "log2": Case(lambda x: mpmath.log(x, 2), ((1e-320, 1e308), (0.5, 2.0)), edges=(TINY, MAX, 1.0, *NEAR_1)),
+    "log10": Case(mpmath.log10, ((1e-320, 1e308), (0.5, 2.0)), edges=(TINY, MAX, 1.0, 1000.0, *NEAR_1)),
+    "exp2": Case(
+        lambda x: mpmath.mpf(2) ** x, ANY, ((-1076.0, 1025.0),), (0.0, TINY, -1074.0, -1075.0, -1080.0, 1023.9, 1e308)
+    ),
+    "cbrt": Case(
+        lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)), (*ANY, (-1e-320, 1e308)), edges=(*HUGE, 27.0, -1000.0)
+    ),
+    "sinc": Case(
+        mpmath.sincpi,
+        (*ANY, (-1.0, 1e8), (-1e-6, 1e308)),
+        ((-6.0, 6.0),),
+        (*HUGE, 1.0, -3.0, 0.5, 2.0**52 + 0.5, *NEAR_1),
+    ),
+    "xlogy": Case(
+        lambda x, y: x * mpmath.log(y) if x else mpmath.mpf(0),
+        draw=lambda rng: (signed(rng, -1e-300, 1e300), signed(rng, 1e-320, 1e308)),
+        edges=((0.0, 0.0), (-0.0, 5.0), (0.0, MAX), (TINY, 2.0), (MAX, TINY), (2.0, NEAR_1[0]), (2.0, NEAR_1[1])),
+    ),
     "sin": Case(mpmath.sin, (*ANY, (-10.0, 1e308)), edges=(*HUGE, math.pi, 355.0)),
     "cos": Case(mpmath.cos, (*ANY, (-10.0, 1e308)), edges=(*HUGE, math.pi / 2, 355.0 / 2)),
     "tan": Case(mpmath.tan, (*ANY, (-10.0, 1e308)), edges=(*HUGE, math.pi / 2, math.pi, 355.0)),
@@ -152,19 +216,60 @@ CASES = {
     "acos": Case(mpmath.acos, ((-1e-9, 1.0),), ((-1.0, 1.0),), (1.0, -1.0, math.nextafter(1.0, 0.0), TINY)),
     "atan": Case(mpmath.atan, (*ANY, (-1.0, 1e308)), edges=HUGE),
     "atan2": Case(mpmath.atan2, draw=pair, edges=((1.0, MAX), (TINY, 1.0), (1.0, TINY), (1e308, -1e-308), (TINY, 3.0))),
+    "hypot": Case(
+        lambda a, b: mpmath.sqrt(a * a + b * b),
+        draw=lambda rng: (size := signed(rng, 1e-322, 1e307), size * signed(rng, -1e-9, 1.0)),
+        edges=((3e200, 4e200), (TINY, TINY), (-3e-320, 4e-320), (MAX, MAX), (MAX, 1.0), (-2.0, 0.0), (1.0, 1e-9)),
+    ),
     "sinh": Case(mpmath.sinh, ANY, ((-711.0, 711.0),), (TINY, 710.47, 710.48, -710.48, MAX, -MAX)),
     "cosh": Case(mpmath.cosh, ANY, ((-711.0, 711.0),), (TINY, 710.47, 710.48, -710.48, MAX, -MAX)),
+    "asinh": Case(mpmath.asinh, (*ANY, (-1e-3, 1e308)), edges=HUGE),
+    "acosh": Case(
+        lambda x: mpmath.re(mpmath.acosh(x)), ((1.0, 1e308),), ((1.0, 1.001), (1.0, 3.0)), (1.0, NEAR_1[1], MAX)
+    ),
+    "atanh": Case(mpmath.atanh, (ANY[0], (-1e-9, 1.0)), ((-1.0, 1.0), (0.999, 1.0)), (NEAR_1[0], -NEAR_1[0], TINY)),
     "tanh": Case(mpmath.tanh, ANY, ((-22.0, 22.0),), HUGE[2:]),
     "sigmoid": Case(true_sigmoid, ANY, ((-750.0, 40.0), (-4.0, 4.0)), (0.0, -745.13, -745.14, 1e6, -708.4)),
+    "logit": Case(
+        lambda p: mpmath.log(p / (1 - p)),
+        ((1e-320, 1e-290), (1e-12, 1.0)),
+        ((0.0, 1.0), (0.4999, 0.5001), (0.24, 0.26), (0.999, 1.0)),
+        (TINY, 0.25, 0.5, math.nextafter(0.5, 0.0), math.nextafter(0.5, 1.0), math.nextafter(0.25, 0.0), NEAR_1[0]),
+    ),
     "silu": Case(
         lambda x: x * true_sigmoid(x), ANY, ((-755.0, 40.0), (-4.0, 4.0)), (TINY, -751.0, -708.4, 1e308, -1e6)
     ),
     "softplus": Case(lambda x: mpmath.log1p(mpmath.exp(x)), ANY, ((-750.0, 40.0),), (0.0, -745.13, -708.4, 1e308)),
+    "logaddexp": Case(
+        lambda a, b: true_logsumexp([a, b]),
+        draw=two_scores,
+        edges=((1000.0, 1000.0), (-1000.0, -1001.0), (1e308, -1e308), (MAX, MAX), (-745.0, 3e-9), (0.0, -800.0)),
+        scale=max_abs,
+    ),
     "erf": Case(mpmath.erf, ANY, ((-6.0, 6.0),), (TINY, 30.0)),
     "erfc": Case(
         mpmath.erfc, ANY, ((0.5, 3.0), (-6.0, 27.3)), (0.5, 26.55, 27.22, 27.23, 28.0, TINY, -30.0), count=400
     ),
     "normcdf": Case(true_normcdf, ANY, ((-4.0, 0.0), (-38.6, 9.0)), (-37.52, -38.4, -38.48, -38.49, TINY), count=400),
+    "log_ndtr": Case(
+        lambda x: truth(ops.log_ndtr, x),
+        (*ANY, (-1e150, -10.0)),
+        ((-4.0, 3.0), (-40.0, 39.0)),
+        (0.0, -40.0, -1e10, -1e5, -1.5e154, -1.8e154, 38.4, 38.5, -0.7, math.nextafter(-0.7, -inf)),
+        count=400,
+    ),
+    "erfinv": Case(
+        lambda x: truth(ops.erfinv, x),
+        (ANY[0], (-1e-12, 1.0)),
+        ((-1.0, 1.0), (0.99999, 1.0)),
+        (0.0, TINY, 0.5, -0.5, math.nextafter(0.5, 1.0), math.nextafter(1.0, 0.0), math.nextafter(-1.0, 0.0)),
+    ),
+    "ndtri": Case(
+        lambda p: truth(ops.ndtri, p),
+        ((TINY, 1e-300), (1e-320, 1.0)),
+        ((0.0, 1.0), (0.4999, 0.5001), (0.9999, 1.0)),
+        (TINY, 0.5, 0.25, 0.75, 1e-300, math.nextafter(0.5, 0.0), math.nextafter(0.5, 1.0), math.nextafter(1.0, 0.0)),
+    ),
     "gelu": Case(
         lambda x: x * true_normcdf(x), ANY, ((-4.0, 0.0), (-38.7, 9.0)), (-37.6, -38.5, -38.6, -39.9, -41.0), count=400
     ),
@@ -199,12 +304,33 @@ CASES = {
         ),
         scale=lambda xs: abs(max(xs)),
     ),
+    "var": Case(
+        lambda xs, ddof: truth(ops.var, tuple(xs), ddof),
+        draw=sample,
+        edges=(([1e16, 1e16 + 2.0], 0.0), ([1e200, 1e-200], 1.0), ([1e154, -1e154], 0.0), ([0.1, 0.1, 0.1], 1.0)),
+    ),
+    "std": Case(
+        lambda xs, ddof: truth(ops.std, tuple(xs), ddof),
+        draw=sample,
+        edges=(
+            *(([1e16, 1e16 + 2.0], 0.0), ([MAX, -MAX], 0.0), ([MAX, MAX, -MAX], 0.0), ([1e200, 3e200], 1.0)),
+            *(([TINY, 3 * TINY], 0.0), ([1e-200, -1e-200], 0.0), ([0.1, 0.1, 0.1], 1.0), ([MAX] * 5, 1.0)),
+        ),
+    ),
     "norm": Case(
         true_norm,
         draw=vector,
         edges=(([3e200, 4e200],), ([TINY, TINY],), ([-3e-320, 4e-320],), ([MAX, MAX],), ([-2.0],), ([1.0, 1e-9],)),
     ),
 }
+for order in range(9):
+    CASES[f"mills {order}"] = Case(
+        lambda x, n=order: truth(ops.mills, n, x),
+        ((-1e-12, 1e-3), (1e-3, 1e5)),
+        ((-3.0, 3.0), (-37.0, -1.0), (0.0, 20.0)),
+        (0.0, -1.0, math.nextafter(-1.0, -inf), 2.0, 1e3, 1e30),
+        count=20,
+    )
 for order in range(8):
     CASES[f"polygamma {order}"] = Case(
         lambda x, n=order: true_polygamma(n, x),
@@ -252,7 +378,15 @@ def test_an_error_of_ten_ulps_would_be_seen(name: str) -> None:
 
 def test_the_obvious_formulas_miss() -> None:
     """What the compensated formulas are for: the plain ones fail the same test."""
-    plain: dict[str, Callable[[float], float]] = {
+    plain: dict[str, Callable[..., float]] = {
+        "cbrt": lambda x: math.copysign(ieee.power(abs(x), 1.0 / 3.0), x),
+        "sinc": lambda x: ieee.divide(ieee.sin(math.pi * x), math.pi * x) if x else 1.0,
+        "hypot": lambda a, b: ieee.sqrt(a * a + b * b),
+        "asinh": lambda x: ieee.log(x + ieee.sqrt(x * x + 1.0)),
+        "acosh": lambda x: ieee.log(x + ieee.sqrt(x * x - 1.0)),
+        "atanh": lambda x: 0.5 * ieee.log((1.0 + x) / (1.0 - x)),
+        "logit": lambda p: ieee.log(p / (1.0 - p)),
+        "logaddexp": lambda a, b: ieee.log(ieee.exp(a) + ieee.exp(b)),
         "normcdf": lambda x: 0.5 * math.erfc(-x / math.sqrt(2.0)),
         "gelu": lambda x: x * 0.5 * (1.0 + math.erf(x / math.sqrt(2.0))),
         "silu": lambda x: x * ieee.sigmoid(x),
@@ -288,9 +422,30 @@ def same(got: float, expected: float) -> bool:
 
 
 UFUNCS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "logsumexp": "logaddexp"}
+UFUNCS |= {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "mod": "remainder"}
+UFUNCS |= {name: name for name in ["log2", "log10", "exp2", "cbrt", "hypot", "logaddexp"]}
 UFUNCS |= {
     name: name
-    for name in ["sqrt", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "divide", "power"]
+    for name in [
+        "floor",
+        "ceil",
+        "trunc",
+        "rint",
+        "fmod",
+        "sqrt",
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "divide",
+        "power",
+    ]
 }
 
 
@@ -314,6 +469,31 @@ def test_special_values_are_numpys(name: str) -> None:
         ("sigmoid", (-inf,), 0.0),
         ("sigmoid", (-1e308,), 0.0),
         ("sigmoid", (nan,), nan),
+        ("sinc", (inf,), nan),
+        ("sinc", (-inf,), nan),
+        ("sinc", (nan,), nan),
+        ("sinc", (-0.0,), 1.0),
+        ("sinc", (-3.0,), 0.0),
+        ("sinc", (1e308,), 0.0),
+        ("xlogy", (0.0, 0.0), 0.0),
+        ("xlogy", (-0.0, -3.0), 0.0),
+        ("xlogy", (0.0, inf), 0.0),
+        ("xlogy", (0.0, nan), nan),
+        ("xlogy", (2.0, 0.0), -inf),
+        ("xlogy", (-2.0, 0.0), inf),
+        ("xlogy", (2.0, -1.0), nan),
+        ("xlogy", (nan, 1.0), nan),
+        ("xlogy", (inf, 1.0), nan),
+        ("xlogy", (-inf, 2.0), -inf),
+        ("logit", (0.0,), -inf),
+        ("logit", (-0.0,), -inf),
+        ("logit", (1.0,), inf),
+        ("logit", (0.5,), 0.0),
+        ("logit", (-0.1,), nan),
+        ("logit", (1.1,), nan),
+        ("logit", (inf,), nan),
+        ("logit", (-inf,), nan),
+        ("logit", (nan,), nan),
         ("softplus", (inf,), inf),
         ("softplus", (-inf,), 0.0),
         ("softplus", (nan,), nan),
@@ -339,6 +519,40 @@ def test_special_values_are_numpys(name: str) -> None:
         ("normcdf", (-inf,), 0.0),
         ("normcdf", (-1e308,), 0.0),
         ("normcdf", (nan,), nan),
+        ("log_ndtr", (inf,), -0.0),
+        ("log_ndtr", (-inf,), -inf),
+        ("log_ndtr", (-1e200,), -inf),
+        ("log_ndtr", (nan,), nan),
+        ("erfinv", (1.0,), inf),
+        ("erfinv", (-1.0,), -inf),
+        ("erfinv", (-0.0,), -0.0),
+        ("erfinv", (math.nextafter(1.0, inf),), nan),
+        ("erfinv", (-inf,), nan),
+        ("erfinv", (nan,), nan),
+        ("ndtri", (0.0,), -inf),
+        ("ndtri", (-0.0,), -inf),
+        ("ndtri", (1.0,), inf),
+        ("ndtri", (0.5,), 0.0),
+        ("ndtri", (-TINY,), nan),
+        ("ndtri", (2.0,), nan),
+        ("ndtri", (nan,), nan),
+        ("mills 0", (inf,), 0.0),
+        ("mills 3", (-inf,), inf),
+        ("mills 0", (-1e300,), inf),
+        ("mills 2", (1e300,), 0.0),
+        ("mills 1", (nan,), nan),
+        ("mills 21", (1.0,), nan),
+        ("mills 0.5", (1.0,), nan),
+        ("mills -1", (1.0,), nan),
+        ("mills nan", (1.0,), nan),
+        ("var", ([1.0], 0.0), 0.0),
+        ("var", ([1.0], 1.0), nan),
+        ("var", ([1.0, 2.0], 3.0), inf),
+        ("var", ([1.0, inf], 0.0), nan),
+        ("var", ([1e308, -1e308], 0.0), inf),
+        ("std", ([0.1, 0.1, 0.1], 0.0), 0.0),
+        ("std", ([1.0], 1.0), nan),
+        ("std", ([nan, inf], 0.0), nan),
         ("lgamma", (inf,), inf),
         ("lgamma", (-inf,), inf),
         ("lgamma", (0.0,), inf),
@@ -402,10 +616,13 @@ def test_polygamma_of_high_order(n: int, count: int) -> None:
 def test_nothing_raises() -> None:
     for name in CASES:
         ours = function(name)
-        if name in ("logsumexp", "norm"):
+        if name in ("var", "std"):
+            assert all(type(ours(list(point[1:]), point[0])) is float for point in itertools.product(SPECIAL, repeat=3))
+        elif name in ("logsumexp", "norm"):
             assert all(type(ours(list(point))) is float for point in itertools.product(SPECIAL, repeat=3))
         else:
-            arity = 2 if name in ("divide", "power", "atan2") else 1
+            binary = ("divide", "power", "atan2", "hypot", "xlogy", "logaddexp", "fmod", "mod")
+            arity = 2 if name in binary else 1
             assert all(type(ours(*point)) is float for point in itertools.product(SPECIAL, repeat=arity))
 
 

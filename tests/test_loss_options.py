@@ -14,7 +14,6 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, explain_nan, nn, optim, train
-from tinygrad_lite.transforms.check import gradcheck
 from tinygrad_lite.nn import (
     MLP,
     binary_cross_entropy_with_logits,
@@ -25,6 +24,7 @@ from tinygrad_lite.nn import (
     l1,
     mse,
 )
+from tinygrad_lite.transforms.check import gradcheck
 
 P = [0.3, -1.2, 2.5, 0.0]
 T = [1.0, -1.0, 0.5, 0.25]

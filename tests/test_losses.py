@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from tinygrad_lite import Value, ops
-from tinygrad_lite.transforms.check import gradcheck
 from tinygrad_lite.engine import topological_order
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.nn import (
@@ -22,6 +21,7 @@ from tinygrad_lite.nn import (
     l1,
     mse,
 )
+from tinygrad_lite.transforms.check import gradcheck
 
 P = [0.3, -1.2, 2.5, 0.0]
 T = [1.0, -1.0, 0.5, 0.25]

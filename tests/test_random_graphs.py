@@ -36,6 +36,17 @@ STEPS: dict[str, tuple[int, Callable[..., Any], Callable[..., Any]]] = {
     "dot": (3, lambda a, b, c: ops.dot([a, b, 2.0], [b, c, a], c), lambda a, b, c: a * b + b * c + 2.0 * a + c),
     "sum": (3, lambda a, b, c: ops.sum([a, b, a, c]), lambda a, b, c: a + b + a + c),
     "logsumexp": (2, lambda a, b: ops.logsumexp([a, b]), lambda a, b: anp.log(anp.exp(a) + anp.exp(b))),
+    "logaddexp": (2, lambda a, b: a.logaddexp(b), anp.logaddexp),
+    "sinc": (1, lambda a: (a * a + 0.5).sinc(), lambda a: anp.sinc(a * a + 0.5)),
+    "asinh": (1, lambda a: a.asinh(), anp.arcsinh),
+    "acosh": (1, lambda a: (a * a + 1.5).acosh(), lambda a: anp.arccosh(a * a + 1.5)),
+    "atanh": (1, lambda a: (0.5 * a.sin()).atanh(), lambda a: anp.arctanh(0.5 * anp.sin(a))),
+    "logarithms": (
+        1,
+        lambda a: (a * a + 1).log2() + (a * a + 1).log10(),
+        lambda a: anp.log2(a * a + 1) + anp.log10(a * a + 1),
+    ),
+    "exp2": (1, lambda a: (-a * a).exp2(), lambda a: anp.exp2(-a * a)),
     "norm": (2, lambda a, b: ops.norm([a, b, 1.0]), lambda a, b: anp.sqrt(a * a + b * b + 1.0)),
 }
 moderate = st.floats(-2, 2, allow_subnormal=False)

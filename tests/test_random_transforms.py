@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
-from table import DIGITS
+from table import DIGITS, TRUTH
 from test_random_graphs import STEPS, moderate, programs, run
 
 from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -85,8 +85,9 @@ def test_hessians_are_jax(program: Program, xs: list[float]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(short_programs, moderate)
 def test_third_derivatives_are_mpmaths(program: Program, x: float) -> None:
-    exact = SimpleNamespace(arctan2=mpmath.atan2)
-    exact.__dict__.update({name: getattr(mpmath, name) for name in ("exp", "log", "sin", "sqrt", "tanh")})
+    exact = SimpleNamespace(arctan2=mpmath.atan2, arcsinh=mpmath.asinh, arccosh=mpmath.acosh, arctanh=mpmath.atanh)
+    exact.__dict__.update({name: getattr(mpmath, name) for name in ("exp", "log", "log10", "sin", "sqrt", "tanh")})
+    exact.__dict__.update({name: TRUTH[name] for name in ("exp2", "log2", "logaddexp", "sinc")})
     f = function(program, [x])
     with mp.workdps(DIGITS):
         want = float(mpmath.diff(lambda x: elsewhere(program, exact, [x]), mpf(x), 3))

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from math import inf, nan
 from typing import Any
 
+import mpmath
 import pytest
+from table import truth
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, ops, vjp
@@ -133,6 +136,10 @@ def test_powers_of_negative_numbers(n: int) -> None:
         (lambda x: tl.clip(x, -1.0, 0.0), 1.0),
         (tl.step, 0.0),
         (tl.sign, 0.0),
+        (tl.floor, 0.0),
+        (tl.ceil, 0.0),
+        (tl.trunc, 0.0),
+        (tl.ops.round, 0.0),
     ],
 )
 def test_kinks_at_zero_have_the_documented_subgradient_and_no_curvature(f: Function, slope: float) -> None:
@@ -225,6 +232,70 @@ def test_norm_at_zero() -> None:
     check(lambda *xs: tl.norm(xs), [0.0, 1e-200], [0.0, 1.0], [[1e200, 0.0], [0.0, 0.0]])
 
 
+@pytest.mark.parametrize("x", [0.0, -0.0, 3.0, 0.1, 1e300, 1.5e308, 5e-324])
+def test_std_of_numbers_that_are_alike(x: float) -> None:
+    """As norm's at the origin, also where the mean is rounded: the first derivative is 0, there is no second one."""
+    three = [[nan] * 3] * 3
+    check(lambda *xs: tl.std(xs), [x] * 3, [0.0] * 3, three)
+    check(lambda *xs: tl.std(xs, ddof=1) ** 2, [x] * 3, [0.0] * 3, three)
+    check(lambda *xs: tl.var(xs), [x] * 3, [0.0] * 3)
+    assert tl.std([x] * 3) == tl.var([x] * 3) == 0.0
+    compiled = tl.compile(lambda *xs: tl.std(xs))
+    assert (
+        grad(compiled, (0, 1, 2))(x, x, x) == tl.compile(grad(lambda *xs: tl.std(xs), (0, 1, 2)))(x, x, x) == (0.0,) * 3
+    )
+    assert math.isnan(tl.compile(grad(grad(lambda t: tl.std([t, x]))))(x))
+
+
+@pytest.mark.parametrize(("shift", "size"), [(0.0, 1.0), (1e16, 2.0), (1e8, 1e-6), (0.0, 1e-160), (0.0, 1e160)])
+def test_variance_beside_a_large_mean(shift: float, size: float) -> None:
+    """The rounding of the mean, which may be as large as the differences from it, changes nothing."""
+    at = [shift, shift + size]
+    size = at[1] - at[0]
+    check(lambda *xs: tl.var(xs), at, [-0.5 * size, 0.5 * size], [[0.5, -0.5], [-0.5, 0.5]])
+    check(lambda *xs: tl.var(xs, ddof=1), at, [-size, size], [[1.0, -1.0], [-1.0, 1.0]])
+    check(lambda *xs: tl.std(xs), at, [-0.5, 0.5])
+    assert tl.std(at) == 0.5 * size
+
+
+@pytest.mark.parametrize("remainder", [tl.fmod, tl.mod])
+def test_remainders(remainder: Function) -> None:
+    """The derivative by the divisor is the whole number that was taken off, not a rounded a / b."""
+    for a, b in [(7.0, 3.0), (-7.0, 3.0), (7.0, -3.0), (-7.0, -3.0), (1.0, 0.1), (0.3, 0.1), (6.0, 3.0), (-1e-20, 3.0)]:
+        exact = Fraction(a) / Fraction(b)
+        taken = math.trunc(exact) if remainder is tl.fmod else math.floor(exact)
+        check(remainder, [a, b], [1.0, -float(taken)], zeros(2))
+    check(lambda x: remainder(x, x), [3.0], [0.0], [[0.0]])
+    assert (Value(-7.0) % 3.0).data == (-7.0 % Value(3.0)).data == (Value(-7.0) % Value(3.0)).data == 2.0
+    assert grad(lambda b: 7 % b)(3.0) == -2.0 and grad(lambda a: a % 3)(7.0) == 1.0
+
+
+def test_log_ndtr_far_out() -> None:
+    """Density and distribution underflow at -40, and their quotient is -x + 1/x there; its slope is -1 + 1/x**2."""
+    for x in (-40.0, -1e3, -1e5, -1e8, -1e10, -1e100):
+        moments = [truth(ops.mills, float(n), -x) for n in (0, 1)]
+        check(tl.log_ndtr, [x], [float(1 / moments[0])], [[float(-moments[1] / moments[0] ** 2)]])
+    for x in (9.0, 30.0):
+        density = math.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+        check(tl.log_ndtr, [x], [density], [[-x * density]])
+        assert hessian(tl.log_ndtr)(x) == pytest.approx(-x * density, rel=1e-13)
+    assert tl.log_ndtr(-40.0) == pytest.approx(-804.6084420137538, rel=1e-15)
+
+
+def test_the_ends_of_the_inverses() -> None:
+    check(tl.erfinv, [1.0], [inf])
+    check(tl.erfinv, [-1.0], [inf])
+    check(tl.ndtri, [0.0], [inf])
+    check(tl.ndtri, [1.0], [inf])
+    check(tl.erfinv, [0.0], [0.5 * math.sqrt(math.pi)], [[0.0]])
+    check(tl.ndtri, [0.5], [math.sqrt(2.0 * math.pi)], [[0.0]])
+    for f, x in ((tl.erfinv, 1.5), (tl.ndtri, -0.5)):
+        assert math.isnan(f(x)) and math.isnan(grad(f)(x))
+    for p in (1e-300, 1e-16, 0.25, 0.5, 0.75, 1.0 - 1e-12):
+        assert tl.normcdf(tl.ndtri(p)) == pytest.approx(p, rel=1e-12)
+        assert grad(lambda p: tl.normcdf(tl.ndtri(p)))(p) == pytest.approx(1.0, rel=1e-12)
+
+
 def test_no_second_derivative_is_made_up_where_the_inner_one_is_0() -> None:
     """norm([x**2]) is x**2, whose second derivative is 2; the chain rule multiplies what is not there with 2 * x."""
     check(lambda x: tl.norm([x**2]), [0.0], [0.0], [[nan]])
@@ -268,6 +339,119 @@ def test_atan2_of_extreme_points(size: float) -> None:
     check(tl.atan2, [3 * size, 4 * size], [0.16 / size, -0.12 / size])
 
 
+def test_hypot_is_norm_of_two() -> None:
+    """Also at the origin, and without overflow; beside a plain number that is not 0 there is no origin."""
+    check(tl.hypot, [0.0, 0.0], [0.0, 0.0], NONE)
+    check(lambda x: tl.hypot(x, 0.0), [-0.0], [0.0], [[nan]])
+    check(lambda x, y: tl.hypot(x**2, y**2) + x, [0.0, 0.0], [1.0, 0.0], NONE)
+    check(lambda w, x: w * tl.hypot(x, 0.0), [3.0, 0.0], [0.0, 0.0], [[0.0, 0.0], [0.0, nan]])
+    check(tl.hypot, [0.0, 1.0], [0.0, 1.0], [[1.0, 0.0], [0.0, 0.0]])
+    check(tl.hypot, [3e200, -4e200], [0.6, -0.8], zeros(2))
+    check(tl.hypot, [3.0, 4.0], [0.6, 0.8], [[0.128, -0.096], [-0.096, 0.072]])
+    check(lambda x: tl.hypot(x, 2.0), [0.0], [0.0], [[0.5]])
+    assert grad(grad(tl.compile(lambda x: tl.hypot(x, 1.0))))(0.0) == 1.0
+
+
+@pytest.mark.parametrize("x", [0.0, -0.0, 1e-200, -1e-9, 0.1, 0.999, 1.0, -1.001, 2.5, 40.0])
+def test_sinc(x: float) -> None:
+    """Near 0, where the closed form loses all its digits, as well as on both sides of where the series ends."""
+    with mpmath.workdps(1000):
+        slope = float(mpmath.diff(mpmath.sincpi, mpmath.mpf(x)))
+        curvature = float(mpmath.diff(mpmath.sincpi, mpmath.mpf(x), 2))
+    for way, got in first_derivatives(tl.sinc, [x]).items():
+        assert got == pytest.approx([slope], rel=2e-14, abs=0.0), way
+    for way, rows in second_derivatives(tl.sinc, [x]).items():
+        assert rows[0] == pytest.approx([curvature], rel=1e-13), way
+    assert x or (slope, curvature) == (0.0, pytest.approx(-(math.pi**2) / 3))
+
+
+def test_sinc_far_out() -> None:
+    """Whole numbers are exact roots; the slope there is 1 / x, of alternating sign."""
+    for x in (3.0, -8.0, 1001.0):
+        assert tl.sinc(x) == 0.0
+        check(tl.sinc, [x], [math.cos(math.pi * x) / x])
+    for x in (inf, -inf):
+        assert math.isnan(tl.sinc(x)) and math.isnan(grad(tl.sinc)(x))
+    assert tl.sinc(1e300) == 0.0 and abs(grad(tl.sinc)(1e300)) < 1e-299
+
+
+def test_cbrt_around_0() -> None:
+    for x in (0.0, -0.0):
+        check(tl.cbrt, [x], [inf])
+    for sign in (1.0, -1.0):
+        check(tl.cbrt, [sign * 8.0], [1 / 12], [[-sign / 144]])
+        check(tl.cbrt, [sign * 1e-300], [1e200 / 3])
+        check(tl.cbrt, [sign * 1e300], [1e-200 / 3])
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-9, 1e9, 1e200, 1e300])
+def test_inverse_hyperbolic_functions_far_out_and_near_0(size: float) -> None:
+    """sqrt(1 + x * x) would overflow."""
+    for x in (size, -size):
+        check(
+            tl.asinh, [x], [1 / size if size > 1.0 else 1.0], [[0.0 if size > 1e160 else -x / math.hypot(x, 1.0) ** 3]]
+        )
+    if size > 1.0:
+        check(tl.acosh, [size], [1 / size], [[-1 / size / size]])
+    else:
+        check(tl.atanh, [size], [1.0], [[2 * size]])
+
+
+def test_inverse_hyperbolic_functions_at_their_ends() -> None:
+    check(tl.acosh, [1.0], [inf], [[-inf]])
+    check(tl.acosh, [1.0 + 2.0**-52], [2.0**25.5], None)
+    check(tl.acosh, [0.5], [nan], [[nan]])
+    for x in (1.0, -1.0):
+        check(tl.atanh, [x], [inf], [[x * inf]])
+        check(tl.atanh, [x * (1.0 - 2.0**-53)], [2.0**52 / (1.0 - 2.0**-54)])
+
+
+def test_logit_at_its_ends_and_in_the_middle() -> None:
+    check(tl.logit, [0.0], [inf], [[-inf]])
+    check(tl.logit, [1.0], [inf], [[inf]])
+    check(tl.logit, [0.5], [4.0], [[0.0]])
+    check(tl.logit, [1e-200], [1e200])
+    check(tl.logit, [1.0 - 2.0**-53], [2.0**53 / (1.0 - 2.0**-53)])
+    check(lambda x: tl.logit(tl.sigmoid(x)), [0.75], [1.0])
+    check(lambda p: tl.sigmoid(tl.logit(p)), [0.3], [1.0])
+
+
+@pytest.mark.parametrize("top", [0.0, 3.0, 1000.0, -1000.0, 1e300])
+def test_logaddexp_of_ties_and_of_large_inputs(top: float) -> None:
+    check(tl.logaddexp, [top, top], [0.5, 0.5], [[0.25, -0.25], [-0.25, 0.25]])
+    check(tl.logaddexp, [top, -inf], [1.0, 0.0], zeros(2))
+    check(tl.logaddexp, [inf, top], [1.0, 0.0], zeros(2), forward_may_be_nan=True)
+    assert tl.logaddexp(top, -inf) == top
+
+
+def test_logaddexp_of_alike_infinities() -> None:
+    """A tie: what is masked out on both sides gets finite derivatives, and disturbs nothing."""
+    for x in (inf, -inf):
+        check(tl.logaddexp, [x, x], [0.5, 0.5])
+    check(lambda x, y: tl.logaddexp(tl.logaddexp(x, x), y), [-inf, 1.0], [0.0, 1.0], zeros(2))
+
+
+def test_xlogy_where_the_factor_is_0() -> None:
+    """The derivative by it is the logarithm, which is -inf at 0; by the other it is 0, also at 0."""
+    check(tl.xlogy, [0.0, 2.0], [math.log(2.0), 0.0], [[0.0, 0.5], [0.5, 0.0]])
+    check(lambda y: tl.xlogy(0.0, y), [0.0], [0.0], [[0.0]])
+    check(tl.xlogy, [0.0, 0.0], [-inf, 0.0])
+    check(tl.xlogy, [2.0, 0.0], [-inf, inf])
+    check(lambda p: -tl.xlogy(p, p), [0.0], [inf])
+    check(lambda p: -tl.xlogy(p, p), [0.5], [math.log(2.0) - 1.0], [[-2.0]])
+    check(lambda p, q: tl.xlogy(p, q), [3.0, 0.5], [-math.log(2.0), 6.0], [[0.0, 2.0], [2.0, -12.0]])
+    # No infinite adjoint reaches what the factor 0 makes constant.
+    check(lambda y: y + tl.sqrt(tl.xlogy(0.0, y)), [0.0], [1.0])
+
+
+@pytest.mark.parametrize("x", [5e-324, 1e-300, 3.0, 1e300])
+def test_logarithms_and_powers_of_other_bases(x: float) -> None:
+    check(tl.log2, [x], [1 / x / math.log(2.0) if x > 5e-324 else inf])
+    check(tl.log10, [x], [1 / x / math.log(10.0) if x > 5e-324 else inf])
+    check(tl.exp2, [3.0], [8.0 * math.log(2.0)], [[8.0 * math.log(2.0) ** 2]])
+    check(tl.exp2, [-1070.0], [2.0**-1070 * math.log(2.0)])
+
+
 @pytest.mark.parametrize("shift", [0.0, 1000.0, -1000.0, 1e15])
 def test_logsumexp_and_softmax_of_large_inputs(shift: float) -> None:
     """A shift, exact in these numbers, changes no derivative."""
@@ -304,6 +488,9 @@ REPEATED: dict[str, tuple[Function, float, float, float]] = {
     "norm": (lambda x: tl.norm([x, x]), 2.0, math.sqrt(2), 0.0),
     "atan2": (lambda x: tl.atan2(x, x), 2.0, 0.0, 0.0),
     "logsumexp": (lambda x: tl.logsumexp([x, x, x]), 2.0, 1.0, 0.0),
+    "logaddexp": (lambda x: tl.logaddexp(x, x), 2.0, 1.0, 0.0),
+    "hypot": (lambda x: tl.hypot(x, x), 2.0, math.sqrt(2), 0.0),
+    "xlogy": (lambda x: tl.xlogy(x, x), 2.0, 1 + math.log(2), 0.5),
     "sum": (lambda x: tl.ops.sum([x, x, x]), 2.0, 3.0, 0.0),
     "mean": (lambda x: tl.mean([x, x, x * x]), 3.0, 8 / 3, 2 / 3),
     "prod": (lambda x: tl.prod([x, x, x]), 2.0, 12.0, 12.0),
@@ -341,6 +528,8 @@ FAR: dict[str, tuple[float, float]] = {
     "tanh": (0.0, 0.0),
     "erf": (0.0, 0.0),
     "erfc": (0.0, 0.0),
+    "floor": (0.0, 0.0),
+    "round": (0.0, 0.0),
     "normcdf": (0.0, 0.0),
     "gelu": (0.0, 1.0),
     "silu": (0.0, 1.0),
@@ -390,6 +579,10 @@ BLOCKED: dict[str, tuple[Function, float]] = {
     "clip, the bound": (lambda x: tl.sqrt(tl.clip(0.0, x, 1.0)), -1.0),
     "step": (lambda x: tl.sqrt(tl.step(x)), -1.0),
     "sign": (lambda x: tl.sqrt(tl.sign(x) + 1.0), -1.0),
+    "floor": (lambda x: tl.sqrt(tl.floor(x)), 0.5),
+    "ceil": (lambda x: tl.sqrt(tl.ceil(x)), -0.5),
+    "trunc": (lambda x: tl.sqrt(tl.trunc(x)), 0.5),
+    "round": (lambda x: tl.sqrt(tl.ops.round(x)), 0.5),
     "less": (lambda x: tl.sqrt(tl.less(x, 0.0)), 1.0),
     "equal": (lambda x: tl.sqrt(tl.equal(x, 0.0)), 1.0),
     "not_equal": (lambda x: tl.sqrt(tl.not_equal(x, 0.0)), 0.0),

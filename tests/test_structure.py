@@ -15,10 +15,9 @@ import tinygrad_lite as tl
 PACKAGE = Path(tl.__file__).parent
 # A file imports only from what stands before it here; files of one folder may import each other, but not in circles.
 ORDER = (
-    "cython_shim", "errors", "source_lines", "reals", "atomic", "npz", "files", "states", "ieee", "flags", "ops",
-    "engine", "engine_choice", "ufuncs", "modes", "hooks", "draws", "nesting", "cut_off", "runs", "flattening",
-    "transforms", "replay", "wording", "tables", "check", "custom", "formula", "explanation", "iteration", "compiler",
-    "solution", "implicit", "nn", "optim", "train", "diagnosis", "viz", "demo", "__init__", "__main__",
+    "cython_shim", "errors", "source_lines", "floats", "ops", "saving", "engine", "engine_choice", "ufuncs", "modes",
+    "hooks", "draws", "text", "transforms", "formula", "explanation", "compiler", "implicit", "nn", "optim", "train",
+    "diagnosis", "viz", "demo", "__init__", "__main__",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 

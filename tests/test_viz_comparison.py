@@ -13,9 +13,9 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.explanation.comparison import compare
 from tinygrad_lite.viz import graph
-from tinygrad_lite.viz.drawing import theme
 from tinygrad_lite.viz.diagram.boxes import boxes, edge_texts
 from tinygrad_lite.viz.diagram.diagram import Group, Node
+from tinygrad_lite.viz.drawing import theme
 
 
 @pytest.fixture(autouse=True)

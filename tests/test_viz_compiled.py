@@ -15,8 +15,8 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
 from tinygrad_lite.errors import HistoryError
-from tinygrad_lite.viz.picture import Picture, graph
 from tinygrad_lite.viz.diagram.diagram import Step
+from tinygrad_lite.viz.picture import Picture, graph
 
 
 def steps(picture: Picture, frame: str) -> dict[str, Step]:

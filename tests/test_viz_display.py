@@ -15,8 +15,8 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, draw_dot, nn, ops
 from tinygrad_lite.errors import MissingProgramError
-from tinygrad_lite.viz.layout import dot_program
 from tinygrad_lite.viz import graph
+from tinygrad_lite.viz.layout import dot_program
 
 needs_dot = pytest.mark.skipif(not dot_program.installed(), reason="needs Graphviz's dot")
 PNG = b"\x89PNG\r\n\x1a\n"

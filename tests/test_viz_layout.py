@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinygrad_lite.viz.diagram.module_frames import frames, separate_calls
 from tinygrad_lite.viz.layout.coordinates import spaced
 from tinygrad_lite.viz.layout.crossings import reduce_crossings
 from tinygrad_lite.viz.layout.nested_layout import Layout, RankDir, Rectangle, Shape, own_layout
-from tinygrad_lite.viz.diagram.module_frames import frames, separate_calls
 from tinygrad_lite.viz.layout.ranks import ranks
 from tinygrad_lite.viz.layout.vertices import Segment, Vertex
 

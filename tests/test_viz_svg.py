@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_lite import Value, nn, ops
-from tinygrad_lite.viz import Picture
-from tinygrad_lite.viz.drawing import theme
-from tinygrad_lite.viz.diagram.diagram import Node
-from tinygrad_lite.viz.drawing.text_width import width
 from tinygrad_lite.text.wording import number, shortened, visible
+from tinygrad_lite.viz import Picture
+from tinygrad_lite.viz.diagram.diagram import Node
+from tinygrad_lite.viz.drawing import theme
+from tinygrad_lite.viz.drawing.text_width import width
 
 NAMESPACE = {"s": "http://www.w3.org/2000/svg"}
 HOSTILE = [

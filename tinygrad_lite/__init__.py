@@ -21,7 +21,6 @@ from .ops import log_softmax, softmax  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .transforms import check as check
     from . import diagnosis as diagnosis
     from . import engine as engine
     from . import errors as errors
@@ -32,20 +31,20 @@ if TYPE_CHECKING:
     from . import train as train
     from . import transforms as transforms
     from . import viz as viz
-    from .transforms.check import gradcheck as gradcheck
     from .compiler import compile as compile
-    from .transforms.custom import custom_op as custom_op
     from .diagnosis import diagnose as diagnose
     from .diagnosis import lr_find as lr_find
     from .draws import Draws as Draws
     from .explanation import compare as compare
     from .explanation import explain as explain
     from .explanation import explain_nan as explain_nan
-    from .transforms.flattening import ravel as ravel
     from .formula import Formula as Formula
     from .hooks import register_hook as register_hook
     from .implicit.equation import fixed_point as fixed_point
     from .ops import *  # noqa: F403
+    from .transforms import check as check
+    from .transforms.check import gradcheck as gradcheck
+    from .transforms.custom import custom_op as custom_op
     from .transforms.derivatives import grad as grad
     from .transforms.derivatives import gradients as gradients
     from .transforms.derivatives import hessian as hessian
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from .transforms.derivatives import jvp as jvp
     from .transforms.derivatives import value_and_grad as value_and_grad
     from .transforms.derivatives import vjp as vjp
+    from .transforms.flattening import ravel as ravel
     from .viz import draw_dot as draw_dot
 
 __version__ = "0.2.0"
@@ -86,16 +86,19 @@ methods["register_hook"] = f"{__name__}.hooks:register_hook"
 methods["formula"] = f"{__name__}.formula:Formula"
 for _name in ("explain", "explain_nan", "compare"):
     methods[_name] = f"{__name__}.explanation:{_name}"
+methods.update(ops.COMPOSITIONS)
 
 # What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
-_BUILTINS = {"abs", "compile", "pow", "sum"}
+_BUILTINS = {"abs", "compile", "pow", "round", "sum"}
 __all__ = ["Value", "backward", "detect_anomaly", "enable_grad", "log_softmax", "no_grad", "softmax", *_MODULES]
-__all__ += [name for name in (*_LAZY, *ops.TABLE) if name not in _BUILTINS]
+__all__ += [name for name in (*_LAZY, *ops.COMPOSITIONS, *ops.TABLE) if name not in _BUILTINS]
 
 
 def __getattr__(name: str) -> object:
     if name in ops.TABLE:
         return ops.TABLE[name]
+    if name in ops.COMPOSITIONS:
+        return ops.COMPOSITIONS[name]
     if name in _LAZY:
         return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     if name in _MODULES:

@@ -33,7 +33,7 @@ else:
     from .floats.ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "7ee8c0d4"
+source_hash = "ddcba286"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
@@ -638,6 +638,10 @@ class Value:
         _refuse_in_trace("reading .item()", self)
         return _number(self)
 
+    def conjugate(self):
+        """This Value, which is real: for NumPy's var, std and vdot of object arrays."""
+        return self
+
     def detach(self):
         """A leaf with this number and no history, which no gradient enters; in a trace, stop_gradient of this Value."""
         if _here().trace is not None:
@@ -748,10 +752,10 @@ class Value:
         return _refuse_of_two("//", self, other)
 
     def __mod__(self, other):
-        return _refuse_of_two("%", self, other)
+        return record(ops.mod, (self, other)) if _comparable(other) else NotImplemented
 
     def __rmod__(self, other):
-        return _refuse_of_two("%", self, other)
+        return record(ops.mod, (other, self)) if _comparable(other) else NotImplemented
 
     def __divmod__(self, other):
         return _refuse_of_two("divmod()", self, other)
@@ -964,6 +968,9 @@ class Value:
     div = _as_method(ops.div)
     divide = _as_method(ops.div)
     true_divide = _as_method(ops.div)
+    fmod = _as_method(ops.fmod)
+    mod = _as_method(ops.mod)
+    remainder = _as_method(ops.mod)
     pow = _as_method(ops.pow)
     power = _as_method(ops.pow)
     neg = _as_method(ops.neg)
@@ -971,11 +978,17 @@ class Value:
     abs = _as_method(ops.abs)
     absolute = _as_method(ops.abs)
     fabs = _as_method(ops.abs)
+    cbrt = _as_method(ops.cbrt)
     expm1 = _as_method(ops.expm1)
+    exp2 = _as_method(ops.exp2)
     log1p = _as_method(ops.log1p)
+    log2 = _as_method(ops.log2)
+    log10 = _as_method(ops.log10)
+    xlogy = _as_method(ops.xlogy)
     sin = _as_method(ops.sin)
     cos = _as_method(ops.cos)
     tan = _as_method(ops.tan)
+    sinc = _as_method(ops.sinc)
     asin = _as_method(ops.asin)
     arcsin = _as_method(ops.asin)
     acos = _as_method(ops.acos)
@@ -984,15 +997,29 @@ class Value:
     arctan = _as_method(ops.atan)
     atan2 = _as_method(ops.atan2)
     arctan2 = _as_method(ops.atan2)
+    hypot = _as_method(ops.hypot)
     sinh = _as_method(ops.sinh)
     cosh = _as_method(ops.cosh)
+    asinh = _as_method(ops.asinh)
+    arcsinh = _as_method(ops.asinh)
+    acosh = _as_method(ops.acosh)
+    arccosh = _as_method(ops.acosh)
+    atanh = _as_method(ops.atanh)
+    arctanh = _as_method(ops.atanh)
+    logit = _as_method(ops.logit)
     softplus = _as_method(ops.softplus)
+    logaddexp = _as_method(ops.logaddexp)
     leaky_relu = _as_method(ops.leaky_relu)
     elu = _as_method(ops.elu)
     gelu = _as_method(ops.gelu)
     silu = _as_method(ops.silu)
     step = _as_method(ops.step)
     sign = _as_method(ops.sign)
+    floor = _as_method(ops.floor)
+    ceil = _as_method(ops.ceil)
+    trunc = _as_method(ops.trunc)
+    round = _as_method(ops.round)
+    rint = _as_method(ops.round)
     maximum = _as_method(ops.maximum)
     minimum = _as_method(ops.minimum)
     clip = _as_method(ops.clip)
@@ -1002,11 +1029,14 @@ class Value:
     not_equal = _as_method(ops.not_equal)
     where = _as_method(ops.where)
     positive = _as_method(ops.identity)
-    conjugate = _as_method(ops.identity)
     stop_gradient = _as_method(ops.stop_gradient)
     erf = _as_method(ops.erf)
     erfc = _as_method(ops.erfc)
+    erfinv = _as_method(ops.erfinv)
     normcdf = _as_method(ops.normcdf)
+    log_ndtr = _as_method(ops.log_ndtr)
+    ndtri = _as_method(ops.ndtri)
+    mills = _as_method(ops.mills)
     lgamma = _as_method(ops.lgamma)
     gammaln = _as_method(ops.lgamma)
     polygamma = _as_method(ops.polygamma)
@@ -2543,9 +2573,10 @@ def _by_convention(v: Value, found):
     adjoint: a sweep multiplies that by the scale first. In a trace nan itself stands for it, which is looked at again.
     """
     args: list = _laid_flat(v.args if v._code >= _MANY else (v.args,))
+    told: list = args if v.op is ops.atan2 else [v]  # others are 0 themselves there
     if _here().trace is not None:
-        return ops.where(v if v.op is ops.norm else ops.norm(args), found, found * float("nan"))
-    for x in args:
+        return ops.where(ops.norm(args) if v.op is ops.atan2 else v, found, found * float("nan"))
+    for x in told:
         if _argument(None, x) != 0.0:
             return found
     nothing: Value = record(ops.undefined, (tuple(args),))
@@ -3273,8 +3304,7 @@ def find_method(name, kind):
     """The further method of that name, imported if need be; AttributeError for a kind of thing that has none."""
     found = methods.get(name)
     if found is None:
-        instead = errors.NOT_OPERATIONS.get(name) or errors.OTHER_NAMES.get(name)
-        instead = instead or "operations and attributes are listed by dir(value)"
+        instead = errors.OTHER_NAMES.get(name, "operations and attributes are listed by dir(value)")
         raise AttributeError(f"{kind!r} object has no attribute {name!r}: {instead}")
     if type(found) is str:
         import importlib

@@ -127,20 +127,30 @@ def _hint(x: Any, many: str) -> str:
     return "take its .item()" if hasattr(x, "item") else "pass an int or a float"
 
 
-_WHOLE = "{} of a Value is a whole number, without a derivative: write {} where that is meant"
+_WHOLE = (
+    "{} of a Value is a whole number, without a derivative: write tinygrad_lite.{}(v) for a Value whose derivative is "
+    "0, or {} where the number alone is meant"
+)
 _JUMPS = "{} of a Value jumps between whole numbers, and has no derivative there: {}"
 NUMBER_ALONE = {
     "float()": "float() takes the number out of a Value, and its gradient would be lost: write v.exp() or "
     "tinygrad_lite.exp(v) for math.exp(v), f'{v:.2f}' for '%.2f' % v, and v.data for the number alone",
     "complex()": "complex() takes the number out of a Value, and its gradient would be lost: write v.data for it alone",
-    "int()": _WHOLE.format("int()", "int(v.data)"),
-    "round()": _WHOLE.format("round()", "round(v.data)") + ", or f'{v:.2f}' to print it",
-    "math.floor()": _WHOLE.format("math.floor()", "math.floor(v.data)"),
-    "math.ceil()": _WHOLE.format("math.ceil()", "math.ceil(v.data)"),
-    "math.trunc()": _WHOLE.format("math.trunc()", "math.trunc(v.data)"),
-    "//": _JUMPS.format("//", "write v.data // n for the number alone, or v / n"),
-    "%": _JUMPS.format("%", "write v.data % n for the number alone, or v - k * n with a plain k"),
-    "divmod()": _JUMPS.format("divmod()", "write divmod(v.data, n) for the numbers alone"),
+    "int()": _WHOLE.format("int()", "trunc", "int(v.data)"),
+    "round()": _WHOLE.format("round()", "round", "round(v.data)") + ", or f'{v:.2f}' to print it",
+    "math.floor()": _WHOLE.format("math.floor()", "floor", "math.floor(v.data)"),
+    "math.ceil()": _WHOLE.format("math.ceil()", "ceil", "math.ceil(v.data)"),
+    "math.trunc()": _WHOLE.format("math.trunc()", "trunc", "math.trunc(v.data)"),
+    "//": _JUMPS.format(
+        "//",
+        "write v / n, or tinygrad_lite.floor(v / n), a Value whose derivative is 0, or "
+        "v.data // n for the number alone",
+    ),
+    "divmod()": _JUMPS.format(
+        "divmod()",
+        "write tinygrad_lite.floor(v / n), a Value whose derivative is 0, and v % n, "
+        "or divmod(v.data, n) for the numbers alone",
+    ),
     "pow() with a modulus": _JUMPS.format("pow() with a modulus", "write pow(v, n)"),
     "use as an index": "a Value is not an index: take(xs, v) chooses an element by it; write xs[int(v.data)] or "
     "range(int(v.data)) where the number that it has now is meant",
@@ -149,25 +159,6 @@ NUMBER_ALONE = {
     "@": "a Value is one number, and @ multiplies matrices: write v * w, or dot(xs, ys) of two lists of numbers",
 }
 """What would make a plain number of a Value, and the message that refuses it."""
-
-
-NOT_OPERATIONS = {
-    "arccosh": "write (v + (v * v - 1).sqrt()).log()",
-    "arcsinh": "write (v + (v * v + 1).sqrt()).log()",
-    "arctanh": "write 0.5 * ((1 + v) / (1 - v)).log()",
-    "cbrt": "write v ** (1 / 3), for v from 0 on",
-    "deg2rad": "write v * (math.pi / 180)",
-    "degrees": "write v * (180 / math.pi)",
-    "exp2": "write 2.0 ** v",
-    "fmod": "it jumps, and has no derivative there",
-    "hypot": "write tinygrad_lite.norm([v, w])",
-    "log10": "write v.log() / math.log(10)",
-    "log2": "write v.log() / math.log(2)",
-    "rad2deg": "write v * (180 / math.pi)",
-    "radians": "write v * (math.pi / 180)",
-    "rint": "it jumps, and has no derivative there: write round(v.data) for the number alone",
-}
-"""What NumPy's functions of these names ask Values for in vain, and what to write instead."""
 
 
 _OWN_RULE = (

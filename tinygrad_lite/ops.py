@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 import sys
 
-from .floats import ieee
 from .errors import ShapeError, made_by_hand
+from .floats import ieee
 from .floats.reals import FLAT, as_float, as_sequence
 
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes longer than the rest of the package
@@ -38,7 +38,8 @@ class Op:
     flat       True: its derivative is exactly zero over whole regions, and where it is, nothing passes, be the adjoint
                infinite or nan: a mask selects, it does not multiply. None: so for some arguments (x ** 0), which the
                rules tell: they give 0 for an infinite adjoint
-    conventional  at the origin its derivative is 0 by convention only, so that it has no second one
+    conventional  at the origin (or where it is 0, for std) its derivative is 0 by convention only, so that it has no
+               second one
     beside     positions of the single numbers where others are sequences
     code       its place in ROWS, by which nodes know it; rows that may go again share that of `custom`
     """
@@ -228,6 +229,13 @@ def normal_density(x: Any) -> Any:
     return exp(-0.5 * x * x) * (1.0 / math.sqrt(2.0 * math.pi))
 
 
+def _normal_hazard(x: Any) -> Any:
+    """normal_density(x) / normcdf(x): by Mills' ratio left of 0, where both underflow and what is left cancels."""
+    left = less(x, 0.0)
+    ratio = mills(0.0, where(left, -x, 0.0))
+    return where(left, div(1.0, ratio), normal_density(x) / normcdf(where(left, 0.0, x)))
+
+
 def _masked(g: Any, mask: Any) -> Any:
     """g where the mask is not 0, and nothing where it is, be g infinite."""
     return where(mask, g, 0.0)
@@ -262,6 +270,39 @@ def _mean_value(xs: Sequence[float]) -> float:
     if not xs:
         raise ShapeError("mean(xs): the mean of no numbers is not defined, got an empty sequence")
     return _sum_value(xs) / len(xs)
+
+
+def _var_value(xs: Sequence[float], ddof: float) -> float:
+    if not xs:
+        raise ShapeError("var(xs, ddof): the variance of no numbers is not defined, got an empty sequence")
+    return ieee.var(xs, ddof)
+
+
+def _std_value(xs: Sequence[float], ddof: float) -> float:
+    if not xs:
+        raise ShapeError("std(xs, ddof): the deviation of no numbers is not defined, got an empty sequence")
+    return ieee.std(xs, ddof)
+
+
+def _deviations(xs: Sequence[Any]) -> list[Any]:
+    """The differences from the mean, and from the mean of these, which is the rounding of the first."""
+    shares = (1.0 / len(xs),) * len(xs)
+    mean = dot(xs, shares)
+    off = tuple([x - mean for x in xs])
+    rest = dot(off, shares)
+    return [x - rest for x in off]
+
+
+def _by_each_deviation(g: Any, y: Any, xs: Sequence[Any], ddof: Any) -> list[Any]:
+    """var's rule: g * 2 * (x - mean) / (len(xs) - ddof) for each."""
+    factor = div(2.0, maximum(len(xs) - ddof, 0.0))
+    return [g * (factor * x) for x in _deviations(xs)]
+
+
+def _by_each_share(g: Any, y: Any, xs: Sequence[Any], ddof: Any) -> list[Any]:
+    """std's rule: g * (x - mean) / y / (len(xs) - ddof) for each, and 0 where all xs are alike."""
+    factor, nothing = div(1.0, maximum(len(xs) - ddof, 0.0)), _at_the_origin(g, y)
+    return [where(y, g * (x / y * factor), nothing) for x in _deviations(xs)]
 
 
 def _product_of_others(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
@@ -300,6 +341,11 @@ def _by_each(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
     return [where(y, g * (x / y), nothing) for x in xs]
 
 
+def _whole_divisors(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """-g times how often b was taken off a, from the result, since a / b may be rounded up to the next whole number."""
+    return -g * round(div(a - y, b))
+
+
 def _by_angle(g: Any, x: Any, length: Any) -> Any:
     """g * x / length**2, and 0 at the origin."""
     return where(length, g * (x / length / length), _at_the_origin(g, length))
@@ -308,6 +354,27 @@ def _by_angle(g: Any, x: Any, length: Any) -> Any:
 def _at_the_origin(g: Any, length: Any) -> Any:
     """0, for a finite g; its derivative is nan, since a derivative that is 0 by convention only has none."""
     return g * length + sqrt(length)
+
+
+def _by_leg(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """hypot's rule for a: g * a / y, and at the origin as norm's."""
+    slope = g * (a / y)
+    if type(b) is float and b != 0.0:  # as `where` would choose, without recording what it would not
+        return slope
+    return where(y, slope, _at_the_origin(g, y))
+
+
+def _difference(a: Any, b: Any) -> Any:
+    """a - b, and 0 between two infinities that are alike."""
+    return where(equal(a, b) * less(_LARGEST, abs(a)), 0.0, a - b)
+
+
+def _sinc_slope(y: Any, x: Any) -> Any:
+    """The derivative of y = sinc(x): Taylor's series below 1, where the closed form cancels."""
+    square, series = x * x, _SINC_SERIES[-1]
+    for c in _SINC_SERIES[-2::-1]:
+        series = series * square + c
+    return where(less(abs(x), 1.0), x * series, (cos(math.pi * x) - y) / x)
 
 
 def position(index: float, length: int) -> int:
@@ -343,6 +410,20 @@ def _sign_value(x: float) -> float:
 _TOP = "minimum(maximum(max({}, axis=0), {}), 1.7976931348623157e308)"
 _SHIFT, _SCALE = _TOP.format("xs", "-1.7976931348623157e308"), _TOP.format("abs(xs)", "2.2250738585072014e-308")
 
+_LARGEST = sys.float_info.max
+# Of sinc'(x) / x in powers of x * x, up to where they tell in the fourth derivative of sinc at 1.
+_SINC_SERIES = [(-1.0) ** k * 2.0 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 18)]
+# sin(pi * x) of 0 <= x < 2, rounded only where it is near 0 for whole numbers.
+_HALF_TURN = "3.141592653589793 * maximum(minimum({0}, 1.0 - {0}), {0} - 2.0)".format("abs(x - 2.0 * trunc(0.5 * x))")
+# The differences from the mean as ieee's: from the middle of the largest and the smallest first, quarters of huge ones.
+_UNIT = "where(max(abs(xs), axis=0) > 1e300, 0.25, 1.0)"
+_HIGH, _LOW = f"max(xs * {_UNIT}, axis=0)", f"-max(-xs * {_UNIT}, axis=0)"
+_OFF = f"(xs * {_UNIT} - where({_HIGH} == {_LOW}, {_HIGH}, 0.5 * {_HIGH} + 0.5 * {_LOW}))"
+_COUNT = "sum(0.0 * xs + 1.0, axis=0)"
+_DEVIATION = f"({_OFF} - sum({_OFF} / {_COUNT}, axis=0))"
+_SHARE = f"({_DEVIATION} / {_TOP.format(f'abs({_DEVIATION})', '2.2250738585072014e-308')})"
+_WIDTH = _TOP.format(f"abs({_DEVIATION})", "2.2250738585072014e-308")
+
 # One row an operation; below, g is the adjoint of the result y.
 # fmt: off
 add: Op = Op("add", lambda a, b: a + b, (lambda g, y, a, b: g, lambda g, y, a, b: g),
@@ -353,6 +434,11 @@ mul: Op = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, 
          args="a b", symbol="*", array="a * b", aliases=("multiply",), domain=(REAL, REAL), doc="product of two")
 div: Op = Op("div", ieee.divide, (lambda g, y, a, b: div(g, b), lambda g, y, a, b: -g * (y / b)),
          args="a b", symbol="/", array="a / b", aliases=("divide", "true_divide"), domain=(REAL, REAL), doc="quotient")
+fmod: Op = Op("fmod", ieee.fmod, (lambda g, y, a, b: g, _whole_divisors),
+          args="a b", array="fmod(a, b)", domain=(REAL, REAL), doc="remainder of a division, of the sign of a, as C's")
+mod: Op = Op("mod", ieee.mod, (lambda g, y, a, b: g, _whole_divisors),
+         args="a b", symbol="%", array="remainder(a, b)", aliases=("remainder",), domain=(REAL, REAL),
+         doc="remainder of a division, of the sign of b, as Python's")
 pow: Op = Op("pow", ieee.power,
          (_power_by_base,
           lambda g, y, x, n: where(maximum(abs(x), less(n, 0.0)), g * (y * log(x)), 0.0)),
@@ -364,20 +450,36 @@ abs: Op = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
          array="abs(x)", aliases=("absolute", "fabs"), domain=(REAL,), doc="absolute value; derivative 0 at 0")
 sqrt: Op = Op("sqrt", ieee.sqrt, (lambda g, y, x: g * (0.5 / y),),
           array="sqrt(x)", domain=(POSITIVE,), doc="square root")
+cbrt: Op = Op("cbrt", ieee.cbrt, (lambda g, y, x: g / (3.0 * (y * y)),),
+          array="cbrt(x)", domain=(REAL,), doc="cube root, also of negative numbers; its slope at 0 is infinite")
 exp: Op = Op("exp", ieee.exp, (lambda g, y, x: g * y,),
          array="exp(x)", domain=(REAL,), doc="e to the power x")
 expm1: Op = Op("expm1", ieee.expm1, (lambda g, y, x: g * exp(x),),
            array="expm1(x)", domain=(REAL,), doc="exp(x) - 1, exact near 0")
+exp2: Op = Op("exp2", ieee.exp2, (lambda g, y, x: g * (y * math.log(2.0)),),
+          array="exp2(x)", domain=(REAL,), doc="2 to the power x")
 log: Op = Op("log", ieee.log, (lambda g, y, x: g / x,),
          array="log(x)", domain=(POSITIVE,), doc="natural logarithm")
 log1p: Op = Op("log1p", ieee.log1p, (lambda g, y, x: g / (1.0 + x),),
            array="log1p(x)", domain=((-1.0, _INF),), doc="log(1 + x), exact near 0")
+log2: Op = Op("log2", ieee.log2, (lambda g, y, x: g / x * (1.0 / math.log(2.0)),),
+          array="log2(x)", domain=(POSITIVE,), doc="logarithm to base 2")
+log10: Op = Op("log10", ieee.log10, (lambda g, y, x: g / x * (1.0 / math.log(10.0)),),
+           array="log10(x)", domain=(POSITIVE,), doc="logarithm to base 10")
+xlogy: Op = Op("xlogy", ieee.xlogy,
+           (lambda g, y, a, b: g * log(b),
+            lambda g, y, a, b: where(maximum(abs(a), abs(b)), g * (a / b), 0.0)),
+           args="a b", array="where(a == 0.0, where(b == b, 0.0, b), a * log(b))", flat=None, domain=(REAL, POSITIVE),
+           doc="a * log(b), and 0 where a is 0; its derivative by a is log(b) there too, so -inf where b is 0")
 sin: Op = Op("sin", ieee.sin, (lambda g, y, x: g * cos(x),),
          array="sin(x)", domain=(REAL,), doc="sine of radians")
 cos: Op = Op("cos", ieee.cos, (lambda g, y, x: -g * sin(x),),
          array="cos(x)", domain=(REAL,), doc="cosine of radians")
 tan: Op = Op("tan", ieee.tan, (lambda g, y, x: g * (1.0 + y * y),),
          array="tan(x)", domain=(REAL,), doc="tangent of radians")
+sinc: Op = Op("sinc", ieee.sinc, (lambda g, y, x: g * _sinc_slope(y, x),),
+          array=f"where(x == 0.0, 1.0, sin({_HALF_TURN}) / (3.141592653589793 * abs(x)))", domain=(REAL,),
+          doc="sin(pi * x) / (pi * x), 1 at 0; nan at infinities, as NumPy's")
 asin: Op = Op("asin", ieee.asin, (lambda g, y, x: g / sqrt((1.0 - x) * (1.0 + x)),),
           array="asin(x)", aliases=("arcsin",), domain=(UNIT,), doc="inverse sine")
 acos: Op = Op("acos", ieee.acos, (lambda g, y, x: -g / sqrt((1.0 - x) * (1.0 + x)),),
@@ -388,16 +490,32 @@ atan2: Op = Op("atan2", math.atan2,
            (lambda g, y, a, b: _by_angle(g, b, norm((a, b))), lambda g, y, a, b: _by_angle(-g, a, norm((a, b)))),
            args="a b", array="atan2(a, b)", conventional=True, aliases=("arctan2",), domain=(REAL, REAL),
            doc="angle of the point (b, a), in all four quadrants; derivative 0 at the origin, no second one")
+hypot: Op = Op("hypot", ieee.hypot, (lambda g, y, a, b: _by_leg(g, y, a, b), lambda g, y, a, b: _by_leg(g, y, b, a)),
+           args="a b", array="hypot(a, b)", conventional=True, domain=(REAL, REAL),
+           doc="sqrt(a**2 + b**2), without overflow; derivative 0 at the origin, no second one")
 sinh: Op = Op("sinh", ieee.sinh, (lambda g, y, x: g * cosh(x),),
           array="sinh(x)", domain=(REAL,), doc="hyperbolic sine")
 cosh: Op = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
           array="cosh(x)", domain=(REAL,), doc="hyperbolic cosine")
+asinh: Op = Op("asinh", ieee.asinh, (lambda g, y, x: g / hypot(x, 1.0),),
+           array="asinh(x)", aliases=("arcsinh",), domain=(REAL,), doc="inverse hyperbolic sine")
+acosh: Op = Op("acosh", ieee.acosh, (lambda g, y, x: g / sqrt(x - 1.0) / sqrt(x + 1.0),),
+           array="acosh(x)", aliases=("arccosh",), domain=((1.0, _INF),), doc="inverse hyperbolic cosine")
 tanh: Op = Op("tanh", math.tanh, (lambda g, y, x: g * (1.0 - y * y),),
           array="tanh(x)", domain=(REAL,), doc="hyperbolic tangent")
+atanh: Op = Op("atanh", ieee.atanh, (lambda g, y, x: 0.5 * (g / (1.0 - x) + g / (1.0 + x)),),
+           array="atanh(x)", aliases=("arctanh",), domain=(UNIT,), doc="inverse hyperbolic tangent")
 sigmoid: Op = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),),
              array="exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))", domain=(REAL,), doc="1 / (1 + exp(-x))")
+logit: Op = Op("logit", ieee.logit, (lambda g, y, p: g / p + g / (1.0 - p),),
+           args="p", array="where(p < 0.25, log(p / (1.0 - p)), 2.0 * atanh(2.0 * p - 1.0))", domain=((0.0, 1.0),),
+           doc="log(p / (1 - p)), the inverse of sigmoid; exact near 0, 1/2 and 1")
 softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
               array="logaddexp(x, 0.0)", domain=(REAL,), doc="log(1 + exp(x))")
+logaddexp: Op = Op("logaddexp", ieee.logaddexp,
+               (lambda g, y, a, b: g * sigmoid(_difference(a, b)), lambda g, y, a, b: g * sigmoid(_difference(b, a))),
+               args="a b", array="logaddexp(a, b)", domain=(REAL, REAL),
+               doc="log(exp(a) + exp(b)), right for large inputs; a tie shares the gradient evenly")
 relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: _masked(g, step(x)),),
           array="maximum(x, 0.0)", flat=True, domain=(REAL,), doc="max(x, 0); derivative 0 at 0")
 leaky_relu: Op = Op("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
@@ -418,6 +536,15 @@ step: Op = Op("step", _step_value, (no_gradient,),
           array="maximum(sign(x), 0.0)", flat=True, domain=(REAL,), doc="1 where x > 0, else 0")
 sign: Op = Op("sign", _sign_value, (no_gradient,),
           array="sign(x)", flat=True, domain=(REAL,), doc="-1, 0 or 1")
+floor: Op = Op("floor", ieee.floor, (no_gradient,),
+           array="floor(x)", flat=True, domain=(REAL,), doc="largest whole number up to x; derivative 0")
+ceil: Op = Op("ceil", ieee.ceil, (no_gradient,),
+          array="ceil(x)", flat=True, domain=(REAL,), doc="smallest whole number from x on; derivative 0")
+trunc: Op = Op("trunc", ieee.trunc, (no_gradient,),
+           array="trunc(x)", flat=True, domain=(REAL,), doc="whole number next to x towards 0; derivative 0")
+round: Op = Op("round", ieee.rint, (no_gradient,),
+           array="round(x)", flat=True, aliases=("rint",), domain=(REAL,),
+           doc="nearest whole number, of two the even one; derivative 0")
 maximum: Op = Op("maximum", _maximum_value,
              (lambda g, y, a, b: _by_larger(g, a, b), lambda g, y, a, b: _by_larger(g, b, a)),
              args="a b", array="maximum(a, b)", flat=True, domain=(REAL, REAL),
@@ -452,16 +579,25 @@ take: Op = Op("take", lambda table, index: table[position(index, len(table))],
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
           domain=(REAL, (0.0, 1.0)), doc="the element of a sequence at a whole-number index")
 identity: Op = Op("identity", lambda x: x, (lambda g, y, x: g,),
-              array="x", aliases=("positive", "conjugate"), domain=(REAL,), doc="x, as a node of its own")
+              array="x", aliases=("positive",), domain=(REAL,), doc="x, as a node of its own")
 stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
                    array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
 erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
          array="erf(x)", domain=(REAL,), doc="error function")
 erfc: Op = Op("erfc", ieee.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
           array="erfc(x)", domain=(REAL,), doc="1 - erf(x), right in the tail")
+erfinv: Op = Op("erfinv", ieee.erfinv, (lambda g, y, x: g * (0.5 * math.sqrt(math.pi) * exp(y * y)),),
+            array="erfinv(x)", domain=(UNIT,), doc="inverse of erf")
 normcdf: Op = Op("normcdf", ieee.normcdf, (lambda g, y, x: g * normal_density(x),),
              array="0.5 * erfc(-0.7071067811865476 * x)", domain=(REAL,),
              doc="standard normal distribution function, right in the tail")
+log_ndtr: Op = Op("log_ndtr", ieee.log_ndtr, (lambda g, y, x: g * _normal_hazard(x),),
+              array="log_ndtr(x)", domain=(REAL,), doc="log(normcdf(x)), right in both tails")
+ndtri: Op = Op("ndtri", ieee.ndtri, (lambda g, y, p: g * (math.sqrt(2.0 * math.pi) * exp(0.5 * y * y)),),
+           args="p", array="ndtri(p)", domain=((0.0, 1.0),), doc="inverse of normcdf")
+mills: Op = Op("mills", ieee.mills, (None, lambda g, y, n, x: -g * mills(n + 1.0, x)),
+           args="n x", array="mills(n, x)", domain=((0.0, 4.0), POSITIVE),
+           doc="(-1)**n times derivative n of Mills' ratio, normcdf(-x) / density(x); n is plain, 0 to 20")
 lgamma: Op = Op("lgamma", ieee.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
             array="gammaln(x)", aliases=("gammaln",), domain=(POSITIVE,), doc="log of the absolute value of gamma(x)")
 polygamma: Op = Op("polygamma", ieee.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
@@ -478,6 +614,14 @@ dot: Op = Op("dot", _dot_value,
          doc="start + xs[0] * ys[0] + xs[1] * ys[1] + ...")
 mean: Op = Op("mean", _mean_value, (lambda g, y, xs: [g / float(len(xs))] * len(xs),),
           args="*xs", array="mean(xs, axis=0)", domain=(REAL,), doc="mean of a sequence")
+var: Op = Op("var", _var_value, (_by_each_deviation, None),
+         args="*xs ddof=0", domain=(REAL, UNIT),
+         array=f"sum({_DEVIATION} * {_DEVIATION}, axis=0) / maximum({_COUNT} - ddof, 0.0) / {_UNIT} / {_UNIT}",
+         doc="variance: the sum of squared differences from the mean, over len(xs) - ddof")
+std: Op = Op("std", _std_value, (_by_each_share, None),
+         args="*xs ddof=0", conventional=True, domain=(REAL, UNIT),
+         array=f"{_WIDTH} * sqrt(sum({_SHARE} * {_SHARE}, axis=0) / maximum({_COUNT} - ddof, 0.0)) / {_UNIT}",
+         doc="square root of var; derivative 0 where all are alike, no second one")
 logsumexp: Op = Op("logsumexp", ieee.logsumexp, (_softmax_of,),
                args="*xs", array=f"{_SHIFT} + log(sum(exp(xs - {_SHIFT}), axis=0))", domain=(REAL,),
                doc="log of the sum of exponentials, right for large inputs")
@@ -496,9 +640,9 @@ custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
 given: Op = Op("given", lambda xs, known: known.value(xs), (no_second, None),
                args="*xs known", array="", domain=(REAL, REAL), code=custom.code,
                doc="a result made by hand, of which the local derivatives are known")
-undefined: Op = Op("undefined", math.fsum, (lambda g, y, xs: [math.nan] * len(xs),),
-                   args="*xs", array="sum(xs, axis=0)", domain=(REAL,), code=custom.code,
-                   doc="stands for a derivative that is 0 by convention where all xs are 0, and has none itself")
+undefined: Op = Op("undefined", lambda xs: 0.0, (lambda g, y, xs: [math.nan] * len(xs),),
+                   args="*xs", array="0.0 * sum(xs, axis=0)", domain=(REAL,), code=custom.code,
+                   doc="stands for a derivative by xs that is 0 by convention, and has none itself")
 # fmt: on
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 
@@ -506,8 +650,8 @@ ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 def log_softmax(xs: Sequence[Any]) -> list[Any]:
     """Logarithms of softmax(xs): one logsumexp, and one difference for each element.
 
-    >>> [round(p, 3) for p in log_softmax([0.0, 0.0])]
-    [-0.693, -0.693]
+    >>> [f"{p:.3f}" for p in log_softmax([0.0, 0.0])]
+    ['-0.693', '-0.693']
     """
     xs = as_sequence("log_softmax(xs): xs", xs)
     total = logsumexp(xs)
@@ -521,3 +665,55 @@ def softmax(xs: Sequence[Any]) -> list[Any]:
     [0.5, 0.5]
     """
     return [exp(x) for x in log_softmax(as_sequence("softmax(xs): xs", xs))]
+
+
+def _one(name: str, x: Any) -> Any:
+    """The argument of name(x): what records as it is, else a float."""
+    if type(x) is float or hasattr(type(x), "_apply"):
+        return x
+    return as_float(f"{name}(x): x", x, f"call it for each, [{name}(x) for x in ...], or numpy.{name} of the array")
+
+
+def square(x: Any) -> Any:
+    """x * x.
+
+    >>> square(-3.0)
+    9.0
+    """
+    x = _one("square", x)
+    return mul(x, x)
+
+
+def reciprocal(x: Any) -> Any:
+    """1 / x.
+
+    >>> reciprocal(-4.0)
+    -0.25
+    """
+    return div(1.0, _one("reciprocal", x))
+
+
+def deg2rad(x: Any) -> Any:
+    """Degrees as radians; also called radians.
+
+    >>> deg2rad(180.0) == math.pi
+    True
+    """
+    return mul(_one("deg2rad", x), math.pi / 180.0)
+
+
+def rad2deg(x: Any) -> Any:
+    """Radians as degrees; also called degrees.
+
+    >>> rad2deg(math.pi)
+    180.0
+    """
+    return mul(_one("rad2deg", x), 180.0 / math.pi)
+
+
+radians, degrees = deg2rad, rad2deg
+COMPOSITIONS = {
+    "square": square, "reciprocal": reciprocal, "deg2rad": deg2rad, "radians": radians, "rad2deg": rad2deg,
+    "degrees": degrees,
+}  # fmt: skip
+"""Functions of one number made of rows, which are methods too, as NumPy's functions of their names ask for."""

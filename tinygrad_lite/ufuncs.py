@@ -7,7 +7,6 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import errors
 from .engine import Value
 from .ops import ALIASES, TABLE
 
@@ -47,8 +46,8 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], named: dict[str, Any
     except TypeError as error:
         if "not supported for the input types" not in str(error):
             raise
-        instead = errors.NOT_OPERATIONS.get(ufunc.__name__, f"np.{ufunc.__name__}(v.data) is that of the number alone")
-        raise TypeError(f"np.{ufunc.__name__} is no operation of Values: {instead}") from None
+        name = f"np.{ufunc.__name__}"
+        raise TypeError(f"{name} is no operation of Values: {name}(v.data) is that of the number alone") from None
 
 
 @functools.cache

@@ -14,14 +14,14 @@ import numpy as np
 from .. import ops
 from ..engine import Value, find_method, is_inside, is_recording, is_tracing
 from ..errors import HistoryError, ShapeError, not_copied, received
-from ..transforms.pytree import Whole
 from ..source_lines import stack_level
 from ..text.wording import shortened
-from .trace.arguments import Arguments, Columns, Key, on_arrays, shown
-from .executor_choice import EXECUTORS, Execution
+from ..transforms.pytree import Whole
 from .array.array_executor import ArrayExecutor
 from .batching import by_lane, rows_of, stacked
+from .executor_choice import EXECUTORS, Execution
 from .passes.program import Program
+from .trace.arguments import Arguments, Columns, Key, on_arrays, shown
 from .trace.specialization import Specialization
 
 Reduction = Literal["mean", "sum"] | None

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import ops
-from ..saving.atomic import replacing
 from ..engine import Value
 from ..modes import no_grad
 from ..nn import MLP
+from ..saving.atomic import replacing
 from ..viz.axes import ORANGE, axes
 from ..viz.plots import confusion_matrix, decision_boundary, loss_curve
 from .problems import Problem

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine import compiled
 from ..saving.atomic import replacing
 from ..transforms.check import GradcheckReport
-from ..engine import compiled
 from .problems import Problem
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ import random
 import time
 from pathlib import Path
 
-from ..transforms.check import GradcheckReport, gradcheck
 from ..compiler import compile
 from ..engine import Value, compiled
 from ..errors import MissingProgramError
 from ..nn import MLP
 from ..optim import AdamW, LinearLR
 from ..train import accuracy, fit
+from ..transforms.check import GradcheckReport, gradcheck
 from ..viz import Recorder
 from .course import Course
 from .pictures import draw_confusion_matrix, draw_decision_boundary, draw_loss_curve, draw_neuron, write_explorer

@@ -13,9 +13,9 @@ from ..engine import Value
 from ..errors import TraceError, received
 from ..nn import Module
 from ..optim import Optimizer
-from ..transforms.runs import inside_transform
 from ..text.reports import Report, Table
 from ..text.wording import number
+from ..transforms.runs import inside_transform
 from .finding import Finding
 from .recording import Loss
 

@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import ops
-from ..transforms.check import WRONG, gradcheck
 from ..engine import Value
 from ..errors import ShapeError, received
 from ..explanation import explain_nan
 from ..modes import enable_grad, no_grad
-from ..transforms.pytree import mapped
 from ..nn import Module
 from ..nn.module import kept_modes
 from ..optim import Optimizer
-from ..transforms.runs import as_value
 from ..text.wording import count, counted, number
-from .loss_curve import in_history
+from ..transforms.check import WRONG, gradcheck
+from ..transforms.pytree import mapped
+from ..transforms.runs import as_value
 from .finding import NAMELESS, Diagnosis, Finding
 from .learning_rate import in_rate
+from .loss_curve import in_history
 from .recording import Layer, Loss, Recording
 
 NOT_FINITE, NO_GRADIENT = "not finite", "no gradient"

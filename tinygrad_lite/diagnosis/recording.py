@@ -11,10 +11,10 @@ from typing import Any
 from .. import ops
 from ..engine import Value, topological_order
 from ..explanation.measuring import passes_nothing
-from ..transforms.pytree import mapped
 from ..nn import Module, Neuron
-from ..transforms.runs import inside_transform
 from ..transforms.derivatives import gradients
+from ..transforms.pytree import mapped
+from ..transforms.runs import inside_transform
 
 Loss = Callable[[Any, Any], Any]
 

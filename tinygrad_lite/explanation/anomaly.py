@@ -9,10 +9,10 @@ from typing import Literal
 
 from ..engine import Value, contributions, topological_order, within
 from ..errors import received
-from ..transforms.replay import computed, recorded_otherwise
 from ..text.reports import Report, Table
-from ..transforms.derivatives import gradients
 from ..text.wording import called, count, equation, inputs, number, parent_names
+from ..transforms.derivatives import gradients
+from ..transforms.replay import computed, recorded_otherwise
 
 _SHOWN = 6
 
@@ -32,26 +32,46 @@ _LOGARITHM = (
 )
 _OUTSIDE = "the argument must lie from -1 to 1: clip(x, -1, 1), where rounding leads outside"
 _AT_THE_ENDS = "the slope at -1 and 1 is infinite: clip(x, -1 + 1e-9, 1 - 1e-9)"
+_FROM_0_TO_1 = (
+    "the argument must lie between 0 and 1: clip(p, 1e-12, 1 - 1e-12); a loss that takes logits needs no probabilities"
+)
 _POLES = "there are poles at 0, -1, -2, ...: keep the argument above 0"
 _VALUE_ADVICE = {
     "div": _DENOMINATOR,
     "log": _LOGARITHM,
+    "log2": _LOGARITHM,
+    "log10": _LOGARITHM,
     "log1p": "the argument must be above -1",
+    "xlogy": "the second argument must be above 0, unless the first is 0: xlogy(a, maximum(b, 1e-12))",
+    "logit": _FROM_0_TO_1,
+    "acosh": "the argument must not be below 1: maximum(x, 1.0), where rounding leads there",
+    "atanh": "the argument must lie between -1 and 1: clip(x, -1 + 1e-9, 1 - 1e-9)",
     "sqrt": "the argument must not be below 0: maximum(x, 0.0), where rounding leads there",
     "pow": "a negative number has no power that is not whole, 0 none that is negative: keep the base above 0",
     **dict.fromkeys(("asin", "acos"), _OUTSIDE),
+    "erfinv": "the argument must lie between -1 and 1, where it is infinite: clip(x, -1 + 1e-9, 1 - 1e-9)",
+    "ndtri": "the argument must lie between 0 and 1, where it is infinite: clip(p, 1e-12, 1 - 1e-12)",
+    **dict.fromkeys(("fmod", "mod"), "there is no remainder of an infinite number, nor of a division by 0"),
+    **dict.fromkeys(("var", "std"), "len(xs) must be above ddof, and all numbers finite"),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
     **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), _EXPONENTIAL),
-    **dict.fromkeys(("add", "sub", "mul", "sum", "prod", "dot", "mean", "norm"), _OVERFLOW),
+    "exp2": "past 1024 this overflows: subtract the largest exponent first, as softmax and logsumexp do",
+    **dict.fromkeys(("add", "sub", "mul", "sum", "prod", "dot", "mean", "norm", "hypot"), _OVERFLOW),
 }
 _SLOPE_ADVICE = {
     "sqrt": "the slope of sqrt at 0 is infinite: sqrt(x + 1e-12), or sqrt(maximum(x, 1e-12)), or norm(xs), which has "
     "derivative 0 at the origin",
     "pow": "the slope of x ** n at 0 is infinite for n below 1: (x + 1e-12) ** n",
     "div": _DENOMINATOR,
+    "cbrt": "the slope of cbrt at 0 is infinite: x / (x * x + 1e-12) ** (1 / 3)",
     "log": _LOGARITHM,
+    "log2": _LOGARITHM,
+    "log10": _LOGARITHM,
     "log1p": _VALUE_ADVICE["log1p"],
-    **dict.fromkeys(("asin", "acos"), _AT_THE_ENDS),
+    "xlogy": "the slope by the first argument is the logarithm of the second, which is 0: xlogy(a, maximum(b, 1e-12))",
+    "logit": _FROM_0_TO_1,
+    "acosh": "the slope of acosh at 1 is infinite: maximum(x, 1 + 1e-9)",
+    **dict.fromkeys(("asin", "acos", "atanh"), _AT_THE_ENDS),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
 }
 _TOO_STEEP = "derivatives grow along the graph beyond 1.8e308: scale what is multiplied, or take fewer steps"

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import engine
-from ..transforms.check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
 from ..engine import Value, set_watch, topological_order
 from ..errors import received
 from ..modes import enable_grad
 from ..text.reports import Report, Table
-from ..transforms.derivatives import gradients
 from ..text.wording import called, count, counted, equation, number, told_apart
+from ..transforms.check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
+from ..transforms.derivatives import gradients
 from .measuring import BY_DESIGN, OTHER_NUMBERS, UNUSED, Measurements
 
 FROM_ABOVE = "wrong from above"

@@ -12,10 +12,10 @@ from .. import engine
 from ..engine import Value, topological_order
 from ..errors import HistoryError, received
 from ..formula import local_derivative_texts
-from ..transforms.replay import recorded_otherwise
 from ..text.reports import Report, Table
-from ..transforms.derivatives import gradients
 from ..text.wording import called, count, counted, equation, expression, number, parent_names, shortened
+from ..transforms.derivatives import gradients
+from ..transforms.replay import recorded_otherwise
 
 _EXACT = 2.0**53
 """Up to here a float counts one by one."""

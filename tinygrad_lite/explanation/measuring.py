@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..transforms.check import KINK, NOT_FINITE, OK, WRONG, Differences, Row
 from ..engine import Value, record
-from ..transforms.replay import computed, parent_data, recorded_otherwise, rounding
 from ..text.wording import count, parent_names
+from ..transforms.check import KINK, NOT_FINITE, OK, WRONG, Differences, Row
+from ..transforms.replay import computed, parent_data, recorded_otherwise, rounding
 
 BY_DESIGN, OTHER_NUMBERS, UNUSED = "by design", "other numbers", "unused"
 

@@ -41,6 +41,9 @@ exp = _ieee(math.exp)
 expm1 = _ieee(math.expm1)
 log = _ieee(math.log, 0.0, -inf)
 log1p = _ieee(math.log1p, -1.0, -inf)
+log2 = _ieee(math.log2, 0.0, -inf)
+log10 = _ieee(math.log10, 0.0, -inf)
+exp2 = _ieee(math.exp2)
 sin = _ieee(math.sin)
 cos = _ieee(math.cos)
 tan = _ieee(math.tan)
@@ -48,10 +51,73 @@ asin = _ieee(math.asin)
 acos = _ieee(math.acos)
 atan = math.atan
 atan2 = math.atan2
+hypot = math.hypot
 sinh = _ieee(math.sinh)
 cosh = _ieee(math.cosh)
 tanh = math.tanh
+asinh = math.asinh
+acosh = _ieee(math.acosh)
 erf = math.erf
+
+
+def floor(x: float) -> float:
+    """The largest whole number up to x; infinities, nan and -0.0 stay.
+
+    >>> floor(-0.5), floor(2.5), floor(inf)
+    (-1.0, 2.0, inf)
+    """
+    return math.copysign(float(math.floor(x)), x) if abs(x) < 4503599627370496.0 else x
+
+
+def ceil(x: float) -> float:
+    """The smallest whole number from x on; infinities, nan and -0.0 stay.
+
+    >>> ceil(-0.5), ceil(2.5), ceil(inf)
+    (-0.0, 3.0, inf)
+    """
+    return math.copysign(float(math.ceil(x)), x) if abs(x) < 4503599627370496.0 else x
+
+
+def trunc(x: float) -> float:
+    """The whole number next to x on the side of 0; infinities, nan and -0.0 stay.
+
+    >>> trunc(-2.5), trunc(2.5), trunc(inf)
+    (-2.0, 2.0, inf)
+    """
+    return math.copysign(float(math.trunc(x)), x) if abs(x) < 4503599627370496.0 else x
+
+
+def rint(x: float) -> float:
+    """The nearest whole number, of two the even one; infinities, nan and -0.0 stay.
+
+    >>> rint(-0.5), rint(2.5), rint(3.5), rint(inf)
+    (-0.0, 2.0, 4.0, inf)
+    """
+    return math.copysign(float(round(x)), x) if abs(x) < 4503599627370496.0 else x
+
+
+def fmod(x: float, y: float) -> float:
+    """x - y * trunc(x / y), exactly, with the sign of x; nan for an infinite x and for y = 0.
+
+    >>> fmod(-7.0, 3.0), fmod(1.0, inf), fmod(1.0, 0.0)
+    (-1.0, 1.0, nan)
+    """
+    try:
+        return math.fmod(x, y)
+    except ValueError:
+        return nan
+
+
+def mod(x: float, y: float) -> float:
+    """x - y * floor(x / y), with the sign of y, rounded once; nan for an infinite x and for y = 0.
+
+    >>> mod(-7.0, 3.0), mod(7.0, -3.0), mod(1.0, 0.0)
+    (2.0, -2.0, nan)
+    """
+    try:
+        return x % y
+    except ZeroDivisionError:
+        return nan
 
 
 def divide(x: float, y: float) -> float:
@@ -80,6 +146,53 @@ def power(x: float, y: float) -> float:
         return math.copysign(inf, x) if y % 2.0 == 1.0 else inf
 
 
+def cbrt(x: float) -> float:
+    """The cube root, negative for negative x.
+
+    >>> cbrt(-27.0), cbrt(0.0)
+    (-3.0, 0.0)
+    """
+    if x == 0.0 or x - x != 0.0:
+        return x
+    y = math.copysign(math.pow(math.fabs(x), 1.0 / 3.0), x)
+    return y - (y - x / (y * y)) / 3.0  # one step of Newton's, since 1 / 3 is rounded, and C's cbrt is not exact either
+
+
+def sinc(x: float) -> float:
+    """sin(pi x) / (pi x), 1 at 0; exactly 0 at the other whole numbers, nan at infinities, as NumPy's.
+
+    >>> sinc(0.0), sinc(3.0), sinc(0.5) - 2.0 / math.pi
+    (1.0, 0.0, 0.0)
+    """
+    if x == 0.0 or x - x != 0.0:
+        return 1.0 if x == 0.0 else nan
+    size = math.fabs(x)
+    part = math.fmod(size, 2.0)
+    # The angle is brought to -pi/2 .. pi/2 before it is rounded: the sine has no other roots than whole numbers.
+    return math.sin(math.pi * max(min(part, 1.0 - part), part - 2.0)) / (math.pi * size)
+
+
+def atanh(x: float) -> float:
+    """Inverse hyperbolic tangent as C gives it: infinite at -1 and 1, nan beyond.
+
+    >>> atanh(-1.0), atanh(2.0)
+    (-inf, nan)
+    """
+    try:
+        return math.atanh(x)
+    except ValueError:
+        return math.copysign(inf, x) if math.fabs(x) == 1.0 else nan
+
+
+def xlogy(x: float, y: float) -> float:
+    """x * log(y), and 0 where x is 0, whatever number y is.
+
+    >>> xlogy(0.0, 0.0), xlogy(2.0, 0.0), xlogy(0.0, nan)
+    (0.0, -inf, nan)
+    """
+    return 0.0 if x == 0.0 and y == y else x * log(y)
+
+
 def sigmoid(x: float) -> float:
     """1 / (1 + exp(-x)), right for large |x| too.
 
@@ -88,6 +201,17 @@ def sigmoid(x: float) -> float:
     """
     e = math.exp(-abs(x))
     return (1.0 if x >= 0.0 else e) / (1.0 + e)
+
+
+def logit(p: float) -> float:
+    """log(p / (1 - p)), the inverse of sigmoid; exact near 0, 1/2 and 1; nan outside of 0 .. 1.
+
+    >>> logit(0.0), logit(0.5), logit(1.0)
+    (-inf, 0.0, inf)
+    """
+    if p < 0.25:
+        return log(p / (1.0 - p))
+    return 2.0 * atanh(2.0 * p - 1.0)  # of which 2 * p - 1 is exact
 
 
 def silu(x: float) -> float:
@@ -109,6 +233,20 @@ def softplus(x: float) -> float:
     (1000.0, 0.0)
     """
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
+def logaddexp(a: float, b: float) -> float:
+    """log(exp(a) + exp(b)) without overflow. Near a root, within 4 ulps of the larger of both.
+
+    >>> logaddexp(1000.0, -1000.0), logaddexp(-inf, -inf)
+    (1000.0, -inf)
+    """
+    top, other = (b, a) if a < b else (a, b)
+    if not (top < inf and other < inf and top > -inf):
+        return a + b if a != a or b != b else top
+    if math.fabs(top) > 16.0:
+        return top + math.log1p(math.exp(other - top))
+    return top + math.log1p(math.exp(other) * math.exp(-top))  # the rounding of other - top would tell near a root
 
 
 # Midpoint rule of _gauss_tail, one row a node: the weights 2 * step / pi * exp(-node**2) for erfc, and sqrt(1/2) times
@@ -134,8 +272,8 @@ _NORMCDF_RULE = tuple((2.0 * t, weights[1]) for (t, _), weights in zip(_ERFC_RUL
 _SQRT_HALF = math.sqrt(0.5)
 
 
-def _gauss_tail(factor: float, x: float, scale: float, rule: tuple[tuple[float, float], ...]) -> float:
-    """factor times erfc(x) (scale 1) or normcdf(-x) (scale 1/2), for x from 1/2 to 40.
+def _tail_ratio(x: float, scale: float, rule: tuple[tuple[float, float], ...]) -> float:
+    """exp(scale * x * x) times erfc(x) (scale 1) or normcdf(-x) (scale 1/2), for x from 1/2 on.
 
     erfc(z) = exp(-z z) 2 z / pi * (integral of exp(-t t) / (t t + z z) over t > 0), Abramowitz & Stegun 7.4.11. The
     midpoint rule (step 29/64) errs by 1e-21 and the pole at t = i z, whose share is known (Chiarella & Reichel 1968).
@@ -145,7 +283,12 @@ def _gauss_tail(factor: float, x: float, scale: float, rule: tuple[tuple[float, 
     if z < 6.9:  # nearer than pi / step, the pole counts
         period = 128.0 / 29.0 * math.pi
         terms.append(2.0 * scale * math.exp(z * (z - period)) / (1.0 + math.exp(-period * z)))
-    ratio = factor * math.fsum(terms)
+    return math.fsum(terms)
+
+
+def _gauss_tail(factor: float, x: float, scale: float, rule: tuple[tuple[float, float], ...]) -> float:
+    """factor times erfc(x) (scale 1) or normcdf(-x) (scale 1/2), for x from 1/2 to 40."""
+    ratio = factor * _tail_ratio(x, scale, rule)
     # exp(-scale x x) would magnify the rounding of x x: split x into a head, whose square is exact, and the rest.
     head = 134217729.0 * x
     head -= head - x
@@ -173,6 +316,105 @@ def normcdf(x: float) -> float:
     if not x < -0.7:
         return 0.5 * math.erfc(-x * _SQRT_HALF)
     return _gauss_tail(1.0, -x, 0.5, _NORMCDF_RULE) if x > -40.0 else 0.0
+
+
+def log_ndtr(x: float) -> float:
+    """log(normcdf(x)), right in both tails.
+
+    >>> log_ndtr(-40.0), log_ndtr(-1e10)
+    (-804.6084420137538, -5e+19)
+    """
+    if x < -0.7:
+        return math.log(_tail_ratio(-x, 0.5, _NORMCDF_RULE)) - 0.5 * x * x if x > -inf else x
+    return math.log(normcdf(x)) if x < 0.0 else math.log1p(-normcdf(-x))
+
+
+_MILLS_RULE: list[tuple[float, float]] = []
+
+
+def _mills_rule() -> list[tuple[float, float]]:
+    """Nodes and weights of the trapezoidal rule for u = exp(s - exp(-s)), at every 16th (Takahasi and Mori 1974)."""
+    if not _MILLS_RULE:
+        for k in range(-60, 81):
+            small = math.exp(-k / 16)
+            u = math.exp(k / 16 - small)
+            _MILLS_RULE.append((u, u * (1.0 + small) / 16))
+    return _MILLS_RULE
+
+
+def mills(n: float, x: float) -> float:
+    """The integral of u**n * exp(-u * u / 2 - u * x) over u > 0, for n = 0, 1, ... 20 (nan for other n).
+
+    mills(0, x) is Mills' ratio, normcdf(-x) over the density at x, and mills(n, x) is (-1)**n times its derivative of
+    order n. Beyond n = 8 the error may reach 12 ulps.
+
+    >>> mills(1, 0.0), mills(0, 1e10), mills(0, -40.0)
+    (1.0, 1e-10, inf)
+    """
+    if not (0.0 <= n <= 20.0 and n % 1.0 == 0.0) or x != x:
+        return nan
+    if x < -1.0:  # by the recurrence, of which all terms are positive here
+        head = 134217729.0 * x
+        head -= head - x
+        before, value = 0.0, exp(0.5 * head * head) * exp(0.5 * (x - head) * (x + head)) if x > -1e9 else inf
+        value *= normcdf(-x) * math.sqrt(2.0 * math.pi)
+        for k in range(int(n)):
+            before, value = value, (k * before if k else 1.0) - x * value
+        return value
+    if x == inf:
+        return 0.0
+    # Divided by a power of two, x is below 2.
+    exponent = max(0, math.frexp(x)[1] - 1)
+    x, half = math.ldexp(x, -exponent), math.ldexp(0.5, -2 * exponent)
+    value = math.fsum([w * u**n * math.exp(-u * (half * u + x)) for u, w in _mills_rule()])
+    return math.ldexp(value, -exponent * int(n + 1.0))
+
+
+def erfinv(x: float) -> float:
+    """The y of which erf is x; nan outside -1 to 1.
+
+    By the power series and two steps of Halley's iteration near 0, by ndtri elsewhere.
+
+    >>> erfinv(1.0), erfinv(-0.0), erf(erfinv(0.25))
+    (inf, -0.0, 0.25)
+    """
+    if not abs(x) <= 0.5:
+        return math.copysign(_SQRT_HALF * ndtri(0.5 - 0.5 * abs(x)), x) if -1.0 <= x <= 1.0 else nan
+    w = 0.5 * math.sqrt(math.pi) * x
+    y = w * (1.0 + w * w * (1.0 / 3.0 + w * w * (7.0 / 30.0 + w * w * (127.0 / 630.0))))
+    for _ in range(2):
+        off = (math.erf(y) - x) * (0.5 * math.sqrt(math.pi)) * math.exp(y * y)
+        y -= off / (1.0 + y * off)
+    return y
+
+
+def ndtri(p: float) -> float:
+    """The y of which normcdf is p; nan outside 0 to 1.
+
+    From Abramowitz & Stegun 26.2.23 by Halley's iteration, for the logarithm first, which holds down to denormal p.
+
+    >>> ndtri(0.5), ndtri(0.0), ndtri(1e-300)
+    (0.0, -inf, -37.0470962993612)
+    """
+    if p > 0.75:
+        return 0.0 - ndtri(1.0 - p)
+    if p > 0.25:
+        return math.sqrt(2.0) * erfinv(2.0 * p - 1.0)
+    if not p > 0.0:
+        return -inf if p == 0.0 else nan
+    logarithm = math.log(p)
+    t = math.sqrt(-2.0 * logarithm)
+    c, d = 2.515517 + t * (0.802853 + t * 0.010328), 1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308))
+    y = c / d - t
+    for step in range(3):
+        ratio = _tail_ratio(-y, 0.5, _NORMCDF_RULE)
+        slope = 1.0 / (math.sqrt(2.0 * math.pi) * ratio)
+        if step < 2:
+            off = (math.log(ratio) - 0.5 * y * y - logarithm) / slope
+            y -= off / (1.0 + 0.5 * off * (slope + y))
+        elif p > 1e-300:
+            y -= (1.0 - p / normcdf(y)) / slope
+    return y
 
 
 def gelu(x: float) -> float:
@@ -208,6 +450,48 @@ def norm(xs: Sequence[float]) -> float:
     (5.0, 1e+200, nan)
     """
     return math.hypot(*xs) if not any(x != x for x in xs) else nan
+
+
+def _deviations(xs: Sequence[float]) -> tuple[list[float], float]:
+    """The differences from the mean in units of 1, or of 4 for huge numbers, and that unit.
+
+    They are taken from the middle first, so that none is of the rounding of a large mean.
+    """
+    if not all(map(math.isfinite, xs)):
+        return [nan], 1.0
+    low, high, unit = min(xs), max(xs), 1.0
+    if max(abs(low), abs(high)) > 1e300:
+        low, high, unit, xs = 0.25 * low, 0.25 * high, 4.0, [0.25 * x for x in xs]
+    middle = low if low == high else 0.5 * low + 0.5 * high
+    off = [x - middle for x in xs]
+    rest = math.fsum(off) / len(xs) if unit == 1.0 else math.fsum([x / len(xs) for x in off])
+    return [x - rest for x in off], unit
+
+
+def var(xs: Sequence[float], ddof: float) -> float:
+    """Mean square of the differences from the mean, but over len(xs) - ddof; nan or inf where that is not positive.
+
+    >>> var([1e16, 1e16 + 2.0], 0.0), var([1.0, 2.0, 6.0], 1.0), var([1.0], 1.0)
+    (1.0, 7.0, nan)
+    """
+    count, (off, unit) = max(len(xs) - ddof, 0.0), _deviations(xs)
+    top = max(map(abs, off))
+    if 1e-140 < top < 1e150 or not top:
+        return divide(math.fsum([x * x for x in off]), count) * unit * unit
+    return top * (divide(math.fsum([(x / top) * (x / top) for x in off]), count) * top) * unit * unit
+
+
+def std(xs: Sequence[float], ddof: float) -> float:
+    """Square root of var(xs, ddof), without overflow.
+
+    >>> std([1e200, 3e200], 0.0), std([0.1, 0.1, 0.1], 0.0)
+    (1e+200, 0.0)
+    """
+    count, (off, unit) = max(len(xs) - ddof, 0.0), _deviations(xs)
+    top = max(map(abs, off))
+    if not top:
+        return divide(0.0, count)
+    return top * math.sqrt(divide(math.fsum([(x / top) * (x / top) for x in off]), count)) * unit
 
 
 # B2, B4, ... B20, for the asymptotic series of lgamma and polygamma (Abramowitz & Stegun, table 23.2).

@@ -196,16 +196,17 @@ class Formula:
         return home._made(home._all.apply(op, made))
 
     def __getattr__(self, name: str) -> Any:
-        """The table's rows as methods, as Values have them."""
-        row = ops.TABLE.get(name) or ops.ALIASES.get(name)
-        if row is None or 0 in row.sequences:
+        """The table's rows as methods, as Values have them, and what is made of rows."""
+        found = ops.TABLE.get(name) or ops.ALIASES.get(name) or ops.COMPOSITIONS.get(name)
+        if found is None or 0 in getattr(found, "sequences", ()):
             raise AttributeError(f"'Formula' object has no attribute {name!r}")
-        return functools.partial(row, self)
+        return functools.partial(found, self)
 
     __add__, __radd__ = _operator(ops.add)
     __sub__, __rsub__ = _operator(ops.sub)
     __mul__, __rmul__ = _operator(ops.mul)
     __truediv__, __rtruediv__ = _operator(ops.div)
+    __mod__, __rmod__ = _operator(ops.mod)
     __pow__, __rpow__ = _operator(ops.pow)
 
     def __neg__(self) -> Formula:

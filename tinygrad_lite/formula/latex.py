@@ -159,12 +159,15 @@ def _indicator(page: Latex, a: Expression, b: Expression, relation: str) -> Writ
 # Rows that are not written as their names: by a command of LaTeX, or in a form of their own.
 _FUNCTIONS = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "maximum": "max", "minimum": "min",
+    "log2": "log_{2}", "log10": "log_{10}",
     **{name: name for name in ("log", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
 }  # fmt: skip
 _RELATIONS = {ops.less: "<", ops.less_equal: r"\leq", ops.equal: "=", ops.not_equal: r"\neq"}
 _FORMS: dict[Op, Callable[..., Written]] = {
     ops.abs: lambda page, x: Written(rf"\left|{page.of(x)}\right|", ATOM),
     ops.sqrt: lambda page, x: Written(rf"\sqrt{{{page.of(x)}}}", ATOM),
+    ops.cbrt: lambda page, x: Written(rf"\sqrt[3]{{{page.of(x)}}}", ATOM),
+    ops.exp2: lambda page, x: Written(f"2^{{{page.of(x)}}}", POWER),
     ops.exp: lambda page, x: Written(f"e^{{{page.of(x)}}}", POWER),
     ops.where: _cases,
     **{op: functools.partial(_indicator, relation=text) for op, text in _RELATIONS.items()},

@@ -8,9 +8,9 @@ from typing import Any
 from ..compiler.compiled import Compiled
 from ..engine import Value, is_tracing, within
 from ..errors import ShapeError, TraceError, not_a_number, received
-from .iteration import Settings, settled
 from ..transforms.pytree import Structure, has_values, mapped, numbers_along, sketch
 from ..transforms.runs import inside_transform
+from .iteration import Settings, settled
 from .solution import Solution, recorded_nodes, traced_nodes
 
 _Vector = list[Any]

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler.autodiff import recorded_anew
 from ..compiler.executor_choice import Execution
 from ..compiler.fixed_points import Settle
-from ..compiler.autodiff import recorded_anew
 from ..compiler.trace.tracing import flattened, traced
 from ..engine import (
     Linearization,
@@ -43,9 +43,9 @@ from ..engine import (
     within,
 )
 from ..errors import ConvergenceError
-from .iteration import Settings, settled, settled_lanes
 from ..ops import REAL, Op
 from ..transforms.runs import as_value
+from .iteration import Settings, settled, settled_lanes
 
 _Vector = list[Any]
 _KRYLOV = 40

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from .. import ops
 from ..errors import ShapeError, received
-from ..transforms.pytree import mapped
 from ..text.wording import counted
+from ..transforms.pytree import mapped
 from .activations import Function, activation, on_values
 from .inputs import as_list, as_row, called, check_row, positive
 from .linear import affine

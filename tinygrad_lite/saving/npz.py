@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from .atomic import kind_of, replacing
 from ..errors import StateDictError
+from .atomic import kind_of, replacing
 
 if TYPE_CHECKING:
     import zipfile

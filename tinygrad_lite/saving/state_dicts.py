@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import StateDictError, received
-from .files import read_state, write_state
 from ..floats.reals import has_masked
+from .files import read_state, write_state
 
 if TYPE_CHECKING:
     import os

@@ -10,7 +10,7 @@ from ..engine import Value
 
 JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 
-INFIX = frozenset(["add", "sub", "mul", "div", "pow", "less", "less_equal", "equal", "not_equal"])
+INFIX = frozenset(["add", "sub", "mul", "div", "mod", "pow", "less", "less_equal", "equal", "not_equal"])
 _SPELLED_ITEMS = 3
 """Up to so many elements of a sequence argument are spelled out where all have names."""
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..draws import Draws
 from ..errors import StateDictError, received
-from ..saving.files import TRAINING, read_state, write_state
 from ..nn import Module
 from ..optim.leaves import Leaves
+from ..saving.files import TRAINING, read_state, write_state
 from ..saving.state_dicts import Checks, Stateful, as_numbers, refuse, unmatched
 
 

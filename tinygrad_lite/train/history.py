@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..saving.atomic import replacing
 from ..errors import received
+from ..saving.atomic import replacing
 from ..saving.state_dicts import Checks, Stateful
 from ..text.reports import Table
 

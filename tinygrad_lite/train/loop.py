@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..saving.atomic import writable
 from ..errors import TrainingError, received
 from ..nn import Module
 from ..nn.module import kept_modes
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
 from ..optim.leaves import Leaves
-from .checkpoint import Checkpoint, Others, Part, Sources
+from ..saving.atomic import writable
 from .blame import Blame, blame
+from .checkpoint import Checkpoint, Others, Part, Sources
 from .history import History, Row, lr_columns
 from .objective import Loss, Metric, Objective
 from .progress import Progress

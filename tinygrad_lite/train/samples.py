@@ -6,8 +6,8 @@ from typing import Any
 
 from ..compiler.trace.arguments import on_arrays
 from ..errors import ShapeError, received, tuple_of_columns
-from ..transforms.pytree import is_nested, named_items, with_items
 from ..floats.reals import as_array
+from ..transforms.pytree import is_nested, named_items, with_items
 
 
 class Samples:

@@ -12,10 +12,10 @@ from typing import Any
 from ..engine import Value
 from ..errors import GradcheckError, received
 from ..modes import enable_grad, no_grad
-from .replay import EPSILON
-from .runs import inside_transform
 from ..text.reports import Report, Table
 from .derivatives import gradients
+from .replay import EPSILON
+from .runs import inside_transform
 
 STEP = EPSILON ** (1 / 3)
 """Balances the truncation of a central difference against its rounding."""

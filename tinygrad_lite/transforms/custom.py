@@ -10,11 +10,11 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .check import gradcheck
 from ..engine import Value, methods
 from ..errors import GradcheckError, received
-from ..ops import REAL, TABLE, Op, custom
 from ..floats.reals import is_real
+from ..ops import REAL, TABLE, Op, custom
+from .check import gradcheck
 
 if TYPE_CHECKING:
     from ..ops import Interval, Rule

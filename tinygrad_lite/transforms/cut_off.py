@@ -11,12 +11,15 @@ from ..engine import Value, topological_order
 from ..errors import CutOffWarning
 from ..source_lines import calling_frame
 
-_FLAT = frozenset(("stop_gradient", "step", "sign", "less", "less_equal", "equal", "not_equal"))
+_FLAT = frozenset((
+    "stop_gradient", "step", "sign", "floor", "ceil", "trunc", "round", "less", "less_equal", "equal", "not_equal",
+))  # fmt: skip
 """Rows through which no gradient passes."""
 _FLAT_ARGUMENT = {"where": 0, "take": 1}
-_LINEAR = frozenset(
-    ("add", "sub", "neg", "sum", "mean", "identity", "abs", "relu", "maximum", "minimum", "clip", "where", "take")
-)
+_LINEAR = frozenset((
+    "add", "sub", "neg", "sum", "mean", "fmod", "mod", "identity", "abs", "relu", "maximum", "minimum", "clip", "where",
+    "take",
+))  # fmt: skip
 """Rows whose derivatives are constant where they are defined."""
 _shown: dict[tuple[Any, ...], str] = {}
 _MOST = 1000

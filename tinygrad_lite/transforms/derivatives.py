@@ -16,9 +16,9 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .cut_off import warn_of_floats
 from ..engine import Value, dependents, derivative_graph, derivatives, hooks, is_inside, is_recording
 from ..errors import received
+from .cut_off import warn_of_floats
 from .pytree import has_values
 from .runs import Run, as_value, check_unchanged, numbers_like
 

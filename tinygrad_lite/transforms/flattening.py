@@ -9,8 +9,8 @@ import numpy as np
 
 from ..engine import Value, is_inside
 from ..errors import HistoryError, ShapeError, not_a_number, received
-from .pytree import Holder, Structure, filler, sketch
 from ..floats.reals import as_float, as_sequence, is_choice, listed
+from .pytree import Holder, Structure, filler, sketch
 from .runs import as_value
 
 _PLAIN = frozenset((float, int, Value))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from typing import Any
 
-from .cut_off import warn_of
 from ..engine import (
     Value,
     current_inside,
@@ -28,9 +27,10 @@ from ..engine import (
     within_transform,
 )
 from ..errors import HistoryError, ShapeError, not_a_number, received
-from .pytree import Structure, has_values, mapped, numbers_along, sketch
-from ..ops import component
 from ..floats.reals import is_choice
+from ..ops import component
+from .cut_off import warn_of
+from .pytree import Structure, has_values, mapped, numbers_along, sketch
 
 _Function = Callable[..., Any]
 _PLAIN = frozenset((float, int, Value))

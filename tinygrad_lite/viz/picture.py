@@ -11,22 +11,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from .. import errors
-from ..saving.atomic import replacing
 from ..engine import Value
 from ..explanation.comparison import Comparison
+from ..saving.atomic import replacing
 from ..text.wording import counted, shortened, xml
-from .layout import dot_program
-from .drawing import theme
 from .diagram.boxes import boxes, edge_texts
 from .diagram.checks import checks_of
 from .diagram.collapse import collapsed
 from .diagram.details import detailed
-from .drawing.dot_language import dot_text
-from .layout.nested_layout import Layout, RankDir, Shape, own_layout
 from .diagram.diagram import Cluster, Diagram, Edge, Group, Node, Step
+from .diagram.walk import Graph
+from .drawing import theme
+from .drawing.dot_language import dot_text
 from .drawing.svg import draw
 from .drawing.text_width import width
-from .diagram.walk import Graph
+from .layout import dot_program
+from .layout.nested_layout import Layout, RankDir, Shape, own_layout
 
 if TYPE_CHECKING:
     import graphviz

@@ -11,13 +11,13 @@ import numpy as np
 
 from ...engine import Value, keep_partials
 from ..native import bytecode_machine as native
+from ..passes.gc_pause import collector_paused
+from ..passes.grouping import grouped
+from ..passes.lane_sums import LaneSums
+from ..passes.peephole import rewrite
+from ..passes.program import Program
 from .array_layout import P, S, V
 from .array_source import Source
-from ..passes.gc_pause import collector_paused
-from ..passes.lane_sums import LaneSums
-from ..passes.program import Program
-from ..passes.peephole import rewrite
-from ..passes.grouping import grouped
 
 _BLOCK = 1 << 21
 _SPACES_KEPT = 4

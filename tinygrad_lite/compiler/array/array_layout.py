@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..passes.program import CONSTANT, INPUT, PARAMETER, Program
 from ..passes.grouping import Group
+from ..passes.program import CONSTANT, INPUT, PARAMETER, Program
 
 P, S, V, G = "PSVG"
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from ... import ops
 from ...ops import Op
-from ..passes.program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
 from ..passes.peephole import WHERE_EQUAL
+from ..passes.program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
 
 ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL = range(13)
 # Sums of products that are one operation, by how many pairs, plus and minus they have.
@@ -116,7 +116,7 @@ class Code:
             if kind is ops.pow and self._program.number(args[1]) == 2.0:
                 form, read = (MUL,), [read[0], read[0]]
             code.extend((form[0], result, *form[1:], *read))
-        elif form is not None:
+        elif form is not None and (kind not in _OF_SOME or args[0]):
             self.widest = max(self.widest, len(read))
             code.extend((*form[:1], result, *form[1:], len(read), *read))
         elif kind == SUM:
@@ -144,6 +144,10 @@ class Code:
             rest = iter(read)
             given = [tuple([next(rest) for _ in arg]) if type(arg) is tuple else next(rest) for arg in args]
             self.calls.append((kind, tuple(given)))
+
+
+_OF_SOME = (ops.var, ops.std)
+"""Rows with a function in C whose value raises for no numbers."""
 
 
 def _count(program: Program, source: str) -> int:

@@ -18,8 +18,8 @@ except ImportError:
     from ...cython_shim import cython
 
 from ... import errors, ops
-from ...floats import ieee
 from ...engine_choice import warn_of_stale
+from ...floats import ieee
 from .bytecode import Encoding
 
 if cython.compiled:
@@ -36,7 +36,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "c4c8af06"
+source_hash = "82caf17b"
 
 
 @cython.final
@@ -453,7 +453,16 @@ def _position(index: cython.double, length: cython.Py_ssize_t) -> cython.Py_ssiz
     return ops.position(index, length)
 
 
-def _sweep(calls, code, end, w, xs, n):
+@cython.cfunc
+@cython.exceptval(-1)
+def _sweep(
+    calls: list,
+    code: cython.p_int,
+    end: cython.Py_ssize_t,
+    w: cython.p_double,
+    xs: cython.p_double,
+    n: cython.Py_ssize_t,
+) -> cython.int:
     """Runs the code on n lanes: those of a slot stand together. There is room at xs for what one function reads."""
     i: cython.Py_ssize_t = 0
     a: cython.Py_ssize_t
@@ -561,7 +570,11 @@ def _call(call: tuple, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py
     return float(value)
 
 
-def _sums(code, i, w, d, n):
+@cython.cfunc
+@cython.exceptval(check=False)
+def _sums(
+    code: cython.p_int, i: cython.Py_ssize_t, w: cython.p_double, d: cython.Py_ssize_t, n: cython.Py_ssize_t
+) -> cython.void:
     """Writes start + the pairs' products + plus - minus at d, from left to right."""
     start: cython.Py_ssize_t = code[i] * n
     plus: cython.Py_ssize_t = i + 4 + 2 * code[i + 1]
@@ -615,11 +628,47 @@ def _divide(a: cython.double, b: cython.double) -> cython.double:
 # What follows are rows' values in C, where its library has none.
 _inf, _pi, _sqrt_half, _period = math.inf, math.pi, math.sqrt(0.5), 128.0 / 29.0 * math.pi
 _rules = [array("d", [row[k] for k in (0, 1) for row in rule]) for rule in (ieee._ERFC_RULE, ieee._NORMCDF_RULE)]
+_nan, _sqrt_2_pi = math.nan, math.sqrt(2.0 * math.pi)
+_mills_nodes = array("d", [row[k] for k in (0, 1) for row in ieee._mills_rule()])
+_mills_rule, _mills_count = _doubles(_mills_nodes), len(ieee._mills_rule())
 _erfc_rule, _normcdf_rule, _nodes = _doubles(_rules[0]), _doubles(_rules[1]), len(ieee._ERFC_RULE)
 
 
 def _softplus(x):
     return (0.0 if x < 0.0 else x) + c.log1p(c.exp(-c.fabs(x)))
+
+
+def _cbrt(x):
+    if x == 0.0 or x - x != 0.0:
+        return x
+    y = c.copysign(c.pow(c.fabs(x), 1.0 / 3.0), x)
+    return y - (y - x / (y * y)) / 3.0
+
+
+def _sinc(x):
+    if x == 0.0 or x - x != 0.0:
+        return 1.0 if x == 0.0 else x - x
+    size = c.fabs(x)
+    part = c.fmod(size, 2.0)
+    return c.sin(_pi * max(min(part, 1.0 - part), part - 2.0)) / (_pi * size)
+
+
+def _logit(p):
+    return c.log(p / (1.0 - p)) if p < 0.25 else 2.0 * c.atanh(2.0 * p - 1.0)
+
+
+def _xlogy(x, y):
+    return 0.0 if x == 0.0 and y == y else x * c.log(y)
+
+
+def _logaddexp(a, b):
+    top = b if a < b else a
+    other = a if a < b else b
+    if not (top < _inf and other < _inf and top > -_inf):
+        return a + b if a != a or b != b else top
+    if c.fabs(top) > 16.0:
+        return top + c.log1p(c.exp(other - top))
+    return top + c.log1p(c.exp(other) * c.exp(-top))
 
 
 def _silu(x):
@@ -639,6 +688,13 @@ def _step(x):
 
 def _sign(x):
     return 1.0 if x > 0.0 else -1.0 if x < 0.0 else 0.0 if x == 0.0 else x
+
+
+def _mod(a, b):
+    y = c.fmod(a, b)
+    if y == 0.0:
+        return c.copysign(0.0, b)
+    return y + b if (y < 0.0) != (b < 0.0) else y
 
 
 def _maximum(a, b):
@@ -719,6 +775,64 @@ def _logsumexp(xs, n):
     return top + c.log1p(_exact_sum(xs, n) * c.exp(shift - top))
 
 
+def _unit(xs, n):
+    """What huge numbers are multiplied with first."""
+    k: cython.Py_ssize_t
+    for k in range(n):
+        if c.fabs(xs[k]) > 1e300:
+            return 0.25
+    return 1.0
+
+
+def _deviations(xs, n):
+    """Writes differences from their mean in the place of numbers, or quarters of them; gives the largest, or nan."""
+    k: cython.Py_ssize_t
+    low = _inf
+    high = -_inf
+    for k in range(n):
+        if xs[k] - xs[k] != 0.0:
+            return _nan
+        low = min(low, xs[k])
+        high = max(high, xs[k])
+    unit = _unit(xs, n)
+    middle = low * unit if low == high else 0.5 * (low * unit) + 0.5 * (high * unit)
+    share = 1.0 if unit == 1.0 else 1.0 / n
+    rest = 0.0
+    for k in range(n):
+        xs[k] = xs[k] * unit - middle
+        rest += xs[k] * share
+    if unit == 1.0:
+        rest /= n
+    top = 0.0
+    for k in range(n):
+        xs[k] -= rest
+        top = max(top, c.fabs(xs[k]))
+    return top
+
+
+def _mean_square(xs, n, top):
+    """The sum of squares of n - 1 differences, in units of the largest, over their number without xs[n - 1]."""
+    k: cython.Py_ssize_t
+    count = _maximum(n - 1 - xs[n - 1], 0.0)
+    for k in range(n - 1):
+        xs[k] = (xs[k] / top) * (xs[k] / top) if top != 0.0 else 0.0
+    return _divide(_exact_sum(xs, n - 1), count)
+
+
+def _var(xs, n):
+    unit = _unit(xs, n - 1)
+    top = _deviations(xs, n - 1)
+    square = _mean_square(xs, n, top)
+    return top * (square * top) / unit / unit if top != 0.0 else square
+
+
+def _std(xs, n):
+    unit = _unit(xs, n - 1)
+    top = _deviations(xs, n - 1)
+    square = _mean_square(xs, n, top)
+    return top * c.sqrt(square) / unit if top != 0.0 else square
+
+
 def _norm(xs, n):
     k: cython.Py_ssize_t
     top = 0.0
@@ -733,8 +847,8 @@ def _norm(xs, n):
     return top * c.sqrt(_exact_sum(xs, n))
 
 
-def _tail(factor, x, scale, rule):
-    """ieee's _gauss_tail."""
+def _tail_ratio(x, scale, rule):
+    """ieee's."""
     k: cython.Py_ssize_t
     z = x * c.sqrt(scale)
     total = 0.0
@@ -742,7 +856,12 @@ def _tail(factor, x, scale, rule):
         total = 2.0 * scale * c.exp(z * (z - _period)) / (1.0 + c.exp(-_period * z))
     for k in range(_nodes - 1, -1, -1):
         total += rule[_nodes + k] / (x + rule[k] / x)
-    total *= factor
+    return total
+
+
+def _tail(factor, x, scale, rule):
+    """ieee's _gauss_tail."""
+    total = factor * _tail_ratio(x, scale, rule)
     head = 134217729.0 * x
     head -= head - x
     total += total * c.expm1(scale * (head - x) * (head + x))
@@ -759,6 +878,81 @@ def _normcdf(x):
     if not x < -0.7:
         return 0.5 * c.erfc(-x * _sqrt_half)
     return _tail(1.0, -x, 0.5, _normcdf_rule) if x > -40.0 else 0.0
+
+
+def _log_ndtr(x):
+    if x < -0.7:
+        return c.log(_tail_ratio(-x, 0.5, _normcdf_rule)) - 0.5 * x * x if x > -_inf else x
+    return c.log(_normcdf(x)) if x < 0.0 else c.log1p(-_normcdf(-x))
+
+
+def _mills(n, x):
+    k: cython.Py_ssize_t
+    if not (0.0 <= n <= 20.0 and c.floor(n) == n) or x != x:
+        return _nan
+    if x == _inf:
+        return 0.0
+    order: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, n)
+    value = 0.0
+    if x < -1.0:
+        if x < -1e9:
+            value = _inf
+        else:
+            head = 134217729.0 * x
+            head -= head - x
+            value = c.exp(0.5 * head * head) * c.exp(0.5 * (x - head) * (x + head)) * _normcdf(-x) * _sqrt_2_pi
+        before = 1.0
+        for k in range(order):
+            after = (k * before if k else 1.0) - x * value
+            before, value = value, after
+        return value
+    scale = 1.0
+    if x >= 2.0:
+        scale = c.exp2(c.floor(c.log2(x)))
+    half = 0.5 / scale / scale
+    lost = 0.0
+    for k in range(_mills_count):  # as _exact_sum
+        u = _mills_rule[k]
+        term = _mills_rule[_mills_count + k] * c.pow(u, n) * c.exp(-u * (half * u + x / scale)) - lost
+        after = value + term
+        lost = (after - value) - term
+        value = after
+    return value / scale * c.pow(scale, -n)
+
+
+def _erfinv(x):
+    if not c.fabs(x) <= 0.5:
+        if not c.fabs(x) <= 1.0:
+            return _nan
+        return c.copysign(_sqrt_half * _ndtri(0.5 - 0.5 * c.fabs(x)), x)
+    w = 0.5 * c.sqrt(_pi) * x
+    y = w * (1.0 + w * w * (1.0 / 3.0 + w * w * (7.0 / 30.0 + w * w * (127.0 / 630.0))))
+    off = (c.erf(y) - x) * (0.5 * c.sqrt(_pi)) * c.exp(y * y)
+    y -= off / (1.0 + y * off)
+    off = (c.erf(y) - x) * (0.5 * c.sqrt(_pi)) * c.exp(y * y)
+    return y - off / (1.0 + y * off)
+
+
+def _ndtri(p):
+    k: cython.Py_ssize_t
+    if p > 0.75:
+        return 0.0 - _ndtri(1.0 - p)
+    if p > 0.25:
+        return c.sqrt(2.0) * _erfinv(2.0 * p - 1.0)
+    if not p > 0.0:
+        return -_inf if p == 0.0 else _nan
+    logarithm = c.log(p)
+    t = c.sqrt(-2.0 * logarithm)
+    y = (2.515517 + t * (0.802853 + t * 0.010328)) / (1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t
+    for k in range(3):
+        ratio = _tail_ratio(-y, 0.5, _normcdf_rule)
+        slope = 1.0 / (_sqrt_2_pi * ratio)
+        if k < 2:
+            off = (c.log(ratio) - 0.5 * y * y - logarithm) / slope
+            y -= off / (1.0 + 0.5 * off * (slope + y))
+        elif p > 1e-300:
+            y -= (1.0 - p / _normcdf(y)) / slope
+    return y
 
 
 def _gelu(x):
@@ -805,32 +999,54 @@ def _many(op, form: Many) -> cython.void:
 forms: dict = {ops.add: (ADD,), ops.sub: (SUB,), ops.mul: (MUL,), ops.div: (DIV,), ops.neg: (NEG,)}
 _one(ops.abs, c.fabs)
 _lanes(ops.sqrt, vector_math.sqrt)
+_one(ops.cbrt, _cbrt)
 _lanes(ops.exp, vector_math.exp)
 _one(ops.expm1, c.expm1)
+_one(ops.exp2, c.exp2)
 _lanes(ops.log, vector_math.log)
 _one(ops.log1p, c.log1p)
+_one(ops.log2, c.log2)
+_one(ops.log10, c.log10)
 _one(ops.sin, c.sin)
 _one(ops.cos, c.cos)
 _one(ops.tan, c.tan)
+_one(ops.sinc, _sinc)
 _one(ops.asin, c.asin)
 _one(ops.acos, c.acos)
 _one(ops.atan, c.atan)
 _one(ops.sinh, c.sinh)
 _one(ops.cosh, c.cosh)
+_one(ops.asinh, c.asinh)
+_one(ops.acosh, c.acosh)
 _lanes(ops.tanh, vector_math.tanh)
+_one(ops.atanh, c.atanh)
 _lanes(ops.sigmoid, vector_math.sigmoid)
+_one(ops.logit, _logit)
 _one(ops.softplus, _softplus)
 _one(ops.relu, _relu)
 _one(ops.gelu, _gelu)
 _one(ops.silu, _silu)
 _one(ops.step, _step)
 _one(ops.sign, _sign)
+_one(ops.floor, c.floor)
+_one(ops.ceil, c.ceil)
+_one(ops.trunc, c.trunc)
+_one(ops.round, c.rint)
 _lanes(ops.erf, vector_math.erf)
 _one(ops.erfc, _erfc)
 _one(ops.normcdf, _normcdf)
+_one(ops.log_ndtr, _log_ndtr)
+_one(ops.erfinv, _erfinv)
+_one(ops.ndtri, _ndtri)
+_two(ops.mills, _mills)
 _one(ops.lgamma, _lgamma)
+_two(ops.fmod, c.fmod)
+_two(ops.mod, _mod)
 _two(ops.pow, c.pow)
+_two(ops.xlogy, _xlogy)
 _two(ops.atan2, c.atan2)
+_two(ops.hypot, c.hypot)
+_two(ops.logaddexp, _logaddexp)
 _two(ops.leaky_relu, _leaky_relu)
 _two(ops.elu, _elu)
 _two(ops.maximum, _maximum)
@@ -844,6 +1060,8 @@ _many(ops.where, _where)
 _many(ops.prod, _prod)
 _many(ops.logsumexp, _logsumexp)
 _many(ops.norm, _norm)
+_many(ops.var, _var)
+_many(ops.std, _std)
 
 if compiled:
     warn_of_stale(__name__, source_hash)

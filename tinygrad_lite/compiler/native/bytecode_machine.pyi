@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 from ...ops import Op
-from .bytecode import Code
 from ..passes.program import Program
+from .bytecode import Code
 
 compiled: bool
 source_hash: str

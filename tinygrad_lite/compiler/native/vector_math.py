@@ -16,8 +16,8 @@ try:
 except ImportError:
     from ...cython_shim import cython
 
-from ...floats import ieee
 from ...engine_choice import warn_of_stale
+from ...floats import ieee
 
 if cython.compiled:
     from cython.cimports.libc import math as c
@@ -33,7 +33,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "91418933"
+source_hash = "e1fa9cb9"
 
 
 def sqrt(x, y, n):

@@ -20,8 +20,8 @@ import numpy as np
 
 from ...engine import Value
 from ...errors import ShapeError, not_a_number, received, tuple_of_columns
-from ...transforms.pytree import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
 from ...floats.reals import as_array, has_masked
+from ...transforms.pytree import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
 from .static_arguments import Keyed, Refused, Same, holds, static, typed
 
 Key = Any

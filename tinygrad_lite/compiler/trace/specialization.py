@@ -14,15 +14,15 @@ from ...engine import Value, topological_order, within_transform
 from ...errors import TraceError, received
 from ...transforms.pytree import Structure, filler, mapped
 from ...transforms.runs import variables
-from .arguments import Arguments, is_number
-from ..executor_choice import Execution
-from .held_modules import Held, modules_of
 from ..autodiff import expanded, recorded, recorded_anew, reduced, rows
 from ..captured_leaves import Parameters
+from ..executor_choice import Execution
 from ..passes.program import CONSTANT, Program
+from .arguments import Arguments, is_number
+from .held_modules import Held, modules_of
+from .nan_guard import watched
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, traced, values_of
-from .nan_guard import watched
 
 
 class Specialization:

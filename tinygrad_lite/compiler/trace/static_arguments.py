@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from ...draws import Draws
-from ...transforms.pytree import Whole, is_nested, items_of
 from ...ops import Op
+from ...transforms.pytree import Whole, is_nested, items_of
 
 _FIXED = (
     Draws, Op, np.ufunc, ModuleType, FunctionType, BuiltinFunctionType, MethodType, MethodDescriptorType,

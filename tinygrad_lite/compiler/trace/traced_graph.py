@@ -12,11 +12,11 @@ import numpy as np
 
 from ...draws import Draws
 from ...engine import Value, derivative_graph, derivatives, hooks, within
-from ..executor_choice import Execution
 from ..captured_leaves import Parameters
+from ..executor_choice import Execution
 from ..passes.program import Program
-from .tracing import flattened, traced
 from .nan_guard import watched
+from .tracing import flattened, traced
 
 _Derivatives = Callable[[Any, Sequence[Value]], list[Any]]
 

@@ -13,12 +13,12 @@ from ...engine import Value, products, topological_order, transcribe, within
 from ...errors import NUMBER_ALONE, TraceError
 from ...source_lines import calling_line, raising_line
 from ..passes.gc_pause import collector_paused
-from ..passes.program import INPUT, PARAMETER, Program
 from ..passes.peephole import multiply_by_masks
+from ..passes.program import INPUT, PARAMETER, Program
 
 _AS_A_NUMBER = (
-    "it stands for any number: choose by take(xs, index) or where(condition, a, b), use x.sin() for math.sin(x), or "
-    "name the argument in static_argnames"
+    "it stands for any number: choose by take(xs, index) or where(condition, a, b), use x.sin() for math.sin(x) and "
+    "x.floor() for math.floor(x), or name the argument in static_argnames"
 )
 _INSTEAD = {
     "branching": "write where(condition, a, b), maximum(a, b) or minimum(a, b), which choose for each call",

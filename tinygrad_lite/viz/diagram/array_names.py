@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.passes.program import INPUT, PARAMETER, Program
 from ...compiler.passes.grouping import Group
+from ...compiler.passes.program import INPUT, PARAMETER, Program
 from ...engine import Value
 from ...text.wording import number, shortened
 

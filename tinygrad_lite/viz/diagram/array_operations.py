@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.passes.program import SUM, Program
 from ...compiler.passes.grouping import Group, Product
+from ...compiler.passes.program import SUM, Program
 from ...ops import Op
 from ...text.wording import INFIX
 from .array_names import Names

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...transforms.check import OK, WRONG
 from ...text.wording import count, counted, number, shortened, times, told_apart
+from ...transforms.check import OK, WRONG
 from ..drawing import theme
+from ..drawing.text_width import number_width, width
 from .diagram import Diagram, Edge, Group, Node, Step
 from .gradient_states import GradientState
-from ..drawing.text_width import number_width, width
 
 Style = Literal["plain", "muted", "zero", "blocked", "warning", "wrong"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...transforms.check import WRONG, Row
 from ...engine import Value
 from ...errors import received
 from ...explanation.comparison import Comparison, NodeRow
+from ...transforms.check import WRONG, Row
 
 Checks = dict[Value, NodeRow]
 

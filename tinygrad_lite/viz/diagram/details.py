@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...transforms.check import Row
 from ...engine import Value
 from ...text.wording import INFIX, count, number
+from ...transforms.check import Row
 from .checks import Checks, edge_checks
-from .module_frames import UNTITLED, Place, frames, places, separate_calls
 from .diagram import Diagram, Edge, Kind, Node
 from .gradient_states import GradientState, gradient_states, stops_gradient
+from .module_frames import UNTITLED, Place, frames, places, separate_calls
 from .walk import Graph
 
 _BOXED_NUMBERS = 8

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...transforms.check import WRONG, Row
 from ...explanation.comparison import FROM_ABOVE, NodeRow
+from ...transforms.check import WRONG, Row
 from .gradient_states import GradientState
 
 Kind = Literal["parameter", "input", "constant", "result", "product"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .diagram import Diagram, Group, Node, Step
 from ..drawing.text_width import width
+from .diagram import Diagram, Group, Node, Step
 
 _SIZE = 11.0
 

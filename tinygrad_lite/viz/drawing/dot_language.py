@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from html import escape
 
 from ...text.wording import shortened, xml
-from . import theme
 from ..diagram.boxes import Box, EdgeText, Row
-from ..layout.nested_layout import Layout, RankDir
+from ..diagram.diagram import Cluster, Diagram, Edge
 from ..diagram.legend import legend
 from ..layout.level import Point
-from ..diagram.diagram import Cluster, Diagram, Edge
+from ..layout.nested_layout import Layout, RankDir
+from . import theme
 from .text_width import width
 
 _SANS = "Helvetica,Arial,Liberation Sans,DejaVu Sans,sans-serif"

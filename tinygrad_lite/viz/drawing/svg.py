@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from html import escape
 
 from ...text.wording import shortened, xml
-from . import theme
 from ..diagram.boxes import Box, EdgeText, Row
-from ..layout.nested_layout import Curve, Layout, Rectangle
-from ..diagram.legend import Entry, legend
 from ..diagram.diagram import Cluster, Diagram, Edge
+from ..diagram.legend import Entry, legend
+from ..layout.nested_layout import Curve, Layout, Rectangle
+from . import theme
 from .text_width import number_width, width
 
 _MARGIN = 16.0

@@ -12,8 +12,8 @@ from ...engine import Value
 from ...errors import HistoryError
 from ...explanation import compare
 from ...modes import enable_grad
-from ...transforms.runs import as_value
 from ...text.wording import shortened
+from ...transforms.runs import as_value
 from ..diagram.checks import checks_of
 from ..diagram.walk import Graph
 from .payload import Payload, numbers, verdicts

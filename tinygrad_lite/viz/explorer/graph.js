@@ -158,7 +158,7 @@ export class Graph {
   // The operation as it is written: w * x, tanh(h).
   written(i, names = this.argumentNames(i).map((a) => a.name)) {
     const variant = this.variants[this.op[i]];
-    const infix = /^[-+*/<]|^[=!]=/.test(variant.symbol) && names.length === 2;
+    const infix = /^[-+*/%<]|^[=!]=/.test(variant.symbol) && names.length === 2;
     if (infix) return joined(names[0], variant.symbol, names[1]);
     if (variant.name === "neg") return `-${bracketed(names[0], ATOM)}`;
     let k = 0;
@@ -229,7 +229,7 @@ export function shortened(text, length) {
   return RIGHT_TO_LEFT.test(short) ? `\u2068${short}\u2069` : short;
 }
 
-const PRECEDENCE = { "+": 1, "-": 1, "*": 2, "/": 2, "**": 3 };
+const PRECEDENCE = { "+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "**": 3 };
 const ATOM = 4;
 
 // How firmly a written expression holds together: as its weakest operator outside of brackets does, or as an atom, which
@@ -237,7 +237,7 @@ const ATOM = 4;
 function precedence(text) {
   if (/^-?[\d.]+(e-?\d+)?$/.test(text)) return ATOM;
   let [depth, weakest] = [0, ATOM];
-  for (const [sign] of text.matchAll(/[([]|[)\]]| (?:\*\*|[-+*/<]=?|[=!]=) |^-/g)) {
+  for (const [sign] of text.matchAll(/[([]|[)\]]| (?:\*\*|[-+*/%<]=?|[=!]=) |^-/g)) {
     if ("([".includes(sign)) depth++;
     else if (")]".includes(sign)) depth--;
     else if (!depth) weakest = Math.min(weakest, PRECEDENCE[sign.trim()] ?? 0);

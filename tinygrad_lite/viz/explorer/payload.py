@@ -12,11 +12,11 @@ from ...engine import Value, partial_derivatives
 from ...explanation.comparison import MEANINGS
 from ...formula import NOT_BY_RULES, rule_texts
 from ...ops import Op
-from ...transforms.derivatives import gradients
 from ...text.wording import counted
+from ...transforms.derivatives import gradients
 from ..diagram.checks import Checks
-from ..diagram.module_frames import places
 from ..diagram.gradient_states import gradient_states
+from ..diagram.module_frames import places
 from ..diagram.walk import Graph
 from .hierarchy import hierarchy_of
 from .javascript import unsupported

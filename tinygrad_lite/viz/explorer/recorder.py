@@ -16,9 +16,9 @@ from ...engine import Value
 from ...errors import not_a_number, received
 from ...nn import Module
 from ...optim.leaves import Leaves
+from ...text.wording import counted
 from ...train import TrainingState
 from ...train.samples import Samples
-from ...text.wording import counted
 from ..diagram.walk import Graph
 from .boundary import boundary_of
 from .packing import packed

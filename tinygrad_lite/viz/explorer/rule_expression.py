@@ -13,10 +13,13 @@ from ... import ops
 from ...ops import Op
 
 MATH = {
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "cos", "cosh", "exp", "expm1", "floor",
-    "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "cos", "cosh", "exp", "expm1",
+    "floor", "hypot", "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
 }  # fmt: skip
-SPECIAL = {"erf", "erfc", "gammaln", "heaviside", "logaddexp", "maximum", "minimum", "polygamma", "pow", "sign"}
+SPECIAL = {
+    "erf", "erfc", "erfinv", "exp2", "fmod", "gammaln", "heaviside", "log_ndtr", "logaddexp", "maximum", "mills",
+    "minimum", "ndtri", "polygamma", "pow", "remainder", "round", "sign",
+}  # fmt: skip
 REDUCTIONS = {"sum", "prod", "max"}
 
 
@@ -62,6 +65,12 @@ class Expression:
     __le__, __ge__ = _operator("<=")[0], _operator(">=")[0]
     __eq__, __ne__ = _operator("===")[0], _operator("!==")[0]
 
+    def __mod__(self, b: Any) -> Any:
+        return ops.mod(self, b)
+
+    def __rmod__(self, a: Any) -> Any:
+        return ops.mod(a, self)
+
     def __pow__(self, n: Any) -> Any:
         return ops.pow(self, n)
 
@@ -89,11 +98,11 @@ class Expression:
         return self
 
     def __getattr__(self, name: str) -> Any:
-        """The table's rows as methods, as Values have them."""
-        row = ops.TABLE.get(name) or ops.ALIASES.get(name)
-        if row is None or 0 in row.sequences:
+        """The table's rows as methods, as Values have them, and what is made of rows."""
+        found = ops.TABLE.get(name) or ops.ALIASES.get(name) or ops.COMPOSITIONS.get(name)
+        if found is None or 0 in getattr(found, "sequences", ()):
             raise AttributeError(f"a rule asks a number for .{name}, which the page has not")
-        return functools.partial(row, self)
+        return functools.partial(found, self)
 
 
 def _elementwise(name: str) -> Callable[..., Any]:

@@ -16,9 +16,30 @@ function logaddexp(a, b) {
   return a === b ? a + Math.LN2 : maximum(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
 }
 
+// As C's.
+function fmod(a, b) {
+  return a % b;
+}
+
+// With the sign of b, as Python's.
+function remainder(a, b) {
+  const rest = a % b;
+  if (rest === 0) return b > 0 ? 0 : -0;
+  return rest < 0 !== b < 0 ? rest + b : rest;
+}
+
+// Of two nearest whole numbers the even one.
+function round(x) {
+  const above = Math.round(x);
+  return Math.abs(x % 1) === 0.5 && above % 2 !== 0 ? above - 1 : above;
+}
+
 // As C's: 1 to any power is 1, and -1 to an infinite one; Math.pow gives NaN.
 function pow(x, n) {
   return x === 1 || (x === -1 && Math.abs(n) === Infinity) ? 1 : Math.pow(x, n);
+}
+function exp2(x) {
+  return Math.pow(2, x);
 }
 
 // Near 0 by exp(x x) erf(x), whose power series has positive terms only (Abramowitz & Stegun 7.1.6).
@@ -36,11 +57,71 @@ function erfc(x) {
   if (x < 0) return 2 - erfc(-x);
   if (x < 1) return 1 - erf(x);
   if (!(x < 40)) return x > 0 ? 0 : x;
+  return Math.exp(-x * x) * erfcx(x);
+}
+
+// exp(x x) erfc(x), for x from 1/2 on.
+function erfcx(x) {
   const step = 29 / 64;
   let sum = 0;
   for (let t = step / 2; t < 7; t += step) sum += Math.exp(-t * t) / (x + t * (t / x));
-  const pole = x < Math.PI / step ? 2 / (1 + Math.exp(((2 * Math.PI) / step) * x)) : 0;
-  return (Math.exp(-x * x) * sum * 2 * step) / Math.PI + pole;
+  const pole = x < Math.PI / step ? (2 * Math.exp(x * x)) / (1 + Math.exp(((2 * Math.PI) / step) * x)) : 0;
+  return (sum * 2 * step) / Math.PI + pole;
+}
+
+function log_ndtr(x) {
+  if (x < -1) return Math.log(erfcx(-x * Math.SQRT1_2) / 2) - 0.5 * x * x;
+  return Math.log1p(-erfc(x * Math.SQRT1_2) / 2);
+}
+
+// Near 0 by the power series and two steps of Halley's iteration.
+function erfinv(x) {
+  if (!(Math.abs(x) <= 0.5)) return -Math.sign(x) * Math.SQRT1_2 * ndtri(0.5 - 0.5 * Math.abs(x));
+  const half = Math.sqrt(Math.PI) / 2,
+    w = half * x;
+  let y = w * (1 + w * w * (1 / 3 + w * w * (7 / 30 + (w * w * 127) / 630)));
+  for (let k = 0; k < 2; k++) {
+    const off = (erf(y) - x) * half * Math.exp(y * y);
+    y -= off / (1 + y * off);
+  }
+  return y;
+}
+
+// From Abramowitz & Stegun 26.2.23 by Halley's iteration for the logarithm.
+function ndtri(p) {
+  if (p > 0.75) return 0 - ndtri(1 - p);
+  if (p > 0.25) return Math.SQRT2 * erfinv(2 * p - 1);
+  if (!(p > 0)) return p === 0 ? -Infinity : NaN;
+  const t = Math.sqrt(-2 * Math.log(p));
+  let y = (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;
+  for (let k = 0; k < 3; k++) {
+    const ratio = erfcx(-y * Math.SQRT1_2) / 2,
+      slope = 1 / (Math.sqrt(2 * Math.PI) * ratio),
+      off = (Math.log(ratio) - 0.5 * y * y - Math.log(p)) / slope;
+    y -= off / (1 + 0.5 * off * (slope + y));
+  }
+  return y;
+}
+
+// The integral of u**n exp(-u u / 2 - u x) over u > 0, by the trapezoidal rule for u = exp(s - exp(-s)) (Takahasi and
+// Mori 1974); left of -1 by recurrence.
+function mills(n, x) {
+  if (!(n >= 0 && n <= 20 && Number.isInteger(n)) || x !== x) return NaN;
+  if (x < -1) {
+    let before = 0,
+      value = (Math.sqrt(Math.PI / 2) * erfc(x * Math.SQRT1_2)) / Math.exp(-0.5 * x * x);
+    for (let k = 0; k < n; k++) [before, value] = [value, (k ? k * before : 1) - x * value];
+    return value;
+  }
+  if (x === Infinity) return 0;
+  const scale = x >= 2 ? 2 ** Math.floor(Math.log2(x)) : 1;
+  let sum = 0;
+  for (let k = -60; k <= 80; k++) {
+    const small = Math.exp(-k / 16),
+      u = Math.exp(k / 16 - small);
+    sum += ((u * (1 + small)) / 16) * u ** n * Math.exp(-u * ((0.5 / scale / scale) * u + x / scale));
+  }
+  return (sum / scale) * scale ** -n;
 }
 
 // B2, B4, ... B20.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ... import errors
-from ...saving.atomic import replacing
 from ...engine import Value
 from ...explanation.comparison import Comparison
+from ...saving.atomic import replacing
 from ...text.wording import counted
 from ..diagram.checks import Checks, checks_of
 from ..diagram.walk import Graph

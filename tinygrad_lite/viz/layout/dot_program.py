@@ -11,10 +11,10 @@ from typing import Any
 
 from ...errors import MissingProgramError
 from ..diagram.boxes import Box, EdgeText
-from ..drawing.dot_language import dot_text, leaves_after_inputs, nested
-from .nested_layout import Curve, Layout, RankDir, Rectangle, Shape
-from .level import Point
 from ..diagram.diagram import Diagram
+from ..drawing.dot_language import dot_text, leaves_after_inputs, nested
+from .level import Point
+from .nested_layout import Curve, Layout, RankDir, Rectangle, Shape
 
 TIMEOUT = 10.0
 """Seconds after which dot is given up, times the patience of who asks."""

@@ -14,7 +14,7 @@ import pytest
 from table import exactly
 
 from tinygrad_lite import ops
-from tinygrad_lite.compiler.native import vector_math as lane_functions, bytecode_machine as native
+from tinygrad_lite.compiler.native import bytecode_machine, vector_math
 from tinygrad_lite.compiler.native.bytecode_machine import Executor
 from tinygrad_lite.compiler.passes.program import INPUT, Program
 from tinygrad_lite.engine_choice import SOURCES
@@ -74,17 +74,17 @@ def test_special_numbers_are_those_of_the_row_and_leave_the_lanes_beside_them_al
 def test_the_readable_source_gives_what_the_compiled_one_does(name: str) -> None:
     numbers = [*ODD, *numbers_for(name, 100)]
     spec = importlib.util.spec_from_file_location(
-        "tinygrad_lite.compiler.readable_lane_functions", SOURCES[lane_functions.__name__]
+        "tinygrad_lite.compiler.readable_vector_math", SOURCES[vector_math.__name__]
     )
     assert spec is not None and spec.loader is not None
     readable: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(readable)
     found = [0.0] * len(numbers)
     getattr(readable, name)(numbers, found, len(numbers))
-    allowed = 0 if native.compiled else 4  # where the executor takes them one by one
+    allowed = 0 if bytecode_machine.compiled else 4  # where the executor takes them one by one
     for x, got, want in zip(numbers, found, of_lanes(name, numbers), strict=True):
         assert got == want or (got != got and want != want) or abs(got - want) <= allowed * math.ulp(want), x
 
 
 def test_they_are_compiled_where_the_executor_is() -> None:
-    assert lane_functions.compiled == native.compiled
+    assert vector_math.compiled == bytecode_machine.compiled
