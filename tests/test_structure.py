@@ -16,6 +16,7 @@ PACKAGE = Path(tl.__file__).parent
 # A file imports only from what stands before it here; files of one folder may import each other, but not in circles.
 ORDER = (
     "cython_shim", "errors", "source_lines", "reals", "atomic", "npz", "files", "states", "ieee", "flags", "ops",
+    "reference",
     "engine", "engine_choice", "ufuncs", "modes", "hooks", "draws", "nesting", "cut_off", "runs", "flattening",
     "transforms", "replay", "wording", "tables", "check", "custom", "formula", "explanation", "iteration", "compiler",
     "solution", "implicit", "nn", "optim", "train", "diagnosis", "viz", "demo", "__init__", "__main__",
