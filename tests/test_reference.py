@@ -146,6 +146,21 @@ def sizes(y: reference.Value, xs: Sequence[reference.Value]) -> list[float]:
     return [found.get(x, 0.0) for x in xs]
 
 
+def agree(program: Program) -> bool:
+    """Asserts that both sides agree; whether they walked in the same order, so that all was compared to the bit."""
+    leaves, (ours, theirs), (y, other) = first_derivatives(program)
+    numbers = [[g.data for g in graphs] for graphs in (ours, theirs)]
+    if not in_the_same_order(y, other):
+        for a, b, size in zip(*numbers, sizes(other, leaves[1]), strict=True):
+            assert same([a], [b]) or abs(a - b) <= 1e-12 * size, program
+        return False
+    assert same(*numbers), program
+    if not at_a_conventional_zero(other):
+        for a, b in zip(ours, theirs, strict=True):
+            assert same(swept(ENGINE, a, leaves[0]), swept(REFERENCE, b, leaves[1])), program
+    return True
+
+
 @pytest.mark.parametrize("special", [0.0, 0.3], ids=["numbers", "special numbers"])
 def test_random_graphs(special: float) -> None:
     """Values and backward() always to the last bit, the rest where the orders are the same, as they are mostly."""
@@ -156,20 +171,14 @@ def test_random_graphs(special: float) -> None:
         def draw(source: random.Random = source) -> float:
             return source.choice(SPECIAL) if source.random() < special else round(source.gauss(0.0, 1.5), 3)
 
-        program = drawn(source, ROWS, draw, source.choice((2, 5, 9, 14)))
-        leaves, (ours, theirs), (y, other) = first_derivatives(program)
-        numbers = [[g.data for g in graphs] for graphs in (ours, theirs)]
-        if not in_the_same_order(y, other):
-            for a, b, size in zip(*numbers, sizes(other, leaves[1]), strict=True):
-                assert same([a], [b]) or abs(a - b) <= 1e-12 * size, (seed, program)
-            continue
-        alike += 1
-        assert same(*numbers), (seed, program)
-        if not at_a_conventional_zero(other):
-            for a, b in zip(ours, theirs, strict=True):
-                second = swept(ENGINE, a, leaves[0]), swept(REFERENCE, b, leaves[1])
-                assert same(*second), (seed, program)
+        alike += agree(drawn(source, ROWS, draw, source.choice((2, 5, 9, 14))))
     assert alike > 250
+
+
+def test_a_zero_of_a_flat_row_is_no_node_of_the_derivative() -> None:
+    """Else later sums would be added up in another order, which these programs show."""
+    assert agree(Program(((ops.softplus, (0,)), (ops.leaky_relu, (1, 0)), (ops.norm, ((0, 1),))), (-1.052,)))
+    assert agree(Program(((ops.erfc, (0,)), (ops.minimum, (2, 0)), (ops.pow, (2, 3))), (0.5, 1.197)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -211,14 +220,19 @@ def calls(row: Op) -> Iterator[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_row_by_itself(row: Op) -> None:
-    """Value, derivatives and second derivatives to the last bit, with every choice of arguments that are plain."""
+    """Value, derivatives and second derivatives to the last bit, with every choice of arguments that are plain.
+
+    Times a Value, so that the adjoints are zeros, infinities and nan too.
+    """
     first = {ops.polygamma: [False]}.get(row, [True, False])
     rest = [True] if row is ops.take else [True, False]
+    source = random.Random(row.name)
     for args in calls(row):
         for recorded in itertools.product(first, *[rest] * (len(args) - 1)):
             if not any(recorded) or (row is ops.where and not recorded[0]):
                 continue
             found = []
+            scale = source.choice((1.0, 1.0, 1.0, 0.0, math.inf, math.nan))
             for side in (ENGINE, REFERENCE):
                 xs: list[Any] = []
 
@@ -229,6 +243,7 @@ def test_a_row_by_itself(row: Op) -> None:
                     return xs[-1]
 
                 y = row(*[operand(arg) if on else arg for arg, on in zip(args, recorded, strict=True)])
+                y = y * operand(scale)
                 graphs = side.gradients(y, xs)
                 seconds = [swept(side, g, xs) for g in graphs]
                 found.append((y.data, swept(side, y, xs), [g.data for g in graphs], seconds))
@@ -266,10 +281,18 @@ def test_an_adjoint_of_zero_contributes_nothing_and_flat_rows_block(side: Side) 
     assert slopes(lambda x: ops.where(x, ops.sqrt(x), 0.0), 0.0) == [0.0, 0.0]
     assert slopes(lambda x: ops.where(ops.less(x, 1.0), x, ops.log(x - x)), 0.5) == [1.0, 1.0]
     assert slopes(lambda x: 0.0 * ops.sqrt(x), 0.0) == [0.0, 0.0]
+    assert slopes(lambda x: side.leaf(0.0) * ops.sqrt(x), 0.0) == [0.0, 0.0]
     assert slopes(lambda x: ops.sqrt(ops.relu(x)), -1.0) == [0.0, 0.0]
     assert slopes(lambda x: ops.sqrt(ops.stop_gradient(x)), 0.0) == [0.0, 0.0]
     assert slopes(lambda x: ops.sqrt(x**0), 2.0) == [0.0, 0.0]
     assert bits(slopes(lambda x: ops.sqrt(x * x), 0.0)) == ["nan", "nan"]
+
+
+def test_local_derivatives() -> None:
+    x = reference.Value(2.0)
+    assert reference.local_derivatives(3.0 * x) == [0.0, 3.0]
+    assert reference.local_derivatives(x * x) == [2.0, 2.0]
+    assert reference.local_derivatives(ops.prod([x, 5.0, x])) == [10.0, 4.0, 10.0]
 
 
 @BOTH

@@ -113,7 +113,7 @@ def leaf(x: Any) -> Any:
 
 
 def each(function: Callable[[Any], Any], args: Sequence[Any]) -> tuple[Any, ...]:
-    """The arguments, with the function applied to each number of them, also in tuples."""
+    """The arguments, with a function applied to each of them, and to each of those in a tuple."""
     return tuple([each(function, arg) if isinstance(arg, tuple) else function(arg) for arg in args])
 
 
@@ -153,9 +153,9 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def by_rules(op: Any, g: Any, y: Any, args: tuple[Any, ...]) -> list[Any]:
-    """What the rules of an operation give for each argument, laid flat: g times the local derivative.
+    """What the rules of an operation give for each of its arguments, laid flat: g times the local derivative.
 
-    y  the result of the operation; a plain number is a constant, by which nothing is differentiated
+    y  the result of the operation. A plain number among the arguments is a constant: 0 stands for its derivative.
     """
     found: list[Any] = []
     for rule, arg in zip(op.rules, args, strict=True):
@@ -167,14 +167,14 @@ def by_rules(op: Any, g: Any, y: Any, args: tuple[Any, ...]) -> list[Any]:
 
 
 def local_derivatives(node: Value) -> list[float]:
-    """The local derivatives of a node as numbers: its rules with g = 1, on leaves, and of what comes the numbers."""
+    """The local derivatives of a node as numbers: its rules with g = 1, on leaves, so that no history is kept."""
     return [number(c) for c in by_rules(node.op, Value(1.0), leaf(node), each(leaf, node.args))]
 
 
 def adjoints(root: Value, one: Any, contributions: Callable[[Value, Any], list[Any]]) -> dict[Value, Any]:
-    """The adjoints of the root, which is one, and of all that it depends on.
+    """The adjoint of the root, which is given, as one, and those of all nodes that the root depends on.
 
-    contributions  of a node and its adjoint: what it passes to each of its arguments
+    contributions  a function of a node and its adjoint: what the node passes to each of its arguments
     """
     order = topological_order(root)
     gathered: dict[Value, list[Any]] = {node: [] for node in order}
@@ -193,37 +193,37 @@ def adjoints(root: Value, one: Any, contributions: Callable[[Value, Any], list[A
 
 
 def counts(node: Value, k: int, adjoint: Any, contribution: Any) -> bool:
-    """Whether the contribution of a node to its k-th argument counts: all but zeros and nan do, and some of these.
+    """Whether the contribution of a node to its k-th argument counts: not where a zero means that nothing passes.
 
-    Zero times infinity is nan, not a number. But where the adjoint is exactly zero, the final result does not depend on
-    the node, whatever its local derivatives. And where an operation is flat, nothing passes it, whatever the adjoint.
+    Zero times infinity is nan, not a number; but two kinds of zero are stronger than infinity. Where the adjoint is
+    exactly zero, the result does not depend on the node. And an operation that is flat passes nothing on.
     """
     c = number(contribution)
     if c == c and c != 0.0:
         return True
-    if not isinstance(contribution, Value) and c == 0.0:
+    if c != c and number(adjoint) == 0.0:
         return False
-    return not (c != c and number(adjoint) == 0.0) and not is_flat(node, k)
+    return not is_flat(node, k)
 
 
 def is_flat(node: Value, k: int) -> bool:
-    """Whether an operation does not change with its k-th argument, near this point: relu(x) for x < 0.
+    """Whether the result of an operation stays the same while its k-th argument moves a little: relu(x) for x < 0.
 
-    A local derivative of 0 is not enough, for x * x has that at 0. The table says which operations are flat.
+    A local derivative of 0 is not enough: x * x has that at 0. The table knows which operations are flat.
     """
     flat = node.op.blocks(leaf(node), each(leaf, node.args), k)
     return flat and local_derivatives(node)[k] == 0.0
 
 
 def as_numbers(node: Value, adjoint: float) -> list[float]:
-    """The contributions of a node as numbers."""
+    """The contributions of a node as numbers: its adjoint times its local derivatives."""
     return [adjoint * derivative for derivative in local_derivatives(node)]
 
 
 def backward(root: Value) -> None:
     """Adds the derivative of the root by each leaf to the .grad of that leaf.
 
-    Leaves add up, since one may differentiate a sum term by term; in other nodes .grad is the adjoint of the last time.
+    So the terms of a sum may be differentiated one after the other. Other nodes start afresh: .grad is their adjoint.
     """
     found = adjoints(root, 1.0, as_numbers)
     for node in topological_order(root):
@@ -231,7 +231,7 @@ def backward(root: Value) -> None:
 
 
 def as_values(node: Value, adjoint: Value) -> list[Any]:
-    """The contributions of a node as Values: its rules, on the node and its arguments themselves, are recorded."""
+    """The contributions of a node as Values: its rules, run on the node and its arguments themselves, are recorded."""
     return by_rules(node.op, adjoint, node, node.args)
 
 
