@@ -10,7 +10,8 @@ from typing import Any
 import mpmath
 from mpmath import mp, mpf
 
-from tinygrad_lite import ieee, ops
+from tinygrad_lite import ops
+from tinygrad_lite.floats import ieee
 from tinygrad_lite.ops import Op
 
 DIGITS = 50

@@ -14,7 +14,8 @@ from mpmath import mp, mpf
 from table import DIGITS, EPSILON, NO_GRADIENT, SEQUENCE_LENGTH, TRUTH, as_float, exactly, flat, owners, points, truth
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, gradcheck, ieee, ops
+from tinygrad_lite import Value, gradcheck, ops
+from tinygrad_lite.floats import ieee
 from tinygrad_lite.engine import record, tangents
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.ops import Op
