@@ -15,9 +15,9 @@ from table import DIGITS, EPSILON, NO_GRADIENT, SEQUENCE_LENGTH, TRUTH, as_float
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, gradcheck, ops
-from tinygrad_lite.floats import ieee
 from tinygrad_lite.engine import record, tangents
 from tinygrad_lite.errors import ShapeError
+from tinygrad_lite.floats import ieee
 from tinygrad_lite.ops import Op
 from tinygrad_lite.transforms.derivatives import gradients
 

@@ -26,7 +26,7 @@ class Program:
     args     see Args
     varies   whether a place depends on an input, and so differs between the lanes of a batch
     outputs  places of the results; -1 for those in products
-    watched  how many places at the end of outputs are no results, but numbers that must be finite (see watched.py)
+    watched  how many places at the end of outputs are no results, but numbers that must be finite (see nan_guard.py)
     products  results that are the product of two places and stand apart, as (results, 3) numbers: which output, and
               both places. Of derivatives there are as many as weights, and lists of so many would be slow
     """

@@ -39,7 +39,7 @@ class Refused(Exception):  # noqa: N818  it reaches nobody
 def static(thing: Any) -> Any:
     """What stands for it in a key."""
     kind: Any = type(thing)
-    if isinstance(thing, (type, Enum, Whole)):  # modules are looked at otherwise, see held.py
+    if isinstance(thing, (type, Enum, Whole)):  # modules are looked at otherwise, see held_modules.py
         return Same(thing)
     if isinstance(thing, functools.partial):
         parts = (thing.func, *thing.args, *thing.keywords.items())
