@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import types
 from pathlib import Path
 
@@ -93,3 +94,35 @@ def test_public_names_are_there_and_documented() -> None:
 @pytest.mark.parametrize("path", sorted(generate.generated()), ids=lambda p: p.name)
 def test_what_is_generated_is_fresh(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == generate.generated()[path], "run: python tests/generate.py"
+
+
+def test_the_page_of_the_architecture_names_what_there_is() -> None:
+    """Every path and every name in backticks, and every folder and file of the package's top in its list of layers."""
+    page = (PACKAGE / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for text in re.findall(r"`([^`\n]+)`", page):
+        if re.fullmatch(r"[\w/{},]+(/|\.(py|md|ipynb))", text):
+            for path in _braced(text):
+                assert any((root / path).exists() for root in (PACKAGE, PACKAGE.parent)), path
+        elif re.fullmatch(r"[a-zA-Z]\w*(\.\w+)+", text):
+            _named(text)
+    layers = page.partition("## The layers")[2].partition("\n## ")[0]
+    told = {part for text in re.findall(r"`([^`\n]+)`", layers) for part in (text.rstrip("/"),)}
+    top = {part(path) for path in FILES} - {"__init__", "__main__"}
+    assert {name for name in top if name not in told and f"{name}.py" not in told} == set()
+
+
+def _braced(text: str) -> list[str]:
+    """`array/{a,b}` as two paths."""
+    head, brace, rest = text.partition("{")
+    if not brace:
+        return [text]
+    inner, _, tail = rest.partition("}")
+    return [head + one + tail for one in inner.split(",")]
+
+
+def _named(text: str) -> object:
+    """What a dotted name stands for: of the package, or of a class that it exports."""
+    thing: object = tl
+    for name in text.split("."):
+        thing = getattr(thing, name)
+    return thing
