@@ -23,7 +23,8 @@ import pytest
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly, engine, gradients, no_grad
-from tinygrad_lite.engine import bind, clear_grads, set_origin, sweep_number, tangents, topological_order
+from tinygrad_lite.engine import bind, clear_grads, set_origin, sweep_number, tangents, topological_order, values
+from tinygrad_lite.engine_choice import SOURCES
 from tinygrad_lite.errors import AnomalyError, HistoryError
 
 
@@ -405,13 +406,17 @@ def test_graphs_are_freed_at_once() -> None:
 
 def test_the_engine_that_runs_is_the_one_asked_for() -> None:
     pure = os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0")
-    extensions = [p for p in Path(tl.__file__).parent.glob("engine.*") if p.suffix in (".so", ".pyd")]
-    assert engine.compiled == (bool(extensions) and not pure)
+    sources = [Path(path) for name, path in SOURCES.items() if name.startswith(engine.__name__)]
+    whole = all(any(p.suffix in (".so", ".pyd") for p in path.parent.glob(f"{path.stem}.*")) for path in sources)
+    assert engine.compiled == (whole and not pure)
+    for path in sources:
+        module = sys.modules[f"{engine.__name__}.{path.stem}"]
+        assert module.compiled == engine.compiled and (module.__file__ == str(path)) != engine.compiled
 
 
 def test_the_examples_in_its_docstrings() -> None:
-    """Here, since pytest looks for them in engine.py, and what runs may be the compiled module."""
-    found = doctest.testmod(engine)
+    """Here, since pytest looks for them in the source, and what runs may be the compiled module."""
+    found = doctest.testmod(values)
     assert found.attempted >= 2 and found.failed == 0
 
 

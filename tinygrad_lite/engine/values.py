@@ -15,9 +15,9 @@ import types
 try:
     import cython
 except ImportError:
-    from .cython_shim import cython
+    from ..cython_shim import cython
 
-from . import errors, ops, reals
+from .. import errors, ops, reals
 
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -27,12 +27,12 @@ if cython.compiled:
 else:
     from threading import get_ident
 
-    from .flags import clear_flags, flags_cleared
-    from .ieee import exp, log, sqrt, tanh
-    from .ieee import power as pow
+    from ..flags import clear_flags, flags_cleared
+    from ..ieee import exp, log, sqrt, tanh
+    from ..ieee import power as pow
 
 compiled: bool = cython.compiled
-source_hash = "7ee8c0d4"
+source_hash = "f0d1be58"
 
 # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
 _LEAF = cython.declare(cython.int, -1)
