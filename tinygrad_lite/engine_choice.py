@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
-_ENGINE = ("values",)
+_ENGINE = ("base", "values", "graph", "rows", "sweep", "walks", "contexts")
 SOURCES = {
     f"{__package__}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"
     for name in (*[f"engine.{name}" for name in _ENGINE], "compiler.lane_functions", "compiler.native")

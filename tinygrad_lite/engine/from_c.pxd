@@ -1,0 +1,33 @@
+# What the engine takes from C that Cython's own headers do not declare.
+cdef extern from "Python.h":
+    void PyObject_GC_UnTrack(object)
+
+cdef extern from *:
+    """
+    #include <fenv.h>
+
+    #define RAISED (FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW | FE_UNDERFLOW)
+
+    /* To ask for the flags is quick, to clear them is not. */
+    static inline void clear_flags(void) {
+        if (fetestexcept(RAISED))
+            feclearexcept(RAISED);
+    }
+
+    /* The same for a comparison, which a compiler might else make later. */
+    static inline int flags_cleared(int found) {
+        volatile int kept = found;
+        clear_flags();
+        return kept;
+    }
+
+    static inline void let_subclasses_begin(PyObject *type) {
+        ((PyTypeObject *)type)->tp_flags |= Py_TPFLAGS_BASETYPE;
+    }
+    """
+    void let_subclasses_begin(object) noexcept
+    void clear_flags() noexcept
+    bint flags_cleared(bint) noexcept
+
+cdef extern from "Python.h":
+    int PyObject_GenericSetAttr(object, object, object) except -1
