@@ -1,7 +1,7 @@
 """Writes what is generated from the table of operations: python tests/generate.py
 
-engine.py and engine.pyi (the table's rows as methods of Value), the table in README.md, and the hashes in compiled
-files. A test fails while any of them is stale.
+engine/values.py and engine/__init__.pyi (the table's rows as methods of Value), the table in README.md, and the hashes
+in compiled files. A test fails while any of them is stale.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROWS = tuple(ops.TABLE.values())  # the library's own: what tests add later is n
 
 
 def stub(text: str) -> str:
-    """engine.pyi with the methods that the table gives to Value, and those that are made of its rows."""
+    """engine/__init__.pyi with the methods that the table gives to Value, and those that are made of its rows."""
     lines = []
     for row in ROWS:
         if 0 in row.sequences:
@@ -38,7 +38,7 @@ def stub(text: str) -> str:
 
 
 def methods(text: str) -> str:
-    """engine.py with the table's rows as methods of Value, but for those that it has written out."""
+    """engine/values.py with the table's rows as methods of Value, but for those that it has written out."""
     lines = []
     for row in ROWS:
         for name in (row.name, *row.aliases) if 0 not in row.sequences else ():
@@ -93,10 +93,10 @@ def hashed(text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Each file with generated parts, and what it should contain."""
-    types, page = PACKAGE / "engine.pyi", ROOT / "README.md"
+    types, page = PACKAGE / "engine" / "__init__.pyi", ROOT / "README.md"
     sources = {path: path.read_text(encoding="utf-8") for path in map(Path, SOURCES.values())}
-    engine = PACKAGE / "engine.py"
-    sources[engine] = methods(sources[engine])
+    values = PACKAGE / "engine" / "values.py"
+    sources[values] = methods(sources[values])
     return {
         types: stub(types.read_text(encoding="utf-8")),
         page: readme(page.read_text(encoding="utf-8")),

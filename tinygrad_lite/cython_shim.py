@@ -1,4 +1,4 @@
-"""A stand-in for Cython's decorators and types, with which engine.py runs as plain Python where Cython is missing."""
+"""A stand-in for Cython's decorators and types: with it compiled files run as plain Python where Cython is missing."""
 
 from typing import Any
 

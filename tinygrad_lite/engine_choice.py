@@ -10,11 +10,18 @@ TYPE_CHECKING = False  # as type checkers understand it; importing typing would 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_ENGINE = ("base", "values", "graph", "rows", "sweep", "walks", "contexts")
 SOURCES = {
-    f"{__package__}.{name}": os.path.join(os.path.dirname(os.path.abspath(__file__)), *name.split(".")) + ".py"
-    for name in ("engine", "compiler.native.vector_math", "compiler.native.bytecode_machine")
+    f"{__package__}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"
+    for name in (
+        *[f"engine.{name}" for name in _ENGINE],
+        "compiler.native.vector_math",
+        "compiler.native.bytecode_machine",
+    )
 }
 """The files that are compiled too, by the names of their modules."""
+_COMPILED = (".so", ".pyd")
 
 
 def hash_of(source: str) -> str:
@@ -40,10 +47,16 @@ def choose_engine() -> None:
     if os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0"):
         sys.meta_path.insert(0, _SourceFinder)
         return
+    found = {name.partition(".")[0] for name in os.listdir(os.path.join(_FOLDER, "engine")) if name.endswith(_COMPILED)}
+    if not found.issuperset(_ENGINE):  # compiled files need each other
+        sys.meta_path.insert(0, _SourceFinder)
+        return
     from . import engine
 
     if engine.compiled:
-        warn_of_stale(engine.__name__, engine.source_hash, 4)
+        for name in _ENGINE:
+            module = sys.modules[f"{engine.__name__}.{name}"]
+            warn_of_stale(module.__name__, module.source_hash, 4)
 
 
 def warn_of_stale(name: str, source_hash: str, stacklevel: int = 2) -> None:

@@ -1,7 +1,7 @@
 """The floating-point flags of the processor, by which NumPy warns after a loop over objects.
 
 Results of Values raise nothing: log(0) is -inf, and a derivative may be infinite where the value is not. So the flags
-that came with them are cleared. The compiled engine does it in C (engine.pxd).
+that came with them are cleared. The compiled engine does it in C (engine/from_c.pxd).
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 # cython: auto_pickle=False
 """The native executor: runs a Program operation by operation, in one loop over one array of doubles.
 
-For programs too small or too irregular to pay for array calls. Plain Python that Cython compiles to C, as engine.py is;
-compiled, an operation makes no Python object, but for those known by their row alone (polygamma, custom ones), whose
-value is called with floats. Results are those of the rows within 4 ulps; a test holds each row against its C form.
+For programs too small or too irregular to pay for array calls. Plain Python that Cython compiles to C, as the engine
+is; compiled, an operation makes no Python object, but for those known by their row alone (polygamma, custom ones),
+whose value is called with floats. Results are those of the rows within 4 ulps; a test holds each row against its C
+form.
 """
 
 import math
@@ -36,7 +37,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "82caf17b"
+source_hash = "ed4c798d"
 
 
 @cython.final

@@ -1,4 +1,4 @@
-# What engine.py takes from C that Cython's own headers do not declare.
+# What the engine takes from C that Cython's own headers do not declare.
 cdef extern from "Python.h":
     void PyObject_GC_UnTrack(object)
 

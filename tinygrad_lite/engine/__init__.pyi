@@ -1,11 +1,11 @@
-"""The types of engine.py; the operations among the methods of Value come from the table, by tests/generate.py."""
+"""The types of the engine; the operations among the methods of Value come from the table, by tests/generate.py."""
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, SupportsFloat, TypeAlias, TypeVar, final, overload
 
-from .ops import Op
+from ..ops import Op
 
 _Number: TypeAlias = "Value | float"
 _R = TypeVar("_R")

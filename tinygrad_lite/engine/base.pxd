@@ -1,0 +1,52 @@
+# What compiled files know of base.py.
+cimport cython
+
+@cython.final
+cdef class _Counts:
+    cdef long long changes, sweeps
+
+@cython.final
+cdef class _Above:
+    cdef object applied, args, backward, edges, is_computed, is_inside, kept, make_by_hand, parents, record, restore
+    cdef object row, stand_for
+
+@cython.final
+cdef class _Context:
+    cdef unsigned long thread
+    cdef int recording, sweeping
+    cdef object inside, origin, watch, trace
+    cdef list waiting
+
+@cython.final
+cdef class Storage:
+    cdef tuple _arrays
+    cdef tuple _held  # a view of each array, while which it cannot be resized, and so stays where it is
+    cdef Py_ssize_t _size
+    cdef double *_values
+    cdef double *_grads
+    cdef Py_ssize_t _moved
+    cdef bint _seen  # a view of the gradients may be held, which shows at once what is written
+    cdef bint _stale  # all gradients are 0, and still to be written
+    cdef long long _cleared, _swept
+    cdef tuple _made(self)
+    cdef void _settle(self) noexcept
+
+@cython.final
+cdef class _Terms:
+    cdef tuple args
+    cdef object lender
+    cdef double *partials
+    cdef double scale
+
+cdef _Counts counts
+cdef _Above above
+cdef void _refuse_again(made, before) except *
+cdef double *_pointer(numbers) except? NULL
+cdef _Terms _terms(tuple args, Py_ssize_t size)
+cdef bint _is_other_real(x) except? -1
+cdef _unlike(who, other)
+cdef double _item(who, x) except? -1
+cdef double _real(who, x) except? -1
+
+cdef inline bint _is_real(x) except? -1:
+    return type(x) is float or type(x) is int or _is_other_real(x)

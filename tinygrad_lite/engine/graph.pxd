@@ -1,0 +1,21 @@
+# What compiled files know of graph.py.
+cimport cython
+
+from .base cimport Storage, _refuse_again, _Terms, above
+from .values cimport _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
+
+@cython.final
+cdef class Span:
+    cdef Storage _storage
+    cdef tuple _leaves
+    cdef Py_ssize_t _start, _moved
+
+cdef tuple _unspanned(tuple args)
+cdef Value _checked_value(who, x)
+cdef list _all_checked(who, xs)
+cdef _row(Value v)
+cdef _solution(Value whole)
+cdef list _laid_flat(tuple args)
+cdef tuple _given(Value v)
+cdef list _edges(Value v)
+cdef void _push_parents(list stack, Value v) except *

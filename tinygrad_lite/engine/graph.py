@@ -1,0 +1,415 @@
+# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
+"""The graph: a node's arguments and parents, the leaves bound to a Storage, orders, and transcribing."""
+
+try:
+    import cython
+except ImportError:
+    from ..cython_shim import cython
+
+from .. import errors, ops
+
+if not cython.compiled:
+    from .base import Storage, _refuse_again, _Terms, above
+    from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
+
+compiled: bool = cython.compiled
+source_hash = "6d3adc61"
+
+_COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
+_CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
+_ROWS = cython.declare(list, ops.ROWS)
+_MUL = cython.declare(cython.int, ops.mul.code)
+
+
+@cython.final
+@cython.cclass
+class Span:
+    """Consecutive cells of a Storage, from `start` on, as one argument of a node; `leaves` are those bound there.
+
+    What is recorded belongs to the leaves: where one has been bound elsewhere since, sweeps go leaf by leaf.
+    """
+
+    __slots__ = ("_leaves", "_moved", "_start", "_storage")
+
+    def __init__(self, storage, start, leaves):
+        v: Value
+        cell: cython.Py_ssize_t = start
+        _refuse_again(self, self._leaves if cython.compiled else getattr(self, "_leaves", None))
+        if type(storage) is not Storage:
+            raise TypeError(f"Span(storage, ...) takes a Storage, got {errors.received(storage)}")
+        given: list = _all_checked("Span(..., leaves)", leaves)
+        for v in given:
+            if v._code != _BOUND or v._left is not storage or v._count != cell:
+                raise ValueError(
+                    f"Span(storage, start={start}, leaves): cell {cell} of the storage is not that of {v!r}"
+                )
+            cell += 1
+        self._storage, self._start, self._leaves = storage, start, tuple(given)
+        self._moved = self._storage._moved
+
+    def __reduce__(self):
+        raise errors.not_copied(self, "copy the leaves instead")
+
+    @property
+    def storage(self):
+        return self._storage
+
+    @property
+    def start(self):
+        return self._start
+
+    @property
+    def leaves(self):
+        return self._leaves
+
+
+@cython.cfunc
+def _unspanned(args: tuple) -> tuple:
+    """The arguments, with the leaves of a Span in its place."""
+    for arg in args:
+        if type(arg) is Span:
+            return tuple([cython.cast(Span, a)._leaves if type(a) is Span else a for a in args])
+    return args
+
+
+@cython.cfunc
+def _checked_value(who, x) -> Value:
+    """A Value, or TypeError: a C variable for Values would take None as well."""
+    if type(x) is not Value:
+        raise TypeError(f"{who} takes a Value, got {errors.received(x)}")
+    return x
+
+
+@cython.cfunc
+def _all_checked(who, xs) -> list:
+    if type(xs) is not list and (not hasattr(xs, "__iter__") or type(xs) is Value):
+        raise TypeError(f"{who} takes a list of Values, got {errors.received(xs)}")
+    values: list = list(xs)
+    for x in values:
+        if type(x) is not Value:
+            raise TypeError(f"{who} takes a list of Values, got {errors.received(x)} among them")
+    return values
+
+
+@cython.cfunc
+def _solution(whole: Value):
+    """What knows the derivatives of a result of many."""
+    args: tuple = cython.cast(_Terms, whole._left).args
+    return args[len(args) - 1]
+
+
+@cython.cfunc
+def _laid_flat(args: tuple) -> list:
+    """The items of the tuples among some arguments."""
+    found: list = []
+    for arg in args:
+        if type(arg) is tuple:
+            found.extend(arg)
+    return found
+
+
+@cython.cfunc
+def _row(v: Value):
+    """The row of a result. A node of a row that may go again holds it, behind its arguments."""
+    if v._code == _CUSTOM:
+        args: tuple = cython.cast(_Terms, v._left).args
+        return args[len(args) - 1]
+    return _ROWS[v._code & (_MANY - 1)]
+
+
+@cython.cfunc
+def _given(v: Value) -> tuple:
+    """The arguments of a node of many."""
+    args: tuple = cython.cast(_Terms, v._left).args
+    return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
+
+
+@cython.cfunc
+def _parents(v: Value) -> list:
+    """The arguments that are Values, in order; of a component those of the whole, of which it is one result."""
+    args: tuple
+    if v._code < _MANY:
+        return [parent for parent in (v._left, v._right) if parent is not None] if v._code >= 0 else []
+    args = _unspanned(cython.cast(_Terms, v._left).args)
+    if v._code == _COMPONENT:
+        return _parents(args[0])
+    return [x for arg in args for x in (arg if type(arg) is tuple else (arg,)) if type(x) is Value]
+
+
+@cython.cfunc
+def _edges(v: Value) -> list:
+    """For each parent its place among the numbers of the arguments, the local derivative, and itself, in order.
+
+    Of a component, by a solve for it alone.
+    """
+    k: cython.Py_ssize_t = 0
+    found: list = []
+    if v._code == _COMPONENT:
+        args: tuple = cython.cast(_Terms, v._left).args
+        derivatives: list = _solution(args[0]).derivatives(int(args[1]))
+        for item in _laid_flat(cython.cast(_Terms, cython.cast(Value, args[0])._left).args):
+            if type(item) is Value:
+                found.append((k, derivatives[k], item))
+            k += 1
+    elif v._code >= _MANY:
+        terms: _Terms = cython.cast(_Terms, v._left)
+        for arg in _unspanned(terms.args):
+            for item in arg if type(arg) is tuple else (arg,):
+                if type(item) is Value:
+                    found.append((k, terms.partials[k] * terms.scale, item))
+                k += 1
+    elif v._code >= 0:
+        if v._left is not None:
+            found.append((0, v._left_partial, v._left))
+        if v._right is not None:
+            found.append((1, v._right_partial, v._right))
+    return found
+
+
+@cython.cfunc
+def _push_parents(stack: list, v: Value) -> cython.void:
+    """The parents, the first on top."""
+    if v._code < 0:  # of a leaf, _left is its storage
+        return
+    if v._code >= _MANY:
+        for arg in reversed(_unspanned(cython.cast(_Terms, v._left).args)):
+            for item in reversed(arg) if type(arg) is tuple else (arg,):
+                if type(item) is Value:
+                    stack.append(item)
+        return
+    if v._right is not None:
+        stack.append(v._right)
+    if v._left is not None:
+        stack.append(v._left)
+
+
+def args_of(v: Value):
+    """The operation's arguments, as .args gives them."""
+    if v._code < 0:
+        return ()
+    if v._code == _COMPONENT:
+        whole, which = cython.cast(_Terms, v._left).args
+        return (*cython.cast(_Terms, cython.cast(Value, whole)._left).args[: len(whole.args) - 1], which)
+    if v._code >= _MANY:
+        return _given(v)
+    left = v._left_partial if v._left is None else v._left
+    if len(ops.ROWS[v._code].args) == 1:
+        return (left,)
+    return (left, v._right_partial if v._right is None else v._right)
+
+
+def row_of(v: Value):
+    """The table's row that made a result."""
+    return _row(v)
+
+
+def parents_of(v: Value):
+    """The arguments that are Values, as .parents gives them."""
+    return tuple(_parents(v))
+
+
+def edges_of(v: Value):
+    """For each parent its place among the numbers of the arguments, the local derivative, and itself, in order."""
+    return _edges(v)
+
+
+def is_computed(v: Value):
+    """Whether a sweep has reached v since its gradient was cleared."""
+    storage: Storage
+    if v._code >= 0 and v._sweep < 0:
+        return False
+    if _gradient(v) != 0.0:
+        return True
+    if v._code != _BOUND:
+        return v._sweep > 0
+    storage = v._left
+    return max(v._sweep, storage._swept) > storage._cleared
+
+
+@cython.cfunc
+def _swept(v: Value) -> cython.longlong:
+    """The number of the last sweep that reached all that lies where v lies."""
+    return cython.cast(Storage, v._left)._swept if v._code == _BOUND else 0
+
+
+def topological_order(*roots):
+    """Every Value that roots depend on and they themselves, each once, parents before what was made of them."""
+    order: list = []
+    seen: set = set()
+    stack: list = _all_checked("topological_order(*roots)", reversed(roots))
+    while stack:
+        v = stack.pop()
+        if v is None:
+            order.append(stack.pop())
+        elif v not in seen:
+            seen.add(v)
+            stack += (v, None)
+            stack += reversed(_parents(v))
+    return order
+
+
+def transcribe(roots, known, constant, add):
+    """Does again elsewhere what roots were computed from, parents first; `known` gains what stands for results.
+
+    known     what stands for some Values: what these were computed from is not looked at
+    constant  (number) -> what stands for a plain number, and for what depends on nothing known
+    add       (op, args) -> what stands for a result, from what stands for its arguments
+    """
+    v: Value
+    fixed: set = set()
+    roots = _all_checked("transcribe(roots)", roots)
+    stack: list = list(reversed(roots))
+    while stack:
+        v = stack.pop()
+        if v is None:
+            v = stack.pop()
+            args: tuple = cython.cast(_Terms, v._left).args if v._code == _COMPONENT else v.args
+            if _are_fixed(args, fixed):
+                fixed.add(v)
+            else:
+                known[v] = add(_program_row(v), _standing(known, constant, args))
+        elif v not in known and v not in fixed:
+            stack.append(v)
+            stack.append(None)
+            _push_parents(stack, v)
+    for v in roots:
+        if v in fixed:
+            known[v] = constant(_number(v))
+
+
+@cython.cfunc
+def _program_row(v: Value):
+    """The row of a result; of a result of many and of its components, those by which programs compute them."""
+    if v._code < _JOINT:
+        row = _row(v)
+        if row is ops.given:
+            raise errors.made_by_hand("program")
+        return row
+    if v._code == _COMPONENT:
+        return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
+    return _solution(v).rows[0]
+
+
+@cython.cfunc
+def _are_fixed(args: tuple, fixed: set) -> cython.bint:
+    for arg in args:
+        for item in arg if type(arg) is tuple else (arg,):
+            if type(item) is Value and item not in fixed:
+                return False
+    return True
+
+
+@cython.cfunc
+def _standing(known: dict, constant, args: tuple) -> tuple:
+    found: list = []
+    for x in args:
+        if type(x) is tuple:
+            found.append(_standing(known, constant, x))
+        elif type(x) is Value:
+            standing = known.get(x)
+            found.append(constant(_number(x)) if standing is None else standing)
+        else:
+            found.append(constant(x))
+    return tuple(found)
+
+
+def products(ys):
+    """Which of ys are the product of two Values: (positions among ys, left factors, right factors)."""
+    v: Value
+    found: tuple = [], [], []
+    k: cython.Py_ssize_t
+    for k in range(len(ys)):
+        if type(ys[k]) is Value:
+            v = ys[k]
+            if v._code == _MUL and v._left is not None and v._right is not None:
+                found[0].append(k)
+                found[1].append(v._left)
+                found[2].append(v._right)
+    return found
+
+
+def sweep_number(v):
+    """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
+    value: Value = _checked_value("sweep_number(v)", v)
+    return max(value._sweep, 0)
+
+
+def bind(leaves):
+    """Puts the leaves into one Storage: (storage, cells), cells[k] being the cell of leaves[k].
+
+    Leaves that share a storage already stay where they are; otherwise all move into a new one, numbers and gradients.
+    """
+    v: Value
+    storage: Storage
+    owner = None
+    together: cython.bint = True
+    leaves = _all_checked("bind(leaves)", leaves)
+    for v in leaves:
+        if v._code >= 0 or v._code == _DETACHED:
+            raise errors.HistoryError(
+                f"only leaves that gradients enter can be parameters, and this is {v.kind}: {v!r}"
+            )
+        together = together and v._code == _BOUND and (owner is None or owner is v._left)
+        owner = v._left
+    if together and owner is not None:
+        return owner, [v._count for v in leaves]
+    if len(set(leaves)) != len(leaves):
+        raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
+    storage = Storage(len(leaves))
+    sweeping: cython.bint = _here().sweeping > 0
+    cell: cython.int
+    for cell, v in enumerate(leaves):
+        storage._values[cell] = _number(v)
+        storage._grads[cell] = _gradient(v)
+        if v._sweep >= 0 or not sweeping:  # else it may be the mark of one that is under way
+            v._sweep = max(v._sweep, _swept(v)) if is_computed(v) else 0
+        if v._code == _BOUND:
+            cython.cast(Storage, v._left)._moved += 1
+        v._left, v._code, v._count = storage, _BOUND, cell
+    return storage, list(range(len(leaves)))
+
+
+def located(leaves):
+    """Where bound leaves lie: their storages, and for each leaf which of these it is in, and in which cell."""
+    v: Value
+    storages: dict = {}
+    owners: list = []
+    cells: list = []
+    for v in _all_checked("located(leaves)", leaves):
+        if v._code != _BOUND:
+            raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
+        owners.append(storages.setdefault(v._left, len(storages)))
+        cells.append(v._count)
+    return list(storages), owners, cells
+
+
+def clear_grads(leaves):
+    """Sets the gradients to 0, not computed."""
+    v: Value
+    for v in _all_checked("clear_grads(leaves)", leaves):
+        if v._code == _BOUND:
+            cython.cast(Storage, v._left)._grads[v._count] = 0.0
+        v._grad = 0.0
+        v._sweep = 0
+
+
+def kept(v: Value):
+    """What copies and pickles keep of a leaf."""
+    if v._code >= 0:
+        raise errors.HistoryError(
+            f"copying or pickling a result ({v.op.name}) would lose its history: use .detach(), or copy the leaves"
+        )
+    return _number(v), v.grad, v.label, v._code == _DETACHED
+
+
+def _restore(data, grad, label, detached):
+    v: Value = Value(data, label)
+    v._grad = grad
+    v._code = _DETACHED if detached else _LEAF
+    return v
+
+
+_restore.__module__ = __name__.rpartition(".")[0]  # by which pickles name it
+above.args, above.parents, above.edges, above.row = args_of, parents_of, edges_of, row_of
+above.is_computed, above.kept, above.restore = is_computed, kept, _restore

@@ -1,0 +1,11 @@
+# What compiled files know of rows.py.
+from .base cimport _is_real, _item, _real, _Terms, _terms, above
+from .from_c cimport clear_flags
+from .graph cimport Span, _checked_value, _solution
+from .values cimport (
+    _DETACHED, _JOINT, _MANY, Value, _argument, _Context, _divide, _here, _leaf, _node, _node_of_many, _number,
+    _refuse_in_trace, _watched,
+)
+
+cdef double _contribution(op, given) except? -1
+cdef list _contributions(op, rule, tuple given, Py_ssize_t size)

@@ -1,0 +1,519 @@
+# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
+"""Recording by rows of the table: any row, results known already, of many numbers, and the fast paths of sequences."""
+
+import operator
+
+try:
+    import cython
+except ImportError:
+    from ..cython_shim import cython
+
+from .. import errors, ops
+
+if cython.compiled:
+    from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
+    from cython.cimports.libc.math import exp
+else:
+    from ..floats.flags import clear_flags
+    from ..floats.ieee import exp
+    from .base import _is_real, _item, _real, _Terms, _terms, above
+    from .graph import Span, _checked_value, _solution
+    from .values import (
+        _DETACHED,
+        _JOINT,
+        _MANY,
+        Value,
+        _argument,
+        _Context,
+        _divide,
+        _here,
+        _leaf,
+        _node,
+        _node_of_many,
+        _number,
+        _refuse_in_trace,
+        _watched,
+    )
+
+compiled: bool = cython.compiled
+source_hash = "74aa47e0"
+
+_MEAN = cython.declare(cython.int, ops.mean.code)
+_SUM = cython.declare(cython.int, ops.sum.code)
+_DOT = cython.declare(cython.int, ops.dot.code)
+_LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
+_Op = cython.declare(object, ops.Op)
+_COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
+_CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
+_STOP_GRADIENT = cython.declare(cython.int, ops.stop_gradient.code)
+_IDENTITY = cython.declare(cython.int, ops.identity.code)
+
+
+def stand_for(v: Value, other: Value):
+    """Makes v the same number as another Value, which a trace or a transform gave in the place of a plain one."""
+    v._grad = v._right_partial = 0.0
+    v._right = None
+    v._held, v._left, v._left_partial = _number(other), other, 1.0
+    v._origin, v._sweep, v._count = _here().origin, 0, 0
+    v._code = _IDENTITY
+
+
+def make_by_hand(v: Value, data, parents: tuple, derivatives):
+    """Makes v a result whose number and local derivatives are given."""
+    k: cython.Py_ssize_t
+    here: _Context = _here()
+    _refuse_in_trace("making a result by hand", v)
+    number: cython.double = _real("Value", data)
+    given: tuple = _arguments("Value(data, children)", parents)
+    if derivatives is None or isinstance(derivatives, str) or not hasattr(derivatives, "__iter__"):
+        raise errors.no_local_derivatives(len(given), derivatives)
+    slopes: tuple = tuple([_real("Value(data, children, local_grads): a derivative", d) for d in derivatives])
+    if len(slopes) != len(given):
+        raise errors.ShapeError(
+            f"Value(data, children, local_grads) takes one local derivative for each of its children, "
+            f"got {len(slopes)} for {len(given)}"
+        )
+    known = ops.Affine(number)
+    known.point, known.slopes = tuple([_argument(None, x) for x in given]), slopes
+    terms: _Terms = _terms((given, known, ops.given), len(given) + 1)
+    for k in range(len(given)):
+        terms.partials[k] = slopes[k]
+    terms.partials[len(given)] = 0.0
+    v._grad = v._left_partial = v._right_partial = 0.0
+    v._right = None
+    v._held, v._origin, v._sweep, v._count = number, here.origin, 0, 0
+    if here.recording == 0:
+        v._left, v._code = None, _DETACHED
+        return
+    v._left, v._code = terms, _CUSTOM
+    if here.watch is not None:
+        _watched(v)
+
+
+@cython.cfunc
+def _arguments(who, items) -> tuple:
+    """Values and floats as they are, other numbers as floats."""
+    given: tuple = tuple(items)
+    for x in given:
+        if type(x) is not Value and type(x) is not float:
+            return tuple([y if type(y) is Value else _item(who, y) for y in given])
+    return given
+
+
+def applied(op, args: tuple):
+    """The result of a row, recorded."""
+    given: tuple = _checked(op, args)
+    fast = _FAST.get(op.name)
+    return record(op, given) if fast is None else fast(*given)
+
+
+@cython.cfunc
+def _checked(op, args: tuple) -> tuple:
+    """The arguments of a row as it takes them: Values and plain numbers, tuples where it takes a sequence."""
+    if type(args[0]) is tuple and op.sequences:
+        return args  # bind() has looked at them, and what records them looks into the tuples
+    for x in args:
+        if type(x) is not Value and type(x) is not float and type(x) is not int:
+            return tuple([y if type(y) is tuple and k in op.sequences else op.number(k, y) for k, y in enumerate(args)])
+    return args
+
+
+@cython.cfunc
+def _check_row(op) -> cython.void:
+    if not isinstance(op, _Op):
+        raise TypeError(f"what to record is a row of the table of operations, got {errors.received(op)}")
+
+
+def dot(xs, ys, start=0.0):
+    """start + xs[0] * ys[0] + xs[1] * ys[1] + ..., as one node."""
+    return dots([(xs, start, _here().origin)], ys)[0]
+
+
+def dots(rows, ys, function=None):
+    """For each (xs, start, origin) of rows, dot(xs, ys, start) as of that origin, put through function: a layer.
+
+    What ys are is read once for all rows.
+    """
+    here: _Context = _here()
+    before = here.origin
+    right: tuple = _arguments("dot(xs, ys): ys", ys)
+    n: cython.Py_ssize_t = len(right)
+    k: cython.Py_ssize_t
+    numbers: _Terms = _terms((), n)
+    for k in range(n):
+        numbers.partials[k] = _argument(None, right[k])
+    made: list = []
+    try:
+        try:
+            for xs, start, here.origin in rows:
+                v = _dot(tuple(xs), right, numbers.partials, start)
+                made.append(v if function is None else function(v))
+        finally:
+            here.origin = before
+    finally:  # twice, see within()
+        here.origin = before
+    return made
+
+
+@cython.cfunc
+def _dot(left: tuple, right: tuple, numbers: cython.p_double, start) -> Value:
+    """A dot node, from what right's numbers are."""
+    if type(start) is not Value:
+        start = _real("dot(xs, ys, start): start", start)
+    n: cython.Py_ssize_t = len(right)
+    k: cython.Py_ssize_t
+    x: cython.double
+    if len(left) != n:
+        raise errors.ShapeError(f"dot(xs, ys): the lengths must agree, got {len(left)} and {n}")
+    terms: _Terms = _terms((left, right, start), 2 * n + 1)
+    partials: cython.p_double = terms.partials
+    total: cython.double = _argument(None, start)
+    for k in range(n):
+        item = left[k]
+        if type(item) is Value:
+            x = _number(cython.cast(Value, item))
+        elif type(item) is float:
+            x = item
+        else:
+            return _dot(_arguments("dot(xs, ys): xs", left), right, numbers, start)
+        partials[k] = numbers[k]
+        partials[n + k] = x
+        total += x * numbers[k]
+    partials[2 * n] = 1.0
+    return _node_of_many(_DOT, total, terms)
+
+
+def _sum(xs):
+    items: tuple = _arguments("sum(xs): xs", xs)
+    n: cython.Py_ssize_t = len(items)
+    k: cython.Py_ssize_t
+    terms: _Terms = _terms((items,), n)
+    total: cython.double = 0.0
+    for k in range(n):
+        total += _argument(None, items[k])
+        terms.partials[k] = 1.0
+    return _node_of_many(_SUM, total, terms)
+
+
+def _mean(xs):
+    items: tuple = _arguments("mean(xs): xs", xs)
+    n: cython.Py_ssize_t = len(items)
+    k: cython.Py_ssize_t
+    if n == 0:
+        return record(ops.mean, (items,))
+    terms: _Terms = _terms((items,), n)
+    total: cython.double = 0.0
+    for k in range(n):
+        total += _argument(None, items[k])
+        terms.partials[k] = 1.0 / n
+    return _node_of_many(_MEAN, total / n, terms)
+
+
+def _logsumexp(xs):
+    items: tuple = _arguments("logsumexp(xs): xs", xs)
+    n: cython.Py_ssize_t = len(items)
+    k: cython.Py_ssize_t
+    terms: _Terms = _terms((items,), n)
+    y: cython.double = ops.logsumexp.value([_argument(None, x) for x in items])
+    total: cython.double = 0.0
+    for k in range(n):
+        terms.partials[k] = exp(_argument(None, items[k]) - y)
+        total += terms.partials[k]
+    for k in range(n):
+        terms.partials[k] = _divide(terms.partials[k], total)
+    made: Value = _node_of_many(_LOGSUMEXP, y, terms)
+    clear_flags()
+    return made
+
+
+def _where(condition, a, b):
+    """A plain condition chooses at once, so that nothing of the other branch is recorded."""
+    if isinstance(condition, Value):
+        return record(ops.where, (condition, a, b))
+    a = a if type(a) is Value else _real("where(condition, a, b): a", a)
+    b = b if type(b) is Value else _real("where(condition, a, b): b", b)
+    return a if _real("where(condition, a, b): condition", condition) != 0.0 else b
+
+
+def _take(table, index):
+    if isinstance(index, Value):
+        return record(ops.take, (table, index))
+    items: tuple = _arguments("take(table, index): table", table)
+    return items[ops.position(_real("take(table, index): index", index), len(items))]
+
+
+def record(op, args):
+    """One node by its row alone: the value, and the local derivatives from its rules run on unrecorded Values."""
+    here: _Context = _here()
+    _check_row(op)
+    places: tuple = op.places
+    rules: tuple = op.rules
+    args = tuple(args)
+    n: cython.Py_ssize_t = len(args)
+    if n != len(rules) or n != len(places) or n == 0:
+        raise TypeError(f"{op.signature} takes {len(rules)} arguments, got {n}")
+    k: cython.Py_ssize_t
+    plain: list = []
+    for k in range(n):
+        arg = args[k]
+        if type(arg) is Value:
+            if rules[k] is None:
+                raise TypeError(f"{places[k]} takes a plain number, got a Value: no derivative by it is known")
+            plain.append(_number(cython.cast(Value, arg)))
+        elif type(arg) is tuple:
+            plain.append(tuple([_argument(None, x) for x in _arguments(places[k], arg)]))
+        elif rules[k] is None and isinstance(arg, float):
+            plain.append(arg)  # perhaps of a class of its own, which says more than the number
+        else:
+            plain.append(_argument(places[k], arg))
+    value = op.value(*plain)
+    if type(value) is not float and not _is_real(value):
+        raise TypeError(f"{op.signature} must give one real number, got {errors.received(value)}")
+    y: cython.double = float(value)
+    if here.recording == 0:
+        made: Value = _leaf(y, _DETACHED)
+        clear_flags()
+        return made
+    partials: list = _local_derivatives(here, op, y, args, plain)
+    clear_flags()  # of which the numbers of Values that are not recorded are long computed
+    is_custom: cython.bint = op.code == _CUSTOM - _MANY
+    if n > 2 or op.sequences or is_custom:
+        stored: list = []
+        for k in range(n):
+            arg = args[k]
+            stored.append(arg if type(arg) is Value else _arguments(places[k], arg) if type(arg) is tuple else plain[k])
+        if is_custom:
+            stored.append(op)
+        terms: _Terms = _terms(tuple(stored), len(partials))
+        for k in range(len(partials)):
+            terms.partials[k] = partials[k]
+        return _node_of_many(op.code, y, terms)
+    left = args[0] if type(args[0]) is Value else None
+    left_partial: cython.double = plain[0] if left is None else partials[0]
+    if n == 1:
+        return _node(op.code, y, left, left_partial, None, 0.0)
+    right = args[1] if type(args[1]) is Value else None
+    return _node(op.code, y, left, left_partial, right, plain[1] if right is None else partials[1])
+
+
+def record_known(op, data, args, partials, scale=1.0):
+    """One node of op whose number and local derivatives are known already.
+
+    args      Spans, Values, tuples of Values and floats, and what no derivative is of, which stands last
+    partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; times
+              scale they are the derivatives. It is taken over: keep_partials() lets go of it
+    """
+    _check_row(op)
+    view = memoryview(partials)
+    terms: _Terms = _Terms.__new__(_Terms)
+    terms.args, terms.lender, terms.scale = tuple(args), view, scale
+    needed: cython.Py_ssize_t = _count_partials(terms.args)
+    if view.format != "d" or view.ndim != 1 or not view.c_contiguous or len(view) < needed:
+        raise errors.ShapeError(
+            f"record_known({op.name}): partials are {needed} float64 numbers or more, one after the other in memory, "
+            f"got {len(view) if view.ndim else 0} of format {view.format!r}"
+        )
+    if cython.compiled:
+        terms.partials = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(view).buf)
+    else:
+        terms.partials = view
+    return _node(_MANY + op.code, data, terms, 0.0, None, 0.0)
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _count_partials(args: tuple) -> cython.Py_ssize_t:
+    """How many local derivatives are read by what arguments with Spans stand for."""
+    count: cython.Py_ssize_t = 0
+    needed: cython.Py_ssize_t = 0
+    for arg in args:
+        if type(arg) is tuple:
+            count += len(cython.cast(tuple, arg))
+            needed = count
+        elif type(arg) is Span:
+            if cython.compiled and cython.cast(Span, arg)._leaves is None:
+                raise errors.not_made(arg)
+            count += len(cython.cast(Span, arg)._leaves)
+            needed = count
+        else:
+            count += 1
+            if type(arg) is Value:
+                needed = count
+    return needed
+
+
+def keep_partials(v):
+    """Gives v a copy of the array that record_known() took over, so that another may write to it."""
+    k: cython.Py_ssize_t
+    node: Value = _checked_value("keep_partials(v)", v)
+    if node._code == _STOP_GRADIENT and node._left is not None:
+        node = node._left
+    if node._code < _MANY:  # it was not recorded
+        return
+    terms: _Terms = cython.cast(_Terms, node._left)
+    if terms.lender is None:
+        return
+    copied: _Terms = _terms((), len(terms.lender))
+    for k in range(len(terms.lender)):
+        copied.partials[k] = terms.partials[k]
+    terms.partials, copied.partials = copied.partials, terms.partials
+    terms.lender, copied.lender = None, terms.lender
+
+
+def record_joint(op, numbers, args):
+    """The nodes of the numbers of one result of many, whose adjoints are passed on together.
+
+    args  tuples of Values and floats, and last what knows the derivatives, a float with these methods:
+          pull(adjoints): a contribution for each number of the tuples; push(tangents): the tangents of the numbers
+          pull_graph(whole, adjoints, wanted), wanted saying for which, and push_graph(whole, tangents): Values
+          derivatives(index): what an adjoint of 1 of one number contributes
+          which(index): the last argument of a component's row, a float of the index
+          rows: two operations, by which programs compute the whole and a component
+    """
+    here: _Context = _here()
+    before: cython.int = here.recording
+    _check_row(op)
+    for arg in args[: len(args) - 1]:
+        if type(arg) is not tuple:
+            raise TypeError(f"record_joint({op.name}): arguments stand in tuples, got {errors.received(arg)}")
+    if len(args) == 0 or not hasattr(args[len(args) - 1], "pull"):
+        raise TypeError(f"record_joint({op.name}): the last argument knows the derivatives, by a method pull(adjoints)")
+    if before == 0:
+        return [_leaf(y, _DETACHED) for y in numbers]
+    try:
+        try:
+            here.recording = 1
+            whole = _whole(op, numbers, args)
+            found: list = []
+            for k in range(len(numbers)):
+                v = component(whole, k)
+                found.append(v if before == 1 else _node(_STOP_GRADIENT, numbers[k], v, 0.0, None, 0.0))
+            return found
+        finally:
+            here.recording = before
+    finally:  # twice, see within()
+        here.recording = before
+
+
+@cython.cfunc
+def _whole(op, numbers, args: tuple) -> Value:
+    """The node of all the numbers, of which components are taken; it shows in no picture, and they in its place."""
+    size: cython.Py_ssize_t = 0
+    k: cython.Py_ssize_t
+    for arg in args:
+        size += len(arg) if type(arg) is tuple else 1
+    terms: _Terms = _terms(args, size)
+    for k in range(size):
+        terms.partials[k] = 0.0
+    args[len(args) - 1].numbers = tuple(numbers)
+    return _node(_JOINT + op.code, numbers[0] if len(numbers) else 0.0, terms, 0.0, None, 0.0)
+
+
+def component(whole, index):
+    """One number of a result of many, as a node."""
+    v: Value = _checked_value("component(whole)", whole)
+    if v._code < _JOINT or v._code == _COMPONENT:
+        raise TypeError(f"component(whole, index) takes a result of many numbers, got a {v.kind}")
+    solution = _solution(v)
+    terms: _Terms = _terms((v, solution.which(index)), 2)
+    terms.partials[0], terms.partials[1] = 1.0, 0.0
+    return _node(_COMPONENT, solution.numbers[index], terms, 0.0, None, 0.0)
+
+
+def whole_of(v):
+    """The result of many that v is one number of."""
+    value: Value = _checked_value("whole_of(v)", v)
+    if value._code != _COMPONENT:
+        raise TypeError(f"whole_of(v) takes one number of a result of many, got a {value.kind}")
+    return cython.cast(_Terms, value._left).args[0]
+
+
+def is_joint(v):
+    """Whether v is a result of many numbers."""
+    value: Value = _checked_value("is_joint(v)", v)
+    return value._code >= _JOINT and value._code != _COMPONENT
+
+
+@cython.cfunc
+def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) -> list:
+    """The local derivatives by every argument in order, sequences laid flat; 0 where the argument is a plain number."""
+    found: list = []
+    k: cython.Py_ssize_t
+    rules: tuple = op.rules
+    given: list = [_leaf(1.0, _DETACHED), _leaf(y, _DETACHED)]
+    for k in range(len(plain)):
+        p = plain[k]
+        if type(p) is tuple:
+            given.append(tuple([_leaf(x, _DETACHED) for x in p]))
+        else:
+            given.append(_leaf(p, _DETACHED) if type(args[k]) is Value else p)
+    call: tuple = tuple(given)
+    before: cython.int = here.recording
+    try:
+        try:
+            here.recording = 0
+            for k in range(len(plain)):
+                arg = args[k]
+                if type(arg) is Value:
+                    found.append(_contribution(op, rules[k](*call)))
+                elif type(arg) is not tuple:
+                    found.append(0.0)
+                elif any([type(x) is Value for x in arg]):
+                    found += [_contribution(op, d) for d in _contributions(op, rules[k], call, len(arg))]
+                else:
+                    found += [0.0] * len(arg)
+        finally:
+            here.recording = before
+    finally:  # twice, see within()
+        here.recording = before
+    return found
+
+
+@cython.cfunc
+def _contribution(op, given) -> cython.double:
+    """The number of what a rule gave."""
+    if type(given) is not Value and not _is_real(given):
+        raise TypeError(f"a rule of {op.signature} must give one number, got {errors.received(given)}")
+    return _argument(None, given)
+
+
+@cython.cfunc
+def _contributions(op, rule, given: tuple, size: cython.Py_ssize_t) -> list:
+    """What a sequence's rule gives: one contribution for each of its elements."""
+    items = rule(*given)
+    if not hasattr(items, "__iter__"):
+        raise TypeError(
+            f"a rule of {op.signature} must give one number for each of its sequence, got {errors.received(items)}"
+        )
+    found: list = list(items)
+    if len(found) != size:
+        raise errors.ShapeError(
+            f"a rule of {op.signature} must give one number for each of the {size} of its sequence, got {len(found)}"
+        )
+    return found
+
+
+_FAST: dict = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "pow": operator.pow,
+    "neg": operator.neg,
+    "exp": Value.exp,
+    "log": Value.log,
+    "sqrt": Value.sqrt,
+    "tanh": Value.tanh,
+    "sigmoid": Value.sigmoid,
+    "relu": Value.relu,
+    "identity": Value.identity,
+    "sum": _sum,
+    "mean": _mean,
+    "dot": dot,
+    "logsumexp": _logsumexp,
+    "where": _where,
+    "take": _take,
+}
+
+above.record, above.applied, above.make_by_hand, above.stand_for = record, applied, make_by_hand, stand_for

@@ -1,0 +1,465 @@
+# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
+"""The sweep backward through floats: what .backward() does, and derivatives as floats with all left as it was."""
+
+try:
+    import cython
+except ImportError:
+    from ..cython_shim import cython
+
+from .. import errors, ops
+
+if cython.compiled:
+    from cython.cimports.cpython.mem import PyMem_Free, PyMem_Realloc
+else:
+    from .base import Storage, _Context, _Terms, above, counts
+    from .graph import Span, _edges, _laid_flat, _row, _solution
+    from .values import (
+        _BOUND,
+        _DETACHED,
+        _JOINT,
+        _LEAF,
+        _MANY,
+        Value,
+        _gradient,
+        _here,
+        _leaf,
+        _number,
+        _refuse_in_trace,
+        _set_gradient,
+    )
+
+    def _note_if_needed(snapshot, v):
+        if snapshot.everything or v._sweep > 0 or (v._sweep == 0 and v._grad != 0.0):
+            _note(snapshot, v)
+
+    def _add_older(older, v, call):
+        if v._code < 0 and v._left_partial < call and v._code != _DETACHED:
+            older.append(v)
+
+
+compiled: bool = cython.compiled
+source_hash = "a1cd8d2e"
+
+_COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
+# A list that is short for what it has allocated pops slowly; with this many elements below it never is.
+_BALLAST = cython.declare(cython.int, 16)
+
+hooks: dict = {}
+"""For the id of a Value, the function through which its gradient goes in every sweep; hooks.py keeps it."""
+
+
+@cython.final
+@cython.cclass
+class _Snapshot:
+    """What the nodes that a sweep met held before: for each its gradient, the number of its last sweep, its count.
+
+    A fleeting sweep leaves nothing behind; it has a negative number, so that results which held nothing need not be
+    noted: they read as not computed.
+    """
+
+    __slots__ = ("ended", "everything", "fleeting", "nodes", "numbers", "room")
+
+    def __dealloc__(self):
+        if cython.compiled:
+            PyMem_Free(self.numbers)
+
+
+def backward(root):
+    """Adds the derivatives of root to the .grad of every leaf below it.
+
+    A result passes its adjoint on once every use of it has reported (Kahn's topological order, 1962): the first pass
+    counts the uses, the second walks from the root to the leaves. An adjoint that is exactly zero contributes nothing,
+    also where the local derivative is infinite; through an operation that is flat nothing passes, also where the
+    adjoint is infinite. Raises HistoryError where no gradient could reach anything.
+
+    Compiled, Ctrl-C comes in no sweep but in a hook, which undoes it; on the readable engine it may leave gradients
+    that are added up in part: clear them.
+    """
+    if not isinstance(root, Value):
+        raise TypeError(
+            f"backward() needs one Value to differentiate, got {errors.received(root)}: "
+            "reduce what you have to one Value first, as in sum(losses)"
+        )
+    top: Value = root
+    if top._code == _DETACHED:
+        raise errors.HistoryError(
+            f"backward() from {top!r}, which has no history (made by detach() or under no_grad()): "
+            "compute it again from leaves, outside no_grad()"
+        )
+    here: _Context = _here()
+    _refuse_in_trace("backward()", top)
+    if hooks or here.sweeping:
+        _careful_sweep(here, top, None)
+    else:
+        _sweep(here, top, None)
+
+
+@cython.cfunc
+def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.longlong:
+    """Counts uses, then passes adjoints on; notes in `snapshot`, where that is given, what each node held."""
+    if here.watch is not None:
+        here.watch.sweeps(top)
+    counts.sweeps += 1
+    sweep: cython.longlong = (
+        counts.sweeps if snapshot is None or not cython.cast(_Snapshot, snapshot).fleeting else -counts.sweeps
+    )
+    waiting: list = [None] * _BALLAST
+    v: Value
+    _use_seldom(top, sweep, waiting, snapshot)
+    while len(waiting) > _BALLAST:
+        v = waiting.pop()
+        _count_uses(v, sweep, waiting, snapshot)
+    if waiting[0] is not None and snapshot is None:  # what passes adjoints on together may refuse to
+        _careful_sweep(here, top, None)
+        return sweep
+    _give_seldom(top, 1.0, waiting)
+    while len(waiting) > _BALLAST:
+        v = waiting.pop()
+        if snapshot is not None and hooks:
+            v._grad = _through_hooks(v, v._grad)
+        _pass_on(v, v._grad, waiting)
+    return sweep
+
+
+@cython.cfunc
+def _careful_sweep(here: _Context, top: Value, xs, older=None, call: cython.double = 0.0) -> list:
+    """A sweep that runs hooks, may itself run inside one, and leaves everything as it was where one raises.
+
+    Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
+    """
+    sweeping: cython.int = here.sweeping
+    snapshot: _Snapshot = _new_snapshot(xs is not None or sweeping > 0, sweeping > 0 or xs is None)
+    try:
+        return _careful_sweep_once(here, top, xs, snapshot, older, call)
+    finally:  # twice, see within()
+        _end_again(here, sweeping, snapshot)
+
+
+@cython.cfunc
+def _careful_sweep_once(here: _Context, top: Value, xs, snapshot: _Snapshot, older, call: cython.double) -> list:
+    x: Value
+    quiet: cython.bint = xs is not None
+    nested: cython.bint = here.sweeping > 0
+    found: list = []
+    done: cython.bint = False
+    try:
+        here.sweeping += 1
+        sweep: cython.longlong = _sweep(here, top, snapshot)
+        if quiet:
+            for x in xs:
+                found.append(_gradient(x) if x._sweep == sweep else 0.0)
+            if older is not None:
+                for x in snapshot.nodes:
+                    _add_older(older, x, call)
+        else:
+            for x in snapshot.nodes:
+                if x._code < 0:
+                    found.append((x, _through_hooks(x, _gradient(x))))
+            here.waiting += found
+        done = True
+    finally:
+        _put_back(snapshot, quiet or nested or not done)
+        _leave(here, done)
+    return found
+
+
+@cython.cfunc
+def _end_again(here: _Context, sweeping: cython.int, snapshot: _Snapshot) -> cython.void:
+    """The end of a sweep or a walk that was itself cut short, or that never came to be."""
+    here.sweeping = sweeping
+    if sweeping == 0 and here.waiting:
+        here.waiting = []
+    if not snapshot.ended:
+        _put_back(snapshot, True)
+
+
+@cython.cfunc
+def _leave(here: _Context, done: cython.bint) -> cython.void:
+    """Once no sweep is under way any more, leaves get what waits for them; where it failed, nothing."""
+    v: Value
+    here.sweeping -= 1
+    if here.sweeping == 0:
+        waiting: list = here.waiting
+        here.waiting = []
+        if done:
+            for v, gathered in waiting:
+                _set_gradient(v, _gradient(v) + gathered)
+                v._sweep = counts.sweeps
+
+
+@cython.cfunc
+def _new_snapshot(fleeting: cython.bint, everything: cython.bint) -> _Snapshot:
+    snapshot: _Snapshot = _Snapshot.__new__(_Snapshot)
+    snapshot.fleeting, snapshot.everything, snapshot.ended = fleeting, everything, False
+    snapshot.nodes, snapshot.room = [], 0
+    if not cython.compiled:
+        snapshot.numbers = []
+    return snapshot
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _note(snapshot: _Snapshot, v: Value) -> cython.int:
+    k: cython.Py_ssize_t = 3 * len(snapshot.nodes)
+    if not cython.compiled:
+        snapshot.numbers += (0.0, 0.0, 0.0)
+    elif k == snapshot.room:
+        snapshot.room = 2 * k + 96
+        numbers = cython.cast(cython.p_double, PyMem_Realloc(snapshot.numbers, snapshot.room * 8))
+        if numbers is cython.NULL:
+            raise MemoryError
+        snapshot.numbers = numbers
+    snapshot.numbers[k] = _gradient(v)
+    snapshot.numbers[k + 1] = v._sweep
+    snapshot.numbers[k + 2] = v._count
+    snapshot.nodes.append(v)  # last: a node that is here has its numbers
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _put_back(snapshot: _Snapshot, results: cython.bint) -> cython.int:
+    """Leaves as they were, and on request results."""
+    v: Value
+    k: cython.Py_ssize_t
+    for k in range(len(snapshot.nodes)):
+        v = snapshot.nodes[k]
+        if results or v._code < 0:
+            _set_gradient(v, snapshot.numbers[3 * k])
+            v._sweep = cython.cast(cython.longlong, snapshot.numbers[3 * k + 1])
+            if v._code != _BOUND:
+                v._count = cython.cast(cython.int, snapshot.numbers[3 * k + 2])
+    snapshot.ended = True
+    return 0
+
+
+@cython.cfunc
+def _through_hooks(v: Value, gradient: cython.double) -> cython.double:
+    function = hooks.get(id(v))
+    return gradient if function is None else function(gradient)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _count_uses(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+    if v._code >= _MANY:
+        terms: _Terms = cython.cast(_Terms, v._left)
+        if v._code >= _JOINT and met[0] is None:
+            met[0] = {}
+        for arg in terms.args:
+            if type(arg) is tuple:
+                for item in cython.cast(tuple, arg):
+                    if type(item) is Value:
+                        _use(cython.cast(Value, item), sweep, met, snapshot)
+            elif type(arg) is Value:
+                _use(cython.cast(Value, arg), sweep, met, snapshot)
+            elif type(arg) is Span:
+                _use_span(cython.cast(Span, arg), sweep, met, snapshot)
+        return 0
+    if v._left is not None:
+        _use(cython.cast(Value, v._left), sweep, met, snapshot)
+    if v._right is not None:
+        _use(cython.cast(Value, v._right), sweep, met, snapshot)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _use_span(span: Span, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+    """Leaf by leaf only where something must be noted of each, or some lie elsewhere by now."""
+    if snapshot is None and span._moved == span._storage._moved:
+        span._storage._swept = sweep
+    else:
+        for leaf in span._leaves:
+            _use_seldom(cython.cast(Value, leaf), sweep, met, snapshot)
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _use(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+    """Counts one more use of v; a result met for the first time starts a fresh adjoint."""
+    if v._sweep != sweep:
+        if snapshot is not None:
+            if v._code >= 0:
+                _note_if_needed(snapshot, v)
+            else:
+                _note(snapshot, v)
+                _set_gradient(v, 0.0)  # this sweep's contributions gather apart
+        v._sweep = sweep
+        if v._code >= 0:
+            v._grad = 0.0
+            v._count = 1
+            met.append(v)
+    elif v._code >= 0:
+        v._count += 1
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _use_seldom(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+    return _use(v, sweep, met, snapshot)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+    k: cython.Py_ssize_t = 0
+    if adjoint - adjoint != 0.0:
+        return _pass_on_one_by_one(v, adjoint, ready)
+    if v._code >= _MANY:
+        if v._code >= _JOINT:
+            return _pass_on_jointly(v, adjoint, ready)
+        terms: _Terms = cython.cast(_Terms, v._left)
+        adjoint *= terms.scale
+        for arg in terms.args:
+            if type(arg) is tuple:
+                for item in cython.cast(tuple, arg):
+                    if type(item) is Value:
+                        _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                    k += 1
+            else:
+                if type(arg) is Value:
+                    _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                elif type(arg) is Span:
+                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, ready) - 1
+                k += 1
+        return 0
+    if v._left is not None:
+        _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
+    if v._right is not None:
+        _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+    """As _pass_on, for an adjoint that is not finite."""
+    if v._code >= _JOINT:
+        return _pass_on_jointly(v, adjoint, ready)
+    for k, derivative, parent in _edges(v):
+        _give_seldom(cython.cast(Value, parent), _product(v, k, adjoint, derivative), ready)
+    return 0
+
+
+@cython.cfunc
+def _product(v: Value, k: cython.Py_ssize_t, adjoint: cython.double, partial: cython.double) -> cython.double:
+    """What v passes on to the k-th number of its arguments: nothing where the adjoint is 0, or where v is flat."""
+    product: cython.double = adjoint * partial
+    if product != product and (adjoint == 0.0 or (partial == 0.0 and _blocks(v, k))):
+        return 0.0
+    return product
+
+
+@cython.cfunc
+def _blocks(v: Value, k: cython.Py_ssize_t) -> cython.bint:
+    """Whether v is flat in the k-th number of its arguments, by which its derivative is 0: its row knows."""
+    op = _row(v)
+    if op.flat is not None:
+        return op.flat
+    here: _Context = _here()
+    before: cython.int = here.recording
+    here.recording = 0
+    try:
+        return op.blocks(_leaf(v._held, _DETACHED), tuple([_unrecording(arg) for arg in v.args]), k)
+    finally:
+        here.recording = before
+
+
+@cython.cfunc
+def _unrecording(arg):
+    """A number from which nothing is recorded, in the place of a Value."""
+    if type(arg) is tuple:
+        return tuple([_unrecording(x) for x in arg])
+    return _leaf(_number(arg), _DETACHED) if type(arg) is Value else arg
+
+
+def contributions(v, adjoint):
+    """What v passes on to each of its parents for an adjoint, in a sweep backward."""
+    k: cython.Py_ssize_t
+    number: cython.double = adjoint
+    found: list = []
+    for k, derivative, _ in _edges(v):
+        found.append(_product(v, k, number, derivative))
+    return found
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _pass_on_jointly(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+    """A component gives its adjoint to the whole, whose adjoints, in ready[0], go on once all are there."""
+    whole: Value
+    args: tuple = cython.cast(_Terms, v._left).args
+    vectors: dict = ready[0]
+    if v._code == _COMPONENT:
+        whole = args[0]
+        vector = vectors.get(whole)
+        if vector is None:
+            vector = vectors[whole] = [0.0] * len(_solution(whole).numbers)
+        vector[int(args[1])] += adjoint
+        _give_seldom(whole, 0.0, ready)
+        return 0
+    for x, contribution in zip(_laid_flat(args), _solution(v).pull(vectors.pop(v)), strict=True):
+        if type(x) is Value:
+            _give_seldom(cython.cast(Value, x), contribution, ready)
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
+    """Adds to v's gradient; a result whose last use this was is ready to pass its adjoint on."""
+    if v._code >= 0:
+        v._grad += contribution
+        v._count -= 1
+        if v._count == 0:
+            ready.append(v)
+    elif v._code == _LEAF:
+        v._grad += contribution
+    elif v._code == _BOUND:
+        if cython.cast(Storage, v._left)._stale:
+            cython.cast(Storage, v._left)._settle()
+        cython.cast(Storage, v._left)._grads[v._count] += contribution
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _give_seldom(v: Value, contribution: cython.double, ready: list) -> cython.int:
+    """_give, a call of it: compilers inline what stands in few places."""
+    return _give(v, contribution, ready)
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _give_span(
+    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, ready: list
+) -> cython.Py_ssize_t:
+    """Adds to the gradients of all cells, or of the leaves where some lie elsewhere by now; how many they are."""
+    k: cython.Py_ssize_t
+    n: cython.Py_ssize_t = len(span._leaves)
+    grads: cython.p_double = span._storage._grads
+    start: cython.Py_ssize_t = span._start
+    if span._moved != span._storage._moved:
+        for k in range(n):
+            contribution = adjoint * partials[first + k] if adjoint != 0.0 else 0.0
+            _give_seldom(cython.cast(Value, span._leaves[k]), contribution, ready)
+    elif adjoint != 0.0 and span._storage._stale and n == span._storage._size:
+        for k in range(n):
+            grads[k] = 0.0 + adjoint * partials[first + k]
+        span._storage._stale = False
+    elif adjoint != 0.0:
+        span._storage._settle()
+        for k in range(n):
+            grads[start + k] += adjoint * partials[first + k]
+    return n
+
+
+above.backward = backward

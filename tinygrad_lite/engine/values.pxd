@@ -1,0 +1,52 @@
+# cython: cdivision=True
+# What compiled files know of values.py.
+cimport cython
+
+from .base cimport Storage, _Context, _Terms, _is_real, _real, _unlike, above, counts
+from .from_c cimport PyObject_GC_UnTrack, PyObject_GenericSetAttr, clear_flags, flags_cleared, let_subclasses_begin
+
+cdef enum:
+    # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
+    _LEAF = -1
+    # A leaf whose number and gradient live in a Storage: _left is the storage, _count the cell.
+    _BOUND = -2
+    # A leaf that no gradient enters.
+    _DETACHED = -3
+    # Added to the row's code where arguments are more than two, or sequences: _left is then a _Terms.
+    _MANY = 1 << 16
+    # Added on top of that for a result of many numbers, and for the components that are taken of it.
+    _JOINT = 3 << 16
+    # How a context records where a trace records what no gradient enters.
+    _STOPPING = 2
+
+@cython.final
+cdef class Value:
+    cdef object __weakref__
+    cdef double _held, _grad, _left_partial, _right_partial
+    cdef object _left, _right, _origin
+    cdef long long _sweep
+    cdef int _code, _count
+
+cdef _Context _here()
+cdef double _divide(double a, double b) noexcept
+cdef void _set_gradient(Value v, double gradient) noexcept
+cdef Value _leaf(double data, int code)
+cdef Value _node(int code, double data, left, double left_partial, right, double right_partial)
+cdef Value _node_of_many(int code, double data, _Terms terms)
+cdef int _watched(Value v) except? -1
+cdef int _refuse_in_trace(str what, Value v) except? -1
+cdef void _trace_for(_Context here, trace) except *
+
+cdef inline double _number(Value v) noexcept:
+    if v._code == _BOUND:
+        return (<Storage>v._left)._values[v._count]
+    return v._held
+
+cdef inline double _gradient(Value v) noexcept:
+    if v._code == _BOUND:
+        return 0.0 if (<Storage>v._left)._stale else (<Storage>v._left)._grads[v._count]
+    return v._grad
+
+cdef inline double _argument(who, x) except? -1:
+    """The number of an argument: a Value's, or a plain one."""
+    return _number(<Value>x) if type(x) is Value else x if type(x) is float else _real(who, x)

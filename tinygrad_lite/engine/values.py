@@ -1,0 +1,896 @@
+# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
+"""Value, how its operators record nodes, and what a thread's context says of recording.
+
+A node holds its number, its adjoint, and for each parent a pointer and the local derivative at the time of recording.
+The methods below are fast paths; every other operation goes through its row of the table (`record`), and each fast path
+is tested against its row.
+"""
+
+import threading
+import types
+
+try:
+    import cython
+except ImportError:
+    from ..cython_shim import cython
+
+from .. import errors, ops
+from .base import Origin, _refuse_subclass, find_method, methods
+
+if cython.compiled:
+    from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
+    from cython.cimports.libc.math import exp, log, pow, sqrt, tanh
+else:
+    from threading import get_ident
+
+    from ..floats.flags import clear_flags, flags_cleared
+    from ..floats.ieee import exp, log, sqrt, tanh
+    from ..floats.ieee import power as pow
+    from .base import Storage, _Context, _is_real, _real, _Terms, _unlike, above, counts
+
+    # What values.pxd says for compiled files: see there.
+    _LEAF, _BOUND, _DETACHED, _STOPPING = -1, -2, -3, 2
+    _MANY, _JOINT = 1 << 16, 3 << 16
+
+    def _number(v):
+        if v._code == _BOUND:
+            return v._left._values[v._count]
+        return v._held
+
+    def _gradient(v):
+        if v._code == _BOUND:
+            return 0.0 if v._left._stale else v._left._grads[v._count]
+        return v._grad
+
+    def _argument(who, x):
+        """The number of an argument: a Value's, or a plain one."""
+        return _number(x) if type(x) is Value else x if type(x) is float else _real(who, x)
+
+
+compiled: bool = cython.compiled
+source_hash = "2b9d75c6"
+
+_ADD = cython.declare(cython.int, ops.add.code)
+_SUB = cython.declare(cython.int, ops.sub.code)
+_MUL = cython.declare(cython.int, ops.mul.code)
+_DIV = cython.declare(cython.int, ops.div.code)
+_POW = cython.declare(cython.int, ops.pow.code)
+_NEG = cython.declare(cython.int, ops.neg.code)
+_EXP = cython.declare(cython.int, ops.exp.code)
+_LOG = cython.declare(cython.int, ops.log.code)
+_SQRT = cython.declare(cython.int, ops.sqrt.code)
+_TANH = cython.declare(cython.int, ops.tanh.code)
+_RELU = cython.declare(cython.int, ops.relu.code)
+_SIGMOID = cython.declare(cython.int, ops.sigmoid.code)
+_STOP_GRADIENT = cython.declare(cython.int, ops.stop_gradient.code)
+_IDENTITY = cython.declare(cython.int, ops.identity.code)
+# What is taken for the parents of a result made by hand.
+_COLLECTIONS = cython.declare(frozenset, frozenset((tuple, list, set, frozenset)))
+
+_contexts = cython.declare(dict, {})
+_context = cython.declare(_Context, _Context(0))  # of no thread
+_ends = cython.declare(object, threading.local())
+
+
+@cython.final
+@cython.cclass
+class _End:
+    """Goes with its thread, and takes the thread's context along: its number may be another thread's next."""
+
+    __slots__ = ("context",)
+
+    context: _Context
+
+    def __init__(self, context):
+        self.context = context
+
+    def __del__(self):
+        global _context
+        here: _Context = self.context
+        if _contexts.get(here.thread) is here:
+            del _contexts[here.thread]
+        if _context is here:
+            _context = _Context(0)
+        _trace_for(here, None)
+
+
+@cython.cfunc
+@cython.inline
+def _here() -> _Context:
+    here: _Context = _context
+    return here if here.thread == get_ident() else _switch_thread()
+
+
+@cython.cfunc
+def _switch_thread() -> _Context:
+    global _context
+    thread = get_ident()
+    here: _Context = _contexts.get(thread)
+    if here is None:
+        here = _contexts[thread] = _Context(thread)
+        if thread != threading.main_thread().ident:
+            _ends.end = _End(here)
+    _context = here
+    return here
+
+
+def _as_method(row):
+    """A row of the table as a method of Value."""
+
+    def unary(self, *args):
+        return row(self, *args) if args or type(self) is not Value else above.record(row, (self,))
+
+    def method(self, *args, **named):
+        if named or len(args) != count - 1 or type(self) is not Value:
+            return row(self, *args, **named)
+        return above.applied(row, (self, *args))
+
+    count: cython.Py_ssize_t = row.arity
+    made = unary if count == 1 else method
+    made.__name__, made.__qualname__, made.__doc__ = row.name, f"Value.{row.name}", row.doc
+    return made
+
+
+@cython.freelist(64)  # few: past that, CPython keeps together in memory what was freed together
+@cython.no_gc
+@cython.final
+@cython.cclass
+class Value:
+    """A number that records what is computed from it.
+
+    Value(data, label=None): a leaf, float64. Arithmetic, `**` and the table's operations (`v.tanh()`, `v.erf()`) give
+    new Values; `backward()` fills `.grad`. Results follow IEEE 754 (log(0) is -inf). == and < compare numbers; the hash
+    is that of the object, so sets and dicts go by identity. Raises TypeError for what is not a real number.
+
+    Value(data, children, local_grads): a result made by hand, of a tuple, list or set of Values, with the derivative by
+    each. It has no second derivatives; an operation made by custom_op has.
+
+    >>> x = Value(3.0); y = x * x + 1; y.backward()
+    >>> y.data, x.grad
+    (10.0, 6.0)
+    """
+
+    # A result: _code is its row's; _left and _right are the parents, and where one is None its argument is the plain
+    # number in its _partial (or there is none). During a sweep, _count is the number of uses still to report.
+    # numpy.ma takes an attribute called _data for an array's numbers, so that none is called so here.
+    __slots__ = ("__weakref__", "_code", "_count", "_grad", "_held", "_left", "_left_partial", "_origin")
+    __slots__ += ("_right", "_right_partial", "_sweep")
+
+    def __init__(self, data, label=None, local_grads=None, *, children=None):
+        if cython.compiled and (self._code != 0 or self._left is not None or self._right is not None):
+            raise errors.made_already(self)
+        if type(data) is Value and above.is_inside():
+            above.stand_for(self, data)
+            return
+        if local_grads is not None or children is not None or type(label) in _COLLECTIONS:
+            if type(label) in _COLLECTIONS and children is None:
+                label, children = None, label
+            if children:
+                above.make_by_hand(self, data, tuple(children), local_grads)
+                if label is not None:
+                    self.label = label
+                return
+            if local_grads and type(local_grads) is not str:  # micrograd's leaves name an operation there
+                raise TypeError(
+                    f"Value(data, children, local_grads) got {local_grads!r}, and no children to be derived by"
+                )
+        self._held = data if type(data) is float else _real("Value", data)
+        self._grad = self._right_partial = 0.0
+        self._left_partial = _calls
+        self._left = self._right = None
+        here: _Context = _here()
+        self._origin = here.origin
+        self._sweep = 0
+        self._code = _LEAF
+        self._count = 0
+        if _traces and here.trace is not None:
+            here.trace.constants.add(self)
+        if label is not None:
+            self.label = label
+
+    def __dealloc__(self):
+        """Frees a deep chain without deep recursion: past some depth, parents wait in _graveyard for their turn."""
+        global _depth
+        if self._code < 0:
+            return
+        if _depth > 100:
+            _graveyard.append(self._left)
+            self._left = None
+            if self._right is not None:
+                _graveyard.append(self._right)
+                self._right = None
+            return
+        _depth += 1
+        self._left = None
+        self._right = None
+        if _depth == 1:
+            while _graveyard:
+                _graveyard.pop()
+        _depth -= 1
+
+    @property
+    def data(self):
+        """The number. Settable on leaves: what was recorded before keeps its derivatives."""
+        _refuse_in_trace("reading .data", self)
+        return _number(self)
+
+    @data.setter
+    def data(self, data):
+        number: cython.double = _real("Value.data", data)
+        storage: Storage
+        if _traces and _here().trace is not None and self not in _here().trace.constants:
+            _here().trace.refuse("setting .data", self)
+        counts.changes += 1
+        if self._code >= 0:
+            raise errors.HistoryError(
+                f"the data of a result cannot be set (it is {self.op.name} of its parents): set a leaf and compute "
+                "again; to see what a nudge does, put a leaf Value(v.data + h) in its place, or compute on with v + h"
+            )
+        if self._code == _BOUND:
+            storage = self._left
+            storage._values[self._count] = number
+        else:
+            self._held = number
+
+    @property
+    def grad(self):
+        """The derivative of the swept root by this Value: 0.0 until computed; leaves add up over sweeps."""
+        _refuse_in_trace("reading .grad", self)
+        return 0.0 if self._code >= 0 and self._sweep < 0 else _gradient(self)
+
+    @grad.setter
+    def grad(self, grad):
+        _refuse_in_trace("setting .grad", self)
+        number: cython.double = 0.0 if grad is None else _real("Value.grad", grad)
+        _set_gradient(self, number)
+        if number == 0.0 or self._sweep < 0:
+            self._sweep = 0
+
+    @property
+    def grad_state(self):
+        """'computed' once a sweep has reached this Value, 'not computed' before and after its gradient is cleared."""
+        _refuse_in_trace("reading .grad_state", self)
+        return "computed" if above.is_computed(self) else "not computed"
+
+    @property
+    def kind(self):
+        """'parameter' (a leaf bound to a module's arrays), 'leaf', 'detached' (no gradient enters) or 'result'."""
+        if self._code >= 0:
+            return "result"
+        return "leaf" if self._code == _LEAF else "parameter" if self._code == _BOUND else "detached"
+
+    @property
+    def label(self):
+        """A name for pictures and messages, or None."""
+        return None if self._origin is None else self._origin.label
+
+    @label.setter
+    def label(self, label):
+        if label is not None and not isinstance(label, str):
+            raise TypeError(f"a label is a string, got {errors.received(label)}")
+        self._origin = Origin(label, self.path, self.line)
+
+    @property
+    def path(self):
+        """The path of the module whose call made this Value, such as 'layers.0.neurons.3', or None."""
+        return None if self._origin is None else self._origin.path
+
+    @property
+    def line(self):
+        """'file:line' that recorded this Value, known under detect_anomaly() only, or None."""
+        return None if self._origin is None else self._origin.line
+
+    @property
+    def op(self):
+        """The table's row that made this Value, or None for a leaf."""
+        return above.row(self) if self._code >= 0 else None
+
+    @property
+    def args(self):
+        """The operation's arguments: Values, plain numbers, tuples of them. () for a leaf."""
+        return above.args(self)
+
+    @property
+    def parents(self):
+        """The arguments that are Values, in order, with duplicates: (x, x) for x * x."""
+        return above.parents(self)
+
+    @property
+    def local_derivatives(self):
+        """One for each of .parents: the derivative of this Value by that argument, when it was recorded."""
+        _refuse_in_trace("reading .local_derivatives", self)
+        return tuple([derivative for _, derivative, _ in above.edges(self)])
+
+    @property
+    def _prev(self):
+        """micrograd's view of the parents."""
+        return set(self.parents)
+
+    @property
+    def _op(self):
+        """micrograd's view of the operation: its symbol, '' for a leaf."""
+        return self.op.symbol if self._code >= 0 else ""
+
+    def __setattr__(self, name, thing):
+        try:
+            PyObject_GenericSetAttr(self, name, thing)  # noqa: F821  from_c.pxd
+        except AttributeError:
+            raise errors.not_settable(name, hasattr(type(self), name)) from None
+
+    @property
+    def _backward(self):
+        raise AttributeError  # __getattr__ says more
+
+    @_backward.setter
+    def _backward(self, function):
+        raise errors.not_settable("_backward", True)
+
+    def item(self):
+        """The number, as PyTorch and NumPy call it."""
+        _refuse_in_trace("reading .item()", self)
+        return _number(self)
+
+    def conjugate(self):
+        """This Value, which is real: for NumPy's var, std and vdot of object arrays."""
+        return self
+
+    def detach(self):
+        """A leaf with this number and no history, which no gradient enters; in a trace, stop_gradient of this Value."""
+        if _here().trace is not None:
+            return _node(_STOP_GRADIENT, _number(self), self, 0.0, None, 0.0)
+        return _leaf(_number(self), _DETACHED)
+
+    def backward(self):
+        """Adds the derivatives of this Value to the .grad of every leaf below it (reverse-mode, one sweep)."""
+        above.backward(self)
+
+    def __repr__(self):
+        _refuse_in_trace("formatting", self)
+        text = f"Value(data={_number(self)!r}, grad={self.grad!r}"
+        if self.label is not None:
+            text += f", label={self.label!r}"
+        return text + (f", path={self.path!r})" if self.path is not None else ")")
+
+    def __format__(self, spec):
+        _refuse_in_trace("formatting", self)
+        return format(_number(self), spec) if spec else repr(self)
+
+    def __hash__(self):
+        if cython.compiled:  # the address, as object has it, without the detour over a Python int
+            return cython.cast(cython.Py_ssize_t, cython.cast(cython.p_void, self)) >> 4
+        return object.__hash__(self)
+
+    def __eq__(self, other):
+        if not _comparable(other):
+            return _unlike("==", other)
+        if _traces and _here().trace is not None:
+            return above.record(ops.equal, (self, other))
+        return _number(self) == _argument("==", other)
+
+    def __ne__(self, other):
+        if not _comparable(other):
+            return _unlike("!=", other)
+        if _traces and _here().trace is not None:
+            return above.record(ops.not_equal, (self, other))
+        return _number(self) != _argument("!=", other)
+
+    def __lt__(self, other):
+        if _traces and _here().trace is not None and _comparable(other):
+            return above.record(ops.less, (self, other))
+        if not _comparable(other):
+            return NotImplemented
+        y: cython.double = _argument("<", other)
+        return flags_cleared(_number(self) < y)
+
+    def __le__(self, other):
+        if _traces and _here().trace is not None and _comparable(other):
+            return above.record(ops.less_equal, (self, other))
+        if not _comparable(other):
+            return NotImplemented
+        y: cython.double = _argument("<=", other)
+        return flags_cleared(_number(self) <= y)
+
+    def __gt__(self, other):
+        if _traces and _here().trace is not None and _comparable(other):
+            return above.record(ops.less, (other, self))
+        if not _comparable(other):
+            return NotImplemented
+        y: cython.double = _argument(">", other)
+        return flags_cleared(_number(self) > y)
+
+    def __ge__(self, other):
+        if _traces and _here().trace is not None and _comparable(other):
+            return above.record(ops.less_equal, (other, self))
+        if not _comparable(other):
+            return NotImplemented
+        y: cython.double = _argument(">=", other)
+        return flags_cleared(_number(self) >= y)
+
+    def __bool__(self):
+        _refuse_in_trace("branching", self)
+        raise TypeError("a Value is neither true nor false: compare its number (v > 0, v.data != 0), or use where(...)")
+
+    def __float__(self):
+        _refuse("float()", self)
+
+    def __complex__(self):
+        _refuse("complex()", self)
+
+    def __int__(self):
+        _refuse("int()", self)
+
+    def __index__(self):
+        _refuse("use as an index", self)
+
+    def __round__(self, digits=None):
+        _refuse("round()", self)
+
+    def __floor__(self):
+        _refuse("math.floor()", self)
+
+    def __ceil__(self):
+        _refuse("math.ceil()", self)
+
+    def __trunc__(self):
+        _refuse("math.trunc()", self)
+
+    def as_integer_ratio(self):
+        _refuse("as_integer_ratio()", self)
+
+    def __floordiv__(self, other):
+        return _refuse_of_two("//", self, other)
+
+    def __rfloordiv__(self, other):
+        return _refuse_of_two("//", self, other)
+
+    def __mod__(self, other):
+        return above.record(ops.mod, (self, other)) if _comparable(other) else NotImplemented
+
+    def __rmod__(self, other):
+        return above.record(ops.mod, (other, self)) if _comparable(other) else NotImplemented
+
+    def __divmod__(self, other):
+        return _refuse_of_two("divmod()", self, other)
+
+    def __rdivmod__(self, other):
+        return _refuse_of_two("divmod()", self, other)
+
+    def __matmul__(self, other):
+        return _refuse_of_two("@", self, other)
+
+    def __rmatmul__(self, other):
+        return _refuse_of_two("@", self, other)
+
+    def __copy__(self):
+        if above.is_inside():  # like a number, so that no gradient is cut off
+            return self
+        return above.restore(*above.kept(self))
+
+    def __deepcopy__(self, memo):
+        return self.__copy__()
+
+    def __reduce__(self):
+        _refuse_in_trace("pickling", self)
+        if self._code != _DETACHED and _here().inside is not None:
+            raise errors.HistoryError(
+                "pickling a Value inside a transform's function would cut its gradient off: copy.copy() gives the same "
+                "variable there; pickle outside, or what .detach() gives"
+            )
+        return above.restore, above.kept(self)
+
+    def __dir__(self):
+        return sorted({*dir(type(self)), *methods})
+
+    def __getattr__(self, name):
+        return types.MethodType(find_method(name, "Value"), self)
+
+    @staticmethod
+    def _apply(op, args):
+        return above.applied(op, args)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **named):
+        return find_method("__array_ufunc__", "Value")(ufunc, method, inputs, named)
+
+    def __add__(self, other):
+        if type(other) is Value:
+            return _node(_ADD, _number(self) + _number(cython.cast(Value, other)), self, 1.0, other, 1.0)
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = float(other)
+        return _node(_ADD, _number(self) + c, self, 1.0, None, c)
+
+    def __radd__(self, other):
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = float(other)
+        return _node(_ADD, c + _number(self), None, c, self, 1.0)
+
+    def __sub__(self, other):
+        if type(other) is Value:
+            return _node(_SUB, _number(self) - _number(cython.cast(Value, other)), self, 1.0, other, -1.0)
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = float(other)
+        return _node(_SUB, _number(self) - c, self, 1.0, None, c)
+
+    def __rsub__(self, other):
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = float(other)
+        return _node(_SUB, c - _number(self), None, c, self, -1.0)
+
+    def __mul__(self, other):
+        x: cython.double = _number(self)
+        if type(other) is Value:
+            y: cython.double = _number(cython.cast(Value, other))
+            return _node(_MUL, x * y, self, y, other, x)
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = float(other)
+        return _node(_MUL, x * c, self, c, None, c)
+
+    def __rmul__(self, other):
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = float(other)
+        return _node(_MUL, c * _number(self), None, c, self, c)
+
+    def __truediv__(self, other):
+        x: cython.double = _number(self)
+        if type(other) is Value:
+            y: cython.double = _number(cython.cast(Value, other))
+            q: cython.double = _divide(x, y)
+            by_x: cython.double = _divide(1.0, y)
+            by_y: cython.double = _divide(-q, y)
+            made: Value = _node(_DIV, q, self, by_x, other, by_y)
+            clear_flags()
+            return made
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = float(other)
+        ratio: cython.double = _divide(x, c)
+        d: cython.double = _divide(1.0, c)
+        made: Value = _node(_DIV, ratio, self, d, None, c)
+        clear_flags()
+        return made
+
+    def __rtruediv__(self, other):
+        if not _is_real(other):
+            return NotImplemented
+        c: cython.double = float(other)
+        x: cython.double = _number(self)
+        q: cython.double = _divide(c, x)
+        d: cython.double = _divide(-q, x)
+        made: Value = _node(_DIV, q, None, c, self, d)
+        clear_flags()
+        return made
+
+    def __pow__(self, other, modulo=None):
+        if modulo is not None:
+            _refuse("pow() with a modulus", self)
+        if type(other) is Value:
+            return above.record(ops.pow, (self, other))
+        if not _is_real(other):
+            return NotImplemented
+        x: cython.double = _number(self)
+        n: cython.double = float(other)
+        y: cython.double = pow(x, n)
+        d: cython.double = n * pow(x, n - 1.0) if n != 0.0 else 0.0
+        made: Value = _node(_POW, y, self, d, None, n)
+        clear_flags()
+        return made
+
+    def __rpow__(self, other, modulo=None):
+        if modulo is not None:
+            _refuse("pow() with a modulus", self)
+        return above.record(ops.pow, (other, self)) if _is_real(other) else NotImplemented
+
+    def __neg__(self):
+        return _node(_NEG, -_number(self), self, -1.0, None, 0.0)
+
+    def __pos__(self):
+        return self
+
+    def __abs__(self):
+        return above.record(ops.abs, (self,))
+
+    def exp(self):
+        """e to the power x"""
+        y: cython.double = exp(_number(self))
+        made: Value = _node(_EXP, y, self, y, None, 0.0)
+        clear_flags()
+        return made
+
+    def log(self):
+        """natural logarithm"""
+        x: cython.double = _number(self)
+        y: cython.double = log(x)
+        d: cython.double = _divide(1.0, x)
+        made: Value = _node(_LOG, y, self, d, None, 0.0)
+        clear_flags()
+        return made
+
+    def sqrt(self):
+        """square root"""
+        y: cython.double = sqrt(_number(self))
+        d: cython.double = _divide(0.5, y)
+        made: Value = _node(_SQRT, y, self, d, None, 0.0)
+        clear_flags()
+        return made
+
+    def tanh(self):
+        """hyperbolic tangent"""
+        y: cython.double = tanh(_number(self))
+        d: cython.double = 1.0 - y * y
+        made: Value = _node(_TANH, y, self, d, None, 0.0)
+        clear_flags()
+        return made
+
+    def sigmoid(self):
+        """1 / (1 + exp(-x))"""
+        x: cython.double = _number(self)
+        e: cython.double = exp(-x if x > 0.0 else x)
+        y: cython.double = (1.0 if x > 0.0 else e) / (1.0 + e)
+        d: cython.double = y * (1.0 - y)
+        made: Value = _node(_SIGMOID, y, self, d, None, 0.0)
+        clear_flags()
+        return made
+
+    def identity(self):
+        """x, as a node of its own"""
+        return _node(_IDENTITY, _number(self), self, 1.0, None, 0.0)
+
+    def relu(self):
+        """max(x, 0); derivative 0 at 0"""
+        x: cython.double = _number(self)
+        if x <= 0.0:
+            return _node(_RELU, 0.0, self, 0.0, None, 0.0)
+        made: Value = _node(_RELU, x, self, 1.0, None, 0.0)
+        if x != x:
+            clear_flags()
+        return made
+
+    __init_subclass__ = classmethod(_refuse_subclass)
+    # operations
+    add = _as_method(ops.add)
+    sub = _as_method(ops.sub)
+    subtract = _as_method(ops.sub)
+    mul = _as_method(ops.mul)
+    multiply = _as_method(ops.mul)
+    div = _as_method(ops.div)
+    divide = _as_method(ops.div)
+    true_divide = _as_method(ops.div)
+    fmod = _as_method(ops.fmod)
+    mod = _as_method(ops.mod)
+    remainder = _as_method(ops.mod)
+    pow = _as_method(ops.pow)
+    power = _as_method(ops.pow)
+    neg = _as_method(ops.neg)
+    negative = _as_method(ops.neg)
+    abs = _as_method(ops.abs)
+    absolute = _as_method(ops.abs)
+    fabs = _as_method(ops.abs)
+    cbrt = _as_method(ops.cbrt)
+    expm1 = _as_method(ops.expm1)
+    exp2 = _as_method(ops.exp2)
+    log1p = _as_method(ops.log1p)
+    log2 = _as_method(ops.log2)
+    log10 = _as_method(ops.log10)
+    xlogy = _as_method(ops.xlogy)
+    sin = _as_method(ops.sin)
+    cos = _as_method(ops.cos)
+    tan = _as_method(ops.tan)
+    sinc = _as_method(ops.sinc)
+    asin = _as_method(ops.asin)
+    arcsin = _as_method(ops.asin)
+    acos = _as_method(ops.acos)
+    arccos = _as_method(ops.acos)
+    atan = _as_method(ops.atan)
+    arctan = _as_method(ops.atan)
+    atan2 = _as_method(ops.atan2)
+    arctan2 = _as_method(ops.atan2)
+    hypot = _as_method(ops.hypot)
+    sinh = _as_method(ops.sinh)
+    cosh = _as_method(ops.cosh)
+    asinh = _as_method(ops.asinh)
+    arcsinh = _as_method(ops.asinh)
+    acosh = _as_method(ops.acosh)
+    arccosh = _as_method(ops.acosh)
+    atanh = _as_method(ops.atanh)
+    arctanh = _as_method(ops.atanh)
+    logit = _as_method(ops.logit)
+    softplus = _as_method(ops.softplus)
+    logaddexp = _as_method(ops.logaddexp)
+    leaky_relu = _as_method(ops.leaky_relu)
+    elu = _as_method(ops.elu)
+    gelu = _as_method(ops.gelu)
+    silu = _as_method(ops.silu)
+    step = _as_method(ops.step)
+    sign = _as_method(ops.sign)
+    floor = _as_method(ops.floor)
+    ceil = _as_method(ops.ceil)
+    trunc = _as_method(ops.trunc)
+    round = _as_method(ops.round)
+    rint = _as_method(ops.round)
+    maximum = _as_method(ops.maximum)
+    minimum = _as_method(ops.minimum)
+    clip = _as_method(ops.clip)
+    less = _as_method(ops.less)
+    less_equal = _as_method(ops.less_equal)
+    equal = _as_method(ops.equal)
+    not_equal = _as_method(ops.not_equal)
+    where = _as_method(ops.where)
+    positive = _as_method(ops.identity)
+    stop_gradient = _as_method(ops.stop_gradient)
+    erf = _as_method(ops.erf)
+    erfc = _as_method(ops.erfc)
+    erfinv = _as_method(ops.erfinv)
+    normcdf = _as_method(ops.normcdf)
+    log_ndtr = _as_method(ops.log_ndtr)
+    ndtri = _as_method(ops.ndtri)
+    mills = _as_method(ops.mills)
+    lgamma = _as_method(ops.lgamma)
+    gammaln = _as_method(ops.lgamma)
+    polygamma = _as_method(ops.polygamma)
+    # end of operations
+
+
+_depth = cython.declare(cython.int, 0)
+_graveyard = cython.declare(list, [])
+# The number of the latest call of a transform, which a leaf that is made holds as its _left_partial.
+_calls = cython.declare(cython.double, 0.0)
+# How many threads trace just now: mostly none, which is told at once.
+_traces = cython.declare(cython.int, 0)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _divide(a: cython.double, b: cython.double) -> cython.double:
+    if cython.compiled:
+        return a / b
+    return ops.div.value(a, b)
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _set_gradient(v: Value, gradient: cython.double) -> cython.void:
+    if v._code == _BOUND:
+        cython.cast(Storage, v._left)._settle()
+        cython.cast(Storage, v._left)._grads[v._count] = gradient
+    else:
+        v._grad = gradient
+
+
+@cython.cfunc
+@cython.inline
+def _comparable(x) -> cython.bint:
+    return type(x) is Value or _is_real(x)
+
+
+@cython.cfunc
+@cython.inline
+def _leaf(data: cython.double, code: cython.int) -> Value:
+    v: Value = Value.__new__(Value)
+    v._held = data
+    v._grad = v._left_partial = v._right_partial = 0.0
+    v._left = v._right = None
+    v._origin = _here().origin
+    v._sweep = 0
+    v._code = code
+    v._count = 0
+    return v
+
+
+@cython.cfunc
+@cython.inline
+def _node(
+    code: cython.int, data: cython.double, left, left_partial: cython.double, right, right_partial: cython.double
+) -> Value:
+    if _context.thread != get_ident():
+        _switch_thread()
+    if _context.recording != 1:
+        return _unrecorded(_context, code, data, left, left_partial, right, right_partial)
+    v: Value = Value.__new__(Value)
+    v._held = data
+    v._grad = 0.0
+    v._left_partial = left_partial
+    v._right_partial = right_partial
+    v._left = left
+    v._right = right
+    v._origin = _context.origin
+    v._sweep = 0
+    v._code = code
+    v._count = 0
+    if _context.watch is not None:
+        _watched(v)
+    return v
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _watched(v: Value) -> cython.int:
+    """Tells the watch of a new result; in a trace, where its number is a placeholder's, nobody is to hear of it."""
+    if _context.trace is None:
+        v._origin = _context.watch.recorded(v)
+    else:
+        clear_flags()
+    return 0
+
+
+@cython.cfunc
+def _unrecorded(
+    here: _Context,
+    code: cython.int,
+    data: cython.double,
+    left,
+    left_partial: cython.double,
+    right,
+    right_partial: cython.double,
+) -> Value:
+    """A detached leaf; in a trace, which must be able to compute it again, a node behind a stop_gradient."""
+    if here.recording == 0:
+        return _leaf(data, _DETACHED)
+    here.recording = 1
+    try:
+        v: Value = _node(code, data, left, left_partial, right, right_partial)
+        return _node(_STOP_GRADIENT, data, v, 0.0, None, 0.0)
+    finally:
+        here.recording = _STOPPING
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(-1)
+def _refuse_in_trace(what: str, v: Value) -> cython.int:
+    if _traces and _here().trace is not None:
+        _here().trace.refuse(what, v)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _refuse(what: str, v: Value) -> cython.int:
+    """Of methods that are there to raise: the number alone, taken without a word, would have no gradient."""
+    _refuse_in_trace(what, v)
+    raise TypeError(errors.NUMBER_ALONE[what])
+
+
+@cython.cfunc
+def _refuse_of_two(what: str, v: Value, other):
+    if _comparable(other):
+        _refuse(what, v)
+    return NotImplemented
+
+
+@cython.cfunc
+def _node_of_many(code: cython.int, data: cython.double, terms: _Terms) -> Value:
+    """A node of the terms; their tuples, of Values and floats alone, cannot be in a cycle and leave the collector."""
+    if cython.compiled:
+        for arg in terms.args:
+            if type(arg) is tuple:
+                PyObject_GC_UnTrack(arg)  # noqa: F821  from_c.pxd
+        PyObject_GC_UnTrack(terms.args)  # noqa: F821
+    return _node(_MANY + code, data, terms, 0.0, None, 0.0)
+
+
+def next_call():
+    """The number of a call that begins now: leaves that were made before it are older, see derivatives()."""
+    global _calls
+    _calls += 1.0
+    return _calls
+
+
+@cython.cfunc
+def _trace_for(here: _Context, trace) -> cython.void:
+    """From now on that thread traces for this object, or, given None, not at all."""
+    global _traces
+    _traces, here.trace = _traces + (trace is not None) - (here.trace is not None), trace
+
+
+if cython.compiled:
+    let_subclasses_begin(Value)  # noqa: F821  from_c.pxd: so that it is __init_subclass__ that refuses them
+else:
+    del Value.__setattr__  # Python would come by for every slot that a sweep sets
