@@ -33,7 +33,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "91418933"
+source_hash = "daff637f"
 
 
 def sqrt(x, y, n):

@@ -36,7 +36,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "e402eb07"
+source_hash = "cabed663"
 
 
 @cython.final

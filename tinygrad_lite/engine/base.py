@@ -18,7 +18,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "1e0c22ab"
+source_hash = "46be8797"
 
 methods: dict = {}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""

@@ -37,7 +37,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "e0b44a77"
+source_hash = "9f434df8"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
