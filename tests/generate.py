@@ -88,7 +88,7 @@ def _between(start: str, end: str, new: str, text: str) -> str:
 
 def hashed(text: str) -> str:
     """A source with the hash of the rest of it."""
-    return re.sub(r'^source_hash = ".*"$', f'source_hash = "{hash_of(text)}"', text, flags=re.MULTILINE)
+    return re.sub(r'^source_hash = ".*"$', f'source_hash = "{hash_of(text.encode())}"', text, flags=re.MULTILINE)
 
 
 def generated() -> dict[Path, str]:

@@ -261,4 +261,4 @@ def test_nothing_else_in_the_package_writes_files() -> None:
                 if opens or called in writers:
                     found.append((path.name, called))
     # A figure is given the file of replacing(); the other open() is that of a zip archive.
-    assert found == [("atomic.py", "open"), ("pictures.py", "savefig"), ("npz.py", "open")]
+    assert found == [("pictures.py", "savefig"), ("atomic.py", "open"), ("npz.py", "open")]

@@ -434,12 +434,14 @@ def test_an_operation_may_run_the_program_that_it_is_in(own_operations: Callable
 
 def test_the_executor_that_runs_is_the_one_asked_for() -> None:
     pure = os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0")
-    extensions = [p for p in Path(SOURCES[native.__name__]).parent.glob("native.*") if p.suffix in (".so", ".pyd")]
+    extensions = [
+        p for p in Path(SOURCES[native.__name__]).parent.glob("bytecode_machine.*") if p.suffix in (".so", ".pyd")
+    ]
     assert native.compiled == (bool(extensions) and not pure)
 
 
 def test_the_readable_executor_can_be_chosen() -> None:
-    program = "from tinygrad_lite.compiler import native; print(native.compiled)"
+    program = "from tinygrad_lite.compiler.native import bytecode_machine; print(bytecode_machine.compiled)"
     environment = {"TINYGRAD_LITE_PURE": "1", "PYTHONPATH": str(Path(tl.__file__).parent.parent), "PATH": ""}
     command = [sys.executable, "-W", "error", "-c", program]
     assert subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split() == [
@@ -448,7 +450,9 @@ def test_the_readable_executor_can_be_chosen() -> None:
 
 
 def test_a_stale_build_says_so() -> None:
-    with pytest.warns(RuntimeWarning, match=r"native was compiled from another native\.py \(source 0000"):
+    with pytest.warns(
+        RuntimeWarning, match=r"bytecode_machine was compiled from another bytecode_machine\.py \(source 0000"
+    ):
         warn_of_stale(native.__name__, "0000")
 
 

@@ -74,7 +74,7 @@ def test_special_numbers_are_those_of_the_row_and_leave_the_lanes_beside_them_al
 def test_the_readable_source_gives_what_the_compiled_one_does(name: str) -> None:
     numbers = [*ODD, *numbers_for(name, 100)]
     spec = importlib.util.spec_from_file_location(
-        "tinygrad_lite.compiler.readable_vector_math", SOURCES[vector_math.__name__]
+        "tinygrad_lite.compiler.native.readable_vector_math", SOURCES[vector_math.__name__]
     )
     assert spec is not None and spec.loader is not None
     readable: Any = importlib.util.module_from_spec(spec)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tl
-import tinygrad_lite.transforms.cut_off
 from tinygrad_lite import Value, compile, enable_grad, fixed_point, gradcheck, nn, no_grad, optim
 from tinygrad_lite.errors import CutOffWarning, TraceError
 from tinygrad_lite.ops import TABLE
+from tinygrad_lite.transforms import cut_off as cut_off_module
 from tinygrad_lite.transforms.cut_off import _LINEAR, cut_off
 
 CALLS: dict[str, Callable[[Any, Any], Any]] = {
@@ -210,7 +210,7 @@ def test_a_pullback_under_no_grad_is_meant() -> None:
 
 def test_where_it_was_found_once_it_is_not_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Any] = []
-    real = tl.cut_off.cut_off
+    real = cut_off_module.cut_off
     monkeypatch.setattr("tinygrad_lite.transforms.cut_off.cut_off", lambda *args: looked.append(args) or real(*args))
     w = Value(1.0)
     with warnings.catch_warnings():

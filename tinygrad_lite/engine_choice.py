@@ -24,10 +24,12 @@ SOURCES = {
 _COMPILED = (".so", ".pyd")
 
 
-def hash_of(source: str) -> str:
+def hash_of(source: bytes) -> str:
     """A hash of a file's source, without the line that carries it."""
-    lines = [line for line in source.splitlines() if not line.startswith("source_hash = ")]
-    return f"{binascii.crc32(chr(10).join(lines).encode()):08x}"
+    lines = source.replace(b"\r\n", b"\n") if b"\r" in source else source
+    before, _, line = lines.partition(b"\nsource_hash = ")
+    _, _, after = line.partition(b"\n")
+    return f"{binascii.crc32(after, binascii.crc32(before)):08x}"
 
 
 class _SourceFinder:
@@ -48,7 +50,7 @@ def choose_engine() -> None:
         sys.meta_path.insert(0, _SourceFinder)
         return
     found = {name.partition(".")[0] for name in os.listdir(os.path.join(_FOLDER, "engine")) if name.endswith(_COMPILED)}
-    if not found.issuperset(_ENGINE):  # compiled files need each other
+    if 0 < len(found.intersection(_ENGINE)) < len(_ENGINE):  # compiled files need each other
         sys.meta_path.insert(0, _SourceFinder)
         return
     from . import engine
@@ -62,10 +64,11 @@ def choose_engine() -> None:
 def warn_of_stale(name: str, source_hash: str, stacklevel: int = 2) -> None:
     """Warns where the source of that module is no longer the one that was compiled."""
     path = SOURCES[name]
-    if not os.path.exists(path):
+    try:
+        with open(path, "rb") as file:
+            now = hash_of(file.read())
+    except FileNotFoundError:
         return
-    with open(path, encoding="utf-8") as file:
-        now = hash_of(file.read())
     if now != source_hash:
         import warnings
 

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .engine import Value
+from .engine import Value, current_trace
 from .ops import ALIASES, TABLE
 
 _OPERATORS = {
@@ -46,7 +46,9 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], named: dict[str, Any
     except TypeError as error:
         if "not supported for the input types" not in str(error):
             raise
-        name = f"np.{ufunc.__name__}"
+        name, trace = f"np.{ufunc.__name__}", current_trace()
+        if trace is not None:
+            trace.refuse(name, next(x for x in inputs if type(x) is Value))
         raise TypeError(f"{name} is no operation of Values: {name}(v.data) is that of the number alone") from None
 
 

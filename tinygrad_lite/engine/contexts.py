@@ -12,7 +12,7 @@ if not cython.compiled:
     from .values import _STOPPING, _here, _trace_for
 
 compiled: bool = cython.compiled
-source_hash = "d2df8f16"
+source_hash = "911fde15"
 
 
 def set_origin(origin):

@@ -39,7 +39,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "a1cd8d2e"
+source_hash = "b3863f3a"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 # A list that is short for what it has allocated pops slowly; with this many elements below it never is.

@@ -7,8 +7,9 @@ The methods below are fast paths; every other operation goes through its row of 
 is tested against its row.
 """
 
-import threading
+import sys
 import types
+from _thread import _local  # threading.local; threading itself takes as long to import as the rest of the package
 
 try:
     import cython
@@ -22,7 +23,7 @@ if cython.compiled:
     from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
     from cython.cimports.libc.math import exp, log, pow, sqrt, tanh
 else:
-    from threading import get_ident
+    from _thread import get_ident
 
     from ..floats.flags import clear_flags, flags_cleared
     from ..floats.ieee import exp, log, sqrt, tanh
@@ -70,7 +71,10 @@ _COLLECTIONS = cython.declare(frozenset, frozenset((tuple, list, set, frozenset)
 
 _contexts = cython.declare(dict, {})
 _context = cython.declare(_Context, _Context(0))  # of no thread
-_ends = cython.declare(object, threading.local())
+_ends = cython.declare(object, _local())
+_main = cython.declare(
+    cython.ulong, sys.modules["threading"].main_thread().ident if "threading" in sys.modules else get_ident()
+)
 
 
 @cython.final
@@ -109,7 +113,7 @@ def _switch_thread() -> _Context:
     here: _Context = _contexts.get(thread)
     if here is None:
         here = _contexts[thread] = _Context(thread)
-        if thread != threading.main_thread().ident:
+        if thread != _main:
             _ends.end = _End(here)
     _context = here
     return here
@@ -487,6 +491,8 @@ class Value:
 
     @staticmethod
     def _apply(op, args):
+        if not args:
+            raise TypeError(f"{op.signature} of no arguments")
         return above.applied(op, args)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **named):
