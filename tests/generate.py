@@ -1,7 +1,7 @@
 """Writes what is generated from the table of operations: python tests/generate.py
 
-engine/values.py and engine/__init__.pyi (the table's rows as methods of Value), the table in README.md, and the hashes
-in compiled files. A test fails while any of them is stale.
+engine/values.py and engine/__init__.pyi (the table's rows as methods of Value), the table in pages/operations.md, and
+the hashes in compiled files. A test fails while any of them is stale.
 """
 
 from __future__ import annotations
@@ -48,12 +48,13 @@ def methods(text: str) -> str:
 
 
 def operations_table() -> str:
-    """The table of operations in README.md."""
+    """The table of operations, in pages/operations.md."""
     lines = ["| operation | what it is | what each argument gets | also called |", "|---|---|---|---|"]
     for row in ROWS:
         aliases = ", ".join(f"`{a}`" for a in row.aliases)
         symbol = f" `{row.symbol}`" if row.symbol != row.name else ""
-        lines.append(f"| `{row.signature}`{symbol} | {row.doc} | {_rule_texts(row)} | {aliases} |")
+        doc = row.doc.replace("**", r"\*\*")  # else Markdown's bold
+        lines.append(f"| `{row.signature}`{symbol} | {doc} | {_rule_texts(row)} | {aliases} |")
     return "\n".join(lines)
 
 
@@ -73,8 +74,8 @@ def _rule_texts(row: ops.Op) -> str:
     return ", ".join(f"`{text}`" for text in texts)
 
 
-def readme(text: str) -> str:
-    """README.md with its table made anew."""
+def operations_page(text: str) -> str:
+    """pages/operations.md with its table made anew."""
     return _between("<!-- operations -->\n", "<!-- end of operations -->", operations_table() + "\n", text)
 
 
@@ -93,13 +94,13 @@ def hashed(text: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Each file with generated parts, and what it should contain."""
-    types, page = PACKAGE / "engine" / "__init__.pyi", ROOT / "README.md"
+    types, page = PACKAGE / "engine" / "__init__.pyi", PACKAGE / "pages" / "operations.md"
     sources = {path: path.read_text(encoding="utf-8") for path in map(Path, SOURCES.values())}
     values = PACKAGE / "engine" / "values.py"
     sources[values] = methods(sources[values])
     return {
         types: stub(types.read_text(encoding="utf-8")),
-        page: readme(page.read_text(encoding="utf-8")),
+        page: operations_page(page.read_text(encoding="utf-8")),
         **{path: hashed(source) for path, source in sources.items()},
     }
 

@@ -438,6 +438,6 @@ def test_what_a_closure_holds_is_read_once() -> None:
     assert f(3.0) == 15.0 and g(w, 3.0).data == 300.0
     first.data = 1.0
     assert f(3.0) == 3.0
-    readme = pathlib.Path(__file__).parent.parent / "README.md"
-    for text in (compile.__doc__ or "", readme.read_text(encoding="utf-8")):
+    page = pathlib.Path(tl.__file__).parent / "pages" / "semantics.md"
+    for text in (compile.__doc__ or "", page.read_text(encoding="utf-8")):
         assert "goes unnoticed" in text

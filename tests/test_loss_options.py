@@ -225,8 +225,8 @@ def test_what_trains_may_be_weighted_and_ignored() -> None:
         assert courses[0][2] < courses[0][0]
 
 
-def test_the_readme_has_each_loss_with_its_settings() -> None:
-    page = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+def test_the_page_has_each_loss_with_its_settings() -> None:
+    page = (Path(nn.__file__).parents[1] / "pages" / "training.md").read_text(encoding="utf-8")
     for name in nn.__all__:
         loss = getattr(nn, name)
         if getattr(loss, "__module__", "") == "tinygrad_lite.nn.losses":

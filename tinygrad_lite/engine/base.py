@@ -19,7 +19,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "9a7e6e16"
+source_hash = "32f0bf69"
 
 methods: dict = {}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""

@@ -37,7 +37,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "ed4c798d"
+source_hash = "719ff969"
 
 
 @cython.final

@@ -33,7 +33,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "e1fa9cb9"
+source_hash = "aa4476f5"
 
 
 def sqrt(x, y, n):
