@@ -29,8 +29,10 @@ def requirements(extras: list[str]) -> list[Requirement]:
 
 def versions(name: str) -> list[Version]:
     """All versions on the index, ascending; an index that does not answer ends the program."""
-    listing = subprocess.run([*PIP, "index", "versions", name], stdout=subprocess.PIPE, text=True, check=True).stdout
-    line = next(line for line in listing.splitlines() if line.startswith("Available versions: "))
+    asked = subprocess.run([*PIP, "index", "versions", name], capture_output=True, text=True)
+    if asked.returncode:
+        sys.exit(f"pip found no versions of {name}:\n{asked.stderr}")
+    line = next(line for line in asked.stdout.splitlines() if line.startswith("Available versions: "))
     return sorted(map(Version, line.removeprefix("Available versions: ").split(", ")))
 
 
