@@ -3,8 +3,8 @@
 Left out are programs that meet a point at which conventions differ: ties of maximum and minimum, the ends of clip,
 powers of 0 and to the power 0, norm, hypot and atan2 at the origin, std of numbers that are alike, jumps, kinks at 0,
 and what is not finite on the way, where PyTorch multiplies a zero with an infinity and this library blocks. So are
-those with a fixed point or a module, and where PyTorch lacks digits: polygamma, of which it has nine, mills, of which it
-has none, and the derivative of sinc close to 0.
+those with a fixed point or a module, and where PyTorch lacks digits: polygamma, of which it has nine, mills, of which
+it has none, and the derivative of sinc close to 0.
 """
 
 from __future__ import annotations

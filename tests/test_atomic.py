@@ -23,7 +23,7 @@ from tinygrad_lite.saving import atomic
 from tinygrad_lite.saving.atomic import kind_of, replacing, writable
 from tinygrad_lite.saving.npz import write_npz
 
-PACKAGE = Path(atomic.__file__).parent
+PACKAGE = Path(atomic.__file__).parent.parent
 posix = pytest.mark.skipif(os.name != "posix", reason="FIFOs, sockets and locks are those of POSIX")
 
 

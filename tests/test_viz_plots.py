@@ -71,6 +71,15 @@ def brightness(color: Any) -> float:
     return float(np.dot(to_rgb(color), (0.299, 0.587, 0.114)))
 
 
+@pytest.mark.parametrize(("ground", "expected"), [("black", "white"), ("white", "black")])
+def test_axes_of_a_subfigure_stand_on_the_ground_of_the_whole_figure(ground: str, expected: str) -> None:
+    figure = plt.figure(facecolor=ground)
+    ax = figure.subfigures(1, 2)[0].subfigures(1, 2)[1].subplots()
+    ax.set_facecolor("none")
+    plots.loss_curve(HISTORY, ax)
+    assert abs(brightness(ax.title.get_color()) - brightness(expected)) < 0.2
+
+
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("name", ALL)
 def test_all_that_is_written_is_seen_on_its_ground(name: str, style: str) -> None:

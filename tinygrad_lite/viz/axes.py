@@ -62,4 +62,4 @@ def colorbar(ax: Axes, shading: Any, label: str, **named: Any) -> None:
 
 
 def _figure(ax: Axes) -> Any:
-    return ax.get_figure(root=True)
+    return ax.figure.figure  # a subfigure's is the whole figure, and a figure's is itself

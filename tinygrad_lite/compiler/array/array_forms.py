@@ -6,7 +6,8 @@ import ast
 import copy
 from collections import Counter
 from collections.abc import Mapping
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from ...ops import Op
 
@@ -44,22 +45,38 @@ def write(op: Op, names: Mapping[str, str], lengths: Mapping[str, int], out: str
     """
     if not op.array:
         return False
-    tree = ast.parse(op.array, mode="eval").body
-    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    if any(isinstance(name, ast.Name) and lines.function(name.id) is None for name in called):
+    form = _parsed(op.array)
+    if any(lines.function(name) is None for name in form.called):
         return False
-    found = _Writing(tree, names, lengths, lines).value(tree, out)
+    found = _Writing(form, names, lengths, lines).value(form.tree, out)
     if found != out:
         lines.line(f"{out}[...] = {found}")
     return True
 
 
+class _Form(NamedTuple):
+    """An array form, parsed."""
+
+    tree: ast.expr
+    called: frozenset[str]  # the names of functions
+    texts: dict[ast.expr, str]  # of each part; those of equal parts are equal
+    counts: Counter[str]  # of equal parts
+
+
+@lru_cache(1024)  # programs use the same few forms again and again, and to parse one costs more than to write it
+def _parsed(form: str) -> _Form:
+    tree = ast.parse(form, mode="eval").body
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    texts = {node: ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.expr)}
+    return _Form(tree, frozenset(called), texts, Counter(texts.values()))
+
+
 class _Writing:
     """Writes a form part by part: in place where it can, to arrays of their own those parts that are used twice."""
 
-    def __init__(self, tree: ast.expr, names: Mapping[str, str], lengths: Mapping[str, int], lines: Lines) -> None:
+    def __init__(self, form: _Form, names: Mapping[str, str], lengths: Mapping[str, int], lines: Lines) -> None:
         self._names, self._lengths, self._lines = names, lengths, lines
-        self._counts = Counter([ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.expr)])
+        self._texts, self._counts = form.texts, form.counts
         self._known: dict[str, str] = {}
 
     def value(self, node: ast.expr, target: str) -> str:
@@ -69,7 +86,7 @@ class _Writing:
         number = _number(node)
         if number is not None:
             return self._lines.constant(number)
-        text = ast.dump(node)
+        text = self._texts[node]
         if text in self._known:
             return self._known[text]
         if self._counts[text] > 1 or not target:
@@ -136,7 +153,9 @@ def _number(node: ast.expr) -> float | None:
 
 def _is_reduction(node: ast.expr) -> bool:
     """Along the first axis."""
-    return isinstance(node, ast.Call) and ast.unparse(node.func) in _REDUCTIONS and bool(node.keywords)
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        return False
+    return node.func.id in _REDUCTIONS and bool(node.keywords)
 
 
 def _bounded_reduction(node: ast.expr) -> tuple[str, ast.Call] | None:
