@@ -41,7 +41,7 @@ def steps(module: Any, xs: Any, state: Any, cut: int) -> Any:
     for start in range(0, len(xs), cut):
         more, state = module(xs[start : start + cut], state)
         outputs += more
-        state = tl.nesting.mapped(lambda v: v.detach(), state)
+        state = tl.transforms.pytree.mapped(lambda v: v.detach(), state)
     return outputs
 
 
