@@ -14,8 +14,8 @@ if __name__ == "__main__":
     os.environ["TINYGRAD_LITE_PURE"] = "1"  # the compiled engine may be stale, and is not needed
 
 from tinygrad_lite import ops
-from tinygrad_lite.engine_choice import SOURCES, hash_of
 from tinygrad_lite.formula import Formula
+from tinygrad_lite.source.engine_choice import SOURCES, hash_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinygrad_lite"

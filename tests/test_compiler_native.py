@@ -27,9 +27,9 @@ from tinygrad_lite import ops
 from tinygrad_lite.compiler.native import bytecode_machine as native
 from tinygrad_lite.compiler.native.bytecode_machine import Executor
 from tinygrad_lite.compiler.passes.program import CONSTANT, INPUT, PARAMETER, SUM, Program
-from tinygrad_lite.engine_choice import SOURCES, warn_of_stale
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.ops import Op
+from tinygrad_lite.source.engine_choice import SOURCES, warn_of_stale
 
 BUILT_IN = list(ops.TABLE.values())
 EDGES = (

@@ -17,7 +17,7 @@ from tinygrad_lite import ops
 from tinygrad_lite.compiler.native import bytecode_machine, vector_math
 from tinygrad_lite.compiler.native.bytecode_machine import Executor
 from tinygrad_lite.compiler.passes.program import INPUT, Program
-from tinygrad_lite.engine_choice import SOURCES
+from tinygrad_lite.source.engine_choice import SOURCES
 
 BOUNDS = {"sqrt": 0.5, "exp": 1.0, "log": 1.0, "tanh": 2.0, "erf": 1.5, "sigmoid": 3.0}
 """The most ulps that each is away from the true value."""

@@ -26,8 +26,8 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly, engine, gradients, no_grad
 from tinygrad_lite.engine import bind, clear_grads, set_origin, sweep_number, tangents, topological_order, values
-from tinygrad_lite.engine_choice import SOURCES
 from tinygrad_lite.errors import AnomalyError, HistoryError
+from tinygrad_lite.source.engine_choice import SOURCES
 
 
 def test_micrograds_readme_example() -> None:

@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, detect_anomaly, draws, engine, gradients, nn, no_grad, optim, register_hook
+from tinygrad_lite import Value, detect_anomaly, engine, gradients, nn, no_grad, optim, register_hook
 from tinygrad_lite.compiler.passes.gc_pause import collector_paused
 from tinygrad_lite.engine import Linearization, bind, clear_grads, tangents
+from tinygrad_lite.recording import random_source as draws
 
 PACKAGE = str(Path(tl.__file__).parent)
 # On the readable engine a Ctrl-C at the very beginning of __exit__ leaves the mode as it is: no Python can help that.

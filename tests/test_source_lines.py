@@ -21,7 +21,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly
 from tinygrad_lite.errors import AnomalyError, TraceError
-from tinygrad_lite.source_lines import calling_line
+from tinygrad_lite.source.source_lines import calling_line
 
 
 @dataclasses.dataclass

@@ -16,9 +16,8 @@ import tinygrad_lite as tl
 PACKAGE = Path(tl.__file__).parent
 # A file imports only from what stands before it here; files of one folder may import each other, but not in circles.
 ORDER = (
-    "cython_shim", "errors", "source_lines", "floats", "ops", "reference", "saving", "engine", "engine_choice",
-    "ufuncs", "modes", "hooks", "draws", "text", "transforms", "formula", "explanation", "compiler", "implicit", "nn",
-    "optim", "train", "diagnosis", "viz", "demo", "__init__", "__main__",
+    "errors", "source", "floats", "ops", "reference", "saving", "engine", "recording", "text", "transforms", "formula",
+    "explanation", "compiler", "implicit", "nn", "optim", "train", "diagnosis", "viz", "demo", "__init__", "__main__",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import importlib
 
-from .engine_choice import choose_engine
+from .source.engine_choice import choose_engine, warn_of_stale_engine
 
 choose_engine()
 
 from . import ops  # noqa: E402  the engine is chosen before anything imports it
 from .engine import Value, backward, methods  # noqa: E402
-from .modes import detect_anomaly, enable_grad, no_grad  # noqa: E402
 from .ops import log_softmax, softmax  # noqa: E402
+from .recording.modes import detect_anomaly, enable_grad, no_grad  # noqa: E402
+
+warn_of_stale_engine()
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,14 +36,14 @@ if TYPE_CHECKING:
     from .compiler import compile as compile
     from .diagnosis import diagnose as diagnose
     from .diagnosis import lr_find as lr_find
-    from .draws import Draws as Draws
     from .explanation import compare as compare
     from .explanation import explain as explain
     from .explanation import explain_nan as explain_nan
     from .formula import Formula as Formula
-    from .hooks import register_hook as register_hook
     from .implicit.equation import fixed_point as fixed_point
     from .ops import *  # noqa: F403
+    from .recording.gradient_hooks import register_hook as register_hook
+    from .recording.random_source import Draws as Draws
     from .transforms import check as check
     from .transforms.check import gradcheck as gradcheck
     from .transforms.custom import custom_op as custom_op
@@ -63,7 +65,7 @@ _MODULES = (
     "viz",
 )  # fmt: skip
 _LAZY = {
-    "Draws": "draws",
+    "Draws": "recording.random_source",
     "Formula": "formula",
     "compile": "compiler",
     "compare": "explanation",
@@ -76,13 +78,13 @@ _LAZY = {
     "gradcheck": "transforms.check",
     "lr_find": "diagnosis",
     "ravel": "transforms.flattening",
-    "register_hook": "hooks",
+    "register_hook": "recording.gradient_hooks",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }
 for _name in ("explore", "graph"):
     methods[_name] = f"{__name__}.viz:{_name}"
-methods["__array_ufunc__"] = f"{__name__}.ufuncs:applied"
-methods["register_hook"] = f"{__name__}.hooks:register_hook"
+methods["__array_ufunc__"] = f"{__name__}.recording.ufuncs:applied"
+methods["register_hook"] = f"{__name__}.recording.gradient_hooks:register_hook"
 methods["formula"] = f"{__name__}.formula:Formula"
 for _name in ("explain", "explain_nan", "compare"):
     methods[_name] = f"{__name__}.explanation:{_name}"

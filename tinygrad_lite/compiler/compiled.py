@@ -14,7 +14,7 @@ import numpy as np
 from .. import ops
 from ..engine import Value, find_method, is_inside, is_recording, is_tracing
 from ..errors import HistoryError, ShapeError, not_copied, received
-from ..source_lines import stack_level
+from ..source.source_lines import stack_level
 from ..text.wording import shortened
 from ..transforms.pytree import Whole
 from .array.array_executor import ArrayExecutor

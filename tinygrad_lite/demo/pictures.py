@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import ops
 from ..engine import Value
-from ..modes import no_grad
 from ..nn import MLP
+from ..recording.modes import no_grad
 from ..saving.atomic import replacing
 from ..viz.axes import ORANGE, axes
 from ..viz.plots import confusion_matrix, decision_boundary, loss_curve

@@ -12,10 +12,10 @@ from .. import ops
 from ..engine import Value
 from ..errors import ShapeError, received
 from ..explanation import explain_nan
-from ..modes import enable_grad, no_grad
 from ..nn import Module
 from ..nn.module import kept_modes
 from ..optim import Optimizer
+from ..recording.modes import enable_grad, no_grad
 from ..text.wording import count, counted, number
 from ..transforms.check import WRONG, gradcheck
 from ..transforms.pytree import mapped

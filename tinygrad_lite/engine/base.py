@@ -5,7 +5,7 @@
 try:
     import cython
 except ImportError:
-    from ..cython_shim import cython
+    from ..source.cython_shim import cython
 
 from .. import errors
 from ..floats import reals
@@ -19,7 +19,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "32f0bf69"
+source_hash = "f7a3a860"
 
 methods: dict = {}
 """Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""

@@ -5,14 +5,14 @@
 try:
     import cython
 except ImportError:
-    from ..cython_shim import cython
+    from ..source.cython_shim import cython
 
 if not cython.compiled:
     from .base import _Context, above
     from .values import _STOPPING, _here, _trace_for
 
 compiled: bool = cython.compiled
-source_hash = "911fde15"
+source_hash = "c28c9753"
 
 
 def set_origin(origin):

@@ -7,7 +7,7 @@ import operator
 try:
     import cython
 except ImportError:
-    from ..cython_shim import cython
+    from ..source.cython_shim import cython
 
 from .. import errors, ops
 
@@ -37,7 +37,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "0b5d406f"
+source_hash = "f8307e56"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)

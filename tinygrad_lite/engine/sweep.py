@@ -5,7 +5,7 @@
 try:
     import cython
 except ImportError:
-    from ..cython_shim import cython
+    from ..source.cython_shim import cython
 
 from .. import errors, ops
 
@@ -39,7 +39,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "b3863f3a"
+source_hash = "34fe1196"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 # A list that is short for what it has allocated pops slowly; with this many elements below it never is.

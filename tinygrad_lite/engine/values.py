@@ -14,7 +14,7 @@ from _thread import _local  # threading.local; threading itself takes as long to
 try:
     import cython
 except ImportError:
-    from ..cython_shim import cython
+    from ..source.cython_shim import cython
 
 from .. import errors, ops
 from .base import Origin, _refuse_subclass, find_method, methods
@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "5bf813e6"
+source_hash = "aba42af7"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)

@@ -5,7 +5,7 @@
 try:
     import cython
 except ImportError:
-    from ..cython_shim import cython
+    from ..source.cython_shim import cython
 
 from .. import errors, ops
 from .rows import _sum, dot, record
@@ -39,7 +39,7 @@ if not cython.compiled:
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "7d6a51df"
+source_hash = "8e3c242b"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)

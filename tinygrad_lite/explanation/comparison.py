@@ -12,7 +12,7 @@ from typing import Any
 from .. import engine
 from ..engine import Value, set_watch, topological_order
 from ..errors import received
-from ..modes import enable_grad
+from ..recording.modes import enable_grad
 from ..text.reports import Report, Table
 from ..text.wording import called, count, counted, equation, number, told_apart
 from ..transforms.check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
-from ..draws import Draws
+from ..recording.random_source import Draws
 from .inputs import as_list, within
 from .module import Module
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..engine import Value
 from ..errors import received
-from ..modes import enable_grad
+from ..recording.modes import enable_grad
 from ..saving.state_dicts import Checks, Stateful, as_numbers, count, fitting, refuse, same
 from .groups import Group, part, refuse_shared, taken_apart
 from .leaves import Leaves

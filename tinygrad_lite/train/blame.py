@@ -11,7 +11,7 @@ from ..compiler.batching import rows_of
 from ..engine import Value
 from ..errors import AnomalyError
 from ..explanation import NanExplanation, explain_nan
-from ..modes import detect_anomaly
+from ..recording.modes import detect_anomaly
 from .checkpoint import Sources
 from .objective import Objective
 

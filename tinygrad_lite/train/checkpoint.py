@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..draws import Draws
 from ..errors import StateDictError, received
 from ..nn import Module
 from ..optim.leaves import Leaves
+from ..recording.random_source import Draws
 from ..saving.files import TRAINING, read_state, write_state
 from ..saving.state_dicts import Checks, Stateful, as_numbers, refuse, unmatched
 

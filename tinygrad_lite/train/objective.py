@@ -12,9 +12,9 @@ from ..compiler.batching import rows_of
 from ..compiler.trace.held_modules import Held, modules_of
 from ..engine import Value
 from ..errors import received
-from ..modes import no_grad
 from ..nn import Module
 from ..nn.module import kept_modes
+from ..recording.modes import no_grad
 from ..transforms.pytree import mapped
 from ..transforms.runs import inside_transform
 from .samples import Samples

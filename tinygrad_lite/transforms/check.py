@@ -11,7 +11,7 @@ from typing import Any
 
 from ..engine import Value
 from ..errors import GradcheckError, received
-from ..modes import enable_grad, no_grad
+from ..recording.modes import enable_grad, no_grad
 from ..text.reports import Report, Table
 from .derivatives import gradients
 from .replay import EPSILON

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine import Value, topological_order
 from ..errors import CutOffWarning
-from ..source_lines import calling_frame
+from ..source.source_lines import calling_frame
 
 _FLAT = frozenset((
     "stop_gradient", "step", "sign", "floor", "ceil", "trunc", "round", "less", "less_equal", "equal", "not_equal",

@@ -10,7 +10,7 @@ import numpy as np
 from ..compiler import compile
 from ..diagnosis.recording import values_of
 from ..errors import TraceError
-from ..modes import no_grad
+from ..recording.modes import no_grad
 
 
 class Plane:

@@ -16,9 +16,9 @@ from ..diagnosis.network import EXPLODES, VANISHES
 from ..diagnosis.recording import Layer, Loss, Recording, layers_of, values_of
 from ..engine import Value
 from ..errors import ShapeError, received
-from ..modes import enable_grad, no_grad
 from ..nn import Module
 from ..ops import sum as total
+from ..recording.modes import enable_grad, no_grad
 from ..text.wording import count, number
 from .axes import BLUE, CLASSES, GREY, ORANGE, axes, colorbar, ink, legend
 from .plane import Plane, Predictor, decided, probability

@@ -16,11 +16,11 @@ from array import array
 try:
     import cython
 except ImportError:
-    from ...cython_shim import cython
+    from ...source.cython_shim import cython
 
 from ... import errors, ops
-from ...engine_choice import warn_of_stale
 from ...floats import ieee
+from ...source.engine_choice import warn_of_stale
 from .bytecode import Encoding
 
 if cython.compiled:
@@ -37,7 +37,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "719ff969"
+source_hash = "3425257a"
 
 
 @cython.final

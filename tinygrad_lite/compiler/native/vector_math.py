@@ -14,10 +14,10 @@ import types
 try:
     import cython
 except ImportError:
-    from ...cython_shim import cython
+    from ...source.cython_shim import cython
 
-from ...engine_choice import warn_of_stale
 from ...floats import ieee
+from ...source.engine_choice import warn_of_stale
 
 if cython.compiled:
     from cython.cimports.libc import math as c
@@ -33,7 +33,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "aa4476f5"
+source_hash = "7dacdfa1"
 
 
 def sqrt(x, y, n):

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...draws import replayed
 from ...engine import Value, topological_order, within_transform
 from ...errors import TraceError, received
+from ...recording.random_source import replayed
 from ...transforms.pytree import Structure, filler, mapped
 from ...transforms.runs import variables
 from ..autodiff import expanded, recorded, recorded_anew, reduced, rows

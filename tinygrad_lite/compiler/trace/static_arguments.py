@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ...draws import Draws
 from ...ops import Op
+from ...recording.random_source import Draws
 from ...transforms.pytree import Whole, is_nested, items_of
 
 _FIXED = (

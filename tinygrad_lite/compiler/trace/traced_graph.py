@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...draws import Draws
 from ...engine import Value, derivative_graph, derivatives, hooks, within
+from ...recording.random_source import Draws
 from ..captured_leaves import Parameters
 from ..executor_choice import Execution
 from ..passes.program import Program

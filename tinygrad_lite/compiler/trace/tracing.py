@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ... import ops
-from ...draws import Draws
 from ...engine import Value, products, topological_order, transcribe, within
 from ...errors import NUMBER_ALONE, TraceError
-from ...source_lines import calling_line, raising_line
+from ...recording.random_source import Draws
+from ...source.source_lines import calling_line, raising_line
 from ..passes.gc_pause import collector_paused
 from ..passes.peephole import multiply_by_masks
 from ..passes.program import INPUT, PARAMETER, Program

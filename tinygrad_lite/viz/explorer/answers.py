@@ -11,7 +11,7 @@ from ...compiler.autodiff import Origin, recorded_anew
 from ...engine import Value
 from ...errors import HistoryError
 from ...explanation import compare
-from ...modes import enable_grad
+from ...recording.modes import enable_grad
 from ...text.wording import shortened
 from ...transforms.runs import as_value
 from ..diagram.checks import checks_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .engine import Value, current_trace
-from .errors import received
+from ..engine import Value, current_trace
+from ..errors import received
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

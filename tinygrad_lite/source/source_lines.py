@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
+_PACKAGE = __name__.partition(".")[0]
 _STANDARD_LIBRARY = os.path.join(os.path.dirname(os.path.realpath(os.__file__)), "")
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
 _GENERATED = ("<frozen ", "<__array_function__ ", "<attrs generated ")
@@ -66,7 +67,7 @@ def _named(frames: list[FrameType]) -> int:
 
 
 def _is_others(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] != __package__
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] != _PACKAGE
 
 
 def _is_users(frame: FrameType) -> bool:

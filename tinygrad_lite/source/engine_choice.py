@@ -10,10 +10,11 @@ TYPE_CHECKING = False  # as type checkers understand it; importing typing would 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
-_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_PACKAGE = __name__.partition(".")[0]
+_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _ENGINE = ("base", "values", "graph", "rows", "sweep", "walks", "contexts")
 SOURCES = {
-    f"{__package__}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"
+    f"{_PACKAGE}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"
     for name in (
         *[f"engine.{name}" for name in _ENGINE],
         "compiler.native.vector_math",
@@ -45,19 +46,20 @@ class _SourceFinder:
 
 
 def choose_engine() -> None:
-    """Decides, once, before anything imports the engine; warns where the compiled one is of another source."""
+    """Decides, once, before anything imports the engine."""
     if os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0"):
         sys.meta_path.insert(0, _SourceFinder)
         return
     found = {name.partition(".")[0] for name in os.listdir(os.path.join(_FOLDER, "engine")) if name.endswith(_COMPILED)}
     if 0 < len(found.intersection(_ENGINE)) < len(_ENGINE):  # compiled files need each other
         sys.meta_path.insert(0, _SourceFinder)
-        return
-    from . import engine
 
-    if engine.compiled:
-        for name in _ENGINE:
-            module = sys.modules[f"{engine.__name__}.{name}"]
+
+def warn_of_stale_engine() -> None:
+    """Once it is imported: warns where the compiled one is of another source."""
+    for name in _ENGINE:
+        module = sys.modules[f"{_PACKAGE}.engine.{name}"]
+        if module.compiled:
             warn_of_stale(module.__name__, module.source_hash, 4)
 
 

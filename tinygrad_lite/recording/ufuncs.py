@@ -7,8 +7,8 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .engine import Value, current_trace
-from .ops import ALIASES, TABLE
+from ..engine import Value, current_trace
+from ..ops import ALIASES, TABLE
 
 _OPERATORS = {
     "add": operator.add,

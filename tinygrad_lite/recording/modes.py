@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .engine import Mode, Origin, Value, contributions, current_watch, is_recording, topological_order, within
-from .errors import AnomalyError, received
-from .source_lines import calling_line
+from ..engine import Mode, Origin, Value, contributions, current_watch, is_recording, topological_order, within
+from ..errors import AnomalyError, received
+from ..source.source_lines import calling_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

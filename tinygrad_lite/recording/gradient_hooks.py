@@ -8,10 +8,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from . import engine
-from .engine import Value
-from .errors import HistoryError, received
-from .source_lines import stack_level
+from .. import engine
+from ..engine import Value
+from ..errors import HistoryError, received
+from ..source.source_lines import stack_level
 
 HookFunction = Callable[[Any], Any]
 
