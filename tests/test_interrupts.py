@@ -26,7 +26,9 @@ from tinygrad_lite.recording import random_source as draws
 
 PACKAGE = str(Path(tl.__file__).parent)
 # On the readable engine a Ctrl-C at the very beginning of __exit__ leaves the mode as it is: no Python can help that.
-LEAVING = () if engine.compiled else (engine.Mode.__exit__.__code__,)
+# Between the end of a `with` and its __exit__ only a trace can raise: it would leave the lock of a Draws locked.
+LOCKING = tuple(getattr(tl.Draws, name).__code__ for name in ("uniform", "uniforms", "permutation", "__getstate__"))
+LEAVING = LOCKING if engine.compiled else (*LOCKING, engine.Mode.__exit__.__code__)
 
 
 def interrupted(work: Callable[[], object], line: int) -> bool:
