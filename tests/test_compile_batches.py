@@ -246,7 +246,9 @@ def test_samples_from_zip_are_answered_with_what_a_tuple_means() -> None:
     samples = [([0.5, 1.0], 1.0), ([0.2, -1.0], -1.0), ([0.1, 0.3], 1.0)]
     xs, ys = zip(*samples, strict=True)
     loss = compile(lambda x, t: (x[0] * x[1] - t) ** 2)
-    meaning = r"; a tuple stands for a tuple of columns here: .*X, y = zip\(\*pairs\), write list\(X\)"
+    meaning = (
+        r"; a tuple stands for a tuple of columns here: .*X, y = zip\(\*pairs\) makes them, write list\(X\), list\(y\)"
+    )
     for columns in ((xs, ys), (list(xs), ys), (xs, list(ys))):
         with pytest.raises(ShapeError, match=meaning):
             loss.batch(*columns)
@@ -257,6 +259,20 @@ def test_samples_from_zip_are_answered_with_what_a_tuple_means() -> None:
     )
     with pytest.raises(ShapeError, match="shape"):
         loss.batch([[1.0, 2.0]], [1.0, 2.0])
+
+
+def test_samples_in_a_tuple_are_not_taken_for_columns() -> None:
+    """As many samples as numbers in each would be transposed without a word."""
+    samples = [([0.5, 1.0], [1.0, 0.0]), ([0.2, -1.0], [0.0, 1.0])]
+    xs, ys = zip(*samples, strict=True)
+    loss = compile(lambda x, t: x[0] * t[0] + x[1] ** 2 * t[1])
+    with pytest.raises(ShapeError, match=r"argument x is a tuple of 2 lists: where they are columns, make arrays"):
+        loss.batch(xs, ys)
+    with pytest.raises(ShapeError, match=r"inputs is a tuple of 2 lists"):
+        train.evaluate(_Product(), nn.mse, (xs, [1.0, 2.0]))
+    assert loss.batch(list(xs), list(ys)).data == pytest.approx((0.5 + 1.0) / 2)
+    columns = tuple(np.array(samples)[:, 0].T), tuple(np.array(samples)[:, 1].T)
+    assert loss.batch(*columns).data == pytest.approx((0.5 + 1.0) / 2)
 
 
 class _Product(nn.Module):

@@ -385,3 +385,20 @@ def test_every_comparison_is_traced() -> None:
         expected = [float(found) for found in f(*point)]
         assert compiled(*point) == expected and f(*map(Value, point)) == expected
     assert len(compiled.traces) == 1
+
+
+def _caught(x: Any) -> Any:
+    try:
+        sign = 1.0 if x > 0.0 else -1.0
+    except TypeError:
+        sign = 0.0
+    return x * sign
+
+
+def test_a_refusal_that_is_caught_is_raised_all_the_same() -> None:
+    """What the function does instead would be that of one call."""
+    f = compile(_caught)
+    for call in (lambda: f(1.0), lambda: f.batch([1.0, -1.0]), lambda: tl.grad(f)(1.0)):
+        with pytest.raises(TraceError, match=r"branching of a traced Value, in .*test_compile_tracing\.py"):
+            call()
+    assert _caught(Value(2.0)).data == 2.0 and compile(lambda x: 2.0 * x)(2.0) == 4.0

@@ -81,13 +81,16 @@ def test_it_is_a_result_like_any_other(tmp_path: Path) -> None:
         assert same.local_derivatives == (3.0,) and same.parents == (a,)
     assert Value(6.0, "y", children={a}, local_grads=[3.0]).label == "y"
     assert Value(1.0, (a, 5.0), (2.0, 3.0)).parents == (a,)
+    assert Value(6.0, (a,), (3.0,), "y").label == Value(6.0, (a,), (3.0,), label="y").label == "y"
     with tl.no_grad():
         assert times(a, b).kind == "detached"
 
 
 def test_without_children_it_is_a_leaf() -> None:
-    for leaf in (Value(2.0, ()), Value(2.0, (), ""), Value(2.0, [], ()), Value(2.0, set(), "+")):
+    for leaf in (Value(2.0, ()), Value(2.0, (), ""), Value(2.0, [], ()), Value(2.0, set(), "+"), Value(2.0, _op="")):
         assert leaf.kind == "leaf" and leaf.label is None
+    for leaf in (Value(2.0, (), "", "w"), Value(2.0, (), "", label="w"), Value(2.0, label="w"), Value(2.0, "w")):
+        assert leaf.kind == "leaf" and leaf.label == "w"
 
 
 def test_its_derivative_is_checked() -> None:
@@ -112,8 +115,22 @@ def test_no_program_goes_through_it() -> None:
     y = Value(6.0, (a,), (3.0,))
     with pytest.raises(HistoryError, match=r"first derivatives alone, and no program: write .*custom_op"):
         compile(lambda x: x * y)(3.0)
-    with pytest.raises(TraceError, match="making a result by hand"):
-        compile(lambda x: Value(1.0, (x,), (3.0,)))(3.0)
+    for data in (1.0, a * 2.0):  # a Value as data is no way around it
+        with pytest.raises(TraceError, match=r"making a result by hand .*custom_op\(name, value, rule\)"):
+            compile(lambda x, data=data: Value(data, (x,), (3.0,)))(3.0)
+    with pytest.raises(TypeError, match="use it as it is, or take its"):
+        tl.grad(lambda x: Value(x * 2.0, (x,), (99.0,)))(3.0)
+
+
+def test_a_loop_of_ones_own_as_the_message_shows_it() -> None:
+    a, b = Value(2.0), Value(-3.0)
+    root = (a * b + a) * a
+    root.grad = 1.0
+    for n in reversed(tl.engine.topological_order(root)):
+        for p, d in zip(n.parents, n.local_derivatives, strict=True):
+            p.grad += d * n.grad
+    found = [a.grad, b.grad]
+    assert found == tl.gradients(root, [a, b])
 
 
 @pytest.mark.parametrize(
@@ -122,23 +139,28 @@ def test_no_program_goes_through_it() -> None:
         (
             ((1, 2), "+"),
             TypeError,
-            r"got '\+': write Value\(data, \(a, b\), \(da, db\)\) .*custom_op\('add', lambda a, b:",
+            r"got '\+': write Value\(data, \(a, b\), \(da, db\)\) .*custom_op\('my_add', lambda a, b:",
         ),
         (
             ((1,), "tanh"),
             TypeError,
-            r"got 'tanh': write Value\(data, \(a,\), \(da,\)\).*custom_op\('tanh', lambda a: \.\.\.",
+            r"got 'tanh': write Value\(data, \(a,\), \(da,\)\).*custom_op\('my_tanh', lambda a: \.\.\.",
         ),
         (((1, 2),), TypeError, "takes one local derivative for each of its children, got None"),
         (((1, 2), (1.0,)), ShapeError, "one local derivative for each of its children, got 1 for 2"),
         (((1, 2), (1.0, "x")), TypeError, "a derivative takes a real number, got a str"),
         ((("x", 2), (1.0, 2.0)), TypeError, "children.* takes a real number, got a str"),
         ((None, (1.0,)), TypeError, "no children to be derived by"),
+        ((3.0, (1.0,)), TypeError, r"takes a tuple of children: Value\(data, \(x,\), \(d,\)\)"),
     ],
 )
 def test_what_is_missing_is_said(given: tuple[Any, ...], error: type[Exception], message: str) -> None:
     children, *rest = given
-    values = children and tuple([x if isinstance(x, str) else Value(float(x)) for x in children])
+    values = (
+        Value(children)
+        if isinstance(children, float)
+        else children and tuple([x if isinstance(x, str) else Value(float(x)) for x in children])
+    )
     with pytest.raises(error, match=message):
         Value(2.0, values, *rest)
 
@@ -156,7 +178,7 @@ CLOSED: dict[str, tuple[Callable[[Value], Any], str]] = {
         lambda v: setattr(v, "_backward", lambda: None),
         r"custom_op\(.*Value\(data, \(a, b\), \(da, db\)\)",
     ),
-    "a sweep by hand": (lambda v: v._backward(), r"backward\(\) applies the rules"),  # type: ignore[attr-defined]
+    "a sweep by hand": (lambda v: v._backward(), r"call root\.backward\(\) .* zip\(n\.parents, n\.local_derivatives\)"),  # type: ignore[attr-defined]
     "ln": (lambda v: v.ln(), r"v\.log\(\)"),  # type: ignore[attr-defined]
     "max_with": (lambda v: v.max_with(v), r"v\.maximum\(w\)"),  # type: ignore[attr-defined]
     "zero_grad": (lambda v: v.zero_grad(), r"v\.grad = 0\.0 .* optimizer\.zero_grad\(\)"),  # type: ignore[attr-defined]

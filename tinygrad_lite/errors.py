@@ -83,8 +83,15 @@ def tuple_of_columns(*args: object) -> str:
     if not any(type(arg) is tuple for arg in args):
         return ""
     return (
-        "; a tuple stands for a tuple of columns here: where it holds the samples, as X, y = zip(*pairs), write list(X)"
+        "; a tuple stands for a tuple of columns here: where tuples hold the samples, as X, y = zip(*pairs) makes "
+        "them, write list(X), list(y)"
     )
+
+
+def check_columns(where: str, column: object) -> None:
+    """Refuses a tuple of lists, which may as well be samples: as columns they would be transposed in silence."""
+    if type(column) is tuple and column and all(type(item) is list for item in column):
+        raise ShapeError(f"{where} is a tuple of {len(column)} lists: where they are columns, make arrays of them")
 
 
 def received(x: object) -> str:
@@ -153,7 +160,7 @@ NUMBER_ALONE = {
     ),
     "pow() with a modulus": _JUMPS.format("pow() with a modulus", "write pow(v, n)"),
     "use as an index": "a Value is not an index: take(xs, v) chooses an element by it; write xs[int(v.data)] or "
-    "range(int(v.data)) where the number that it has now is meant",
+    "range(int(v.data)) where the number that it has now is meant; a list times a Value is [x * v for x in xs]",
     "as_integer_ratio()": "statistics and fractions take the numbers out of Values, and their gradients would be lost: "
     "write tinygrad_lite.mean(values) for statistics.mean(values), and v.data for a number alone",
     "@": "a Value is one number, and @ multiplies matrices: write v * w, or dot(xs, ys) of two lists of numbers",
@@ -162,14 +169,15 @@ NUMBER_ALONE = {
 
 
 _OWN_RULE = (
-    "backward() applies the rules of the operations: write your own with custom_op(name, value, rule), or make a "
-    "result with its local derivatives, Value(data, (a, b), (da, db))"
+    "backward() applies the rules of the operations: write your own with tinygrad_lite.custom_op(name, value, rule), "
+    "or make a result with its local derivatives, Value(data, (a, b), (da, db))"
 )
 _SWEEP = "call .backward() on the result, which does the whole sweep"
 _CLEARED = "write v.grad = 0.0 for one, optimizer.zero_grad() or model.zero_grad() for all"
 _ORDER = "call tinygrad_lite.engine.topological_order(v)"
 OTHER_NAMES = {
-    "_backward": _OWN_RULE,
+    "_backward": "call root.backward() for the whole sweep; in a loop of your own write "
+    "for p, d in zip(n.parents, n.local_derivatives): p.grad += d * n.grad",
     "_children": "its name is v.parents",
     "backprop": _SWEEP,
     "backward_pass": _SWEEP,
@@ -203,6 +211,8 @@ OTHER_NAMES = {
 
 def not_settable(name: str, exists: bool) -> AttributeError:
     """For an attribute of a Value that cannot be set, or that it does not have."""
+    if name == "_backward":
+        return AttributeError(f"'_backward' of a Value cannot be set: {_OWN_RULE}")
     if exists and name not in OTHER_NAMES:
         return AttributeError(f"{name!r} of a Value cannot be set: only data, grad and label can")
     instead = OTHER_NAMES.get(name) or (
@@ -227,14 +237,15 @@ def no_local_derivatives(count: int, came: object) -> TypeError:
     """For a result made by hand whose children come without the derivatives by them."""
     names = [chr(ord("a") + k % 26) for k in range(min(count, 3))]
     listed = f"({', '.join(names)},)" if count == 1 else f"({', '.join(names)})"
-    name = _PYTHON_NAMES.get(str(came)) or (came if isinstance(came, str) and came.isidentifier() else "name")
+    called = _PYTHON_NAMES.get(str(came)) or (came if isinstance(came, str) and came.isidentifier() else "op")
+    name = f"my_{called}"
     given = ", ".join(names)
     rule = f"lambda g, y, {given}: g * ..."
     rules = rule if count == 1 else f"[{', '.join([rule] * len(names))}], args={' '.join(names)!r}"
     return TypeError(
         f"Value(data, children, local_grads) takes one local derivative for each of its children, got {came!r}: write "
         f"Value(data, {listed}, {listed.replace('(', '(d').replace(', ', ', d')}) with their numbers, or the operation "
-        f"with its rules, op = custom_op({name!r}, lambda {given}: ..., {rules}), and call it, op({given})"
+        f"with its rules, op = tinygrad_lite.custom_op({name!r}, lambda {given}: ..., {rules}), and call op({given})"
     )
 
 

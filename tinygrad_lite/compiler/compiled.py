@@ -41,9 +41,9 @@ def compile(
 
     function         of numbers and nested lists, tuples, dicts, dataclasses and arrays of them; strings, functions,
                      modules and what else hashes by value are part of the program. Leaves that it captured (a model's
-                     parameters) are read at each call, captured Python numbers are constants. Modules that it is
-                     handed, or is, are looked at for what was replaced in them; a list, a dict or an object that it
-                     captured is read once, while it is traced: what is put in later goes unnoticed
+                     parameters) are read at each call. Modules that it is handed, or is, are looked at for what was
+                     replaced in them. All else that it captured (a number, a list, a dict, an object, another model of
+                     the same name) is read once, while it is traced: what changes later goes unnoticed
     static_argnames  arguments by name that are not to be traced, though they are numbers
     executor         "array" (NumPy) or "native" (operation by operation) forces what runs it; "auto" expects one to be
                      quicker

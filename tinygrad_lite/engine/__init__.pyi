@@ -49,19 +49,26 @@ class Value:
     data: float
     label: str | None
     @overload
-    def __init__(self, data: SupportsFloat, label: str | None = None) -> None: ...
+    def __init__(self, data: SupportsFloat, label: str | None = None, /) -> None: ...
     @overload
     def __init__(
-        self, data: SupportsFloat, children: Collection[Value | float], local_grads: Iterable[float] | str = (), /
+        self,
+        data: SupportsFloat,
+        children: Collection[Value | float],
+        local_grads: Iterable[float] | str = (),
+        name: str | None = None,
+        /,
+        *,
+        label: str | None = None,
     ) -> None: ...
     @overload
     def __init__(
         self,
         data: SupportsFloat,
-        label: str | None = None,
         *,
-        children: Collection[Value | float],
-        local_grads: Iterable[float],
+        label: str | None = None,
+        children: Collection[Value | float] = (),
+        local_grads: Iterable[float] = (),
     ) -> None: ...
     @property
     def grad(self) -> float: ...

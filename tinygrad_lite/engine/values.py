@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "aba42af7"
+source_hash = "ab794120"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -161,24 +161,29 @@ class Value:
     __slots__ = ("__weakref__", "_code", "_count", "_grad", "_held", "_left", "_left_partial", "_origin")
     __slots__ += ("_right", "_right_partial", "_sweep")
 
-    def __init__(self, data, label=None, local_grads=None, *, children=None):
+    def __init__(self, data, _children=None, local_grads=None, name=None, *, label=None, children=None, _op=None):
         if cython.compiled and (self._code != 0 or self._left is not None or self._right is not None):
             raise errors.made_already(self)
-        if type(data) is Value and above.is_inside():
-            above.stand_for(self, data)
-            return
-        if local_grads is not None or children is not None or type(label) in _COLLECTIONS:
-            if type(label) in _COLLECTIONS and children is None:
-                label, children = None, label
+        if _children is not None or children is not None or local_grads is not None or name is not None:
+            if type(_children) is Value:
+                raise TypeError("Value(data, children, local_grads) takes a tuple of children: Value(data, (x,), (d,))")
+            if type(_children) in _COLLECTIONS:
+                children = _children if children is None else children
+            elif _children is not None:
+                label = _children
+            label = name if label is None else label  # which a lecture's class takes fourth
             if children:
-                above.make_by_hand(self, data, tuple(children), local_grads)
+                above.make_by_hand(self, data, tuple(children), _op if local_grads is None else local_grads)
                 if label is not None:
                     self.label = label
                 return
             if local_grads and type(local_grads) is not str:  # micrograd's leaves name an operation there
                 raise TypeError(
-                    f"Value(data, children, local_grads) got {local_grads!r}, and no children to be derived by"
+                    f"Value(data, children, local_grads) got {local_grads!r} and no children to be derived by"
                 )
+        if type(data) is Value and above.is_inside():
+            above.stand_for(self, data)
+            return
         self._held = data if type(data) is float else _real("Value", data)
         self._grad = self._right_partial = 0.0
         self._left_partial = _calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..compiler.trace.arguments import on_arrays
-from ..errors import ShapeError, received, tuple_of_columns
+from ..errors import ShapeError, check_columns, received, tuple_of_columns
 from ..floats.reals import as_array
 from ..transforms.pytree import is_nested, named_items, with_items
 
@@ -38,6 +38,7 @@ class Samples:
 
     def _column(self, where: str, column: Any, as_floats: bool) -> Any:
         if is_nested(column) and type(column) is not list:
+            check_columns(where, column)
             items = [self._column(f"{where}{at}", item, as_floats) for at, item in named_items(column)]
             return with_items(column, items)
         try:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...engine import Value
-from ...errors import ShapeError, not_a_number, received, tuple_of_columns
+from ...errors import ShapeError, check_columns, not_a_number, received, tuple_of_columns
 from ...floats.reals import as_array, has_masked
 from ...transforms.pytree import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
 from .static_arguments import Keyed, Refused, Same, holds, static, typed
@@ -174,6 +174,7 @@ class Arguments:
     def _column(self, label: Any, arg: Any, columns: list[Any]) -> Any:
         """An argument's arrays, in its dicts and tuples; what holds no numbers stays."""
         if is_nested(arg) and type(arg) is not list:
+            check_columns(f"{self.name}.batch(...): argument {label}", arg)
             return with_items(arg, [self._column(f"{label}{at}", item, columns) for at, item in named_items(arg)])
         if not isinstance(arg, (numbers.Real, list, range, array, Value)) and not hasattr(arg, "__array__"):
             return arg

@@ -25,8 +25,11 @@ _INSTEAD = {
     "formatting": "print it outside the compiled function",
     "pickling": "pickle outside the compiled function; copy.copy() gives the same variable",
     **dict.fromkeys(
-        ("reading .data", "reading .item()"), "use the Value itself, or .detach() for its number without a gradient"
+        ("reading .data", "reading .item()"),
+        "use the Value itself, or .detach() for its number without a gradient; for the largest of many write "
+        "functools.reduce(tinygrad_lite.maximum, xs), and for a softmax tinygrad_lite.softmax(xs), which needs none",
     ),
+    "making a result by hand": "write tinygrad_lite.custom_op(name, value, rule), whose value is computed at each call",
     **dict.fromkeys(
         (
             "backward()",
@@ -53,6 +56,7 @@ class Trace:
     choices         attributes that the function chose by, such as a module's `training`: (id of the owner, name) to
                     (owner, what it was)
     derivatives     the adjoints and tangents that are part of what was traced
+    refused         the first refusal, which a function may have caught
     """
 
     def __init__(self, name: str) -> None:
@@ -61,11 +65,12 @@ class Trace:
         self.draws: list[tuple[Value, Draws]] = []
         self.choices: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.derivatives: list[Value] = []
+        self.refused: TraceError | None = None
 
     def run(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
         """What the function returns, traced; its own watch is told nothing: the numbers of placeholders say nothing."""
         try:
-            return within(function, *args, recording=True, watch=self, trace=self)
+            returned = within(function, *args, recording=True, watch=self, trace=self)
         except (TypeError, IndexError) as error:
             said = str(error)
             texts = _UNNAMED + _CONVERSIONS * ("Value" in said)
@@ -75,13 +80,18 @@ class Trace:
                 f"compile({self.name}): in {raising_line(error.__traceback__)} a traced Value is used as a plain "
                 f"number or as an index, but {_AS_A_NUMBER}"
             ) from error
+        if self.refused is not None:  # what the function did instead is of one call only
+            raise self.refused
+        return returned
 
     def refuse(self, what: str, v: Value) -> None:
         instead = _INSTEAD.get(what, "use the Value itself, in operations")
-        raise TraceError(
+        error = TraceError(
             f"compile({self.name}): {what} of a traced Value, in {calling_line()}, would "
             f"freeze one call's number into the program: {instead}"
         )
+        self.refused = self.refused or error
+        raise error
 
     def drawn(self, source: Draws) -> Value:
         """A Value that stands for one random number of the source."""
