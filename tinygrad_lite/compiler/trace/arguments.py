@@ -167,8 +167,8 @@ class Arguments:
         return TypeError(
             f"compile({self.name}): argument {labels[0] if labels else ''} has {received(thing)} in it, which holds no "
             f"numbers to trace, {'hashes by identity only' if hashed else 'has no hash'} and may change without being "
-            "noticed: pass its numbers, a tuple or a dataclass of them"
-            + (", or name the argument in static_argnames if it stays as it is" if hashed else "")
+            f"noticed: {'make a list of it, list(...)' if hasattr(thing, '__next__') else 'pass its numbers'}, a tuple or "
+            "a dataclass of them" + (", or name the argument in static_argnames if it stays as it is" if hashed else "")
         )
 
     def _column(self, label: Any, arg: Any, columns: list[Any]) -> Any:
@@ -206,6 +206,8 @@ def _in_its_place(args: Sequence[Any]) -> str:
 
 def _complaint(arg: Any, found: Any) -> str:
     if found is None:
+        if all(isinstance(row, (tuple, list)) and len(row) == 2 for row in arg) and hasattr(arg[0][0], "__len__"):
+            return " of pairs: separate them, X, y = zip(*pairs), and pass list(X), list(y)"
         lengths = sorted({len(row) if hasattr(row, "__len__") else 0 for row in arg})
         return f" with rows of {' and '.join(map(str, lengths[:4]))} numbers: rows must be of one length"
     if found.dtype == object and any(type(x) is Value for x in found.ravel()):
