@@ -1,6 +1,6 @@
 // The bars around the drawing: the player's, the search, the tools, the legend and the list of keys.
 
-import { shortened } from "./graph.js";
+import { shortened } from "./graph_data.js";
 import { made } from "./drawing.js";
 
 const FOUND = 30;

@@ -1,7 +1,7 @@
 // A chart of numbers over the records of a training: SVG at the size that it has, so that text keeps its own.
 
 import { drawn, made } from "./drawing.js";
-import { formatted } from "./graph.js";
+import { formatted } from "./graph_data.js";
 
 const DASHES = ["", "7 4", "2 3", "10 3 2 3", "14 4", "5 2 1 2"];
 const RAMP = [

@@ -1,7 +1,7 @@
 // The drawing: SVG made anew when the layout changes, and otherwise brought up to date in place.
 
-import { BOX, curve } from "./layout.js";
-import { shortened } from "./graph.js";
+import { BOX, curve } from "./frame_layout.js";
+import { shortened } from "./graph_data.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST_ZOOM = 0.08;

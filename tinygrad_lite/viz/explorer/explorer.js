@@ -1,9 +1,9 @@
 // The explorer: the graph with its player, the panel beside it, and what joins them.
 
-import { DETACHED, Graph, counted, decoded, formatted } from "./graph.js";
-import { Hierarchy } from "./hierarchy.js";
+import { DETACHED, Graph, counted, decoded, formatted } from "./graph_data.js";
+import { Hierarchy } from "./open_frames.js";
 import { Drawing, elementsOf, made } from "./drawing.js";
-import { KernelEngine, PageEngine, decodedChecks, isWrong } from "./engine.js";
+import { KernelEngine, PageEngine, decodedChecks, isWrong } from "./recomputing.js";
 import { Player } from "./player.js";
 import { Scene } from "./scene.js";
 import { DetailView, LeafView, StepView } from "./panel.js";

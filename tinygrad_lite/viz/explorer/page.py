@@ -8,8 +8,8 @@ from html import escape
 from pathlib import Path
 
 MODULES = (
-    "graph.js", "hierarchy.js", "layout.js", "drawing.js", "engine.js", "player.js", "scene.js", "panel.js",
-    "chart.js", "plane.js", "training.js", "bars.js", "explorer.js",
+    "graph_data.js", "open_frames.js", "frame_layout.js", "drawing.js", "recomputing.js", "player.js", "scene.js",
+    "panel.js", "chart.js", "heat_map.js", "training.js", "bars.js", "explorer.js",
 )  # fmt: skip
 """Each uses what those before it define."""
 

@@ -1,6 +1,6 @@
 // The panel beside the drawing: the step of the player in numbers and in formula, what is selected, and the leaves.
 
-import { DETACHED, INPUT, PARAMETER, counted, formatted, shortened } from "./graph.js";
+import { DETACHED, INPUT, PARAMETER, counted, formatted, shortened } from "./graph_data.js";
 import { made } from "./drawing.js";
 
 const ROWS = 12;

@@ -1,8 +1,8 @@
 // What the drawing shows at a position of the player: for each box its texts and marks, for each edge its weight.
 
-import { KINDS, counted, formatted, shortened } from "./graph.js";
-import { laidOut } from "./layout.js";
-import { isWrong } from "./engine.js";
+import { KINDS, counted, formatted, shortened } from "./graph_data.js";
+import { laidOut } from "./frame_layout.js";
+import { isWrong } from "./recomputing.js";
 
 const DECADES = 3;
 

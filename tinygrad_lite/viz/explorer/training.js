@@ -1,9 +1,9 @@
 // A training over time: loss, gradients by layer and decision boundary, with the slider that moves through the records.
 
 import { made } from "./drawing.js";
-import { counted, formatted } from "./graph.js";
+import { counted, formatted } from "./graph_data.js";
 import { TimeChart } from "./chart.js";
-import { PlaneView } from "./plane.js";
+import { PlaneView } from "./heat_map.js";
 
 const WHOLE_PLAY = 8000;
 const CALM_FRAMES = 16;

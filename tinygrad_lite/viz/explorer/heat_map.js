@@ -1,7 +1,7 @@
 // What a model of two inputs says over the plane, at a record of its training: a heat map and the samples.
 
 import { drawn, made } from "./drawing.js";
-import { decoded, formatted } from "./graph.js";
+import { decoded, formatted } from "./graph_data.js";
 import { evenly } from "./chart.js";
 
 const ORANGE = [194, 87, 12],

@@ -1,6 +1,6 @@
 // Where numbers come from when a leaf is changed: the kernel of the notebook, or the evaluator in the page.
 
-import { DETACHED, decoded } from "./graph.js";
+import { DETACHED, decoded } from "./graph_data.js";
 
 const STEP = 6e-6;
 const CLOSE = 1e-4;

@@ -1,6 +1,6 @@
 // What is to be seen: frames that are open or closed, classes of nodes that are alike, and the edges between these.
 
-import { DETACHED, PARAMETER, decoded } from "./graph.js";
+import { DETACHED, PARAMETER, decoded } from "./graph_data.js";
 
 export class Hierarchy {
   // An item is a class (its number) or a frame (the number of classes added to its own).
