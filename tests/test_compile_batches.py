@@ -276,7 +276,7 @@ def test_samples_in_a_tuple_are_not_taken_for_columns() -> None:
     ):
         compile(lambda p: p[0]).batch([([0.5, 1.0], 1.0), ([0.2, -1.0], 0.0)])
     for iterator in (zip(*samples, strict=True), map(list, xs), iter(xs)):
-        with pytest.raises(TypeError, match=r"argument x has .* in it.*: make a list of it, list"):
+        with pytest.raises(TypeError, match=r"argument x has .* in it.*: pass a list of it, list"):
             loss.batch(iterator, list(ys))
     columns = tuple(np.array(samples)[:, 0].T), tuple(np.array(samples)[:, 1].T)
     assert loss.batch(*columns).data == pytest.approx((0.5 + 1.0) / 2)

@@ -164,11 +164,11 @@ class Arguments:
             label for label, arg in self._labelled(args, named) if label not in self._static and holds(arg, thing)
         ]
         hashed = type(thing).__hash__ is not None
-        instead = "make a list of it, list(...)" if hasattr(thing, "__next__") else "pass its numbers"
+        instead = "a list of it, list(...)" if hasattr(thing, "__next__") else "its numbers"
         return TypeError(
             f"compile({self.name}): argument {labels[0] if labels else ''} has {received(thing)} in it, which holds no "
             f"numbers to trace, {'hashes by identity only' if hashed else 'has no hash'} and may change without being "
-            f"noticed: {instead}, a tuple or a dataclass of them"
+            f"noticed: pass {instead}, a tuple or a dataclass of them"
             + (", or name the argument in static_argnames if it stays as it is" if hashed else "")
         )
 
