@@ -96,7 +96,7 @@ def generated() -> dict[Path, str]:
     """Each file with generated parts, and what it should contain."""
     types, page = PACKAGE / "engine" / "__init__.pyi", PACKAGE / "pages" / "operations.md"
     sources = {path: path.read_text(encoding="utf-8") for path in map(Path, SOURCES.values())}
-    values = PACKAGE / "engine" / "values.py"
+    values = Path(SOURCES["tinygrad_lite.engine.values"])
     sources[values] = methods(sources[values])
     return {
         types: stub(types.read_text(encoding="utf-8")),

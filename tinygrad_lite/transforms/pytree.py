@@ -43,6 +43,7 @@ class Structure:
 
     numbers     all of them, in order
     has_values  whether any is a Value
+    plain       they are known to be floats, ints and Values, no other numbers
     filled      filled(items): the structure with these in the place of its numbers; an array of arrays becomes one
     Raises error(x) for any other x in the structure.
 
@@ -51,14 +52,16 @@ class Structure:
     ([1.0, 2.0, 3.0], {'w': ['x', 'y'], 'b': 'z'})
     """
 
-    __slots__ = ("filled", "has_values", "numbers")
+    __slots__ = ("filled", "has_values", "numbers", "plain")
 
     numbers: list[Any]
     has_values: bool
     filled: Callable[[Sequence[Any]], Any]
+    plain: bool
 
     def __init__(self, tree: Any, error: Callable[[Any], Exception] = TypeError) -> None:
         kind = type(tree)
+        self.plain = True
         if kind in _NUMBERS:
             self.numbers, self.has_values, self.filled = [tree], kind is Value, _ONLY
             return
@@ -68,7 +71,8 @@ class Structure:
                 self.numbers, self.has_values, self.filled = list(tree), Value in kinds, kind
                 return
         self.numbers = _numbers_of(tree, error)
-        self.has_values = Value in set(map(type, self.numbers))
+        kinds = set(map(type, self.numbers))
+        self.plain, self.has_values = kinds <= _NUMBERS, Value in kinds
         self.filled = lambda items: _filled(tree, items)
 
 

@@ -33,7 +33,6 @@ from .cut_off import warn_of
 from .pytree import Structure, has_values, mapped, numbers_along, sketch
 
 _Function = Callable[..., Any]
-_PLAIN = frozenset((float, int, Value))
 
 
 class Run:
@@ -65,7 +64,8 @@ class Run:
         self._changes = leaf_changes()
         self._call = next_call()
         given = self._inputs.numbers
-        self._refuse_choices(given)
+        if not self._inputs.plain:
+            self._refuse_choices(given)
         recording = is_recording()
         self.further = is_tracing() or (recording and (self._of_values or current_inside() is not None))
         self._warns = recording and not self.further
@@ -189,10 +189,9 @@ class Run:
 
     def _refuse_choices(self, given: Sequence[Any]) -> None:
         """A Value in the place of a bool or a member of an enum would be another: `x is Kind.A`, False in silence."""
-        if not _PLAIN.issuperset(map(type, given)):
-            for x in given:
-                if is_choice(x):
-                    raise self._choice_error(x)
+        for x in given:
+            if is_choice(x):
+                raise self._choice_error(x)
 
     def _choice_error(self, x: Any) -> TypeError:
         return TypeError(
