@@ -37,7 +37,7 @@ else:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "3425257a"
+source_hash = "1ce8b773"
 
 
 @cython.final
@@ -893,7 +893,7 @@ def _mills(n, x):
         return _nan
     if x == _inf:
         return 0.0
-    order: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, n)
+    order: cython.Py_ssize_t = int(n)
     value = 0.0
     if x < -1.0:
         if x < -1e9:
