@@ -13,8 +13,6 @@ from ..floats.reals import as_float, as_sequence, is_choice, listed
 from .pytree import Holder, Structure, filler, sketch
 from .runs import as_value
 
-_PLAIN = frozenset((float, int, Value))
-
 
 def ravel(tree: Any) -> tuple[np.ndarray[Any, Any], Callable[[Any], Any]]:
     """(flat, restore): all numbers of a structure in one array of float64, and what puts others in their places.
@@ -35,11 +33,8 @@ def ravel(tree: Any) -> tuple[np.ndarray[Any, Any], Callable[[Any], Any]]:
     (array([1. , 2. , 3. , 4. , 0.5]), {'w': [[2.0, 4.0], [6.0, 8.0]], 'b': 1.0})
     """
     structure = Structure(tree, _refusal)
+    structure.refuse_choices(_refusal)
     given, count = structure.numbers, len(structure.numbers)
-    if not _PLAIN.issuperset(map(type, given)):
-        for x in given:
-            if is_choice(x):
-                raise _refusal(x)
     if structure.has_values and is_inside():
         flat = np.empty(count, object)
         flat[:] = [as_value(x) for x in given]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..engine import Value
-from ..floats.reals import has_masked, listed
+from ..floats.reals import has_masked, is_choice, listed
 
 _NUMBERS = frozenset((float, int, Value))
 _ONLY = operator.itemgetter(0)
@@ -43,7 +43,6 @@ class Structure:
 
     numbers     all of them, in order
     has_values  whether any is a Value
-    plain       they are known to be floats, ints and Values, no other numbers
     filled      filled(items): the structure with these in the place of its numbers; an array of arrays becomes one
     Raises error(x) for any other x in the structure.
 
@@ -52,16 +51,16 @@ class Structure:
     ([1.0, 2.0, 3.0], {'w': ['x', 'y'], 'b': 'z'})
     """
 
-    __slots__ = ("filled", "has_values", "numbers", "plain")
+    __slots__ = ("_plain", "filled", "has_values", "numbers")
 
     numbers: list[Any]
     has_values: bool
     filled: Callable[[Sequence[Any]], Any]
-    plain: bool
+    _plain: bool
 
     def __init__(self, tree: Any, error: Callable[[Any], Exception] = TypeError) -> None:
         kind = type(tree)
-        self.plain = True
+        self._plain = True
         if kind in _NUMBERS:
             self.numbers, self.has_values, self.filled = [tree], kind is Value, _ONLY
             return
@@ -72,8 +71,15 @@ class Structure:
                 return
         self.numbers = _numbers_of(tree, error)
         kinds = set(map(type, self.numbers))
-        self.plain, self.has_values = kinds <= _NUMBERS, Value in kinds
+        self._plain, self.has_values = kinds <= _NUMBERS, Value in kinds
         self.filled = lambda items: _filled(tree, items)
+
+    def refuse_choices(self, error: Callable[[Any], Exception]) -> None:
+        """Raises error(x) for a bool or a member of an enum, in whose place a number or a Value would be another."""
+        if not self._plain:
+            for x in self.numbers:
+                if is_choice(x):
+                    raise error(x)
 
 
 def has_values(tree: Any) -> bool:

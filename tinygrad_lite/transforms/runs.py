@@ -64,8 +64,7 @@ class Run:
         self._changes = leaf_changes()
         self._call = next_call()
         given = self._inputs.numbers
-        if not self._inputs.plain:
-            self._refuse_choices(given)
+        self._inputs.refuse_choices(self._argument_error)
         recording = is_recording()
         self.further = is_tracing() or (recording and (self._of_values or current_inside() is not None))
         self._warns = recording and not self.further
@@ -185,15 +184,8 @@ class Run:
         return at
 
     def _argument_error(self, x: Any) -> TypeError:
-        return self._choice_error(x) if is_choice(x) else not_a_number(f"{self}: what to differentiate by", x)
-
-    def _refuse_choices(self, given: Sequence[Any]) -> None:
-        """A Value in the place of a bool or a member of an enum would be another: `x is Kind.A`, False in silence."""
-        for x in given:
-            if is_choice(x):
-                raise self._choice_error(x)
-
-    def _choice_error(self, x: Any) -> TypeError:
+        if not is_choice(x):
+            return not_a_number(f"{self}: what to differentiate by", x)
         return TypeError(
             f"{self}: there is no derivative by {x!r}, which is a choice: keep it apart from what to "
             "differentiate by, as another argument, or write float(...) where it is meant as a number"
