@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,8 +35,8 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], named: dict[str, Any
     if method == "__call__" and not named:
         alone = not any(isinstance(x, np.ndarray) for x in inputs)
         function: Callable[..., Any] | None = _OPERATORS.get(ufunc.__name__) if alone else None
-        if function is None and ufunc.nin == 2 and ufunc.__name__ not in _OPERATORS:
-            function = _row(ufunc)
+        if function is None and ufunc.__name__ not in _OPERATORS:
+            function = TABLE.get(ufunc.__name__) or ALIASES.get(ufunc.__name__)
         if function is not None:
             given = [x.item() if isinstance(x, np.generic) else x for x in inputs]
             return function(*given) if alone else np.frompyfunc(function, ufunc.nin, 1)(*given)
@@ -50,11 +49,6 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], named: dict[str, Any
         if trace is not None:
             trace.refuse(name, next(x for x in inputs if type(x) is Value))
         raise TypeError(f"{name} is no operation of Values: {name}(v.data) is that of the number alone") from None
-
-
-@functools.cache
-def _row(ufunc: Any) -> Callable[..., Any] | None:
-    return TABLE.get(ufunc.__name__) or ALIASES.get(ufunc.__name__)
 
 
 def _boxed(v: Value) -> Any:
