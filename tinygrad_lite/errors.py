@@ -78,22 +78,6 @@ _HINTS = {
 }
 
 
-def tuple_of_columns(*args: object) -> str:
-    """What to add to a message on batches where an argument is a tuple, as zip(*pairs) gives them."""
-    if not any(type(arg) is tuple for arg in args):
-        return ""
-    return (
-        "; a tuple stands for a tuple of columns here: where tuples hold the samples, as X, y = zip(*pairs) makes "
-        "them, write list(X), list(y)"
-    )
-
-
-def check_columns(where: str, column: object) -> None:
-    """Refuses a tuple of lists, which may as well be samples: as columns they would be transposed in silence."""
-    if type(column) is tuple and column and all(type(item) is list for item in column):
-        raise ShapeError(f"{where} is a tuple of {len(column)} lists: where they are columns, make arrays of them")
-
-
 def received(x: object) -> str:
     """What came, short enough for a message.
 
@@ -173,7 +157,6 @@ _OWN_RULE = (
     "or make a result with its local derivatives, Value(data, (a, b), (da, db))"
 )
 _SWEEP = "call .backward() on the result, which does the whole sweep"
-_CLEARED = "write v.grad = 0.0 for one, optimizer.zero_grad() or model.zero_grad() for all"
 _ORDER = "call tinygrad_lite.engine.topological_order(v)"
 OTHER_NAMES = {
     "_backward": "call root.backward() for the whole sweep; in a loop of your own write "
@@ -204,7 +187,7 @@ OTHER_NAMES = {
     "topological_sort": _ORDER,
     "val": "its number is v.data",
     "value": "its number is v.data",
-    "zero_grad": _CLEARED,
+    "zero_grad": "write v.grad = 0.0 for one, optimizer.zero_grad() or model.zero_grad() for all",
 }
 """What other classes of the kind have under these names, and what it is here."""
 
@@ -213,7 +196,7 @@ def not_settable(name: str, exists: bool) -> AttributeError:
     """For an attribute of a Value that cannot be set, or that it does not have."""
     if name == "_backward":
         return AttributeError(f"'_backward' of a Value cannot be set: {_OWN_RULE}")
-    if exists and name not in OTHER_NAMES:
+    if exists:
         return AttributeError(f"{name!r} of a Value cannot be set: only data, grad and label can")
     instead = OTHER_NAMES.get(name) or (
         "keep what belongs to a parameter beside it, in a list in their order or in a dict (Values are keys by "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..compiler.trace.arguments import on_arrays
-from ..errors import ShapeError, check_columns, received, tuple_of_columns
+from ..compiler.trace.arguments import check_columns, on_arrays, tuple_of_columns
+from ..errors import ShapeError, received
 from ..floats.reals import as_array
 from ..transforms.pytree import is_nested, named_items, with_items
 

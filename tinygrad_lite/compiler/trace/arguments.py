@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...engine import Value
-from ...errors import ShapeError, check_columns, not_a_number, received, tuple_of_columns
+from ...errors import ShapeError, not_a_number, received
 from ...floats.reals import as_array, has_masked
 from ...transforms.pytree import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
 from .static_arguments import Keyed, Refused, Same, holds, static, typed
@@ -197,6 +197,22 @@ class Arguments:
             )
         columns.append(found.astype(float, copy=False))
         return columns[-1]
+
+
+def tuple_of_columns(*args: object) -> str:
+    """What to add to a message on batches where an argument is a tuple, as zip(*pairs) gives them."""
+    if not any(type(arg) is tuple for arg in args):
+        return ""
+    return (
+        "; a tuple stands for a tuple of columns here: where tuples hold the samples, as X, y = zip(*pairs) makes "
+        "them, write list(X), list(y)"
+    )
+
+
+def check_columns(where: str, column: object) -> None:
+    """Refuses a tuple of lists, which may as well be samples: as columns they would be transposed in silence."""
+    if type(column) is tuple and column and all(type(item) is list for item in column):
+        raise ShapeError(f"{where} is a tuple of {len(column)} lists: where they are columns, make arrays of them")
 
 
 def _in_its_place(args: Sequence[Any]) -> str:
