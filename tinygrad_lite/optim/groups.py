@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine import Value
 from ..errors import received
+from ..text.wording import or_the_closest
 from .leaves import checked_leaves
 
 if TYPE_CHECKING:
@@ -88,13 +89,18 @@ def taken_apart(kind: Kind, params: Any) -> list[Part]:
     who = kind.__name__
     if isinstance(params, Mapping) and "params" in params:
         raise TypeError(f"{who} takes a list of parameter groups, got a single one: pass [{{'params': ...}}]")
-    if isinstance(params, Iterable) and not isinstance(params, (Value, str, Mapping, set, frozenset)):
-        params = list(params)
+    params = _listed(params)
     if not (isinstance(params, list) and params and isinstance(params[0], Mapping)):
         return [(params if isinstance(params, list) else checked_leaves(who, params), {})]
     parts = [part(kind, k, given) for k, given in enumerate(params)]
     refuse_shared(who, [leaves for leaves, _ in parts])
     return parts
+
+
+def _listed(params: Any) -> Any:
+    """What has an order as a list; all else, which checked_leaves refuses, as it is."""
+    ordered = isinstance(params, Iterable) and not isinstance(params, (str, Mapping, set, frozenset))
+    return list(params) if ordered else params
 
 
 def part(kind: Kind, k: int, given: Any) -> Part:
@@ -103,9 +109,7 @@ def part(kind: Kind, k: int, given: Any) -> Part:
     if not isinstance(given, Mapping) or "params" not in given:
         raise TypeError(f"{who} is a dict with 'params' and the settings of its own, got {received(given)}")
     params = given["params"]
-    listed = [params] if type(params) is Value else params
-    if isinstance(listed, Iterable) and not isinstance(listed, (str, Mapping, set, frozenset)):
-        listed = list(listed)
+    listed = [params] if type(params) is Value else _listed(params)
     leaves = [] if listed == [] else checked_leaves(who, listed)
     return leaves, own_settings(kind, who, {name: value for name, value in given.items() if name != "params"})
 
@@ -123,16 +127,11 @@ def own_settings(
         elif name == "initial_lr" or name in kind._setting_names:
             checked[name] = getattr(kind, name).checked(who, value)
         else:
-            raise unknown(_unknown(who, name, kind._setting_names))
+            known = kind._setting_names
+            raise unknown(
+                f"{who} has no setting {name!r}{or_the_closest(name, known)} Settings are: {', '.join(known)}"
+            )
     return checked
-
-
-def _unknown(who: str, name: object, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(str(name), [*known], n=1)
-    hint = f", did you mean {close[0]!r}?" if close else "."
-    return f"{who} has no setting {name!r}{hint} Settings are: {', '.join(known)}"
 
 
 def refuse_shared(who: str, groups: list[list[Value]]) -> None:

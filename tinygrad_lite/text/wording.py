@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -60,6 +61,18 @@ def times(n: int) -> str:
     True
     """
     return f"\N{MULTIPLICATION SIGN}{n:,}"
+
+
+def or_the_closest(name: object, known: Sequence[str]) -> str:
+    """What follows a name that is not known: the closest of those that are, if any is close.
+
+    >>> or_the_closest("Aple", ["apple", "pear"]), or_the_closest("fig", ["apple"])
+    (", did you mean 'apple'?", '.')
+    """
+    from difflib import get_close_matches
+
+    close = get_close_matches(str(name).lower(), known, n=1)
+    return f", did you mean {close[0]!r}?" if close else "."
 
 
 def visible(text: str) -> str:
