@@ -64,6 +64,8 @@ _MODULES = (
     "check", "diagnosis", "engine", "errors", "explanation", "formula", "nn", "ops", "optim", "train", "transforms",
     "viz",
 )  # fmt: skip
+_INNER = {"check": "transforms.check"}
+"""Those of the modules that stand in a folder."""
 _LAZY = {
     "Draws": "recording.random_source",
     "Formula": "formula",
@@ -104,7 +106,7 @@ def __getattr__(name: str) -> object:
     if name in _LAZY:
         return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{'transforms.' * (name == 'check')}{name}")
+        return importlib.import_module(f"{__name__}.{_INNER.get(name, name)}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
