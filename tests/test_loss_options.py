@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_losses import LABELS, ROWS, SHARES, SIGNS, P, T, softmax_loss, values
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, explain_nan, nn, optim, train
@@ -25,22 +26,6 @@ from tinygrad_lite.nn import (
     mse,
 )
 from tinygrad_lite.transforms.check import gradcheck
-
-P = [0.3, -1.2, 2.5, 0.0]
-T = [1.0, -1.0, 0.5, 0.25]
-SIGNS = [1.0, -1.0, -1.0, 1.0]
-SHARES = [0.0, 1.0, 0.25, 0.9]
-ROWS = [[0.3, -1.2, 2.5], [1.0, 1.0, -4.0], [0.0, 0.5, 0.25]]
-LABELS = [2, 0, 1]
-
-
-def values(xs: list[float]) -> list[Value]:
-    return [Value(x) for x in xs]
-
-
-def softmax_loss(row: list[float], label: int) -> float:
-    return math.log(sum(math.exp(x - row[label]) for x in row))
-
 
 ALL: dict[str, tuple[Any, Any]] = {
     "mse": (mse, T),

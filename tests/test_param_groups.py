@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from record_torch_trajectories import GROUPED, RECORDED, SPANS, START, STEPS, loss
 from test_interrupts import interrupted
+from test_optim import leaves, take_steps
 
 from tinygrad_lite import Value, nn, ops, optim
 from tinygrad_lite.engine import bind
@@ -22,25 +23,11 @@ from tinygrad_lite.optim import SGD, Adagrad, Adam, AdamW, NAdam, Optimizer, RMS
 CASES = json.loads(Path(__file__).with_name("torch_trajectories.json").read_text(encoding="utf-8"))["grouped"]
 
 
-def leaves() -> list[Value]:
-    return [Value(number) for number in START]
-
-
 def made(case: Any, x: list[Value]) -> Optimizer:
     name, settings, groups = case[:3]
     given = [{"params": x[a:b], **own} for (a, b), own in zip(SPANS, groups, strict=True)]
     optimizer: Optimizer = getattr(optim, name)(given, **settings)
     return optimizer
-
-
-def path_of(optimizer: Optimizer, x: list[Value], steps: int) -> list[list[float]]:
-    path = []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss(x, ops.sin).backward()
-        optimizer.step()
-        path.append([v.data for v in x])
-    return path
 
 
 def same(a: Any, b: Any) -> bool:
@@ -59,7 +46,7 @@ def test_every_case_is_recorded() -> None:
 @pytest.mark.parametrize("case", CASES, ids=named)
 def test_pytorchs_trajectory(case: Any) -> None:
     x = leaves()
-    found = path_of(made(case, x), x, STEPS)
+    found = take_steps(made(case, x), x, STEPS)
     for step, expected in zip(RECORDED, case[3], strict=True):
         assert found[step - 1] == pytest.approx(expected, rel=1e-9, abs=1e-12), f"step {step}"
 
@@ -67,18 +54,18 @@ def test_pytorchs_trajectory(case: Any) -> None:
 @pytest.mark.parametrize("case", CASES, ids=named)
 def test_wherever_the_leaves_are_bound(case: Any) -> None:
     alone, scattered, others = leaves(), leaves(), [Value(7.0), Value(8.0)]
-    expected = path_of(made(case, alone), alone, 4)
+    expected = take_steps(made(case, alone), alone, 4)
     optimizer = made(case, scattered)
-    path = path_of(optimizer, scattered, 2)
+    path = take_steps(optimizer, scattered, 2)
     bind([scattered[2], others[0], scattered[0], scattered[3], others[1], scattered[1]])
-    assert path + path_of(optimizer, scattered, 2) == expected
+    assert path + take_steps(optimizer, scattered, 2) == expected
     assert [v.data for v in others] == [7.0, 8.0]
 
 
 @pytest.mark.parametrize("kind", [SGD, RMSprop, Adam, AdamW, Adagrad, NAdam])
 def test_groups_with_the_same_settings_are_as_none(kind: Any) -> None:
     x, y = leaves(), leaves()
-    assert path_of(kind(x), x, 3) == path_of(kind([{"params": y[:1]}, {"params": iter(y[1:])}]), y, 3)
+    assert take_steps(kind(x), x, 3) == take_steps(kind([{"params": y[:1]}, {"params": iter(y[1:])}]), y, 3)
 
 
 def test_settings_are_read_and_written_by_group() -> None:
@@ -188,7 +175,7 @@ def test_a_group_may_be_empty() -> None:
     x = leaves()
     optimizer = Adam([{"params": x}, {"params": [], "weight_decay": 0.1}])
     y = leaves()
-    assert path_of(optimizer, x, 2) == path_of(Adam(y), y, 2)
+    assert take_steps(optimizer, x, 2) == take_steps(Adam(y), y, 2)
 
 
 def test_a_group_is_added() -> None:
@@ -228,16 +215,16 @@ def test_a_group_is_added() -> None:
 def test_the_state_continues_where_it_was(case: Any, tmp_path: Path) -> None:
     x = leaves()
     optimizer = made(case, x)
-    path_of(optimizer, x, 3)
+    take_steps(optimizer, x, 3)
     optimizer.save(tmp_path / "groups.npz")
     here, state = [v.data for v in x], optimizer.state_dict()
-    expected = path_of(optimizer, x, 2)
+    expected = take_steps(optimizer, x, 2)
     for load in (lambda o: o.load(tmp_path / "groups.npz"), lambda o: o.load_state_dict(state)):
         again = [Value(number) for number in here]
         other = made(case, again)
         other.lr = 9.0
         load(other)
-        assert path_of(other, again, 2) == expected
+        assert take_steps(other, again, 2) == expected
     assert [its["steps"] for its in state["groups"]] == [3, 3, 3], "state_dict() is a copy"
 
 
@@ -266,7 +253,7 @@ def test_the_state_of_a_group_that_came_later(order: int) -> None:
 def test_states_of_other_groups_change_nothing() -> None:
     x = leaves()
     optimizer = made(CASES[3], x)
-    path_of(optimizer, x, 2)
+    take_steps(optimizer, x, 2)
     good = optimizer.state_dict()
     first, *rest = good["groups"]
     bad: list[tuple[Any, str]] = [
@@ -314,9 +301,9 @@ def test_a_state_from_before_there_were_groups() -> None:
 def test_copies_have_their_own_groups(copied: Any) -> None:
     x = leaves()
     pairs = [(x, made(CASES[0], x))]
-    path_of(pairs[0][1], x, 2)
+    take_steps(pairs[0][1], x, 2)
     pairs.append(copied(pairs[0]))
-    ours, theirs = [path_of(optimizer, own, 2) for own, optimizer in pairs]
+    ours, theirs = [take_steps(optimizer, own, 2) for own, optimizer in pairs]
     assert ours == theirs
     pairs[1][1].param_groups[0]["lr"] = 0.0
     assert pairs[0][1].param_groups[0]["lr"] == 0.05
@@ -390,7 +377,7 @@ def test_a_step_that_was_cut_short_goes_on() -> None:
         reached = interrupted(optimizer.step, line)
         states = optimizer.state_dict()["groups"]
         assert len({its["steps"] for its in states}) == 1 and other.data == 5.0
-        path_of(optimizer, x, 1)
+        take_steps(optimizer, x, 1)
         assert optimizer.state_dict()["groups"][2]["steps"] == states[0]["steps"] + 1
         line += 1
     assert line > 20
