@@ -35,7 +35,7 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], named: dict[str, Any
     if method == "__call__" and not named:
         alone = not any(isinstance(x, np.ndarray) for x in inputs)
         function: Callable[..., Any] | None = _OPERATORS.get(ufunc.__name__) if alone else None
-        if function is None and ufunc.__name__ not in _OPERATORS:
+        if function is None and ufunc.nin == 2 and ufunc.__name__ not in _OPERATORS:  # of one, NumPy asks for a method
             function = TABLE.get(ufunc.__name__) or ALIASES.get(ufunc.__name__)
         if function is not None:
             given = [x.item() if isinstance(x, np.generic) else x for x in inputs]
