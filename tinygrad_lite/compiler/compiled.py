@@ -100,13 +100,17 @@ class Compiled(Whole):
         with numbers it gives numbers, which no gradient enters, be there leaves that it captured or not; but inside a
         transform's function those leaves are reached.
         """
-        if is_inside() and (is_tracing() or self._would_cut_off(args, kwargs)):
+        inside = is_inside()
+        if inside and is_tracing():
             return self.function(*args, **kwargs)
         self._calls += 1
         numbers: list[Any] = []
         key = self._arguments.key(args, kwargs, numbers)
         found = self._found(key) or self._trace(key, args, kwargs)
-        if type(key) is not int and Value in set(map(type, numbers)):
+        has_values = type(key) is not int and Value in set(map(type, numbers))
+        if inside and found.parameters.trainable and (found.of_variables or not has_values) and is_recording():
+            return self.function(*args, **kwargs)  # floats would cut off what is differentiated by
+        if has_values:
             return found.filled(found.nodes(numbers))
         if found.graph.draws:
             numbers += found.graph.drawn(1)[:, 0].tolist()
@@ -115,14 +119,6 @@ class Compiled(Whole):
         if found.differentiates and not math.isfinite(sum(outputs)):
             outputs = found.graph.eagerly(numbers)
         return found.filled(outputs)
-
-    def _would_cut_off(self, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
-        """Whether floats, or nodes of captured variables, would cut off what a transform around differentiates by."""
-        numbers: list[Any] = []
-        key = self._arguments.key(args, kwargs, numbers)
-        found = self._found(key) or self._trace(key, args, kwargs)
-        has_values = Value in set(map(type, numbers))
-        return bool(found.parameters.trainable and (found.of_variables or not has_values) and is_recording())
 
     def batch(self, *arrays: Any, reduce: Reduction = "mean", **named: Any) -> Any:
         """The function of each row of arrays, at once: every argument has a leading axis of the batch.
