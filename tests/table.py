@@ -10,7 +10,7 @@ from typing import Any
 import mpmath
 from mpmath import mp, mpf
 
-from tinygrad_lite import ops
+from tinygrad_lite import Value, ops
 from tinygrad_lite.floats import ieee
 from tinygrad_lite.ops import Op
 
@@ -179,3 +179,23 @@ def flat(args: tuple[Any, ...]) -> list[Any]:
 def owners(args: tuple[Any, ...]) -> list[int]:
     """For each number of flat(args), the position of the argument that it belongs to."""
     return [i for i, a in enumerate(args) for _ in (a if isinstance(a, tuple) else (a,))]
+
+
+def differentiable(row: Op) -> list[int]:
+    """Positions of the arguments that have a rule."""
+    return [i for i, rule in enumerate(row.rules) if rule is not None]
+
+
+def with_leaves(row: Op, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Value]]:
+    """The arguments as leaves where they have a rule, and those leaves in order."""
+    leaves: list[Value] = []
+
+    def leaf(x: float) -> Value:
+        leaves.append(Value(x))
+        return leaves[-1]
+
+    made = [
+        a if row.rules[i] is None else tuple(map(leaf, a)) if isinstance(a, tuple) else leaf(a)
+        for i, a in enumerate(args)
+    ]
+    return tuple(made), leaves

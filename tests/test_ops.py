@@ -11,7 +11,21 @@ import mpmath
 import numpy as np
 import pytest
 from mpmath import mp, mpf
-from table import DIGITS, EPSILON, NO_GRADIENT, SEQUENCE_LENGTH, TRUTH, as_float, exactly, flat, owners, points, truth
+from table import (
+    DIGITS,
+    EPSILON,
+    NO_GRADIENT,
+    SEQUENCE_LENGTH,
+    TRUTH,
+    as_float,
+    differentiable,
+    exactly,
+    flat,
+    owners,
+    points,
+    truth,
+    with_leaves,
+)
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, gradcheck, ops
@@ -24,26 +38,6 @@ from tinygrad_lite.transforms.derivatives import gradients
 ROWS = [pytest.param(row, id=row.name) for row in ops.TABLE.values()]
 SUMS = {"sum", "dot", "mean"}  # their error is of the size of their terms, not of their result
 EDGES = (0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 1.7e308, -1.7e308, 1.0, -1.0, 0.5)
-
-
-def differentiable(row: Op) -> list[int]:
-    """Positions of the arguments that have a rule."""
-    return [i for i, rule in enumerate(row.rules) if rule is not None]
-
-
-def with_leaves(row: Op, args: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Value]]:
-    """The arguments as leaves where they have a rule, and those leaves in order."""
-    leaves: list[Value] = []
-
-    def leaf(x: float) -> Value:
-        leaves.append(Value(x))
-        return leaves[-1]
-
-    made = [
-        a if row.rules[i] is None else tuple(map(leaf, a)) if isinstance(a, tuple) else leaf(a)
-        for i, a in enumerate(args)
-    ]
-    return tuple(made), leaves
 
 
 def partial_truth(row: Op, args: tuple[Any, ...], *ks: int) -> float:

@@ -92,7 +92,7 @@ def test_public_names_are_there_and_documented() -> None:
 
 @pytest.mark.parametrize("path", sorted(generate.generated()), ids=lambda p: p.name)
 def test_what_is_generated_is_fresh(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == generate.generated()[path], "run: python tests/generate.py"
+    assert path.read_text(encoding="utf-8") == generate.generated()[path], "run: python tests/tools/generate.py"
 
 
 def test_the_page_of_the_architecture_names_what_there_is() -> None:

@@ -1,0 +1,233 @@
+"""Programs and the passes over them: small ones by their lines, random ones by their values."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_graphs import moderate, programs, run
+
+import tinygrad_lite as tl
+from tinygrad_lite import Value, ops
+from tinygrad_lite.compiler.array.array_executor import ArrayExecutor
+from tinygrad_lite.compiler.native.bytecode_machine import Executor
+from tinygrad_lite.compiler.passes.gc_pause import collector_paused
+from tinygrad_lite.compiler.passes.program import Program
+from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
+from tinygrad_lite.compiler.trace.tracing import flattened
+from tinygrad_lite.engine import bind, derivative_graph, located, products, transcribe
+
+
+def traced(function: Callable[..., Any], inputs: int, parameters: int = 0, apart: bool = False) -> Program:
+    """A function of so many inputs, then parameters."""
+    xs, ps = ([Value(0.5 + k) for k in range(n)] for n in (inputs, parameters))
+    outputs = function(*xs, *ps)
+    return flattened(outputs if isinstance(outputs, list) else [outputs], xs, ps, apart)
+
+
+def check_lines(program: Program, expected: str) -> None:
+    assert str(program).splitlines() == [line.strip() for line in expected.strip().splitlines()]
+
+
+def test_equal_operations_stand_once_and_constants_are_folded() -> None:
+    check_lines(
+        traced(lambda x: (x * 2.0).exp() + (x * 2.0).exp() * Value(9.0).sqrt(), 1),
+        """
+        %0 = input 0
+        %1 = 2.0
+        %2 = mul(%0, %1)
+        %3 = exp(%2)
+        %4 = 3.0
+        %5 = mul(%3, %4)
+        %6 = add(%3, %5)   # output 0
+        """,
+    )
+
+
+def test_outputs_may_be_inputs_numbers_and_the_same_one() -> None:
+    check_lines(
+        traced(lambda x, p: [x, 1.5, p, -x, -x], 1, 1),
+        """
+        %0 = parameter 0   # output 2
+        %1 = input 0   # output 0
+        %2 = 1.5   # output 1
+        %3 = neg(%1)   # output 3, output 4
+        """,
+    )
+
+
+def test_zeros_of_both_signs_are_two_constants() -> None:
+    assert traced(lambda x: ops.sum([x, 0.0, -0.0]), 1).counts() == {"input": 1, "constant": 2, "sum": 1}
+
+
+@pytest.mark.parametrize(
+    ("function", "last"),
+    [
+        (lambda x, y, p: tl.dot([p, y], [x, p], 1.0), "%0 * %1 + %0 * %2 + %3"),  # what lanes share stands left
+        (lambda x, y, p: x * y + p * x - y, "%2 * %1 + %0 * %1 - %2"),
+        (lambda x, y, p: x + (y + (p + 2.0 * x)), "%3 * %1 + %1 + %2 + %0"),  # sums of sums are one sum
+        (lambda x, y, p: x**2, "%1 * %1"),
+        (lambda x, y, p: x * x + 0.0, "%1 * %1 + %3"),  # never -0.0,
+        (lambda x, y, p: tl.mean([x, y]), "%5 * %4"),
+        (lambda x, y, p: 1.0 * x - (-1.0) * y, "%1 - %5"),
+        (lambda x, y, p: x**0.5, "pow(%1, %3)"),
+    ],
+)
+def test_sums_of_products(function: Callable[..., Any], last: str) -> None:
+    *_, line = as_sums_of_products(traced(function, 2, 1)).lines()
+    assert line.partition(" = ")[2].removesuffix("   # output 0") == last
+
+
+def test_a_sum_read_twice_is_written_once() -> None:
+    program = as_sums_of_products(traced(lambda x, y: ops.mul(x + y, (x + y) + x), 2))
+    assert program.counts() == {"input": 2, "sum of products": 3}
+
+
+def test_a_long_chain_of_sums_needs_no_recursion() -> None:
+    def chain(x: Any, p: Any) -> Any:
+        for _ in range(20_000):
+            x = x + p * x
+        return x
+
+    program = as_sums_of_products(traced(chain, 1, 1))
+    assert Executor(program).run([1e-4], [1.0]) == [pytest.approx((1 + 1e-4) ** 20_000)]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda x, p: p - x,
+        lambda x, p: -x,
+        lambda x, p: tl.dot([p, 2.0], [x, x]) - x,
+        lambda x, p: x**2 + 0.1 * p,
+        tl.add,
+    ],
+)
+def test_long_chains_of_other_terms_need_none_either(step: Callable[..., Any]) -> None:
+    def chain(x: Any, p: Any) -> Any:
+        for _ in range(6_001):
+            x = step(x, p)
+        return x
+
+    expected = chain(0.25, 0.5)
+    assert Executor(as_sums_of_products(traced(chain, 1, 1))).run([0.5], [0.25]) == [
+        pytest.approx(expected, nan_ok=True)
+    ]
+
+
+def test_products_stand_apart() -> None:
+    def outputs(x: Any, y: Any, p: Any) -> list[Any]:
+        read = x * p
+        return [x * y, p * p, read, read.exp(), y * p, x * 2.0]
+
+    program = traced(outputs, 2, 1, apart=True)
+    check_lines(
+        program,
+        """
+        %0 = parameter 0
+        %1 = input 0
+        %2 = input 1
+        %3 = mul(%1, %0)   # output 2
+        %4 = exp(%3)   # output 3
+        %5 = 2.0
+        %6 = mul(%1, %5)   # output 5
+        %7 = mul(%0, %0)   # output 1
+        output 0 = %1 * %2
+        output 4 = %2 * %0
+        """,
+    )
+    joined = as_sums_of_products(program).joined()
+    assert -1 not in joined.outputs and not len(joined.products)
+    assert Executor(joined).run([3.0], [0.5, 2.0]) == pytest.approx([1.0, 9.0, 1.5, np.exp(1.5), 6.0, 1.0])
+
+
+def eager(program: Any, numbers: Sequence[float]) -> float:
+    return float(run(program, [Value(x) for x in numbers], 0).data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(programs, st.lists(moderate, min_size=2, max_size=4))
+def test_passes_keep_values(steps: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
+    traced_program = traced(lambda *xs: run(steps, list(xs), 0), 1, len(numbers) - 1)
+    simplified = as_sums_of_products(traced_program)
+    lanes = [numbers[0], 0.25, -1.5]
+    expected = pytest.approx([eager(steps, [x, *numbers[1:]]) for x in lanes], rel=1e-11, abs=1e-11)
+    parameters = np.array(numbers[1:])
+    for program in (traced_program, simplified):
+        assert [Executor(program).run(parameters, [x])[0] for x in lanes] == expected
+    assert ArrayExecutor(simplified).run(parameters, np.array([lanes]))[0].tolist() == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(programs, st.lists(moderate, min_size=2, max_size=4))
+def test_sums_of_derivatives_over_lanes(steps: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
+    """With products apart or among the operations, on arrays or in the native sweep."""
+
+    def outputs(*xs: Any) -> list[Any]:
+        y = run(steps, list(xs), 0)
+        return [y, *derivative_graph(y, xs[1:], False), xs[0] * xs[1], xs[0] * xs[1], xs[1] * xs[1]]
+
+    apart, whole = (as_sums_of_products(traced(outputs, 1, len(numbers) - 1, apart=apart)) for apart in (True, False))
+    parameters, lanes = np.array(numbers[1:]), np.array([[numbers[0], 0.25, -1.5]])
+    expected = np.sum([Executor(whole).run(parameters, lane) for lane in lanes.T], axis=0)
+    assert np.sum([Executor(apart.joined()).run(parameters, lane) for lane in lanes.T], axis=0) == pytest.approx(
+        expected, rel=1e-9, abs=1e-9
+    )
+    for program in (apart, whole):
+        found = ArrayExecutor(program, True).sums(parameters, lanes)
+        assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_gradients_of_a_layer_are_one_matrix_product() -> None:
+    """The biases', whose other factor is 1.0, among them; of two outputs that are the same, each is written."""
+
+    def outputs(*values: Any) -> list[Any]:
+        g, xs = values[:3], values[3:]
+        return [*[adjoint * x for adjoint in g for x in xs], *[tl.exp(adjoint) for adjoint in g], g[0] * xs[0]]
+
+    program = as_sums_of_products(traced(outputs, 7, apart=True))
+    executor = ArrayExecutor(program, True)
+    lanes = np.random.default_rng(0).normal(size=(7, 5))
+    expected = [*(lanes[:3] @ lanes[3:].T).ravel(), *np.exp(lanes[:3]).sum(axis=1), lanes[0] @ lanes[3]]
+    assert executor.sums(np.empty(0), lanes) == pytest.approx(np.array(expected), rel=1e-12)
+    assert executor.products == 1
+
+
+def test_transcribe() -> None:
+    x, y = Value(2.0), Value(3.0)
+    total = ops.sum([x * y, x, 1.0]) + Value(4.0) * 2.0
+    known: dict[Value, Any] = {x: "x", y: "y"}
+    said: list[str] = []
+    transcribe([total, x], known, repr, lambda op, args: said.append(f"{op.name}{args}") or f"%{len(said)}")
+    assert said == ["mul('x', 'y')", "sum(('%1', 'x', '1.0'),)", "add('%2', '8.0')"]
+    assert known[total] == "%3" and known[x] == "x"
+
+
+def test_products_and_located() -> None:
+    x, y = Value(2.0), Value(3.0)
+    assert products([x, x * y, 1.0, x * 2.0, x + y, y * y]) == ([1, 5], [x, y], [y, y])
+    first, second = bind([x])[0], bind([y])[0]
+    assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0])
+
+
+def test_the_collector_is_as_it_was() -> None:
+    @collector_paused
+    def fails() -> None:
+        assert not gc.isenabled()
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with pytest.raises(KeyError):
+            fails()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
