@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .explanation import explain as explain
     from .explanation import explain_nan as explain_nan
     from .formula import Formula as Formula
-    from .implicit.equation import fixed_point as fixed_point
+    from .implicit.fixed_point_equation import fixed_point as fixed_point
     from .ops import *  # noqa: F403
     from .recording.gradient_hooks import register_hook as register_hook
     from .recording.random_source import Draws as Draws

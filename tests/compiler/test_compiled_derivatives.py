@@ -15,7 +15,7 @@ from test_compiled_random_graphs import Program, backward, by_graph, hostile, is
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, ops
-from tinygrad_lite.compiler.trace.nan_guard import _hiding
+from tinygrad_lite.compiler.trace.finite_checks import _hiding
 
 Function = Callable[..., Any]
 

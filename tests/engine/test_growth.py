@@ -15,7 +15,7 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops, optim, train
 from tinygrad_lite.compiler import executor_choice as execution
 from tinygrad_lite.compiler.compiled import Compiled
-from tinygrad_lite.compiler.fixed_points import Settle
+from tinygrad_lite.compiler.compiled_fixed_point import Settle
 from tinygrad_lite.compiler.native import bytecode_machine as native
 
 # Beyond this, what is kept for use again (free nodes, small arrays) is no explanation.

@@ -17,7 +17,7 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
 from tinygrad_lite.engine import Linearization, is_joint, partial_derivatives, record
 from tinygrad_lite.errors import ConvergenceError, HistoryError, ShapeError, TraceError
-from tinygrad_lite.implicit.solution import Solution
+from tinygrad_lite.implicit.adjoint_solve import Solution
 
 W, X = [0.3, -0.5, 0.2, 0.4], 0.7
 PAIR = pytest.mark.parametrize("executor", ["array", "native"])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .array.array_executor import ArrayExecutor
-from .fixed_points import Settle
+from .compiled_fixed_point import Settle
 from .native.bytecode_machine import Executor, compiled
 from .passes.program import Program
 from .passes.sums_of_products import as_sums_of_products

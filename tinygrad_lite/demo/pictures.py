@@ -18,16 +18,16 @@ from .problems import Problem
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .course import Course
+    from .outcome import Outcome
 
 STRONGEST = 5
 EXPLORED = 6
 
 
-def draw_loss_curve(course: Course, path: Path) -> None:
+def draw_loss_curve(outcome: Outcome, path: Path) -> None:
     """Loss while learning, and on the held-out samples; how many of those are right."""
     figure, (left, right) = _figure(2, (9.0, 3.6))
-    history = course.history
+    history = outcome.history
     loss_curve(history, left)
     shares = [100 * share for share in history.column("val_accuracy")]
     axes(right).plot(history.column("epoch"), shares, color=ORANGE, marker="s", ms=3)
@@ -87,12 +87,12 @@ def draw_neuron(problem: Problem, model: MLP, path: Path) -> str:
     )
 
 
-def write_explorer(problem: Problem, model: MLP, course: Course, path: Path) -> str:
+def write_explorer(problem: Problem, model: MLP, outcome: Outcome, path: Path) -> str:
     """The loss of a few held-out samples, with the training that led there; returns what is to be seen."""
     rows, labels = problem.held_out[0][:EXPLORED], problem.held_out[1][:EXPLORED]
     loss = problem.loss([model(row) for row in rows], labels)
     loss.label = "loss"
-    loss.explore(training=course.recorder).save(path)
+    loss.explore(training=outcome.recorder).save(path)
     named = ", ".join(problem.classes[label] for label in labels)
     return (
         f"The loss of {EXPLORED} held-out samples (their classes: {named}), forward and backward step by step, with "

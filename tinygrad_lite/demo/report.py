@@ -11,13 +11,13 @@ from ..transforms.check import GradcheckReport
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from .course import Course
+    from .outcome import Outcome
 
 
 def write_report(
     path: Path,
     problem: Problem,
-    course: Course,
+    outcome: Outcome,
     epochs: int,
     seed: int,
     right: int,
@@ -52,11 +52,11 @@ def write_report(
 | network | {"-".join(map(str, [size, *widths]))}, tanh, Xavier initialisation |
 | training | {epochs} epochs of AdamW, learning rate {problem.rate:g} falling to 0, seed {seed} |
 | engine | {"compiled" if compiled else "plain Python"} |
-| time, compiled | {course.seconds:.1f} s |
-| a compiled step | {course.program} |
-| time of as many steps uncompiled | about {course.eager_seconds:.1f} s |
-| loss, first epoch to last | {course.losses[0]:.4f} to {course.losses[-1]:.4f} |
-| loss on held-out samples | {course.history[-1]["val_loss"]:.4f} |
+| time, compiled | {outcome.seconds:.1f} s |
+| a compiled step | {outcome.program} |
+| time of as many steps uncompiled | about {outcome.eager_seconds:.1f} s |
+| loss, first epoch to last | {outcome.losses[0]:.4f} to {outcome.losses[-1]:.4f} |
+| loss on held-out samples | {outcome.history[-1]["val_loss"]:.4f} |
 
 {pictures}
 

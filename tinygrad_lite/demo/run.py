@@ -16,7 +16,7 @@ from ..optim import AdamW, LinearLR
 from ..train import accuracy, fit
 from ..transforms.check import GradcheckReport, gradcheck
 from ..viz import Recorder
-from .course import Course
+from .outcome import Outcome
 from .pictures import draw_confusion_matrix, draw_decision_boundary, draw_loss_curve, draw_neuron, write_explorer
 from .problems import PROBLEMS, Problem
 from .report import write_report
@@ -41,14 +41,16 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
     _tell(f"Network: {sizes} with tanh, {len(model.parameters()):,} parameters, every number of it a Value.")
     _tell(f"Engine: {'compiled to C' if compiled else 'plain Python (no compiled engine found: much slower)'}.")
     _tell(f"Training: {epochs} epochs of AdamW, batches of {BATCH}, by the compiled loss.")
-    course = _train(problem, model, epochs, seed)
-    _tell(f"Trained in {course.seconds:.1f} s. The loss fell from {course.losses[0]:.3f} to {course.losses[-1]:.3f}.")
+    outcome = _train(problem, model, epochs, seed)
     _tell(
-        f"Uncompiled, a Value for every number, the same {course.steps:,} steps would take about "
-        f"{course.eager_seconds:.1f} s (judged by {EAGER} of them), {course.eager_seconds / course.seconds:.1f} times "
-        "as long."
+        f"Trained in {outcome.seconds:.1f} s. The loss fell from {outcome.losses[0]:.3f} to {outcome.losses[-1]:.3f}."
     )
-    _tell(f"The compiled step: {course.program}.")
+    _tell(
+        f"Uncompiled, a Value for every number, the same {outcome.steps:,} steps would take about "
+        f"{outcome.eager_seconds:.1f} s (judged by {EAGER} of them), "
+        f"{outcome.eager_seconds / outcome.seconds:.1f} times as long."
+    )
+    _tell(f"The compiled step: {outcome.program}.")
 
     decided = list(map(problem.decide, compile(model).batch(problem.held_out[0], reduce=None).tolist()))
     right = sum(d == label for d, label in zip(decided, problem.held_out[1], strict=True))
@@ -60,13 +62,13 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
     _tell(report)
 
     model.save(folder / "weights.npz")
-    draw_loss_curve(course, folder / "loss_curve.png")
+    draw_loss_curve(outcome, folder / "loss_curve.png")
     draw_confusion_matrix(problem, decided, folder / "confusion_matrix.png")
     if problem.widths[-1] == 1:
         draw_decision_boundary(problem, model, folder / "decision_boundary.png")
     neuron = draw_neuron(problem, model, folder / "neuron.svg")
-    explored = write_explorer(problem, model, course, folder / "explorer.html")
-    written = write_report(folder / "report.md", problem, course, epochs, seed, right, report, neuron, explored)
+    explored = write_explorer(problem, model, outcome, folder / "explorer.html")
+    written = write_report(folder / "report.md", problem, outcome, epochs, seed, right, report, neuron, explored)
     _tell(f"Written to {folder}:")
     for name, what in written.items():
         _tell(f"  {name:22} {what}")
@@ -103,7 +105,7 @@ def _seconds_a_batch(problem: Problem, model: MLP) -> float:
     return (time.perf_counter() - start) / EAGER
 
 
-def _train(problem: Problem, model: MLP, epochs: int, seed: int) -> Course:
+def _train(problem: Problem, model: MLP, epochs: int, seed: int) -> Outcome:
     """Minibatches in a new order each epoch; the learning rate falls to zero in a straight line."""
     optimizer = AdamW(model.parameters(), lr=problem.rate)
     recorder = Recorder(model, data=problem.learned)
@@ -114,7 +116,9 @@ def _train(problem: Problem, model: MLP, epochs: int, seed: int) -> Course:
     )  # fmt: skip
     seconds = time.perf_counter() - start
     steps = epochs * -(-len(problem.learned[0]) // BATCH)
-    return Course(history, recorder, seconds, steps, steps * _seconds_a_batch(problem, model), _program(problem, model))
+    return Outcome(
+        history, recorder, seconds, steps, steps * _seconds_a_batch(problem, model), _program(problem, model)
+    )
 
 
 def _program(problem: Problem, model: MLP) -> str:

@@ -15,8 +15,8 @@ from ..ops import Op, component, given
 from .expression import Expression, Number, Operation, Symbol, below
 from .identifiers import identifier, is_element
 from .latex import Latex
+from .python_text import Text
 from .simplification import Expressions
-from .typesetting import Text
 
 LIMIT = 40
 """How many names, numbers and functions stand in one line."""

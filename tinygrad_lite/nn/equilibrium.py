@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine import Value, dot
 from ..errors import ShapeError, received
-from ..implicit.equation import FixedPoint, fixed_point
+from ..implicit.fixed_point_equation import FixedPoint, fixed_point
 from .activations import Function, on_values
 from .activations import activation as activation_named
 from .inputs import positive

@@ -15,7 +15,7 @@ from typing import Any, Literal, overload
 from .. import ops
 from ..engine import Value
 from ..errors import received
-from .classes import Classes, samples
+from .class_labels import Classes, samples
 from .inputs import as_lists, within
 from .targets import along_last, for_each, pairs, prepared, reduced, scaled
 

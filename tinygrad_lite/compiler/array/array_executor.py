@@ -14,8 +14,8 @@ from ..native import bytecode_machine as native
 from ..passes.gc_pause import collector_paused
 from ..passes.grouping import grouped
 from ..passes.lane_sums import LaneSums
-from ..passes.peephole import rewrite
 from ..passes.program import Program
+from ..passes.strength_reduction import rewrite
 from .array_layout import P, S, V
 from .array_source import Source
 

@@ -14,17 +14,17 @@ import numpy as np
 
 from ... import ops
 from ...ops import Op
-from ..fixed_points import Settle, Settled
+from ..compiled_fixed_point import Settle, Settled
+from ..cost_estimate import Cost
 from ..native import bytecode_machine as native
 from ..native.bytecode import ONE, TWO, Code
 from ..passes.grouping import Group, Product
 from ..passes.lane_sums import LaneSums
-from ..passes.peephole import WHERE_EQUAL
 from ..passes.program import CONSTANT, Program
+from ..passes.strength_reduction import WHERE_EQUAL
 from . import array_forms
-from .array_cost import Cost
 from .array_layout import G, Layout, S, V
-from .fallback import by_value
+from .number_by_number import by_value
 
 _MANY_TERMS = 4
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3

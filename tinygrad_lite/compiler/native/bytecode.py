@@ -21,8 +21,8 @@ from typing import Any
 
 from ... import ops
 from ...ops import Op
-from ..passes.peephole import WHERE_EQUAL
 from ..passes.program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
+from ..passes.strength_reduction import WHERE_EQUAL
 
 ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL = range(13)
 # Sums of products that are one operation, by how many pairs, plus and minus they have.

@@ -19,8 +19,8 @@ from ..captured_leaves import Parameters
 from ..executor_choice import Execution
 from ..passes.program import CONSTANT, Program
 from .arguments import Arguments, is_number
+from .finite_checks import watched
 from .held_modules import Held, modules_of
-from .nan_guard import watched
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, traced, values_of
 

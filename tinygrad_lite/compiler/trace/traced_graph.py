@@ -15,7 +15,7 @@ from ...recording.random_source import Draws
 from ..captured_leaves import Parameters
 from ..executor_choice import Execution
 from ..passes.program import Program
-from .nan_guard import watched
+from .finite_checks import watched
 from .tracing import flattened, traced
 
 _Derivatives = Callable[[Any, Sequence[Value]], list[Any]]

@@ -13,8 +13,8 @@ from ...errors import NUMBER_ALONE, TraceError
 from ...recording.random_source import Draws
 from ...source.source_lines import calling_line, raising_line
 from ..passes.gc_pause import collector_paused
-from ..passes.peephole import multiply_by_masks
 from ..passes.program import INPUT, PARAMETER, Program
+from ..passes.strength_reduction import multiply_by_masks
 
 _AS_A_NUMBER = (
     "it stands for any number: choose by take(xs, index) or where(condition, a, b), use x.sin() for math.sin(x) and "

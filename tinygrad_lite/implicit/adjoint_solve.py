@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from ..compiler.autodiff import recorded_anew
+from ..compiler.compiled_fixed_point import Settle
 from ..compiler.executor_choice import Execution
-from ..compiler.fixed_points import Settle
 from ..compiler.trace.tracing import flattened, traced
 from ..engine import (
     Linearization,

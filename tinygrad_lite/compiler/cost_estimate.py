@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...ops import Op
-from ..passes.grouping import Group
+from ..ops import Op
+from .passes.grouping import Group
 
 # Nanoseconds on one core, of which only the ratios matter: to call, and an operand in a lane.
 _CALLS, _CALL = 20, 1200.0

@@ -10,8 +10,8 @@ from ..engine import Value, is_tracing, within
 from ..errors import ShapeError, TraceError, not_a_number, received
 from ..transforms.pytree import Structure, has_values, mapped, numbers_along, sketch
 from ..transforms.runs import inside_transform
+from .adjoint_solve import Solution, recorded_nodes, traced_nodes
 from .iteration import Settings, settled
-from .solution import Solution, recorded_nodes, traced_nodes
 
 _Vector = list[Any]
 

@@ -9,7 +9,7 @@ from ..viz import Recorder
 
 
 @dataclass
-class Course:
+class Outcome:
     """How the training went.
 
     history        epoch by epoch, on what is learned and on the held-out samples
