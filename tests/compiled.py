@@ -18,7 +18,7 @@ UGLY = (math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 2.5, -1e300, 1e-310
 
 
 def few(compiled: int, pure: int) -> int:
-    """How many examples: the pure engine is a hundred times as slow."""
+    """How many: the pure engine is a hundred times as slow."""
     return compiled if tl.engine.compiled else pure
 
 

@@ -4,20 +4,21 @@ browser, without which the tests that are marked so are left out.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import thoroughness
 from hypothesis import settings
 
 from tinygrad_lite import engine, ops
 from tinygrad_lite.transforms.custom import custom_op
 
 settings.register_profile("check", derandomize=True)
-if os.environ.get("CI"):
+if thoroughness.ALL:
     settings.load_profile("check")
 
 
@@ -31,6 +32,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if has_its_browser(item)]
+
+
+def pytest_collection_finish() -> None:
+    """Takes what is there before the first test out of what each gc.collect() looks through."""
+    gc.collect()
+    gc.freeze()
 
 
 def has_its_browser(item: pytest.Item) -> bool:

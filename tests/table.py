@@ -32,9 +32,13 @@ def _log_ndtr(x: Any) -> Any:
 
 
 def _mills(n: int, x: Any) -> Any:
-    """By the parabolic cylinder function, or by the asymptotic series (Abramowitz & Stegun 19.3.1, 19.8.1)."""
+    """By erfc and integration by parts, or by the asymptotic series (Abramowitz & Stegun 19.8.1)."""
     if x < 1e4:
-        return mpmath.factorial(n) * mpmath.exp(x * x / 4) * mpmath.pcfu(n + mpf(1) / 2, x)
+        with mp.workprec(mp.prec + 30 * (n + 1)):  # what is subtracted is up to x**2 as large as what is left
+            before, found = mpf(1), mpmath.sqrt(mpmath.pi / 2) * mpmath.exp(x * x / 2) * _erfc(x / mpmath.sqrt(2))
+            for k in range(n):
+                before, found = found, (k or 1) * before - x * found
+        return +found
     terms = [(-1) ** k * mpmath.factorial(n + 2 * k) / (mpmath.factorial(k) * (2 * x * x) ** k) for k in range(12)]
     return mpmath.fsum(terms) / x ** (n + 1)
 
@@ -44,9 +48,11 @@ def _ndtri(p: Any) -> Any:
         raise ValueError(f"ndtri({p})")
     if p > 0.5:
         return -_ndtri(1 - p)
-    y = mpf(ieee.ndtri(float(p)))
-    for _ in range(6):  # Newton's, for the logarithm
-        y -= (_log_ndtr(y) - mpmath.log(p)) * _mills(0, -y)
+    y, bits, log_p = mpf(ieee.ndtri(float(p))), 40, mpmath.log(p)
+    while bits < mp.prec:  # Newton's, for the logarithm, which doubles the bits that are right
+        below = _erfc(-y / mpmath.sqrt(2)) / 2
+        y -= (mpmath.log(below) - log_p) * below * mpmath.sqrt(2 * mpmath.pi) * mpmath.exp(y * y / 2)
+        bits *= 2
     return y
 
 

@@ -102,6 +102,13 @@ def wrong_first_derivatives(row: Op, count: int = 25) -> list[str]:
     return wrong
 
 
+@pytest.mark.parametrize(("n", "x"), [(0, -3.0), (1, 0.25), (3, 2.0), (4, 40.0)])
+def test_the_truth_of_mills_is_its_integral(n: int, x: float) -> None:
+    with mp.workdps(30):
+        integral = mpmath.quad(lambda u: u**n * mpmath.exp(-u * u / 2 - u * x), [0, 0.1, 1, 4, 20, mpmath.inf])
+        assert abs(TRUTH["mills"](n, mpf(x)) / integral - 1) < 1e-25
+
+
 @pytest.mark.parametrize("row", ROWS)
 @pytest.mark.parametrize("reach", [2.0, 250.0])
 def test_values_are_within_4_ulps_of_mpmath(row: Op, reach: float) -> None:

@@ -5,33 +5,35 @@ from __future__ import annotations
 import pytest
 from compiled import few
 from random_programs import Drawn, Step, check, differences_of_engines, drawn
+from thoroughness import up_to
 
 import tinygrad_lite as tl
 
 CHUNK = 25
+TRIED = up_to(CHUNK)
 pytestmark = pytest.mark.filterwarnings("ignore")  # of numpy, and of leaves that derivatives at numbers cut off
 
 
 @pytest.mark.parametrize("first", range(0, few(400, 75), CHUNK))
 def test_every_way_gives_the_same(first: int) -> None:
     judged = 0
-    for seed in range(first, first + CHUNK):
+    for seed in range(first, first + TRIED):
         wrong, known = check(drawn(seed))
         assert not wrong, (drawn(seed), wrong)
         judged += known
-    assert judged > CHUNK // 2, "too few have derivatives that can be judged"
+    assert judged > TRIED // 2, "too few have derivatives that can be judged"
 
 
 @pytest.mark.skipif(not tl.engine.compiled, reason="two engines are needed")
 def test_both_engines_give_the_same_bits() -> None:
-    assert not differences_of_engines(10_000, 100)
+    assert not differences_of_engines(10_000, up_to(100))
 
 
 def test_pytorch_gives_the_same() -> None:
     pytest.importorskip("torch")
     from random_programs_torch import check as against_torch
 
-    for seed in range(100):
+    for seed in range(up_to(100)):
         assert not check(drawn(seed), torch=True)[0], drawn(seed)
     wrong = Drawn(0, (Step("sin", (0,)),), (0.5,), (), ())
     assert against_torch(wrong, [0.0, 0.0], [0.0, 0.0]), "the comparison sees a wrong number"

@@ -27,6 +27,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_programs import CUBED, RAMP, SPECIAL
 from table import SEQUENCE_LENGTH, points
+from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import engine, ops, reference
@@ -183,7 +184,7 @@ def test_a_zero_of_a_flat_row_is_no_node_of_the_derivative() -> None:
     assert agree(Program(((ops.erfc, (0,)), (ops.minimum, (2, 0)), (ops.pow, (2, 3))), (0.5, 1.197)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=up_to(150), deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(2, 9), st.booleans())
 def test_where_arithmetic_is_exact_no_order_matters(source: random.Random, size: int, special: bool) -> None:
     """Three orders of derivatives, to the last bit."""

@@ -12,6 +12,7 @@ from compiled import FORCED, UGLY, few
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_compiled_random_graphs import Program, backward, by_graph, hostile, is_tame, near, run, sharp_programs
+from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, ops
@@ -219,7 +220,7 @@ reading = (
 )
 
 
-@settings(max_examples=few(300, 40), deadline=None)
+@settings(max_examples=up_to(few(300, 40)), deadline=None)
 @given(*reading, st.lists(hostile, min_size=1, max_size=4), hostile)
 def test_what_hides_a_derivative(program: Program, taken: str, readers: list[str], xs: list[float], w: float) -> None:
     derivative, f = read(program, taken, readers)

@@ -10,6 +10,7 @@ from compiled import FORCED, UGLY, few
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_graphs import STEPS, moderate, programs
+from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, ops
@@ -109,7 +110,7 @@ def backward(y: Any, leaves: Sequence[Value]) -> list[float]:
     return [y.data, *[x.grad for x in leaves]]
 
 
-@settings(max_examples=few(120, 25), deadline=None)
+@settings(max_examples=up_to(few(120, 25)), deadline=None)
 @given(sharp_programs, numbers, st.lists(hostile, min_size=1, max_size=4))
 def test_values_and_gradients(program: Program, given: list[float], lanes: list[float]) -> None:
     assume(all(is_tame(program, [x, *given[1:]]) for x in [given[0], *lanes]))
@@ -133,7 +134,7 @@ def test_values_and_gradients(program: Program, given: list[float], lanes: list[
         assert near(list(derived(given[0])), *[way[:2] for way in alone]), executor
 
 
-@settings(max_examples=few(60, 12), deadline=None)
+@settings(max_examples=up_to(few(60, 12)), deadline=None)
 @given(sharp_programs, numbers)
 def test_second_derivatives(program: Program, given: list[float]) -> None:
     assume(is_tame(program, given))
@@ -156,7 +157,7 @@ def test_second_derivatives(program: Program, given: list[float]) -> None:
         assert near([h for row in through(*given) for h in row], *expected), executor
 
 
-@settings(max_examples=few(60, 12), deadline=None)
+@settings(max_examples=up_to(few(60, 12)), deadline=None)
 @given(programs, st.lists(settled, min_size=2, max_size=4), st.integers(0, 3))
 def test_long_smooth_programs(program: Program, given: list[float], turns: int) -> None:
     """Where leaves move between calls, and the rows of a batch are many."""

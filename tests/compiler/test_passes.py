@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import moderate, programs, run
+from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, ops
@@ -150,7 +151,7 @@ def eager(program: Any, numbers: Sequence[float]) -> float:
     return float(run(program, [Value(x) for x in numbers], 0).data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(programs, st.lists(moderate, min_size=2, max_size=4))
 def test_passes_keep_values(steps: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
     traced_program = traced(lambda *xs: run(steps, list(xs), 0), 1, len(numbers) - 1)
@@ -163,7 +164,7 @@ def test_passes_keep_values(steps: list[tuple[str, int, int, int]], numbers: lis
     assert ArrayExecutor(simplified).run(parameters, np.array([lanes]))[0].tolist() == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(programs, st.lists(moderate, min_size=2, max_size=4))
 def test_sums_of_derivatives_over_lanes(steps: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
     """With products apart or among the operations, on arrays or in the native sweep."""

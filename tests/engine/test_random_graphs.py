@@ -9,13 +9,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_graphs import autograd, moderate, programs, run
+from thoroughness import up_to
 
 from tinygrad_lite import Value, gradients
 from tinygrad_lite.engine import topological_order
 
 
 @pytest.mark.filterwarnings("ignore:Output seems independent of input")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=up_to(150), deadline=None)
 @given(programs, st.lists(moderate, min_size=1, max_size=4))
 def test_values_gradients_and_second_derivatives(
     program: list[tuple[str, int, int, int]], numbers: list[float]
@@ -39,7 +40,7 @@ def test_values_gradients_and_second_derivatives(
     assert second == pytest.approx(theirs_second, rel=1e-7, abs=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(programs, st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=3))
 def test_no_numbers_make_it_raise(program: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
     """And values and gradients are those of plain arithmetic on the same numbers."""
@@ -78,7 +79,7 @@ def swept(y: Value) -> tuple[dict[Value, float], dict[Value, float]]:
     return adjoints, sizes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(programs, st.lists(moderate, min_size=1, max_size=3))
 def test_topological_order_and_local_derivatives(
     program: list[tuple[str, int, int, int]], numbers: list[float]

@@ -12,6 +12,7 @@ import table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import moderate, programs, run
+from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly, no_grad, ops
@@ -91,7 +92,7 @@ def test_every_wrong_rule_is_found_and_named(row: Op, position: int, broken: Cal
     assert found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=up_to(100), deadline=None)
 @given(programs, st.lists(st.one_of(moderate, st.sampled_from([0.0, 1e-6, 1.0])), min_size=1, max_size=3))
 def test_random_graphs_are_sound(program: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
     y = run(program, [Value(x) for x in numbers], 0)

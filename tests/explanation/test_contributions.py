@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_graphs import moderate, programs, run
+from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, engine, gradients, ops
@@ -25,7 +26,7 @@ def notes(report: Explanation) -> list[str]:
     return [term.note for term in report.terms]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=up_to(100), deadline=None)
 @given(programs, st.lists(moderate, min_size=1, max_size=3), st.integers(1, 9), st.data())
 def test_terms_add_up_to_the_gradient(
     program: list[tuple[str, int, int, int]], numbers: list[float], limit: int, data: Any

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 from table import DIGITS, exactly, flat, points
+from thoroughness import up_to
 
 from tinygrad_lite import Value, ops
 from tinygrad_lite.engine import topological_order
@@ -124,7 +125,7 @@ def recorded(program: list[tuple[Op, list[int]]], leaves: list[Value]) -> Value:
     return known[-1] + 0.5 * known[-2]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=up_to(100), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(BUILT_IN), st.lists(st.integers(0, 9), min_size=4, max_size=4)), max_size=8),
     st.lists(st.integers(-2000, 2000).map(lambda k: k / 1000), min_size=1, max_size=3),
@@ -220,7 +221,7 @@ def chain(steps: int) -> Value:
 
 def test_deep_and_large_graphs() -> None:
     """Nothing recurses; time and text stay in proportion."""
-    assert len(str(Formula(chain(50_000)))) < 20_000
+    assert len(str(Formula(chain(up_to(50_000))))) < 20_000
     assert evaluated(Formula(chain(2_000)).derivative(x), float, {}) == pytest.approx(0.9999**2_000, rel=1e-10)
     deep = x
     for _ in range(2_000):

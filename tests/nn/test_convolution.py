@@ -1,4 +1,4 @@
-"""Conv1d and Conv2d; their numbers are held against PyTorch's in test_nn_torch.py."""
+"""Conv1d and Conv2d; their numbers are held against PyTorch's in test_as_torch.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent cells and sequences; their numbers are held against PyTorch's in test_nn_torch.py."""
+"""Recurrent cells and sequences; their numbers are held against PyTorch's in test_as_torch.py."""
 
 from __future__ import annotations
 

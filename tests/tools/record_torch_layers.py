@@ -1,4 +1,4 @@
-"""Writes torch_layers.json: what PyTorch's layers and losses give, and their gradients, for test_nn_torch.py to check.
+"""Writes torch_layers.json: what PyTorch's layers and losses give, and their gradients, for test_as_torch.py to check.
 
 Run it from anywhere: python tests/tools/record_torch_layers.py
 """

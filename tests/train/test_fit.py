@@ -260,7 +260,7 @@ def test_the_parameters_are_those_before_the_bad_step() -> None:
             callbacks=[lambda state: after.append(model.w.data)], progress=False,
         )  # fmt: skip
     assert model.w.data == after[-1] < 0.0 and len(after) == 2 == len(caught.value.history)  # type: ignore[arg-type]
-    assert isinstance(caught.value.__cause__, AnomalyError) and "test_train.py:" in str(caught.value)
+    assert isinstance(caught.value.__cause__, AnomalyError) and f"{Path(__file__).name}:" in str(caught.value)
 
 
 def test_a_gradient_that_is_not_finite_is_no_step() -> None:

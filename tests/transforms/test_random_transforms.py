@@ -10,11 +10,13 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+import random_graphs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 from random_graphs import STEPS, moderate, programs, run
 from table import DIGITS, TRUTH
+from thoroughness import up_to
 
 from tinygrad_lite import Value, grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_lite.engine import topological_order
@@ -51,7 +53,7 @@ def elsewhere(program: Program, namespace: Any, xs: Any) -> Any:
             found = getattr(namespace, theirs.__name__)
         steps[name] = (count, ours, found)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("test_random_graphs.STEPS", steps)
+        patch.setattr(random_graphs, "STEPS", steps)
         return run(program, xs, 1)
 
 
@@ -63,7 +65,7 @@ def alike(got: Any, want: Any, rounding: float = 1e-10) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:Output seems independent of input")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=up_to(100), deadline=None)
 @given(programs, points)
 def test_hessians_are_autograds_and_symmetric(program: Program, xs: list[float]) -> None:
     autograd = pytest.importorskip("autograd")
@@ -82,7 +84,7 @@ def test_hessians_are_jax(program: Program, xs: list[float]) -> None:
     assert alike(hessian(function(program, xs))(xs), theirs)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=up_to(100), deadline=None)
 @given(short_programs, moderate)
 def test_third_derivatives_are_mpmaths(program: Program, x: float) -> None:
     exact = SimpleNamespace(arctan2=mpmath.atan2, arcsinh=mpmath.asinh, arccosh=mpmath.acosh, arctanh=mpmath.atanh)
@@ -94,7 +96,7 @@ def test_third_derivatives_are_mpmaths(program: Program, x: float) -> None:
     assert alike(grad(grad(grad(lambda x: f([x]))))(x), want, 1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=up_to(100), deadline=None)
 @given(programs, points, directions)
 def test_hvp_is_the_hessian_times_the_vector(program: Program, xs: list[float], v: list[float]) -> None:
     f, v = function(program, xs), v[: len(xs)]
@@ -105,7 +107,7 @@ def test_hvp_is_the_hessian_times_the_vector(program: Program, xs: list[float], 
     assert alike(vjp(grad(f), xs)[1](v)[0], want)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=up_to(100), deadline=None)
 @given(programs, points, directions, directions)
 def test_jvp_and_vjp_are_adjoint(program: Program, xs: list[float], v: list[float], u: list[float]) -> None:
     """The dot-product test: u . (J v) = (J' u) . v, J the Jacobian."""
@@ -118,7 +120,7 @@ def test_jvp_and_vjp_are_adjoint(program: Program, xs: list[float], v: list[floa
     assert math.isclose(np.dot(u, tangents), np.dot(cotangents, v), rel_tol=0, abs_tol=1e-12 * max(1.0, size))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=up_to(100), deadline=None)
 @given(programs, points)
 def test_the_rows_of_a_jacobian_are_gradients(program: Program, xs: list[float]) -> None:
     f, leaves = functions(program, xs), [Value(x) for x in xs]

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import up_to
 
 from tinygrad_lite import Value, engine, nn, ops
 from tinygrad_lite.engine import Origin, set_origin
@@ -101,7 +102,7 @@ def test_a_loss_of_70_000_nodes_without_modules() -> None:
 
 
 def test_a_chain_of_a_million_nodes() -> None:
-    length = 1_000_000 if engine.compiled else 100_000
+    length = up_to(1_000_000) if engine.compiled else 100_000
     x = Value(1.0, "x")
     for _ in range(length):
         x = x * 1.0
@@ -200,7 +201,7 @@ def random_graphs(draw: st.DrawFn) -> Value:
     return values[-1]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=up_to(150), deadline=None)
 @given(random_graphs(), st.integers(1, 45))
 def test_any_graph_at_any_limit(root: Value, limit: int) -> None:
     picture = root.graph(max_nodes=limit)

@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import up_to
 
 from tinygrad_lite.viz.diagram.module_frames import frames, separate_calls
 from tinygrad_lite.viz.layout.coordinates import spaced
@@ -60,7 +61,7 @@ def around(shape: Shape, frame: int | None) -> list[int]:
     return found
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=up_to(70), deadline=None)
 @given(shapes(), st.sampled_from(["LR", "TB"]))
 def test_nothing_overlaps(shape: Shape, rankdir: RankDir) -> None:
     layout = own_layout(shape, rankdir)
@@ -78,7 +79,7 @@ def test_nothing_overlaps(shape: Shape, rankdir: RankDir) -> None:
     assert all(inside(r, whole) for r in [*layout.boxes, *layout.frames])
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=up_to(70), deadline=None)
 @given(shapes(), st.sampled_from(["LR", "TB"]))
 def test_edges_join_their_boxes_and_cross_no_other(shape: Shape, rankdir: RankDir) -> None:
     layout = own_layout(shape, rankdir)
@@ -105,7 +106,7 @@ def test_edges_join_their_boxes_and_cross_no_other(shape: Shape, rankdir: RankDi
             assert not any(overlap(point, box, 0.5) for box in layout.boxes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=up_to(60), deadline=None)
 @given(shapes(), st.sampled_from(["LR", "TB"]))
 def test_labels_have_room(shape: Shape, rankdir: RankDir) -> None:
     layout = own_layout(shape, rankdir)

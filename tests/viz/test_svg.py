@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from thoroughness import up_to
 
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.text.wording import number, shortened, visible
@@ -53,7 +54,7 @@ def labelled(label: str) -> Picture:
     return root.graph()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=up_to(200), deadline=None)
 @given(st.text(st.characters(), max_size=60))
 @example("\x00")
 @example("\ud800")
