@@ -11,7 +11,7 @@ import mpmath
 from mpmath import mp, mpf
 
 from tinygrad_lite import Value, ops
-from tinygrad_lite.floats import ieee
+from tinygrad_lite.floats import normal_law
 from tinygrad_lite.ops import Op
 
 DIGITS = 50
@@ -44,7 +44,7 @@ def _ndtri(p: Any) -> Any:
         raise ValueError(f"ndtri({p})")
     if p > 0.5:
         return -_ndtri(1 - p)
-    y = mpf(ieee.ndtri(float(p)))
+    y = mpf(normal_law.ndtri(float(p)))
     for _ in range(6):  # Newton's, for the logarithm
         y -= (_log_ndtr(y) - mpmath.log(p)) * _mills(0, -y)
     return y

@@ -14,16 +14,16 @@ except ImportError:
     from ..source.cython_shim import cython
 
 from ..source.engine_choice import warn_of_stale
-from . import ieee
+from . import gamma, ieee
 
 if cython.compiled:
     from cython.cimports.libc import math as c
 else:
-    c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
+    c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power, "lgamma": gamma.lgamma})
     divide = ieee.divide
 
 compiled: bool = cython.compiled
-source_hash = "beeeacb4"
+source_hash = "3f09b383"
 
 _inf, _pi = math.inf, math.pi
 

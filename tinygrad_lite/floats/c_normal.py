@@ -14,7 +14,7 @@ except ImportError:
     from ..source.cython_shim import cython
 
 from ..source.engine_choice import warn_of_stale
-from . import ieee
+from . import ieee, normal_law
 
 if cython.compiled:
     from cython.cimports.libc import math as c
@@ -24,14 +24,14 @@ else:
     _erfc_rule, _normcdf_rule, _mills_rule = [0.0] * 28, [0.0] * 28, [0.0] * 282
 
 compiled: bool = cython.compiled
-source_hash = "4e307879"
+source_hash = "a5a8b0ba"
 
 _inf, _nan, _pi = math.inf, math.nan, math.pi
 _sqrt_half, _sqrt_2_pi, _period = math.sqrt(0.5), math.sqrt(2.0 * math.pi), 128.0 / 29.0 * math.pi
 
 
 def _tail_ratio(x, scale, rule):
-    """ieee's."""
+    """normal_law.py's."""
     k: cython.Py_ssize_t
     z = x * c.sqrt(scale)
     total = 0.0
@@ -43,7 +43,7 @@ def _tail_ratio(x, scale, rule):
 
 
 def _tail(factor, x, scale, rule):
-    """ieee's _gauss_tail."""
+    """normal_law.py's _gauss_tail."""
     total = factor * _tail_ratio(x, scale, rule)
     head = 134217729.0 * x
     head -= head - x
@@ -143,11 +143,11 @@ def gelu(x):
 
 
 def _fill():
-    """ieee's rules: all nodes, then all weights."""
+    """normal_law.py's rules: all nodes, then all weights."""
     for k in range(_NODES):
-        _erfc_rule[k], _erfc_rule[_NODES + k] = ieee._ERFC_RULE[k]
-        _normcdf_rule[k], _normcdf_rule[_NODES + k] = ieee._NORMCDF_RULE[k]
-    rule = ieee._mills_rule()
+        _erfc_rule[k], _erfc_rule[_NODES + k] = normal_law._ERFC_RULE[k]
+        _normcdf_rule[k], _normcdf_rule[_NODES + k] = normal_law._NORMCDF_RULE[k]
+    rule = normal_law._mills_rule()
     for k in range(_MILLS):
         _mills_rule[k], _mills_rule[_MILLS + k] = rule[k]
 
