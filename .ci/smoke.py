@@ -5,6 +5,7 @@
 It must not be the checkout's package that is imported; the engine must be of the kind named, and dot there or not.
 """
 
+import importlib
 import os
 import shutil
 import sys
@@ -12,15 +13,13 @@ import tempfile
 
 import tinygrad_lite as tl
 from tinygrad_lite import demo, optim
-from tinygrad_lite.compiler.native import bytecode_machine
 from tinygrad_lite.nn import MLP
+from tinygrad_lite.source.engine_choice import SOURCES
 
 checkout, engine, dot = sys.argv[1:]
 assert not tl.__file__.startswith(checkout), tl.__file__
-assert tl.engine.compiled == bytecode_machine.compiled == (engine == "compiled"), (
-    tl.engine.compiled,
-    bytecode_machine.compiled,
-)
+kinds = {name: importlib.import_module(name).compiled for name in SOURCES}
+assert set(kinds.values()) == {tl.engine.compiled} == {engine == "compiled"}, kinds
 assert bool(shutil.which("dot")) == (dot == "dot") or dot == "either"
 assert demo.__doc__ is not None
 assert tl.hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0]) == [[6.0, 4.0], [4.0, 0.0]]

@@ -11,7 +11,7 @@ import mpmath
 from mpmath import mp, mpf
 
 from tinygrad_lite import Value, ops
-from tinygrad_lite.floats import ieee
+from tinygrad_lite.floats import normal_law
 from tinygrad_lite.ops import Op
 
 DIGITS = 50
@@ -48,7 +48,7 @@ def _ndtri(p: Any) -> Any:
         raise ValueError(f"ndtri({p})")
     if p > 0.5:
         return -_ndtri(1 - p)
-    y, bits, log_p = mpf(ieee.ndtri(float(p))), 40, mpmath.log(p)
+    y, bits, log_p = mpf(normal_law.ndtri(float(p))), 40, mpmath.log(p)
     while bits < mp.prec:  # Newton's, for the logarithm, which doubles the bits that are right
         below = _erfc(-y / mpmath.sqrt(2)) / 2
         y -= (mpmath.log(below) - log_p) * below * mpmath.sqrt(2 * mpmath.pi) * mpmath.exp(y * y / 2)

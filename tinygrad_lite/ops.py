@@ -13,7 +13,7 @@ import math
 import sys
 
 from .errors import ShapeError, made_by_hand
-from .floats import ieee
+from .floats import gamma, ieee, normal_law, sequences
 from .floats.reals import FLAT, as_float, as_sequence
 
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes longer than the rest of the package
@@ -275,13 +275,13 @@ def _mean_value(xs: Sequence[float]) -> float:
 def _var_value(xs: Sequence[float], ddof: float) -> float:
     if not xs:
         raise ShapeError("var(xs, ddof): the variance of no numbers is not defined, got an empty sequence")
-    return ieee.var(xs, ddof)
+    return sequences.var(xs, ddof)
 
 
 def _std_value(xs: Sequence[float], ddof: float) -> float:
     if not xs:
         raise ShapeError("std(xs, ddof): the deviation of no numbers is not defined, got an empty sequence")
-    return ieee.std(xs, ddof)
+    return sequences.std(xs, ddof)
 
 
 def _deviations(xs: Sequence[Any]) -> list[Any]:
@@ -528,7 +528,7 @@ elu: Op = Op("elu", lambda x, alpha: x if x > 0.0 else alpha * ieee.expm1(x),
           lambda g, y, x, alpha: where(step(x), 0.0, g * expm1(x))),
          args="x alpha=1", array="where(x > 0.0, x, alpha * expm1(x))", flat=None, domain=(REAL, (0.0, 2.0)),
          doc="x where positive, else alpha * (exp(x) - 1)")
-gelu: Op = Op("gelu", ieee.gelu, (lambda g, y, x: g * (normcdf(x) + x * normal_density(x)),),
+gelu: Op = Op("gelu", normal_law.gelu, (lambda g, y, x: g * (normcdf(x) + x * normal_density(x)),),
           array="0.5 * x * erfc(-0.7071067811865476 * x)", domain=(REAL,), doc="x * normcdf(x)")
 silu: Op = Op("silu", ieee.silu, (lambda g, y, x: g * (sigmoid(x) + y * sigmoid(-x)),),
           array="x * exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))", domain=(REAL,), doc="x * sigmoid(x)")
@@ -584,23 +584,23 @@ stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
                    array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
 erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
          array="erf(x)", domain=(REAL,), doc="error function")
-erfc: Op = Op("erfc", ieee.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
+erfc: Op = Op("erfc", normal_law.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
           array="erfc(x)", domain=(REAL,), doc="1 - erf(x), right in the tail")
-erfinv: Op = Op("erfinv", ieee.erfinv, (lambda g, y, x: g * (0.5 * math.sqrt(math.pi) * exp(y * y)),),
+erfinv: Op = Op("erfinv", normal_law.erfinv, (lambda g, y, x: g * (0.5 * math.sqrt(math.pi) * exp(y * y)),),
             array="erfinv(x)", domain=(UNIT,), doc="inverse of erf")
-normcdf: Op = Op("normcdf", ieee.normcdf, (lambda g, y, x: g * normal_density(x),),
+normcdf: Op = Op("normcdf", normal_law.normcdf, (lambda g, y, x: g * normal_density(x),),
              array="0.5 * erfc(-0.7071067811865476 * x)", domain=(REAL,),
              doc="standard normal distribution function, right in the tail")
-log_ndtr: Op = Op("log_ndtr", ieee.log_ndtr, (lambda g, y, x: g * _normal_hazard(x),),
+log_ndtr: Op = Op("log_ndtr", normal_law.log_ndtr, (lambda g, y, x: g * _normal_hazard(x),),
               array="log_ndtr(x)", domain=(REAL,), doc="log(normcdf(x)), right in both tails")
-ndtri: Op = Op("ndtri", ieee.ndtri, (lambda g, y, p: g * (math.sqrt(2.0 * math.pi) * exp(0.5 * y * y)),),
+ndtri: Op = Op("ndtri", normal_law.ndtri, (lambda g, y, p: g * (math.sqrt(2.0 * math.pi) * exp(0.5 * y * y)),),
            args="p", array="ndtri(p)", domain=((0.0, 1.0),), doc="inverse of normcdf")
-mills: Op = Op("mills", ieee.mills, (None, lambda g, y, n, x: -g * mills(n + 1.0, x)),
+mills: Op = Op("mills", normal_law.mills, (None, lambda g, y, n, x: -g * mills(n + 1.0, x)),
            args="n x", array="mills(n, x)", domain=((0.0, 4.0), POSITIVE),
            doc="(-1)**n times derivative n of Mills' ratio, normcdf(-x) / density(x); n is plain, 0 to 20")
-lgamma: Op = Op("lgamma", ieee.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
+lgamma: Op = Op("lgamma", gamma.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
             array="gammaln(x)", aliases=("gammaln",), domain=(POSITIVE,), doc="log of the absolute value of gamma(x)")
-polygamma: Op = Op("polygamma", ieee.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
+polygamma: Op = Op("polygamma", gamma.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
                args="n x", array="polygamma(n, x)", domain=((0.0, 4.0), POSITIVE),
                doc="derivative n + 1 of lgamma; the order n is a plain whole number")
 sum: Op = Op("sum", _sum_value, (lambda g, y, xs: [g] * len(xs),),
@@ -622,10 +622,10 @@ std: Op = Op("std", _std_value, (_by_each_share, None),
          args="*xs ddof=0", conventional=True, domain=(REAL, UNIT),
          array=f"{_WIDTH} * sqrt(sum({_SHARE} * {_SHARE}, axis=0) / maximum({_COUNT} - ddof, 0.0)) / {_UNIT}",
          doc="square root of var; derivative 0 where all are alike, no second one")
-logsumexp: Op = Op("logsumexp", ieee.logsumexp, (_softmax_of,),
+logsumexp: Op = Op("logsumexp", sequences.logsumexp, (_softmax_of,),
                args="*xs", array=f"{_SHIFT} + log(sum(exp(xs - {_SHIFT}), axis=0))", domain=(REAL,),
                doc="log of the sum of exponentials, right for large inputs")
-norm: Op = Op("norm", ieee.norm, (_by_each,),
+norm: Op = Op("norm", sequences.norm, (_by_each,),
           args="*xs", array=f"{_SCALE} * sqrt(sum((xs / {_SCALE}) * (xs / {_SCALE}), axis=0))", conventional=True,
           domain=(REAL,), doc="Euclidean length; derivative 0 at the origin, no second one")
 

@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -434,10 +435,19 @@ def test_an_operation_may_run_the_program_that_it_is_in(own_operations: Callable
 
 def test_the_executor_that_runs_is_the_one_asked_for() -> None:
     pure = os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0")
-    extensions = [
-        p for p in Path(SOURCES[native.__name__]).parent.glob("bytecode_machine.*") if p.suffix in (".so", ".pyd")
-    ]
-    assert native.compiled == (bool(extensions) and not pure)
+    sources = [Path(path) for path in SOURCES.values()]
+    whole = all(any(p.suffix in (".so", ".pyd") for p in path.parent.glob(f"{path.stem}.*")) for path in sources)
+    assert native.compiled == (whole and not pure)
+
+
+def test_the_loops_are_declared_by_the_names_that_cython_gives_them() -> None:
+    """Else they would be compiled as if nothing had been declared of them."""
+    module = next(name for name in SOURCES if name.endswith(".bytecode_loop"))
+    declared = Path(SOURCES[module]).with_suffix(".pxd").read_text(encoding="utf-8")
+    prefix = "".join(f"{len(part)}{part}_" for part in module.split("."))
+    assert f"#define NATIVE(name) __pyx_f_{prefix}##name\n" in declared
+    source = Path(SOURCES[module]).read_text(encoding="utf-8")
+    assert all(f"\ndef {name}(" in source for name in re.findall(r" NATIVE\((_\w+)\)\(", declared))
 
 
 def test_the_readable_executor_can_be_chosen() -> None:

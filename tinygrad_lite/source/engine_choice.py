@@ -13,12 +13,21 @@ if TYPE_CHECKING:
 _PACKAGE = __name__.partition(".")[0]
 _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _ENGINE = ("base", "values", "graph", "rows", "sweep", "walks", "contexts")
+_NATIVE = (
+    "vector_math",
+    "sequence_functions",
+    "number_views",
+    "bytecode_functions",
+    "bytecode_loop",
+    "bytecode_machine",
+)
 SOURCES = {
     f"{_PACKAGE}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"
     for name in (
         *[f"engine.{name}" for name in _ENGINE],
-        "compiler.native.vector_math",
-        "compiler.native.bytecode_machine",
+        "floats.c_functions",
+        "floats.c_normal",
+        *[f"compiler.native.{name}" for name in _NATIVE],
     )
 }
 """The files that are compiled too, by the names of their modules."""
@@ -50,8 +59,14 @@ def choose_engine() -> None:
     if os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0"):
         sys.meta_path.insert(0, _SourceFinder)
         return
-    found = {name.partition(".")[0] for name in os.listdir(os.path.join(_FOLDER, "engine")) if name.endswith(_COMPILED)}
-    if 0 < len(found.intersection(_ENGINE)) < len(_ENGINE):  # compiled files need each other
+    wanted = {os.path.splitext(path)[0] for path in SOURCES.values()}
+    found = {
+        os.path.join(folder, name.partition(".")[0])
+        for folder in {os.path.dirname(path) for path in wanted}
+        for name in os.listdir(folder)
+        if name.endswith(_COMPILED)
+    }
+    if 0 < len(found & wanted) < len(wanted):  # compiled files need each other
         sys.meta_path.insert(0, _SourceFinder)
 
 

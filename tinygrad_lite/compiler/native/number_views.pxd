@@ -1,0 +1,14 @@
+# C's side of number_views.py.
+cimport cython
+
+@cython.final
+cdef class View:
+    cdef double *numbers
+    cdef Py_ssize_t size, dimensions, rows
+    cdef object _memory
+
+cdef View view_of(who, given, bint writable)
+cdef int read(who, given, double *w, Py_ssize_t start, Py_ssize_t count) except? -1
+cdef int check_size(who, Py_ssize_t size, Py_ssize_t needed) except? -1
+cdef double *doubles(given) except? NULL
+cdef int *integers(given) except? NULL

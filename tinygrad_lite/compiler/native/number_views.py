@@ -1,0 +1,113 @@
+# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
+"""Numbers that come in and go out: lists, tuples and arrays, read and written where they are."""
+
+import numbers
+from array import array
+
+try:
+    import cython
+except ImportError:
+    from ...source.cython_shim import cython
+
+from ... import errors
+from ...source.engine_choice import warn_of_stale
+
+if cython.compiled:
+    from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
+
+compiled: bool = cython.compiled
+source_hash = "5eeff04f"
+
+
+@cython.final
+@cython.cclass
+class View:
+    """The numbers of an array, where they are."""
+
+    __slots__ = ("_memory", "dimensions", "numbers", "rows", "size")
+
+
+@cython.cfunc
+def view_of(who, given, writable: cython.bint) -> View:
+    """A view of a float64 array in C order, or, unless it is to be written, of a copy of other numbers."""
+    view: View = View.__new__(View)
+    try:
+        memory = memoryview(given)
+        suits: cython.bint = memory.format == "d" and memory.c_contiguous and not (writable and memory.readonly)
+    except (TypeError, BufferError):
+        suits = False
+    if not suits:
+        if writable:
+            raise TypeError(f"{who} takes a writable float64 array in C order, got {errors.received(given)}")
+        memory = memoryview(array("d", [_real(who, x) for x in _listed(who, given)]))
+    view._memory, view.size, view.dimensions = memory, memory.nbytes // 8, memory.ndim
+    view.rows = memory.shape[0] if memory.ndim else 0
+    if cython.compiled:
+        view.numbers = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(memory).buf)
+    else:
+        view.numbers = memory.cast("B").cast("d") if memory.nbytes else []
+    return view
+
+
+@cython.cfunc
+def _listed(who, given):
+    """The numbers of a list or tuple, or of an array of any kind and shape."""
+    if isinstance(given, (list, tuple)):
+        return given
+    if hasattr(given, "ravel"):
+        given = given.ravel()
+    if not hasattr(given, "tolist"):
+        raise TypeError(f"{who} takes a list, a tuple or an array of numbers, got {errors.received(given)}")
+    return given.tolist()
+
+
+@cython.cfunc
+@cython.boundscheck(True)  # a number's __float__ may shorten the list
+@cython.exceptval(-1)
+def read(who, given, w: cython.p_double, start: cython.Py_ssize_t, count: cython.Py_ssize_t) -> cython.int:
+    k: cython.Py_ssize_t
+    if type(given) is list or type(given) is tuple:
+        check_size(who, len(given), count)
+        for k in range(count):
+            x = given[k]
+            w[start + k] = x if type(x) is float else _real(who, x)
+        return 0
+    view: View = view_of(who, given, False)
+    check_size(who, view.size, count)
+    for k in range(count):
+        w[start + k] = view.numbers[k]
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def check_size(who, size: cython.Py_ssize_t, needed: cython.Py_ssize_t) -> cython.int:
+    if size < needed:
+        raise errors.ShapeError(f"the program needs {needed} numbers in {who}, got {size}")
+    return 0
+
+
+@cython.cfunc
+def _real(who, x) -> cython.double:
+    if not isinstance(x, numbers.Real):
+        raise errors.not_a_number(who, x)
+    return float(x)
+
+
+@cython.cfunc
+def doubles(given) -> cython.p_double:
+    if cython.compiled:
+        return cython.cast(cython.p_double, cython.cast(cython.size_t, given.buffer_info()[0]))
+    return given
+
+
+@cython.cfunc
+def integers(given) -> cython.p_int:
+    if cython.compiled:
+        return cython.cast(cython.p_int, cython.cast(cython.size_t, given.buffer_info()[0]))
+    return given
+
+
+if compiled:
+    warn_of_stale(__name__, source_hash)
