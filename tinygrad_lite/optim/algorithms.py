@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..floats.expected import FINITE
 from .optimizer import Optimizer, Params
-from .settings import Setting, nonnegative, number, pair, switch
+from .settings import Setting, nonnegative, switch, two_below_1
 
 if TYPE_CHECKING:
     from .groups import Group
@@ -24,7 +25,7 @@ class SGD(Optimizer):
     """
 
     momentum = nonnegative()
-    dampening = Setting("a finite number", number(-math.inf))
+    dampening = Setting(FINITE)
     nesterov = switch()
     _setting_names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
     _buffer_names = ("momentum_buffer",)
@@ -155,7 +156,7 @@ class Adam(Optimizer):
     2.9
     """
 
-    betas = Setting("two numbers from 0 up to, not including, 1", pair)
+    betas = two_below_1()
     eps = nonnegative()
     amsgrad = switch()
     _setting_names = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize")
@@ -225,7 +226,7 @@ class NAdam(Optimizer):
     2.8944
     """
 
-    betas = Setting("two numbers from 0 up to, not including, 1", pair)
+    betas = two_below_1()
     eps = nonnegative()
     momentum_decay = nonnegative()
     decoupled_weight_decay = switch()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from ..errors import received
-from ..saving.state_dicts import Checks, as_numbers, count
+from ..saving.state_dicts import Checks, as_numbers, count, kept_number
 from .line_search import Trial, strong_wolfe
 from .optimizer import Closure, Optimizer, Params
 from .settings import choice, counting, nonnegative
@@ -87,7 +85,7 @@ class LBFGS(Optimizer):
     tolerance_grad = nonnegative()
     tolerance_change = nonnegative()
     history_size = counting(1)
-    line_search_fn = choice("strong_wolfe", optional=True)
+    line_search_fn = choice("strong_wolfe", None)
     _setting_names = (
         "lr", "max_iter", "max_eval", "tolerance_grad", "tolerance_change", "history_size", "line_search_fn"
     )  # fmt: skip
@@ -185,7 +183,7 @@ class LBFGS(Optimizer):
         size = len(self._leaves)
         numbers: Callable[[Any], Any] = partial(as_numbers, shape=(size,))
         return {
-            **super()._checks_of(group), "t": _number, "H_diag": _number, "n_iter": count, "func_evals": count,
+            **super()._checks_of(group), "t": kept_number, "H_diag": kept_number, "n_iter": count, "func_evals": count,
             "d": numbers, "prev_flat_grad": numbers, "old_dirs": partial(_rows, shape=(size,)),
             "old_stps": partial(_rows, shape=(size,)), "ro": partial(_rows, shape=()),
         }  # fmt: skip
@@ -243,12 +241,6 @@ class _Course:
             return at(t), 1
         self._leaves.set_values(values + t * d)  # as in PyTorch, without a look at the loss there
         return here._replace(t=t), 0
-
-
-def _number(given: Any) -> float:
-    if not isinstance(given, Real) or isinstance(given, bool):
-        raise TypeError(f"is a number, got {received(given)}")
-    return float(given)
 
 
 def _rows(given: Any, shape: tuple[int, ...]) -> Array:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+from ..floats.expected import NONNEGATIVE, SHARE, number
 from .optimizer import Optimizer
 from .schedule import Schedule
-from .settings import Setting, choice, counting, for_each_group, fraction, number, share, switch
+from .settings import Setting, choice, counting, for_each_group, fraction, switch
+
+_FROM_1 = number("a number from 1 up", lambda x: 1.0 <= x < math.inf)
 
 
 class OneCycleLR(Schedule):
@@ -20,15 +23,15 @@ class OneCycleLR(Schedule):
     (0.04, 0.95)
     """
 
-    max_lr = for_each_group("a number from 0 up", number(0.0))
+    max_lr = for_each_group(NONNEGATIVE)
     total_steps = counting(1)
     pct_start = fraction()
     anneal_strategy = choice("cos", "linear")
     cycle_momentum = switch()
-    base_momentum = for_each_group("a number from 0 to 1", share)
-    max_momentum = for_each_group("a number from 0 to 1", share)
-    div_factor = Setting("a number from 1 up", number(1.0))
-    final_div_factor = Setting("a number from 1 up", number(1.0))
+    base_momentum = for_each_group(SHARE)
+    max_momentum = for_each_group(SHARE)
+    div_factor = Setting(_FROM_1)
+    final_div_factor = Setting(_FROM_1)
     three_phase = switch()
     _setting_names = (
         "max_lr", "total_steps", "pct_start", "anneal_strategy", "cycle_momentum", "base_momentum", "max_momentum",

@@ -6,16 +6,22 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from numbers import Real
 from typing import Any
 
 from ..errors import received
+from ..floats.expected import NONNEGATIVE, Expected
 from ..saving.state_dicts import Checks
 from .optimizer import Optimizer
 from .schedule import Schedule
-from .settings import Setting, ascending, counting, for_each_group, fraction, nonnegative
+from .settings import ascending, counting, for_each_group, fraction, nonnegative
 
 Factor = Callable[[int], float]
+
+
+def _function(x: Any) -> Any:
+    if not callable(x):
+        raise ValueError
+    return x
 
 
 class StepLR(Schedule):
@@ -53,7 +59,7 @@ class MultiStepLR(Schedule):
     [0.5, 0.05, 0.05, 0.005]
     """
 
-    milestones = Setting("a list of whole numbers from 0 on", ascending)
+    milestones = ascending()
     gamma = nonnegative()
     _setting_names = ("milestones", "gamma")
 
@@ -98,9 +104,7 @@ class LambdaLR(Schedule):
     0.25
     """
 
-    lr_lambda = for_each_group(
-        "a function that takes the number of steps and gives a factor", lambda x: x if callable(x) else None
-    )
+    lr_lambda = for_each_group(Expected("a function that takes the number of steps and gives a factor", _function))
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Factor | Iterable[Factor]) -> None:
         super().__init__(optimizer)
@@ -110,14 +114,9 @@ class LambdaLR(Schedule):
     def _rates(self, n: int) -> list[float]:
         rates = []
         for k, (base, factor) in enumerate(zip(self.base_lrs, self._each("lr_lambda"), strict=True)):
-            by = factor(n)
-            if isinstance(by, bool) or not isinstance(by, Real) or not 0.0 <= float(by) < math.inf:
-                where = f" of parameter group {k}" if isinstance(self.lr_lambda, list) else ""
-                raise ValueError(
-                    f"LambdaLR(lr_lambda=...): the function{where} gives a number from 0 up, for {n} steps it gave "
-                    f"{received(by)}: the learning rates are as they were"
-                )
-            rates.append(base * float(by))
+            where = f" of parameter group {k}" if isinstance(self.lr_lambda, list) else ""
+            given = f"LambdaLR(lr_lambda=...): what the function{where} gives for {n} steps"
+            rates.append(base * NONNEGATIVE.checked(given, factor(n), instead="the learning rates are as they were"))
         return rates
 
     def __repr__(self) -> str:
