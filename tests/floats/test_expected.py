@@ -72,7 +72,7 @@ def test_what_fits_comes_in_its_own_type(expected: Expected, given: Any, made: A
         (SHARE, 1.5, IndexError, "f(x) is a number from 0 to 1, got 1.5"),
         (FLAG, 1, KeyError, "f(x) is True or False, got an int, 1"),
         (one_of("a", "b", None), "c", IndexError, "f(x) is 'a', 'b' or None, got 'c'"),
-        (one_of("a"), np.zeros(2), IndexError, "f(x) is 'a', got a ndarray of shape (2,)"),
+        (one_of("a"), np.zeros(2), IndexError, "f(x) is 'a', got an ndarray of shape (2,)"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(expected: Expected, given: Any, error: type[Exception], message: str) -> None:

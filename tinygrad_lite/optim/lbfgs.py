@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..floats.expected import NONNEGATIVE, one_of, whole
 from ..saving.state_dicts import Checks, as_numbers, count, kept_number
 from .line_search import Trial, strong_wolfe
 from .optimizer import Closure, Optimizer, Params
-from .settings import choice, counting, nonnegative
+from .settings import Setting
 
 if TYPE_CHECKING:
     from ..engine import Value
@@ -80,12 +81,12 @@ class LBFGS(Optimizer):
     (16.0, True)
     """
 
-    max_iter = counting(1)
-    max_eval = counting(1)
-    tolerance_grad = nonnegative()
-    tolerance_change = nonnegative()
-    history_size = counting(1)
-    line_search_fn = choice("strong_wolfe", None)
+    max_iter = Setting(whole(1))
+    max_eval = Setting(whole(1))
+    tolerance_grad = Setting(NONNEGATIVE)
+    tolerance_change = Setting(NONNEGATIVE)
+    history_size = Setting(whole(1))
+    line_search_fn = Setting(one_of("strong_wolfe", None))
     _setting_names = (
         "lr", "max_iter", "max_eval", "tolerance_grad", "tolerance_change", "history_size", "line_search_fn"
     )  # fmt: skip

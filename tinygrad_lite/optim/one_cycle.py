@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ..floats.expected import NONNEGATIVE, SHARE, number
+from ..floats.expected import FLAG, NONNEGATIVE, SHARE, number, one_of, whole
 from .optimizer import Optimizer
 from .schedule import Schedule
-from .settings import Setting, choice, counting, for_each_group, fraction, switch
+from .settings import Setting, for_each_group
 
 _FROM_1 = number("a number from 1 up", lambda x: 1.0 <= x < math.inf)
 
@@ -24,15 +24,15 @@ class OneCycleLR(Schedule):
     """
 
     max_lr = for_each_group(NONNEGATIVE)
-    total_steps = counting(1)
-    pct_start = fraction()
-    anneal_strategy = choice("cos", "linear")
-    cycle_momentum = switch()
+    total_steps = Setting(whole(1))
+    pct_start = Setting(SHARE)
+    anneal_strategy = Setting(one_of("cos", "linear"))
+    cycle_momentum = Setting(FLAG)
     base_momentum = for_each_group(SHARE)
     max_momentum = for_each_group(SHARE)
     div_factor = Setting(_FROM_1)
     final_div_factor = Setting(_FROM_1)
-    three_phase = switch()
+    three_phase = Setting(FLAG)
     _setting_names = (
         "max_lr", "total_steps", "pct_start", "anneal_strategy", "cycle_momentum", "base_momentum", "max_momentum",
         "div_factor", "final_div_factor", "three_phase",

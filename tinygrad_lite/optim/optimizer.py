@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..engine import Value
 from ..errors import received
-from ..floats.expected import NUMBER
+from ..floats.expected import FLAG, NONNEGATIVE, NUMBER
 from ..recording.modes import enable_grad
 from ..saving.state_dicts import Checks, Stateful, as_numbers, count, fitting, refuse, same
 from .groups import Group, part, refuse_shared, taken_apart
 from .leaves import Leaves
-from .settings import nonnegative, switch
+from .settings import Setting
 
 if TYPE_CHECKING:
     from .leaves import Array
@@ -41,10 +41,10 @@ class Optimizer(Stateful):
     (0.9, 0.5, 0.5)
     """
 
-    lr = nonnegative()
-    initial_lr = nonnegative()  # what lr was before the first schedule
-    weight_decay = nonnegative()
-    maximize = switch()
+    lr = Setting(NONNEGATIVE)
+    initial_lr = Setting(NONNEGATIVE)  # what lr was before the first schedule
+    weight_decay = Setting(NONNEGATIVE)
+    maximize = Setting(FLAG)
 
     _setting_names: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "maximize")
     _buffer_names: ClassVar[tuple[str, ...]] = ()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..floats.expected import FINITE, NONNEGATIVE, NUMBER
+from ..floats.expected import FINITE, NONNEGATIVE, NUMBER, one_of, whole
 from ..saving.state_dicts import Checks, count, kept_number
 from .optimizer import Optimizer
 from .schedule import Schedule
-from .settings import BELOW_1, Setting, choice, counting, for_each_group, nonnegative
+from .settings import BELOW_1, Setting, for_each_group
 
 
 class ReduceLROnPlateau(Schedule):
@@ -22,14 +22,14 @@ class ReduceLROnPlateau(Schedule):
     0.25
     """
 
-    mode = choice("min", "max")
+    mode = Setting(one_of("min", "max"))
     factor = Setting(BELOW_1)
-    patience = counting(0)
+    patience = Setting(whole(0))
     threshold = Setting(FINITE)
-    threshold_mode = choice("rel", "abs")
-    cooldown = counting(0)
+    threshold_mode = Setting(one_of("rel", "abs"))
+    cooldown = Setting(whole(0))
     min_lr = for_each_group(NONNEGATIVE)
-    eps = nonnegative()
+    eps = Setting(NONNEGATIVE)
     _setting_names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")
 
     def __init__(

@@ -9,13 +9,14 @@ from itertools import pairwise
 from typing import Any
 
 from ..errors import received
-from ..floats.expected import NONNEGATIVE, Expected
+from ..floats.expected import NONNEGATIVE, SHARE, Expected, whole
 from ..saving.state_dicts import Checks
 from .optimizer import Optimizer
 from .schedule import Schedule
-from .settings import ascending, counting, for_each_group, fraction, nonnegative
+from .settings import Setting, each, for_each_group
 
 Factor = Callable[[int], float]
+_MILESTONES = Expected("a list of whole numbers from 0 on", lambda x: tuple(sorted(each(whole(0), x))))
 
 
 def _function(x: Any) -> Any:
@@ -35,8 +36,8 @@ class StepLR(Schedule):
     [0.5, 0.5, 0.05]
     """
 
-    step_size = counting(1)
-    gamma = nonnegative()
+    step_size = Setting(whole(1))
+    gamma = Setting(NONNEGATIVE)
     _setting_names = ("step_size", "gamma")
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
@@ -59,8 +60,8 @@ class MultiStepLR(Schedule):
     [0.5, 0.05, 0.05, 0.005]
     """
 
-    milestones = ascending()
-    gamma = nonnegative()
+    milestones = Setting(_MILESTONES)
+    gamma = Setting(NONNEGATIVE)
     _setting_names = ("milestones", "gamma")
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
@@ -81,7 +82,7 @@ class ExponentialLR(Schedule):
     0.25
     """
 
-    gamma = nonnegative()
+    gamma = Setting(NONNEGATIVE)
     _setting_names = ("gamma",)
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
@@ -132,8 +133,8 @@ class CosineAnnealingLR(Schedule):
     0.25
     """
 
-    T_max = counting(1)
-    eta_min = nonnegative()
+    T_max = Setting(whole(1))
+    eta_min = Setting(NONNEGATIVE)
     _setting_names = ("T_max", "eta_min")
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803  PyTorch's name
@@ -154,9 +155,9 @@ class LinearLR(Schedule):
     0.375
     """
 
-    start_factor = fraction()
-    end_factor = fraction()
-    total_iters = counting(1)
+    start_factor = Setting(SHARE)
+    end_factor = Setting(SHARE)
+    total_iters = Setting(whole(1))
     _setting_names = ("start_factor", "end_factor", "total_iters")
 
     def __init__(
