@@ -106,10 +106,11 @@ def received(x: object) -> str:
 def not_a_number(who: str, x: object, many: str = "") -> TypeError:
     """The error for an argument of `who` that is not a real number; `many` is what to do with several."""
     many = many or "take one element, or make a Value of each: [Value(x) for x in ...]"
-    return TypeError(f"{who} takes a real number, got {received(x)}: {_hint(x, many)}")
+    return TypeError(f"{who} takes a real number, got {received(x)}: {to_a_number(x, many)}")
 
 
-def _hint(x: Any, many: str) -> str:
+def to_a_number(x: Any, many: str) -> str:
+    """What to do with x to have a number; `many` where it holds several."""
     kind = "complex" if type(x).__name__.startswith("complex") else type(x).__name__
     if kind in _HINTS and (kind != "MaskedArray" or x.mask.any()):
         return _HINTS[kind]

@@ -218,7 +218,7 @@ def test_settings_can_be_set_and_are_checked_then_too() -> None:
         (
             lambda p: clip_grad_norm_(p, -1.0),
             ValueError,
-            r"clip_grad_norm_\(max_norm\) is a number from 0 up, got -1.0",
+            r"clip_grad_norm_\(max_norm\) is a number from 0 up, or inf, got -1.0",
         ),
         (lambda p: clip_grad_norm_(p, "1"), TypeError, "got a str"),
         (lambda p: clip_grad_norm_(p, 1.0, norm_type=0), ValueError, "norm_type"),

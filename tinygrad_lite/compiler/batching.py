@@ -1,20 +1,79 @@
-"""Arguments and results of a batch, row by row."""
+"""Arguments and results of a batch: arrays whose first axis is the batch, in dicts, tuples and dataclasses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..transforms.pytree import Structure, is_nested, items_of, with_items
+from ..engine import Value
+from ..errors import ShapeError, received
+from ..floats.reals import as_array
+from ..transforms.pytree import Structure, is_nested, items_of, named_items, on_arrays, with_items
+
+_FLOAT64 = np.dtype(float)
+
+
+def on_columns(function: Callable[[str, Any], Any], where: str, column: Any) -> Any:
+    """A column with function(where, x) for all that stands in its dicts and tuples; a list is one thing.
+
+    Raises ShapeError for a tuple of lists, which may as well be samples: columns would be transposed in silence.
+    """
+    if not is_nested(column) or type(column) is list:
+        return function(where, column)
+    if type(column) is tuple and column and all(type(item) is list for item in column):
+        raise ShapeError(f"{where} is a tuple of {len(column)} lists: where they are columns, make arrays of them")
+    return with_items(column, [on_columns(function, f"{where}{at}", item) for at, item in named_items(column)])
+
+
+def as_column(where: str, x: Any, axis: str) -> Any:
+    """An array of numbers of x, in which something of that name comes first. Raises ShapeError, TypeError."""
+    try:
+        found = as_array(where, x)
+    except ValueError:
+        found = None
+    if found is None or found.dtype.kind not in "biuf":
+        raise (ShapeError if found is None else TypeError)(
+            f"{where} must be an array of numbers with the {axis} as its first axis, got {received(x)}"
+            f"{_complaint(x, found)}"
+        )
+    if found.ndim == 0:
+        raise ShapeError(
+            f"{where} needs the {axis} as its first axis, got the one number {x}: pass an array of shape ({axis},)"
+        )
+    return found
+
+
+def is_column(x: Any) -> bool:
+    """Whether x is what as_column() takes as it is."""
+    return type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype.kind in "biuf") and x.ndim > 0
+
+
+def tuple_of_columns(*args: object) -> str:
+    """What to add to a message on batches where an argument is a tuple, as zip(*pairs) gives them."""
+    if not any(type(arg) is tuple for arg in args):
+        return ""
+    return (
+        "; a tuple stands for a tuple of columns here: where tuples hold the samples, as X, y = zip(*pairs) makes "
+        "them, write list(X), list(y)"
+    )
+
+
+def _complaint(arg: Any, found: Any) -> str:
+    if found is None:
+        if all(isinstance(row, (tuple, list)) and len(row) == 2 for row in arg) and hasattr(arg[0][0], "__len__"):
+            return " of pairs: separate them, X, y = zip(*pairs), and pass list(X), list(y)"
+        lengths = sorted({len(row) if hasattr(row, "__len__") else 0 for row in arg})
+        return f" with rows of {' and '.join(map(str, lengths[:4]))} numbers: rows must be of one length"
+    if found.dtype == object and any(type(x) is Value for x in found.ravel()):
+        return ", with Values in it: a batch takes plain numbers, gradients enter what the function captured"
+    return f", an array of {found.dtype}"
 
 
 def rows_of(column: Any, lane: int) -> Any:
     """The arguments of one lane: nested lists of numbers in the place of arrays."""
-    if is_nested(column):
-        return with_items(column, [rows_of(item, lane) for item in items_of(column)])
-    return column[lane].tolist() if isinstance(column, np.ndarray) else column
+    return on_arrays(lambda array: array[lane].tolist(), column)
 
 
 def by_lane(results: Sequence[Any]) -> Any:

@@ -1,19 +1,19 @@
-"""The leaves that a compiled function captured, as arrays."""
+"""The leaves that a compiled function captured, as one array."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ..engine import Span, Storage, Value, bind, located
+from ..engine import Span, Value, bind, located
+from ..transforms.bound_leaves import BoundLeaves
 
 _MOST_SPANS = 8
 
 
-class Parameters:
+class Parameters(BoundLeaves):
     """Leaves in the order in which they are bound, those that no gradient enters last; free ones are bound.
 
     leaves     all of them
@@ -27,41 +27,23 @@ class Parameters:
             bind(free)
         bound = [v for v in leaves if v.kind == "parameter"]
         _, owners, cells = located(bound)
-        self.leaves = [bound[k] for k in np.lexsort((cells, owners))] + [v for v in leaves if v.kind == "detached"]
-        self.trainable = len(bound)
-        self._where: dict[Storage, int] = {}
-        self._locate()
+        bound = [bound[k] for k in np.lexsort((cells, owners))]
+        self._fixed = [v for v in leaves if v.kind == "detached"]
+        self.leaves, self.trainable = [*bound, *self._fixed], len(bound)
+        super().__init__(bound)
 
     def _locate(self) -> None:
-        """Finds where they lie."""
-        storages, owners, cells = located(self.leaves[: self.trainable])
-        where = {storage: storage.moved for storage in storages}
-        apart = (np.diff(owners) != 0) | (np.diff(cells) != 1)
-        ends = [0, *(np.flatnonzero(apart) + 1).tolist(), self.trainable]
-        pieces = [(storages[owners[a]], cells[a], b - a) for a, b in pairwise(ends) if a < b]
-        self._views = [np.frombuffer(storage.values)[first : first + count] for storage, first, count in pieces]
-        self._copied = len(pieces) != 1 or len(self.leaves) > self.trainable
+        super()._locate()
+        self._views = [np.frombuffer(storage.values)[first:][: len(its)] for storage, first, its in self.runs]
+        self._copied = bool(self._fixed) or len(self.runs) != 1
         self._numbers = np.empty(len(self.leaves)) if self._copied else self._views[0]
-        starts = np.cumsum([0, *[count for _, _, count in pieces]]).tolist()
-        self.arguments: tuple[Any, ...] = (tuple(self.leaves[: self.trainable]),)
-        if len(pieces) <= _MOST_SPANS:
-            self.arguments = tuple(
-                [
-                    Span(storage, first, self.leaves[start : start + count])
-                    for start, (storage, first, count) in zip(starts, pieces, strict=False)
-                ]
-            )
-        self._where = where  # last: cut short, it is done again
+        few = len(self.runs) <= _MOST_SPANS
+        self.arguments: tuple[Any, ...] = tuple([Span(*run) for run in self.runs]) if few else (tuple(self.bound),)
 
     def numbers(self) -> Any:
         """What they are now: one array that always has them, until a leaf is bound elsewhere."""
-        if not self.leaves:
-            return self._numbers
-        for storage, moved in self._where.items():
-            if storage.moved != moved:
-                self._locate()
-                break
-        if self._copied:
-            fixed = [v.data for v in self.leaves[self.trainable :]]
-            self._numbers[...] = np.concatenate([*self._views, fixed])
+        if self.leaves:
+            self.locate()
+            if self._copied:
+                self._numbers[...] = np.concatenate([*self._views, [v.data for v in self._fixed]])
         return self._numbers

@@ -14,20 +14,22 @@ import numpy as np
 from .. import ops
 from ..engine import Value, find_method, is_inside, is_recording, is_tracing
 from ..errors import HistoryError, ShapeError, not_copied, received
+from ..floats.expected import one_of, whole
 from ..source.source_lines import stack_level
 from ..text.wording import shortened
-from ..transforms.pytree import Whole
+from ..transforms.pytree import Whole, on_arrays
 from .array.array_executor import ArrayExecutor
 from .batching import by_lane, rows_of, stacked
 from .executor_choice import EXECUTORS, Execution
 from .passes.program import Program
-from .trace.arguments import Arguments, Columns, Key, on_arrays, shown
+from .trace.arguments import Arguments, Columns, Key, shown
 from .trace.specialization import Specialization
 
 Reduction = Literal["mean", "sum"] | None
 
 _MANY_TRACES = 8
 _TRACES_SHOWN, _LETTERS_SHOWN = 1000, 200
+_REDUCTIONS = ("mean", "sum", None)
 
 
 def compile(
@@ -56,10 +58,8 @@ def compile(
     """
     if not callable(function):
         raise TypeError(f"compile(f) takes a function, got {received(function)}")
-    if executor not in EXECUTORS:
-        raise ValueError(f'compile(f, executor=...) takes "auto", "array" or "native", got {executor!r}')
-    if isinstance(max_traces, bool) or not isinstance(max_traces, int) or max_traces < 1:
-        raise ValueError(f"compile(f, max_traces=...) takes a whole number from 1 on, got {max_traces!r}")
+    executor = one_of(*EXECUTORS).checked("compile(f, executor=...)", executor)
+    max_traces = whole(1).checked("compile(f, max_traces=...)", max_traces)
     return Compiled(function, static_argnames, executor, max_traces)
 
 
@@ -133,8 +133,8 @@ class Compiled(Whole):
         >>> loss.backward(); loss.data, w.grad
         (0.5, 2.0)
         """
-        if reduce not in ("mean", "sum", None):
-            raise ValueError(f'{self._name}.batch(reduce=...) takes "mean", "sum" or None, got {reduce!r}')
+        if reduce not in _REDUCTIONS:
+            one_of(*_REDUCTIONS).checked(f"{self._name}.batch(reduce=...)", reduce)
         columns = self._arguments.columns(arrays, named)
         size = columns.size
         if size == 0 and reduce == "mean":

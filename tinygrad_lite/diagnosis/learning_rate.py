@@ -11,6 +11,7 @@ from .. import ops
 from ..compiler import compile
 from ..engine import Value
 from ..errors import TraceError, received
+from ..floats.expected import whole
 from ..nn import Module
 from ..optim import Optimizer
 from ..text.reports import Report, Table
@@ -78,8 +79,7 @@ def lr_find(
         raise TypeError(f"lr_find(optimizer) takes an optimizer of optim, got {received(optimizer)}")
     if not 0.0 < low < high < math.inf:
         raise ValueError(f"lr_find(low, high) takes two rates with 0 < low < high, got {low} and {high}")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-        raise ValueError(f"lr_find(steps=...) takes a whole number from 2 on, got {received(steps)}")
+    steps = whole(2).checked("lr_find(steps=...)", steps)
     rates = [low * (high / low) ** (k / (steps - 1)) for k in range(steps)]
     losses, diverged = _course(mean_loss(model, loss, data), model, optimizer, rates)
     return LearningRates(rates[: len(losses)], losses, _suggested(rates, losses), diverged)

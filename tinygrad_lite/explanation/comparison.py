@@ -12,6 +12,7 @@ from typing import Any
 from .. import engine
 from ..engine import Value, set_watch, topological_order
 from ..errors import received
+from ..floats.expected import whole
 from ..recording.modes import enable_grad
 from ..text.reports import Report, Table
 from ..text.wording import called, count, counted, equation, number, told_apart
@@ -160,8 +161,7 @@ def compare(
     if not isinstance(y, Value):
         raise TypeError(f"compare(y) checks what a Value was computed with, got {received(y)}: pass the Value itself")
     check_tolerances("compare", eps, rtol, atol)
-    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 0:
-        raise ValueError(f"compare(max_nodes=...) takes a whole number from 0 on, got {max_nodes!r}")
+    max_nodes = whole(0).checked("compare(max_nodes=...)", max_nodes)
     order = topological_order(y)
     with _undisturbed():
         adjoints = gradients(y, order)

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias, TypeVar
 from .. import engine
 from ..engine import Value, topological_order
 from ..errors import HistoryError, received
+from ..floats.expected import one_of, whole
 from ..formula import local_derivative_texts
 from ..text.reports import Report, Table
 from ..text.wording import called, count, counted, equation, expression, number, parent_names, shortened
@@ -136,10 +137,8 @@ def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limi
     for v in (x, wrt):
         if not isinstance(v, Value):
             raise TypeError(f"explain(x, wrt=y) takes two Values, one computed from the other, got {received(v)}")
-    if by not in ("uses", "paths"):
-        raise ValueError(f'explain(by=...) takes "uses" or "paths", got {by!r}')
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"explain(limit=...) takes a whole number from 1 on, got {limit!r}")
+    by = one_of("uses", "paths").checked("explain(by=...)", by)
+    limit = whole(1).checked("explain(limit=...)", limit)
     between = _between(x, wrt)
     return _by_uses(between, limit) if by == "uses" else _by_paths(between, limit)
 

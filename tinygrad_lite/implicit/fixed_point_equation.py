@@ -8,6 +8,7 @@ from typing import Any
 from ..compiler.compiled import Compiled
 from ..engine import Value, is_tracing, within
 from ..errors import ShapeError, TraceError, not_a_number, received
+from ..floats.expected import POSITIVE, number, whole
 from ..transforms.pytree import Structure, has_values, mapped, numbers_along, sketch
 from ..transforms.runs import inside_transform
 from .adjoint_solve import Solution, recorded_nodes, traced_nodes
@@ -64,6 +65,9 @@ class FixedPoint:
         return self._solution.spectral_radius()
 
 
+_DAMPING = number("a number above 0, up to 1", lambda x: 0.0 < x <= 1.0)
+
+
 def fixed_point(
     f: Callable[..., Any],
     z0: Any,
@@ -111,12 +115,8 @@ def _settings(f: Any, tol: float, max_steps: int, damping: float) -> Settings:
     if not callable(f):
         raise TypeError(f"fixed_point(f, z0) takes a function of z, got {received(f)}")
     of = f"fixed_point({getattr(f, '__name__', type(f).__name__)})"
-    for name, x, right in (("tol", tol, tol > 0.0), ("damping", damping, 0.0 < damping <= 1.0)):
-        if not right:
-            raise ValueError(f"{of}: {name} must be {'positive' if name == 'tol' else 'in (0, 1]'}, got {x!r}")
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 1:
-        raise ValueError(f"{of}: max_steps is a whole number from 1 on, got {max_steps!r}")
-    return Settings(tol, max_steps, damping, of)
+    tol, damping = POSITIVE.checked(f"{of}: tol", tol), _DAMPING.checked(f"{of}: damping", damping)
+    return Settings(tol, whole(1).checked(f"{of}: max_steps", max_steps), damping, of)
 
 
 def _on_numbers(

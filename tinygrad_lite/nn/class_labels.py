@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
 from numbers import Real
 from typing import Any
 
 from .. import ops
 from ..engine import Value
 from ..errors import ShapeError, not_a_number, received
-from .inputs import as_list, as_row, within
+from ..floats.expected import SHARE, Expected, as_whole
+from .inputs import as_list, as_row
 from .targets import from_zero, no_samples
 
 _SUM_TO_ONE = 1e-3
@@ -47,10 +47,10 @@ class Classes:
     """
 
     def __init__(self, weight: Any, ignore_index: Any, label_smoothing: Any) -> None:
-        self._smoothing = within("cross_entropy(label_smoothing=...)", label_smoothing, 0.0, 1.0)
+        self._smoothing = SHARE.checked("cross_entropy(label_smoothing=...)", label_smoothing, TypeError)
         self.ignored: int | None = None
         if ignore_index is not None:
-            self.ignored = _whole("cross_entropy(ignore_index=...) is a class index", ignore_index)
+            self.ignored = _CLASS.checked("cross_entropy(ignore_index=...)", ignore_index)
         self.weights: list[Any] | None = None
         if weight is not None:
             self.weights = [from_zero("cross_entropy(weight=...)", w) for w in as_row(weight)]
@@ -72,7 +72,7 @@ class Classes:
             score = ops.take(row, label)
             share = 1.0 if self.weights is None else ops.take(self.weights, label)
         else:
-            index = label if type(label) is int else _whole(_LABELS, label)
+            index = label if type(label) is int else _CLASS.checked("a label of cross_entropy(labels)", label)
             if index == self.ignored:
                 return Value(0.0) if any(type(x) is Value for x in row) else 0.0, 0.0
             if not 0 <= index < len(row):
@@ -125,16 +125,15 @@ class Classes:
         return ValueError(f"{_LABELS}, here 0..{classes - 1}, got {index}{instead}")
 
 
+def _class_index(x: Any) -> int:
+    return int(x) if type(x) is bool or (isinstance(x, float) and x.is_integer()) else as_whole(x)
+
+
+_CLASS = Expected("a class index", _class_index)
+
+
 def _is_one(share: Any) -> bool:
     return type(share) is float and share == 1.0
-
-
-def _whole(who: str, x: Any) -> int:
-    """A class index as an int, also of a float; ValueError where it is no whole number."""
-    try:
-        return int(x) if isinstance(x, float) and x.is_integer() else operator.index(x)
-    except TypeError:
-        raise ValueError(f"{who}, got {received(x)}") from None
 
 
 def _probabilities(row: list[Any], target: Any) -> list[Any]:

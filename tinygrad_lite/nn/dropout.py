@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..floats.expected import SHARE
 from ..recording.random_source import Draws
-from .inputs import as_list, within
+from .inputs import as_list
 from .module import Module
 
 
@@ -24,7 +25,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, seed: int | None = None) -> None:
-        self.p = within("Dropout(p)", p, 0.0, 1.0)
+        self.p = SHARE.checked("Dropout(p)", p, TypeError)
         self._draws = Draws(seed)
 
     def forward(self, x: Any) -> Any:

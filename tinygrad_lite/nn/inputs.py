@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Real
 from typing import Any
 
 from ..engine import Value
-from ..errors import ShapeError, not_a_number, received
+from ..errors import ShapeError, received
+from ..floats.expected import whole
 from ..floats.reals import listed
 from ..text.wording import counted
 from .module import Module
@@ -19,25 +18,7 @@ _ONE_AT_A_TIME = "a layer takes one sample, so call it for each: [model(row) for
 
 def positive(who: str, size: Any, least: int = 1) -> int:
     """A size as an int; TypeError where it is no whole number, ShapeError where it is less than the least."""
-    try:
-        if isinstance(size, bool):
-            raise TypeError
-        whole = operator.index(size)
-    except TypeError:
-        raise TypeError(f"{who} is a whole number, got {received(size)}") from None
-    if whole < least:
-        raise ShapeError(f"{who} must be at least {least}, got {whole}")
-    return whole
-
-
-def within(who: str, x: Any, low: float, high: float) -> float:
-    """A setting as a float; TypeError where it is no real number, ValueError where it is not from low to high."""
-    if not isinstance(x, Real) or isinstance(x, bool):
-        raise not_a_number(who, x)
-    number = float(x)
-    if not low <= number <= high:
-        raise ValueError(f"{who} is from {low:g} to {high:g}, got {number:g}")
-    return number
+    return int(whole(least).checked(who, size, TypeError, ShapeError))
 
 
 def as_row(x: Any) -> tuple[Any, ...]:

@@ -15,8 +15,9 @@ from typing import Any, Literal, overload
 from .. import ops
 from ..engine import Value
 from ..errors import received
+from ..floats.expected import POSITIVE, UP_TO_INF
 from .class_labels import Classes, samples
-from .inputs import as_lists, within
+from .inputs import as_lists
 from .targets import along_last, for_each, pairs, prepared, reduced, scaled
 
 
@@ -63,8 +64,7 @@ def huber(predictions: Any, targets: Any, delta: float = 1.0, reduction: str = "
     2.625
     """
     predictions = prepared("huber", reduction, predictions)
-    if not (isinstance(delta, (int, float)) and delta > 0.0):
-        raise ValueError(f"huber(delta=...) must be a positive number, got {received(delta)}")
+    delta = POSITIVE.checked("huber(delta=...)", delta)
     losses = []
     for p, t in pairs("huber", predictions, targets):
         error = p - t
@@ -96,7 +96,7 @@ def gaussian_nll(
     """
     name = "gaussian_nll"
     predictions = as_lists(prepared(name, reduction, predictions))
-    least = within(f"{name}(eps=...)", eps, 0.0, math.inf)
+    least = UP_TO_INF.checked(f"{name}(eps=...)", eps, TypeError)
     matched = pairs(name, predictions, targets)
     losses = []
     for (p, t), variance in zip(matched, for_each(f"{name}(var)", var, predictions), strict=True):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from ..engine import Origin, Value, bind, clear_grads, current_origin, current_trace, within_origin
+from ..floats.expected import FLAG
 from .tree import Node, each_once, walk
 
 if TYPE_CHECKING:
@@ -115,8 +116,7 @@ class Module(Node):
         >>> Module().train(False).training
         False
         """
-        if not isinstance(mode, bool):
-            raise TypeError(f"train(mode) takes True or False, got {mode!r}")
+        mode = FLAG.checked("train(mode)", mode, TypeError)
         for _, module in list(self.named_modules()):
             _set(module, "_training", mode)
         return self

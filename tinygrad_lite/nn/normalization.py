@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import Any
 
 from .. import ops
-from .inputs import check_row, on_rows, positive, within
+from ..floats.expected import UP_TO_INF
+from .inputs import check_row, on_rows, positive
 from .module import Module
 from .parameters import biases, parameters
 
@@ -27,7 +27,7 @@ class LayerNorm(Module):
         self, normalized_shape: int, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
     ) -> None:
         size = positive("LayerNorm(normalized_shape)", normalized_shape)
-        self.eps = within("LayerNorm(eps)", eps, 0.0, math.inf)
+        self.eps = UP_TO_INF.checked("LayerNorm(eps)", eps, TypeError)
         self.weight = parameters(lambda: 1.0, size) if elementwise_affine else [1.0] * size
         self.bias = biases(size, elementwise_affine and bias)
 
@@ -60,7 +60,7 @@ class RMSNorm(Module):
 
     def __init__(self, normalized_shape: int, eps: float | None = None, elementwise_affine: bool = True) -> None:
         size = positive("RMSNorm(normalized_shape)", normalized_shape)
-        self.eps = sys.float_info.epsilon if eps is None else within("RMSNorm(eps)", eps, 0.0, math.inf)
+        self.eps = sys.float_info.epsilon if eps is None else UP_TO_INF.checked("RMSNorm(eps)", eps, TypeError)
         self.weight = parameters(lambda: 1.0, size) if elementwise_affine else [1.0] * size
 
     def forward(self, x: Any) -> Any:

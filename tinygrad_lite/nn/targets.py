@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any
@@ -10,16 +9,16 @@ from typing import Any
 from .. import ops
 from ..engine import Value
 from ..errors import ShapeError, not_a_number, received
+from ..floats.expected import NONNEGATIVE, one_of
 from .inputs import as_list, as_lists
 
 
 def prepared(name: str, reduction: str, predictions: Any) -> Any:
     """The predictions, as nested lists where "none" needs their nesting again; ValueError for an unknown reduction."""
-    if reduction == "none":
-        return as_lists(predictions)
     if reduction == "mean" or reduction == "sum":
         return predictions
-    raise ValueError(f"{name}(reduction=...) is 'mean', 'sum' or 'none', got {reduction!r}")
+    one_of("mean", "sum", "none").checked(f"{name}(reduction=...)", reduction)
+    return as_lists(predictions)
 
 
 def reduced(reduction: str, losses: Sequence[Any], predictions: Any) -> Any:
@@ -68,15 +67,8 @@ def no_samples(name: str) -> ShapeError:
 
 
 def from_zero(who: str, x: Any) -> Any:
-    """A weight or a variance: a Value as it is, a plain number checked."""
-    if type(x) is Value:
-        return x
-    if not isinstance(x, Real):
-        raise not_a_number(who, x)
-    number = float(x)
-    if not 0.0 <= number < math.inf:
-        raise ValueError(f"{who} takes finite numbers from 0 on, got {received(x)}")
-    return number
+    """A weight or a variance: a Value as it is, a plain number checked; True, of a mask, is 1."""
+    return x if type(x) is Value else NONNEGATIVE.checked(who, float(x) if type(x) is bool else x, TypeError)
 
 
 def for_each(who: str, numbers: Any, predictions: Any) -> list[Any]:

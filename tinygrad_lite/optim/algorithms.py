@@ -6,12 +6,23 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..floats.expected import FINITE, FLAG, NONNEGATIVE, Expected
 from .optimizer import Optimizer, Params
-from .settings import Setting, nonnegative, number, pair, switch
+from .settings import BELOW_1, Setting, each
 
 if TYPE_CHECKING:
     from .groups import Group
     from .leaves import Array
+
+
+def _pair(x: Any) -> tuple[Any, ...]:
+    betas = tuple(each(BELOW_1, x))
+    if len(betas) != 2:
+        raise ValueError
+    return betas
+
+
+_BETAS = Expected("two numbers from 0 up to, not including, 1", _pair)
 
 
 class SGD(Optimizer):
@@ -23,9 +34,9 @@ class SGD(Optimizer):
     2.4
     """
 
-    momentum = nonnegative()
-    dampening = Setting("a finite number", number(-math.inf))
-    nesterov = switch()
+    momentum = Setting(NONNEGATIVE)
+    dampening = Setting(FINITE)
+    nesterov = Setting(FLAG)
     _setting_names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
     _buffer_names = ("momentum_buffer",)
 
@@ -64,9 +75,9 @@ class Adagrad(Optimizer):
     2.9
     """
 
-    lr_decay = nonnegative()
-    initial_accumulator_value = nonnegative()
-    eps = nonnegative()
+    lr_decay = Setting(NONNEGATIVE)
+    initial_accumulator_value = Setting(NONNEGATIVE)
+    eps = Setting(NONNEGATIVE)
     _setting_names = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps", "maximize")
     _buffer_names = ("sum",)
 
@@ -105,10 +116,10 @@ class RMSprop(Optimizer):
     2.8586
     """
 
-    alpha = nonnegative()
-    eps = nonnegative()
-    momentum = nonnegative()
-    centered = switch()
+    alpha = Setting(NONNEGATIVE)
+    eps = Setting(NONNEGATIVE)
+    momentum = Setting(NONNEGATIVE)
+    centered = Setting(FLAG)
     _setting_names = ("lr", "alpha", "eps", "weight_decay", "momentum", "centered", "maximize")
     _buffer_names = ("square_avg", "grad_avg", "momentum_buffer")
 
@@ -155,9 +166,9 @@ class Adam(Optimizer):
     2.9
     """
 
-    betas = Setting("two numbers from 0 up to, not including, 1", pair)
-    eps = nonnegative()
-    amsgrad = switch()
+    betas = Setting(_BETAS)
+    eps = Setting(NONNEGATIVE)
+    amsgrad = Setting(FLAG)
     _setting_names = ("lr", "betas", "eps", "weight_decay", "amsgrad", "maximize")
     _buffer_names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 
@@ -225,10 +236,10 @@ class NAdam(Optimizer):
     2.8944
     """
 
-    betas = Setting("two numbers from 0 up to, not including, 1", pair)
-    eps = nonnegative()
-    momentum_decay = nonnegative()
-    decoupled_weight_decay = switch()
+    betas = Setting(_BETAS)
+    eps = Setting(NONNEGATIVE)
+    momentum_decay = Setting(NONNEGATIVE)
+    decoupled_weight_decay = Setting(FLAG)
     _setting_names = (
         "lr", "betas", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay", "maximize"
     )  # fmt: skip

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from numbers import Real
-from typing import Any
 
 from ..engine import Value
-from ..errors import received
+from ..floats.expected import POSITIVE, UP_TO_INF
 from .leaves import Leaves
 
 
@@ -24,9 +22,8 @@ def clip_grad_norm_(
     import numpy as np
 
     who = "clip_grad_norm_"
-    limit = _limit(f"{who}(max_norm)", max_norm)
-    if not (isinstance(norm_type, (int, float)) and norm_type > 0):
-        raise ValueError(f"{who}(norm_type) is a number above 0, or inf, got {norm_type!r}")
+    limit = UP_TO_INF.checked(f"{who}(max_norm)", max_norm, TypeError)
+    norm_type = POSITIVE.checked(f"{who}(norm_type)", norm_type)
     leaves = Leaves(who, params)
     values, grads = leaves.numbers()
     with np.errstate(all="ignore"):
@@ -48,16 +45,8 @@ def clip_grad_value_(params: Iterable[Value], clip_value: float) -> None:
     """
     import numpy as np
 
-    limit = _limit("clip_grad_value_(clip_value)", clip_value)
+    limit = UP_TO_INF.checked("clip_grad_value_(clip_value)", clip_value, TypeError)
     leaves = Leaves("clip_grad_value_", params)
     values, grads = leaves.numbers()
     np.clip(grads, -limit, limit, out=grads)
     leaves.write(values, grads)
-
-
-def _limit(who: str, limit: Any) -> float:
-    if not isinstance(limit, Real):
-        raise TypeError(f"{who} is a number from 0 up, got {received(limit)}")
-    if not float(limit) >= 0.0:
-        raise ValueError(f"{who} is a number from 0 up, got {limit!r}")
-    return float(limit)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from ..errors import received
-from ..saving.state_dicts import Checks, as_numbers, count
+from ..floats.expected import NONNEGATIVE, one_of, whole
+from ..saving.state_dicts import Checks, as_numbers, count, kept_number
 from .line_search import Trial, strong_wolfe
 from .optimizer import Closure, Optimizer, Params
-from .settings import choice, counting, nonnegative
+from .settings import Setting
 
 if TYPE_CHECKING:
     from ..engine import Value
@@ -82,12 +81,12 @@ class LBFGS(Optimizer):
     (16.0, True)
     """
 
-    max_iter = counting(1)
-    max_eval = counting(1)
-    tolerance_grad = nonnegative()
-    tolerance_change = nonnegative()
-    history_size = counting(1)
-    line_search_fn = choice("strong_wolfe", optional=True)
+    max_iter = Setting(whole(1))
+    max_eval = Setting(whole(1))
+    tolerance_grad = Setting(NONNEGATIVE)
+    tolerance_change = Setting(NONNEGATIVE)
+    history_size = Setting(whole(1))
+    line_search_fn = Setting(one_of("strong_wolfe", None))
     _setting_names = (
         "lr", "max_iter", "max_eval", "tolerance_grad", "tolerance_change", "history_size", "line_search_fn"
     )  # fmt: skip
@@ -185,7 +184,7 @@ class LBFGS(Optimizer):
         size = len(self._leaves)
         numbers: Callable[[Any], Any] = partial(as_numbers, shape=(size,))
         return {
-            **super()._checks_of(group), "t": _number, "H_diag": _number, "n_iter": count, "func_evals": count,
+            **super()._checks_of(group), "t": kept_number, "H_diag": kept_number, "n_iter": count, "func_evals": count,
             "d": numbers, "prev_flat_grad": numbers, "old_dirs": partial(_rows, shape=(size,)),
             "old_stps": partial(_rows, shape=(size,)), "ro": partial(_rows, shape=()),
         }  # fmt: skip
@@ -243,12 +242,6 @@ class _Course:
             return at(t), 1
         self._leaves.set_values(values + t * d)  # as in PyTorch, without a look at the loss there
         return here._replace(t=t), 0
-
-
-def _number(given: Any) -> float:
-    if not isinstance(given, Real) or isinstance(given, bool):
-        raise TypeError(f"is a number, got {received(given)}")
-    return float(given)
 
 
 def _rows(given: Any, shape: tuple[int, ...]) -> Array:

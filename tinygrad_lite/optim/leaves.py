@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine import Value, bind, clear_grads, current_trace
 from ..errors import HistoryError, received
+from ..transforms.bound_leaves import BoundLeaves
 
 if TYPE_CHECKING:
     import numpy
@@ -14,22 +15,21 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, numpy.dtype[numpy.float64]]
 
 
-class Leaves:
-    """Parameters as two arrays, wherever they are bound, and wherever they move."""
+class Leaves(BoundLeaves):
+    """Parameters as two arrays of one storage, wherever they are bound, and wherever they move."""
 
     def __init__(self, who: str, params: Iterable[Value]) -> None:
         self._who, self.leaves = who, checked_leaves(who, params)
-        self._bind()
+        super().__init__(self.leaves)
 
-    def _bind(self) -> None:
+    def _locate(self) -> None:
         import numpy as np
 
-        storage, cells = bind(self.leaves)
-        first = cells[0]
-        consecutive = cells == list(range(first, first + len(cells)))
-        self._where: Any = slice(first, first + len(cells)) if consecutive else np.array(cells)
+        storage = self._storage = bind(self.leaves)[0]
+        super()._locate()
+        cells = [cell for _, first, its in self.runs for cell in range(first, first + len(its))]
+        self._where: Any = slice(cells[0], cells[-1] + 1) if len(self.runs) == 1 else np.array(cells)
         self._values, self._grads = np.frombuffer(storage.values), np.frombuffer(storage.settled())
-        self._storage, self._moved = storage, storage.moved  # last: cut short, it is done again
 
     def __len__(self) -> int:
         return len(self.leaves)
@@ -42,8 +42,7 @@ class Leaves:
         trace = current_trace()
         if trace is not None:
             trace.refuse(f"{self._who}, which reads gradients and moves numbers,", self.leaves[0])
-        if self._storage.moved != self._moved:
-            self._bind()
+        self.locate()
         self._storage.settled()
         return self._values[self._where], self._grads[self._where]
 
@@ -58,7 +57,7 @@ class Leaves:
         self.write(now, grads)
 
     def clear_grads(self) -> None:
-        if len(self.leaves) == len(self._storage) and self._storage.moved == self._moved:
+        if len(self.leaves) == len(self._storage) and self._storage.moved == self._moved[self._storage]:
             self._storage.clear_grads()
         else:
             clear_grads(self.leaves)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+from ..floats.expected import FLAG, NONNEGATIVE, SHARE, number, one_of, whole
 from .optimizer import Optimizer
 from .schedule import Schedule
-from .settings import Setting, choice, counting, for_each_group, fraction, number, share, switch
+from .settings import Setting, for_each_group
+
+_FROM_1 = number("a number from 1 up", lambda x: 1.0 <= x < math.inf)
 
 
 class OneCycleLR(Schedule):
@@ -20,16 +23,16 @@ class OneCycleLR(Schedule):
     (0.04, 0.95)
     """
 
-    max_lr = for_each_group("a number from 0 up", number(0.0))
-    total_steps = counting(1)
-    pct_start = fraction()
-    anneal_strategy = choice("cos", "linear")
-    cycle_momentum = switch()
-    base_momentum = for_each_group("a number from 0 to 1", share)
-    max_momentum = for_each_group("a number from 0 to 1", share)
-    div_factor = Setting("a number from 1 up", number(1.0))
-    final_div_factor = Setting("a number from 1 up", number(1.0))
-    three_phase = switch()
+    max_lr = for_each_group(NONNEGATIVE)
+    total_steps = Setting(whole(1))
+    pct_start = Setting(SHARE)
+    anneal_strategy = Setting(one_of("cos", "linear"))
+    cycle_momentum = Setting(FLAG)
+    base_momentum = for_each_group(SHARE)
+    max_momentum = for_each_group(SHARE)
+    div_factor = Setting(_FROM_1)
+    final_div_factor = Setting(_FROM_1)
+    three_phase = Setting(FLAG)
     _setting_names = (
         "max_lr", "total_steps", "pct_start", "anneal_strategy", "cycle_momentum", "base_momentum", "max_momentum",
         "div_factor", "final_div_factor", "three_phase",

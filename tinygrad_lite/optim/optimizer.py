@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
-from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..engine import Value
 from ..errors import received
+from ..floats.expected import FLAG, NONNEGATIVE, NUMBER
 from ..recording.modes import enable_grad
 from ..saving.state_dicts import Checks, Stateful, as_numbers, count, fitting, refuse, same
 from .groups import Group, part, refuse_shared, taken_apart
 from .leaves import Leaves
-from .settings import nonnegative, switch
+from .settings import Setting
 
 if TYPE_CHECKING:
     from .leaves import Array
 
 Params = Iterable[Value] | Iterable[Mapping[str, Any]]
 Closure = Callable[[], Any]
+_LOSS = "let it return the loss, a Value or a number"
 
 
 class Optimizer(Stateful):
@@ -40,10 +41,10 @@ class Optimizer(Stateful):
     (0.9, 0.5, 0.5)
     """
 
-    lr = nonnegative()
-    initial_lr = nonnegative()  # what lr was before the first schedule
-    weight_decay = nonnegative()
-    maximize = switch()
+    lr = Setting(NONNEGATIVE)
+    initial_lr = Setting(NONNEGATIVE)  # what lr was before the first schedule
+    weight_decay = Setting(NONNEGATIVE)
+    maximize = Setting(FLAG)
 
     _setting_names: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "maximize")
     _buffer_names: ClassVar[tuple[str, ...]] = ()
@@ -150,11 +151,7 @@ class Optimizer(Stateful):
         with enable_grad():
             loss = closure()
         number = loss.data if type(loss) is Value else loss
-        if not isinstance(number, Real) or isinstance(number, bool):
-            raise TypeError(
-                f"{who}: the closure returned {received(loss)}: let it return the loss, a Value or a number"
-            )
-        return loss, float(number)
+        return loss, NUMBER.checked(f"{who}: what the closure returns", number, TypeError, instead=_LOSS)
 
     def _move(self, values: Array, given: Array) -> None:
         alone, done = len(self._groups) == 1, self._steps + 1

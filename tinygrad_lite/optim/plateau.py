@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any
 
-from ..errors import received
-from ..saving.state_dicts import Checks, count
+from ..floats.expected import FINITE, NONNEGATIVE, NUMBER, one_of, whole
+from ..saving.state_dicts import Checks, count, kept_number
 from .optimizer import Optimizer
 from .schedule import Schedule
-from .settings import Setting, choice, counting, for_each_group, nonnegative, number
+from .settings import BELOW_1, Setting, for_each_group
 
 
 class ReduceLROnPlateau(Schedule):
@@ -23,14 +22,14 @@ class ReduceLROnPlateau(Schedule):
     0.25
     """
 
-    mode = choice("min", "max")
-    factor = Setting("a number from 0 up to, not including, 1", lambda x: f if (f := number(0.0)(x)) != 1 else None)
-    patience = counting(0)
-    threshold = Setting("a finite number", number(-math.inf))
-    threshold_mode = choice("rel", "abs")
-    cooldown = counting(0)
-    min_lr = for_each_group("a number from 0 up", number(0.0))
-    eps = nonnegative()
+    mode = Setting(one_of("min", "max"))
+    factor = Setting(BELOW_1)
+    patience = Setting(whole(0))
+    threshold = Setting(FINITE)
+    threshold_mode = Setting(one_of("rel", "abs"))
+    cooldown = Setting(whole(0))
+    min_lr = for_each_group(NONNEGATIVE)
+    eps = Setting(NONNEGATIVE)
     _setting_names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")
 
     def __init__(
@@ -51,13 +50,12 @@ class ReduceLROnPlateau(Schedule):
 
     def step(self, metrics: float) -> None:  # type: ignore[override]
         """Takes the number to watch, such as a validation loss."""
-        if not isinstance(metrics, Real):
-            raise TypeError(f"ReduceLROnPlateau.step(metrics) takes a number, as in loss.data, got {received(metrics)}")
+        metrics = NUMBER.checked("ReduceLROnPlateau.step(metrics)", metrics, TypeError)
         least = self._each("min_lr")
         self.last_epoch += 1
         self.num_bad_epochs += 1
         if self._is_better(metrics):
-            self.best, self.num_bad_epochs = float(metrics), 0
+            self.best, self.num_bad_epochs = metrics, 0
         if self.cooldown_counter > 0:
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
@@ -80,10 +78,4 @@ class ReduceLROnPlateau(Schedule):
         return {**super().state_dict(), "best": self.best, **counters}
 
     def _checks(self) -> Checks:
-        return {**super()._checks(), "best": _any_number, "num_bad_epochs": count, "cooldown_counter": count}
-
-
-def _any_number(x: Any) -> float:
-    if not isinstance(x, float):
-        raise TypeError(f"is a number, got {received(x)}")
-    return x
+        return {**super()._checks(), "best": kept_number, "num_bad_epochs": count, "cooldown_counter": count}

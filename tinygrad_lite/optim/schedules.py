@@ -6,16 +6,23 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from numbers import Real
 from typing import Any
 
 from ..errors import received
+from ..floats.expected import NONNEGATIVE, SHARE, Expected, whole
 from ..saving.state_dicts import Checks
 from .optimizer import Optimizer
 from .schedule import Schedule
-from .settings import Setting, ascending, counting, for_each_group, fraction, nonnegative
+from .settings import Setting, each, for_each_group
 
 Factor = Callable[[int], float]
+_MILESTONES = Expected("a list of whole numbers from 0 on", lambda x: tuple(sorted(each(whole(0), x))))
+
+
+def _function(x: Any) -> Any:
+    if not callable(x):
+        raise ValueError
+    return x
 
 
 class StepLR(Schedule):
@@ -29,8 +36,8 @@ class StepLR(Schedule):
     [0.5, 0.5, 0.05]
     """
 
-    step_size = counting(1)
-    gamma = nonnegative()
+    step_size = Setting(whole(1))
+    gamma = Setting(NONNEGATIVE)
     _setting_names = ("step_size", "gamma")
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
@@ -53,8 +60,8 @@ class MultiStepLR(Schedule):
     [0.5, 0.05, 0.05, 0.005]
     """
 
-    milestones = Setting("a list of whole numbers from 0 on", ascending)
-    gamma = nonnegative()
+    milestones = Setting(_MILESTONES)
+    gamma = Setting(NONNEGATIVE)
     _setting_names = ("milestones", "gamma")
 
     def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
@@ -75,7 +82,7 @@ class ExponentialLR(Schedule):
     0.25
     """
 
-    gamma = nonnegative()
+    gamma = Setting(NONNEGATIVE)
     _setting_names = ("gamma",)
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
@@ -98,9 +105,7 @@ class LambdaLR(Schedule):
     0.25
     """
 
-    lr_lambda = for_each_group(
-        "a function that takes the number of steps and gives a factor", lambda x: x if callable(x) else None
-    )
+    lr_lambda = for_each_group(Expected("a function that takes the number of steps and gives a factor", _function))
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Factor | Iterable[Factor]) -> None:
         super().__init__(optimizer)
@@ -110,14 +115,9 @@ class LambdaLR(Schedule):
     def _rates(self, n: int) -> list[float]:
         rates = []
         for k, (base, factor) in enumerate(zip(self.base_lrs, self._each("lr_lambda"), strict=True)):
-            by = factor(n)
-            if isinstance(by, bool) or not isinstance(by, Real) or not 0.0 <= float(by) < math.inf:
-                where = f" of parameter group {k}" if isinstance(self.lr_lambda, list) else ""
-                raise ValueError(
-                    f"LambdaLR(lr_lambda=...): the function{where} gives a number from 0 up, for {n} steps it gave "
-                    f"{received(by)}: the learning rates are as they were"
-                )
-            rates.append(base * float(by))
+            where = f" of parameter group {k}" if isinstance(self.lr_lambda, list) else ""
+            given = f"LambdaLR(lr_lambda=...): what the function{where} gives for {n} steps"
+            rates.append(base * NONNEGATIVE.checked(given, factor(n), instead="the learning rates are as they were"))
         return rates
 
     def __repr__(self) -> str:
@@ -133,8 +133,8 @@ class CosineAnnealingLR(Schedule):
     0.25
     """
 
-    T_max = counting(1)
-    eta_min = nonnegative()
+    T_max = Setting(whole(1))
+    eta_min = Setting(NONNEGATIVE)
     _setting_names = ("T_max", "eta_min")
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803  PyTorch's name
@@ -155,9 +155,9 @@ class LinearLR(Schedule):
     0.375
     """
 
-    start_factor = fraction()
-    end_factor = fraction()
-    total_iters = counting(1)
+    start_factor = Setting(SHARE)
+    end_factor = Setting(SHARE)
+    total_iters = Setting(whole(1))
     _setting_names = ("start_factor", "end_factor", "total_iters")
 
     def __init__(

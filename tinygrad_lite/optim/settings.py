@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable
-from numbers import Real
+from collections.abc import Iterable
 from typing import Any
 
-from ..errors import received
+from ..floats.expected import Expected, number
+
+BELOW_1 = number("a number from 0 up to, not including, 1", lambda x: 0.0 <= x < 1.0)
 
 
 class Setting:
     """A hyperparameter of an optimizer or a schedule, checked whenever it is set; where it is kept its owner says."""
 
-    def __init__(self, expected: str, convert: Callable[[Any], Any], optional: bool = False) -> None:
-        self._expected, self._convert, self._optional = expected, convert, optional
+    def __init__(self, expected: Expected) -> None:
+        self._expected = expected
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -28,89 +27,20 @@ class Setting:
 
     def checked(self, who: str, value: Any) -> Any:
         """The value in its own type; TypeError or ValueError where it does not fit."""
-        if value is None and self._optional:
-            return None
-        try:
-            converted = self._convert(value)
-        except TypeError:
-            raise TypeError(f"{who}({self._name}=...) is {self._expected}, got {received(value)}") from None
-        if converted is None:
-            raise ValueError(f"{who}({self._name}=...) is {self._expected}, got {value!r}")
-        return converted
+        return self._expected.checked(f"{who}({self._name}=...)", value, TypeError)
 
 
-def number(low: float) -> Callable[[Any], float | None]:
-    def convert(x: Any) -> float | None:
-        if not isinstance(x, Real) or isinstance(x, bool):
-            raise TypeError
-        number = float(x)
-        return number if low <= number < math.inf else None
-
-    return convert
-
-
-def pair(x: Any) -> tuple[Any, Any] | None:
-    betas = [number(0.0)(beta) for beta in x]
-    if len(betas) != 2 or not all(beta is not None and beta < 1.0 for beta in betas):
-        return None
-    return betas[0], betas[1]
-
-
-def whole(low: int) -> Callable[[Any], int | None]:
-    def convert(x: Any) -> int | None:
-        if isinstance(x, bool):
-            raise TypeError
-        number = operator.index(x)
-        return number if number >= low else None
-
-    return convert
-
-
-def ascending(x: Any) -> tuple[int, ...] | None:
-    """Numbers of steps, in ascending order."""
-    counts = [whole(0)(n) for n in x]
-    return None if None in counts else tuple(sorted(n for n in counts if n is not None))
-
-
-def flag(x: Any) -> bool:
-    if not isinstance(x, bool):
+def each(one: Expected, x: Any) -> list[Any]:
+    """The items of x, converted."""
+    if not isinstance(x, Iterable):
         raise TypeError
-    return x
+    return list(map(one.convert, x))
 
 
-def nonnegative() -> Any:
-    return Setting("a number from 0 up", number(0.0))
-
-
-def switch() -> Any:
-    return Setting("True or False", flag)
-
-
-def counting(low: int) -> Any:
-    return Setting(f"a whole number from {low} on", whole(low))
-
-
-def share(x: Any) -> float | None:
-    part = number(0.0)(x)
-    return part if part is not None and part <= 1.0 else None
-
-
-def fraction() -> Any:
-    return Setting("a number from 0 to 1", share)
-
-
-def for_each_group(expected: str, convert: Callable[[Any], Any]) -> Any:
+def for_each_group(one: Expected) -> Setting:
     """One for all parameter groups, or a list with one for each; the schedule sees to the length of the list."""
 
     def converted(x: Any) -> Any:
-        if not isinstance(x, (list, tuple)):
-            return convert(x)
-        each = [convert(one) for one in x]
-        return None if None in each else each
+        return each(one, x) if isinstance(x, (list, tuple)) else one.convert(x)
 
-    return Setting(f"{expected}, or a list of them, one for each parameter group", converted)
-
-
-def choice(*texts: str, optional: bool = False) -> Any:
-    expected = " or ".join([*map(repr, texts), *["None"] * optional])
-    return Setting(expected, lambda x: x if x in texts else None, optional)
+    return Setting(Expected(f"{one.text}, or a list of them, one for each parameter group", converted))

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..engine import Value, current_trace
-from ..errors import received
+from ..floats.expected import or_none, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -28,9 +28,7 @@ class Draws:
     def __init__(self, seed: int | None = None) -> None:
         import numpy as np
 
-        if seed is not None and not (hasattr(seed, "__index__") and not isinstance(seed, (bool, Value)) and seed >= 0):
-            raise ValueError(f"Draws(seed=...) takes a whole number from 0 on, or None, got {received(seed)}")
-        self._generator = np.random.default_rng(seed)
+        self._generator = np.random.default_rng(or_none(whole(0)).checked("Draws(seed=...)", seed))
         self._lock = threading.Lock()
 
     def uniform(self) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import StateDictError, received
+from ..floats.expected import NUMBER, Expected, whole
 from ..floats.reals import has_masked
 from .files import read_state, write_state
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import numpy
 
 _SHOWN = 8
+_STEPS = Expected("a number of steps", whole(0).convert)
 
 Checks = Mapping[str, Callable[[Any], Any]]
 
@@ -85,9 +87,12 @@ def same(expected: str) -> Callable[[Any], Any]:
 
 def count(given: Any) -> int:
     """A check for a number of steps or epochs."""
-    if type(given) is not int or given < 0:
-        raise ValueError(f"is a number of steps, got {received(given)}")
-    return given
+    return int(_STEPS.checked("", given))
+
+
+def kept_number(given: Any) -> float:
+    """A check for a number."""
+    return float(NUMBER.checked("", given, TypeError))
 
 
 def as_numbers(given: Any, shape: tuple[int, ...]) -> numpy.ndarray[Any, Any]:

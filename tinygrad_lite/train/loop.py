@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import TrainingError, received
+from ..floats.expected import one_of, or_none, whole
 from ..nn import Module
 from ..nn.module import kept_modes
 from ..optim import Optimizer, ReduceLROnPlateau, Schedule
@@ -94,11 +95,9 @@ def fit(
     >>> history[-1]["loss"] < 1e-4, round(model([3.0]).data, 1)
     (True, 7.0)
     """
-    for name, given in (("epochs", epochs), ("batch_size", batch_size)):
-        if (type(given) is not int or given < 1) and (name, given) != ("batch_size", None):
-            raise ValueError(f"fit({name}=...) is a whole number from 1 on, got {received(given)}")
-    if schedule_each not in ("epoch", "step"):
-        raise ValueError(f"fit(schedule_each=...) is 'epoch' or 'step', got {schedule_each!r}")
+    epochs = whole(1).checked("fit(epochs=...)", epochs)
+    batch_size = or_none(whole(1)).checked("fit(batch_size=...)", batch_size)
+    schedule_each = one_of("epoch", "step").checked("fit(schedule_each=...)", schedule_each)
     objective = Objective("fit", model, loss, metrics, eager)
     run = _Run(objective, Samples("fit(data)", data, not eager), optimizer, epochs, batch_size, seed)
     run.validation = None if validation is None else Samples("fit(validation)", validation, not eager)

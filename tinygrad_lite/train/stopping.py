@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import received
+from ..floats.expected import UP_TO_INF, one_of, whole
 from ..optim.leaves import Leaves
 from ..saving.state_dicts import Checks, Stateful, as_numbers, count, same
 from .history import Row
@@ -33,12 +33,9 @@ class EarlyStopping:
     mode: Literal["min", "max"] = "min"
 
     def __post_init__(self) -> None:
-        if type(self.patience) is not int or self.patience < 1:
-            raise ValueError(f"EarlyStopping(patience=...) is a whole number from 1 on, got {received(self.patience)}")
-        if self.mode not in ("min", "max"):
-            raise ValueError(f"EarlyStopping(mode=...) is 'min' or 'max', got {self.mode!r}")
-        if not self.min_delta >= 0.0:
-            raise ValueError(f"EarlyStopping(min_delta=...) is a number from 0 up, got {self.min_delta!r}")
+        whole(1).checked("EarlyStopping(patience=...)", self.patience)
+        one_of("min", "max").checked("EarlyStopping(mode=...)", self.mode)
+        UP_TO_INF.checked("EarlyStopping(min_delta=...)", self.min_delta)
 
 
 class Best(Stateful):

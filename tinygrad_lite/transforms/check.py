@@ -11,6 +11,7 @@ from typing import Any
 
 from ..engine import Value
 from ..errors import GradcheckError, received
+from ..floats.expected import POSITIVE, UP_TO_INF
 from ..recording.modes import enable_grad, no_grad
 from ..text.reports import Report, Table
 from .derivatives import gradients
@@ -125,9 +126,8 @@ def gradcheck(
 
 def check_tolerances(who: str, eps: float, rtol: float, atol: float) -> None:
     """Raises ValueError where a step or a tolerance is none."""
-    for name, number in (("eps", eps), ("rtol", rtol), ("atol", atol)):
-        if not (number > 0 or (number == 0 and name != "eps")):
-            raise ValueError(f"{who}({name}=...) must be positive, got {number}")
+    for name, expected, x in (("eps", POSITIVE, eps), ("rtol", UP_TO_INF, rtol), ("atol", UP_TO_INF, atol)):
+        expected.checked(f"{who}({name}=...)", x)
 
 
 class Differences:

@@ -86,11 +86,10 @@ def has_values(tree: Any) -> bool:
     """Whether there is a Value in a structure, of whatever else."""
     if type(tree) in _NUMBERS:
         return type(tree) is Value
-    if _is_list(tree):
-        kinds = set(map(type, tree))
-        return Value in kinds or (not kinds <= _NUMBERS and any(map(has_values, tree)))
-    if isinstance(tree, dict) or is_dataclass(tree):
-        return any(map(has_values, items_of(tree)))
+    if is_nested(tree):
+        items = items_of(tree)
+        kinds = set(map(type, items))
+        return Value in kinds or (not kinds <= _NUMBERS and any(map(has_values, items)))
     return _is_array(tree) and tree.dtype == object and has_values(tree.ravel().tolist())
 
 
@@ -107,7 +106,7 @@ def numbers_along(tree: Any, given: Any) -> list[Any] | None:
     if is_dataclass(tree) or is_dataclass(given):
         if type(tree) is not type(given):
             return None
-        tree, given = fields_of(tree), fields_of(given)
+        tree, given = by_name(tree), by_name(given)
     if isinstance(tree, dict):
         if not isinstance(given, dict) or tree.keys() != given.keys():
             return None
@@ -185,9 +184,9 @@ def _sketched(tree: Any) -> str:
     if isinstance(tree, dict):
         return "{" + ", ".join([f"{key!r}: {_sketched(item)}" for key, item in tree.items()]) + "}"
     if is_dataclass(tree):
-        items = ", ".join([f"{name}={_sketched(item)}" for name, item in fields_of(tree).items()])
+        items = ", ".join([f"{name}={_sketched(item)}" for name, item in by_name(tree).items()])
         return f"{type(tree).__name__}({items})"
-    if _is_list(tree):
+    if is_list(tree):
         inner = ", ".join(map(_sketched, tree))
         return f"[{inner}]" if type(tree) is list else f"({inner},)" if len(tree) == 1 else f"({inner})"
     return f"an array of shape {tree.shape}" if _is_array(tree) else "None" if tree is None else "*"
@@ -195,30 +194,42 @@ def _sketched(tree: Any) -> str:
 
 def is_nested(x: Any) -> bool:
     """Whether x is a list, a tuple, a dict or a dataclass, of which with_items() makes others."""
-    return _is_list(x) or isinstance(x, dict) or is_dataclass(x)
+    return is_list(x) or isinstance(x, dict) or is_dataclass(x)
 
 
 def items_of(tree: Any) -> list[Any]:
     """What stands in a list, a tuple, a dict or a dataclass."""
-    if _is_list(tree):
-        return list(tree)
-    return list(tree.values() if isinstance(tree, dict) else fields_of(tree).values())
+    return list(tree if is_list(tree) else by_name(tree).values())
 
 
 def named_items(tree: Any) -> list[tuple[str, Any]]:
     """These, each with how it is written after the structure's name, such as "['w']", "[0]" or ".w"."""
+    names = "[{}]" if is_list(tree) else "[{!r}]" if isinstance(tree, dict) else ".{}"
+    pairs = enumerate(tree) if is_list(tree) else by_name(tree).items()
+    return [(names.format(name), item) for name, item in pairs]
+
+
+def by_name(tree: Any) -> dict[Any, Any]:
+    """What stands in a dict by its keys, in a dataclass by the names of the fields that are set."""
     if isinstance(tree, dict):
-        return [(f"[{key!r}]", item) for key, item in tree.items()]
-    if is_dataclass(tree):
-        return [(f".{name}", item) for name, item in fields_of(tree).items()]
-    return [(f"[{k}]", item) for k, item in enumerate(tree)]
+        return tree
+    from dataclasses import fields
+
+    return {field.name: getattr(tree, field.name) for field in fields(tree) if hasattr(tree, field.name)}
+
+
+def on_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
+    """The structure with function(array) in the place of each array in it; all else is as it is."""
+    if is_nested(tree):
+        return with_items(tree, [on_arrays(function, item) for item in items_of(tree)])
+    return function(tree) if _is_array(tree) else tree
 
 
 def _is_row(x: Any) -> bool:
-    return _is_list(x) or (_is_array(x) and x.ndim > 0)
+    return is_list(x) or (_is_array(x) and x.ndim > 0)
 
 
-def _is_list(x: Any) -> bool:
+def is_list(x: Any) -> bool:
     """A list, a tuple or a named tuple; other kinds of sequences are one thing each."""
     return type(x) is list or type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields"))
 
@@ -232,13 +243,6 @@ def is_dataclass(x: Any) -> bool:
     return not isinstance(x, (Enum, Whole, list, numbers.Number))
 
 
-def fields_of(tree: Any) -> dict[str, Any]:
-    """A dataclass's fields, as far as they are set, by their names."""
-    from dataclasses import fields
-
-    return {field.name: getattr(tree, field.name) for field in fields(tree) if hasattr(tree, field.name)}
-
-
 def with_items(tree: Any, items: Iterable[Any]) -> Any:
     """A structure of the kind of a list, a tuple, a dict or a dataclass, with these items in the place of its own."""
     kind: Any = type(tree)
@@ -248,10 +252,10 @@ def with_items(tree: Any, items: Iterable[Any]) -> Any:
             made.__dict__ = made
         made.update(zip(tree, items, strict=True))
         return made
-    if _is_list(tree):
+    if is_list(tree):
         return kind._make(items) if hasattr(tree, "_fields") else kind(items)
     made = object.__new__(kind)
-    for name, item in zip(fields_of(tree), items, strict=True):
+    for name, item in zip(by_name(tree), items, strict=True):
         object.__setattr__(made, name, item)  # which a frozen one allows
     return made
 
@@ -260,11 +264,9 @@ def _mapped(function: Callable[[list[Any]], list[Any]], tree: Any) -> Any:
     """As mapped, by a function of what stands together: all that is in an array or a list of nothing but numbers."""
     if type(tree) in _NUMBERS:
         return function([tree])[0]
-    if _is_list(tree):
-        items = function(list(tree)) if _is_flat(tree) else [_mapped(function, item) for item in tree]
-        return with_items(tree, items)
-    if isinstance(tree, dict) or is_dataclass(tree):
-        return with_items(tree, [_mapped(function, item) for item in items_of(tree)])
+    if is_nested(tree):
+        items = items_of(tree)
+        return with_items(tree, function(items) if _is_flat(tree) else [_mapped(function, item) for item in items])
     if _is_array(tree):
         items = listed(tree.ravel())
         found = function(items)
@@ -294,7 +296,7 @@ def _filled(tree: Any, items: Sequence[Any]) -> Any:
 
 def _is_flat(tree: Any) -> bool:
     """A list or tuple of nothing but numbers."""
-    return _is_list(tree) and _NUMBERS.issuperset(map(type, tree))
+    return is_list(tree) and _NUMBERS.issuperset(map(type, tree))
 
 
 def _is_array(x: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from .. import errors
 from ..engine import Value
 from ..explanation.comparison import Comparison
+from ..floats.expected import one_of, whole
 from ..saving.atomic import replacing
 from ..text.wording import counted, shortened, xml
 from .diagram.boxes import boxes, edge_texts
@@ -71,10 +72,7 @@ def graph(
                 f"graph() draws what a Value was computed from, got {errors.received(root)}: pass the Value itself"
             )
     direction = _checked_rankdir(rankdir)
-    if isinstance(max_nodes, bool) or not isinstance(max_nodes, int):
-        raise TypeError(f"graph(max_nodes=...) takes a whole number, got {errors.received(max_nodes)}")
-    if max_nodes < 1:
-        raise ValueError(f"graph(max_nodes=...) takes a whole number from 1 on, got {max_nodes}")
+    max_nodes = whole(1).checked("graph(max_nodes=...)", max_nodes, TypeError)
     if not isinstance(root, Value):
         if expand or compare is not None:
             raise TypeError("graph(expand=..., compare=...) are for the graph of a Value, not for a compiled function")
@@ -146,8 +144,7 @@ class Picture:
                 PATH and draws such a graph well: without modules' frames, and not dense
         Raises MissingProgramError for "dot" without the program.
         """
-        if layout not in get_args(LayoutChoice):
-            raise ValueError(f'svg(layout=...) takes "auto", "dot" or "own", got {layout!r}')
+        layout = one_of(*get_args(LayoutChoice)).checked("svg(layout=...)", layout)
         if layout not in self._drawn:
             self._drawn[layout] = draw(
                 self._diagram, self._boxes, self._texts, self._placed(layout), f"computation graph of {self._summary()}"

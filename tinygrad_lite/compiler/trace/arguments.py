@@ -20,9 +20,10 @@ import numpy as np
 
 from ...engine import Value
 from ...errors import ShapeError, not_a_number, received
-from ...floats.reals import as_array, has_masked
-from ...transforms.pytree import fields_of, is_dataclass, is_nested, items_of, named_items, with_items
-from .static_arguments import Keyed, Refused, Same, holds, static, typed
+from ...floats.reals import has_masked
+from ...transforms.pytree import by_name, is_dataclass, is_list
+from ..batching import as_column, is_column, on_columns, tuple_of_columns
+from .static_arguments import Keyed, Refused, Same, fixed, holds, static
 
 Key = Any
 _PLAIN = frozenset((float, int))
@@ -112,19 +113,29 @@ class Arguments:
 
     def columns(self, args: Sequence[Any], named: dict[str, Any]) -> Columns:
         """The arguments of a batch. Raises ShapeError, TypeError."""
-        if not named and not self._static and all(map(_is_column, args)):
+        if not named and not self._static and all(map(is_column, args)):
             arrays: list[Any] = [arg if arg.dtype is _FLOAT64 else arg.astype(float) for arg in args]
             return Columns(
                 (_BATCH, (), *[array.shape[1:] for array in arrays]), arrays, named, arrays, self._size(arrays, args)
             )
         arrays = []
+
+        def column(where: str, arg: Any) -> Any:
+            holds_numbers = isinstance(arg, (numbers.Real, list, range, array, Value)) or hasattr(arg, "__array__")
+            if not holds_numbers or isinstance(arg, (bool, type, Enum)):
+                return arg
+            arrays.append(as_column(where, arg, "batch").astype(float, copy=False))
+            return arrays[-1]
+
         try:
-            given, given_named = self.mapped(lambda label, arg: self._column(label, arg, arrays), args, named)
+            given, given_named = self.mapped(
+                lambda label, arg: on_columns(column, f"{self.name}.batch(...): argument {label}", arg), args, named
+            )
         except ShapeError as error:
             raise ShapeError(f"{error}{tuple_of_columns(*args)}") from None
         try:
             parts = [
-                self._fixed(label, arg) if label in self._static else _column_sketch(arg)
+                self._fixed(label, arg) if label in self._static else _sketch(arg, [], True)
                 for label, arg in self._labelled(given, given_named)
             ]
         except Refused as refused:
@@ -149,14 +160,7 @@ class Arguments:
         yield from named.items()
 
     def _fixed(self, label: Any, arg: Any) -> Key:
-        try:
-            hash(arg)
-        except TypeError:
-            raise TypeError(
-                f"compile({self.name}): the static argument {label} is part of the program's key and must be "
-                f"hashable, got {received(arg)}: pass a tuple, or let it be traced"
-            ) from None
-        return type(arg), Keyed(arg, typed(arg))
+        return fixed(f"compile({self.name}): the static argument {label}", arg)
 
     def _refusal(self, thing: Any, args: Sequence[Any], named: Mapping[str, Any]) -> TypeError:
         """For what an argument is or holds."""
@@ -172,48 +176,6 @@ class Arguments:
             + (", or name the argument in static_argnames if it stays as it is" if hashed else "")
         )
 
-    def _column(self, label: Any, arg: Any, columns: list[Any]) -> Any:
-        """An argument's arrays, in its dicts and tuples; what holds no numbers stays."""
-        if is_nested(arg) and type(arg) is not list:
-            check_columns(f"{self.name}.batch(...): argument {label}", arg)
-            return with_items(arg, [self._column(f"{label}{at}", item, columns) for at, item in named_items(arg)])
-        if not isinstance(arg, (numbers.Real, list, range, array, Value)) and not hasattr(arg, "__array__"):
-            return arg
-        if isinstance(arg, (bool, type, Enum)):
-            return arg
-        where = f"{self.name}.batch(...): argument {label}"
-        try:
-            found = as_array(where, arg)
-        except ValueError:
-            found = None
-        if found is None or found.dtype.kind not in "biuf":
-            raise (ShapeError if found is None else TypeError)(
-                f"{where} must be an array of numbers with the batch as its first axis, got {received(arg)}"
-                f"{_complaint(arg, found)}"
-            )
-        if found.ndim == 0:
-            raise ShapeError(
-                f"{where} needs the batch as its first axis, got the one number {arg}: pass an array of shape (batch,)"
-            )
-        columns.append(found.astype(float, copy=False))
-        return columns[-1]
-
-
-def tuple_of_columns(*args: object) -> str:
-    """What to add to a message on batches where an argument is a tuple, as zip(*pairs) gives them."""
-    if not any(type(arg) is tuple for arg in args):
-        return ""
-    return (
-        "; a tuple stands for a tuple of columns here: where tuples hold the samples, as X, y = zip(*pairs) makes "
-        "them, write list(X), list(y)"
-    )
-
-
-def check_columns(where: str, column: object) -> None:
-    """Refuses a tuple of lists, which may as well be samples: as columns they would be transposed in silence."""
-    if type(column) is tuple and column and all(type(item) is list for item in column):
-        raise ShapeError(f"{where} is a tuple of {len(column)} lists: where they are columns, make arrays of them")
-
 
 def _in_its_place(args: Sequence[Any]) -> str:
     if not args:
@@ -221,47 +183,26 @@ def _in_its_place(args: Sequence[Any]) -> str:
     return f" but {received(args[0])}: pass a list or an array of numbers, or call the function itself"
 
 
-def _complaint(arg: Any, found: Any) -> str:
-    if found is None:
-        if all(isinstance(row, (tuple, list)) and len(row) == 2 for row in arg) and hasattr(arg[0][0], "__len__"):
-            return " of pairs: separate them, X, y = zip(*pairs), and pass list(X), list(y)"
-        lengths = sorted({len(row) if hasattr(row, "__len__") else 0 for row in arg})
-        return f" with rows of {' and '.join(map(str, lengths[:4]))} numbers: rows must be of one length"
-    if found.dtype == object and any(type(x) is Value for x in found.ravel()):
-        return ", with Values in it: a batch takes plain numbers, gradients enter what the function captured"
-    return f", an array of {found.dtype}"
-
-
-def _is_column(arg: Any) -> bool:
-    return type(arg) is np.ndarray and (arg.dtype is _FLOAT64 or arg.dtype.kind in "biuf") and arg.ndim > 0
-
-
-def on_arrays(function: Callable[[Any], Any], column: Any) -> Any:
-    """A column with function(array) in the place of its arrays."""
-    if is_nested(column):
-        return with_items(column, [on_arrays(function, item) for item in items_of(column)])
-    return function(column) if isinstance(column, np.ndarray) else column
-
-
 def is_number(x: Any) -> bool:
     """Whether x is traced, standing alone."""
     return type(x) is Value or (isinstance(x, numbers.Real) and not isinstance(x, (bool, Enum)))
 
 
-def _sketch(tree: Any, found: list[Any]) -> Key:
+def _sketch(tree: Any, found: list[Any], in_batch: bool = False) -> Key:
+    """What a program depends on of an argument, whose numbers are added to `found`; in a batch arrays hold these."""
     kind = type(tree)
     if kind is float or kind is int:
         found.append(tree)
         return _NUMBER
-    if kind is list or kind is tuple or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
+    if is_list(tree):
         if _PLAIN.issuperset(map(type, tree)):
             found += tree
             return kind, len(tree)
-        items = [_sketch(item, found) for item in tree]
+        items = [_sketch(item, found, in_batch) for item in tree]
         return (kind, len(items)) if items.count(_NUMBER) == len(items) else (kind, *items)
-    if isinstance(tree, dict):
-        return kind, *_beside(tree), *[(key, _sketch(item, found)) for key, item in tree.items()]
     if isinstance(tree, np.ndarray):
+        if in_batch:
+            return tree.shape[1:]
         if has_masked(tree):
             raise not_a_number("a compiled function", tree)
         if tree.dtype.kind in "iuf":
@@ -272,31 +213,19 @@ def _sketch(tree: Any, found: list[Any]) -> Key:
     if is_number(tree):
         found.append(tree)
         return _NUMBER
-    if is_dataclass(tree):
-        return kind, *[(name, _sketch(item, found)) for name, item in fields_of(tree).items()]
+    if isinstance(tree, dict) or is_dataclass(tree):
+        return kind, *_beside(tree), *[(key, _sketch(item, found, in_batch)) for key, item in by_name(tree).items()]
     return kind, static(tree)
 
 
 def _beside(tree: Any) -> list[Any]:
     """What a dict of a class of its own is beside its items: the default it makes, its attributes."""
-    if type(tree) is dict:
+    if type(tree) is dict or not isinstance(tree, dict):
         return []
     beside = {} if getattr(tree, "__dict__", tree) is tree else vars(tree)
     if isinstance(tree, defaultdict):
         beside = {"default_factory": tree.default_factory, **beside}
     return [(f".{name}", (type(x), static(x))) for name, x in beside.items()]
-
-
-def _column_sketch(column: Any) -> Key:
-    if isinstance(column, np.ndarray):
-        return column.shape[1:]
-    if isinstance(column, dict):
-        return type(column), *_beside(column), *[(key, _column_sketch(item)) for key, item in column.items()]
-    if is_dataclass(column):
-        return type(column), *[(name, _column_sketch(item)) for name, item in fields_of(column).items()]
-    if isinstance(column, tuple):
-        return type(column), *[_column_sketch(item) for item in column]
-    return _sketch(column, [])
 
 
 def shown(key: Key) -> str:

@@ -11,7 +11,7 @@ from types import MethodType
 from typing import Any
 
 from ...engine import Value
-from ...transforms.pytree import Holder, fields_of, is_dataclass, is_nested, items_of
+from ...transforms.pytree import Holder, by_name, is_dataclass, is_nested, items_of
 from ..native.bytecode_machine import hold_the_same
 
 _END = (object(),)
@@ -106,7 +106,7 @@ class _Slots:
         self._thing = thing
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(fields_of(self._thing).values())
+        return iter(by_name(self._thing).values())
 
 
 def _met(modules: Iterable[Holder]) -> Iterator[Any]:

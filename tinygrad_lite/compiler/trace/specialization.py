@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from ...engine import Value, topological_order, within_transform
-from ...errors import TraceError, received
+from ...errors import received
 from ...recording.random_source import replayed
 from ...transforms.pytree import Structure, filler, mapped
 from ...transforms.runs import variables
 from ..autodiff import expanded, recorded, recorded_anew, reduced, rows
 from ..captured_leaves import Parameters
 from ..executor_choice import Execution
-from ..passes.program import CONSTANT, Program
 from .arguments import Arguments, is_number
 from .finite_checks import watched
 from .held_modules import Held, modules_of
+from .repeated_trace import check_repeated
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, traced, values_of
 
@@ -97,7 +97,7 @@ class Specialization:
             program = flattened(
                 repeated, again, self.parameters.leaves, False, watched(repeated, derivatives), derivatives
             )
-            _check_repeated(program, self.graph.program, name)
+            check_repeated(program, self.graph.program, name)
 
     def _not_a_number(self, x: Any) -> Exception:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
@@ -149,21 +149,3 @@ class Specialization:
                 f"{self._name}.batch(reduce=...): it must return one number to be reduced, got {count}: "
                 "reduce=None gives all"
             )
-
-
-def _check_repeated(repeated: Program, program: Program, name: str) -> None:
-    rows = enumerate(zip(program.kinds, program.args, repeated.args, strict=False))
-    differs = (place for place, (kind, a, b) in rows if (repr(a) != repr(b) if kind == CONSTANT else a != b))
-    other = next(differs, None)
-    alike = len(program) == len(repeated) and program.kinds == repeated.kinds
-    if not alike or (other is not None and program.number(other) is None):
-        raise TraceError(
-            f"compile({name}): two traces of it differ, of {len(program)} and {len(repeated)} operations: it does not "
-            "do the same at each call; what it does must depend on its arguments alone"
-        )
-    if other is not None:
-        raise TraceError(
-            f"compile({name}): the number {program.number(other)} in operation %{other} was another in a second trace, "
-            f"{repeated.number(other)}: a random number drawn inside would be frozen; draw it by a "
-            "tinygrad_lite.Draws source, which draws anew at each call, or outside, and pass it in"
-        )

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import received
 from ...ops import Op
 from ...recording.random_source import Draws
 from ...transforms.pytree import Whole, is_nested, items_of
@@ -34,6 +35,18 @@ class Refused(Exception):  # noqa: N818  it reaches nobody
 
     def __init__(self, thing: Any) -> None:
         self.thing = thing
+
+
+def fixed(who: str, arg: Any) -> tuple[type, Keyed]:
+    """The key of an argument that is named as static. Raises TypeError for what is not hashable."""
+    try:
+        hash(arg)
+    except TypeError:
+        raise TypeError(
+            f"{who} is part of the program's key and must be hashable, got {received(arg)}: pass a tuple, or let it be "
+            "traced"
+        ) from None
+    return type(arg), Keyed(arg, typed(arg))
 
 
 def static(thing: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ import numpy as np
 from ...diagnosis.finding import NAMELESS
 from ...diagnosis.recording import layers_of
 from ...engine import Value
-from ...errors import not_a_number, received
+from ...errors import received
+from ...floats.expected import NUMBER, whole
 from ...nn import Module
 from ...optim.leaves import Leaves
 from ...text.wording import counted
@@ -69,9 +69,8 @@ class Recorder:
     ) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"Recorder(model) takes a Module, got {received(model)}")
-        for name, given, least in (("every", every, 1), ("limit", limit, 2), ("cells", cells, 2)):
-            if type(given) is not int or given < least:
-                raise ValueError(f"Recorder({name}=...) is a whole number from {least} on, got {received(given)}")
+        every = whole(1).checked("Recorder(every=...)", every)
+        limit, cells = whole(2).checked("Recorder(limit=...)", limit), whole(2).checked("Recorder(cells=...)", cells)
         layers = {path: layer.parameters for path, layer in layers_of(model).items() if layer.parameters}
         if not layers:
             raise ValueError(f"Recorder(model): {type(model).__name__} has no parameters that could be recorded")
@@ -101,11 +100,12 @@ class Recorder:
             self._units.add("epoch")
             row, last = {name: x for name, x in loss.row.items() if name != "epoch"}, loss.epoch == loss.epochs
         else:
-            if not isinstance(loss, Value) and (isinstance(loss, bool) or not isinstance(loss, Real)):
-                raise not_a_number("Recorder: recorder(loss)", loss)
+            number = (
+                loss.data if isinstance(loss, Value) else NUMBER.checked("Recorder: recorder(loss)", loss, TypeError)
+            )
             self._seen += 1
             self._units.add("step")
-            row = {"loss": loss.data if isinstance(loss, Value) else float(loss)}
+            row = {"loss": number}
         if self._records and self._seen % self.every and not last:
             return
         numbers, grads = self._leaves.numbers()

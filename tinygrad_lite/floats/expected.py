@@ -1,0 +1,124 @@
+"""What plain arguments are to be: whole numbers, numbers of a range, flags, one of some names."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+from ..errors import received, to_a_number
+from .reals import is_choice, is_real
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class Expected:
+    """What an argument is to be.
+
+    text     in words, as they stand after "is"
+    convert  convert(x): x in its own type; raises TypeError for another kind of thing, ValueError for one that does not
+             fit, with what to do instead
+    """
+
+    def __init__(self, text: str, convert: Callable[[Any], Any]) -> None:
+        self.text, self.convert = text, convert
+
+    def checked(
+        self,
+        who: str,
+        x: Any,
+        other_kind: type[Exception] = ValueError,
+        not_fitting: type[Exception] = ValueError,
+        instead: str = "",
+    ) -> Any:
+        """The argument in its own type. Raises other_kind or not_fitting.
+
+        who      the caller and the argument; without it the message begins with "is"
+        instead  what to do where it is something else
+
+        >>> whole(1).checked("fit(epochs=...)", 0)
+        Traceback (most recent call last):
+        ValueError: fit(epochs=...) is a whole number from 1 on, got 0
+        """
+        try:
+            return self.convert(x)
+        except (TypeError, ValueError) as error:
+            fits_not, instead = isinstance(error, ValueError), instead or str(error)
+        came = received(x)
+        if fits_not:  # of which kind it is matters not
+            came = repr(x) if type(x) in (list, tuple) and len(x) <= 4 else came.partition(", ")[2] or came
+        raise (not_fitting if fits_not else other_kind)(
+            f"{who} is {self.text}, got {came}{instead and ': '}{instead}".lstrip()
+        )
+
+
+def as_whole(x: Any) -> int:
+    """What Python takes as an index, but no bool, as an int. Raises TypeError."""
+    if is_choice(x) or not hasattr(x, "__index__"):
+        raise TypeError("write int(...) of it" if isinstance(x, float) and x.is_integer() else "")
+    try:
+        return operator.index(x)
+    except TypeError:
+        raise TypeError("take int(v.data)" if type(x).__name__ == "Value" else "") from None
+
+
+def whole(low: int) -> Expected:
+    """A whole number from low on."""
+
+    def convert(x: Any) -> int:
+        n = as_whole(x)
+        if n < low:
+            raise ValueError
+        return n
+
+    return Expected(f"a whole number from {low} on", convert)
+
+
+def number(text: str, fits: Callable[[float], bool]) -> Expected:
+    """A real number that fits, but no bool, as a float."""
+
+    def convert(x: Any) -> float:
+        if type(x) is not float and (is_choice(x) or not is_real(x)):
+            raise TypeError("take its .data" if type(x).__name__ == "Value" else to_a_number(x, "take one element"))
+        try:
+            converted = float(x)
+        except OverflowError as error:
+            raise ValueError from error
+        if not fits(converted):
+            raise ValueError
+        return converted
+
+    return Expected(text, convert)
+
+
+def one_of(*names: str | None) -> Expected:
+    """One of these texts, or None where that is among them."""
+
+    def convert(x: Any) -> str | None:
+        if not (x is None or isinstance(x, str)) or x not in names:
+            raise ValueError
+        return x
+
+    *others, last = map(repr, names)
+    return Expected(f"{', '.join(others)}{' or ' * bool(others)}{last}", convert)
+
+
+def or_none(expected: Expected) -> Expected:
+    return Expected(f"{expected.text}, or None", lambda x: None if x is None else expected.convert(x))
+
+
+def _flag(x: Any) -> bool:
+    if not isinstance(x, bool):
+        raise TypeError
+    return x
+
+
+FLAG = Expected("True or False", _flag)
+NUMBER = number("a number", lambda x: True)
+FINITE = number("a finite number", math.isfinite)
+POSITIVE = number("a number above 0", lambda x: x > 0.0)
+NONNEGATIVE = number("a number from 0 up", lambda x: 0.0 <= x < math.inf)
+UP_TO_INF = number("a number from 0 up, or inf", lambda x: x >= 0.0)
+SHARE = number("a number from 0 to 1", lambda x: 0.0 <= x <= 1.0)

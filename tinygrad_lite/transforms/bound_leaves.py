@@ -1,0 +1,39 @@
+"""Where leaves lie in storages, found again wherever they are bound anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ..engine import Storage, Value, located
+
+
+class BoundLeaves:
+    """Bound leaves. A subclass makes arrays of them in _locate(), which is called again when any has moved.
+
+    bound  the leaves
+    runs   storage, first cell and leaves of those whose cells follow each other
+    """
+
+    def __init__(self, bound: Sequence[Value]) -> None:
+        self.bound = bound
+        self._moved: dict[Storage, int] = {}
+        self.locate(first=True)
+
+    def _locate(self) -> None:
+        storages, owners, cells = located(self.bound)
+        self._found = {storage: storage.moved for storage in storages}
+        places = list(zip(owners, cells, strict=True))
+        apart = [k for k, ((a, i), (b, j)) in enumerate(pairwise(places), 1) if a != b or i + 1 != j]
+        ends = pairwise([0, *apart, len(places)] if places else [])
+        self.runs = [(storages[owners[start]], cells[start], self.bound[start:stop]) for start, stop in ends]
+
+    def locate(self, first: bool = False) -> None:
+        """Finds them again, if any was bound elsewhere since."""
+        for storage, moved in self._moved.items():
+            if storage.moved != moved:
+                first = True
+                break
+        if first:
+            self._locate()
+            self._moved = self._found  # last: cut short, it is done again
