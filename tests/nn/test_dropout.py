@@ -113,7 +113,7 @@ def test_a_copy_goes_on_where_it_stands(copied: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.Dropout(-0.1), ValueError, r"Dropout\(p\) is from 0 to 1, got -0.1"),
+        (lambda: nn.Dropout(-0.1), ValueError, r"Dropout\(p\) must be from 0 to 1, got -0.1"),
         (lambda: nn.Dropout(50), ValueError, "got 50"),
         (lambda: nn.Dropout("0.5"), TypeError, r"Dropout\(p\) takes a real number, got a str"),
         (lambda: nn.Dropout(True), TypeError, "got a bool"),

@@ -68,7 +68,7 @@ def test_names_and_state(tmp_path: Path) -> None:
     ("call", "error", "message"),
     [
         (lambda: nn.Embedding(0, 2), ShapeError, r"Embedding\(num_embeddings\) must be at least 1, got 0"),
-        (lambda: nn.Embedding(2, None), TypeError, r"Embedding\(embedding_dim\) is a whole number, got None"),
+        (lambda: nn.Embedding(2, None), TypeError, r"Embedding\(embedding_dim\) must be a whole number, got None"),
         (lambda: nn.Embedding(2, 2)("a"), TypeError, r"Embedding\(index\) takes a real number, got a str, 'a'"),
         (lambda: nn.Embedding(2, 2)(None), TypeError, "got None"),
     ],
