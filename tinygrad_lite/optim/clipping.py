@@ -1,4 +1,4 @@
-"""Gradients kept within bounds, between backward() and step()."""
+"""Gradient clipping, to be called between backward() and step()."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .leaves import Leaves
 def clip_grad_norm_(
     params: Iterable[Value], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> float:
-    """Scales the gradients, taken as one vector, down to a norm of at most max_norm; returns the norm before.
+    """Scales the gradients down, as one vector, to a norm of at most max_norm; returns the norm before scaling.
 
     >>> x = Value(1.0); (30 * x).backward()
     >>> clip_grad_norm_([x], 1.0), round(x.grad, 5)
@@ -26,13 +26,13 @@ def clip_grad_norm_(
     who = "clip_grad_norm_"
     limit = _limit(f"{who}(max_norm)", max_norm)
     if not (isinstance(norm_type, (int, float)) and norm_type > 0):
-        raise ValueError(f"{who}(norm_type) is a number above 0, or inf, got {norm_type!r}")
+        raise ValueError(f"{who}(norm_type) must be a number above 0, or inf, got {norm_type!r}")
     leaves = Leaves(who, params)
     values, grads = leaves.numbers()
     with np.errstate(all="ignore"):
         norm = float(np.linalg.norm(grads, norm_type))
         if error_if_nonfinite and not math.isfinite(norm):
-            raise ValueError(f"{who}: the norm of the gradients is {norm}, nothing was scaled")
+            raise ValueError(f"{who}: the norm of the gradients is {norm}, so nothing was scaled")
         if not norm + 1e-6 <= limit:
             grads *= limit / (norm + 1e-6)
             leaves.write(values, grads)
@@ -40,7 +40,7 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(params: Iterable[Value], clip_value: float) -> None:
-    """Keeps every gradient between -clip_value and clip_value.
+    """Limits every gradient to the range from -clip_value to clip_value.
 
     >>> x = Value(1.0); (30 * x).backward()
     >>> clip_grad_value_([x], 2.0); x.grad
@@ -57,7 +57,7 @@ def clip_grad_value_(params: Iterable[Value], clip_value: float) -> None:
 
 def _limit(who: str, limit: Any) -> float:
     if not isinstance(limit, Real):
-        raise TypeError(f"{who} is a number from 0 up, got {received(limit)}")
+        raise TypeError(f"{who} must be a number, 0 or larger, got {received(limit)}")
     if not float(limit) >= 0.0:
-        raise ValueError(f"{who} is a number from 0 up, got {limit!r}")
+        raise ValueError(f"{who} must be a number, 0 or larger, got {limit!r}")
     return float(limit)

@@ -1,4 +1,4 @@
-"""ReduceLROnPlateau: a lower learning rate where a number no longer gets better."""
+"""ReduceLROnPlateau: lowers the learning rate when a number stops improving."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .settings import Setting, choice, counting, for_each_group, nonnegative, nu
 
 
 class ReduceLROnPlateau(Schedule):
-    """lr times factor, when the number that step() is given has not got better for more than `patience` steps.
+    """Multiplies lr by factor when the number given to step() has not improved for more than `patience` steps.
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = ReduceLROnPlateau(opt, factor=0.5, patience=1)
@@ -24,12 +24,12 @@ class ReduceLROnPlateau(Schedule):
     """
 
     mode = choice("min", "max")
-    factor = Setting("a number from 0 up to, not including, 1", lambda x: f if (f := number(0.0)(x)) != 1 else None)
+    factor = Setting("a number from 0 to below 1", lambda x: f if (f := number(0.0)(x)) != 1 else None)
     patience = counting(0)
     threshold = Setting("a finite number", number(-math.inf))
     threshold_mode = choice("rel", "abs")
     cooldown = counting(0)
-    min_lr = for_each_group("a number from 0 up", number(0.0))
+    min_lr = for_each_group("a number, 0 or larger", number(0.0))
     eps = nonnegative()
     _setting_names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")
 
@@ -50,9 +50,11 @@ class ReduceLROnPlateau(Schedule):
         self.num_bad_epochs = self.cooldown_counter = 0
 
     def step(self, metrics: float) -> None:  # type: ignore[override]
-        """Takes the number to watch, such as a validation loss."""
+        """Counts a step; metrics is the number to watch, such as a validation loss."""
         if not isinstance(metrics, Real):
-            raise TypeError(f"ReduceLROnPlateau.step(metrics) takes a number, as in loss.data, got {received(metrics)}")
+            raise TypeError(
+                f"ReduceLROnPlateau.step(metrics) takes a number such as loss.data, got {received(metrics)}"
+            )
         least = self._each("min_lr")
         self.last_epoch += 1
         self.num_bad_epochs += 1
@@ -75,7 +77,7 @@ class ReduceLROnPlateau(Schedule):
         return sign * metrics > sign * bar
 
     def state_dict(self) -> dict[str, Any]:
-        """The kind of schedule, its settings, the best number so far, and how long ago that was."""
+        """The schedule's name, its settings, the best number so far, and how long ago that was."""
         counters = {"num_bad_epochs": self.num_bad_epochs, "cooldown_counter": self.cooldown_counter}
         return {**super().state_dict(), "best": self.best, **counters}
 
@@ -85,5 +87,5 @@ class ReduceLROnPlateau(Schedule):
 
 def _any_number(x: Any) -> float:
     if not isinstance(x, float):
-        raise TypeError(f"is a number, got {received(x)}")
+        raise TypeError(f"must be a number, got {received(x)}")
     return x

@@ -1,4 +1,4 @@
-"""Hyperparameters that are checked whenever they are set."""
+"""Settings of optimizers and schedules, which are checked whenever they are set."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import received
 
 
 class Setting:
-    """A hyperparameter of an optimizer or a schedule, checked whenever it is set; where it is kept its owner says."""
+    """A descriptor for a hyperparameter that is checked whenever it is set; its owner stores the value."""
 
     def __init__(self, expected: str, convert: Callable[[Any], Any], optional: bool = False) -> None:
         self._expected, self._convert, self._optional = expected, convert, optional
@@ -27,15 +27,15 @@ class Setting:
         owner._set_setting(self._name, self.checked(type(owner).__name__, value))
 
     def checked(self, who: str, value: Any) -> Any:
-        """The value in its own type; TypeError or ValueError where it does not fit."""
+        """The value, converted to its type; TypeError or ValueError if it does not fit."""
         if value is None and self._optional:
             return None
         try:
             converted = self._convert(value)
         except TypeError:
-            raise TypeError(f"{who}({self._name}=...) is {self._expected}, got {received(value)}") from None
+            raise TypeError(f"{who}({self._name}=...) must be {self._expected}, got {received(value)}") from None
         if converted is None:
-            raise ValueError(f"{who}({self._name}=...) is {self._expected}, got {value!r}")
+            raise ValueError(f"{who}({self._name}=...) must be {self._expected}, got {value!r}")
         return converted
 
 
@@ -79,7 +79,7 @@ def flag(x: Any) -> bool:
 
 
 def nonnegative() -> Any:
-    return Setting("a number from 0 up", number(0.0))
+    return Setting("a number, 0 or larger", number(0.0))
 
 
 def switch() -> Any:
@@ -87,7 +87,7 @@ def switch() -> Any:
 
 
 def counting(low: int) -> Any:
-    return Setting(f"a whole number from {low} on", whole(low))
+    return Setting(f"a whole number, {low} or larger", whole(low))
 
 
 def share(x: Any) -> float | None:
@@ -100,7 +100,7 @@ def fraction() -> Any:
 
 
 def for_each_group(expected: str, convert: Callable[[Any], Any]) -> Any:
-    """One for all parameter groups, or a list with one for each; the schedule sees to the length of the list."""
+    """A setting for all parameter groups, or a list with one for each; the schedule checks the list's length."""
 
     def converted(x: Any) -> Any:
         if not isinstance(x, (list, tuple)):
