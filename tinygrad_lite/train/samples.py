@@ -1,4 +1,4 @@
-"""Samples as columns: inputs and targets as arrays whose first axis is the sample."""
+"""Samples as columns: arrays of inputs and targets whose first axis counts the samples."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from ..transforms.pytree import is_nested, named_items, with_items
 
 
 class Samples:
-    """A pair (inputs, targets): arrays, or what makes one, or tuples and dicts of them.
+    """A pair (inputs, targets): arrays, things that convert to arrays, or tuples and dicts of them.
 
-    Raises TypeError for what holds no numbers, ShapeError where there is no sample or the numbers of samples differ.
+    Raises TypeError for anything that does not hold numbers, and ShapeError if there are no samples or the numbers of
+    samples differ.
     """
 
     def __init__(self, who: str, data: Any, as_floats: bool) -> None:
         if not isinstance(data, (tuple, list)) or len(data) != 2:
-            raise TypeError(f"{who} is a pair of inputs and targets, (X, y), got {received(data)}")
+            raise TypeError(f"{who} must be a pair of inputs and targets, (X, y), got {received(data)}")
         self._arrays: list[tuple[str, Any]] = []
         pairs = zip(("inputs", "targets"), data, strict=True)
         try:
@@ -29,12 +30,12 @@ class Samples:
         if len(sizes) > 1 or not sizes:
             shapes = "; ".join(f"{where} of shape {array.shape}" for where, array in self._arrays)
             raise ShapeError(
-                f"{who}: inputs and targets need one row a sample each, got {shapes or 'no array at all'}"
+                f"{who}: inputs and targets need one row per sample each, got {shapes or 'no array at all'}"
                 f"{tuple_of_columns(*data)}"
             )
         self.size = sizes.pop()
         if not self.size:
-            raise ShapeError(f"{who} holds no sample at all")
+            raise ShapeError(f"{who} holds no samples")
 
     def _column(self, where: str, column: Any, as_floats: bool) -> Any:
         if is_nested(column) and type(column) is not list:
@@ -44,11 +45,11 @@ class Samples:
         try:
             array = as_array(where, column)
         except ValueError:
-            raise ShapeError(f"{where}: rows must be of one length, got {received(column)} of several") from None
+            raise ShapeError(f"{where}: rows must have equal lengths, got {received(column)} of several") from None
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"{where} must be an array of numbers, got {received(column)}, of {array.dtype}")
+            raise TypeError(f"{where} must be an array of numbers, got {received(column)} of dtype {array.dtype}")
         if array.ndim == 0:
-            raise ShapeError(f"{where} needs the samples as its first axis, got the one number {column}")
+            raise ShapeError(f"{where} needs the samples as its first axis, got the single number {column}")
         self._arrays.append((where, array))
         return array.astype(float) if as_floats else array
 
