@@ -309,8 +309,8 @@ def test_messages_that_cannot_be_answered() -> None:
     x = Value(2.0)
     explorer = explore(x * x)
     for message, reason in (
-        (None, "a message asks for"),
-        ({"id": 1, "ask": "dance"}, "a message asks for"),
+        (None, "a message must ask for"),
+        ({"id": 1, "ask": "dance"}, "a message must ask for"),
         ({"id": 1, "ask": "recompute"}, "KeyError"),
         ({"id": 1, "ask": "recompute", "leaves": [[1, 2.0]]}, "only leaves have numbers"),
         ({"id": 1, "ask": "recompute", "leaves": [[-1, 2.0]]}, "only leaves have numbers"),
@@ -419,9 +419,7 @@ def test_what_compare_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_errors() -> None:
     x = Value(2.0)
-    with pytest.raises(
-        TypeError, match=r"explore\(\) shows what a Value was computed from, got .*pass the Value itself"
-    ):
+    with pytest.raises(TypeError, match=r"explore\(\) shows the graph of a Value, got .*pass the Value itself"):
         explore(2.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"explore\(compare=...\) takes the report of compare\(root\), got"):
         explore(x, compare="report")  # type: ignore[arg-type]
@@ -511,7 +509,7 @@ def test_a_training_is_carried_along() -> None:
     assert found["steps"] == [1, 2] and {found["series"]["loss"][1]} == {loss.data}
     nodes = decoded(found["parameters"]["node"])
     assert {Graph(loss).values[i] for i in nodes} == set(model.parameters())
-    with pytest.raises(TypeError, match=r"explore\(training=...\) takes a Recorder, .*, got"):
+    with pytest.raises(TypeError, match=r"explore\(training=...\) takes the Recorder of the training, got"):
         loss.explore(training=model)
 
 
