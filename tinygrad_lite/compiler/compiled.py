@@ -59,7 +59,7 @@ def compile(
     if executor not in EXECUTORS:
         raise ValueError(f'compile(f, executor=...) takes "auto", "array" or "native", got {executor!r}')
     if isinstance(max_traces, bool) or not isinstance(max_traces, int) or max_traces < 1:
-        raise ValueError(f"compile(f, max_traces=...) takes a whole number from 1 on, got {max_traces!r}")
+        raise ValueError(f"compile(f, max_traces=...) must be a whole number, 1 or larger, got {max_traces!r}")
     return Compiled(function, static_argnames, executor, max_traces)
 
 
