@@ -61,7 +61,7 @@ erf = math.erf
 
 
 def floor(x: float) -> float:
-    """The largest whole number up to x; infinities, nan and -0.0 stay.
+    """The largest whole number not above x; infinities, nan and -0.0 stay.
 
     >>> floor(-0.5), floor(2.5), floor(inf)
     (-1.0, 2.0, inf)
@@ -70,7 +70,7 @@ def floor(x: float) -> float:
 
 
 def ceil(x: float) -> float:
-    """The smallest whole number from x on; infinities, nan and -0.0 stay.
+    """The smallest whole number not below x; infinities, nan and -0.0 stay.
 
     >>> ceil(-0.5), ceil(2.5), ceil(inf)
     (-0.0, 3.0, inf)
@@ -79,7 +79,7 @@ def ceil(x: float) -> float:
 
 
 def trunc(x: float) -> float:
-    """The whole number next to x on the side of 0; infinities, nan and -0.0 stay.
+    """x rounded towards 0 to a whole number; infinities, nan and -0.0 stay.
 
     >>> trunc(-2.5), trunc(2.5), trunc(inf)
     (-2.0, 2.0, inf)
@@ -88,7 +88,7 @@ def trunc(x: float) -> float:
 
 
 def rint(x: float) -> float:
-    """The nearest whole number, of two the even one; infinities, nan and -0.0 stay.
+    """The nearest whole number, and the even one at a tie; infinities, nan and -0.0 stay.
 
     >>> rint(-0.5), rint(2.5), rint(3.5), rint(inf)
     (-0.0, 2.0, 4.0, inf)
@@ -133,7 +133,7 @@ def divide(x: float, y: float) -> float:
 
 
 def power(x: float, y: float) -> float:
-    """x ** y as C's pow: never complex; 0 to a negative power and overflow are infinities.
+    """x ** y like C's pow: never complex; 0 to a negative power and overflow give infinities.
 
     >>> power(-0.0, -1.0), power(-1.0, 0.5), power(-10.0, 309.0)
     (-inf, nan, -inf)
@@ -155,11 +155,11 @@ def cbrt(x: float) -> float:
     if x == 0.0 or x - x != 0.0:
         return x
     y = math.copysign(math.pow(math.fabs(x), 1.0 / 3.0), x)
-    return y - (y - x / (y * y)) / 3.0  # one step of Newton's, since 1 / 3 is rounded, and C's cbrt is not exact either
+    return y - (y - x / (y * y)) / 3.0  # one Newton step, since 1 / 3 is rounded, and C's cbrt is not exact either
 
 
 def sinc(x: float) -> float:
-    """sin(pi x) / (pi x), 1 at 0; exactly 0 at the other whole numbers, nan at infinities, as NumPy's.
+    """sin(pi x) / (pi x), 1 at 0; exactly 0 at the other whole numbers, nan at infinities, as in NumPy.
 
     >>> sinc(0.0), sinc(3.0), sinc(0.5) - 2.0 / math.pi
     (1.0, 0.0, 0.0)
@@ -168,7 +168,7 @@ def sinc(x: float) -> float:
         return 1.0 if x == 0.0 else nan
     size = math.fabs(x)
     part = math.fmod(size, 2.0)
-    # The angle is brought to -pi/2 .. pi/2 before it is rounded: the sine has no other roots than whole numbers.
+    # The angle is reduced to -pi/2 .. pi/2 before it is rounded, so that the sine has roots only at whole numbers.
     return math.sin(math.pi * max(min(part, 1.0 - part), part - 2.0)) / (math.pi * size)
 
 
@@ -194,7 +194,7 @@ def xlogy(x: float, y: float) -> float:
 
 
 def sigmoid(x: float) -> float:
-    """1 / (1 + exp(-x)), right for large |x| too.
+    """1 / (1 + exp(-x)), accurate for large |x| too.
 
     >>> sigmoid(0.0), sigmoid(-1000.0)
     (0.5, 0.0)
@@ -211,23 +211,23 @@ def logit(p: float) -> float:
     """
     if p < 0.25:
         return log(p / (1.0 - p))
-    return 2.0 * atanh(2.0 * p - 1.0)  # of which 2 * p - 1 is exact
+    return 2.0 * atanh(2.0 * p - 1.0)  # 2 * p - 1 is exact here
 
 
 def silu(x: float) -> float:
-    """x * sigmoid(x) (Elfwing, Uchibe and Doya 2018); nan at -inf, as that product.
+    """x * sigmoid(x) (Elfwing, Uchibe and Doya 2018); nan at -inf, like that product.
 
     >>> silu(0.0), silu(-1000.0)
     (0.0, -0.0)
     """
     if x < 0.0:
-        half = math.exp(0.5 * x)  # exp(x) itself would be denormal, and x magnify its error
+        half = math.exp(0.5 * x)  # exp(x) itself would be denormal, and x would magnify its error
         return x * half / (1.0 + half * half) * half
     return x / (1.0 + math.exp(-x))
 
 
 def softplus(x: float) -> float:
-    """log(1 + exp(x)), without overflow, and right for very negative x.
+    """log(1 + exp(x)), without overflow, and accurate for very negative x.
 
     >>> softplus(1000.0), softplus(-1000.0)
     (1000.0, 0.0)
@@ -246,7 +246,7 @@ def logaddexp(a: float, b: float) -> float:
         return a + b if a != a or b != b else top
     if math.fabs(top) > 16.0:
         return top + math.log1p(math.exp(other - top))
-    return top + math.log1p(math.exp(other) * math.exp(-top))  # the rounding of other - top would tell near a root
+    return top + math.log1p(math.exp(other) * math.exp(-top))  # the rounding of other - top would matter near a root
 
 
 # Midpoint rule of _gauss_tail, one row a node: the weights 2 * step / pi * exp(-node**2) for erfc, and sqrt(1/2) times
@@ -280,7 +280,7 @@ def _tail_ratio(x: float, scale: float, rule: tuple[tuple[float, float], ...]) -
     """
     terms = [weight / (x + t / x) for t, weight in rule]
     z = x * math.sqrt(scale)
-    if z < 6.9:  # nearer than pi / step, the pole counts
+    if z < 6.9:  # the pole counts if it is nearer than pi / step
         period = 128.0 / 29.0 * math.pi
         terms.append(2.0 * scale * math.exp(z * (z - period)) / (1.0 + math.exp(-period * z)))
     return math.fsum(terms)
@@ -297,7 +297,7 @@ def _gauss_tail(factor: float, x: float, scale: float, rule: tuple[tuple[float, 
 
 
 def erfc(x: float) -> float:
-    """1 - erf(x), right in the tail.
+    """1 - erf(x), accurate in the tail.
 
     >>> erfc(0.0), erfc(30.0)
     (1.0, 0.0)
@@ -308,7 +308,7 @@ def erfc(x: float) -> float:
 
 
 def normcdf(x: float) -> float:
-    """Distribution function of the standard normal law, right in the left tail.
+    """The standard normal distribution function, accurate in the left tail.
 
     >>> normcdf(0.0), normcdf(-40.0)
     (0.5, 0.0)
@@ -319,7 +319,7 @@ def normcdf(x: float) -> float:
 
 
 def log_ndtr(x: float) -> float:
-    """log(normcdf(x)), right in both tails.
+    """log(normcdf(x)), accurate in both tails.
 
     >>> log_ndtr(-40.0), log_ndtr(-1e10)
     (-804.6084420137538, -5e+19)
@@ -353,7 +353,7 @@ def mills(n: float, x: float) -> float:
     """
     if not (0.0 <= n <= 20.0 and n % 1.0 == 0.0) or x != x:
         return nan
-    if x < -1.0:  # by the recurrence, of which all terms are positive here
+    if x < -1.0:  # by the recurrence, whose terms are all positive here
         head = 134217729.0 * x
         head -= head - x
         before, value = 0.0, exp(0.5 * head * head) * exp(0.5 * (x - head) * (x + head)) if x > -1e9 else inf
@@ -371,7 +371,7 @@ def mills(n: float, x: float) -> float:
 
 
 def erfinv(x: float) -> float:
-    """The y of which erf is x; nan outside -1 to 1.
+    """The y with erf(y) = x; nan outside -1 to 1.
 
     By the power series and two steps of Halley's iteration near 0, by ndtri elsewhere.
 
@@ -389,7 +389,7 @@ def erfinv(x: float) -> float:
 
 
 def ndtri(p: float) -> float:
-    """The y of which normcdf is p; nan outside 0 to 1.
+    """The y with normcdf(y) = p; nan outside 0 to 1.
 
     From Abramowitz & Stegun 26.2.23 by Halley's iteration, for the logarithm first, which holds down to denormal p.
 
@@ -418,7 +418,7 @@ def ndtri(p: float) -> float:
 
 
 def gelu(x: float) -> float:
-    """x * normcdf(x) (Hendrycks and Gimpel 2016); nan at -inf, as that product.
+    """x * normcdf(x) (Hendrycks and Gimpel 2016); nan at -inf, like that product.
 
     >>> gelu(0.0), gelu(-40.0)
     (0.0, -0.0)
@@ -437,14 +437,14 @@ def logsumexp(xs: Sequence[float]) -> float:
     top = max(xs, default=-inf)
     if not math.isfinite(top):
         return nan if any(x != x for x in xs) else top
-    shift = top if abs(top) > 16.0 else 0.0  # the rounding of x - top would tell where the result is small
-    # The largest term is taken out, so that the others keep their digits.
+    shift = top if abs(top) > 16.0 else 0.0  # the rounding of x - top would matter if the result is small
+    # The largest term is kept apart, so that the others keep their digits.
     others = math.fsum([-math.exp(top - shift), *[math.exp(x - shift) for x in xs]])
     return top + math.log1p(others * math.exp(shift - top))
 
 
 def norm(xs: Sequence[float]) -> float:
-    """Euclidean length of xs without overflow; nan if one is, as NumPy has it (C's hypot prefers an infinity).
+    """The Euclidean length of xs without overflow; nan if any x is nan, as in NumPy (C's hypot prefers an infinity).
 
     >>> norm([3.0, 4.0]), norm([1e200, 0.0]), norm([inf, nan])
     (5.0, 1e+200, nan)
@@ -453,7 +453,7 @@ def norm(xs: Sequence[float]) -> float:
 
 
 def _deviations(xs: Sequence[float]) -> tuple[list[float], float]:
-    """The differences from the mean in units of 1, or of 4 for huge numbers, and that unit.
+    """The differences from the mean, in units of 1, or of 4 for huge numbers; and the unit.
 
     They are taken from the middle first, so that none is of the rounding of a large mean.
     """
@@ -469,7 +469,7 @@ def _deviations(xs: Sequence[float]) -> tuple[list[float], float]:
 
 
 def var(xs: Sequence[float], ddof: float) -> float:
-    """Mean square of the differences from the mean, but over len(xs) - ddof; nan or inf where that is not positive.
+    """The sum of squared differences from the mean over len(xs) - ddof; nan or inf if that is not positive.
 
     >>> var([1e16, 1e16 + 2.0], 0.0), var([1.0, 2.0, 6.0], 1.0), var([1.0], 1.0)
     (1.0, 7.0, nan)
@@ -482,7 +482,7 @@ def var(xs: Sequence[float], ddof: float) -> float:
 
 
 def std(xs: Sequence[float], ddof: float) -> float:
-    """Square root of var(xs, ddof), without overflow.
+    """The square root of var(xs, ddof), without overflow.
 
     >>> std([1e200, 3e200], 0.0), std([0.1, 0.1, 0.1], 0.0)
     (1e+200, 0.0)
@@ -496,7 +496,7 @@ def std(xs: Sequence[float], ddof: float) -> float:
 
 # B2, B4, ... B20, for the asymptotic series of lgamma and polygamma (Abramowitz & Stegun, table 23.2).
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)
-# log(2) in two parts, the first short enough to be multiplied by an exponent exactly.
+# log(2) in two parts; the first is short enough that its product with an exponent is exact.
 _LOG2_HEAD, _LOG2_TAIL = 0.6931471803691238, 1.9082149292705877e-10
 
 
@@ -570,9 +570,9 @@ _TAYLOR: dict[float, list[float]] = {}
 
 
 def _lgamma_near(center: float, z: float) -> float:
-    """lgamma(center + z) for center 1, 1.5 or 2 and |z| <= center / 4; right also at the roots 1 and 2."""
+    """lgamma(center + z) for center 1, 1.5 or 2 and |z| <= center / 4; accurate also at the roots 1 and 2."""
     series = _TAYLOR.get(center)
-    if series is None:  # its derivatives at the center, which take too long to compute them at import
+    if series is None:  # its derivatives at the center, which take too long to compute at import
         terms = [(-1) ** k * math.fsum(_zeta_terms(float(k), center, 0, 1.0)) / k for k in range(28, 0, -1)]
         series = _TAYLOR[center] = [*terms, -0.12078223763524522 if center == 1.5 else 0.0]
     value = 0.0
