@@ -14,11 +14,11 @@ _MOST_SPANS = 8
 
 
 class Parameters:
-    """Leaves in the order in which they are bound, those that no gradient enters last; free ones are bound.
+    """The captured leaves in the order of their cells in storage. Free leaves are bound first.
 
-    leaves     all of them
-    trainable  how many of them gradients enter
-    arguments  these as arguments of one node: as spans, if they lie in a few
+    leaves     all of them; the detached ones, which receive no gradient, come last
+    trainable  how many of them receive gradients
+    arguments  the trainable leaves as arguments of one node: as spans, if a few spans cover them
     """
 
     def __init__(self, leaves: Sequence[Value]) -> None:
@@ -33,7 +33,7 @@ class Parameters:
         self._locate()
 
     def _locate(self) -> None:
-        """Finds where they lie."""
+        """Finds the storages and cells of the leaves, and makes views of their numbers."""
         storages, owners, cells = located(self.leaves[: self.trainable])
         where = {storage: storage.moved for storage in storages}
         apart = (np.diff(owners) != 0) | (np.diff(cells) != 1)
@@ -51,10 +51,10 @@ class Parameters:
                     for start, (storage, first, count) in zip(starts, pieces, strict=False)
                 ]
             )
-        self._where = where  # last: cut short, it is done again
+        self._where = where  # set last: after an interrupt, the next call locates again
 
     def numbers(self) -> Any:
-        """What they are now: one array that always has them, until a leaf is bound elsewhere."""
+        """The leaves' current numbers: always the same array, until a leaf is bound elsewhere."""
         if not self.leaves:
             return self._numbers
         for storage, moved in self._where.items():
