@@ -284,7 +284,7 @@ def test_states_of_other_groups_change_nothing() -> None:
         with pytest.raises(StateDictError, match=message):
             optimizer.load_state_dict(state)
         assert same(optimizer.state_dict(), good)
-    with pytest.raises(StateDictError, match="parameter groups: it has 3, and this optimizer 1"):
+    with pytest.raises(StateDictError, match="parameter groups: the state has 3, this optimizer has 1"):
         Adam(x).load_state_dict(good)
     unfit = made(CASES[1], leaves()).state_dict()
     unfit["groups"][1]["nesterov"] = True

@@ -168,7 +168,7 @@ def test_confusion_matrix() -> None:
     assert ax.get_title() == "4 of 5 right" and ax.get_ylabel() == "true"
     assert [text.get_text() for text in ax.get_xticklabels()] == ["cat", "dog", "owl"]
     for wrong in (([0], []), ([], [])):
-        with pytest.raises(ShapeError, match="as many of both"):
+        with pytest.raises(ShapeError, match="two lists of equal length"):
             plots.confusion_matrix(*wrong)
 
 

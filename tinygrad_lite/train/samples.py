@@ -45,7 +45,7 @@ class Samples:
         try:
             array = as_array(where, column)
         except ValueError:
-            raise ShapeError(f"{where}: rows must have equal lengths, got {received(column)} of several") from None
+            raise ShapeError(f"{where}: rows must have equal lengths, got {received(column)} of unequal ones") from None
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{where} must be an array of numbers, got {received(column)} of dtype {array.dtype}")
         if array.ndim == 0:

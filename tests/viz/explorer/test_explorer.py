@@ -314,7 +314,7 @@ def test_messages_that_cannot_be_answered() -> None:
         ({"id": 1, "ask": "recompute"}, "KeyError"),
         ({"id": 1, "ask": "recompute", "leaves": [[1, 2.0]]}, "only leaves have numbers"),
         ({"id": 1, "ask": "recompute", "leaves": [[-1, 2.0]]}, "only leaves have numbers"),
-        ({"id": 1, "ask": "recompute", "leaves": [[0, None]]}, "a leaf's number is a real number"),
+        ({"id": 1, "ask": "recompute", "leaves": [[0, None]]}, "a leaf takes a real number"),
     ):
         found = explorer._answer(message)
         assert set(found) == {"id", "error"} and reason in found["error"], found
@@ -423,7 +423,7 @@ def test_errors() -> None:
         explore(2.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"explore\(compare=...\) takes the report of compare\(root\), got"):
         explore(x, compare="report")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"explore\(compare=...\) takes .* and this one is of another graph"):
+    with pytest.raises(ValueError, match=r"explore\(compare=...\) takes .* but this one is of another graph"):
         (x * 2.0).explore(compare=compare(x * 3.0))
     with pytest.raises(ValueError, match=r"save\(\) writes an \.html file, got 'page\.svg': end the name with \.html"):
         explore(x).save("page.svg")
