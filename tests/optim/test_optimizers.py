@@ -274,7 +274,7 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         assert all(np.array_equal(now[name], good[name]) for name in good)
     with pytest.raises(StateDictError, match="momentum above 0"):
         SGD(x).load_state_dict({**SGD(x).state_dict(), "nesterov": True})
-    with pytest.raises(TypeError, match="a dict.*, got a list of 1"):
+    with pytest.raises(TypeError, match=r"a dict.*, got a list of 1"):
         optimizer.load_state_dict([1])  # type: ignore[arg-type]
 
 

@@ -191,5 +191,5 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         with pytest.raises(StateDictError, match=message):
             schedule.load_state_dict(state)
         assert [s.state_dict() for s in (step, plateau, both)] == states
-    with pytest.raises(TypeError, match="a dict.*, got a list of 1"):
+    with pytest.raises(TypeError, match=r"a dict.*, got a list of 1"):
         step.load_state_dict([1])
