@@ -65,7 +65,7 @@ _MODULES = (
     "viz",
 )  # fmt: skip
 _INNER = {"check": "transforms.check"}
-"""Those of the modules that stand in a folder."""
+"""The modules of that list that stand in a folder."""
 _LAZY = {
     "Draws": "recording.random_source",
     "Formula": "formula",
@@ -92,7 +92,7 @@ for _name in ("explain", "explain_nan", "compare"):
     methods[_name] = f"{__name__}.explanation:{_name}"
 methods.update(ops.COMPOSITIONS)
 
-# What would hide a builtin under `from tinygrad_lite import *` is left to `tinygrad_lite.sum(...)`.
+# `from tinygrad_lite import *` must not hide builtins: these names are written `tinygrad_lite.sum(...)`.
 _BUILTINS = {"abs", "compile", "pow", "round", "sum"}
 __all__ = ["Value", "backward", "detect_anomaly", "enable_grad", "log_softmax", "no_grad", "softmax", *_MODULES]
 __all__ += [name for name in (*_LAZY, *ops.COMPOSITIONS, *ops.TABLE) if name not in _BUILTINS]

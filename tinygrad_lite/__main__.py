@@ -11,7 +11,7 @@ from .errors import MissingProgramError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns 0, 1 where the demo found a wrong gradient, 2 where it could not run."""
+    """Runs a command. Returns 0, or 1 if the demo found a wrong gradient, or 2 if it could not run."""
     parser = argparse.ArgumentParser(prog="python -m tinygrad_lite", description="tinygrad_lite at work")
     commands = parser.add_subparsers(dest="command", required=True, metavar="demo")
     demo = commands.add_parser("demo", help="train a small network, check its gradients, draw what it learned")
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if agree else 1
 
 
-class _from:  # noqa: N801  argparse writes it before what was wrong
-    """Whole numbers from some number on."""
+class _from:  # noqa: N801  argparse shows this name in front of the error
+    """An argparse type: a whole number that is at least `low`."""
 
     def __init__(self, low: int) -> None:
         self._low = low
@@ -45,7 +45,7 @@ class _from:  # noqa: N801  argparse writes it before what was wrong
         except ValueError:
             number = self._low - 1
         if not self._low <= number < 2**32:
-            raise argparse.ArgumentTypeError(f"takes a whole number from {self._low} on, got {text!r}")
+            raise argparse.ArgumentTypeError(f"must be a whole number, {self._low} or larger, got {text!r}")
         return number
 
 

@@ -1,4 +1,4 @@
-"""Exceptions that say what was done, to which argument, what came, and what to do instead."""
+"""The package's exceptions, and the messages that several files share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StateDictError(ValueError):
 
 
 class HistoryError(TypeError):
-    """A request that would lose how a Value was computed, or that needs a history where there is none."""
+    """A request that would lose the record of how a Value was computed, or that needs a record that is not there."""
 
 
 class AnomalyError(ArithmeticError):
@@ -24,12 +24,12 @@ class AnomalyError(ArithmeticError):
 
 
 class TrainingError(ArithmeticError):
-    """A loss, a gradient or a parameter that became inf or nan while training: the bad step was not taken.
+    """A loss, a gradient or a parameter became inf or nan in training; the bad step was not taken.
 
-    epoch, step  where it was, both from 1 on; steps are counted within the epoch
-    sample       the position in the data of the first sample that has such a loss or gradient, if one has it alone
-    explanation  what explain_nan says of that sample's loss
-    history      the epochs that were finished
+    epoch, step  where it happened; both count from 1, and steps start again with each epoch
+    sample       the position in the data of the first sample whose own loss or gradient is not finite, if there is one
+    explanation  what explain_nan says about that sample's loss
+    history      the epochs that were completed
     """
 
     epoch: int
@@ -44,14 +44,14 @@ class GradcheckError(AssertionError):
 
 
 class TraceError(TypeError):
-    """Something in a compiled function that would freeze one call's choice or number into the program."""
+    """A compiled function contains something that would freeze one call's choice or number into the program."""
 
 
 class ConvergenceError(ArithmeticError):
-    """A fixed point that was not reached.
+    """The iteration did not reach a fixed point.
 
     kind       "divergence", "slow convergence" or "not finite"
-    residuals  how far each step was from a fixed point
+    residuals  the distance from a fixed point at each step
     """
 
     def __init__(self, message: str, kind: str = "", residuals: tuple[float, ...] = ()) -> None:
@@ -60,11 +60,11 @@ class ConvergenceError(ArithmeticError):
 
 
 class CutOffWarning(UserWarning):
-    """Numbers were given for what depends on a leaf that gradients were to enter: none will reach it."""
+    """Plain numbers were returned for something that depends on a leaf, so no gradient will reach that leaf."""
 
 
 class MissingProgramError(RuntimeError):
-    """A program or package that is needed for this and is not installed."""
+    """A program or package that this needs is not installed."""
 
 
 _HINTS = {
@@ -79,7 +79,7 @@ _HINTS = {
 
 
 def received(x: object) -> str:
-    """What came, short enough for a message.
+    """Describes an argument in a few words, for a message.
 
     >>> received([1, 2, 3])
     'a list of 3'
@@ -98,13 +98,13 @@ def received(x: object) -> str:
         text = repr(x)
     except TraceError:
         text = "traced"
-    except ValueError:  # of more digits than Python writes
+    except ValueError:  # it has more digits than Python writes
         return _article(kind)
     return f"{_article(kind)}, {text if len(text) <= 40 else text[:37] + '...'}"
 
 
 def not_a_number(who: str, x: object, many: str = "") -> TypeError:
-    """The error for an argument of `who` that is not a real number; `many` is what to do with several."""
+    """The error for an argument of `who` that is not a real number; `many` says what to do with several numbers."""
     many = many or "take one element, or make a Value of each: [Value(x) for x in ...]"
     return TypeError(f"{who} takes a real number, got {received(x)}: {to_a_number(x, many)}")
 
@@ -120,14 +120,15 @@ def to_a_number(x: Any, many: str) -> str:
 
 
 _WHOLE = (
-    "{} of a Value is a whole number, without a derivative: write tinygrad_lite.{}(v) for a Value whose derivative is "
-    "0, or {} where the number alone is meant"
+    "{} of a Value gives a whole number, which has no derivative: write tinygrad_lite.{}(v) for a Value whose "
+    "derivative is 0, or {} for the number alone"
 )
-_JUMPS = "{} of a Value jumps between whole numbers, and has no derivative there: {}"
+_JUMPS = "{} of a Value jumps between whole numbers and has no derivative there: {}"
 NUMBER_ALONE = {
     "float()": "float() takes the number out of a Value, and its gradient would be lost: write v.exp() or "
     "tinygrad_lite.exp(v) for math.exp(v), f'{v:.2f}' for '%.2f' % v, and v.data for the number alone",
-    "complex()": "complex() takes the number out of a Value, and its gradient would be lost: write v.data for it alone",
+    "complex()": "complex() takes the number out of a Value, and its gradient would be lost: write v.data for the "
+    "number alone",
     "int()": _WHOLE.format("int()", "trunc", "int(v.data)"),
     "round()": _WHOLE.format("round()", "round", "round(v.data)") + ", or f'{v:.2f}' to print it",
     "math.floor()": _WHOLE.format("math.floor()", "floor", "math.floor(v.data)"),
@@ -135,22 +136,22 @@ NUMBER_ALONE = {
     "math.trunc()": _WHOLE.format("math.trunc()", "trunc", "math.trunc(v.data)"),
     "//": _JUMPS.format(
         "//",
-        "write v / n, or tinygrad_lite.floor(v / n), a Value whose derivative is 0, or "
+        "write v / n, or tinygrad_lite.floor(v / n) for a Value whose derivative is 0, or "
         "v.data // n for the number alone",
     ),
     "divmod()": _JUMPS.format(
         "divmod()",
-        "write tinygrad_lite.floor(v / n), a Value whose derivative is 0, and v % n, "
+        "write tinygrad_lite.floor(v / n), whose derivative is 0, and v % n, "
         "or divmod(v.data, n) for the numbers alone",
     ),
     "pow() with a modulus": _JUMPS.format("pow() with a modulus", "write pow(v, n)"),
-    "use as an index": "a Value is not an index: take(xs, v) chooses an element by it; write xs[int(v.data)] or "
-    "range(int(v.data)) where the number that it has now is meant; a list times a Value is [x * v for x in xs]",
+    "use as an index": "a Value is not an index: write take(xs, v) to choose an element, xs[int(v.data)] or "
+    "range(int(v.data)) to use its present number, or [x * v for x in xs] for a list times a Value",
     "as_integer_ratio()": "statistics and fractions take the numbers out of Values, and their gradients would be lost: "
     "write tinygrad_lite.mean(values) for statistics.mean(values), and v.data for a number alone",
     "@": "a Value is one number, and @ multiplies matrices: write v * w, or dot(xs, ys) of two lists of numbers",
 }
-"""What would make a plain number of a Value, and the message that refuses it."""
+"""Uses that would turn a Value into a plain number, and the message that refuses each."""
 
 
 _OWN_RULE = (
@@ -167,8 +168,8 @@ OTHER_NAMES = {
     "backward_pass": _SWEEP,
     "build_topo": _ORDER,
     "children": "its name is v.parents",
-    "clone": "use the Value itself, or write v + 0.0 for another of the same number",
-    "derivative": "call v.backward(), then read x.grad, or take tinygrad_lite.grad(f)(x)",
+    "clone": "use the Value itself, or write v + 0.0 for a new Value with the same number",
+    "derivative": "call v.backward(), then read x.grad, or call tinygrad_lite.grad(f)(x)",
     "grad_fn": "its operation is v.op, and its local derivatives are v.local_derivatives",
     "gradient": "its name is v.grad",
     "ln": "did you mean v.log()?",
@@ -190,27 +191,27 @@ OTHER_NAMES = {
     "value": "its number is v.data",
     "zero_grad": "write v.grad = 0.0 for one, optimizer.zero_grad() or model.zero_grad() for all",
 }
-"""What other classes of the kind have under these names, and what it is here."""
+"""Names that other autodiff classes use, and what to write here instead."""
 
 
 def not_settable(name: str, exists: bool) -> AttributeError:
-    """For an attribute of a Value that cannot be set, or that it does not have."""
+    """The error for setting an attribute that a Value does not let you set, or does not have."""
     if name == "_backward":
         return AttributeError(f"'_backward' of a Value cannot be set: {_OWN_RULE}")
     if exists:
         return AttributeError(f"{name!r} of a Value cannot be set: only data, grad and label can")
     instead = OTHER_NAMES.get(name) or (
-        "keep what belongs to a parameter beside it, in a list in their order or in a dict (Values are keys by "
-        "identity), or take an optimizer of tinygrad_lite.optim"
+        "keep a parameter's own data outside it, in a list of the same order or in a dict (Values are keys by "
+        "identity), or use an optimizer from tinygrad_lite.optim"
     )
-    return AttributeError(f"a Value takes no new attribute, here {name!r}: {instead}")
+    return AttributeError(f"a Value takes no new attributes, got {name!r}: {instead}")
 
 
 def made_by_hand(what: str) -> HistoryError:
-    """For what the local derivatives of a result do not give."""
+    """The error for asking more of a result made by hand than its local derivatives can give."""
     return HistoryError(
-        f"a result made by hand, Value(data, children, local_grads), has its first derivatives alone, and no {what}: "
-        "write the operation with custom_op(name, value, rule), whose rule is made of operations, to be derived again"
+        f"a result made by hand, Value(data, children, local_grads), has only first derivatives, and no {what}: write "
+        "the operation with custom_op(name, value, rule), whose rule is made of operations and can be differentiated"
     )
 
 
@@ -218,7 +219,7 @@ _PYTHON_NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "**": "pow"}
 
 
 def no_local_derivatives(count: int, came: object) -> TypeError:
-    """For a result made by hand whose children come without the derivatives by them."""
+    """The error for a result made by hand that has children but no local derivatives for them."""
     names = [chr(ord("a") + k % 26) for k in range(min(count, 3))]
     listed = f"({', '.join(names)},)" if count == 1 else f"({', '.join(names)})"
     called = _PYTHON_NAMES.get(str(came)) or (came if isinstance(came, str) and came.isidentifier() else "op")
@@ -228,26 +229,26 @@ def no_local_derivatives(count: int, came: object) -> TypeError:
     rules = rule if count == 1 else f"[{', '.join([rule] * len(names))}], args={' '.join(names)!r}"
     return TypeError(
         f"Value(data, children, local_grads) takes one local derivative for each of its children, got {came!r}: write "
-        f"Value(data, {listed}, {listed.replace('(', '(d').replace(', ', ', d')}) with their numbers, or the operation "
-        f"with its rules, op = tinygrad_lite.custom_op({name!r}, lambda {given}: ..., {rules}), and call op({given})"
+        f"Value(data, {listed}, {listed.replace('(', '(d').replace(', ', ', d')}) with their numbers, or define the "
+        f"operation, op = tinygrad_lite.custom_op({name!r}, lambda {given}: ..., {rules}), and call op({given})"
     )
 
 
 def made_already(made: object) -> TypeError:
-    """For a second __init__, which would take away what others hold addresses of."""
-    return TypeError(f"{type(made).__name__}.__init__() was called on one that is made: make another")
+    """The error for a second __init__, which would free memory that others hold addresses of."""
+    return TypeError(f"{type(made).__name__}.__init__() was called a second time: make a new one instead")
 
 
 def not_made(thing: object) -> TypeError:
-    """For what __new__ alone made."""
+    """The error for using an object that __new__ made and __init__ never filled."""
     name = type(thing).__name__
     return TypeError(f"this {name} was made by __new__ alone and holds nothing: call {name}(...)")
 
 
 def not_copied(thing: object, instead: str) -> TypeError:
-    """For a copy or a pickle of what holds addresses, or programs that read certain leaves."""
+    """The error for copying or pickling an object that holds addresses, or programs that read certain leaves."""
     name = _article(type(thing).__name__)
-    return TypeError(f"{name} is not copied or pickled: it is bound to what it was made of; {instead}")
+    return TypeError(f"{name} cannot be copied or pickled, since it is bound to what it was made from: {instead}")
 
 
 def _article(noun: str) -> str:

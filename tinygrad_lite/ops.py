@@ -1,10 +1,10 @@
-"""The table of operations: one row holds all there is to know of an operation.
+"""The table of operations: one row holds everything about an operation.
 
 A rule is the derivative with respect to one argument, times the adjoint g of the result y. Rules are written in the
-table's own operations, so the same text runs on Values (higher derivatives, traces), on formulas, and on Values that
-are not recorded, which is how numbers come out of it. A rule has no `if`: `where` and `step` choose instead.
+table's own operations, so the same text runs on Values (for higher derivatives and traces), on formulas, and, for plain
+numbers, on Values that are not recorded. A rule has no `if`: `where` and `step` choose instead.
 
-A sequence argument (`*xs`) arrives as a tuple, and its rule returns one contribution for each of its elements.
+A sequence argument (`*xs`) arrives as a tuple, and its rule returns one contribution for each element.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .errors import ShapeError, made_by_hand
 from .floats import gamma, ieee, normal_law, sequences
 from .floats.reals import FLAT, as_float, as_sequence
 
-TYPE_CHECKING = False  # as type checkers understand it; importing typing takes longer than the rest of the package
+TYPE_CHECKING = False  # type checkers read it as True; importing typing takes longer than the rest of the package
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 
 class Op:
-    """A row: an operation's value, its rules, its array form, its symbol, and the domain from which tests draw.
+    """A row of the table: an operation's value, derivative rules, array form, symbol, and the domain for tests.
 
-    name       what it is called, also as a method of Value; `aliases` are NumPy's names for it
+    name       its name, also as a method of Value; `aliases` are NumPy's names for it
     value      floats in, float out, by IEEE 754: inf and nan instead of exceptions
-    rules      one for each argument: (g, y, *args) -> contribution; None where the argument takes plain numbers only
+    rules      one for each argument: (g, y, *args) -> contribution; None if the argument takes plain numbers only
     args       names of the arguments; `*xs` is a sequence, `slope=0.01` has a default
-    array      the value as an expression on arrays, in the names of the Python array API standard
+    array      the value as an expression on arrays, with the function names of the Python array API standard
     symbol     how pictures and formulas write it
-    domain     one interval for each argument
-    flat       True: its derivative is exactly zero over whole regions, and where it is, nothing passes, be the adjoint
-               infinite or nan: a mask selects, it does not multiply. None: so for some arguments (x ** 0), which the
-               rules tell: they give 0 for an infinite adjoint
-    conventional  at the origin (or where it is 0, for std) its derivative is 0 by convention only, so that it has no
-               second one
-    beside     positions of the single numbers where others are sequences
-    code       its place in ROWS, by which nodes know it; rows that may go again share that of `custom`
+    domain     one interval for each argument, from which tests draw
+    flat       True: the derivative is exactly zero over whole regions, and there nothing passes, even if the adjoint is
+               infinite or nan: a mask selects, it does not multiply. None: only some arguments are flat (x ** 0), and
+               the rules show which: they give 0 for an infinite adjoint
+    conventional  at the origin (for std, where the result is 0) the derivative is 0 only by convention, so there is no
+               second derivative
+    beside     positions of the arguments that are single numbers, in a row that also takes sequences
+    code       its position in ROWS, which nodes store; rows that may be freed share the code of `custom`
     """
 
     __slots__ = (
@@ -91,13 +91,13 @@ class Op:
 
     @property
     def signature(self) -> str:
-        """How it is called: `clip(x, low, high)`."""
+        """The name with its arguments, such as `clip(x, low, high)`."""
         plain = len(self.args) - len(self.defaults)
         texts = list(self.args[:plain]) + [f"{a}={d:g}" for a, d in zip(self.args[plain:], self.defaults, strict=True)]
         return f"{self.name}({', '.join(texts)})"
 
     def _ordered(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
-        """The arguments of a call in order, those given by name too."""
+        """The arguments of a call in order, including those given by name."""
         rest = self.args[len(args) :]
         unknown = [name for name in named if name not in rest]
         missing = [name for name in rest[: max(0, len(rest) - len(self.defaults))] if name not in named]
@@ -120,9 +120,10 @@ class Op:
         return tuple(bound)
 
     def blocks(self, y: Any, args: Sequence[Any], k: int) -> bool:
-        """Whether nothing passes to the k-th number of the arguments, sequences laid flat, whose derivative is 0.
+        """Whether the operation is flat in its k-th number, so that nothing passes to it where its derivative is 0.
 
-        args  what the rules take: numbers that record nothing, tuples of them
+        k     counts through the arguments, element by element where they are sequences
+        args  what the rules take: numbers that record nothing, and tuples of them
         """
         if self.flat is not None:
             return self.flat
@@ -134,18 +135,18 @@ class Op:
                     contribution = list(found)[k] if type(arg) is tuple and found is not None else found
                     return bool(getattr(contribution, "data", contribution) == 0.0)
                 k -= size
-        except Exception:  # a rule of the user's own that does not take infinities
+        except Exception:  # a user's own rule that does not accept infinities
             pass
         return False
 
     def number(self, position: int, x: Any) -> Any:
-        """What the argument at a position, or one of its sequence, is taken as: what records as it is, else a float."""
+        """Checks one number of the argument at a position. A Value or another recorder stays, others become floats."""
         if type(x) is float or hasattr(type(x), "_apply"):
             return x
         return as_float(self.places[position], x, FLAT if position in self.sequences else self._for_each(position, x))
 
     def _for_each(self, position: int, x: Any) -> str:
-        """What to write for many numbers instead: this takes one, NumPy's function of its name, if any, an array."""
+        """What to write for many numbers: a call for each, or NumPy's function of that name, which takes an array."""
         text = f"call it for each, [{self.name}({', '.join(self.args)}) for {self.args[position]} in ...]"
         numpy = sys.modules.get("numpy")
         if numpy is None or not hasattr(x, "dtype"):
@@ -157,7 +158,7 @@ class Op:
         return _row, (self.name,)
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """Records the operation where an argument records; plain numbers give a plain number."""
+        """Records the operation if an argument is a Value or another recorder; plain numbers give a plain number."""
         if named:
             args = self._ordered(args, named)
         complete = len(args) == self.arity
@@ -165,13 +166,13 @@ class Op:
             args = self.bind(args)
             complete = not self.sequences
         for item in args if complete else _items(args):
-            if type(item) is not float:  # of which asking for an attribute that is not there takes longest
+            if type(item) is not float:  # asking a float for an attribute that it lacks takes longest
                 apply = getattr(type(item), "_apply", None)
                 return self._of_others(args) if apply is None else apply(self, args)
         return self.value(*args)
 
     def _of_others(self, args: tuple[Any, ...]) -> Any:
-        """Of arguments among which are neither floats nor what records: other numbers, or no numbers."""
+        """Computes the operation for arguments that are neither floats nor Values: ints and such, or not numbers."""
         for item in _items(args):
             apply = getattr(type(item), "_apply", None)
             if apply is not None:
@@ -195,19 +196,19 @@ def _items(args: tuple[Any, ...]) -> Iterator[Any]:
 
 
 class Affine(float):
-    """A number, with its derivatives at a point: all that is known of a result that was made by hand."""
+    """A number with its derivatives at a point: all that is known about a result made by hand."""
 
     point: Sequence[float]
     slopes: Sequence[float]
 
     def value(self, xs: Sequence[float]) -> float:
-        """The function of those derivatives that has this number at the point."""
+        """The linear function that has this number and these derivatives at the point."""
         triples = zip(self.slopes, xs, self.point, strict=True)
         return math.fsum([float(self), *[slope * (x - x0) for slope, x, x0 in triples if x != x0]])
 
 
 def no_second(g: Any, y: Any, xs: Any, known: Affine) -> Any:
-    """The derivative of what is known by its number and its local derivatives."""
+    """The rule of a result of which only the number and the local derivatives are known."""
     if getattr(y, "kind", None) == "result":
         raise made_by_hand("second ones")
     return [g * slope for slope in known.slopes]
@@ -230,19 +231,19 @@ def normal_density(x: Any) -> Any:
 
 
 def _normal_hazard(x: Any) -> Any:
-    """normal_density(x) / normcdf(x): by Mills' ratio left of 0, where both underflow and what is left cancels."""
+    """normal_density(x) / normcdf(x). Left of 0, where both underflow and cancel, it is computed from Mills' ratio."""
     left = less(x, 0.0)
     ratio = mills(0.0, where(left, -x, 0.0))
     return where(left, div(1.0, ratio), normal_density(x) / normcdf(where(left, 0.0, x)))
 
 
 def _masked(g: Any, mask: Any) -> Any:
-    """g where the mask is not 0, and nothing where it is, be g infinite."""
+    """g where the mask is not 0, and 0 where it is, even if g is infinite."""
     return where(mask, g, 0.0)
 
 
 def _by_larger(g: Any, a: Any, b: Any) -> Any:
-    """g where a > b, half of it where they tie, else nothing, be g infinite."""
+    """g where a > b, half of g at a tie, else 0, even if g is infinite."""
     return _masked(g * (1.0 - 0.5 * equal(a, b)), less_equal(b, a))
 
 
@@ -285,7 +286,7 @@ def _std_value(xs: Sequence[float], ddof: float) -> float:
 
 
 def _deviations(xs: Sequence[Any]) -> list[Any]:
-    """The differences from the mean, and from the mean of these, which is the rounding of the first."""
+    """The differences from the mean. The mean of the differences, which is only rounding, is subtracted once more."""
     shares = (1.0 / len(xs),) * len(xs)
     mean = dot(xs, shares)
     off = tuple([x - mean for x in xs])
@@ -300,13 +301,13 @@ def _by_each_deviation(g: Any, y: Any, xs: Sequence[Any], ddof: Any) -> list[Any
 
 
 def _by_each_share(g: Any, y: Any, xs: Sequence[Any], ddof: Any) -> list[Any]:
-    """std's rule: g * (x - mean) / y / (len(xs) - ddof) for each, and 0 where all xs are alike."""
+    """std's rule: g * (x - mean) / y / (len(xs) - ddof) for each, and 0 where all xs are equal."""
     factor, nothing = div(1.0, maximum(len(xs) - ddof, 0.0)), _at_the_origin(g, y)
     return [where(y, g * (x / y * factor), nothing) for x in _deviations(xs)]
 
 
 def _product_of_others(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
-    """g times the product of all but one, for each: by prefixes and suffixes, since y / x fails at zero."""
+    """For each x, g times the product of the others, from prefix and suffix products, since y / x fails at zero."""
     left, right = [g], [1.0]
     for x in xs[:-1]:
         left.append(left[-1] * x)
@@ -316,33 +317,33 @@ def _product_of_others(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
 
 
 def _softmax_of(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
-    """g times exp(x - y) for each, over their sum: which is 1 but for the rounding of y, and takes it out."""
+    """g * exp(x - y) for each x, divided by the sum of these powers, which corrects for the rounding of y."""
     powers = [exp(x - y) for x in xs]
     total = sum(powers)
     return [g * (p / total) for p in powers]
 
 
 def _power_by_base(g: Any, y: Any, x: Any, n: Any) -> Any:
-    """g * n * x**(n - 1), but 0 for x**0, which is flat, also at x = 0."""
-    if type(n) is float:  # as `where` would choose, without recording what it would not
+    """g * n * x**(n - 1), but 0 for x**0, which is flat, even at x = 0."""
+    if type(n) is float:  # the same choice as `where`, without recording the branch not taken
         return g * n * x if n == 2.0 else g * (n * x ** (n - 1.0)) if n != 0.0 else 0.0
     slope = g * (n * x ** (n - 1.0))
     return where(n, slope, where(x, slope, 0.0))
 
 
 def _scaled(g: Any, factor: Any) -> Any:
-    """g times a factor, and nothing where that is a plain 0."""
+    """g times a factor, and 0 if the factor is a plain 0."""
     return 0.0 if type(factor) is float and factor == 0.0 else g * factor
 
 
 def _by_each(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
-    """norm's rule: g * x / y for each, and 0 at the origin, where `_at_the_origin` has no second derivative."""
+    """norm's rule: g * x / y for each, and at the origin 0, without a second derivative (`_at_the_origin`)."""
     nothing = _at_the_origin(g, y)
     return [where(y, g * (x / y), nothing) for x in xs]
 
 
 def _whole_divisors(g: Any, y: Any, a: Any, b: Any) -> Any:
-    """-g times how often b was taken off a, from the result, since a / b may be rounded up to the next whole number."""
+    """-g times how often b was subtracted from a. The result y tells it, since a / b may round up to a whole number."""
     return -g * round(div(a - y, b))
 
 
@@ -352,25 +353,25 @@ def _by_angle(g: Any, x: Any, length: Any) -> Any:
 
 
 def _at_the_origin(g: Any, length: Any) -> Any:
-    """0, for a finite g; its derivative is nan, since a derivative that is 0 by convention only has none."""
+    """0 for a finite g, with derivative nan: a derivative that is 0 only by convention has no derivative itself."""
     return g * length + sqrt(length)
 
 
 def _by_leg(g: Any, y: Any, a: Any, b: Any) -> Any:
-    """hypot's rule for a: g * a / y, and at the origin as norm's."""
+    """hypot's rule for a: g * a / y, and at the origin the same as norm's."""
     slope = g * (a / y)
-    if type(b) is float and b != 0.0:  # as `where` would choose, without recording what it would not
+    if type(b) is float and b != 0.0:  # the same choice as `where`, without recording the branch not taken
         return slope
     return where(y, slope, _at_the_origin(g, y))
 
 
 def _difference(a: Any, b: Any) -> Any:
-    """a - b, and 0 between two infinities that are alike."""
+    """a - b, and 0 for two equal infinities."""
     return where(equal(a, b) * less(_LARGEST, abs(a)), 0.0, a - b)
 
 
 def _sinc_slope(y: Any, x: Any) -> Any:
-    """The derivative of y = sinc(x): Taylor's series below 1, where the closed form cancels."""
+    """The derivative of y = sinc(x): a Taylor series for abs(x) < 1, where the closed form cancels."""
     square, series = x * x, _SINC_SERIES[-1]
     for c in _SINC_SERIES[-2::-1]:
         series = series * square + c
@@ -378,7 +379,7 @@ def _sinc_slope(y: Any, x: Any) -> Any:
 
 
 def position(index: float, length: int) -> int:
-    """The index as a place in a sequence of that length."""
+    """Checks an index into a sequence of that length and returns it as an int."""
     if not 0 <= index < length or index != math.floor(index):
         if not length:
             raise IndexError("take(table, index): the table is empty, so there is nothing to take")
@@ -406,16 +407,16 @@ def _sign_value(x: float) -> float:
     return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
 
 
-# So bounded, the largest of some numbers can be taken off them, or divide them, also where it is infinite or zero.
+# With these bounds the largest of the numbers can be subtracted from them, or divide them, even if it is infinite or 0.
 _TOP = "minimum(maximum(max({}, axis=0), {}), 1.7976931348623157e308)"
 _SHIFT, _SCALE = _TOP.format("xs", "-1.7976931348623157e308"), _TOP.format("abs(xs)", "2.2250738585072014e-308")
 
 _LARGEST = sys.float_info.max
-# Of sinc'(x) / x in powers of x * x, up to where they tell in the fourth derivative of sinc at 1.
+# Coefficients of sinc'(x) / x in powers of x * x, as many as matter in the fourth derivative of sinc at 1.
 _SINC_SERIES = [(-1.0) ** k * 2.0 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 18)]
-# sin(pi * x) of 0 <= x < 2, rounded only where it is near 0 for whole numbers.
+# The argument of sin in sin(pi * x), for 0 <= x < 2: small near whole numbers x, so that the sine is accurate there.
 _HALF_TURN = "3.141592653589793 * maximum(minimum({0}, 1.0 - {0}), {0} - 2.0)".format("abs(x - 2.0 * trunc(0.5 * x))")
-# The differences from the mean as ieee's: from the middle of the largest and the smallest first, quarters of huge ones.
+# Differences from the mean, as in ieee.py: first from the midpoint of largest and smallest; huge numbers are quartered.
 _UNIT = "where(max(abs(xs), axis=0) > 1e300, 0.25, 1.0)"
 _HIGH, _LOW = f"max(xs * {_UNIT}, axis=0)", f"-max(-xs * {_UNIT}, axis=0)"
 _OFF = f"(xs * {_UNIT} - where({_HIGH} == {_LOW}, {_HIGH}, 0.5 * {_HIGH} + 0.5 * {_LOW}))"
@@ -424,7 +425,7 @@ _DEVIATION = f"({_OFF} - sum({_OFF} / {_COUNT}, axis=0))"
 _SHARE = f"({_DEVIATION} / {_TOP.format(f'abs({_DEVIATION})', '2.2250738585072014e-308')})"
 _WIDTH = _TOP.format(f"abs({_DEVIATION})", "2.2250738585072014e-308")
 
-# One row an operation; below, g is the adjoint of the result y.
+# One row for each operation. Below, g is the adjoint of the result y.
 # fmt: off
 add: Op = Op("add", lambda a, b: a + b, (lambda g, y, a, b: g, lambda g, y, a, b: g),
          args="a b", symbol="+", array="a + b", domain=(REAL, REAL), doc="sum of two")
@@ -435,15 +436,16 @@ mul: Op = Op("mul", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, 
 div: Op = Op("div", ieee.divide, (lambda g, y, a, b: div(g, b), lambda g, y, a, b: -g * (y / b)),
          args="a b", symbol="/", array="a / b", aliases=("divide", "true_divide"), domain=(REAL, REAL), doc="quotient")
 fmod: Op = Op("fmod", ieee.fmod, (lambda g, y, a, b: g, _whole_divisors),
-          args="a b", array="fmod(a, b)", domain=(REAL, REAL), doc="remainder of a division, of the sign of a, as C's")
+          args="a b", array="fmod(a, b)", domain=(REAL, REAL),
+          doc="remainder of a division, with the sign of a, as in C")
 mod: Op = Op("mod", ieee.mod, (lambda g, y, a, b: g, _whole_divisors),
          args="a b", symbol="%", array="remainder(a, b)", aliases=("remainder",), domain=(REAL, REAL),
-         doc="remainder of a division, of the sign of b, as Python's")
+         doc="remainder of a division, with the sign of b, as in Python")
 pow: Op = Op("pow", ieee.power,
          (_power_by_base,
           lambda g, y, x, n: where(maximum(abs(x), less(n, 0.0)), g * (y * log(x)), 0.0)),
          args="x n", symbol="**", array="pow(x, n)", flat=None, aliases=("power",), domain=(POSITIVE, REAL),
-         doc="x to the power n; to the power 0 it is 1 and flat, also at x = 0")
+         doc="x to the power n; x to the power 0 is 1 and flat, even at x = 0")
 neg: Op = Op("neg", lambda x: -x, (lambda g, y, x: -g,),
          symbol="-", array="-x", aliases=("negative",), domain=(REAL,), doc="negative")
 abs: Op = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
@@ -451,7 +453,7 @@ abs: Op = Op("abs", math.fabs, (lambda g, y, x: g * sign(x),),
 sqrt: Op = Op("sqrt", ieee.sqrt, (lambda g, y, x: g * (0.5 / y),),
           array="sqrt(x)", domain=(POSITIVE,), doc="square root")
 cbrt: Op = Op("cbrt", ieee.cbrt, (lambda g, y, x: g / (3.0 * (y * y)),),
-          array="cbrt(x)", domain=(REAL,), doc="cube root, also of negative numbers; its slope at 0 is infinite")
+          array="cbrt(x)", domain=(REAL,), doc="cube root, also of negative numbers; derivative infinite at 0")
 exp: Op = Op("exp", ieee.exp, (lambda g, y, x: g * y,),
          array="exp(x)", domain=(REAL,), doc="e to the power x")
 expm1: Op = Op("expm1", ieee.expm1, (lambda g, y, x: g * exp(x),),
@@ -470,7 +472,7 @@ xlogy: Op = Op("xlogy", ieee.xlogy,
            (lambda g, y, a, b: g * log(b),
             lambda g, y, a, b: where(maximum(abs(a), abs(b)), g * (a / b), 0.0)),
            args="a b", array="where(a == 0.0, where(b == b, 0.0, b), a * log(b))", flat=None, domain=(REAL, POSITIVE),
-           doc="a * log(b), and 0 where a is 0; its derivative by a is log(b) there too, so -inf where b is 0")
+           doc="a * log(b), and 0 where a is 0; derivative by a is log(b) there too, so -inf where b is 0")
 sin: Op = Op("sin", ieee.sin, (lambda g, y, x: g * cos(x),),
          array="sin(x)", domain=(REAL,), doc="sine of radians")
 cos: Op = Op("cos", ieee.cos, (lambda g, y, x: -g * sin(x),),
@@ -479,7 +481,7 @@ tan: Op = Op("tan", ieee.tan, (lambda g, y, x: g * (1.0 + y * y),),
          array="tan(x)", domain=(REAL,), doc="tangent of radians")
 sinc: Op = Op("sinc", ieee.sinc, (lambda g, y, x: g * _sinc_slope(y, x),),
           array=f"where(x == 0.0, 1.0, sin({_HALF_TURN}) / (3.141592653589793 * abs(x)))", domain=(REAL,),
-          doc="sin(pi * x) / (pi * x), 1 at 0; nan at infinities, as NumPy's")
+          doc="sin(pi * x) / (pi * x), 1 at 0; nan at infinities, as in NumPy")
 asin: Op = Op("asin", ieee.asin, (lambda g, y, x: g / sqrt((1.0 - x) * (1.0 + x)),),
           array="asin(x)", aliases=("arcsin",), domain=(UNIT,), doc="inverse sine")
 acos: Op = Op("acos", ieee.acos, (lambda g, y, x: -g / sqrt((1.0 - x) * (1.0 + x)),),
@@ -489,10 +491,10 @@ atan: Op = Op("atan", math.atan, (lambda g, y, x: g / (1.0 + x * x),),
 atan2: Op = Op("atan2", math.atan2,
            (lambda g, y, a, b: _by_angle(g, b, norm((a, b))), lambda g, y, a, b: _by_angle(-g, a, norm((a, b)))),
            args="a b", array="atan2(a, b)", conventional=True, aliases=("arctan2",), domain=(REAL, REAL),
-           doc="angle of the point (b, a), in all four quadrants; derivative 0 at the origin, no second one")
+           doc="angle of the point (b, a), in all four quadrants; derivative 0 at the origin, no second derivative")
 hypot: Op = Op("hypot", ieee.hypot, (lambda g, y, a, b: _by_leg(g, y, a, b), lambda g, y, a, b: _by_leg(g, y, b, a)),
            args="a b", array="hypot(a, b)", conventional=True, domain=(REAL, REAL),
-           doc="sqrt(a**2 + b**2), without overflow; derivative 0 at the origin, no second one")
+           doc="sqrt(a**2 + b**2), without overflow; derivative 0 at the origin, no second derivative")
 sinh: Op = Op("sinh", ieee.sinh, (lambda g, y, x: g * cosh(x),),
           array="sinh(x)", domain=(REAL,), doc="hyperbolic sine")
 cosh: Op = Op("cosh", ieee.cosh, (lambda g, y, x: g * sinh(x),),
@@ -515,7 +517,7 @@ softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),
 logaddexp: Op = Op("logaddexp", ieee.logaddexp,
                (lambda g, y, a, b: g * sigmoid(_difference(a, b)), lambda g, y, a, b: g * sigmoid(_difference(b, a))),
                args="a b", array="logaddexp(a, b)", domain=(REAL, REAL),
-               doc="log(exp(a) + exp(b)), right for large inputs; a tie shares the gradient evenly")
+               doc="log(exp(a) + exp(b)), accurate for large inputs; a tie shares the gradient evenly")
 relu: Op = Op("relu", lambda x: 0.0 if x <= 0.0 else x, (lambda g, y, x: _masked(g, step(x)),),
           array="maximum(x, 0.0)", flat=True, domain=(REAL,), doc="max(x, 0); derivative 0 at 0")
 leaky_relu: Op = Op("leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
@@ -537,14 +539,14 @@ step: Op = Op("step", _step_value, (no_gradient,),
 sign: Op = Op("sign", _sign_value, (no_gradient,),
           array="sign(x)", flat=True, domain=(REAL,), doc="-1, 0 or 1")
 floor: Op = Op("floor", ieee.floor, (no_gradient,),
-           array="floor(x)", flat=True, domain=(REAL,), doc="largest whole number up to x; derivative 0")
+           array="floor(x)", flat=True, domain=(REAL,), doc="largest whole number not above x; derivative 0")
 ceil: Op = Op("ceil", ieee.ceil, (no_gradient,),
-          array="ceil(x)", flat=True, domain=(REAL,), doc="smallest whole number from x on; derivative 0")
+          array="ceil(x)", flat=True, domain=(REAL,), doc="smallest whole number not below x; derivative 0")
 trunc: Op = Op("trunc", ieee.trunc, (no_gradient,),
-           array="trunc(x)", flat=True, domain=(REAL,), doc="whole number next to x towards 0; derivative 0")
+           array="trunc(x)", flat=True, domain=(REAL,), doc="x rounded towards 0 to a whole number; derivative 0")
 round: Op = Op("round", ieee.rint, (no_gradient,),
            array="round(x)", flat=True, aliases=("rint",), domain=(REAL,),
-           doc="nearest whole number, of two the even one; derivative 0")
+           doc="nearest whole number, a tie goes to the even one; derivative 0")
 maximum: Op = Op("maximum", _maximum_value,
              (lambda g, y, a, b: _by_larger(g, a, b), lambda g, y, a, b: _by_larger(g, b, a)),
              args="a b", array="maximum(a, b)", flat=True, domain=(REAL, REAL),
@@ -558,7 +560,7 @@ clip: Op = Op("clip", _clip_value,
            lambda g, y, x, low, high: _masked(g, less(x, low) * less_equal(low, high)),
            lambda g, y, x, low, high: _masked(g, maximum(less(high, x), less(high, low)))),
           args="x low high", array="minimum(maximum(x, low), high)", flat=True, domain=(REAL, (-1.0, 0.0), (0.0, 1.0)),
-          doc="x kept between low and high; derivative 1 at both")
+          doc="x limited to low..high; derivative 1 at both ends")
 less: Op = Op("less", lambda a, b: 1.0 if a < b else 0.0, (no_gradient, no_gradient),
           args="a b", symbol="<", array="where(a < b, 1.0, 0.0)", flat=True, domain=(REAL, REAL), doc="1 where a < b")
 less_equal: Op = Op("less_equal", lambda a, b: 1.0 if a <= b else 0.0, (no_gradient, no_gradient),
@@ -573,7 +575,7 @@ not_equal: Op = Op("not_equal", lambda a, b: 1.0 if a != b else 0.0, (no_gradien
 where: Op = Op("where", lambda condition, a, b: a if condition != 0.0 else b,
            (no_gradient, lambda g, y, c, a, b: where(c, g, 0.0), lambda g, y, c, a, b: where(c, 0.0, g)),
            args="condition a b", array="where(condition != 0.0, a, b)", flat=True, domain=(REAL, REAL, REAL),
-           doc="a where the condition is not 0, else b; the other branch gets no gradient, be it singular or not")
+           doc="a where the condition is not 0, else b; the other branch gets no gradient, even if it is singular")
 take: Op = Op("take", lambda table, index: table[position(index, len(table))],
           (lambda g, y, table, index: [where(equal(index, float(i)), g, 0.0) for i in range(len(table))], no_gradient),
           args="*table index", array="take_along_axis(table, index[None].astype(int), axis=0)[0]", flat=True,
@@ -581,7 +583,7 @@ take: Op = Op("take", lambda table, index: table[position(index, len(table))],
 identity: Op = Op("identity", lambda x: x, (lambda g, y, x: g,),
               array="x", aliases=("positive",), domain=(REAL,), doc="x, as a node of its own")
 stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
-                   array="x", flat=True, domain=(REAL,), doc="x, for which no gradient passes")
+                   array="x", flat=True, domain=(REAL,), doc="x, but no gradient passes to it")
 erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
          array="erf(x)", domain=(REAL,), doc="error function")
 erfc: Op = Op("erfc", normal_law.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
@@ -627,28 +629,28 @@ logsumexp: Op = Op("logsumexp", sequences.logsumexp, (_softmax_of,),
                doc="log of the sum of exponentials, right for large inputs")
 norm: Op = Op("norm", sequences.norm, (_by_each,),
           args="*xs", array=f"{_SCALE} * sqrt(sum((xs / {_SCALE}) * (xs / {_SCALE}), axis=0))", conventional=True,
-          domain=(REAL,), doc="Euclidean length; derivative 0 at the origin, no second one")
+          domain=(REAL,), doc="Euclidean length; derivative 0 at the origin, no second derivative")
 
 TABLE: dict[str, Op] = {row.name: row for row in ROWS}
 component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs),
                    (lambda g, y, start, xs, which: [0.0] * len(start),
                     lambda g, y, start, xs, which: which.contributions(g, start, xs), None),
                    args="*start *xs which", array="", domain=(REAL, REAL, REAL),
-                   doc="one number of a fixed point; not of the table, since it holds what it is one of")
+                   doc="one number of a fixed point; not in the table, since each node holds its own fixed point")
 custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
-                doc="stands for the rows that custom_op makes: each of their nodes holds its row, which goes with them")
+                doc="stands for the rows that custom_op makes; each node holds its row, which is freed with the nodes")
 given: Op = Op("given", lambda xs, known: known.value(xs), (no_second, None),
                args="*xs known", array="", domain=(REAL, REAL), code=custom.code,
-               doc="a result made by hand, of which the local derivatives are known")
+               doc="a result made by hand, with known local derivatives")
 undefined: Op = Op("undefined", lambda xs: 0.0, (lambda g, y, xs: [math.nan] * len(xs),),
                    args="*xs", array="0.0 * sum(xs, axis=0)", domain=(REAL,), code=custom.code,
-                   doc="stands for a derivative by xs that is 0 by convention, and has none itself")
+                   doc="stands for a derivative that is 0 by convention and has no derivative itself")
 # fmt: on
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 
 
 def log_softmax(xs: Sequence[Any]) -> list[Any]:
-    """Logarithms of softmax(xs): one logsumexp, and one difference for each element.
+    """The logarithms of softmax(xs): one logsumexp, and one difference for each element.
 
     >>> [f"{p:.3f}" for p in log_softmax([0.0, 0.0])]
     ['-0.693', '-0.693']
@@ -668,7 +670,7 @@ def softmax(xs: Sequence[Any]) -> list[Any]:
 
 
 def _one(name: str, x: Any) -> Any:
-    """The argument of name(x): what records as it is, else a float."""
+    """Checks the argument of name(x): a Value or another recorder stays, the rest becomes a float."""
     if type(x) is float or hasattr(type(x), "_apply"):
         return x
     return as_float(f"{name}(x): x", x, f"call it for each, [{name}(x) for x in ...], or numpy.{name} of the array")
@@ -694,7 +696,7 @@ def reciprocal(x: Any) -> Any:
 
 
 def deg2rad(x: Any) -> Any:
-    """Degrees as radians; also called radians.
+    """Converts degrees to radians; also called radians.
 
     >>> deg2rad(180.0) == math.pi
     True
@@ -703,7 +705,7 @@ def deg2rad(x: Any) -> Any:
 
 
 def rad2deg(x: Any) -> Any:
-    """Radians as degrees; also called degrees.
+    """Converts radians to degrees; also called degrees.
 
     >>> rad2deg(math.pi)
     180.0
@@ -716,4 +718,4 @@ COMPOSITIONS = {
     "square": square, "reciprocal": reciprocal, "deg2rad": deg2rad, "radians": radians, "rad2deg": rad2deg,
     "degrees": degrees,
 }  # fmt: skip
-"""Functions of one number made of rows, which are methods too, as NumPy's functions of their names ask for."""
+"""Functions of one number that are composed of rows; they are methods of Value too, which NumPy's functions call."""

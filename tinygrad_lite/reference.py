@@ -1,24 +1,24 @@
-"""Reverse-mode automatic differentiation, whole, in one sitting: what engine.py does, without what makes it fast.
+"""Reverse-mode automatic differentiation, complete and short: what engine/ does, without what makes it fast.
 
 A program computes one number from others by additions, products, logarithms and so on. How fast does that number
 change with each of the others? Three ideas answer that.
 
-Record. A Value is a number that remembers which operation made it, and of which arguments. A Value that no operation
+Record. A Value is a number that remembers which operation made it, and from which arguments. A Value that no operation
 made is a leaf. So a result holds its whole history: a graph that leads from the result back to the leaves.
 
-Know the derivative of each operation. Its local derivative by one of its arguments says how fast its result changes
-with that argument while the others stay: for a * b, by a, it is b. The table of operations (ops.py) has a rule for each
-argument, which gives g times the local derivative, for any g.
+Know the derivative of each operation. The local derivative with respect to an argument says how fast the result changes
+with that argument while the others stay the same: for a * b, with respect to a, it is b. The table of operations
+(ops.py) has a rule for each argument. The rule gives g times the local derivative, for any g.
 
-Go back. The adjoint of a node of the graph is the derivative of the final result by that node; that of the final result
-itself is 1. Each node passes a contribution to each of its arguments: its adjoint times the local derivative (the chain
-rule). The adjoint of an argument is the sum of the contributions that come to it. So a node may pass on only when all
-nodes that use it have passed on: they go in topological order.
+Go back. The adjoint of a node is the derivative of the final result with respect to that node; the adjoint of the final
+result itself is 1. Each node passes a contribution to each of its arguments: its adjoint times the local derivative
+(the chain rule). The adjoint of an argument is the sum of the contributions that it receives. So a node can pass
+contributions on only after all nodes that use it have done so: nodes take their turns in topological order.
 
-The rules are written in operations of the same table. Run on numbers they give numbers: backward(). Run on Values they
-are recorded like everything else, so the derivative is a graph too, and can be differentiated again: gradients().
+The rules are written in operations of the same table. Run on numbers, they give numbers: backward(). Run on Values,
+they are recorded like everything else, so the derivative is a graph too and can be differentiated again: gradients().
 
-The tests hold the engine to this file: to the last bit, where both add up in the same order.
+The tests compare the engine with this file, to the last bit where both add in the same order.
 
 >>> x = Value(3.0)
 >>> backward(x * x + ops.sin(x))
@@ -39,12 +39,12 @@ from .floats.reals import as_float
 
 
 class Value:
-    """A number that remembers what made it.
+    """A number that remembers how it was computed.
 
-    data  the number, which never changes: what was recorded of it stays true
+    data  the number, which never changes, so what was recorded from it stays true
     op    the operation that made it, a row of the table; None for a leaf
     args  the arguments of that operation: Values, plain numbers, and tuples of them
-    grad  the derivative by this Value, once backward() has run
+    grad  the derivative of the result with respect to this Value, once backward() has run
     """
 
     def __init__(self, data: float, op: Any = None, args: tuple[Any, ...] = ()) -> None:
@@ -62,7 +62,7 @@ class Value:
 
     @staticmethod
     def _apply(op: Any, args: tuple[Any, ...]) -> Value:
-        """Computes and records an operation. A row of the table, when called, calls this if an argument is a Value."""
+        """Computes and records an operation. Calling a row of the table leads here if an argument is a Value."""
         checked: list[Any] = []
         for k, arg in enumerate(args):
             checked.append(tuple([op.number(k, x) for x in arg]) if isinstance(arg, tuple) else op.number(k, arg))
@@ -103,35 +103,35 @@ class Value:
 
 
 def number(x: Any) -> Any:
-    """The number of a Value; a plain number as it is."""
+    """The number of a Value; a plain number is returned as it is."""
     return x.data if isinstance(x, Value) else x
 
 
 def leaf(x: Any) -> Any:
-    """A leaf of the same number in the place of a Value; a plain number as it is."""
+    """A leaf with the same number as a Value; a plain number is returned as it is."""
     return Value(x.data) if isinstance(x, Value) else x
 
 
 def each(function: Callable[[Any], Any], args: Sequence[Any]) -> tuple[Any, ...]:
-    """The arguments, with a function applied to each of them, and to each of those in a tuple."""
+    """Applies a function to each argument, and to each element of an argument that is a tuple."""
     return tuple([each(function, arg) if isinstance(arg, tuple) else function(arg) for arg in args])
 
 
 def laid_flat(args: tuple[Any, ...]) -> list[Any]:
-    """The arguments one after the other, also those in tuples."""
+    """The arguments as one flat list; those in tuples stand in their places."""
     return [x for arg in args for x in (arg if isinstance(arg, tuple) else (arg,))]
 
 
 def parents(node: Value) -> list[Value]:
-    """The Values among the arguments of a node: in x * x, twice x."""
+    """The Values among the arguments of a node; x * x has x twice."""
     return [x for x in laid_flat(node.args) if isinstance(x, Value)]
 
 
 def topological_order(root: Value) -> list[Value]:
-    """The root and all that it was computed from, each node after all nodes that use it (Kahn, 1962).
+    """The root and everything it was computed from, each node after all nodes that use it (Kahn, 1962).
 
-    First count the uses of each node. Then start at the root, and cross off the uses that each node makes of its
-    parents. A node whose last use is crossed off is ready.
+    First count how often each node is used. Then start at the root, and cross off the uses that each node makes of its
+    parents. A node is ready when its last use is crossed off.
     """
     uses = {root: 0}
     waiting = [root]
@@ -153,9 +153,9 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def by_rules(op: Any, g: Any, y: Any, args: tuple[Any, ...]) -> list[Any]:
-    """What the rules of an operation give for each of its arguments, laid flat: g times the local derivative.
+    """What an operation's rules give for each argument, as a flat list: g times the local derivative.
 
-    y  the result of the operation. A plain number among the arguments is a constant: 0 stands for its derivative.
+    y  the result of the operation. A plain number among the arguments is a constant, so its derivative is 0.
     """
     found: list[Any] = []
     for rule, arg in zip(op.rules, args, strict=True):
@@ -167,14 +167,15 @@ def by_rules(op: Any, g: Any, y: Any, args: tuple[Any, ...]) -> list[Any]:
 
 
 def local_derivatives(node: Value) -> list[float]:
-    """The local derivatives of a node as numbers: its rules with g = 1, on leaves, so that no history is kept."""
+    """The local derivatives of a node as numbers: its rules with g = 1, run on leaves so that no history is kept."""
     return [number(c) for c in by_rules(node.op, Value(1.0), leaf(node), each(leaf, node.args))]
 
 
 def adjoints(root: Value, one: Any, contributions: Callable[[Value, Any], list[Any]]) -> dict[Value, Any]:
-    """The adjoint of the root, which is given, as one, and those of all nodes that the root depends on.
+    """The adjoints of the root and of all nodes that it depends on.
 
-    contributions  a function of a node and its adjoint: what the node passes to each of its arguments
+    one            the adjoint of the root, which is 1
+    contributions  a function of a node and its adjoint that gives what the node passes to each of its arguments
     """
     order = topological_order(root)
     gathered: dict[Value, list[Any]] = {node: [] for node in order}
@@ -193,10 +194,10 @@ def adjoints(root: Value, one: Any, contributions: Callable[[Value, Any], list[A
 
 
 def counts(node: Value, k: int, adjoint: Any, contribution: Any) -> bool:
-    """Whether the contribution of a node to its k-th argument counts: not where a zero means that nothing passes.
+    """Whether a node's contribution to its k-th argument counts. It does not if a zero means that nothing passes.
 
-    Zero times infinity is nan, not a number; but two kinds of zero are stronger than infinity. Where the adjoint is
-    exactly zero, the result does not depend on the node. And an operation that is flat passes nothing on.
+    Zero times infinity is nan, but two kinds of zero win over infinity. If the adjoint is exactly zero, the result does
+    not depend on the node. And an operation that is flat passes nothing on.
     """
     c = number(contribution)
     if c == c and c != 0.0:
@@ -207,9 +208,9 @@ def counts(node: Value, k: int, adjoint: Any, contribution: Any) -> bool:
 
 
 def is_flat(node: Value, k: int) -> bool:
-    """Whether the result of an operation stays the same while its k-th argument moves a little: relu(x) for x < 0.
+    """Whether an operation's result stays the same while its k-th argument moves a little, as relu(x) does for x < 0.
 
-    A local derivative of 0 is not enough: x * x has that at 0. The table knows which operations are flat.
+    A local derivative of 0 is not enough: x * x has one at 0. The table says which operations are flat.
     """
     flat = node.op.blocks(leaf(node), each(leaf, node.args), k)
     return flat and local_derivatives(node)[k] == 0.0
@@ -221,9 +222,9 @@ def as_numbers(node: Value, adjoint: float) -> list[float]:
 
 
 def backward(root: Value) -> None:
-    """Adds the derivative of the root by each leaf to the .grad of that leaf.
+    """Adds the derivative of the root with respect to each leaf to the .grad of that leaf.
 
-    So the terms of a sum may be differentiated one after the other. Other nodes start afresh: .grad is their adjoint.
+    So the terms of a sum can be differentiated one after the other. For other nodes, .grad is set to the adjoint.
     """
     found = adjoints(root, 1.0, as_numbers)
     for node in topological_order(root):
@@ -231,11 +232,11 @@ def backward(root: Value) -> None:
 
 
 def as_values(node: Value, adjoint: Value) -> list[Any]:
-    """The contributions of a node as Values: its rules, run on the node and its arguments themselves, are recorded."""
+    """The contributions of a node as Values: its rules run on the node and its own arguments, and are recorded."""
     return by_rules(node.op, adjoint, node, node.args)
 
 
 def gradients(root: Value, xs: Sequence[Value]) -> list[Value]:
-    """The derivatives of the root by each of xs as Values, which can be differentiated again."""
+    """The derivatives of the root with respect to each of xs, as Values, which can be differentiated again."""
     found = adjoints(root, Value(1.0), as_values)
     return [found.get(x, Value(0.0)) for x in xs]

@@ -47,7 +47,7 @@ def test_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"Written to {out}" in told.out and "1,797 images" in told.out and "training: 100%" in told.err
     assert right(told.out) == right(report)
     assert (
-        "times as long" in told.out and "matrix products" in told.out and "time of as many steps uncompiled" in report
+        "times as long" in told.out and "matrix products" in told.out and "time of the same steps uncompiled" in report
     )
     assert MLP(64, [24, 10], activation="tanh").load(out / "weights.npz")([0.5] * 64)
     for name in ("loss_curve.png", "confusion_matrix.png"):
@@ -91,10 +91,10 @@ def test_the_folder_has_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--epochs", "0"], "argument --epochs: takes a whole number from 1 on, got '0'"),
-        (["--epochs", "-3"], "from 1 on, got '-3'"),
+        (["--epochs", "0"], "argument --epochs: must be a whole number, 1 or larger, got '0'"),
+        (["--epochs", "-3"], "1 or larger, got '-3'"),
         (["--epochs", "2.5"], "got '2.5'"),
-        (["--seed", "-1"], "argument --seed: takes a whole number from 0 on, got '-1'"),
+        (["--seed", "-1"], "argument --seed: must be a whole number, 0 or larger, got '-1'"),
         (["--seed", "x"], "got 'x'"),
         (["--data", "mnist"], "argument --data: invalid choice: 'mnist'"),
         (["--batch", "3"], "unrecognized arguments: --batch"),

@@ -90,7 +90,7 @@ def test_a_sound_training(seed: int) -> None:
         optimizer.step()
     report = tl.diagnose(model, binary, moons(), history=history, optimizer=optimizer)
     assert report.findings == [] and report.ok and history[-1]["loss"] < 0.6 * history[0]["loss"]
-    assert str(report).startswith("Nothing wrong is found in 3 layers, 24 samples, 40 epochs.")
+    assert str(report).startswith("Nothing wrong was found in 3 layers, 24 samples, 40 epochs.")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -349,7 +349,7 @@ def test_lr_find_suggests_a_rate_that_learns_and_leaves_no_trace() -> None:
     after = optimizer.state_dict()
     assert (after.pop("momentum_buffer") == state.pop("momentum_buffer")).all() and after == state
     assert found.rates[0] == 1e-6 and found.rates == sorted(found.rates) and len(found.rates) == len(found.losses)
-    assert found.suggestion is not None and f"take {found.suggestion:.2g}" in str(found)
+    assert found.suggestion is not None and f"use {found.suggestion:.2g}" in str(found)
     optimizer = optim.SGD(model.parameters(), lr=found.suggestion)
     for _ in range(100):
         optimizer.zero_grad()
@@ -429,8 +429,8 @@ def test_bad_arguments(arguments: Any, error: type[Exception], message: str) -> 
     [
         ({"low": 0.0}, r"two rates with 0 < low < high, got 0.0"),
         ({"low": 2.0, "high": 1.0}, "0 < low < high"),
-        ({"steps": 1}, "a whole number from 2 on"),
-        ({"steps": 2.5}, "a whole number from 2 on"),
+        ({"steps": 1}, "a whole number, 2 or larger"),
+        ({"steps": 2.5}, "a whole number, 2 or larger"),
     ],
 )
 def test_bad_arguments_of_lr_find(named: Any, message: str) -> None:

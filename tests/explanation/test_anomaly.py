@@ -28,9 +28,9 @@ VALUES: dict[str, tuple[Build, str, list[str | None], str]] = {
     "log below 0": (lambda z, t, b: (z - t).log(), "log", [None], "must be above 0"),
     "0/0": (lambda z, t, b: z / z + t, "div", ["zero", "zero"], "zero / zero = nan at zero = 0"),
     "1/0": (lambda z, t, b: 1.0 / z, "div", [None, "zero"], "the denominator is 0"),
-    "inf - inf": (lambda z, t, b: b.exp() - (b * 1.0).exp(), "exp", ["big"], "past 710 this overflows"),
-    "0 ** -1": (lambda z, t, b: (z**-1) * t, "pow", ["zero", None], "0 none that is negative"),
-    "root of a negative": (lambda z, t, b: (z - t) ** 0.5, "pow", [None, None], "no power that is not whole"),
+    "inf - inf": (lambda z, t, b: b.exp() - (b * 1.0).exp(), "exp", ["big"], "beyond 710 this overflows"),
+    "0 ** -1": (lambda z, t, b: (z**-1) * t, "pow", ["zero", None], "0 one that is not negative"),
+    "root of a negative": (lambda z, t, b: (z - t) ** 0.5, "pow", [None, None], "needs a whole exponent"),
     "sqrt below 0": (lambda z, t, b: (z - t).sqrt() + b, "sqrt", [None], "maximum(x, 0.0)"),
     "asin of 2": (lambda z, t, b: t.asin(), "asin", ["two"], "from -1 to 1"),
     "log2(0)": (lambda z, t, b: z.log2(), "log2", ["zero"], "above 0"),
@@ -38,7 +38,7 @@ VALUES: dict[str, tuple[Build, str, list[str | None], str]] = {
     "logit of 2": (lambda z, t, b: t.logit(), "logit", ["two"], "between 0 and 1"),
     "acosh of 0": (lambda z, t, b: z.acosh(), "acosh", ["zero"], "not be below 1"),
     "atanh of 2": (lambda z, t, b: t.atanh(), "atanh", ["two"], "between -1 and 1"),
-    "exp2 of 2000": (lambda z, t, b: (b * t).exp2(), "exp2", [None], "past 1024"),
+    "exp2 of 2000": (lambda z, t, b: (b * t).exp2(), "exp2", [None], "beyond 1024"),
     "poles": (lambda z, t, b: z.lgamma(), "lgamma", ["zero"], "poles at 0"),
     "product": (lambda z, t, b: b * 1e200 * 1e200, "mul", [None, None], "beyond 1.8e308"),
     "prod": (lambda z, t, b: ops.prod([b] * 200), "prod", ["big"] * 200, "= inf at big = 1000\n"),
@@ -63,7 +63,7 @@ DERIVATIVES: dict[str, tuple[Build, str, list[str | None], str]] = {
     "0 ** 0.5": (lambda z, t, b: z**0.5, "pow", ["zero"], "infinite for n below 1"),
     "cbrt'(0)": (lambda z, t, b: z.cbrt() * t, "cbrt", ["zero"], "slope of cbrt at 0"),
     "acosh'(1)": (lambda z, t, b: (t - 1.0).acosh(), "acosh", [None], "slope of acosh at 1"),
-    "xlogy'(0, 0)": (lambda z, t, b: tl.xlogy(z, z), "xlogy", ["zero"], "logarithm of the second"),
+    "xlogy'(0, 0)": (lambda z, t, b: tl.xlogy(z, z), "xlogy", ["zero"], "log of the second"),
     "acos(1)": (lambda z, t, b: (t - 1.0).acos(), "acos", [None], "clip(x, -1 + 1e-9, 1 - 1e-9)"),
     "inf * 0 in the sweep": (
         lambda z, t, b: (z * t).sqrt() * 1.0,
@@ -91,7 +91,7 @@ def test_a_number_inside_is_told(own_operations: Callable[..., Op]) -> None:
     z = Value(0.0, "z")
     found = explain_nan(odd(z.log()) * 2.0)
     assert found.kind == "derivative" and found.node is not None and found.node.op is odd
-    assert "before that, a number was not finite: log(z) = -inf at z = 0; there, the argument" in str(found)
+    assert "a number was not finite before that: log(z) = -inf at z = 0; there, the argument" in str(found)
     own = explain_nan(own_operations("odder", lambda x: x, lambda g, y, x: g * math.inf)(Value(1.0)))
     assert "the rule of odder gives this slope here" in str(own)
 
@@ -110,7 +110,7 @@ def test_the_first_of_several_and_the_way_up() -> None:
     z = Value(0.0, "z")
     first, second = z.log(), (z * 2.0).log()
     found = explain_nan(first - second)
-    assert found.node is first and "Such numbers also begin in log(x) = -inf at x = 0" in str(found)
+    assert found.node is first and "Other such numbers began in log(x) = -inf at x = 0" in str(found)
     assert [line.split() for line in str(found).splitlines()[1:4]] == [
         ["from", "there", "on", "at", "result"],
         ["log(z)", "z", "=", "0", "-inf"],
@@ -136,7 +136,7 @@ def test_what_does_not_reach_the_result() -> None:
     found = explain_nan(y)
     assert (found.kind, found.node, found.inputs, found.line) == (None, None, (), None)
     assert "and all its derivatives are finite" in str(found)
-    assert "does not reach it: log(z) = -inf at z = 0" in str(found) and "exactly 0: log(z)" in str(found)
+    assert "do not reach it: log(z) = -inf at z = 0" in str(found) and "exactly 0: log(z)" in str(found)
     assert len(str(explain_nan(z * 2.0)).splitlines()) == 1
 
 
@@ -149,7 +149,7 @@ def test_detached_values_take_no_derivative() -> None:
 def test_a_sum_of_finite_terms() -> None:
     x = Value(1e-10, "x")
     found = explain_nan(x * 1e308 + x * 1e308)
-    assert (found.kind, found.node) == ("derivative", x) and "come together at x and add up to inf" in str(found)
+    assert (found.kind, found.node) == ("derivative", x) and "at x, where finite terms add up to inf" in str(found)
 
 
 def test_a_hook_is_named() -> None:
@@ -158,7 +158,7 @@ def test_a_hook_is_named() -> None:
     h.label = "h"
     with h.register_hook(lambda g: math.nan):
         found = explain_nan(h * 3.0)
-    assert found.node is h and "a hook on h, which made nan of 3" in str(found)
+    assert found.node is h and "a hook on h, which turned 3 into nan" in str(found)
     assert explain_nan(h * 3.0).kind is None
 
 

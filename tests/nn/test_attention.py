@@ -98,7 +98,7 @@ def test_a_transformer_learns_to_continue_a_sequence() -> None:
         ),
         (lambda: nn.Attention(4)(1.0), ShapeError, "numbers, got a float, 1.0"),
         (lambda: nn.Attention(4)([]), ShapeError, r"numbers, got \[0\]"),
-        (lambda: nn.Attention(2)([[1.0, 2.0], [1.0]]), ShapeError, "numbers: lists of one length"),
+        (lambda: nn.Attention(2)([[1.0, 2.0], [1.0]]), ShapeError, "numbers: the lists must have equal lengths"),
         (lambda: nn.Attention(4)(inputs(2, 3)), ShapeError, r"got \[2\]\[3\]"),
         (lambda: nn.Attention(4, num_heads=3), ShapeError, "embed_dim=4.* does not divide into num_heads=3 equal"),
         (lambda: nn.Attention(0), ShapeError, r"Attention\(embed_dim\) is a whole number from 1 on, got 0"),

@@ -72,16 +72,20 @@ def test_names_and_state(tmp_path: Path) -> None:
     [
         (lambda: nn.Conv1d(2, 1, 2)([1.0, 2.0]), ShapeError, r"^Conv1d takes \[2\]\[time\] numbers, got \[2\]"),
         (lambda: nn.Conv1d(2, 1, 2)([[1.0, 2.0]]), ShapeError, r"got \[1\]\[2\]"),
-        (lambda: nn.Conv1d(2, 1, 2)([[1.0, 2.0], [1.0]]), ShapeError, "takes .* numbers: .* some of .1,. and some of"),
+        (
+            lambda: nn.Conv1d(2, 1, 2)([[1.0, 2.0], [1.0]]),
+            ShapeError,
+            "takes .* numbers: .* equal lengths, got .1,. and .2,.",
+        ),
         (lambda: nn.Conv1d(1, 1, 2)(1.0), ShapeError, "got a float, 1.0"),
         (lambda: nn.Conv1d(1, 1, 1)([[]]), ShapeError, r"got \[1\]\[0\]"),
         (
             lambda: nn.Conv1d(1, 1, 3)([[1.0, 2.0]]),
             ShapeError,
-            "^Conv1d has filters of 3 for 2 numbers, .* add padding",
+            "^Conv1d has filters of size 3 for 2 numbers, .* add padding",
         ),
         (lambda: nn.Conv2d(1, 1, 2)([[1.0, 2.0]]), ShapeError, r"takes \[1\]\[row\]\[column\] numbers, got \[1\]\[2\]"),
-        (lambda: nn.Conv2d(1, 1, (1, 3))([[[1.0, 2.0]]]), ShapeError, "^Conv2d has filters of 3 for 2 numbers"),
+        (lambda: nn.Conv2d(1, 1, (1, 3))([[[1.0, 2.0]]]), ShapeError, "^Conv2d has filters of size 3 for 2 numbers"),
         (lambda: nn.Conv2d(1, 1, 1)([[["a"]]]), TypeError, "takes a real number, got a str, 'a'"),
         (lambda: nn.Conv1d(1, 0, 2), ShapeError, r"Conv1d\(out_channels\) is a whole number from 1 on, got 0"),
         (lambda: nn.Conv1d(1, 1, 2, stride=0), ShapeError, r"Conv1d\(stride\) is a whole number from 1 on, got 0"),
@@ -90,7 +94,7 @@ def test_names_and_state(tmp_path: Path) -> None:
         (
             lambda: nn.Conv2d(1, 1, (2, 2, 2)),
             ShapeError,
-            r"Conv2d\(kernel_size\) is one whole number, or two: .*tuple of 3",
+            r"Conv2d\(kernel_size\) must be one whole number, or two as .*tuple of 3",
         ),
         (lambda: nn.Conv2d(1, 1, 2, padding="same"), TypeError, r"Conv2d\(padding\) is a whole number .*, got a str"),
         (lambda: nn.Conv2d(1, 1, 2, stride=(1, 0)), ShapeError, r"Conv2d\(stride\) is a whole number from 1 on, got 0"),

@@ -68,7 +68,11 @@ def test_a_residual_adds_item_by_item() -> None:
         (lambda: nn.Linear(2, 2.0), TypeError, r"Linear\(out_features\) is a whole number .*, got a float, 2.0"),
         (lambda: nn.Linear(2, 2, init="he"), ValueError, "no initialisation is called 'he'"),
         (lambda: nn.Residual(3), TypeError, r"Residual\(module\) takes a module, got an int, 3"),
-        (lambda: nn.Residual(nn.Linear(2, 3))([1.0, 2.0]), ShapeError, "of one form: got a list of 2 and a list of 3"),
+        (
+            lambda: nn.Residual(nn.Linear(2, 3))([1.0, 2.0]),
+            ShapeError,
+            "the same shape: got a list of 2 as input and a list of 3",
+        ),
         (lambda: nn.Residual(lambda x: x[0])([1.0]), ShapeError, "^Residual adds its module's result .* and a float"),
     ],
 )

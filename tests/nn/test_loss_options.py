@@ -131,11 +131,11 @@ def test_a_trace_may_ignore() -> None:
 
 def test_of_one_sample_alone_the_mean_says_that_it_has_no_weight() -> None:
     row = values(ROWS[0])
-    with pytest.warns(UserWarning, match=r"one sample alone divides by its weight.* pass reduction='sum'") as found:
+    with pytest.warns(UserWarning, match=r"a single sample divides by its weight.* pass reduction='sum'") as found:
         assert cross_entropy(row, 2, weight=[1.0, 2.0, 3.0]).data == cross_entropy(row, 2).data
     assert found[0].filename == __file__
     for label in (-1, Value(2.0)):
-        with pytest.warns(UserWarning, match="is nan where it is ignored"):
+        with pytest.warns(UserWarning, match="is nan if the sample is ignored"):
             cross_entropy(row, label, ignore_index=-1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -209,12 +209,16 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda v: mse(v, T[:3]), ShapeError, r"mse\(...\) takes targets nested as .* got a list of 4 .* a list of 3"),
-        (lambda v: mse(v, 1.0), ShapeError, "got a list of 4 for the predictions and a float, 1.0 for the targets"),
+        (
+            lambda v: mse(v, T[:3]),
+            ShapeError,
+            r"mse\(...\) takes targets nested like .* got a list of 4 .* a list of 3",
+        ),
+        (lambda v: mse(v, 1.0), ShapeError, "got a list of 4 as predictions and a float, 1.0 as targets"),
         (lambda v: mse(v[0], [1.0]), ShapeError, "got a Value.* and a list of 1"),
         (lambda v: mse([v], T), ShapeError, "a list of 1"),
         (lambda v: mse([[x] for x in v], T), ShapeError, "a list of 1 .* a float, 1.0"),
-        (lambda v: mse([], []), ShapeError, "of no samples is not defined"),
+        (lambda v: mse([], []), ShapeError, "is not defined for no samples"),
         (lambda v: mse(v, ["a", 1, 2, 3]), TypeError, r"mse\(targets\) takes a real number, got a str, 'a'"),
         (lambda v: mse(["a"], [1.0]), TypeError, r"mse\(predictions\) takes a real number, got a str"),
         (lambda v: mse(v, None), ShapeError, "got a list of 4 .* and None"),
@@ -239,10 +243,10 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
         (
             lambda v: cross_entropy(v, [0, 1, 2, 3]),
             ValueError,
-            "got an int, 2: .* there is binary_cross_entropy_with_logits",
+            "got an int, 2: .* use binary_cross_entropy_with_logits",
         ),
-        (lambda v: cross_entropy([[]], [0]), ShapeError, "one a class, got a list of 0"),
-        (lambda v: cross_entropy([], []), ShapeError, "of no samples"),
+        (lambda v: cross_entropy([[]], [0]), ShapeError, "one per class, got a list of 0"),
+        (lambda v: cross_entropy([], []), ShapeError, "for no samples"),
         (lambda v: cross_entropy(v[0], [0]), ShapeError, "got a Value"),
         (lambda v: cross_entropy([["a", "b"]], [0]), TypeError, "real number"),
         (
@@ -274,12 +278,17 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
         (
             lambda v: binary_cross_entropy_with_logits(v, SHARES, pos_weight=[1.0, 2.0]),
             ShapeError,
-            r"logits\(pos_weight=...\) takes a number, or one for each .* got a list of 2 beside a list of 4",
+            r"logits\(pos_weight=...\) takes a number, one for each .* got a list of 2 for predictions .* a list of 4",
         ),
         (
             lambda v: binary_cross_entropy_with_logits([v], [SHARES], weight=[[1.0, 2.0]]),
             ShapeError,
-            r"logits\(weight=...\) .* got a list of 2 beside a list of 4",
+            r"logits\(weight=...\) .* got a list of 2 for predictions that are a list of 4",
+        ),
+        (
+            lambda v: binary_cross_entropy_with_logits(v[0], 1, weight=[2.0]),
+            ShapeError,
+            "a list of 1 for predictions that are a Value",
         ),
         (lambda v: binary_cross_entropy_with_logits(v[0], 1, weight=[2.0]), ShapeError, "a list of 1 beside a Value"),
         (
@@ -295,7 +304,7 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
         (
             lambda v: cross_entropy(v, 0, weight=[1.0] * 3),
             ShapeError,
-            r"cross_entropy\(weight=...\) takes a weight for each class, here 4, got 3",
+            r"cross_entropy\(weight=...\) takes one weight per class, here 4, got 3",
         ),
         (
             lambda v: cross_entropy(v, 0, weight=[1, 1, -1, 1]),
@@ -320,16 +329,20 @@ def test_hubers_slope_is_the_clipped_error_everywhere(error: float) -> None:
             ValueError,
             r"ignore_index=...\) is a class index, got a float",
         ),
-        (lambda v: cross_entropy(v, -100), ValueError, "got -100: ignore_index=-100 leaves such samples out"),
+        (lambda v: cross_entropy(v, -100), ValueError, "got -100: pass ignore_index=-100 to leave such samples out"),
         (lambda v: cross_entropy(v, -2, ignore_index=-1), ValueError, r"here 0\.\.3, got -2$"),
-        (lambda v: cross_entropy(v, [0.5, 0.5]), ShapeError, "one a class, here 4, got a list of 2"),
-        (lambda v: cross_entropy(v, [0.5, 0.6, 0.5, 0.4]), ValueError, "got some that add up to 2: .* single logit"),
+        (lambda v: cross_entropy(v, [0.5, 0.5]), ShapeError, "one per class, here 4, got a list of 2"),
+        (
+            lambda v: cross_entropy(v, [0.5, 0.6, 0.5, 0.4]),
+            ValueError,
+            "got probabilities that add up to 2: .* single logit",
+        ),
         (lambda v: cross_entropy(v, [0.5, -0.5, 0.5, 0.5]), ValueError, "add up to 1, got a float, -0.5"),
         (lambda v: cross_entropy(v, [math.nan, 0.0, 0.0, 1.0]), ValueError, "got a float, nan"),
         (lambda v: cross_entropy(v, ["1", 0.0, 0.0, 1.0]), TypeError, r"cross_entropy\(labels\) takes a real number"),
         (lambda v: cross_entropy([v, v], [0, SHARES]), ValueError, "is a class index, got a list of 4"),
         (lambda v: cross_entropy([v, v], [[0, 0, 0, 1], 0]), ShapeError, "here 4, got an int, 0"),
-        (lambda v: cross_entropy([v[0]], [1]), ShapeError, "there is binary_cross_entropy_with_logits"),
+        (lambda v: cross_entropy([v[0]], [1]), ShapeError, "use binary_cross_entropy_with_logits"),
         (
             lambda v: cross_entropy(v, [0, 0, 0, 1], ignore_index=1),
             ValueError,

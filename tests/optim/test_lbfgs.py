@@ -104,11 +104,11 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     steps_of(optimizer, x, 2)
     good = optimizer.state_dict()
     bad = [
-        ({**good, "ro": good["ro"][:-1]}, "old_dirs, old_stps, ro are of .* iterations, and not of as many each"),
+        ({**good, "ro": good["ro"][:-1]}, "old_dirs, old_stps, ro must be of the same length, got"),
         ({**good, "old_dirs": good["old_dirs"][:, :2]}, r"old_dirs: has the shape \(\d, 2\)"),
         ({**good, "d": [1.0]}, "d: has the shape"),
-        ({**good, "t": "1"}, "t: is a number"),
-        ({**good, "n_iter": -1}, "n_iter: is a number of steps"),
+        ({**good, "t": "1"}, "t: must be a number"),
+        ({**good, "n_iter": -1}, "n_iter: must be a number of steps"),
         ({**good, "line_search_fn": "armijo"}, "'strong_wolfe' or None"),
     ]
     for state, message in bad:
@@ -162,12 +162,12 @@ def test_an_interrupt_changes_nothing() -> None:
         (lambda o: o.step(3.0), TypeError, "takes a function that clears the gradients.*got a float, 3.0"),
         (lambda o: o.step(lambda: None), TypeError, "closure returns is a number, got None: let it return the loss"),
         (lambda o: o.step(lambda: 1.0), ValueError, "the closure computed no gradient"),
-        (lambda o: o.add_param_group({"params": [Value(1.0)]}), ValueError, "has one parameter group, not several"),
-        (lambda o: LBFGS([{"params": [v]} for v in o.params]), ValueError, "has one parameter group, not several"),
-        (lambda o: LBFGS(o.params, max_iter=0), ValueError, "max_iter=...\\) is a whole number from 1 on"),
+        (lambda o: o.add_param_group({"params": [Value(1.0)]}), ValueError, "takes one parameter group"),
+        (lambda o: LBFGS([{"params": [v]} for v in o.params]), ValueError, "takes one parameter group"),
+        (lambda o: LBFGS(o.params, max_iter=0), ValueError, "max_iter=...\\) must be a whole number, 1 or larger"),
         (lambda o: LBFGS(o.params, max_iter=1.5), TypeError, "max_iter"),
         (lambda o: LBFGS(o.params, history_size=0), ValueError, "history_size"),
-        (lambda o: LBFGS(o.params, line_search_fn="wolfe"), ValueError, "is 'strong_wolfe' or None, got 'wolfe'"),
+        (lambda o: LBFGS(o.params, line_search_fn="wolfe"), ValueError, "must be 'strong_wolfe' or None, got 'wolfe'"),
         (lambda o: setattr(o, "weight_decay", 0.1), AttributeError, "LBFGS has no setting 'weight_decay'"),
     ],
 )  # fmt: skip

@@ -87,7 +87,7 @@ def test_settings_are_read_and_written_by_group() -> None:
     second.momentum = 0
     assert ([g["lr"] for g in optimizer.param_groups], second["momentum"]) == ([0.25, 0.05], 0.0)
     with pytest.raises(
-        ValueError, match=r"SGD.lr is 0.25 in one parameter group, and in others not: read param_groups"
+        ValueError, match=r"SGD.lr differs between parameter groups, the first has 0.25: read param_groups"
     ):
         optimizer.lr *= 0.5
     optimizer.lr = 0.125
@@ -109,8 +109,8 @@ def test_one_group_is_what_there_is_without_groups() -> None:
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
-        (lambda g: g.update(lr=-1.0), ValueError, r"SGD\(lr=...\) is a number from 0 up, got -1.0"),
-        (lambda g: setattr(g, "lr", "0.1"), TypeError, r"SGD\(lr=...\) is a number from 0 up, got a str"),
+        (lambda g: g.update(lr=-1.0), ValueError, r"SGD\(lr=...\) must be a number, 0 or larger, got -1.0"),
+        (lambda g: setattr(g, "lr", "0.1"), TypeError, r"SGD\(lr=...\) must be a number, 0 or larger, got a str"),
         (lambda g: g.__setitem__("momentun", 0.9), KeyError, "no setting 'momentun', did you mean 'momentum'?"),
         (
             lambda g: setattr(g, "betas", (0.9, 0.9)),
@@ -119,12 +119,16 @@ def test_one_group_is_what_there_is_without_groups() -> None:
         ),
         (lambda g: g["betas"], KeyError, "betas"),
         (lambda g: g.betas, AttributeError, "betas"),
-        (lambda g: g.pop("lr"), TypeError, "keeps its settings, 'lr' too: set it instead"),
-        (lambda g: g.__setitem__("params", []), TypeError, r"keeps its parameters; add_param_group\(\) adds others"),
+        (lambda g: g.pop("lr"), TypeError, "setting cannot be deleted, got 'lr': set it instead"),
+        (
+            lambda g: g.__setitem__("params", []),
+            TypeError,
+            r"parameters cannot be set: call add_param_group\(\) to add",
+        ),
         (lambda g: g.update(lr=0.5, momentum=-1.0), ValueError, "momentum"),
-        (lambda g: g.update({"lr": 0.5, "params": []}), TypeError, "keeps its parameters"),
-        (lambda g: g.clear(), TypeError, "keeps its settings"),
-        (lambda g: g.update(name=3), TypeError, "SGD has a text as its name, got an int, 3"),
+        (lambda g: g.update({"lr": 0.5, "params": []}), TypeError, "parameters cannot be set"),
+        (lambda g: g.clear(), TypeError, "setting cannot be deleted"),
+        (lambda g: g.update(name=3), TypeError, "SGD: the name must be a str, got an int, 3"),
     ],
 )
 def test_bad_settings_of_a_group_change_nothing(act: Any, error: type[Exception], message: str) -> None:
@@ -136,10 +140,18 @@ def test_bad_settings_of_a_group_change_nothing(act: Any, error: type[Exception]
 
 
 BAD_GROUPS: list[tuple[Any, type[Exception], str]] = [
-    (lambda p: [{"params": p[:2]}, {"params": p[1:]}], ValueError, "parameter 0 of group 1 stands in group 0 too"),
-    (lambda p: [{"params": [p[0], p[0]]}], ValueError, r"param_groups\[0\] of SGD: the same parameter stands twice"),
-    (lambda p: [{"params": p[:2]}, p[2]], TypeError, r"param_groups\[1\] of SGD is a dict with 'params'.*got a Value"),
-    (lambda p: [{"params": p}, {"lr": 0.1}], TypeError, r"param_groups\[1\] of SGD is a dict with 'params' and"),
+    (lambda p: [{"params": p[:2]}, {"params": p[1:]}], ValueError, "parameter 0 of group 1 is in group 0 too"),
+    (
+        lambda p: [{"params": [p[0], p[0]]}],
+        ValueError,
+        r"param_groups\[0\] of SGD: one of the 2 parameters is listed twice",
+    ),
+    (
+        lambda p: [{"params": p[:2]}, p[2]],
+        TypeError,
+        r"param_groups\[1\] of SGD must be a dict with 'params'.*got a Value",
+    ),
+    (lambda p: [{"params": p}, {"lr": 0.1}], TypeError, r"param_groups\[1\] of SGD must be a dict with 'params' and"),
     (lambda p: [p[0], {"params": p[1:]}], TypeError, "parameter 1 is a dict of 1"),
     (lambda p: {"params": p, "lr": 0.1}, TypeError, r"takes a list of parameter groups, got a single one: pass \[\{"),
     (
@@ -151,13 +163,13 @@ BAD_GROUPS: list[tuple[Any, type[Exception], str]] = [
     (
         lambda p: [{"params": p}, {"params": [], "lr": -1}],
         ValueError,
-        r"param_groups\[1\] of SGD\(lr=...\) is a number",
+        r"param_groups\[1\] of SGD\(lr=...\) must be a number",
     ),
     (lambda p: [{"params": p, "nesterov": True}], ValueError, r"momentum above 0.*: see param_groups\[0\]"),
     (lambda p: [{"params": []}], ValueError, "empty list"),
     (lambda p: [{"params": nn.MLP(1, [1])}], TypeError, r"param_groups\[0\] of SGD takes a list of parameters"),
     (lambda p: [{"params": 3.0}], TypeError, r"param_groups\[0\] of SGD takes a list of parameters, got a float"),
-    (lambda p: [{"params": [p[0] * 2]}], HistoryError, r"param_groups\[0\] of SGD: parameter 0 is result"),
+    (lambda p: [{"params": [p[0] * 2]}], HistoryError, r"param_groups\[0\] of SGD: parameter 0 is of kind 'result'"),
 ]
 
 
@@ -191,7 +203,7 @@ def test_a_group_is_added() -> None:
         with pytest.raises((ValueError, TypeError)):
             optimizer.add_param_group(bad)  # type: ignore[arg-type]
         assert len(optimizer.param_groups) == 1 and len(optimizer.params) == 3
-    with pytest.raises(ValueError, match="parameter 0 of group 1 stands in group 0 too"):
+    with pytest.raises(ValueError, match="parameter 0 of group 1 is in group 0 too"):
         optimizer.add_param_group({"params": x[2:]})
     optimizer.add_param_group({"params": x[3], "lr": 0.2})
     assert [*optimizer.params] == x and optimizer.param_groups[1].betas == (0.9, 0.999)
@@ -206,7 +218,7 @@ def test_a_group_is_added() -> None:
     assert schedule.get_last_lr() == [0.05, 0.1] and schedule.base_lrs == [0.1, 0.2]
     given = optim.LambdaLR(SGD([Value(1.0)], lr=1.0), [lambda n: 0.5])
     given.optimizer.add_param_group({"params": [Value(1.0)]})
-    with pytest.raises(ValueError, match=r"LambdaLR\(lr_lambda=...\) is a list of 1, and the optimizer has 2"):
+    with pytest.raises(ValueError, match=r"LambdaLR\(lr_lambda=...\) is a list of 1, but the optimizer has 2"):
         given.step()
     assert given.get_last_lr() == [0.5, 1.0] and given.last_epoch == 0
 
@@ -257,9 +269,9 @@ def test_states_of_other_groups_change_nothing() -> None:
     good = optimizer.state_dict()
     first, *rest = good["groups"]
     bad: list[tuple[Any, str]] = [
-        ({**good, "groups": rest}, "parameter groups: it has 2, and this optimizer 3"),
-        (Adam(x).state_dict(), "parameter groups: it has 1, and this optimizer 3"),
-        ({**good, "groups": 3}, "groups: is a list of states, got an int, 3"),
+        ({**good, "groups": rest}, "parameter groups: the state has 2, this optimizer has 3"),
+        (Adam(x).state_dict(), "parameter groups: the state has 1, this optimizer has 3"),
+        ({**good, "groups": 3}, "groups: must be a list of states, got an int, 3"),
         ({**good, "groups": [{**first, "lr": -1.0}, *rest]}, r"groups: parameter group 0(.|\n)*lr: .*got -1.0"),
         (
             {**good, "groups": [first, rest[1], rest[0]]},
@@ -272,7 +284,7 @@ def test_states_of_other_groups_change_nothing() -> None:
         with pytest.raises(StateDictError, match=message):
             optimizer.load_state_dict(state)
         assert same(optimizer.state_dict(), good)
-    with pytest.raises(StateDictError, match="parameter groups: it has 3, and this optimizer 1"):
+    with pytest.raises(StateDictError, match="parameter groups: the state has 3, this optimizer has 1"):
         Adam(x).load_state_dict(good)
     unfit = made(CASES[1], leaves()).state_dict()
     unfit["groups"][1]["nesterov"] = True
@@ -313,18 +325,18 @@ def test_copies_have_their_own_groups(copied: Any) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda o: optim.LambdaLR(o, [lambda n: 1.0]), ValueError, "is a list of 1, and the optimizer has 2 parameter"),
-        (lambda o: optim.LambdaLR(o, 0.5), ValueError, r"LambdaLR\(lr_lambda=...\) is a function .*got 0.5"),
+        (lambda o: optim.LambdaLR(o, [lambda n: 1.0]), ValueError, "is a list of 1, but the optimizer has 2 parameter"),
+        (lambda o: optim.LambdaLR(o, 0.5), ValueError, r"LambdaLR\(lr_lambda=...\) must be a function .*got 0.5"),
         (lambda o: optim.LambdaLR(o, [lambda n: 1.0, None]), ValueError, "or a list of them, one for each"),
         (lambda o: optim.LambdaLR(o, lambda n: "1"), ValueError, "gives for 0 steps is a number from 0 up, got a str"),
         (lambda o: optim.LambdaLR(o, [lambda n: 0.5, lambda n: -1.0]), ValueError, "of parameter group 1 gives"),
         (lambda o: optim.LambdaLR(o, lambda n: math.nan), ValueError, "from 0 up, got nan: the learning rates are"),
         (lambda o: optim.OneCycleLR(o, [0.1], 5), ValueError, r"max_lr=...\) is a list of 1, and the optimizer has 2"),
         (lambda o: optim.OneCycleLR(o, 0.1, 5, base_momentum=[0.1, 2.0]), ValueError, "base_momentum"),
-        (lambda o: optim.OneCycleLR(o, [0.1, "1"], 5), TypeError, "max_lr=...\\) is a number from 0 up, or a list"),
+        (lambda o: optim.OneCycleLR(o, [0.1, "1"], 5), TypeError, "max_lr=.* must be a number, 0 or larger, or a list"),
         (lambda o: optim.ReduceLROnPlateau(o, min_lr=[0.1] * 3), ValueError, "min_lr=...\\) is a list of 3"),
         (lambda o: optim.ExponentialLR(o, -0.1), ValueError, "gamma"),
-        (lambda o: optim.MultiStepLR(o, [3, -1]), ValueError, "milestones=...\\) is a list of whole numbers from 0 on"),
+        (lambda o: optim.MultiStepLR(o, [3, -1]), ValueError, "milestones=.* a list of whole numbers, 0 or larger"),
         (lambda o: optim.MultiStepLR(o, [1.5]), TypeError, "milestones"),
         (lambda o: optim.MultiStepLR(o, 3), TypeError, "milestones"),
     ],
@@ -349,9 +361,9 @@ def test_states_of_schedules_over_other_groups() -> None:
     two = SGD([{"params": [Value(1.0)]}, {"params": [Value(1.0)], "lr": 0.5}], lr=0.1)
     one = SGD([Value(1.0)], lr=0.1)
     ours, theirs = optim.StepLR(two, 2), optim.StepLR(one, 2)
-    with pytest.raises(StateDictError, match="base_lr: is of parameter groups 1 in number, and the optimizer has 2"):
+    with pytest.raises(StateDictError, match="base_lr: has 1 parameter groups, but the optimizer has 2"):
         ours.load_state_dict(theirs.state_dict())
-    with pytest.raises(StateDictError, match="base_lr: is of parameter groups 2 in number, and the optimizer has 1"):
+    with pytest.raises(StateDictError, match="base_lr: has 2 parameter groups, but the optimizer has 1"):
         theirs.load_state_dict(ours.state_dict())
     plateau = optim.ReduceLROnPlateau(two, min_lr=[0.1, 0.2])
     with pytest.raises(StateDictError, match=r"min_lr: .*is a list of 3"):

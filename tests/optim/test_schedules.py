@@ -75,8 +75,8 @@ def test_the_state_continues_where_it_was(case: Any, lrs: Any, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda o: optim.StepLR(o, 0), ValueError, r"StepLR\(step_size=...\) is a whole number from 1 on, got 0"),
-        (lambda o: optim.StepLR(o, 1.5), TypeError, "a whole number from 1 on, got a float, 1.5"),
+        (lambda o: optim.StepLR(o, 0), ValueError, r"StepLR\(step_size=.* a whole number, 1 or larger, got 0"),
+        (lambda o: optim.StepLR(o, 1.5), TypeError, "a whole number, 1 or larger, got a float, 1.5"),
         (lambda o: optim.StepLR(o, True), TypeError, "got a bool"),
         (lambda o: optim.StepLR(o, 2, gamma=-1.0), ValueError, "gamma"),
         (lambda o: optim.StepLR([1.0], 2), TypeError, r"StepLR\(optimizer\) takes an optimizer, got a list of 1"),
@@ -87,13 +87,13 @@ def test_the_state_continues_where_it_was(case: Any, lrs: Any, tmp_path: Path) -
         (lambda o: optim.OneCycleLR(o, 0.1), ValueError, "total_steps, or epochs and steps_per_epoch, got neither"),
         (lambda o: optim.OneCycleLR(o, 0.1, epochs=3), ValueError, "got neither"),
         (lambda o: optim.OneCycleLR(o, 0.1, 9, anneal_strategy="poly"), ValueError, "'cos' or 'linear', got 'poly'"),
-        (lambda o: optim.OneCycleLR(o, 0.1, 9, div_factor=0.5), ValueError, "div_factor.*from 1 up, got 0.5"),
+        (lambda o: optim.OneCycleLR(o, 0.1, 9, div_factor=0.5), ValueError, "div_factor.*1 or larger, got 0.5"),
         (lambda o: optim.OneCycleLR(o, 0.1, 9, pct_start="0.3"), TypeError, "pct_start"),
-        (lambda o: optim.ReduceLROnPlateau(o, mode="low"), ValueError, "mode=...\\) is 'min' or 'max', got 'low'"),
-        (lambda o: optim.ReduceLROnPlateau(o, factor=1.0), ValueError, "factor.*not including, 1, got 1.0"),
+        (lambda o: optim.ReduceLROnPlateau(o, mode="low"), ValueError, "mode=...\\) must be 'min' or 'max', got 'low'"),
+        (lambda o: optim.ReduceLROnPlateau(o, factor=1.0), ValueError, "factor.*to below 1, got 1.0"),
         (lambda o: optim.ReduceLROnPlateau(o, patience=-1), ValueError, "patience"),
         (lambda o: optim.ReduceLROnPlateau(o, threshold=math.inf), ValueError, "threshold"),
-        (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)], [3]), ValueError, r"schedules, 1: got \[3\]"),
+        (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)], [3]), ValueError, r"than the 1 schedules, got \[3\]"),
         (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)] * 3, [4, 3]), ValueError, "ascending"),
         (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)] * 2, [0]), ValueError, "ascending"),
         (lambda o: optim.SequentialLR(o, [optim.StepLR(o, 2)] * 2, [1.5]), ValueError, r"ascending.*got \[1.5\]"),
@@ -117,7 +117,7 @@ def test_more_steps_than_a_cycle_has() -> None:
     for _ in range(3):
         schedule.step()
     before = optimizer.lr, schedule.last_epoch
-    with pytest.raises(ValueError, match=r"total_steps=3\): that many steps were taken, and one more"):
+    with pytest.raises(ValueError, match=r"total_steps=3\): step\(\) was called once more"):
         schedule.step()
     assert (optimizer.lr, schedule.last_epoch) == before
 
@@ -184,12 +184,12 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         (step, {**states[0], "more": 1}, "of no use here: more"),
         (plateau, {**states[1], "best": "low"}, "best: is a number"),
         (both, {**states[2], "milestones": [3, 4]}, "milestones: SequentialLR"),
-        (both, {**states[2], "schedules": [states[0]]}, "schedules: is a list of 2 states"),
+        (both, {**states[2], "schedules": [states[0]]}, "schedules: must be a list of 2 states"),
         (both, {**states[2], "schedules": [states[0], {**states[0], "gamma": 0.5}]}, "schedule: is StepLR, not Linear"),
     ]
     for schedule, state, message in bad:
         with pytest.raises(StateDictError, match=message):
             schedule.load_state_dict(state)
         assert [s.state_dict() for s in (step, plateau, both)] == states
-    with pytest.raises(TypeError, match="a dict, got a list of 1"):
+    with pytest.raises(TypeError, match=r"a dict.*, got a list of 1"):
         step.load_state_dict([1])

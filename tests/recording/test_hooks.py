@@ -243,12 +243,12 @@ def test_what_is_no_gradient_is_refused(given: Any, message: str) -> None:
         with v.register_hook(lambda g: given):
             for sweep in SWEEPS.values():
                 with pytest.raises(
-                    TypeError, match=f"a hook returns the number to take the gradient's place, .*{message}"
+                    TypeError, match=f"a hook must return a number to replace the gradient, .*{message}"
                 ):
                     sweep(h, x)
                 assert (state(x), state(h)) == before
     with x.register_hook(lambda g: Value(3.0)):
-        with pytest.raises(TypeError, match=r"a hook returns the number .*got a Value"):
+        with pytest.raises(TypeError, match=r"a hook must return a number .*got a Value"):
             h.backward()
         assert gradients(h, [x], create_graph=True)[0].data == 3.0, "where a graph is made, a Value is what it takes"
 
@@ -259,8 +259,8 @@ def test_what_cannot_have_a_hook() -> None:
         (lambda: x.register_hook(3), TypeError, "takes a function of the gradient, got an int, 3"),
         (lambda: x.register_hook(None), TypeError, "takes a function of the gradient, got None"),
         (lambda: register_hook(3.0, print), TypeError, "takes a Value, got a float, 3.0"),
-        (lambda: x.detach().register_hook(print), HistoryError, "no gradient enters Value"),
-        (lambda: tl.no_grad()(lambda: x * 2)().register_hook(print), HistoryError, "no gradient enters Value"),
+        (lambda: x.detach().register_hook(print), HistoryError, "Value.* gets no gradient"),
+        (lambda: tl.no_grad()(lambda: x * 2)().register_hook(print), HistoryError, "Value.* gets no gradient"),
     ):
         with pytest.raises(kind, match=message):
             call()

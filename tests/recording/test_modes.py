@@ -237,11 +237,13 @@ def test_asynchronous_generators(mode: Any) -> None:
 def test_what_was_written_wrongly_is_told_how() -> None:
     for mode in (no_grad, enable_grad, detect_anomaly):
         name = mode.__name__
-        with pytest.raises(TypeError, match=rf"`with {name}:` lacks its brackets: write `with {name}\(\):`"), mode:  # type: ignore[attr-defined]
+        with pytest.raises(TypeError, match=rf"`with {name}:` lacks brackets: write `with {name}\(\):`"), mode:  # type: ignore[attr-defined]
             pass
-        with pytest.raises(TypeError, match=rf"{name} takes nothing, or decorates a function, got a bool"):
+        with pytest.raises(TypeError, match=rf"{name} takes no argument, or decorates a function, got a bool"):
             mode(False)  # type: ignore[call-overload]
-        with pytest.raises(TypeError, match=rf"{name} takes nothing, or decorates the methods of a class, one by one"):
+        with pytest.raises(
+            TypeError, match=rf"{name} takes no argument, or decorates the methods of a class, one by one"
+        ):
             mode(Value)
     assert kind() == "result"
 

@@ -59,7 +59,7 @@ def test_a_fifo_stays_one(name: str, save: Callable[[Path], Any], tmp_path: Path
     os.mkfifo(path)
     for way in (path, linked(tmp_path / f"link_{name}", path)):
         with pytest.raises(
-            FileExistsError, match=rf"cannot save '.*{name}': there is a FIFO .*name another path, or rem"
+            FileExistsError, match=rf"cannot save '.*{name}': that is a FIFO .*name another path, or rem"
         ):
             save(way)
     assert stat.S_ISFIFO(path.lstat().st_mode) and sorted(os.listdir(tmp_path)) == sorted([name, f"link_{name}"])
@@ -97,12 +97,12 @@ def test_a_socket_and_links_in_a_circle(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)  # a socket's name is short
     with socket.socket(socket.AF_UNIX) as there:
         there.bind("s")
-        with pytest.raises(FileExistsError, match="there is a socket"):
+        with pytest.raises(FileExistsError, match="that is a socket"):
             write_npz("s", {})
         assert stat.S_ISSOCK(os.lstat("s").st_mode)
     os.symlink("b", "a")
     os.symlink("a", "b")
-    with pytest.raises(FileExistsError, match="its links lead in a circle"):
+    with pytest.raises(FileExistsError, match="its links form a circle"):
         write_npz("a", {})
     os.symlink("nowhere/x", "c")
     with pytest.raises(FileNotFoundError, match=r"create the folder '.*nowhere' first"):
@@ -114,7 +114,7 @@ def test_a_socket_and_links_in_a_circle(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_pipe_that_the_system_gives_a_name_is_no_file() -> None:
     read, write = os.pipe()
     try:
-        with pytest.raises(FileExistsError, match="there is a FIFO"):
+        with pytest.raises(FileExistsError, match="that is a FIFO"):
             writable(f"/dev/fd/{write}")
     finally:
         os.close(read)
@@ -125,14 +125,14 @@ def test_a_pipe_that_the_system_gives_a_name_is_no_file() -> None:
 def test_an_open_file_without_a_name_is_not_written_beside(tmp_path: Path) -> None:
     with open(tmp_path / "x", "wb") as file:
         (tmp_path / "x").unlink()
-        with pytest.raises(FileExistsError, match="there is something that is no file with a name"):
+        with pytest.raises(FileExistsError, match="that is something that is not a named file"):
             write_npz(f"/proc/self/fd/{file.fileno()}", {})
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(
     ("mode", "words"),
-    [(stat.S_IFCHR, "a device"), (stat.S_IFBLK, "a device"), (stat.S_IFSOCK, "a socket"), (0, "no file with a name")],
+    [(stat.S_IFCHR, "a device"), (stat.S_IFBLK, "a device"), (stat.S_IFSOCK, "a socket"), (0, "not a named file")],
 )
 def test_what_devices_are_called(mode: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches one: a file is only said to be one."""
@@ -140,7 +140,7 @@ def test_what_devices_are_called(mode: int, words: str, tmp_path: Path, monkeypa
     found = os.stat_result((mode | 0o666, *os.stat(tmp_path / "x")[1:]))
     assert words in kind_of(found)
     monkeypatch.setattr(atomic, "status", lambda path: found)
-    with pytest.raises(FileExistsError, match=f"there is .*{words}"):
+    with pytest.raises(FileExistsError, match=f"that is .*{words}"):
         write_npz(tmp_path / "x", {})
     assert (tmp_path / "x").read_text() == "x" and os.listdir(tmp_path) == ["x"]
 
@@ -149,7 +149,7 @@ def test_what_devices_are_called(mode: int, words: str, tmp_path: Path, monkeypa
 def test_what_became_a_fifo_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("old")
-    with pytest.raises(FileExistsError, match="there is a FIFO"), replacing(path) as file:
+    with pytest.raises(FileExistsError, match="that is a FIFO"), replacing(path) as file:
         file.write(b"new")
         path.unlink()
         os.mkfifo(path)

@@ -223,7 +223,7 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
     fitted(network(), 1, checkpoint=path)
     content = path.read_bytes()
-    with pytest.raises(FileExistsError, match="pass resume=True to go on from it, name another, or delete it"):
+    with pytest.raises(FileExistsError, match="pass resume=True to continue from it, name another, or delete it"):
         fitted(network(), 1, checkpoint=path)
     assert path.read_bytes() == content
 
@@ -283,7 +283,7 @@ def test_a_step_too_far_and_a_sum_too_large() -> None:
     with pytest.raises(TrainingError, match=r"a parameter inf or nan; .* The learning rate is too large"):
         fit(model, nn.mse, ([1e9], [1.0]), optim.SGD(model.parameters(), lr=1e300), 1, progress=False)
     assert numbers(model) == before
-    with pytest.raises(TrainingError, match="No sample has it alone") as caught:
+    with pytest.raises(TrainingError, match="No single sample causes it") as caught:
         fit(
             model,
             lambda p, t: p * 0.0 + t,
@@ -315,7 +315,7 @@ def test_an_error_of_a_sample_is_told() -> None:
     for eager in (False, True):
         with pytest.raises(ValueError, match=r"class indices, here 0..1, got 7") as caught:
             fitted(model, 1, data=(POINTS[:30], np.where(np.arange(30) == 4, 7, SIDES[:30])), eager=eager)
-        assert caught.value.__notes__ == ["fit: it is sample 4 of the data"]
+        assert caught.value.__notes__ == ["fit: sample 4 of the data raised this"]
 
 
 def test_an_interrupt_leaves_a_model_and_a_history(tmp_path: Path) -> None:
@@ -437,7 +437,7 @@ def test_the_history_is_a_table(tmp_path: Path) -> None:
     assert "<table" in history._repr_html_()
     with pytest.raises(KeyError, match="no column 'accuracy': it has epoch, lr, loss, val_loss"):
         history.column("accuracy")
-    assert train.History().column("loss") == [] and str(train.History()) == "no epoch is finished"
+    assert train.History().column("loss") == [] and str(train.History()) == "no epoch is finished yet"
 
 
 def test_the_progress_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -503,13 +503,13 @@ def test_bad_input_is_refused_and_changes_nothing() -> None:
             r"fit\(loss\) takes a function loss\(prediction, target\) of one sample, got a str",
         ),
         ({"data": x}, TypeError, r"fit\(data\) is a pair of inputs and targets, \(X, y\), got a ndarray|an ndarray"),
-        ({"data": (x, y[:5])}, ShapeError, r"one row a sample each, got .*inputs of shape \(30, 2\); .*\(5,\)"),
-        ({"data": (x[:0], y[:0])}, ShapeError, "holds no sample at all"),
+        ({"data": (x, y[:5])}, ShapeError, r"one row per sample each, got .*inputs of shape \(30, 2\); .*\(5,\)"),
+        ({"data": (x[:0], y[:0])}, ShapeError, "holds no samples"),
         ({"data": ((), ())}, ShapeError, "no array at all"),
         (
             {"data": (x, 3)},
             ShapeError,
-            r"fit\(data\), targets needs the samples as its first axis, got the one number 3",
+            r"fit\(data\), targets needs the samples as its first axis, got the single number 3",
         ),
         (
             {"data": (x, ["a"] * 30)},

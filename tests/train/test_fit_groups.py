@@ -38,7 +38,9 @@ def test_rates_are_columns_and_a_training_goes_on_with_the_same_bits(tmp_path: P
     assert history.column("lr") == [0.05, 0.025, 0.0125] and history.column("lr[1]") == [0.5, 0.25, 0.125]
     content = run(1, tmp_path / "single.npz", groups=False)
     assert content[1].columns == ["epoch", "lr", "loss"]
-    with pytest.raises(StateDictError, match=r"optimizer: (.|\n)*parameter groups: it has 1, and this optimizer 2"):
+    with pytest.raises(
+        StateDictError, match=r"optimizer: (.|\n)*parameter groups: the state has 1, this optimizer has 2"
+    ):
         model = network()
         optimizer = grouped(model)
         fitted(
@@ -112,7 +114,7 @@ def test_diagnose_names_the_fastest_group(rate: float, what: str) -> None:
     report = diagnose(model, nn.cross_entropy, DATA, optimizer=optimizer)
     finding = next(finding for finding in report.findings if finding.where == "optimizer")
     assert (finding.what, finding.number) == (what, rate)
-    assert finding.cure.startswith("in the fastest parameter group lr=") and "keep their part of it" in finding.cure
+    assert finding.cure.startswith("in the fastest parameter group lr=") and "keep their ratios to it" in finding.cure
     assert [group.lr for group in optimizer.param_groups] == [0.1 * rate, rate]
 
 

@@ -177,9 +177,9 @@ def test_files_of_a_later_version_and_of_other_kinds(tmp_path: Path) -> None:
     optimizer, _ = made()
     path, model = tmp_path / "a.npz", nn.MLP(2, [1])
     optimizer.save(path)
-    with pytest.raises(StateDictError, match="holds the state of AdamW, not of SGD: nothing was loaded"):
+    with pytest.raises(StateDictError, match="holds a state of AdamW, not of SGD: nothing was loaded"):
         optim.SGD([Value(1.0)]).load(path)
-    with pytest.raises(StateDictError, match="holds the state of AdamW, not of a model"):
+    with pytest.raises(StateDictError, match="holds a state of AdamW, not of a model"):
         model.load(path)
     with pytest.raises(StateDictError, match=r"exp_avg: has the shape \(2,\), expected \(1,\)"):
         optim.AdamW([Value(1.0)]).load(path)
@@ -187,7 +187,7 @@ def test_files_of_a_later_version_and_of_other_kinds(tmp_path: Path) -> None:
     with pytest.raises(StateDictError, match=rf"by a later tinygrad_lite, in version {VERSION + 1}.*this one reads"):
         made()[0].load(path)
     model.save(path)
-    with pytest.raises(StateDictError, match=r"wrote of AdamW, .*it holds arrays alone, as a model's file does"):
+    with pytest.raises(StateDictError, match=r"wrote for AdamW, .*it holds only arrays, like a model's file"):
         made()[0].load(path)
     with pytest.raises(FileNotFoundError):
         optimizer.load(tmp_path / "nothing.npz")
@@ -216,12 +216,12 @@ def resumed(path: Path, **changed: Any) -> train.History:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"seed": 2}, "it was begun with seed=1, and this is seed=2: pass the same, or another file"),
+        ({"seed": 2}, "it was started with seed=1, but now seed=2: pass the same, or another file"),
         ({"seed": None}, "seed=None"),
-        ({"batch_size": None}, "it was begun with batch_size=2, and this is batch_size=None"),
-        ({"data": (X[:2], Y[:2])}, "samples=3, and this is samples=2"),
+        ({"batch_size": None}, "it was started with batch_size=2, but now batch_size=None"),
+        ({"data": (X[:2], Y[:2])}, "samples=3, but now samples=2"),
         ({"eager": True}, "eager"),
-        ({"early_stopping": None}, "of no use here: early_stopping"),
+        ({"early_stopping": None}, "unexpected: early_stopping"),
         ({"early_stopping": train.EarlyStopping(monitor="lr")}, "early_stopping: .*\n.*monitor: is loss, not lr"),
         ({"optimizer": optim.SGD}, "optimizer: .*SGD: nothing was loaded"),
     ],
@@ -238,11 +238,11 @@ def test_a_training_that_does_not_fit_its_file(changed: dict[str, Any], message:
 TRAINING_DAMAGES: dict[str, tuple[Any, str]] = {
     "no settings": (lambda s: s.pop("settings"), "has no settings"),
     "no draws": (lambda s: s.pop("draws"), "missing: draws"),
-    "draws of another kind": (lambda s: s["draws"]["order"].update(bit_generator="MT19937"), "no state of random"),
-    "draws cut": (lambda s: s["draws"]["order"].pop("state"), "no state of random numbers"),
-    "rows of text": (lambda s: s["history"]["rows"][0].update(loss="low"), "holds numbers alone, got a str, 'low'"),
-    "rows of nothing": (lambda s: s["history"].update(rows=3), "is a list of rows"),
-    "stopped": (lambda s: s["history"].update(stopped=1), "is a text"),
+    "draws of another kind": (lambda s: s["draws"]["order"].update(bit_generator="MT19937"), "not a state of random"),
+    "draws cut": (lambda s: s["draws"]["order"].pop("state"), "not a state of random numbers"),
+    "rows of text": (lambda s: s["history"]["rows"][0].update(loss="low"), "must hold only numbers, got a str, 'low'"),
+    "rows of nothing": (lambda s: s["history"].update(rows=3), "must be a list of rows"),
+    "stopped": (lambda s: s["history"].update(stopped=1), "must be a str"),
     "half a state": (lambda s: s["early_stopping"].pop("epoch"), "missing: epoch"),
 }
 
@@ -265,7 +265,7 @@ def test_a_training_whose_file_is_damaged_or_foreign(tmp_path: Path) -> None:
         with pytest.raises(StateDictError, match="or is damaged"):
             resumed(path)
     made()[0].save(path)
-    with pytest.raises(StateDictError, match="holds the state of AdamW, not of training"):
+    with pytest.raises(StateDictError, match="holds a state of AdamW, not of training"):
         resumed(path)
 
 

@@ -58,7 +58,7 @@ def test_svg(layout: Any) -> None:
         layout = "own"
     svg = compare(example()).graph().svg(layout)
     said = words(svg)
-    assert {"≠ WRONG", "0.6227 ≠ 0.4151", "wrong rule", "a ≠ b: a by the rules, b measured"} <= set(said)
+    assert {"≠ WRONG", "0.6227 ≠ 0.4151", "wrong rule", "a ≠ b: a from the rules, b measured"} <= set(said)
     assert svg.count("url(#arrow-wrong)") == 1 and theme.WRONG in svg
 
 

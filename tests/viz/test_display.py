@@ -81,7 +81,7 @@ def test_directions(rankdir: str) -> None:
 
 @pytest.mark.parametrize("limit", [0, -1])
 def test_no_boxes_is_no_picture(limit: int) -> None:
-    with pytest.raises(ValueError, match="from 1 on, got"):
+    with pytest.raises(ValueError, match="1 or larger, got"):
         Value(1.0).graph(max_nodes=limit)
 
 

@@ -216,7 +216,7 @@ def test_options_that_are_for_values_are_refused() -> None:
         graph(f, expand=True)
     with pytest.raises(ValueError, match="rankdir"):
         f.graph(rankdir="up")
-    with pytest.raises(ValueError, match="from 1 on"):
+    with pytest.raises(ValueError, match="1 or larger"):
         f.graph(max_nodes=0)
 
 

@@ -173,7 +173,7 @@ def test_leaves_stand_beside_their_readers() -> None:
 
 
 def test_a_circle_has_no_ranks() -> None:
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="cycle"):
         ranks(2, [(0, 1), (1, 0)])
 
 

@@ -130,7 +130,7 @@ def test_loss_curve() -> None:
     assert steps.get_xdata()[-1] == 8 and len(steps.get_xdata()) == 16
     assert list(learned.get_ydata()) == [row["loss"] for row in HISTORY]
     assert list(held_out.get_xdata()) == list(range(1, 9))
-    assert (least.get_xdata()[0], least.get_ydata()[0]) == (5, 0.3) and "least, 5" in labels(ax)
+    assert (least.get_xdata()[0], least.get_ydata()[0]) == (5, 0.3) and "minimum, epoch 5" in labels(ax)
     assert ax.get_yscale() == "log"
     assert plots.loss_curve([0.5, 0.0]).get_yscale() == "linear"
     for nothing in ([], [{"val_loss": 1.0}]):
@@ -144,7 +144,7 @@ def test_decision_boundary_of_one_output() -> None:
         p.data = x
     X = [[0.0, 0.0], [1.0, 0.0], [0.2, 1.0]]  # noqa: N806
     ax = plots.decision_boundary(model, X, [0, 1, 1], held_out=([[0.9, 0.9]], [0]), cells=11)
-    assert "taken wrongly: 2" in labels(ax) and "held out" in labels(ax)
+    assert "misclassified: 2" in labels(ax) and "held out" in labels(ax)
     rings = max((c.get_offsets() for c in ax.collections if len(c.get_offsets()) == 2), key=len)
     assert rings.tolist() == [[0.2, 1.0], [0.9, 0.9]]
     (line,) = ax.collections[1].get_paths()
@@ -156,7 +156,7 @@ def test_decision_boundary_of_many_classes_and_of_what_cannot_be_compiled() -> N
         return [Value(-abs(x[0] - k)) if x[0] < 9 else Value(0.0) for k in range(3)]
 
     ax = plots.decision_boundary(nearest, [[0.0, 0.0], [1.1, 1.0], [2.0, 0.5]], [0, 1, 0], cells=9)
-    assert "taken wrongly: 1" in labels(ax)
+    assert "misclassified: 1" in labels(ax)
     with pytest.raises(ShapeError, match="samples of two numbers"):
         plots.decision_boundary(nearest, [[0.0, 0.0, 1.0]], [0])
 
@@ -165,10 +165,10 @@ def test_confusion_matrix() -> None:
     ax = plots.confusion_matrix([0, 0, 1, 2, 2], [0, 1, 1, 2, 2], ["cat", "dog", "owl"])
     written = {text.get_position(): text.get_text() for text in ax.texts}
     assert written == {(0, 0): "1", (1, 0): "1", (1, 1): "1", (2, 2): "2"}
-    assert ax.get_title() == "4 of 5 right" and ax.get_ylabel() == "was"
+    assert ax.get_title() == "4 of 5 right" and ax.get_ylabel() == "true"
     assert [text.get_text() for text in ax.get_xticklabels()] == ["cat", "dog", "owl"]
     for wrong in (([0], []), ([], [])):
-        with pytest.raises(ShapeError, match="as many of both"):
+        with pytest.raises(ShapeError, match="two lists of equal length"):
             plots.confusion_matrix(*wrong)
 
 
@@ -226,7 +226,7 @@ def test_learning_rates() -> None:
     found = tl.lr_find(model, binary, (POINTS, HALVES), optim.SGD(model.parameters()), high=1e4)
     ax = plots.learning_rates(found)
     assert list(ax.get_lines()[0].get_ydata()) == found.losses and ax.get_xscale() == "log"
-    assert [text.split()[0] for text in labels(ax)] == ["take", "diverges"]
+    assert [text.split()[0] for text in labels(ax)] == ["use", "diverges"]
 
 
 @pytest.mark.parametrize("history", [3, [], [{"val_loss": 1.0}]])

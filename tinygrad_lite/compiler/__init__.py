@@ -1,4 +1,4 @@
-"""compile: a function of scalars, traced, rolled into matrix products, and run on arrays or natively."""
+"""compile: traces a function of scalars, rolls it into matrix products, and runs it on arrays or natively."""
 
 from .compiled import Compiled, compile
 

@@ -1,7 +1,7 @@
 """Results of compiled functions as nodes of the eager graph, differentiable to any order.
 
-The local derivatives of such a node are computed, compiled, when it is recorded; the rule by which it is differentiated
-again gives nodes of the same kind, of the graph of its derivatives.
+A compiled program computes the local derivatives of such a node when the node is recorded. The node's rule, which
+higher derivatives use, gives nodes of the same kind, whose traced graph is that of the derivatives.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .trace.traced_graph import TracedGraph
 
 
 class Origin(float):
-    """The last argument of a compiled node: of which output of which graph it is.
+    """The last argument of a compiled node: it says which output of which traced graph the node stands for.
 
-    known  the inputs beside the node's arguments: parts of shape (some inputs, lanes), views of what was given; what
-           has changed in them since is noticed where the node is differentiated a second time
-    scale  what the sum over the lanes is multiplied by; None where there is one lane, that of the arguments
-    blocked  to which of the arguments, laid flat, nothing passes, be the adjoint infinite; None until that is asked
+    known    the inputs that are not arguments of the node: parts of shape (some inputs, lanes), views of the caller's
+             arrays. If these change later, a second differentiation of the node sees the change
+    scale    the factor of the sum over the lanes; None where there is one lane, that of the arguments
+    blocked  for each argument, laid flat: whether nothing reaches it even if the adjoint is infinite; None until asked
     """
 
     __slots__ = ("blocked", "graph", "known", "output", "scale")
@@ -44,7 +44,11 @@ class Origin(float):
 
 
 def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
-    """A node for each output of the graph, from arguments that are Values or floats, and what was drawn."""
+    """Records a node for each output of the graph.
+
+    xs     the arguments, Values or floats
+    drawn  the random numbers that were drawn, (draws, 1)
+    """
     parameters, count = graph.parameters, len(graph.outputs)
     numbers = [*[x.data if type(x) is Value else float(x) for x in xs], *drawn[:, 0].tolist()]
     jacobian = graph.with_jacobian()
@@ -64,9 +68,12 @@ def recorded(graph: TracedGraph, xs: Sequence[Any], drawn: Any) -> list[Any]:
 
 
 def reduced(graph: TracedGraph, output: int, gradient: TracedGraph, parts: Sequence[Any], scale: float) -> Value:
-    """The sum of an output over the lanes, times scale, as a node; `gradient` is the output with_gradient()."""
+    """Records the sum of an output over the lanes, times scale, as one node.
+
+    gradient  the graph's with_gradient(output)
+    """
     parameters = graph.parameters
-    values = parameters.numbers()  # which finds anew where they lie
+    values = parameters.numbers()  # this locates the leaves again if they were bound elsewhere
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
     op, count = _op(len(parameters.arguments)), len(gradient.outputs)
 
@@ -92,7 +99,7 @@ def rows(parts: Sequence[Any]) -> Iterator[list[float]]:
 
 @cache
 def _op(groups: int) -> Op:
-    """The row of nodes whose parameters are in so many groups."""
+    """The operation of compiled nodes whose parameters stand in this many groups."""
     names = ["*xs", *[f"*parameters{k}" for k in range(groups)], "origin"]
     rules = [*[_rule(group) for group in range(groups + 1)], None]
     domain = [REAL] * len(names)
@@ -109,7 +116,7 @@ def _op(groups: int) -> Op:
 
 
 class _Compiled(Op):
-    """The row of such nodes. Where they are flat, their graph tells, recorded eagerly."""
+    """The operation of compiled nodes. To see where one is flat, it records the traced graph eagerly."""
 
     __slots__ = ()
 
@@ -136,7 +143,7 @@ def _value(*args: Any) -> float:
 
 
 def _rule(group: int) -> Any:
-    """The derivatives by the arguments (0), or by the parameters of a group (from 1 on)."""
+    """The derivative rule for the arguments (group 0), or for the parameters of a group (1 and up)."""
 
     def rule(g: Any, y: Any, xs: Sequence[Any], *others: Any) -> list[Any]:
         *groups, origin = others
@@ -161,9 +168,9 @@ def _rule(group: int) -> Any:
 
 
 def expanded(outputs: Sequence[Any]) -> list[Any]:
-    """The outputs, with the graphs that compiled nodes stand for in their place, so that they can be traced.
+    """The outputs with each compiled node replaced by the graph that it stands for, so that they can be traced.
 
-    Raises HistoryError for a node of a batch, whose lanes are no part of a program.
+    Raises HistoryError for a node of a batch: its lanes cannot be part of another program.
     """
     return recorded_anew(outputs, {})
 
@@ -174,10 +181,11 @@ def recorded_anew(
     all_of_them: bool = False,
     order: Sequence[Value] | None = None,
 ) -> list[Any]:
-    """The outputs recorded anew with other Values or numbers in the place of some.
+    """Records the outputs again, with other Values or numbers in place of some Values.
 
-    all_of_them  also what does not depend on those, from what the leaves hold now
-    order        all that outputs are computed from, parents first, or as much of it as matters
+    instead      what replaces what; filled with everything that is recorded again
+    all_of_them  records also what does not depend on the replaced Values, from what the leaves hold now
+    order        everything that the outputs are computed from, in topological order, or the part of it that matters
     """
     wholes: dict[Value, list[Value]] = {}
     for v in topological_order(*[y for y in outputs if type(y) is Value]) if order is None else order:
@@ -186,7 +194,7 @@ def recorded_anew(
         is_compiled = v.op.name == "compiled"
         if not is_compiled and not all_of_them and instead.keys().isdisjoint(v.parents):
             continue
-        if v.op is component:  # which comes with all others of its whole
+        if v.op is component:  # recorded together with all other components of its whole
             whole, (*given, which) = whole_of(v), v.args
             if whole not in wholes:
                 wholes[whole] = which.solution.recorded(*_moved(given, instead))

@@ -77,7 +77,7 @@ def rows_of(column: Any, lane: int) -> Any:
 
 
 def by_lane(results: Sequence[Any]) -> Any:
-    """The results of all lanes in one structure, with arrays of Values in the place of numbers."""
+    """The results of all lanes in one structure, in which each number is an array with one Value per lane."""
     structures = [Structure(result) for result in results]
     columns = zip(*[structure.numbers for structure in structures], strict=True)
     filled = structures[0].filled([np.array(column, dtype=object) for column in columns])
@@ -85,7 +85,10 @@ def by_lane(results: Sequence[Any]) -> Any:
 
 
 def stacked(tree: Any) -> Any:
-    """Results by lane as arrays with the batch first: a list of equal ones is one array, as in the arguments."""
+    """Results by lane as arrays with the batch as first axis.
+
+    A list of arrays of one shape becomes one array, as in the arguments.
+    """
     if is_nested(tree):
         inner = [stacked(item) for item in items_of(tree)]
         even = inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner)
@@ -96,13 +99,13 @@ def stacked(tree: Any) -> Any:
 
 
 def _beside(arrays: Sequence[Any]) -> Any:
-    """Arrays along a new second axis; without a copy where they are rows of one array, evenly apart."""
+    """Stacks arrays along a new second axis; makes no copy where they are evenly spaced rows of one array."""
     first = arrays[0]
     places = [array.__array_interface__["data"][0] for array in arrays]
     steps = set(np.diff(places).tolist())
     if len(steps) > 1 or any(
         array.base is None or array.base is not first.base or array.strides != first.strides for array in arrays
     ):
-        return np.moveaxis(np.stack(arrays), 0, 1)  # which copies row by row
+        return np.moveaxis(np.stack(arrays), 0, 1)  # this copies row by row
     strides = (first.strides[0], steps.pop() if steps else 0, *first.strides[1:])
     return np.lib.stride_tricks.as_strided(first, (len(first), len(arrays), *first.shape[1:]), strides)

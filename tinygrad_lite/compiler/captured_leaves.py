@@ -16,9 +16,9 @@ _MOST_SPANS = 8
 class Parameters(BoundLeaves):
     """Leaves in the order in which they are bound, those that no gradient enters last; free ones are bound.
 
-    leaves     all of them
-    trainable  how many of them gradients enter
-    arguments  these as arguments of one node: as spans, if they lie in a few
+    leaves     all of them; the detached ones, which receive no gradient, come last
+    trainable  how many of them receive gradients
+    arguments  the trainable leaves as arguments of one node: as spans, if a few spans cover them
     """
 
     def __init__(self, leaves: Sequence[Value]) -> None:

@@ -39,18 +39,19 @@ def compile(
     executor: Literal["auto", "array", "native"] = "auto",
     max_traces: int = 32,
 ) -> Compiled:
-    """The function, traced once for each structure of its arguments and run as array operations.
+    """Traces the function once for each structure of its arguments, and runs it as array operations.
 
-    function         of numbers and nested lists, tuples, dicts, dataclasses and arrays of them; strings, functions,
-                     modules and what else hashes by value are part of the program. Leaves that it captured (a model's
-                     parameters) are read at each call. Modules that it is handed, or is, are looked at for what was
-                     replaced in them. All else that it captured (a number, a list, a dict, an object, another model of
-                     the same name) is read once, while it is traced: what changes later goes unnoticed
-    static_argnames  arguments by name that are not to be traced, though they are numbers
-    executor         "array" (NumPy) or "native" (operation by operation) forces what runs it; "auto" expects one to be
-                     quicker
-    max_traces       how many programs are kept; the oldest goes first
-    Raises TraceError, at the first call, where a choice in the function depends on a traced number.
+    function         takes numbers, and nested lists, tuples, dicts, dataclasses and arrays of numbers. Strings,
+                     functions, modules and other arguments that hash by value are part of the program. Captured leaves
+                     (a model's parameters) are read at each call. If something was replaced in a module that is an
+                     argument or the function itself, the function is traced again. Everything else that it captured (a
+                     number, a list, a dict, an object, another model of the same name) is read once, while it is
+                     traced: later changes go unnoticed
+    static_argnames  names of arguments that are not traced even if they are numbers
+    executor         "array" (NumPy) or "native" (operation by operation) forces one; "auto" takes the one that is
+                     expected to be quicker
+    max_traces       how many programs are kept; the oldest is dropped first
+    Raises TraceError at the first call if a choice in the function depends on a traced number.
 
     >>> f = compile(lambda x, y: (x * y).tanh())
     >>> round(f(0.5, 1.0), 4)
@@ -64,10 +65,10 @@ def compile(
 
 
 class Compiled(Whole):
-    """What compile returns: call it as the function, or batch() over many arguments at once.
+    """What compile returns: call it like the function, or call batch() for many arguments at once.
 
-    traces       what it traced for, in order: the last 1,000 times
-    trace_count  how often it traced
+    traces       the argument structures that it was traced for, in order: the last 1,000
+    trace_count  how often it was traced
 
     >>> f = compile(lambda xs: [2 * x for x in xs])
     >>> f([1.0, 2.0]), f([1.0]), f.traces
@@ -94,11 +95,11 @@ class Compiled(Whole):
         raise not_copied(self, "compile the copy's function anew, which is to read the copy's leaves")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function gives, with floats for Values.
+        """What the function returns, with floats in place of Values.
 
-        Called with Values it gives Values, which backward() and the transforms differentiate to any order. Called
-        with numbers it gives numbers, which no gradient enters, be there leaves that it captured or not; but inside a
-        transform's function those leaves are reached.
+        Called with Values, it returns Values, which backward() and the transforms differentiate to any order. Called
+        with numbers, it returns numbers without a gradient, even if it captured leaves; but inside a function that a
+        transform differentiates, the captured leaves receive their derivatives.
         """
         inside = is_inside()
         if inside and is_tracing():
@@ -121,13 +122,13 @@ class Compiled(Whole):
         return found.filled(outputs)
 
     def batch(self, *arrays: Any, reduce: Reduction = "mean", **named: Any) -> Any:
-        """The function of each row of arrays, at once: every argument has a leading axis of the batch.
+        """Computes the function for each row of the arrays at once; every argument has the batch as first axis.
 
-        arrays  in the place of a number (batch,), of a list of n numbers (batch, n), of a nested list more axes; dicts
-                and tuples hold arrays, and what holds no numbers is handed on as it is
-        reduce  "mean" or "sum": one Value, on which backward() reaches what the function captured; None: arrays of all
-                results. The function must return one number for "mean" and "sum".
-        Raises ShapeError where batches differ or are empty under "mean", TypeError for what is not numbers.
+        arrays  shape (batch,) in place of a number, (batch, n) in place of a list of n numbers, more axes for a nested
+                list. Dicts and tuples hold arrays; an argument that holds no numbers is passed on as it is
+        reduce  "mean" or "sum" gives one Value, whose backward() reaches the captured leaves; the function must then
+                return one number. None gives arrays of all results
+        Raises ShapeError if the batch sizes differ or a "mean" has no rows, TypeError for what is not a number.
 
         >>> w = Value(3.0); loss = compile(lambda x, y: (w * x - y) ** 2).batch([1.0, 2.0], [3.0, 5.0])
         >>> loss.backward(); loss.data, w.grad
@@ -166,7 +167,7 @@ class Compiled(Whole):
         return Value(total) if recording else Value(total).detach()
 
     def _in_trace(self, columns: Columns, reduce: Reduction) -> Any:
-        """Within another program, or what a transform differentiates: lane by lane."""
+        """The batch lane by lane, inside another trace or a function that a transform differentiates."""
         args, named = columns.args, columns.named
         found = [self.function(*rows_of(args, lane), **rows_of(named, lane)) for lane in range(columns.size)]
         if reduce is None:
@@ -207,42 +208,42 @@ class Compiled(Whole):
 
     @property
     def program(self) -> Program:
-        """The program that ran last, as it was traced. `print` shows it as numbered lines."""
+        """The program that ran last, as traced. `print` shows it as numbered lines."""
         return self._ran().program
 
     @property
     def passes(self) -> dict[str, Program]:
-        """That program before and after each pass, by the names of the passes."""
+        """The program that ran last, before and after each pass, by the names of the passes."""
         return self._ran().passes
 
     @property
     def source(self) -> str:
-        """The NumPy source that runs it on arrays; over few lanes the native sweep does some of it."""
+        """The NumPy source that runs the program on arrays; with few lanes, the native sweep does part of the work."""
         return self.array.source
 
     @property
     def summary(self) -> str:
-        """How many nodes, array operations and matrix products it has."""
+        """How many nodes, array operations and matrix products the program has."""
         return self._ran().summary
 
     def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:
-        """A picture of what ran last: the scalar graph, and beside it its matrix form, a box for what is done at once.
+        """Draws what ran last: the scalar graph, and beside it the matrix form, one box per array operation.
 
         rankdir    "TB" (inputs on top, the two side by side) or "LR" (inputs left, one below the other)
-        max_nodes  of more nodes the scalar graph is only counted, and the matrix form drawn in parts
+        max_nodes  with more nodes, the scalar graph is only counted, and the matrix form is drawn in parts
         """
         return find_method("graph", "Compiled")(self, rankdir=rankdir, max_nodes=max_nodes)
 
     @property
     def leaves(self) -> tuple[Sequence[Value], Sequence[Value]]:
-        """The placeholders of the inputs, and the leaves that are the parameters, of what ran last, in their order."""
+        """(inputs, parameters) of what ran last: the placeholders of its inputs, and its captured leaves, in order."""
         self._ran()
         assert self._last is not None
         return self._last.graph.inputs, self._last.graph.parameters.leaves
 
     @property
     def array(self) -> ArrayExecutor:
-        """What runs it on arrays, whichever executor ran."""
+        """The array executor of the program that ran last, whichever executor ran it."""
         return self._ran().array
 
     def _ran(self) -> Execution:

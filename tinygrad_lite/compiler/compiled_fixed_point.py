@@ -1,7 +1,7 @@
-"""A fixed point within a program: one operation that finds all its numbers, and one for each that takes it of them.
+"""A fixed point inside a program: one operation finds all its numbers, then one operation each reads a number.
 
-A place of a program holds one number. That of the first operation is a handle, under which its row keeps what was found
-for the thread that runs the program; the others read it by the handle.
+A place of a program holds one number. The place of the first operation holds a handle; under it, the operation keeps
+the solution for the thread that runs the program. The others read the solution by the handle.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ import numpy as np
 
 from ..ops import REAL, Op
 
-# What is kept for a thread: what so many calls found, and of fewer not so many numbers.
+# What is kept for a thread: the results of at most _MOST_CALLS calls; with more than _MOST_NUMBERS numbers, of at most
+# _LEAST_CALLS.
 _MOST_CALLS, _MOST_NUMBERS, _LEAST_CALLS = 1 << 14, 1 << 20, 1 << 10
 
 Solver = Callable[[Any, Any, Any], Any]
-"""From start (numbers, lanes), what lanes share (some,) and what differs between them (others, lanes): the numbers."""
+"""Solves from start (numbers, lanes), what all lanes share (some,) and what differs by lane (others, lanes)."""
 
 
 def _unlisted(op: Op, name: str, args: str, doc: str, value: Callable[..., float]) -> None:
-    """Fills in a row that stands in programs alone, not among the rows whose codes the engine's nodes have."""
+    """Fills in an operation that occurs in programs only and has no code in the engine."""
     op.name, op.value, op.array, op.doc, op.symbol = name, value, "", doc, name
     op.args = tuple([arg.lstrip("*") for arg in args.split()])
     op.sequences = tuple([k for k, arg in enumerate(args.split()) if arg.startswith("*")])
@@ -34,10 +35,10 @@ def _unlisted(op: Op, name: str, args: str, doc: str, value: Callable[..., float
 
 
 class Settle(Op):
-    """Finds a fixed point.
+    """The operation that finds a fixed point.
 
-    solver  from which of the numbers that it depends on all lanes share, what solves it
-    kept    what was found, until whatever runs the program has read it and forgets it
+    solver  makes the Solver from a mask: which of the numbers it depends on are shared by all lanes
+    kept    the solutions, until the executor has read them and drops them
     """
 
     __slots__ = ("__weakref__", "_solver", "_solvers", "kept", "settled")
@@ -48,7 +49,7 @@ class Settle(Op):
         self.settled = Settled(self.kept)
 
     def solver(self, shared: Any) -> Solver:
-        """What solves it where these, of a mask, are what all lanes share."""
+        """The Solver for a mask that says which numbers all lanes share."""
         key = shared.tobytes()
         if key not in self._solvers:
             self._solvers[key] = self._solver(shared)
@@ -63,7 +64,7 @@ class Settle(Op):
         return self.solver(shared)(np.array(start, float)[:, None], np.array(xs, float), np.empty((0, 1)))
 
     def on_arrays(self, shared: Any) -> Callable[[Any, Any, Any, Any], None]:
-        """A function of arrays that writes handles: some lanes for each member of a group."""
+        """A function of arrays that solves for each member of a group and each lane, and writes the handles."""
         solver = self.solver(shared)
 
         def settle(start: Any, xs: Any, by_lane: Any, out: Any) -> None:
@@ -79,7 +80,7 @@ class Settle(Op):
 
 
 class Settled(Op):
-    """Takes one number of a fixed point."""
+    """The operation that reads one number of a fixed point."""
 
     __slots__ = ("_kept",)
 
@@ -92,7 +93,7 @@ class Settled(Op):
         return float(found[int(index), lane])
 
     def on_arrays(self, whole: Any, index: Any, out: Any) -> None:
-        """Writes the numbers at these indices of what these handles are of."""
+        """Writes, for each handle, the number at its index of the solution."""
         handles = np.broadcast_to(whole, out.shape).astype(np.int64)
         indices = np.broadcast_to(index, out.shape).astype(np.int64)
         left = np.ones(out.shape, bool)
@@ -106,9 +107,9 @@ class Settled(Op):
 
 
 class Kept(threading.local):
-    """What was found lately, by the handle of its first lane.
+    """The latest solutions, by the handle of their first lane.
 
-    next  the first handle of what will be found next
+    next  the first handle of the next solution
     """
 
     def __init__(self) -> None:
@@ -116,7 +117,7 @@ class Kept(threading.local):
         self.next, self._size = 0, 0
 
     def keep(self, found: Any) -> int:
-        """The handle of the first lane; those of the others follow."""
+        """Keeps a solution and returns the handle of its first lane; the other lanes have the handles after it."""
         handle = self.next
         self.next += found.shape[1]
         self._found[handle] = found
@@ -126,14 +127,14 @@ class Kept(threading.local):
         return handle
 
     def forget(self, mark: int) -> None:
-        """Drops what was found since next was the mark; its handles serve again."""
+        """Drops the solutions kept since `next` was the mark; their handles are used again."""
         found = self._found
         while found and next(reversed(found)) >= mark:
             self._size -= found.popitem()[1].size
         self.next = mark
 
     def at(self, handle: int) -> tuple[Any, int]:
-        """What was found, and the lane that the handle is of."""
+        """The solution and the lane that belong to a handle."""
         found = self._found.get(handle)
         if found is not None:
             return found, 0

@@ -1,11 +1,11 @@
-"""What a run of a program is expected to take: on arrays, and by the native sweep."""
+"""How long a run of a program is expected to take: on arrays, and by the native sweep."""
 
 from __future__ import annotations
 
 from ..ops import Op
 from .passes.grouping import Group
 
-# Nanoseconds on one core, of which only the ratios matter: to call, and an operand in a lane.
+# Nanoseconds on one core, for a call and for an operand in a lane. Only the ratios matter.
 _CALLS, _CALL = 20, 1200.0
 _STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT = 0.6, 1.0, 3.0, 0.05
 _NATIVE_CALL, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 2.0
@@ -13,7 +13,7 @@ _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
 
 
 class Cost:
-    """Adds up groups; what a function takes above a step is left out, as if it were as long in both."""
+    """Adds up the costs of groups. What a function costs above a plain step is left out, as if equal in both."""
 
     def __init__(self) -> None:
         self._by_lane, self._native_by_lane = 0.0, 0.0
@@ -21,7 +21,7 @@ class Cost:
         self._operands, self._lines, self._slots = 0, 0, 1
 
     def add(self, group: Group, operands: int) -> None:
-        """Of how many operands each member has."""
+        """Adds a group; operands is how many each member reads."""
         count, product = len(group.members) * operands, group.product
         self._operands += count
         in_dot = product is not None and product.left.shape[1] > 1
@@ -36,7 +36,7 @@ class Cost:
             self._by_lane += factor * count
 
     def add_swept(self, group: Group, operands: int) -> None:
-        """Of how many operands each member has, of a group that a native sweep computes."""
+        """Adds a group that the native sweep computes; operands is how many each member reads."""
         count = len(group.members) * operands
         self._each_run += _NATIVE_CALL * count
         self._by_lane += (_NATIVE_FACTOR if group.product is not None else _NATIVE_STEP) * count

@@ -1,4 +1,4 @@
-"""Which of two executors runs a program: arrays of lanes, or the native sweep."""
+"""Chooses which executor runs a program: the one on arrays of lanes, or the native sweep."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from .passes.program import Program
 from .passes.sums_of_products import as_sums_of_products
 
 EXECUTORS = ("auto", "array", "native")
-# So few operands, over all lanes, that arrays, which take long to prepare, are not even considered.
+# Below this many operands over all lanes, arrays are not considered: they take long to prepare.
 _FEW_OPERANDS = 2000
-# How many times as long the native sweep takes where it is not compiled.
+# How many times longer the native sweep takes where it is not compiled.
 _UNCOMPILED = 1.0 if compiled else 60.0
 _NATIVE_BLOCK = 1 << 10
-# For so many numbers of lanes it is known which executor runs them; past that it is found out again.
+# The choice is kept for this many different lane counts, then found out again.
 _CHOICES_KEPT = 256
 
 
 class Execution:
     """A program made ready to run by the executor that is expected to be quicker.
 
-    That is the same one always, and not the one that was quicker just now: they differ by rounding.
+    The choice is by an estimate, not by measured times, so that it is always the same: results differ by rounding.
 
-    program     as it was traced
-    simplified  in sums of products, which both executors run
-    summed      the outputs are wanted as sums over the lanes
+    program     the program as traced
+    simplified  the program in sums of products, which both executors run
+    summed      whether the outputs are wanted as sums over the lanes
     executor    "array" or "native" forces one, "auto" chooses by the number of lanes
-    chosen      which one ran last
+    chosen      the one that ran last
     """
 
     def __init__(self, program: Program, summed: bool, executor: str) -> None:
@@ -52,7 +52,7 @@ class Execution:
 
     @cached_property
     def one(self) -> Callable[[Any, Sequence[float]], list[float]]:
-        """A function of parameters and one set of inputs that gives the outputs."""
+        """A function that computes the outputs from the parameters and one set of inputs."""
         run = self.native.run if self._choose(1) == "native" else self._one_lane
         return functools.partial(self._forgetting, run) if self._kept else run
 
@@ -71,7 +71,7 @@ class Execution:
         return found
 
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
-        """What `use` makes of the sums of the outputs over the lanes, see ArrayExecutor; inputs as for lanes()."""
+        """Applies `use` to the sums of the outputs over the lanes (see ArrayExecutor.sums); inputs as for lanes()."""
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
             if self._kept:
@@ -86,7 +86,7 @@ class Execution:
 
     @property
     def summary(self) -> str:
-        """How many nodes, array operations and matrix products it has."""
+        """How many nodes, array operations and matrix products the program has, and which executor ran it."""
         return (
             f"{len(self.program):,} nodes, {self.array.operations:,} array operations, "
             f"{self.array.products:,} of them matrix products; the {self.chosen} executor ran it"
@@ -116,7 +116,7 @@ class Execution:
         return self._native
 
     def _forgetting(self, run: Callable[..., Any], *args: Any) -> Any:
-        """Runs the program, and drops the numbers of its fixed points, which nothing else reads."""
+        """Runs the program, then drops the solutions of its fixed points, which nothing else reads."""
         marks = [kept.next for kept in self._kept]
         try:
             return run(*args)
@@ -128,13 +128,13 @@ class Execution:
         chosen = self._choices.get(lanes)
         if chosen is None:
             if len(self._choices) >= _CHOICES_KEPT:
-                self._choices = {}  # another, since a thread may be reading the one there was
+                self._choices = {}  # a new dict, since another thread may be reading the old one
             chosen = self._choices[lanes] = self._quicker(lanes) if self._executor == "auto" else self._executor
         self.chosen = chosen
         return chosen
 
     def _quicker(self, lanes: int) -> str:
-        """The executor that is expected to be."""
+        """The executor that is expected to be quicker."""
         if compiled and self._operands * lanes < _FEW_OPERANDS:
             return "native"
         cost = self.array.cost

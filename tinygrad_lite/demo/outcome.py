@@ -1,4 +1,4 @@
-"""How a training run went."""
+"""The outcome of the demo's training."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..viz import Recorder
 
 @dataclass
 class Outcome:
-    """How the training went.
+    """The outcome of the demo's training.
 
-    history        epoch by epoch, on what is learned and on the held-out samples
+    history        the losses and metrics of each epoch, on the training data and on the held-out samples
     recorder       the network at each epoch
-    seconds        that the training took, compiled
-    steps          of the optimizer
-    eager_seconds  that these would take uncompiled, judged by a few of them
-    program        what a compiled step became
+    seconds        how long the training took, compiled
+    steps          the number of optimizer steps
+    eager_seconds  how long these would take uncompiled, estimated from a few of them
+    program        a summary of the compiled step
     """
 
     history: History

@@ -1,4 +1,4 @@
-"""The pictures that the demo draws, and the page to explore."""
+"""The demo's pictures, and its explorer page."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ EXPLORED = 6
 
 
 def draw_loss_curve(outcome: Outcome, path: Path) -> None:
-    """Loss while learning, and on the held-out samples; how many of those are right."""
+    """Draws the training and held-out losses, and the share of held-out samples that are classified right."""
     figure, (left, right) = _figure(2, (9.0, 3.6))
     history = outcome.history
     loss_curve(history, left)
     shares = [100 * share for share in history.column("val_accuracy")]
     axes(right).plot(history.column("epoch"), shares, color=ORANGE, marker="s", ms=3)
-    right.set(xlabel="epoch", ylabel="% right", title="Held-out samples")
+    right.set(xlabel="epoch", ylabel="accuracy (%)", title="Held-out samples")
     right.grid(alpha=0.25)
     right.locator_params(axis="x", integer=True)
     _save(figure, path, 120)
 
 
 def draw_confusion_matrix(problem: Problem, decided: Sequence[int], path: Path) -> None:
-    """How often a held-out sample of one class (row) was taken for another (column)."""
+    """Draws how often held-out samples of one class (row) were classified as another (column)."""
     size = 0.42 * len(problem.classes) + 2.2
     figure, (ax,) = _figure(1, (size, size))
     confusion_matrix(problem.held_out[1], decided, problem.classes, ax)
@@ -46,16 +46,16 @@ def draw_confusion_matrix(problem: Problem, decided: Sequence[int], path: Path) 
 
 
 def draw_decision_boundary(problem: Problem, model: MLP, path: Path) -> None:
-    """The probability of the second class over the plane, and all samples; a ring marks one that is taken wrongly."""
+    """Draws the probability of the second class over the plane, and all samples; rings mark the wrong ones."""
     figure, (ax,) = _figure(1, (6.6, 5.6))
     decision_boundary(model, *problem.learned, ax, held_out=problem.held_out)
     _save(figure, path, 120)
 
 
 def draw_neuron(problem: Problem, model: MLP, path: Path) -> str:
-    """The hidden neuron that matters most for the hardest held-out sample, with gradients; returns what is to be seen.
+    """Draws the hidden neuron that matters most for the hardest held-out sample, with gradients; returns a caption.
 
-    Of many inputs the strongest are drawn, and the others stand as the one number that they add up to.
+    If there are many inputs, the strongest are drawn, and one number stands for the sum of the others.
     """
     with no_grad():
         losses = [problem.loss([model(x)], [c]).data for x, c in zip(*problem.held_out, strict=True)]
@@ -82,21 +82,21 @@ def draw_neuron(problem: Problem, model: MLP, path: Path) -> str:
     model.zero_grad()
     which = f"its {STRONGEST} strongest of {len(row)} inputs" if others else f"its {len(row)} inputs"
     return (
-        f"Neuron {chosen} of the first layer with {which}, on the held-out sample of the largest loss, "
+        f"Neuron {chosen} of the first layer with {which}, for the held-out sample with the largest loss, "
         f"{losses[hardest]:.2f} (its class is {problem.classes[label]}). grad is the derivative of that loss."
     )
 
 
 def write_explorer(problem: Problem, model: MLP, outcome: Outcome, path: Path) -> str:
-    """The loss of a few held-out samples, with the training that led there; returns what is to be seen."""
+    """Writes an explorer page for the loss of a few held-out samples and the training; returns a caption."""
     rows, labels = problem.held_out[0][:EXPLORED], problem.held_out[1][:EXPLORED]
     loss = problem.loss([model(row) for row in rows], labels)
     loss.label = "loss"
     loss.explore(training=outcome.recorder).save(path)
     named = ", ".join(problem.classes[label] for label in labels)
     return (
-        f"The loss of {EXPLORED} held-out samples (their classes: {named}), forward and backward step by step, with "
-        "the network as it was at each epoch. Its parameters can be moved. The page works offline."
+        f"The loss of {EXPLORED} held-out samples (their classes: {named}), forward and backward, step by step, with "
+        "the network as it was at each epoch. You can move its parameters. The page works offline."
     )
 
 
@@ -112,7 +112,7 @@ def _save(figure: Any, path: Path, dpi: int) -> None:
 
 
 def _figure(columns: int, size: tuple[float, float]) -> tuple[Any, list[Axes]]:
-    """A figure drawn without a screen, apart from pyplot's own state."""
+    """A figure that needs no screen and leaves pyplot's state alone."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

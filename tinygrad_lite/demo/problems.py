@@ -1,4 +1,4 @@
-"""What the demo learns: data, split into what is learned from and what is kept apart, and a network of fitting size."""
+"""The demo's problems: data, split into training and held-out samples, and a network of a suitable size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Rows = list[list[float]]
 
 @dataclass
 class Problem:
-    """Rows of numbers with their classes, and how to learn them."""
+    """A classification problem: rows of numbers with their classes, and the settings of the training."""
 
     name: str
     data: str
@@ -27,16 +27,16 @@ class Problem:
     rate: float
 
     def network(self) -> MLP:
-        """A fresh network, its weights drawn with Python's random module."""
+        """A new network; its weights are drawn with Python's random module."""
         return MLP(len(self.inputs), self.widths, activation="tanh", init="xavier_uniform")
 
     def loss(self, outputs: Any, labels: Any) -> Value:
-        """Cross-entropy of the network's output, one number for two classes, or one for each; or of lists of them."""
+        """The cross-entropy of an output (one number for two classes, else one per class), or of lists of outputs."""
         compare = binary_cross_entropy_with_logits if self.widths[-1] == 1 else cross_entropy
         return compare(outputs, labels)
 
     def decide(self, output: Any) -> int:
-        """The class that an output speaks for."""
+        """The class that an output predicts."""
         if isinstance(output, (Value, float)):
             return int(output > 0)
         return max(range(len(output)), key=output.__getitem__)
@@ -60,7 +60,7 @@ def digits(seed: int) -> Problem:
 
 
 def moons(seed: int) -> Problem:
-    """Two half moons that reach into each other."""
+    """Two interleaved half moons."""
     from sklearn.datasets import make_moons
 
     points, labels = make_moons(400, noise=0.15, random_state=seed)
@@ -68,7 +68,7 @@ def moons(seed: int) -> Problem:
 
 
 def spirals(seed: int) -> Problem:
-    """Two spirals around each other (Lang and Witbrock 1988, "Learning to tell two spirals apart")."""
+    """Two intertwined spirals (Lang and Witbrock 1988, "Learning to tell two spirals apart")."""
     import numpy as np
 
     draw = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def _plane(name: str, data: str, points: Any, labels: Any, seed: int, hidden: li
 
 
 def _split(rows: Any, labels: Any, seed: int) -> dict[str, Any]:
-    """A fifth is kept apart, with the same share of each class."""
+    """Holds out a fifth of the rows, with the same share of each class."""
     from sklearn.model_selection import (
         train_test_split,
     )

@@ -25,18 +25,18 @@ def write_report(
     neuron: str,
     explored: str,
 ) -> dict[str, str]:
-    """Writes the report, in Markdown; returns the demo's files with what each is."""
+    """Writes the report in Markdown; returns the names of the demo's files with a description of each."""
     tested = len(problem.held_out[0])
     files = {
-        "report.md": "this run in short",
+        "report.md": "a summary of this run",
         "weights.npz": "the trained weights",
-        "loss_curve.png": "loss and share right, epoch by epoch",
-        "confusion_matrix.png": "which class was taken for which",
+        "loss_curve.png": "loss and accuracy, epoch by epoch",
+        "confusion_matrix.png": "which class was mistaken for which",
     }
     if problem.widths[-1] == 1:
-        files["decision_boundary.png"] = "what the network decides, all over the plane"
+        files["decision_boundary.png"] = "the network's decision all over the plane"
     files["neuron.svg"] = "one neuron with its gradients"
-    files["explorer.html"] = "backpropagation to play, and the training over time: open it in a browser"
+    files["explorer.html"] = "backpropagation step by step, and the training over time: open it in a browser"
     size, widths = len(problem.inputs), problem.widths
     pictures = "\n\n".join(
         f"![{what}]({name})" for name, what in files.items() if name.endswith((".png", ".svg")) and name != "neuron.svg"
@@ -48,13 +48,13 @@ def write_report(
 | | |
 |---|---|
 | data | {problem.data} |
-| learned from / held out | {len(problem.learned[0]):,} / {tested}, with the same share of each class |
+| training / held out | {len(problem.learned[0]):,} / {tested}, with the same share of each class |
 | network | {"-".join(map(str, [size, *widths]))}, tanh, Xavier initialisation |
 | training | {epochs} epochs of AdamW, learning rate {problem.rate:g} falling to 0, seed {seed} |
 | engine | {"compiled" if compiled else "plain Python"} |
 | time, compiled | {outcome.seconds:.1f} s |
 | a compiled step | {outcome.program} |
-| time of as many steps uncompiled | about {outcome.eager_seconds:.1f} s |
+| time of the same steps uncompiled | about {outcome.eager_seconds:.1f} s |
 | loss, first epoch to last | {outcome.losses[0]:.4f} to {outcome.losses[-1]:.4f} |
 | loss on held-out samples | {outcome.history[-1]["val_loss"]:.4f} |
 
@@ -66,7 +66,7 @@ def write_report(
 
 ![one neuron](neuron.svg)
 
-## To play with
+## Explorer
 
 {explored} Open [explorer.html](explorer.html) in a browser.
 

@@ -1,4 +1,4 @@
-"""The demo: trains a network, tests it, checks its gradients, and writes down what came of it."""
+"""The demo: trains a network, tests it, checks its gradients, and writes a report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHECKED = 10
 
 
 def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
-    """Runs the demo, telling what it does; False where a gradient turns out wrong."""
+    """Runs the demo and prints what it does; returns False if a gradient is wrong."""
     _require("sklearn", "matplotlib", "tqdm")
     folder = _made(folder)
     random.seed(seed)
@@ -38,16 +38,16 @@ def run_demo(data: str, epochs: int | None, seed: int, folder: Path) -> bool:
     learned, held_out = len(problem.learned[0]), len(problem.held_out[0])
     sizes = "-".join(map(str, [len(problem.inputs), *problem.widths]))
     _tell(f"Data: {problem.data}. {learned:,} to learn from, {held_out} held out for the test.")
-    _tell(f"Network: {sizes} with tanh, {len(model.parameters()):,} parameters, every number of it a Value.")
+    _tell(f"Network: {sizes} with tanh, {len(model.parameters()):,} parameters, each a Value.")
     _tell(f"Engine: {'compiled to C' if compiled else 'plain Python (no compiled engine found: much slower)'}.")
-    _tell(f"Training: {epochs} epochs of AdamW, batches of {BATCH}, by the compiled loss.")
+    _tell(f"Training: {epochs} epochs of AdamW, batches of {BATCH}, with the compiled loss.")
     outcome = _train(problem, model, epochs, seed)
     _tell(
         f"Trained in {outcome.seconds:.1f} s. The loss fell from {outcome.losses[0]:.3f} to {outcome.losses[-1]:.3f}."
     )
     _tell(
-        f"Uncompiled, a Value for every number, the same {outcome.steps:,} steps would take about "
-        f"{outcome.eager_seconds:.1f} s (judged by {EAGER} of them), "
+        f"Uncompiled, with a Value for every number, the same {outcome.steps:,} steps would take about "
+        f"{outcome.eager_seconds:.1f} s (estimated from {EAGER} of them), "
         f"{outcome.eager_seconds / outcome.seconds:.1f} times as long."
     )
     _tell(f"The compiled step: {outcome.program}.")
@@ -88,15 +88,15 @@ def _require(*packages: str) -> None:
 
 
 def _made(folder: Path) -> Path:
-    """The folder as an absolute path, made before any work is done."""
+    """Makes the folder, before any work is done, and returns its absolute path."""
     if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"--out takes a folder, and {folder} is a file: name another")
+        raise NotADirectoryError(f"--out takes a folder, but {folder} is a file: name another")
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()
 
 
 def _seconds_a_batch(problem: Problem, model: MLP) -> float:
-    """Measured, on a few of them: one batch forward and backward, uncompiled, with nothing learned from it."""
+    """The seconds that one uncompiled batch takes, forward and backward, measured on a few batches without a step."""
     start = time.perf_counter()
     for k in range(EAGER):
         part = slice(k * BATCH, (k + 1) * BATCH)
@@ -106,7 +106,7 @@ def _seconds_a_batch(problem: Problem, model: MLP) -> float:
 
 
 def _train(problem: Problem, model: MLP, epochs: int, seed: int) -> Outcome:
-    """Minibatches in a new order each epoch; the learning rate falls to zero in a straight line."""
+    """Trains with minibatches in a new order each epoch, and a learning rate that falls linearly to 0."""
     optimizer = AdamW(model.parameters(), lr=problem.rate)
     recorder = Recorder(model, data=problem.learned)
     start = time.perf_counter()
@@ -122,14 +122,14 @@ def _train(problem: Problem, model: MLP, epochs: int, seed: int) -> Outcome:
 
 
 def _program(problem: Problem, model: MLP) -> str:
-    """What a compiled step becomes, in short."""
+    """A summary of the compiled step."""
     loss = compile(lambda row, label: problem.loss(model(row), label))
     loss.batch(*[part[:BATCH] for part in problem.learned])
     return loss.summary
 
 
 def _checked_gradients(problem: Problem, model: MLP) -> GradcheckReport:
-    """Some parameters, drawn at random from those with a gradient to speak of, on a few held-out samples."""
+    """Checks some parameters, drawn at random from those with a sizable gradient, on a few held-out samples."""
     rows, labels = problem.held_out[0][:8], problem.held_out[1][:8]
 
     def loss(*_: Value) -> Value:

@@ -1,4 +1,4 @@
-"""What is wrong with a network or its training, in words and numbers, and what cures it."""
+"""Reports what is wrong with a network or its training, in words and numbers, and how to cure it."""
 
 from .finding import Diagnosis, Finding
 from .learning_rate import LearningRates, lr_find

@@ -1,4 +1,4 @@
-"""A finding, and the report of all of them."""
+"""Finding, one problem, and Diagnosis, the report of all of them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ..text.wording import count, counted, number
 from .recording import Layer
 
 NAMELESS = "the model"
-"""What the outermost module is called, whose path is empty."""
+"""The name of the outermost module, whose path is empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong.
+    """One problem of a network or its training.
 
     what    its name, such as "vanishing gradients"
     where   the path of a layer or the name of a parameter; "loss", "history" or "optimizer"
-    number  how bad it is, as `words` say
+    number  how bad it is; `words` say in which unit
     """
 
     what: str
@@ -34,9 +34,9 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Report):
-    """What diagnose found: `.findings`, and `.layers` in numbers; it is true where nothing is wrong.
+    """The report of diagnose: `.findings`, and `.layers` with their numbers; it is true if nothing is wrong.
 
-    looked  what was looked at, in words
+    looked  what was examined, in words
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -45,14 +45,14 @@ class Diagnosis(Report):
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong."""
+        """Whether there are no findings."""
         return not self.findings
 
     def __bool__(self) -> bool:
         return self.ok
 
     def named(self, what: str) -> list[Finding]:
-        """The findings of this name.
+        """The findings with this name.
 
         >>> Diagnosis().named("dead relus")
         []
@@ -60,7 +60,7 @@ class Diagnosis(Report):
         return [finding for finding in self.findings if finding.what == what]
 
     def parts(self) -> list[str | Table]:
-        found = counted(len(self.findings), "finding") if self.findings else "Nothing wrong is found"
+        found = counted(len(self.findings), "finding") if self.findings else "Nothing wrong was found"
         parts: list[str | Table] = [f"{found} in {self.looked}.", *map(str, self.findings)]
         if self.layers:
             headings = ["layer", "parameters", "their gradient", "gradient of outputs", "dead relus", "saturated"]

@@ -1,4 +1,4 @@
-"""lr_find: the loss as the learning rate grows, and which rate to take."""
+"""lr_find: measures the loss as the learning rate grows, and suggests a rate."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .finding import Finding
 from .recording import Loss
 
 DIVERGED = 4.0
-"""A loss so many times the first has diverged."""
+"""A loss has diverged if it exceeds the first one times this."""
 FELL = 0.99
-"""A loss that has not fallen to this part of the first has not fallen."""
+"""A loss has fallen if it is at most the first one times this."""
 TOO_LOW, TOO_HIGH = 1e-3, 1.5
-"""A rate below this part of the suggestion is too low; one that lifts the loss so many times over is too high."""
+"""A rate below the suggestion times the first is too low; one that multiplies the loss by the second is too high."""
 _TRIED, _LAST = 20, 5
 _SAFE = 0.1
 _SHOWN = 12
@@ -33,9 +33,9 @@ _SHOWN = 12
 
 @dataclass(frozen=True, repr=False)
 class LearningRates(Report):
-    """What lr_find saw: `.rates` and, before the step of each, `.losses`; `.suggestion`, None where no loss fell.
+    """The report of lr_find: `.rates`, the `.losses` before the step at each, and `.suggestion`, None if no loss fell.
 
-    diverged  the rate at which the loss was beyond all bounds, None where it never was
+    diverged  the rate at which the loss diverged, None if it never did
     """
 
     rates: list[float] = field(default_factory=list)
@@ -45,7 +45,7 @@ class LearningRates(Report):
 
     def parts(self) -> list[str | Table]:
         end = f"the loss diverges at {number(self.diverged, 2)}" if self.diverged else "the loss never diverges"
-        took = f"take {number(self.suggestion, 2)}" if self.suggestion else "the loss falls at no rate: try higher ones"
+        took = f"use {number(self.suggestion, 2)}" if self.suggestion else "the loss falls at no rate: try higher ones"
         every = max(1, math.ceil(len(self.rates) / _SHOWN))
         rows = [(number(r, 2), number(x)) for r, x in zip(self.rates[::every], self.losses[::every], strict=True)]
         return [f"Learning rate: {took} ({end}).", Table(["rate", "loss"], rows, "rr")]
@@ -61,13 +61,13 @@ def lr_find(
     high: float = 10.0,
     steps: int = 100,
 ) -> LearningRates:
-    """The loss after steps of a learning rate that grows from low to high, in equal ratios, until it diverges.
+    """Takes steps with a learning rate that grows from low to high, in equal ratios, until the loss diverges.
 
-    The suggestion is a tenth of the rate that came to the least loss. Smith 2017, "Cyclical learning rates".
+    The suggestion is a tenth of the rate that led to the smallest loss. Smith 2017, "Cyclical learning rates".
     loss       loss(prediction, target) of one sample
-    data       (X, y): each step takes all of it, and some hundred samples are enough
-    optimizer  it and all that it moves are afterwards as they were, gradients cleared; of several parameter groups the
-               rates are those of the fastest, and the others keep their part of them
+    data       (X, y): each step uses all of it; a few hundred samples are enough
+    optimizer  it and its parameters are restored at the end, and gradients cleared; with several parameter groups, the
+               rates are those of the fastest group, and the ratios between groups are kept
 
     >>> from tinygrad_lite import nn, optim
     >>> model = nn.MLP(1, [1]); data = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
@@ -76,7 +76,7 @@ def lr_find(
     True
     """
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"lr_find(optimizer) takes an optimizer of optim, got {received(optimizer)}")
+        raise TypeError(f"lr_find(optimizer) takes an optimizer from optim, got {received(optimizer)}")
     if not 0.0 < low < high < math.inf:
         raise ValueError(f"lr_find(low, high) takes two rates with 0 < low < high, got {low} and {high}")
     steps = whole(2).checked("lr_find(steps=...)", steps)
@@ -88,7 +88,7 @@ def lr_find(
 def _course(
     mean: Callable[[], Value], model: Module, optimizer: Optimizer, rates: Sequence[float]
 ) -> tuple[list[float], float | None]:
-    """The losses before steps of these rates, and the rate at which they diverged; all is put back."""
+    """The losses before steps of these rates, and the rate at which they diverged; everything is restored."""
     leaves = dict.fromkeys([*model.parameters(), *optimizer.params])
     before, state = [p.data for p in leaves], optimizer.state_dict()
     top = fastest(optimizer)
@@ -124,12 +124,12 @@ def _course(
 
 
 def fastest(optimizer: Optimizer) -> float:
-    """The greatest learning rate of its groups."""
+    """The largest learning rate of an optimizer's groups."""
     return max([float(group.lr) for group in optimizer.param_groups])
 
 
 def mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], Value]:
-    """The mean over all data, compiled where the model can be."""
+    """A function that computes the mean loss over all data, compiled if the model can be."""
     inputs, targets = data
     compiled = compile(lambda x, y: loss(model(x), y))
     try:
@@ -142,20 +142,20 @@ def mean_loss(model: Module, loss: Loss, data: tuple[Any, Any]) -> Callable[[], 
 
 
 def _suggested(rates: list[float], losses: list[float]) -> float | None:
-    """A tenth of the rate whose step came to the least loss; a loss stands beside the rate that is tried next."""
+    """A tenth of the rate whose step led to the smallest loss. losses[k] is measured before the step of rates[k]."""
     best = min(range(len(losses)), key=losses.__getitem__, default=0)
     return _SAFE * rates[best - 1] if best and losses[best] <= FELL * losses[0] else None
 
 
 def in_rate(model: Module, loss: Loss, data: tuple[Any, Any], optimizer: Optimizer) -> list[Finding]:
-    """Whether the optimizer's learning rate lifts the loss, or is far below the suggested one."""
+    """Findings if the optimizer's learning rate raises the loss, or is far below the suggested one."""
     rate = fastest(optimizer)
     losses, diverged = _course(mean_loss(model, loss, data), model, optimizer, [rate] * _TRIED)
     suggestion = lr_find(model, loss, data, optimizer).suggestion
     well = f"the loss falls well at {number(suggestion, 2)}" if suggestion else "the loss falls at no rate"
     if diverged is not None or min(losses[-_LAST:]) > TOO_HIGH * losses[0]:
         end = "without end" if diverged else f"to {number(losses[-1])}"
-        words = f"{_TRIED} steps of {number(rate, 2)} lift the loss from {number(losses[0])} {end}; {well}"
+        words = f"{_TRIED} steps of {number(rate, 2)} raise the loss from {number(losses[0])} {end}; {well}"
         what = "learning rate too high"
     elif suggestion is not None and rate < TOO_LOW * suggestion:
         what, words = "learning rate too low", f"it is {number(rate, 2)}; {well}"
@@ -165,5 +165,5 @@ def in_rate(model: Module, loss: Loss, data: tuple[Any, Any], optimizer: Optimiz
         f"lr={number(suggestion or rate / 100, 2)}; lr_find(model, loss, batch, optimizer) shows the loss at all rates"
     )
     if len(optimizer.param_groups) > 1:
-        cure = f"in the fastest parameter group {cure}, where the other groups keep their part of it"
+        cure = f"in the fastest parameter group {cure}; the other groups keep their ratios to it"
     return [Finding(what, "optimizer", rate, words, cure)]

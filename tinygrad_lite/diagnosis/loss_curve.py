@@ -1,4 +1,4 @@
-"""What the history of a training shows."""
+"""Findings from the history of a training: a loss that rises, and overfitting."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ..text.wording import number
 from .finding import Finding
 
 RISES = 1.25
-"""How far the validation loss may end above its least."""
+"""The validation loss may end at its minimum times this."""
 LOST = 0.5
-"""How much of what the loss had fallen it may have risen again."""
+"""The loss may rise again by this part of its fall."""
 _LAST = 3
-"""So many epochs stand for the end of a training: one alone is noisy."""
+"""The mean over this many epochs is the end of a training, since a single epoch is noisy."""
 
 
 def in_history(history: Sequence[Mapping[str, float]]) -> list[Finding]:
-    """What rows with "loss" and, where it was measured, "val_loss" show; ValueError for rows without a loss."""
+    """The findings from rows with "loss" and perhaps "val_loss"; ValueError for rows without a loss."""
     if not all(isinstance(row, Mapping) and "loss" in row for row in history):
         raise ValueError('diagnose(history) takes rows with a "loss", such as {"loss": 0.5, "val_loss": 0.7}')
     losses = [row["loss"] for row in history]
@@ -38,8 +38,8 @@ def _rising(losses: Sequence[float]) -> list[Finding]:
     first, least, end = losses[0], min(finite), _end(losses)
     if math.isfinite(end) and end - least <= LOST * (first - least):
         return []
-    words = f"the loss began at {number(first)}, fell to {number(least)}, and ended at {number(losses[-1])}"
-    cure = "a learning rate of a third or a tenth, a schedule that lowers it, optim.clip_grad_norm_ before each step"
+    words = f"the loss started at {number(first)}, fell to {number(least)}, and ended at {number(losses[-1])}"
+    cure = "a third or a tenth of the learning rate, a schedule that lowers it, optim.clip_grad_norm_ before each step"
     return [Finding("learning rate too high", "history", losses[-1], words, cure)]
 
 

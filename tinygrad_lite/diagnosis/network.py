@@ -1,4 +1,4 @@
-"""diagnose: a network, its loss and a batch, looked at for what commonly goes wrong."""
+"""diagnose: examines a network, its loss and a batch for common problems."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .recording import Layer, Loss, Recording
 
 NOT_FINITE, NO_GRADIENT = "not finite", "no gradient"
 VANISHES, EXPLODES = 1e-3, 1e2
-"""How far the gradient may fall or grow between the last layer and another."""
+"""The ratios of a layer's gradient norm to the last layer's at which it vanishes or explodes."""
 DEAD, SATURATED = 0.7, 0.5
-"""Which part of a layer's relus may be dead for one batch, and of its tanhs and sigmoids lie at their ends."""
+"""The parts of a layer's relus that may be dead for a batch, and of its tanhs and sigmoids that may be saturated."""
 EXCESS = 1.5
-"""How much the loss may lie above that of an output which prefers no class (nats)."""
+"""How far (in nats) the loss may lie above that of an output that prefers no class."""
 FEWEST = 4
-"""Below so many samples, a relu is not called dead."""
+"""With fewer samples, no relu is called dead."""
 _CHECKED, _CHECKED_SAMPLES = 2, 4
 _CLOSE = 1e-9
 
@@ -47,13 +47,13 @@ def diagnose(
     history: Sequence[Mapping[str, float]] | None = None,
     optimizer: Optimizer | None = None,
 ) -> Diagnosis:
-    """Looks for what is wrong with a network: a report of findings, each with numbers and a cure.
+    """Reports what is wrong with a network: findings, each with numbers and a cure.
 
     loss       loss(prediction, target) of one sample, such as nn.cross_entropy
-    batch      (X, y), some 16 to 200 samples of the data: each is recorded with all its numbers
-    history    rows with "loss" and, to see overfitting, "val_loss" of each epoch, as train.fit returns
-    optimizer  its learning rate is held against that of lr_find on this batch, which clears gradients
-    Looks in the mode eval(), and leaves parameters, modes and the optimizer as they were.
+    batch      (X, y), about 16 to 200 samples of the data; each is recorded with all its numbers
+    history    rows for the epochs, as train.fit returns, with "loss" and, to detect overfitting, "val_loss"
+    optimizer  its learning rate is compared with that of lr_find on this batch, which clears gradients
+    The model runs in eval() mode; its parameters, its modes and the optimizer are left as they were.
 
     >>> from tinygrad_lite import nn
     >>> model = nn.MLP(1, [8, 8, 1], activation="tanh", init=lambda fan_in, fan_out: 50.0)
@@ -67,7 +67,7 @@ def diagnose(
     inputs, targets = _samples(batch)
 
     def recorded(prediction: Any, target: Any) -> Value:
-        return as_value(loss(prediction, target))  # one that lost its history in .data is a number
+        return as_value(loss(prediction, target))  # a loss that lost its history through .data is a plain number
 
     with kept_modes(model):
         model.eval()
@@ -118,9 +118,9 @@ def _unreached(layers: Sequence[Layer]) -> list[Finding]:
             layer.path or NAMELESS,
             layer.unreached,
             f"no gradient can reach {count(layer.unreached)} of {counted(len(layer.parameters), 'parameter')}: the "
-            "loss does not depend on them, or what lies between is detached",
-            "use the layer in forward(), and take away detach(), no_grad(), stop_gradient(), step() or sign() between "
-            "it and the loss; what is meant to stay as it is need not be a parameter",
+            "loss does not depend on them, or something in between is detached",
+            "use the layer in forward(), and remove detach(), no_grad(), stop_gradient(), step() or sign() between it "
+            "and the loss; a number that should stay fixed need not be a parameter",
         )
         for layer in layers
         if layer.unreached
@@ -128,7 +128,7 @@ def _unreached(layers: Sequence[Layer]) -> list[Finding]:
 
 
 def _depth(layers: Sequence[Layer]) -> list[Finding]:
-    """Whether the gradient keeps its size on the way from the last layer to the others."""
+    """Findings if the gradient vanishes or explodes on the way back from the last layer."""
     deep = [one for one in layers if len(one.parameters) > one.unreached and not math.isnan(one.gradient)]
     if len(deep) < 2 or deep[-1].gradient == 0.0:
         return []
@@ -139,21 +139,21 @@ def _depth(layers: Sequence[Layer]) -> list[Finding]:
         (
             "vanishing gradients",
             least if least.gradient < VANISHES * last.gradient else None,
-            "relu or gelu in the place of tanh and sigmoid; init='he_normal' for relu, 'xavier_uniform' for tanh, "
-            "never zeros; residual connections or normalization between layers; fewer layers",
+            "relu or gelu instead of tanh and sigmoid; init='he_normal' for relu, 'xavier_uniform' for tanh, never "
+            "zeros; residual connections or normalization between layers; fewer layers",
         ),
         (
             "exploding gradients",
             most if most.gradient > EXPLODES * last.gradient else None,
-            "smaller weights, by init='he_normal' for relu, 'xavier_uniform' for tanh; normalization between layers; "
+            "smaller weights, with init='he_normal' for relu, 'xavier_uniform' for tanh; normalization between layers; "
             "optim.clip_grad_norm_ before each step",
         ),
     ):
         if layer is not None:
             ratio = layer.gradient / last.gradient
             words = (
-                f"by what it hands on, the loss's gradient has the norm {number(layer.gradient, 3)}, "
-                f"{number(ratio, 3)} of that in {last.path or NAMELESS}, {number(last.gradient, 3)}"
+                f"the gradient of the loss by its outputs has the norm {number(layer.gradient, 3)}, "
+                f"{number(ratio, 3)} times that of {last.path or NAMELESS}, {number(last.gradient, 3)}"
             )
             found.append(Finding(what, layer.path or NAMELESS, ratio, words, cure))
     return found
@@ -169,7 +169,7 @@ def _units(layer: Layer, samples: int) -> list[Finding]:
                 layer.dead / layer.relus,
                 f"{count(layer.dead)} of {counted(layer.relus, 'relu')} give 0 for all {count(samples)} samples, and "
                 "pass no gradient on",
-                "biases that begin at 0, init='he_normal', inputs of mean 0; a smaller learning rate, where they died "
+                "biases that start at 0, init='he_normal', inputs with mean 0; a smaller learning rate, if they died "
                 "in training; leaky_relu, elu or gelu, which pass a gradient everywhere",
             )
         )
@@ -179,10 +179,10 @@ def _units(layer: Layer, samples: int) -> list[Finding]:
                 "saturated units",
                 where,
                 layer.saturated / layer.bounded,
-                f"{layer.saturated / layer.bounded:.0%} of what tanh or sigmoid give here lie at the ends, where the "
-                "slope is below a twentieth of the steepest",
-                "smaller weights, by init='xavier_uniform'; inputs of mean 0 and deviation 1; normalization before the "
-                "activation; a smaller learning rate or weight decay, where it came in training",
+                f"{layer.saturated / layer.bounded:.0%} of the results of tanh or sigmoid are near their limits, where "
+                "the slope is below a twentieth of the steepest",
+                "smaller weights, with init='xavier_uniform'; inputs with mean 0 and deviation 1; normalization before "
+                "the activation; a smaller learning rate or weight decay, if it happened in training",
             )
         )
     return found
@@ -200,10 +200,11 @@ def _initial_loss(loss: Loss, recording: Recording, targets: Sequence[Any]) -> l
                     "bad initial loss",
                     "loss",
                     recording.mean.data,
-                    f"the loss is {number(recording.mean.data)}, where an output that prefers none of {classes} "
+                    f"the loss is {number(recording.mean.data)}, while an output that prefers none of {classes} "
                     f"classes has -log(1/{classes}) = {number(expected)}: the network is sure, and wrong",
-                    "smaller weights in the last layer (a tenth), and init='xavier_uniform' or 'he_normal' in all; "
-                    "inputs of mean 0 and deviation 1; labels that belong to their samples, if it is trained already",
+                    "smaller weights in the last layer (a tenth), and init='xavier_uniform' or 'he_normal' in all "
+                    "layers; inputs with mean 0 and deviation 1; if the network is trained already, check that labels "
+                    "belong to their samples",
                 )
             ]
     return []
@@ -214,14 +215,14 @@ def _fresh(x: float, _: Any) -> Value:
 
 
 def _classes(output: Any) -> int:
-    """How many classes an output chooses among: one number between two, a list among its elements."""
+    """How many classes an output chooses from: a single number from two, a list from as many as it has elements."""
     while isinstance(output, (list, tuple)) and output and isinstance(output[0], (list, tuple)):
         output = output[0]
     return len(output) if isinstance(output, (list, tuple)) else 2
 
 
 def _labels(loss: Loss, outputs: Sequence[Any], targets: Sequence[Any]) -> list[Finding]:
-    """Whether the target matters to any loss, of outputs drawn by chance: a neutral one is as near to each class."""
+    """A finding if the target changes no loss; outputs are drawn at random, since a neutral one suits all classes."""
     draw, tried = random.Random(0), 0
     for output, target in zip(outputs, targets, strict=True):
         other = next((t for t in targets if t != target), None)
@@ -231,16 +232,17 @@ def _labels(loss: Loss, outputs: Sequence[Any], targets: Sequence[Any]) -> list[
         try:
             with no_grad():
                 own, changed = loss(drawn, target).data, loss(drawn, other).data
-        except ValueError:  # a target of another shape, which this sample cannot have
+        except ValueError:  # the other target has a shape that does not fit this sample
             continue
         tried += 1
         if abs(changed - own) > _CLOSE * abs(own):
             return []
     if not tried:
         return []
-    words = f"given the targets of other samples, the losses of {counted(tried, 'sample')} stay the same"
+    words = f"with the targets of other samples, the losses of {counted(tried, 'sample')} stay the same"
     cure = (
-        "see whether loss(prediction, target) uses its target: multiplied by 0, overwritten, or compared with itself?"
+        "check that loss(prediction, target) uses its target: is it multiplied by 0, overwritten, or compared with "
+        "itself?"
     )
     return [Finding("labels without effect", "loss", tried, words, cure)]
 
@@ -253,7 +255,7 @@ def _gradients(
     layers: Sequence[Layer],
     derivatives: Mapping[Value, float],
 ) -> list[Finding]:
-    """In each layer, the parameters of the largest derivative and one drawn by chance, against finite differences."""
+    """Compares derivatives with finite differences: per layer, the largest one and one drawn at random."""
     draw = random.Random(0)
     chosen: dict[str, Value] = {}
     for layer in layers:
@@ -274,11 +276,11 @@ def _gradients(
         return []
     name, row = max(wrong, key=lambda found: found[1].error)
     words = (
-        f"the derivative by {name} is {number(row.analytic)}, and finite differences give {number(row.numeric)}; "
-        f"{count(len(wrong))} of {count(len(chosen))} parameters looked at are wrong"
+        f"the derivative by {name} is {number(row.analytic)}, but finite differences give {number(row.numeric)}; "
+        f"{count(len(wrong))} of {count(len(chosen))} checked derivatives are wrong"
     )
     cure = (
-        "tl.compare(loss) names the operation whose rule is wrong; a detach() or a straight-through rule on the way "
-        "does the same, where it is meant to"
+        "tl.compare(loss) names the operation whose rule is wrong; a detach() or a straight-through rule in between "
+        "gives the same finding, and may be intended"
     )
     return [Finding("wrong gradients", name, row.error, words, cure)]

@@ -1,4 +1,4 @@
-"""A batch recorded sample by sample, and what is to be seen of it, layer by layer."""
+"""Records a batch sample by sample, and measures each layer."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from ..transforms.runs import inside_transform
 Loss = Callable[[Any, Any], Any]
 
 _FLAT = 0.05
-"""A slope that is so small a part of the steepest is next to nothing."""
+"""A unit is saturated if its slope is below this part of the steepest."""
 _SLOPES: dict[str, Callable[[float], float]] = {"tanh": lambda y: 1.0 - y * y, "sigmoid": lambda y: 4.0 * y * (1.0 - y)}
-"""By the result, as a part of the steepest."""
+"""The slope as a function of the result y, as a part of the steepest slope."""
 
 
 @dataclass
 class Layer:
-    """What is to be seen of a module; neurons are seen as the layer that they are in.
+    """The measurements of a module; neurons count as the layer that they are in.
 
-    unreached           how many of the parameters no gradient can reach
-    parameter_gradient  root mean square of the derivatives of the mean loss by its parameters, nan without any
-    gradient            norm of the derivatives of a sample's loss by what the layer hands on (root mean square over
-                        the samples), nan where it hands on nothing
-    relus, dead         units with a relu, and those of them that give 0 for every sample
-    bounded, saturated  results of tanh and sigmoid, but for the network's own, and those of them with next to no slope
+    unreached           how many of its parameters no gradient can reach
+    parameter_gradient  root mean square of the derivatives of the mean loss by its parameters; nan if it has none
+    gradient            norm of the derivatives of a sample's loss by the layer's outputs (root mean square over the
+                        samples); nan if no other layer uses its outputs
+    relus, dead         units with a relu, and how many of them give 0 for every sample
+    bounded, saturated  results of tanh and sigmoid, except the network's outputs, and how many have almost no slope
     """
 
     path: str
@@ -48,7 +48,10 @@ class Layer:
 
 
 class Recording:
-    """A batch, recorded: for each sample the output and the loss."""
+    """A recorded batch: the output and the loss of each sample.
+
+    handed_on  the results of each layer, by path, that other layers use
+    """
 
     def __init__(self, model: Module, loss: Loss, inputs: Sequence[Any], targets: Sequence[Any]) -> None:
         self.outputs: list[Any] = inside_transform(lambda: [model(x) for x in inputs])
@@ -63,7 +66,7 @@ class Recording:
         self.handed_on: dict[str, set[Value]] = {path: set() for path in self._layers}
 
     def layers(self) -> list[Layer]:
-        """What there is to see, in the order in which layers compute; then those that do not."""
+        """The measured layers, in the order in which they compute, then those that compute nothing."""
         order: dict[str, Layer] = {}
         alive: Counter[tuple[str, int]] = Counter()
         results = set(values_of(self.outputs))
@@ -95,7 +98,7 @@ class Recording:
         return list(order.values())
 
     def _measure(self, layers: Sequence[Layer]) -> None:
-        """The derivatives of each layer."""
+        """Measures the derivatives of each layer."""
         parameters = [p for layer in layers for p in layer.parameters.values()]
         by = [*parameters, *(v for layer in layers for v in self.handed_on[layer.path])]
         self.derivatives = dict(zip(by, gradients(self.mean, by), strict=True))
@@ -112,7 +115,7 @@ class Recording:
         return math.hypot(*(self.derivatives[v] for v in by))
 
     def _of(self, v: Value) -> Layer | None:
-        """The layer that made v; None where no module did."""
+        """The layer that made v; None if no module did."""
         path = v.path
         if path is None:
             return None
@@ -122,7 +125,7 @@ class Recording:
 
 
 def layers_of(model: Module) -> dict[str, Layer]:
-    """All modules but neurons, by their paths, with the parameters that are in them and in nothing within them."""
+    """All modules except neurons, by path, each with the parameters that no module inside it holds."""
     layers = {path: Layer(path) for path, module in model.named_modules() if not isinstance(module, Neuron)}
     layers.setdefault("", Layer(""))
     for name, p in model.named_parameters():
@@ -131,7 +134,7 @@ def layers_of(model: Module) -> dict[str, Layer]:
 
 
 def gradient_norms(model: Module) -> dict[str, float]:
-    """The root mean square of the parameters' `.grad`, layer by layer, as viz.plots.gradient_flow draws them.
+    """The root mean square of the parameters' `.grad` for each layer, as viz.plots.gradient_flow draws them.
 
     >>> from tinygrad_lite import nn
     >>> model = nn.MLP(1, [1]); (3 * model([2.0])).backward()
@@ -143,21 +146,21 @@ def gradient_norms(model: Module) -> dict[str, float]:
 
 
 def _innermost(layers: Mapping[str, Layer], name: str) -> Layer:
-    """The innermost layer in which something of this name is."""
+    """The innermost layer that holds something of this name."""
     while name not in layers:
         name = name.rpartition(".")[0]
     return layers[name]
 
 
 def values_of(tree: Any) -> list[Value]:
-    """All Values of a structure."""
+    """All Values in a structure."""
     found: list[Value] = []
     mapped(lambda v: found.append(v) if type(v) is Value else None, tree)
     return found
 
 
 def _reached(root: Value) -> set[Value]:
-    """Root, and what a gradient can come to from there, whatever the numbers are."""
+    """The root and every Value that a gradient can reach from it, whatever the numbers are."""
     found, waiting = {root}, [root]
     passes: dict[tuple[str, int], bool] = {}
     while waiting:

@@ -1,4 +1,4 @@
-"""Answers to "why is this gradient what it is?": explain, explain_nan and compare."""
+"""Explains a gradient (explain), an inf or nan (explain_nan), and checks every rule of a graph (compare)."""
 
 from .anomaly import NanExplanation, explain_nan
 from .comparison import Comparison, compare

@@ -1,4 +1,4 @@
-"""explain_nan: where a number or a derivative that is not finite began, and what helps."""
+"""explain_nan: finds where an inf or nan in a number or a derivative began, and says what helps."""
 
 from __future__ import annotations
 
@@ -17,77 +17,75 @@ from ..transforms.replay import computed, recorded_otherwise
 _SHOWN = 6
 
 _OVERFLOW = (
-    "the result is beyond 1.8e308, the largest number: scale what goes in, or add logarithms instead of multiplying"
+    "the result is beyond 1.8e308, the largest float: scale the arguments, or add logarithms instead of multiplying"
 )
 _EXPONENTIAL = (
-    "past 710 this overflows: subtract the largest exponent first, as softmax and logsumexp do, or take sigmoid, "
-    "softplus or tanh, which hold for all numbers"
+    "beyond 710 this overflows: subtract the largest exponent first, as softmax and logsumexp do, or use sigmoid, "
+    "softplus or tanh, which work for all numbers"
 )
 _DENOMINATOR = (
     "the denominator is 0, or too close to it: add a small number to it, or keep 0 out with a / where(b, b, 1.0)"
 )
 _LOGARITHM = (
-    "the argument must be above 0: add a small number to it, as in log(x + 1e-12); for probabilities take log_softmax, "
+    "the argument must be above 0: add a small number to it, as in log(x + 1e-12); for probabilities use log_softmax, "
     "or a loss that takes logits"
 )
-_OUTSIDE = "the argument must lie from -1 to 1: clip(x, -1, 1), where rounding leads outside"
-_AT_THE_ENDS = "the slope at -1 and 1 is infinite: clip(x, -1 + 1e-9, 1 - 1e-9)"
-_FROM_0_TO_1 = (
-    "the argument must lie between 0 and 1: clip(p, 1e-12, 1 - 1e-12); a loss that takes logits needs no probabilities"
-)
-_POLES = "there are poles at 0, -1, -2, ...: keep the argument above 0"
+_OUTSIDE = "the argument must be from -1 to 1: write clip(x, -1, 1) if rounding takes it outside"
+_AT_THE_ENDS = "the slope at -1 and 1 is infinite: write clip(x, -1 + 1e-9, 1 - 1e-9)"
+_FROM_0_TO_1 = "the argument must be between 0 and 1: write clip(p, 1e-12, 1 - 1e-12), or use a loss that takes logits"
+_POLES = "it has poles at 0, -1, -2, ...: keep the argument above 0"
 _VALUE_ADVICE = {
     "div": _DENOMINATOR,
     "log": _LOGARITHM,
     "log2": _LOGARITHM,
     "log10": _LOGARITHM,
     "log1p": "the argument must be above -1",
-    "xlogy": "the second argument must be above 0, unless the first is 0: xlogy(a, maximum(b, 1e-12))",
+    "xlogy": "the second argument must be above 0, unless the first is 0: write xlogy(a, maximum(b, 1e-12))",
     "logit": _FROM_0_TO_1,
-    "acosh": "the argument must not be below 1: maximum(x, 1.0), where rounding leads there",
-    "atanh": "the argument must lie between -1 and 1: clip(x, -1 + 1e-9, 1 - 1e-9)",
-    "sqrt": "the argument must not be below 0: maximum(x, 0.0), where rounding leads there",
-    "pow": "a negative number has no power that is not whole, 0 none that is negative: keep the base above 0",
+    "acosh": "the argument must not be below 1: write maximum(x, 1.0) if rounding takes it there",
+    "atanh": "the argument must be between -1 and 1: write clip(x, -1 + 1e-9, 1 - 1e-9)",
+    "sqrt": "the argument must not be below 0: write maximum(x, 0.0) if rounding takes it there",
+    "pow": "a negative base needs a whole exponent, and the base 0 one that is not negative: keep the base above 0",
     **dict.fromkeys(("asin", "acos"), _OUTSIDE),
-    "erfinv": "the argument must lie between -1 and 1, where it is infinite: clip(x, -1 + 1e-9, 1 - 1e-9)",
-    "ndtri": "the argument must lie between 0 and 1, where it is infinite: clip(p, 1e-12, 1 - 1e-12)",
-    **dict.fromkeys(("fmod", "mod"), "there is no remainder of an infinite number, nor of a division by 0"),
-    **dict.fromkeys(("var", "std"), "len(xs) must be above ddof, and all numbers finite"),
+    "erfinv": "the argument must be between -1 and 1, and it is infinite at both: write clip(x, -1 + 1e-9, 1 - 1e-9)",
+    "ndtri": "the argument must be between 0 and 1, and it is infinite at both: write clip(p, 1e-12, 1 - 1e-12)",
+    **dict.fromkeys(("fmod", "mod"), "an infinite number has no remainder, and neither has a division by 0"),
+    **dict.fromkeys(("var", "std"), "len(xs) must be above ddof, and all numbers must be finite"),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
     **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), _EXPONENTIAL),
-    "exp2": "past 1024 this overflows: subtract the largest exponent first, as softmax and logsumexp do",
+    "exp2": "beyond 1024 this overflows: subtract the largest exponent first, as softmax and logsumexp do",
     **dict.fromkeys(("add", "sub", "mul", "sum", "prod", "dot", "mean", "norm", "hypot"), _OVERFLOW),
 }
 _SLOPE_ADVICE = {
-    "sqrt": "the slope of sqrt at 0 is infinite: sqrt(x + 1e-12), or sqrt(maximum(x, 1e-12)), or norm(xs), which has "
-    "derivative 0 at the origin",
-    "pow": "the slope of x ** n at 0 is infinite for n below 1: (x + 1e-12) ** n",
+    "sqrt": "the slope of sqrt at 0 is infinite: write sqrt(x + 1e-12), or sqrt(maximum(x, 1e-12)), or norm(xs), which "
+    "has derivative 0 at the origin",
+    "pow": "the slope of x ** n at 0 is infinite for n below 1: write (x + 1e-12) ** n",
     "div": _DENOMINATOR,
-    "cbrt": "the slope of cbrt at 0 is infinite: x / (x * x + 1e-12) ** (1 / 3)",
+    "cbrt": "the slope of cbrt at 0 is infinite: write x / (x * x + 1e-12) ** (1 / 3)",
     "log": _LOGARITHM,
     "log2": _LOGARITHM,
     "log10": _LOGARITHM,
     "log1p": _VALUE_ADVICE["log1p"],
-    "xlogy": "the slope by the first argument is the logarithm of the second, which is 0: xlogy(a, maximum(b, 1e-12))",
+    "xlogy": "the slope by the first argument is the log of the second, which is 0: write xlogy(a, maximum(b, 1e-12))",
     "logit": _FROM_0_TO_1,
-    "acosh": "the slope of acosh at 1 is infinite: maximum(x, 1 + 1e-9)",
+    "acosh": "the slope of acosh at 1 is infinite: write maximum(x, 1 + 1e-9)",
     **dict.fromkeys(("asin", "acos", "atanh"), _AT_THE_ENDS),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
 }
-_TOO_STEEP = "derivatives grow along the graph beyond 1.8e308: scale what is multiplied, or take fewer steps"
+_TOO_STEEP = "derivatives grow beyond 1.8e308 along the graph: scale the factors down, or take fewer steps"
 _CAME_IN = (
-    "it came in with this number: see where it was set. An optimizer's step does that to a parameter whose derivative "
-    "was so, or with too large a learning rate"
+    "the leaf already held this number: see where it was set. An optimizer's step does that if the derivative was inf "
+    "or nan, or if the learning rate is too large"
 )
 
 
 @dataclass(frozen=True, repr=False)
 class NanExplanation(Report):
-    """What explain_nan found.
+    """The report of explain_nan: where an inf or nan began.
 
-    kind    "value": y itself is not finite; "derivative": a derivative of y is not; None: all is finite
+    kind    "value": y itself is not finite; "derivative": a derivative of y is not finite; None: everything is finite
     node    where it began: an operation's result, or a leaf that holds such a number
-    inputs  the arguments that did it, Values and plain numbers
+    inputs  the arguments that caused it, Values and plain numbers
     story   the same in words
     """
 
@@ -99,7 +97,7 @@ class NanExplanation(Report):
 
     @property
     def line(self) -> str | None:
-        """'file:line' that recorded the node, known of what was recorded under detect_anomaly()."""
+        """The 'file:line' that recorded the node, known if it was recorded under detect_anomaly()."""
         return self.node.line if self.node is not None else None
 
     def parts(self) -> list[str | Table]:
@@ -107,21 +105,21 @@ class NanExplanation(Report):
 
 
 def explain_nan(y: Value) -> NanExplanation:
-    """Where it began that y, or a derivative of y, is inf or nan: in which operation, by which inputs, and what helps.
+    """Finds where an inf or nan in y, or in a derivative of y, began: the operation, its inputs, and what helps.
 
-    Walks back to the first operation that made such a number of finite ones; where y is finite, to the first that
-    passes such a derivative on. The line is known of what was recorded under detect_anomaly(). No .grad is touched.
+    It walks back to the first operation that made such a number from finite ones, or, if y is finite, to the first that
+    passes such a derivative on. The line is known for graphs recorded under detect_anomaly(). No .grad is changed.
 
     >>> p = Value(0.0, label="p"); found = explain_nan(p * p.log())
     >>> found.kind, found.node.op.name, found.inputs[0].label
     ('value', 'log', 'p')
     """
     if not isinstance(y, Value):
-        raise TypeError(f"explain_nan(y) takes a Value that is not finite or has such derivatives, got {received(y)}")
+        raise TypeError(f"explain_nan(y) takes a Value that is inf or nan or has such derivatives, got {received(y)}")
     order = topological_order(y)
     if not math.isfinite(y.data):
         return _value(y, order)
-    # Unwatched, since a watch would refuse the very sweep that is looked into.
+    # Without the watch, which would refuse the very sweep that is examined.
     adjoints = dict(zip(order, within(gradients, y, order, watch=None), strict=True))
     return _derivative(y, order, adjoints) or _all_finite(y, order, adjoints)
 
@@ -132,7 +130,7 @@ def _value(y: Value, order: list[Value]) -> NanExplanation:
     if len(chain) > 1:
         story.append(_way_up(chain))
     if others:
-        story.append(f"Such numbers also begin in {_listed(others)}")
+        story.append(f"Other such numbers began in {_listed(others)}")
     did = [x for _, x in inputs(first)] if first.op else []
     return NanExplanation(
         y, "value", first, tuple(_not_finite(did) or did), [*story, *_help(first, _value_advice(first))]
@@ -140,7 +138,7 @@ def _value(y: Value, order: list[Value]) -> NanExplanation:
 
 
 def _origin(y: Value, order: list[Value]) -> tuple[Value, list[Value], list[Value]]:
-    """The first to be not finite of what made y so, the way from there to y, and where else such numbers begin."""
+    """The first Value that is not finite on the way to y, the path from it to y, and other Values where any began."""
     onward: dict[Value, Value | None] = {y: None}
     origins: list[Value] = []
     for v in reversed(order):
@@ -159,7 +157,7 @@ def _origin(y: Value, order: list[Value]) -> tuple[Value, list[Value], list[Valu
 
 
 def _causes(v: Value) -> list[Value]:
-    """The parents that are not finite and make v so; a branch that `where` has not taken does not."""
+    """The parents that make v not finite; a branch that `where` did not take is none of them."""
     given = list(dict.fromkeys(p for p in v.parents if not math.isfinite(p.data)))
     if len(given) > _SHOWN:
         return given
@@ -172,7 +170,7 @@ def _causes(v: Value) -> list[Value]:
 
 
 def _derivative(y: Value, order: list[Value], adjoints: dict[Value, float]) -> NanExplanation | None:
-    """The first result, from y down, that passes on what is not finite, or where finite terms add up to that."""
+    """Finds, from y down, the first result that passes on an inf or nan, or whose finite terms add up to one."""
     if all(math.isfinite(adjoint) for v, adjoint in adjoints.items() if v.op is None):
         return None
     head = f"{called(y)} = {number(y.data, 6)} is finite, but not all of its derivatives are. It began "
@@ -184,11 +182,11 @@ def _derivative(y: Value, order: list[Value], adjoints: dict[Value, float]) -> N
             total = gathered[v]
             if math.isfinite(total):
                 how, advice = (
-                    f"in a hook on {called(v)}, which made {adjoint} of {number(total, 6)}",
-                    "look at the hook",
+                    f"in a hook on {called(v)}, which turned {number(total, 6)} into {adjoint}",
+                    "check the hook",
                 )
             else:
-                how, advice = f"where finite terms come together at {called(v)} and add up to {total}", _TOO_STEEP
+                how, advice = f"at {called(v)}, where finite terms add up to {total}", _TOO_STEEP
             return NanExplanation(y, "derivative", v, (), [head + how, *_reached(adjoints), *_help(v, advice)])
         steps = [] if adjoint == 0.0 else list(zip(v.parents, contributions(v, adjoint), strict=True))
         hit = [k for k, (p, passed) in enumerate(steps) if not math.isfinite(passed) and p not in unreached]
@@ -211,10 +209,10 @@ def _all_finite(y: Value, order: list[Value], adjoints: dict[Value, float]) -> N
     story: list[str | Table] = [f"{called(y)} = {number(y.data, 6)} and all its derivatives{by} are finite"]
     if stopped:
         ends = [v for v in stopped if all(map(math.isfinite, contributions(v, adjoints[v])))]
-        story.append(f"Derivatives that are not finite go no further than what is flat: {_listed(ends)}")
+        story.append(f"Derivatives that are not finite stop at flat operations: {_listed(ends)}")
     inside = [v for v in order if not math.isfinite(v.data)]
     if inside:
-        story.append(f"What is not finite inside does not reach it: {_listed(inside)}")
+        story.append(f"Numbers inside that are not finite do not reach it: {_listed(inside)}")
     steep = [v for v in order if adjoints[v] == 0.0 and not all(map(math.isfinite, v.local_derivatives))]
     if steep:
         story.append(f"Infinite slopes do not count where the derivative from above is exactly 0: {_listed(steep)}")
@@ -222,14 +220,14 @@ def _all_finite(y: Value, order: list[Value], adjoints: dict[Value, float]) -> N
 
 
 def _described(v: Value) -> str:
-    """How a number came about, from what, and at which line."""
+    """How a number was computed, from which numbers, and at which line."""
     if v.op is None:
         return f"the leaf {called(v)} = {v.data}" if v.label else f"a leaf, {called(v)}"
     return f"{equation(v)} = {number(v.data, 6)} at {_numbers(v)}" + (f", recorded at {v.line}" if v.line else "")
 
 
 def _numbers(v: Value) -> str:
-    """The inputs with their numbers; of many, first those that are not finite. The equation has the plain ones."""
+    """The inputs that are Values, with their numbers; if there are many, those that are not finite come first."""
     given = dict.fromkeys((name, x.data) for name, x in inputs(v) if isinstance(x, Value))
     first = sorted(given, key=lambda item: math.isfinite(item[1])) if len(given) > _SHOWN else given
     texts = [f"{name} = {number(x, 6)}" for name, x in first]
@@ -246,7 +244,7 @@ def _listed(vs: Sequence[Value]) -> str:
 
 
 def _way_up(chain: list[Value]) -> Table:
-    """What became of it, operation by operation; of a long way, its two ends."""
+    """The path from the origin to y, operation by operation; a long path shows its two ends."""
     cells = [[equation(v), _numbers(v), str(v.data)] if v.op else [called(v), "", str(v.data)] for v in _ends(chain)]
     if len(chain) > len(cells):
         cells.insert(-1, [f"({count(len(chain) - len(cells))} more)", "", ""])
@@ -266,7 +264,7 @@ def _passed(v: Value, adjoint: float, hit: list[int]) -> Table:
 
 
 def _reached(adjoints: dict[Value, float]) -> list[str]:
-    """Which leaves it comes to."""
+    """The leaves whose derivatives are not finite."""
     leaves = [v for v, adjoint in adjoints.items() if v.op is None and not math.isfinite(adjoint)]
     names = [f"by {called(v)}: {adjoints[v]}" for v in leaves[:_SHOWN]]
     more = f" and {count(len(leaves) - _SHOWN)} more" if len(leaves) > _SHOWN else ""
@@ -277,8 +275,8 @@ def _value_advice(v: Value) -> str:
     if v.op is None:
         return _CAME_IN
     if any(type(x) is float and not math.isfinite(x) for _, x in inputs(v)):
-        return "one of its plain numbers is not finite: see where that comes from"
-    return _VALUE_ADVICE.get(v.op.name, f"{v.op.name} is not finite for these numbers: keep them where it is")
+        return "one of its plain numbers is not finite: see where that number comes from"
+    return _VALUE_ADVICE.get(v.op.name, f"{v.op.name} is not finite for these numbers: keep away from them")
 
 
 def _slope_advice(v: Value, hit: list[int]) -> str:
@@ -286,7 +284,7 @@ def _slope_advice(v: Value, hit: list[int]) -> str:
     inside = next((w for w in (*v.parents, v) if not math.isfinite(w.data)), None)
     if inside is not None:
         first, _, _ = _origin(inside, topological_order(inside))
-        return f"before that, a number was not finite: {_described(first)}; there, {_value_advice(first)}"
+        return f"a number was not finite before that: {_described(first)}; there, {_value_advice(first)}"
     if all(math.isfinite(v.local_derivatives[k]) for k in hit):
         return _TOO_STEEP
     return _SLOPE_ADVICE.get(
@@ -297,7 +295,7 @@ def _slope_advice(v: Value, hit: list[int]) -> str:
 def _help(v: Value, advice: str) -> list[str]:
     found = [f"What helps: {advice}"]
     if v.op is not None and recorded_otherwise(v):
-        found.append("A leaf has changed since: these are not the numbers that it was recorded with")
+        found.append("A leaf has changed since: these are not the numbers at the time of recording")
     if v.op is not None and v.line is None:
-        found.append("The line is not known: compute it again under detect_anomaly(), which tells it")
+        found.append("The line is not known: compute it again under detect_anomaly() to see the line")
     return found

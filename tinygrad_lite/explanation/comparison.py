@@ -1,4 +1,4 @@
-"""compare: every rule of a graph, and what the sweep made of them, against finite differences."""
+"""compare: checks every rule of a graph, and the adjoints of the sweep, against finite differences."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ MEANINGS = {
     NOT_FINITE: "inf, nan, or not defined around these numbers",
     OTHER_NUMBERS: "a leaf has changed since this was recorded: compute it again, then compare",
     FROM_ABOVE: "a rule between here and the top is wrong",
-    KINK: "it bends or jumps here, and the rule takes a slope between those of both sides",
-    BY_DESIGN: "the rule is meant to differ from the slope, as stop_gradient's is, or a hook changes what arrives",
-    UNUSED: "not finite, but no derivative goes there",
+    KINK: "the function bends or jumps here, and the rule gives a slope between those of both sides",
+    BY_DESIGN: "the rule differs from the slope on purpose, like stop_gradient's, or a hook changes the derivative",
+    UNUSED: "not finite, but no derivative passes there",
     OK: "",
 }
-"""The verdicts, the worst first, and what they mean."""
+"""The verdicts, worst first, with their meanings."""
 
 _PASSED_DOWN = {NOT_FINITE: NOT_FINITE, OTHER_NUMBERS: OTHER_NUMBERS, "": BY_DESIGN, WRONG: FROM_ABOVE}
-"""What a rule's verdict means for the adjoints below it, the gravest first; a hook's has no rule."""
+"""What a rule's verdict implies for the adjoints below it, worst first."""
 
 _SOUND = frozenset([OK, KINK, BY_DESIGN, UNUSED])
 
@@ -43,12 +43,11 @@ _LINES = 20
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """What was found at one node.
+    """The results of compare for one node.
 
-    distance  how many operations lie between it and the top
-    rules     for each parent the local derivative, as recorded and as measured; one row for many parents together
-              where they are right
-    adjoint   the derivative of the top by this node, as the sweep has it and as measured; None where it was not
+    distance  the number of operations between it and the top
+    rules     the local derivative by each parent, as recorded and as measured; many parents that are right share a row
+    adjoint   the derivative of the top by this node, from the sweep and as measured; None if it was not measured
     """
 
     node: Value
@@ -58,21 +57,21 @@ class NodeRow:
 
     @property
     def verdict(self) -> str:
-        """The worst of all."""
+        """The worst verdict of the node's rows."""
         verdicts = {row.verdict for row in (*self.rules, *([self.adjoint] if self.adjoint else []))}
         return next((verdict for verdict in MEANINGS if verdict in verdicts), OK)
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Report):
-    """What compare found: a row for each node, those nearest to the top first."""
+    """The report of compare: a row for each node, nearest to the top first."""
 
     y: Value
     rows: Sequence[NodeRow]
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong, not finite or other than it was recorded; the other verdicts are not held against it."""
+        """Whether no row is wrong, not finite, or changed since it was recorded; the other verdicts are fine."""
         return all(row.verdict in _SOUND for row in self.rows)
 
     def __bool__(self) -> bool:
@@ -80,7 +79,7 @@ class Comparison(Report):
 
     @property
     def wrong(self) -> list[NodeRow]:
-        """Where a rule is wrong, or an adjoint that no wrong rule explains; nearest to the top first."""
+        """The rows with a wrong rule, or a wrong adjoint that no wrong rule explains; nearest to the top first."""
         return [row for row in self.rows if row.verdict == WRONG]
 
     @property
@@ -89,7 +88,7 @@ class Comparison(Report):
         return next(iter(self.wrong), None)
 
     def graph(self, **options: Any) -> Any:
-        """The picture of y with what is wrong marked in it; options as of Value.graph()."""
+        """The picture of y with the wrong nodes marked; takes the options of Value.graph()."""
         return self.y.graph(compare=self, **options)
 
     def parts(self) -> list[str | Table]:
@@ -99,7 +98,7 @@ class Comparison(Report):
         if adjoints:
             told.append(f"{counted(len(adjoints), 'adjoint')}: {_tally(adjoints)}")
         elif rules:
-            told.append(f"adjoints were not measured: {counted(len(self.rows), 'node')} are more than max_nodes")
+            told.append(f"adjoints were not measured, since {counted(len(self.rows), 'node')} are more than max_nodes")
         verdicts = {row.verdict for row in (*rules, *adjoints)}
         meanings = [f"{v}: {meaning}" for v, meaning in MEANINGS.items() if meaning and v in verdicts]
         return [*told, self._table(bool(adjoints)), *meanings]
@@ -107,15 +106,15 @@ class Comparison(Report):
     def _verdict(self) -> Iterator[str]:
         top = self.topmost
         if top is None:
-            yield f"{called(self.y)}: nothing is wrong" if self.ok else f"{called(self.y)}: no rule was found wrong"
+            yield (f"{called(self.y)}: nothing is wrong" if self.ok else f"{called(self.y)}: no rule was found wrong")
             return
         for row in top.rules:
             if row.verdict == WRONG:
                 assert top.node.op is not None
                 rule, measured = told_apart(row.analytic, row.numeric, 6)
                 yield (
-                    f"WRONG: the rule of {top.node.op.name} by {row.argument}, in {equation(top.node)}, gives {rule} "
-                    f"where {measured} is measured"
+                    f"WRONG: the rule of {top.node.op.name} by {row.argument}, in {equation(top.node)}, gives {rule}, "
+                    f"but {measured} was measured"
                 )
         if top.adjoint and top.adjoint.verdict == WRONG:
             yield f"WRONG: the adjoint of {called(top.node)}, though all rules between it and the top are right"
@@ -145,21 +144,21 @@ class Comparison(Report):
 def compare(
     y: Value, *, eps: float = STEP, rtol: float = 1e-6, atol: float = 1e-12, max_nodes: int = 300
 ) -> Comparison:
-    """Checks all that y was computed with: each rule at the numbers it was used at, and the adjoint of each node.
+    """Checks the whole graph of y: each rule, at the numbers it was used with, and the adjoint of each node.
 
-    A rule's local derivatives are compared with central differences of its operation's value, alone: a wrong one is
-    found wherever it stands, custom operations included. An adjoint is compared with what becomes of y when the node's
-    number is moved and all above it is computed again.
+    The local derivatives of each rule are compared with central differences of its operation alone, so a wrong rule is
+    found wherever it is used, custom operations included. An adjoint is compared with the change of y when the node's
+    number is moved and everything above it is computed again.
 
     eps, rtol, atol  step and tolerances, as in gradcheck
-    max_nodes        in a graph of more nodes, adjoints are not measured
-    No .grad is touched. Raises TypeError for what is not a Value.
+    max_nodes        adjoints are not measured in a graph with more nodes
+    No .grad is changed. Raises TypeError if y is not a Value.
 
     >>> x = Value(0.5, label="x"); report = compare(x.tanh() * x); report.ok
     True
     """
     if not isinstance(y, Value):
-        raise TypeError(f"compare(y) checks what a Value was computed with, got {received(y)}: pass the Value itself")
+        raise TypeError(f"compare(y) takes a Value, whose graph it checks, got {received(y)}: pass the Value itself")
     check_tolerances("compare", eps, rtol, atol)
     max_nodes = whole(0).checked("compare(max_nodes=...)", max_nodes)
     order = topological_order(y)
@@ -181,7 +180,7 @@ def compare(
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Rules may be run whatever mode compare is called in."""
+    """Lets rules run in any mode that compare is called in: gradients enabled, no watch."""
     watch = set_watch(None)
     try:
         with enable_grad():
@@ -193,7 +192,7 @@ def _undisturbed() -> Iterator[None]:
 def _adjoint_rows(
     order: Sequence[Value], rules: Sequence[Sequence[Row]], adjoints: Sequence[float], measured: Measurements
 ) -> dict[Value, Row]:
-    # For each node what is known of it from above: why it cannot be measured, or that its adjoint must be wrong.
+    # For each node, what follows from above: why it cannot be measured, or that its adjoint must be wrong.
     known: dict[Value, str] = {v: BY_DESIGN for v in order if id(v) in engine.hooks}
     found: dict[Value, Row] = {}
     for i in range(len(order) - 1, -1, -1):
@@ -218,7 +217,7 @@ def _adjoint_rows(
 
 
 def _distances(y: Value) -> dict[Value, int]:
-    """How many operations lie between y and each node, on the shortest way."""
+    """The number of operations between y and each node, on the shortest path."""
     found = {y: 0}
     waiting = deque([y])
     while waiting:
@@ -231,13 +230,13 @@ def _distances(y: Value) -> dict[Value, int]:
 
 
 def _each(row: NodeRow) -> list[Row]:
-    """A row for each local derivative, also where they were measured together."""
+    """A row for each local derivative, even if they were measured together."""
     together = len(row.rules) == 1
     return [*row.rules] * (len(row.node.parents) if together else 1)
 
 
 def _cells(row: NodeRow) -> list[list[str]]:
-    """A line for each rule, of many the worst."""
+    """The table's lines for a node, one for each rule; if there are many, the worst ones."""
     order = list(MEANINGS)
     name = equation(row.node) if row.node.op else called(row.node)
     rules = sorted(row.rules, key=lambda r: order.index(r.verdict)) if len(row.rules) > 4 else row.rules

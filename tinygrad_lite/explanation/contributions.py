@@ -1,4 +1,4 @@
-"""explain: how the derivative of one Value by another came about, term by term."""
+"""explain: takes the derivative of one Value by another apart, term by term."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ..transforms.derivatives import gradients
 from ..transforms.replay import recorded_otherwise
 
 _EXACT = 2.0**53
-"""Up to here a float counts one by one."""
+"""Floats hold every whole number up to here."""
 
 _STEPS, _WIDE = 12, 64
-"""Of a path with more steps than that, or a longer text, the middle is left out."""
+"""A path with more steps than this, or a longer text, is shown without its middle."""
 
 _FEW = 8
-"""Past so many factors, their typical size says more than they do."""
+"""With more factors than this, their typical size says more than the factors themselves."""
 
 _Edge = tuple[Value, int]
 """A result and the position of one of its parents."""
@@ -37,10 +37,11 @@ _Step = TypeVar("_Step")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a Value: by the result `node`, whose parent number `position` it is.
+    """One use of a Value x: x is parent number `position` of the result `node`.
 
-    contribution  upstream, the derivative by the node, times the node's local derivative by that parent
-    note          why nothing came of it, or what else there is to say
+    upstream      the derivative of y by the node
+    contribution  upstream times the node's local derivative by that parent
+    note          why the contribution is 0, or another remark
     """
 
     node: Value
@@ -52,7 +53,7 @@ class Use:
 
     @property
     def formula(self) -> str:
-        """The local derivative in the names of the node's arguments."""
+        """The local derivative as a formula in the names of the node's arguments."""
         return local_derivative_texts(self.node)[self.position]
 
     def cells(self) -> list[str]:
@@ -63,7 +64,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One way down from the Value that is differentiated, and a factor for each of its steps."""
+    """One path down from the Value that is differentiated, with a factor for each step."""
 
     nodes: tuple[Value, ...]
     factors: tuple[float, ...]
@@ -77,13 +78,13 @@ class Path:
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Report):
-    """The derivative of y by x, and the terms that add up to it.
+    """The report of explain: the derivative of y by x, and the terms that add up to it.
 
-    by      "uses" or "paths": what the terms are
-    terms   the largest of them, largest first
-    number  how many there are in all, inf where they are too many for a float
-    rest    what those that are not among `terms` add up to
-    hooked  what hooks on gradients changed of the sum
+    by      "uses" or "paths": the kind of terms
+    terms   the largest terms, largest first
+    number  how many terms there are in all, inf if they are too many for a float
+    rest    the sum of the terms that are not in `terms`
+    hooked  how much hooks on gradients changed the sum
     """
 
     y: Value
@@ -118,13 +119,13 @@ class Explanation(Report):
 
 
 def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limit: int = 20) -> Explanation:
-    """How the derivative of one of two Values by the other came about, as a table whose rows add up to it.
+    """Explains the derivative of one Value by another, as a table whose rows add up to it.
 
-    x, wrt  in either order: the one that was computed from the other is differentiated
+    x, wrt  two Values, in either order: the one that was computed from the other is differentiated
     by      "uses": a row for each use of the other, upstream derivative times local derivative; "paths": a row for
-            each way through the graph, with a factor for each step
-    limit   so many rows, the largest; one more has the sum of the rest
-    No .grad is touched. Raises HistoryError where neither was computed from the other.
+            each path through the graph, with a factor for each step
+    limit   the number of rows, for the largest terms; one more row has the sum of the rest
+    No .grad is changed. Raises HistoryError if neither was computed from the other.
 
     >>> x = Value(2.0, label="x"); print(explain(x, wrt=x * x))
     d (x * x) / d x = 4  at x * x = 4, x = 2
@@ -144,7 +145,7 @@ def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limi
 
 
 def _between(x: Value, y: Value) -> list[Value]:
-    """Of two Values the one that the other was computed from, all results on the way, and the other one last."""
+    """The Values on all paths between two, in order: the earlier one first, the one computed from it last."""
     if x is y:
         raise ValueError(f"explain(x, wrt=y) takes two different Values, got {called(x)} twice")
     detached = 0
@@ -182,10 +183,10 @@ def _by_uses(between: list[Value], limit: int) -> Explanation:
 
 
 def _by_paths(between: list[Value], limit: int) -> Explanation:
-    """The paths of the largest products, found by keeping for each node the largest down to it."""
+    """The paths with the largest products; each node keeps only the largest partial paths that lead to it."""
     x, y = between[0], between[-1]
     inside = set(between)
-    # For each node: how many paths lead to it, what they add up to, and the largest of them, as (size, product, steps).
+    # For each node: how many paths lead to it, their sum, and the largest of them as (size, product, steps).
     counts, sums = dict.fromkeys(between, 0.0), dict.fromkeys(between, 0.0)
     largest: dict[Value, list[_Partial]] = {v: [] for v in between}
     counts[y], sums[y], largest[y] = 1.0, 1.0, [(1.0, 1.0, None)]
@@ -224,12 +225,12 @@ def _path(x: Value, product: float, steps: _Steps) -> Path:
         typical = math.exp(sum(math.log(abs(d)) for d in factors) / len(factors))
         notes.append(f"{count(len(factors))} factors, of typical size {number(typical)}")
     if product == 0.0 and not all(map(math.isfinite, factors)):
-        notes.append("0 times what is not finite contributes nothing")
+        notes.append("0 times an inf or nan contributes nothing")
     return Path((*[v for v, _ in taken], x), tuple(factors), product, "; ".join(notes))
 
 
 def _reasons(between: list[Value], adjoints: dict[Value, float]) -> dict[Value, _Edge | Value]:
-    """For each Value whose adjoint is 0, the step that let nothing through to it, or the Value whose terms cancel."""
+    """For each Value whose adjoint is 0, the step that passed nothing on, or the Value whose terms cancel."""
     found: dict[Value, _Edge | Value] = {}
     for v in reversed(between[1:]):
         if adjoints[v] == 0.0:
@@ -249,17 +250,17 @@ def _use_note(x: Value, v: Value, k: int, upstream: float, d: float, reasons: di
     if upstream == 0.0:
         reason = reasons[v]
         if isinstance(reason, Value):
-            notes.append(f"zero above: what comes to {called(reason)} cancels or vanishes")
+            notes.append(f"zero above: the terms at {called(reason)} cancel or vanish")
         else:
             notes.append(_edge_note(*reason).replace(":", " above:", 1))
         if not math.isfinite(d):
-            notes.append("0 times what is not finite contributes nothing")
+            notes.append("0 times an inf or nan contributes nothing")
     elif x.kind == "detached" or d == 0.0:
         notes.append(_edge_note(v, k))
     elif not math.isfinite(_product(v, k, x, upstream, d)):
         notes.append("explain_nan() says where it began")
     if recorded_otherwise(v):
-        notes.append("recorded with other numbers than its leaves hold now")
+        notes.append("its leaves have changed since it was recorded")
     return "; ".join(notes)
 
 
@@ -276,14 +277,14 @@ def _edge_note(v: Value, k: int) -> str:
 
 
 def _product(v: Value, k: int, parent: Value, adjoint: float, d: float) -> float:
-    """What v passes on to its k-th parent, of the local derivative d: nothing where that is detached."""
+    """What v passes on to its k-th parent, whose local derivative is d; 0 if the parent is detached."""
     if adjoint == 0.0 or parent.kind == "detached":
         return 0.0
     return engine.contributions(v, adjoint)[k] if d == 0.0 else adjoint * d
 
 
 def _changed(vs: Sequence[Value], total: float, derivative: float) -> float:
-    """What hooks on any of these made of a sum, beyond its rounding."""
+    """How much hooks on any of these Values changed the sum, beyond rounding."""
     if not any(id(v) in engine.hooks for v in vs) or math.isclose(total, derivative, rel_tol=1e-9):
         return 0.0
     return derivative - total
@@ -302,7 +303,7 @@ def _by_size(path: _Partial) -> float:
 
 
 def _joined(steps: Sequence[_Step], text: Callable[[_Step], str], sign: str) -> str:
-    """The steps of a path, or of many the first and the last."""
+    """The steps of a path as text; a long path shows the first and the last ones."""
     whole = sign.join(map(text, steps[:_STEPS]))
     if len(steps) <= 5 or (len(steps) <= _STEPS and len(whole) <= _WIDE):
         return whole

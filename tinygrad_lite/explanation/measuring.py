@@ -1,4 +1,4 @@
-"""The rules and adjoints of a recorded graph, measured by moving its numbers."""
+"""Measures the rules and adjoints of a recorded graph by finite differences."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..transforms.replay import computed, parent_data, recorded_otherwise, round
 BY_DESIGN, OTHER_NUMBERS, UNUSED = "by design", "other numbers", "unused"
 
 _TOGETHER = 32
-"""The parents of a result that has more of them are first moved all together."""
+"""If a result has more parents than this, all are first moved together."""
 
 _PLACES = (-7.3, -2.9, -1.1, -0.37, 0.37, 1.1, 2.9, 7.3)
-"""Where else a function is looked at that seems to be constant."""
+"""Further points at which a function that seems constant is tested."""
 
 
 class Measurements:
-    """What differences say of the nodes of one graph, with steps and tolerances as gradcheck has them.
+    """Finite differences for the nodes of one graph, with gradcheck's steps and tolerances.
 
-    rules  for each node of `order` a row for each local derivative; where many are right, one row for all together
+    rules  for each node of `order`, a row for each local derivative; or one row for all, if there are many and right
     """
 
     def __init__(self, order: Sequence[Value], eps: float, rtol: float, atol: float) -> None:
@@ -38,7 +38,7 @@ class Measurements:
                 self._uses[parent].append(i)
 
     def adjoint(self, i: int, adjoint: float, adjoints: Sequence[float]) -> Row:
-        """The derivative of the last node by node i, of which the sweep has made `adjoint`."""
+        """Measures the derivative of the last node by node i, and compares it with the sweep's `adjoint`."""
         above = self._above(i)
         v, top = self._order[i], self._order[-1]
 
@@ -53,7 +53,7 @@ class Measurements:
         return Differences(moved, v.data, self._eps).row(0, "", adjoint, *self._tolerance, size)
 
     def _above(self, i: int) -> list[int]:
-        """All that is computed from node i, in order."""
+        """The positions of all nodes that are computed from node i, in order."""
         found: set[int] = set()
         waiting = [i]
         while waiting:
@@ -63,7 +63,7 @@ class Measurements:
         return sorted(found)
 
     def _again(self, i: int, numbers: dict[Value, float]) -> float:
-        """Node i of other numbers; where its rule is another than its slope, and rightly so, it follows the rule."""
+        """Computes node i with other numbers; it follows the rule where the rule differs from the slope on purpose."""
         v = self._order[i]
         follows = {k for k, row in enumerate(self.rules[i]) if row.verdict in (BY_DESIGN, KINK)}
         y = computed(v, [p.data if k in follows else numbers.get(p, p.data) for k, p in enumerate(v.parents)])
@@ -117,7 +117,7 @@ class Measurements:
 
 
 def passes_nothing(v: Value, k: int) -> bool:
-    """Whether the rule by parent k is written to give 0, whatever the numbers are."""
+    """Whether the rule for parent k always gives 0, whatever the numbers are."""
     assert v.op is not None
     fresh = _fresh(v)
     by_parent = [
@@ -134,7 +134,7 @@ def passes_nothing(v: Value, k: int) -> bool:
 
 
 def _is_constant(v: Value, value: Callable[[float], list[float]], x: float, eps: float) -> bool:
-    """Whether the operation is constant around all places looked at, and yet not called flat: round, with a slope."""
+    """Whether the operation is locally constant at all tested points but not marked flat: round with a slope, say."""
     assert v.op is not None
     if v.op.flat:
         return False
@@ -143,7 +143,7 @@ def _is_constant(v: Value, value: Callable[[float], list[float]], x: float, eps:
 
 
 def _recorded_before(v: Value, k: int) -> bool:
-    """Whether a leaf's present number makes the operation record another local derivative."""
+    """Whether the operation, recorded again with the leaves' present numbers, has another local derivative."""
     assert v.op is not None
     if not any(parent.op is None for parent in v.parents):
         return False
@@ -152,7 +152,7 @@ def _recorded_before(v: Value, k: int) -> bool:
 
 
 def _fresh(v: Value) -> list[Any]:
-    """The arguments of v with leaves of their numbers in the place of Values."""
+    """The arguments of v, with every Value replaced by a new leaf of the same number."""
 
     def leaf(x: Any) -> Any:
         return Value(x.data) if isinstance(x, Value) else x

@@ -1,1 +1,1 @@
-"""float64: the values of operations by IEEE 754, what is taken as a real number, floating-point flags."""
+"""float64 arithmetic: operations by IEEE 754, the checks for real numbers, and floating-point flags."""

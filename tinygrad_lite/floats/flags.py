@@ -1,7 +1,7 @@
-"""The floating-point flags of the processor, by which NumPy warns after a loop over objects.
+"""Clears the processor's floating-point flags, which make NumPy warn after a loop over objects.
 
-Results of Values raise nothing: log(0) is -inf, and a derivative may be infinite where the value is not. So the flags
-that came with them are cleared. The compiled engine does it in C (engine/from_c.pxd).
+Operations on Values raise nothing: log(0) is -inf, and a derivative may be infinite although the value is not. So the
+flags that they set are cleared. The compiled engine does this in C (engine/from_c.pxd).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _one: Any = None
 
 
 def clear_flags() -> None:
-    """Clears them by an addition of NumPy's, which begins so; where NumPy is not there, nobody looks at them."""
+    """Clears the flags with a NumPy addition, which starts by clearing them; without NumPy nobody reads them."""
     global _one
     if _one is not None:
         _one + _one
@@ -26,6 +26,6 @@ def clear_flags() -> None:
 
 
 def flags_cleared(found: bool) -> bool:
-    """The same for a comparison, since one with nan raises a flag."""
+    """Clears the flags and returns a comparison's result, since a comparison with nan sets a flag."""
     clear_flags()
     return found

@@ -61,7 +61,7 @@ erf = math.erf
 
 
 def floor(x: float) -> float:
-    """The largest whole number up to x; infinities, nan and -0.0 stay.
+    """The largest whole number not above x; infinities, nan and -0.0 stay.
 
     >>> floor(-0.5), floor(2.5), floor(inf)
     (-1.0, 2.0, inf)
@@ -70,7 +70,7 @@ def floor(x: float) -> float:
 
 
 def ceil(x: float) -> float:
-    """The smallest whole number from x on; infinities, nan and -0.0 stay.
+    """The smallest whole number not below x; infinities, nan and -0.0 stay.
 
     >>> ceil(-0.5), ceil(2.5), ceil(inf)
     (-0.0, 3.0, inf)
@@ -79,7 +79,7 @@ def ceil(x: float) -> float:
 
 
 def trunc(x: float) -> float:
-    """The whole number next to x on the side of 0; infinities, nan and -0.0 stay.
+    """x rounded towards 0 to a whole number; infinities, nan and -0.0 stay.
 
     >>> trunc(-2.5), trunc(2.5), trunc(inf)
     (-2.0, 2.0, inf)
@@ -88,7 +88,7 @@ def trunc(x: float) -> float:
 
 
 def rint(x: float) -> float:
-    """The nearest whole number, of two the even one; infinities, nan and -0.0 stay.
+    """The nearest whole number, and the even one at a tie; infinities, nan and -0.0 stay.
 
     >>> rint(-0.5), rint(2.5), rint(3.5), rint(inf)
     (-0.0, 2.0, 4.0, inf)
@@ -133,7 +133,7 @@ def divide(x: float, y: float) -> float:
 
 
 def power(x: float, y: float) -> float:
-    """x ** y as C's pow: never complex; 0 to a negative power and overflow are infinities.
+    """x ** y like C's pow: never complex; 0 to a negative power and overflow give infinities.
 
     >>> power(-0.0, -1.0), power(-1.0, 0.5), power(-10.0, 309.0)
     (-inf, nan, -inf)
@@ -155,11 +155,11 @@ def cbrt(x: float) -> float:
     if x == 0.0 or x - x != 0.0:
         return x
     y = math.copysign(math.pow(math.fabs(x), 1.0 / 3.0), x)
-    return y - (y - x / (y * y)) / 3.0  # one step of Newton's, since 1 / 3 is rounded, and C's cbrt is not exact either
+    return y - (y - x / (y * y)) / 3.0  # one Newton step, since 1 / 3 is rounded, and C's cbrt is not exact either
 
 
 def sinc(x: float) -> float:
-    """sin(pi x) / (pi x), 1 at 0; exactly 0 at the other whole numbers, nan at infinities, as NumPy's.
+    """sin(pi x) / (pi x), 1 at 0; exactly 0 at the other whole numbers, nan at infinities, as in NumPy.
 
     >>> sinc(0.0), sinc(3.0), sinc(0.5) - 2.0 / math.pi
     (1.0, 0.0, 0.0)
@@ -168,7 +168,7 @@ def sinc(x: float) -> float:
         return 1.0 if x == 0.0 else nan
     size = math.fabs(x)
     part = math.fmod(size, 2.0)
-    # The angle is brought to -pi/2 .. pi/2 before it is rounded: the sine has no other roots than whole numbers.
+    # The angle is reduced to -pi/2 .. pi/2 before it is rounded, so that the sine has roots only at whole numbers.
     return math.sin(math.pi * max(min(part, 1.0 - part), part - 2.0)) / (math.pi * size)
 
 
@@ -194,7 +194,7 @@ def xlogy(x: float, y: float) -> float:
 
 
 def sigmoid(x: float) -> float:
-    """1 / (1 + exp(-x)), right for large |x| too.
+    """1 / (1 + exp(-x)), accurate for large |x| too.
 
     >>> sigmoid(0.0), sigmoid(-1000.0)
     (0.5, 0.0)
@@ -211,23 +211,23 @@ def logit(p: float) -> float:
     """
     if p < 0.25:
         return log(p / (1.0 - p))
-    return 2.0 * atanh(2.0 * p - 1.0)  # of which 2 * p - 1 is exact
+    return 2.0 * atanh(2.0 * p - 1.0)  # 2 * p - 1 is exact here
 
 
 def silu(x: float) -> float:
-    """x * sigmoid(x) (Elfwing, Uchibe and Doya 2018); nan at -inf, as that product.
+    """x * sigmoid(x) (Elfwing, Uchibe and Doya 2018); nan at -inf, like that product.
 
     >>> silu(0.0), silu(-1000.0)
     (0.0, -0.0)
     """
     if x < 0.0:
-        half = math.exp(0.5 * x)  # exp(x) itself would be denormal, and x magnify its error
+        half = math.exp(0.5 * x)  # exp(x) itself would be denormal, and x would magnify its error
         return x * half / (1.0 + half * half) * half
     return x / (1.0 + math.exp(-x))
 
 
 def softplus(x: float) -> float:
-    """log(1 + exp(x)), without overflow, and right for very negative x.
+    """log(1 + exp(x)), without overflow, and accurate for very negative x.
 
     >>> softplus(1000.0), softplus(-1000.0)
     (1000.0, 0.0)

@@ -1,4 +1,4 @@
-"""Which plain arguments are real numbers, and which are sequences of them."""
+"""Checks which plain arguments are real numbers, and which are sequences of them."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ FLAT = "a sequence holds numbers alone: lay it flat, or take it row by row"
 
 
 def is_real(x: object) -> bool:
-    """Whether x is one real number as Python's numbers has it: int, float, bool, Fraction, NumPy's of these kinds."""
+    """Whether x is a real number in the sense of Python's numbers module: int, float, bool, Fraction, NumPy numbers."""
     import numbers
 
     return isinstance(x, numbers.Real) and not _is_time(x)
 
 
 def is_choice(x: object) -> bool:
-    """Whether x is one of a few, and nothing that varies: a bool, of NumPy's too, or a member of an enum."""
+    """Whether x is a choice rather than a number that varies: a bool, also NumPy's, or a member of an enum."""
     from enum import Enum
 
     return isinstance(x, (bool, Enum)) or type(x).__name__ == "bool"
 
 
 def _is_time(x: object) -> bool:
-    """NumPy's difference of times, which to numbers is an integer."""
+    """Whether x is a NumPy time difference, which the numbers module takes for an integer."""
     return type(x).__name__ == "timedelta64"
 
 
 def as_float(who: str, x: Any, many: str = "") -> float:
     """A real number, or the only element of an array, as a float.
 
-    many  what to do where there are several numbers. Raises TypeError, and OverflowError for what is too large.
+    many  what the error suggests for several numbers
+    Raises TypeError if it is not a real number, OverflowError if it is too large.
     """
     if not is_real(x) and getattr(x, "size", None) == 1 and not has_masked(x) and not _is_time(x):
         x = x.item() if is_real(x.item()) else x
@@ -52,7 +53,7 @@ def as_float(who: str, x: Any, many: str = "") -> float:
 
 
 def as_sequence(who: str, xs: Any) -> tuple[Any, ...]:
-    """The items of a list, a tuple, an array of one axis, an iterator. Raises TypeError for what is no sequence."""
+    """The items of a list, a tuple, an array with one axis, or an iterator. Raises TypeError for anything else."""
     if type(xs) is tuple or type(xs) is list:
         return tuple(xs)
     axes = getattr(xs, "ndim", 1)
@@ -71,20 +72,20 @@ def as_sequence(who: str, xs: Any) -> tuple[Any, ...]:
 
 
 def has_masked(x: object) -> bool:
-    """Whether x is an array of numpy.ma with a masked element: asked for their number, it gives what the mask hides."""
+    """Whether x is a numpy.ma array with a masked element, whose conversion would give the hidden number."""
     masked = sys.modules.get("numpy.ma")
     return masked is not None and isinstance(x, masked.MaskedArray) and bool(masked.is_masked(x))
 
 
 def listed(array: Any) -> Any:
-    """array.tolist(), in which masked elements stay what they are."""
+    """The same as array.tolist(), but masked elements stay masked."""
     if not has_masked(array):
         return array.tolist()
     return [listed(row) for row in array] if array.ndim > 1 else list(array) if array.ndim else array
 
 
 def as_array(who: str, xs: Any) -> Any:
-    """xs, or lists of them, as an array of NumPy's; TypeError for masked elements, which it would ask for a number."""
+    """xs as a NumPy array, also nested lists; TypeError for masked elements, which NumPy would convert to numbers."""
     import numpy as np
 
     if "numpy.ma" in sys.modules:
@@ -95,7 +96,7 @@ def as_array(who: str, xs: Any) -> Any:
 
 
 def _arrays_in(xs: Any) -> Iterator[Any]:
-    """What numpy.ma may have made in nested lists; a list of nothing but plain numbers is not looked into."""
+    """Yields what may be numpy.ma arrays in nested lists; lists of plain numbers only are skipped."""
     if not isinstance(xs, (list, tuple)):
         yield xs
     elif not _PLAIN.issuperset(map(type, xs)):

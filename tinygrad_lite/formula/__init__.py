@@ -1,4 +1,4 @@
-"""Recorded graphs and their derivatives as formulas to read: text that is valid Python, and LaTeX."""
+"""Recorded graphs and their derivatives as readable formulas: valid Python text, and LaTeX."""
 
 from .formula import NOT_BY_RULES as NOT_BY_RULES
 from .formula import Formula as Formula

@@ -1,4 +1,4 @@
-"""The numbers in formulas: whole ones and their quotients are kept exactly, so that x/3 stays what it is."""
+"""The numbers in formulas: whole numbers and their quotients stay exact, so that x/3 is printed as x/3."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TypeAlias
 from ..floats.ieee import power
 
 Real: TypeAlias = int | Fraction | float
-"""A Fraction where whole numbers were divided, a float where a number was not whole to begin with."""
+"""A Fraction is a quotient of whole numbers; a float is a number that was not whole."""
 
 _EXACT = 2**53
 
 
 def plain(c: Real) -> Real:
-    """The same number, an int where it is whole; a float past where floats hold whole numbers exactly."""
+    """The same number as an int if it is whole; as a float if it is too large for floats to hold exactly."""
     if type(c) is int:
         return c if -_EXACT <= c <= _EXACT else float(c)
     if type(c) is Fraction:
@@ -38,7 +38,7 @@ def is_safe(c: Real) -> bool:
 
 
 def raised(base: Real, n: Real) -> Real | None:
-    """The power of two numbers, or None where it would round a quotient or leave the range of floats."""
+    """base**n, or None if that would round a quotient or leave the range of floats."""
     if base == 0:
         return 0 if n > 0 else None
     if isinstance(n, int) and -64 <= n <= 64 and not isinstance(base, float):

@@ -1,7 +1,7 @@
-"""Expressions of numbers and symbols: every operation is a row of the table on arguments, as in a recorded graph.
+"""Expressions: numbers, symbols, and operations, which are rows of the table with arguments, as in a recorded graph.
 
-Sums and products have one form: a sum is `dot` of coefficients and terms (its constant is the coefficient of 1), a
-product is `prod` of powers whose bases all differ, a quotient has powers of -1.
+Sums and products have one form. A sum is `dot` of coefficients and terms, its constant is the coefficient of 1. A
+product is `prod` of powers with different bases; a quotient has powers of -1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .coefficients import Real
 
 
 class Expression:
-    """A number, a symbol, or an operation on others; arguments have smaller indices than what is made of them."""
+    """A number, a symbol, or an operation on other expressions; arguments have smaller indices than operations."""
 
     __slots__ = ("index",)
     index: int
@@ -29,7 +29,7 @@ class Number(Expression):
 
 
 class Symbol(Expression):
-    """A name, fit for Python; the label that it was made from; what it stands for: its name, where only for itself."""
+    """A variable: its name (a Python identifier), the label it comes from, and its meaning, a leaf or just its name."""
 
     __slots__ = ("label", "meaning", "name")
 
@@ -38,7 +38,7 @@ class Symbol(Expression):
 
 
 class Operation(Expression):
-    """A row and its arguments: expressions, or tuples of them where the row takes a sequence."""
+    """A row of the table with its arguments: expressions, or tuples of them if the row takes a sequence."""
 
     __slots__ = ("args", "op")
 
@@ -47,7 +47,7 @@ class Operation(Expression):
 
     @property
     def parts(self) -> Sequence[Expression]:
-        """All that stands in the arguments, without the coefficients of a sum."""
+        """All expressions in the arguments, without the coefficients of a sum."""
         if self.op is ops.dot:
             return self.args[1]  # type: ignore[no-any-return]
         if not self.op.sequences:
@@ -76,7 +76,7 @@ def power_of(e: Expression) -> tuple[Expression, Expression | None]:
 
 
 def below(roots: Iterable[Expression]) -> list[Expression]:
-    """The roots and all that they are made of, each once, arguments first."""
+    """The roots and all expressions below them, each once, arguments first."""
     waiting, seen = list(roots), set[Expression]()
     while waiting:
         e = waiting.pop()

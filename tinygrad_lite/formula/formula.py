@@ -1,4 +1,4 @@
-"""Formula: what a Value was computed by, and its derivatives, as text and LaTeX to read."""
+"""Formula: the expression of a recorded Value, and its derivatives, as text and LaTeX."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .python_text import Text
 from .simplification import Expressions
 
 LIMIT = 40
-"""How many names, numbers and functions stand in one line."""
+"""The most names, numbers and functions in one line."""
 
 _SHOWN = 100
-"""Of more lines than that, those in the middle are left out."""
+"""With more lines than this, the middle ones are left out."""
 
 
 def _operator(op: Op) -> tuple[Callable[[Formula, Any], Any], Callable[[Formula, Any], Any]]:
-    """The operator's method, and the one with its sides exchanged."""
+    """An operator's method and its reflected method."""
 
     def forward(self: Formula, other: Any) -> Any:
         return self._apply(op, (self, other)) if isinstance(other, _OPERANDS) else NotImplemented
@@ -38,15 +38,14 @@ def _operator(op: Op) -> tuple[Callable[[Formula, Any], Any], Callable[[Formula,
 
 
 class Formula:
-    """The expression of a recorded Value (or of a number), simplified: what is printed is valid Python.
+    """The simplified expression of a recorded Value (or of a number), printed as valid Python.
 
-    Leaves are called by their labels, made fit for Python and told apart, or x1, x2, ... (`.leaves` says which is
-    which); functions by the table's names. The simplifications are identities of real numbers: they hold up to
-    rounding, and up to overflow and underflow on the way. Formulas calculate with each other and with the table's
-    operations.
+    Leaves are named by their labels, changed to distinct Python identifiers, or x1, x2, ... (`.leaves` says which is
+    which). Functions have the table's names. The simplifications are identities of real numbers: they hold up to
+    rounding, overflow and underflow. Formulas can be combined with operators and the table's operations.
 
-    limit   how many names, numbers and functions stand in one line: in longer ones, parts that are shared or large get
-            names, defined in lines above. None writes all in one line, however long that gets.
+    limit   the most names, numbers and functions in one line: in longer lines, shared or large parts get names, which
+            are defined in lines above. None: everything in one line, however long.
 
     >>> x, w, b = Value(2.0, "x"), Value(-1.0, "w"), Value(0.5, "b")
     >>> Formula((w * x + b).tanh()).derivative("x").equation
@@ -63,7 +62,7 @@ class Formula:
 
     @classmethod
     def symbol(cls, name: str) -> Formula:
-        """A name that stands for itself; `xs[0]` is one too.
+        """A variable with this name; `xs[0]` is a name too.
 
         >>> x = Formula.symbol("x"); (x * x + x + x).derivative("x")
         2*x + 2
@@ -75,14 +74,14 @@ class Formula:
 
     @property
     def leaves(self) -> dict[str, Value]:
-        """The leaves, by the names that they have here."""
+        """The leaves, by their names in this formula."""
         return {name: s.meaning for name, s in self._all.names.items() if isinstance(s.meaning, Value)}
 
     def derivative(self, x: Value | str | Formula) -> Formula:
-        """The derivative by a leaf, a name or a symbol, by the table's rules run on formulas; it differentiates again.
+        """The derivative by a leaf, a name or a symbol, as a Formula; it comes from the table's rules run on formulas.
 
-        Where a local derivative is infinite and the engine lets an adjoint of exactly 0 win, this is 0 times infinity.
-        Raises ValueError for a name that the formula does not know, TypeError for what is no symbol.
+        Where the engine lets an adjoint of exactly 0 win over an infinite local derivative, this has 0 times infinity.
+        Raises ValueError for a name that is not in the formula, TypeError for anything that is not a symbol.
         """
         symbol = self._symbol(x)
         order = below([self._root])
@@ -104,7 +103,7 @@ class Formula:
     def _contributions(
         self, op: Op, args: tuple[Any, ...], y: Expression, wanted: Container[Expression]
     ) -> Iterator[tuple[Expression, Expression]]:
-        """What this adjoint of y = op(*args) gives to those of the arguments, by the row's rules."""
+        """The contributions to the arguments of y = op(*args), by the row's rules, if this formula is y's adjoint."""
         given = [tuple(map(self._given, arg)) if type(arg) is tuple else self._given(arg) for arg in args]
         for rule, arg in zip(op.rules, args, strict=True):
             parts = arg if type(arg) is tuple else (arg,)
@@ -115,21 +114,21 @@ class Formula:
                         yield part, self._adopt(contribution)
 
     def _sum_of(self, contributions: list[Expression]) -> Expression:
-        """They come in the reverse order of reading."""
+        """The sum of contributions, which come in the reverse of the reading order."""
         return self._all.add([(1, contribution) for contribution in reversed(contributions)])
 
     def _given(self, e: Expression) -> Formula | float:
-        """What a rule gets for an argument: plain numbers are floats, as recorded nodes hold them."""
+        """The argument that a rule gets: a float for a plain number, as recorded nodes hold them, else a formula."""
         return float(e.value) if isinstance(e, Number) and not isinstance(e.value, Fraction) else self._made(e)
 
     def _made(self, root: Expression) -> Formula:
-        """The formula of another of the expressions."""
+        """A formula for another expression of the same set."""
         made = Formula.__new__(Formula)
         made._all, made._root, made._of, made._by, made.limit = self._all, root, root, (), self.limit
         return made
 
     def _adopt(self, x: Any) -> Expression:
-        """What calculates with this formula, among its expressions: another formula, a Value or a number."""
+        """The expression, in this formula's set, of an operand: another formula, a Value or a number."""
         if isinstance(x, Formula):
             return x._root if x._all is self._all else _copied(x._root, self._all)
         return _recorded(x, self._all)
@@ -140,16 +139,16 @@ class Formula:
             labelled = [s for s in names.values() if s.label == x]
             if x not in names and not labelled:
                 known = ", ".join([*names][:10]) + (f" and {len(names) - 10:,} more" if len(names) > 10 else "")
-                raise ValueError(f"derivative({x!r}): the formula knows no such name, but {known or 'none at all'}")
+                raise ValueError(f"derivative({x!r}): the formula has no such name, its names are: {known or 'none'}")
             return names.get(x) or labelled[0]
         found = self._adopt(x) if isinstance(x, Formula) or (isinstance(x, Value) and x.op is None) else None
         if not isinstance(found, Symbol):
-            raise TypeError(f"derivative(x) goes by a leaf, a name or a Formula.symbol, got {received(x)}")
+            raise TypeError(f"derivative(x) takes a leaf, a name or a Formula.symbol, got {received(x)}")
         return found
 
     @property
     def lines(self) -> list[str]:
-        """The lines of the text, all of them: definitions of parts, then the formula."""
+        """All lines of the text: definitions of parts, then the formula."""
         page = Text([self._root], self.limit)
         return [f"{name} = {text}" for name, text in page.definitions] + [page.roots[0].text]
 
@@ -160,7 +159,7 @@ class Formula:
 
     @property
     def equation(self) -> str:
-        """What it is the derivative of, and by what: `d/dx x**2 = 2*x`; else the text alone."""
+        """The text with its left side if it is a derivative, `d/dx x**2 = 2*x`; else the text alone."""
         if not self._by:
             return str(self)
         page = Text([self._of, self._root], self.limit, self._by)
@@ -169,7 +168,7 @@ class Formula:
         return "\n".join(_shown([*lines, last], "# ... {:,} more lines"))
 
     def latex(self, equation: bool = False) -> str:
-        r"""In LaTeX, for mathematics mode; with `equation`, after what it is the derivative of.
+        r"""The formula in LaTeX, for math mode; with `equation` and if it is a derivative, with its left side.
 
         >>> x = Formula.symbol("x"); print((x.sin() / x).latex())
         \frac{\sin\left(x\right)}{x}
@@ -196,7 +195,7 @@ class Formula:
         return home._made(home._all.apply(op, made))
 
     def __getattr__(self, name: str) -> Any:
-        """The table's rows as methods, as Values have them, and what is made of rows."""
+        """The table's rows and compositions as methods, as on Values."""
         found = ops.TABLE.get(name) or ops.ALIASES.get(name) or ops.COMPOSITIONS.get(name)
         if found is None or 0 in getattr(found, "sequences", ()):
             raise AttributeError(f"'Formula' object has no attribute {name!r}")
@@ -223,11 +222,11 @@ _OPERANDS = (Formula, Value, numbers.Real)
 
 
 NOT_BY_RULES = {component: "by a solve", given: "as given"}
-"""Where local derivatives come from that no rule writes down."""
+"""What to write for local derivatives that do not come from a rule."""
 
 
 def local_derivative_texts(v: Value, limit: int = 24) -> list[str]:
-    """For each of v.parents, the derivative of v by that argument in the parents' labels (or the row's names for them).
+    """The derivatives of v by each of v.parents, as text in the parents' labels or the row's argument names.
 
     >>> local_derivative_texts(Value(0.5, "h").tanh())
     ['1 - tanh(h)**2']
@@ -253,9 +252,9 @@ def local_derivative_texts(v: Value, limit: int = 24) -> list[str]:
 
 
 def rule_texts(op: Op, args: Sequence[Any], limit: int = 24) -> list[str]:
-    """The derivatives of op(*args) by each argument, sequences laid flat: "" by numbers, and for what is too long.
+    """The derivatives of op(*args) by each argument as a flat list of texts; "" for numbers, and for long texts.
 
-    args  names, numbers, tuples of them
+    args  names, numbers, and tuples of them
 
     >>> rule_texts(ops.tanh, ["x"]), rule_texts(ops.pow, ["x", 3.0])
     (['1 - tanh(x)**2'], ['3*x**2', ''])
@@ -271,7 +270,7 @@ def rule_texts(op: Op, args: Sequence[Any], limit: int = 24) -> list[str]:
 
 
 def _rule_texts(one: Formula, op: Op, args: tuple[Any, ...], limit: int) -> list[tuple[Expression, str]]:
-    """The derivatives of op(*args) by those of its arguments that are symbols."""
+    """The derivatives of op(*args), as text, by its arguments that are symbols."""
     y, symbols = one._all.apply(op, args), set(one._all.symbols.values())
     found = list(one._contributions(op, args, y, symbols))
     texts = Text([derivative for _, derivative in found], limit, short=True).roots
@@ -279,7 +278,7 @@ def _rule_texts(one: Formula, op: Op, args: tuple[Any, ...], limit: int) -> list
 
 
 def _recorded(x: Any, all_: Expressions) -> Expression:
-    """The expression of a Value or a number; labelled leaves have the first choice of names."""
+    """The expression of a Value or a number; labelled leaves choose their names first."""
     if not isinstance(x, Value):
         if not isinstance(x, numbers.Real):
             raise not_a_number("a formula", x)
@@ -301,7 +300,7 @@ def _recorded(x: Any, all_: Expressions) -> Expression:
 
 
 def _copied(root: Expression, all_: Expressions) -> Expression:
-    """The same expression among others; a symbol that stands for itself is the same wherever its name is."""
+    """Copies an expression into another set; a symbol whose meaning is its name is looked up there first."""
     made: dict[Expression, Expression] = {}
 
     def part(e: Expression) -> Expression:
@@ -322,7 +321,7 @@ def _name(v: Value) -> str:
 
 
 def _shown(lines: list[str], left_out: str) -> list[str]:
-    """The lines, those in the middle of too many counted instead."""
+    """The lines; if there are too many, a count replaces those in the middle."""
     if len(lines) <= _SHOWN:
         return lines
     half = _SHOWN // 2

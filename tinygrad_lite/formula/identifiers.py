@@ -1,4 +1,4 @@
-"""Labels as Python identifiers, so that formulas are valid Python whatever a label holds."""
+"""Turns labels into Python identifiers, so that formulas are valid Python for any label."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .. import ops
 
 
 def identifier(label: str) -> str:
-    """The label as a name that is neither a keyword nor an operation; "" where nothing is left of it.
+    """The label as a Python name that is not a keyword or an operation; "" if nothing is left of it.
 
     >>> identifier("w.0"), identifier("exp"), identifier("2nd $"), identifier("lambda"), identifier("!?")
     ('w_0', 'exp_', '_2nd', 'lambda_', '')
     """
-    # Python reads names in this normal form, so it is the only one in which they can be looked up.
+    # Python normalizes names to this form, so names can only be looked up in it.
     text = unicodedata.normalize("NFKC", label)
     name = "".join(c if f"a{c}".isidentifier() else "_" for c in text).rstrip("_")
     if name and not name.isidentifier():
@@ -26,7 +26,8 @@ def identifier(label: str) -> str:
 
 
 def is_element(name: str) -> bool:
-    """
+    """Whether a name is that of an element, such as xs[0].
+
     >>> is_element("xs[0]"), is_element("x")
     (True, False)
     """

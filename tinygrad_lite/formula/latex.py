@@ -1,4 +1,4 @@
-"""Expressions written down as LaTeX, in the part of it that Jupyter's MathJax knows."""
+"""Writes expressions as LaTeX, with only what Jupyter's MathJax understands."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _GREEK = frozenset(
 )
 _NAME = re.compile(r"([^\W\d_]+)(?:[._]?(\d+)|[._]([A-Za-z0-9._]+)|\[(\d+)\])?")
 _WORDS = (r"\mathrm", r"\text", "{")
-# A space after < keeps a page of HTML from taking what follows for a tag.
+# A space after < keeps HTML from reading the following text as a tag.
 _SPECIAL = {c: f"\\{c}" for c in "$_{}#%&"} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim ", "<": "< "}
 
 
 class Latex(Text):
-    """As Text, for LaTeX's mathematics."""
+    """Writes expressions as Text does, in LaTeX's math mode."""
 
     left_out = r"\dots"
 
@@ -37,7 +37,7 @@ class Latex(Text):
         return _pretty(name) or name
 
     def symbols(self, symbols: Sequence[Symbol]) -> dict[Expression, str]:
-        """The first of the ways to write it that no other symbol has taken."""
+        """The LaTeX of each symbol: the first spelling that no other symbol has taken."""
         taken = set(self._names.values())
         found: dict[Expression, str] = {}
         for s in symbols:
@@ -98,14 +98,14 @@ class Latex(Text):
         return rf"\left[{', '.join(texts)}\right]"
 
     def condition(self, e: Expression) -> str:
-        """What holds where it is not 0."""
+        """The condition that e is not 0, as text."""
         if isinstance(e, Operation) and e.op in _RELATIONS and not self.is_named(e):
             return f"{self.of(e.args[0])} {_RELATIONS[e.op]} {self.of(e.args[1])}"
         return rf"{self.of(e)} \neq 0"
 
 
 def spelled(text: str) -> str:
-    r"""Any text, upright, with nothing left in it that LaTeX or HTML would take for a command.
+    r"""Any text in upright letters, escaped so that LaTeX and HTML find no command in it.
 
     >>> print(spelled("a b_{$\\"))
     {\text{a b}\_\{\$\backslash }
@@ -117,7 +117,7 @@ def spelled(text: str) -> str:
 
 
 def _pretty(name: str) -> str:
-    r"""A letter, a Greek letter or a word, with what is a subscript as one; "" for what is not made so.
+    r"""A name that is a letter, a Greek letter or a word, with its subscript, in LaTeX; "" for other names.
 
     >>> _pretty("w_in"), _pretty("alpha2"), _pretty("loss"), _pretty("a b")
     ('w_{in}', '\\alpha_{2}', '\\mathrm{loss}', '')
@@ -152,11 +152,11 @@ def _cases(page: Latex, condition: Expression, a: Expression, b: Expression) -> 
 
 
 def _indicator(page: Latex, a: Expression, b: Expression, relation: str) -> Written:
-    """1 where it holds, else 0, in Iverson's brackets."""
+    """Iverson's brackets: 1 where the relation holds, else 0."""
     return Written(rf"\left[{page.of(a)} {relation} {page.of(b)}\right]", ATOM)
 
 
-# Rows that are not written as their names: by a command of LaTeX, or in a form of their own.
+# Rows that are not written by their names: they have a LaTeX command or a form of their own.
 _FUNCTIONS = {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "maximum": "max", "minimum": "min",
     "log2": "log_{2}", "log10": "log_{10}",

@@ -1,4 +1,4 @@
-"""Expressions written down, as Python here: parts that are shared or large get names, on lines of their own."""
+"""Writes expressions as Python text; shared or large parts get names, on lines of their own."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .coefficients import Real, magnitude
 from .expression import Expression, Number, Operation, Symbol, below, factors_of, power_of, terms_of
 
 SUM, PRODUCT, POWER, ATOM = range(4)
-"""How tightly a piece of text holds together."""
+"""How tightly a piece of text binds: the outermost operation in it."""
 
 _SHARED, _LARGE = 4, 6
-"""The sizes from which a part gets a name: where it is used twice, and where its line is too long."""
+"""The sizes from which a part gets a name: if it is used twice, and if its line is too long."""
 _DEEPEST = 6
 """Brackets nested deeper than this are hard to read."""
 
 
 class Written(NamedTuple):
-    """A piece of text, how tightly it holds together, and whether its factors stand apart."""
+    """A piece of text, how tightly it binds, and whether spaces separate its factors."""
 
     text: str
     binding: int
@@ -34,10 +34,10 @@ class Written(NamedTuple):
 class Text:
     """Expressions as Python text: `roots`, and before them `definitions`, each a name and its text.
 
-    limit   how many names, numbers and functions stand in one line; None for any number
-    by      symbols beside those in the roots
-    short   what is too long is left out, as `...`, instead of defined
-    The methods from `name` on say how Python writes the pieces; other languages have their own.
+    limit   the most names, numbers and functions in one line; None for any number
+    by      further symbols besides those in the roots
+    short   True: parts that are too long are replaced by `...` instead of being defined
+    The methods from `name` on say how Python writes the pieces; a subclass for another language replaces them.
     """
 
     left_out = "..."
@@ -93,7 +93,7 @@ class Text:
         return Written(text, SUM)
 
     def _product(self, c: Real, factors: Sequence[Expression]) -> Written:
-        """The product with a number that is not negative: whole negative powers stand below the line."""
+        """The product with a number that is not negative; negative whole powers go into the denominator."""
         n, d = (c.numerator, c.denominator) if isinstance(c, Fraction) else (c, 1)
         over, under = [], [] if d == 1 else [self.digits(d)]
         for factor in sorted(factors, key=self._rank):
@@ -111,25 +111,25 @@ class Text:
         return self.divided(above, self.multiplied(under)) if under else above
 
     def is_named(self, e: Expression) -> bool:
-        """Whether the name of that part stands for it: while it is written itself, it does not."""
+        """Whether a part is replaced by its name; it is not while its own definition is written."""
         return e in self._names and e in self._written
 
     def _rank(self, factor: Expression) -> int:
-        """Names come first, then functions, then what stands in brackets."""
+        """The order of factors: names first, then functions, then brackets."""
         base = factor if self.is_named(factor) else power_of(factor)[0]
         if not isinstance(base, Operation) or self.is_named(base) or base.op is ops.prod:
             return 0
         return 2 if base.op is ops.dot else 1
 
     def held(self, written: Written, binding: int) -> str:
-        """The text, in brackets where it holds less tightly than that."""
+        """The text, in brackets if it binds less tightly than `binding`."""
         return written.text if written.binding >= binding else self.bracketed(written.text)
 
     def of(self, e: Expression) -> str:
         return self._written[e].text
 
     def derivative_of(self, written: Written, by: Sequence[Symbol]) -> str:
-        """`d2/dx2 f`, `d3/dx2 dw f`."""
+        """The left side of a derivative: `d2/dx2 f`, `d3/dx2 dw f`."""
         groups = [(self._symbols[s], len(list(same))) for s, same in groupby(by)]
         order = str(len(by)) if len(by) > 1 else ""
         below_line = " ".join(f"d{name}{n if n > 1 else ''}" for name, n in groups)
@@ -167,7 +167,7 @@ class Text:
         return Written(f"{op.name}({', '.join(self.arguments(op, args))})", ATOM)
 
     def arguments(self, op: Op, args: tuple[Any, ...]) -> list[str]:
-        """The arguments' texts, without defaults at the end."""
+        """The texts of the arguments, without defaults at the end."""
         given = list(args)
         for default in reversed(op.defaults):
             if not isinstance(given[-1], Number) or given[-1].value != default:
@@ -186,7 +186,7 @@ def _is_one(e: Expression) -> bool:
 def _parts_to_name(
     order: Sequence[Expression], roots: Sequence[Expression], limit: int, shared: bool
 ) -> list[Expression]:
-    """What gets a name, so that no line is longer than the limit: nothing where one line holds everything."""
+    """The parts that get names, so that no line exceeds the limit; none if everything fits in one line."""
     size: dict[Expression, int] = {}
     for e in order:
         size[e] = min(_size(e, size), limit + 1)
@@ -214,7 +214,7 @@ def _parts_to_name(
 
 
 def _size(e: Expression, size: dict[Expression, int]) -> int:
-    """How many names, numbers and functions stand in its text."""
+    """The number of names, numbers and functions in an expression's text."""
     if not isinstance(e, Operation):
         return 1
     own = 0 if e.op in (ops.prod, ops.pow) else 1

@@ -1,6 +1,6 @@
-"""Expressions simplified as they are made, by identities of real numbers; what is equal is one object.
+"""Simplifies expressions as they are made, by identities of real numbers; equal expressions are one object.
 
-The identities hold up to rounding, and up to overflow and underflow on the way.
+The identities hold up to rounding, overflow and underflow.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .coefficients import Real, is_safe, magnitude, plain, raised
 from .expression import Expression, Number, Operation, Symbol, power_of, terms_of
 
 _WIDEST = 16
-"""A sum or product of more terms is not merged into another: merging on and on would take quadratic time."""
+"""A sum or product with more terms is not merged into another, since repeated merging would take quadratic time."""
 _DEEPEST = 8
-"""Up to so many nested `where` take a factor into their branches."""
+"""A factor is moved into the branches of `where` only up to this nesting."""
 
 
 class Expressions:
-    """The expressions made so far, by what they are; symbols by what they stand for."""
+    """A set of expressions, each made once; `symbols` finds a symbol by its meaning."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, Expression] = {}
@@ -32,7 +32,7 @@ class Expressions:
         self.zero, self.one, self.minus_one = self.number(0), self.number(1), self.number(-1)
 
     def symbol(self, meaning: Hashable, label: str, name: str = "") -> Symbol:
-        """The symbol of that meaning; a new one is called `name`, told apart from others, or x1, x2, ..."""
+        """The symbol with this meaning; a new one is called `name`, made unique, or x1, x2, ..."""
         if meaning not in self.symbols:
             name = self._unused(name)
             made = Symbol(name, label or name, meaning)
@@ -41,7 +41,7 @@ class Expressions:
         return self.symbols[meaning]
 
     def _unused(self, name: str) -> str:
-        """The name if it is not taken, else name_2, name_3, ...; x1, x2, ... where there is no name."""
+        """The name if it is not taken, else name_2, name_3, ...; x1, x2, ... if there is no name."""
         if name and name not in self.names:
             return name
         stem, k = (f"{name}_", 2) if name else ("x", 1)
@@ -52,7 +52,7 @@ class Expressions:
         return f"{stem}{k}"
 
     def number(self, value: Real) -> Expression:
-        """Minus infinity is a product, as other negative terms are."""
+        """The expression of a number. Minus infinity is a product with -1, like other negative terms."""
         found = self._known.get((value, type(value)))
         if found is not None:
             return found
@@ -62,12 +62,12 @@ class Expressions:
         return self._intern((value, type(value)), lambda: Number(value))
 
     def apply(self, op: Op, args: Sequence[Any]) -> Expression:
-        """The row on expressions, or tuples of them."""
+        """Applies a row to expressions, or tuples of them, and simplifies."""
         rewrite = _REWRITES.get(op)
         return self.call(op, tuple(args)) if rewrite is None else rewrite(self, *args)
 
     def call(self, op: Op, args: tuple[Any, ...]) -> Expression:
-        """The row by its name, or its value where all arguments are numbers."""
+        """A call of the row, or its value if all arguments are numbers."""
         call = Operation(op, args)
         if all(isinstance(part, Number) for part in call.parts):
             value = op.value(*[tuple(map(_float, arg)) if type(arg) is tuple else _float(arg) for arg in args])
@@ -76,7 +76,7 @@ class Expressions:
         return self._operation(op, args)
 
     def add(self, terms: Iterable[tuple[Real, Expression]]) -> Expression:
-        """The sum of coefficients times expressions: like terms are put together, sums within are taken apart."""
+        """The sum of coefficients times expressions; like terms are merged, and inner sums are expanded."""
         waiting = list(terms)[::-1]
         alone = len(waiting) == 1
         found: dict[Expression, Real] = {}
@@ -112,7 +112,7 @@ class Expressions:
         return self._sum(made)
 
     def _with_branches_together(self, terms: list[tuple[Real, Expression]]) -> list[tuple[Real, Expression]]:
-        """where(c, a, 0) + where(c, b, 0) as where(c, a + b, 0)."""
+        """Rewrites where(c, a, 0) + where(c, b, 0) as where(c, a + b, 0)."""
         groups: dict[Expression, list[tuple[Real, Operation]]] = {}
         for c, e in terms:
             if isinstance(e, Operation) and _branch(e) and _nested(e) <= _DEEPEST:
@@ -125,7 +125,7 @@ class Expressions:
         return terms
 
     def multiply(self, factors: Iterable[Expression]) -> Expression:
-        """The product: numbers are put in front, powers of the same base together."""
+        """The product: numbers are multiplied into a coefficient, and powers of the same base are merged."""
         waiting = list(factors)[::-1]
         coefficient: Real = 1
         powers: dict[Expression, Expression] = {}
@@ -163,7 +163,7 @@ class Expressions:
         return self._product(coefficient, powers)
 
     def power(self, base: Expression, exponent: Expression) -> Expression:
-        """The power; one of a power only where the exponent outside is whole, since (x**2)**0.5 is not x."""
+        """The power; a power of a power is merged only if the outer exponent is whole, since (x**2)**0.5 is not x."""
         if exponent is self.zero or base is self.one:
             return self.one
         if exponent is self.one:
@@ -182,7 +182,7 @@ class Expressions:
             if not others and n == -1 and term is not base:
                 return self.multiply([self.power(self.number(c), exponent), self.power(term, exponent)])
             if base.op is ops.prod and n == -1:
-                # A product within a product stays as it is: they may be nested deep.
+                # A product within a product stays as it is, since products may be nested deeply.
                 nested = [isinstance(f, Operation) and f.op is ops.prod for f in base.args[0]]
                 turned = [self._power if deep else self.power for deep in nested]
                 return self.multiply([turn(f, exponent) for turn, f in zip(turned, base.args[0], strict=True)])
@@ -226,7 +226,7 @@ class Expressions:
         return self._operation(ops.prod, (tuple(factors),), frozenset(factors))
 
     def _into_branch(self, chosen: Expression, coefficient: Real, powers: dict[Expression, Expression]) -> Expression:
-        """where(c, a, 0) * b as where(c, a * b, 0): b may be infinite where that branch is not taken."""
+        """Rewrites where(c, a, 0) * b as where(c, a * b, 0), since b may be infinite where the branch is not taken."""
         assert isinstance(chosen, Operation)
         others = [self._power(base, exponent) for base, exponent in powers.items() if base is not chosen]
         branches = [
@@ -255,21 +255,21 @@ def _float(e: Expression) -> float:
 
 
 def _leaves_range(base: Expression, exponent: Expression) -> bool:
-    """Whether that power of a number, or its inverse, overflows or underflows, as the two factors may not."""
+    """Whether this power of a number, or its inverse, overflows or underflows, although its factors may not."""
     if not isinstance(base, Number) or not isinstance(exponent, Number):
         return False
     return raised(base.value, magnitude(exponent.value)) is None
 
 
 def _branch(e: Expression) -> bool:
-    """Whether it is a `where` one branch of which is 0."""
+    """Whether e is a `where` with a branch that is 0."""
     if not isinstance(e, Operation) or e.op is not ops.where:
         return False
     return any(isinstance(branch, Number) and branch.value == 0 for branch in e.args[1:])
 
 
 def _nested(e: Expression) -> int:
-    """How many of these are nested, up to what matters."""
+    """How many `where` with a zero branch are nested, counted up to the limit that matters."""
     count = 0
     while count <= _DEEPEST and _branch(e):
         assert isinstance(e, Operation)
@@ -279,7 +279,7 @@ def _nested(e: Expression) -> int:
 
 
 def _taken(condition: Expression, e: Expression, branch: int) -> Expression:
-    """What it is where the condition chooses that branch."""
+    """What e is when the condition chooses this branch (1: true, 2: false)."""
     if isinstance(e, Operation) and e.op is ops.where and e.args[0] is condition:
         found: Expression = e.args[branch]
         return found
@@ -314,7 +314,7 @@ def _take(all_: Expressions, table: tuple[Expression, ...], index: Expression) -
     return all_.call(ops.take, (table, index))
 
 
-# What is arithmetic, or chooses by a number, is written as sums, products, powers or the choice.
+# Arithmetic rows become sums, products and powers; choices by a known number are made.
 _REWRITES: dict[Op, Callable[..., Expression]] = {
     ops.add: lambda all_, a, b: all_.add([(1, a), (1, b)]),
     ops.sub: lambda all_, a, b: all_.add([(1, a), (-1, b)]),

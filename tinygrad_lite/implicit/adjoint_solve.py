@@ -1,14 +1,14 @@
-"""The derivatives of a fixed point z = f(z), by the adjoint fixed point.
+"""The derivatives of a fixed point z = f(z), found by solving the adjoint fixed point.
 
-At a fixed point dz = J dz + df, where J has the derivatives of f by z, so that adjoints g of z come to the adjoints
-u = g + J^T u of f: a fixed point again, which the error reaches as the activations reached theirs (Almeida, A learning
-rule for asynchronous perceptrons with feedback, 1987; Pineda, Generalization of back-propagation to recurrent neural
-networks, 1987). What passes through f's other arguments is u times the derivatives of f by them.
+At a fixed point, dz = J dz + df, where J holds the derivatives of f by z. So adjoints g of z give the adjoints
+u = g + J^T u of f. This is a fixed point again, and the same kind of iteration finds it (Almeida, A learning rule for
+asynchronous perceptrons with feedback, 1987; Pineda, Generalization of back-propagation to recurrent neural networks,
+1987). The contribution to each other argument of f is u times the derivative of f by that argument.
 
-u mixes the adjoints of all of z's numbers. A node passes on its own adjoint alone, so the numbers are components of one
-node for all of z (engine.record_joint): it waits until each component that a sweep reached has given its adjoint, and
-then solves for u once, however many there are. Solving for one column of (I - J)^-1 a component and keeping these as
-local derivatives would be exact as well, and cost as many solves as z has numbers.
+u mixes the adjoints of all numbers of z, but a node passes on only its own adjoint. So the numbers are components of
+one node for all of z (engine.record_joint). That node waits until each component that a sweep reached has given its
+adjoint, and then solves for u once. Solving for each column of (I - J)^-1 and keeping these as local derivatives would
+also be exact, but it takes as many solves as z has numbers.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _KRYLOV = 40
 def recorded_nodes(
     step: Callable[[_Vector], _Vector], start: _Vector, numbers: Sequence[float], settings: Settings
 ) -> tuple[_Vector, Solution | None]:
-    """The nodes of a fixed point that is known, from one record of f there."""
+    """Records the nodes of a fixed point whose numbers are known; f is recorded there once."""
     if not is_recording() or not len(numbers):
         return [Value(x).detach() for x in numbers], None
     zs: _Vector = [Value(x) for x in numbers]
@@ -63,7 +63,10 @@ def recorded_nodes(
 
 
 def traced_nodes(step: Callable[[_Vector], _Vector], start: _Vector, settings: Settings) -> _Vector:
-    """The nodes of a fixed point that a program will find. Their numbers matter only where it depends on no input."""
+    """Records, in a trace, the nodes of a fixed point that the program will find.
+
+    Their numbers matter only if the fixed point depends on no input of the program.
+    """
     zs: _Vector = [Value(0.0) for _ in start]
     solution = within(lambda: Solution(zs, step(zs), settings), recording=True)
     found = within(_untraced_numbers, solution, start, recording=True, trace=None)
@@ -72,7 +75,7 @@ def traced_nodes(step: Callable[[_Vector], _Vector], start: _Vector, settings: S
 
 
 def _untraced_numbers(solution: Solution, start: _Vector) -> Sequence[float]:
-    """The fixed point for the numbers that are traced with; nan where these have none."""
+    """The fixed point for the numbers in the trace; nan if there is none."""
     try:
         numbers = [as_value(x).data for x in start], [x.data for x in solution.xs]
         return solution.rows[0].numbers(*numbers)[:, 0].tolist()  # type: ignore[no-any-return]
@@ -81,10 +84,11 @@ def _untraced_numbers(solution: Solution, start: _Vector) -> Sequence[float]:
 
 
 class Solution(float):
-    """The last argument of a fixed point's node: what knows its derivatives.
+    """The last argument of a fixed point's node, which computes its derivatives.
 
-    zs  placeholders for z, ys what f gives for them, recorded at the fixed point
-    xs  all else that ys were computed from, as far as it does not depend on zs: what does not change from step to step
+    zs  placeholders for z
+    ys  the result of f for zs, recorded at the fixed point
+    xs  the other Values that ys depend on and that do not depend on zs, so that they stay the same in all steps
     """
 
     numbers: tuple[float, ...]
@@ -103,11 +107,11 @@ class Solution(float):
         self._derivatives: dict[int, list[float]] = {}
 
     def is_unchanged(self) -> bool:
-        """Whether what the fixed point depends on is as it was."""
+        """Whether the Values that the fixed point depends on still have the same numbers."""
         return self._at is None or self._at == [x.data for x in self.xs]
 
     def pull(self, adjoints: Sequence[float]) -> list[float]:
-        """The contributions to what the node was made of, by the adjoint fixed point."""
+        """The contributions to the node's arguments for these adjoints, by the adjoint fixed point."""
         us = self._solved_for(adjoints, self._by_zs)
         return [0.0] * len(self._zs) + self._pulled(self.xs)(us)
 
@@ -115,18 +119,18 @@ class Solution(float):
         return _Which.of(self, index)
 
     def derivatives(self, index: int) -> list[float]:
-        """Of one number of z by what the node was made of."""
+        """The derivatives of one number of z by the node's arguments."""
         if index not in self._derivatives:
             self._derivatives[index] = self.pull([float(k == index) for k in range(len(self._zs))])
         return self._derivatives[index]
 
     def push(self, given: Sequence[float]) -> list[float]:
-        """The tangents of z for those of what the node was made of."""
+        """The tangents of z for given tangents of the node's arguments."""
         moved = _tangents(self._ys, self.xs, given[len(self._zs) :], False)
         return self._solved_for(moved, lambda vs: _tangents(self._ys, self._zs, vs, False))
 
     def pull_graph(self, whole: Value, adjoints: _Vector, wanted: Sequence[bool]) -> _Vector:
-        """As pull, as Values that differentiate again; 0.0 for what is not wanted."""
+        """The same as pull, but as Values that can be differentiated again; 0.0 for arguments that are not wanted."""
         rs, ys = self._at_result(whole)
 
         def step(us: _Vector) -> _Vector:
@@ -139,7 +143,7 @@ class Solution(float):
         return [next(found) if needed and k >= len(self._zs) else 0.0 for k, needed in enumerate(wanted)]
 
     def push_graph(self, whole: Value, given: _Vector) -> _Vector:
-        """As push, as Values that differentiate again."""
+        """The same as push, but as Values that can be differentiated again."""
         rs, ys = self._at_result(whole)
         moved = _tangents(ys, [*self.xs, *rs], [*given[len(self._zs) :], *[0.0] * len(rs)], True)
 
@@ -162,7 +166,7 @@ class Solution(float):
 
     @functools.cached_property
     def rows(self) -> tuple[Settle, Op]:
-        """The operations by which programs find the fixed point, and take its numbers: the same for equal ones."""
+        """The operations with which programs find the fixed point and take its numbers; equal programs share them."""
         ys = traced(lambda: recorded_anew(self._ys, {}, order=self._order), (), self._settings.of)[0]
         program = flattened(ys, [*self._zs, *self.xs], [])
         key = tuple(program.kinds), repr(program.args), tuple(program.outputs), len(self._zs), self._settings
@@ -173,14 +177,14 @@ class Solution(float):
         return row, row.settled
 
     def spectral_radius(self) -> float:
-        """By Arnoldi's iteration on J^T: exact from as many steps on as z has numbers."""
+        """The spectral radius of J, by Arnoldi's iteration on J^T; exact if it takes as many steps as z has numbers."""
         size = min(len(self._zs), _KRYLOV)
         basis, h = np.zeros((size + 1, len(self._zs))), np.zeros((size + 1, size))
         basis[0] = np.random.default_rng(0).normal(size=len(self._zs))
         basis[0] /= np.linalg.norm(basis[0])
         for k in range(size):
             w = np.array(self._by_zs(basis[k].tolist()))
-            for _ in range(2):  # twice, or rounding spoils the orthogonality
+            for _ in range(2):  # twice, since rounding spoils the orthogonality of one pass
                 along = basis[: k + 1] @ w
                 h[: k + 1, k] += along
                 w = w - along @ basis[: k + 1]
@@ -193,18 +197,18 @@ class Solution(float):
 
     @functools.cached_property
     def _by_zs(self) -> Callable[[Sequence[float]], list[float]]:
-        """J^T times a vector."""
+        """The function that multiplies J^T by a vector."""
         return self._pulled(self._zs)
 
     def _pulled(self, xs: list[Value]) -> Callable[[Sequence[float]], list[float]]:
-        """A vector times the derivatives of ys by xs."""
+        """The function that multiplies a vector by the derivatives of ys by xs."""
         try:
             return Linearization(self._ys, xs).pull
-        except ValueError:  # a fixed point within f
+        except ValueError:  # f contains a fixed point itself
             return lambda us: partial_derivatives(_product(us, self._ys), xs)
 
     def _solved_for(self, given: Sequence[float], linear: Callable[[Sequence[float]], _Vector]) -> list[float]:
-        """The v with v = given + linear(v)."""
+        """Solves v = given + linear(v)."""
         found, residuals = settled(lambda v: _added(given, linear(v)), given, self._adjoint_settings())
         self.adjoint_residuals = tuple(residuals)
         return found
@@ -212,7 +216,7 @@ class Solution(float):
     def _solved_graph_for(
         self, given: _Vector, step: Callable[[_Vector], _Vector], linear: Callable[[Sequence[float]], _Vector]
     ) -> _Vector:
-        """The same as nodes of a fixed point."""
+        """Solves the same equation with nodes of a fixed point as the result."""
         if is_tracing():
             return traced_nodes(step, given, self._adjoint_settings())
         numbers = [as_value(x).data for x in given]
@@ -223,13 +227,13 @@ class Solution(float):
         return replace(self._settings, of=of if of.startswith("the adj") else f"the adjoints of {of}", relative=True)
 
     def _at_result(self, whole: Value) -> tuple[list[Value], _Vector]:
-        """The fixed point as nodes, and what f gives for these."""
+        """The fixed point as nodes, and f's result for these nodes."""
         rs = [component(whole, k) for k in range(len(self._zs))]
         return rs, recorded_anew(self._ys, dict(zip(self._zs, rs, strict=True)), order=self._order)
 
 
 class _Which(float):
-    """Which number of a fixed point a node is, and what knows how to find it again."""
+    """The position of a node's number in its fixed point, with the Solution that can find it again."""
 
     solution: Solution
 
@@ -243,9 +247,9 @@ class _Which(float):
         return float(self.solution.rows[0].numbers(start, xs)[int(self), 0])
 
     def contributions(self, g: Any, start: _Vector, xs: _Vector) -> _Vector:
-        """The rule of the row: what an adjoint g comes to for xs."""
+        """The row's rule: the contributions of an adjoint g to xs."""
         if not all(type(x) is Value for x in xs):
-            raise TypeError("a fixed point is found by iteration: it has no derivative in symbols")
+            raise TypeError("a fixed point is found by iteration: it has no symbolic derivative")
 
         def recorded() -> _Vector:
             fresh = [x.identity() for x in xs]
@@ -256,7 +260,7 @@ class _Which(float):
 
 
 class _Solvers:
-    """For which of xs all lanes share, what finds the fixed point."""
+    """Makes the solver of a fixed point in a program, given which of xs all lanes share."""
 
     def __init__(self, zs: _Vector, xs: list[Value], ys: _Vector, settings: Settings) -> None:
         self._zs, self._xs, self._ys, self._settings = zs, xs, ys, settings
@@ -267,7 +271,7 @@ class _Solvers:
         execution = Execution(flattened(self._ys, [*self._zs, *others], common), False, "auto")
 
         def solve(start: Any, parameters: Any, by_lane: Any) -> Any:
-            if self._settings.relative:  # of adjoints: the call is looked at eagerly, where what is flat blocks them
+            if self._settings.relative:  # adjoints that are not finite: an eager run decides which are blocked
                 finite = np.isfinite(start).all(0) & np.isfinite(by_lane).all(0) & np.isfinite(parameters).all()
                 if not finite.all():
                     us = np.full(start.shape, math.nan)

@@ -1,4 +1,4 @@
-"""fixed_point: z = f(z) without a record of the way there, differentiated by recurrent backpropagation."""
+"""fixed_point: solves z = f(z) without recording the iteration, and differentiates by recurrent backpropagation."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _Vector = list[Any]
 
 
 class FixedPoint:
-    """What fixed_point gives.
+    """The result of fixed_point.
 
-    values  z, in the structure of z0: nodes of one solve
-    steps   how many steps it took, and `residuals`, one a step: max |f(z) - z| over max(1, max |z|)
+    values     z, in the structure of z0; its numbers are nodes of one solve
+    steps      how many steps it took
+    residuals  one per step: max |f(z) - z| over max(1, max |z|)
     """
 
     def __init__(self, values: Any, residuals: Sequence[float] | None, solution: Solution | None) -> None:
@@ -37,8 +38,8 @@ class FixedPoint:
     def residuals(self) -> tuple[float, ...]:
         if self._residuals is None:
             raise TraceError(
-                "a fixed point in a compiled function is found anew at each call: how it got there is not known while "
-                "the function is traced; call fixed_point outside to look at it"
+                "a fixed point in a compiled function is found again at each call, so its residuals are unknown while "
+                "the function is traced: call fixed_point outside to see them"
             )
         return tuple(self._residuals)
 
@@ -48,20 +49,20 @@ class FixedPoint:
 
     @property
     def adjoint_residuals(self) -> tuple[float, ...]:
-        """Of the last solve for the adjoints, one a step, relative to the largest adjoint; () before any."""
+        """The residuals of the last adjoint solve, one per step, relative to the largest adjoint; () before any."""
         return () if self._solution is None else self._solution.adjoint_residuals
 
     @property
     def adjoint_residual(self) -> float | None:
-        """How far the last solve for the adjoints was from a fixed point at its end; None before any."""
+        """The final residual of the last adjoint solve; None before any."""
         return self.adjoint_residuals[-1] if self.adjoint_residuals else None
 
     @property
     def spectral_radius(self) -> float:
-        """The largest |eigenvalue| of J, below 1 where undamped steps settle; estimated where z has over 40 numbers."""
+        """The largest |eigenvalue| of J; undamped steps settle if it is below 1. Estimated if z has over 40 numbers."""
         _ = self.residuals
         if self._solution is None:
-            raise TraceError("under no_grad() the derivatives of f are not recorded, so that they have no eigenvalues")
+            raise TraceError("spectral_radius needs the derivatives of f, which are not recorded under no_grad()")
         return self._solution.spectral_radius()
 
 
@@ -76,15 +77,15 @@ def fixed_point(
     max_steps: int = 1000,
     damping: float = 1.0,
 ) -> FixedPoint:
-    """The z with z = f(z, *args), found by iteration from z0 on, with gradients for args and for all that f captured.
+    """Finds z = f(z, *args) by iteration from z0, with gradients for args and for the Values that f captures.
 
-    z0         a number, or nested lists, tuples, dicts and arrays of them; f gives the same structure. z does not
-               depend on it, so no gradient enters it
-    tol        the residual, max |f(z) - z| relative to max(1, max |z|), at which z is reached, and the adjoints are
-    max_steps  for z, and for the adjoints
-    damping    each step goes so much of the way, 0 < damping <= 1
-    Memory does not grow with the steps: the way is not recorded. Raises ConvergenceError where z, or later its
-    adjoints, are not reached: no gradient is passed on then.
+    z0         a number, or nested lists, tuples, dicts and arrays of numbers; f returns the same structure. z does not
+               depend on z0, so z0 gets no gradient
+    tol        the residual, max |f(z) - z| relative to max(1, max |z|), at which the iteration ends; also for adjoints
+    max_steps  the most steps, for z and for the adjoints
+    damping    each step goes this part of the way, 0 < damping <= 1
+    The steps are not recorded, so memory does not grow with them. Raises ConvergenceError if z, or later its adjoints,
+    are not reached; no gradient is passed on then.
 
     >>> a = Value(2.0); z = fixed_point(lambda z: 0.5 * (z + a / z), 1.0).values; z.backward()
     >>> round(z.data, 9), round(a.grad, 9)
@@ -98,7 +99,7 @@ def fixed_point(
         found = numbers_along(z0, given)
         if found is None:
             raise ShapeError(
-                f"{settings.of}: f must give the structure of z0, {sketch(z0)}, got "
+                f"{settings.of}: f must return the structure of z0, {sketch(z0)}, got "
                 f"{received(given) if given is None else sketch(given)}"
             )
         return found
@@ -122,7 +123,7 @@ def _settings(f: Any, tol: float, max_steps: int, damping: float) -> Settings:
 def _on_numbers(
     f: Callable[..., Any], step: Callable[[_Vector], _Vector], start: Structure, args: Sequence[Any]
 ) -> Callable[[list[float]], list[float]]:
-    """f for numbers that are not recorded; a compiled one gets plain ones."""
+    """f as a function on plain numbers, without recording; a compiled f is called with plain numbers."""
     wrapped: Callable[[_Vector], _Vector] = lambda numbers: list(map(Value, numbers))  # noqa: E731
     if isinstance(f, Compiled):
         wrapped = list

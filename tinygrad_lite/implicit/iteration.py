@@ -1,4 +1,4 @@
-"""z = f(z) by iteration, and what is said where it does not settle."""
+"""Solves z = f(z) by iteration, and explains why an iteration does not settle."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ import numpy as np
 from ..errors import ConvergenceError
 
 _GROWTH, _FLOOR, _SHOWN = 1e12, 1e-13, 4
-# By so many steps the slope is judged, if they follow one up to such a part of their length.
+# The slope is estimated from _LAST steps, if they follow one slope up to the part _STEADY of their length.
 _LAST, _STEADY, _LARGEST = 6, 0.05, 1e150
-# What a step leaves is taken for all where it is so close to 1; less close where z may come ever closer to a cycle.
+# A step that leaves a part of the residual this close to 1 makes no progress; the second if z may approach a cycle.
 _EVEN, _EVEN_IN_CIRCLES = 1e-6, 1e-4
 _OTHERWISE = (
-    "solve the equation for another of its z (where f runs away, its inverse settles), take Newton's steps, "
+    "solve the equation for another z in it (where f runs away, its inverse settles), or use Newton's steps, "
     "z - (f(z) - z) / (slope - 1), or smaller weights"
 )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to iterate.
+    """The settings of an iteration.
 
-    tol        a step that changes nothing by more than this, relative to the largest |z|, is the last
-    max_steps  how many there are at most
-    damping    how much of the way each goes: z + damping * (f(z) - z)
+    tol        a step is the last if it changes no number by more than this, relative to the largest |z|
+    max_steps  the most steps
+    damping    the part of the way that each step goes: z + damping * (f(z) - z)
     of         what is iterated, for messages
-    relative   whether tol is relative to the largest |z| also where that is below 1
+    relative   whether tol is relative to the largest |z| even if that is below 1
     """
 
     tol: float
@@ -46,7 +46,7 @@ class Settings:
 def settled(
     step: Callable[[list[float]], list[float]], start: Sequence[float], settings: Settings
 ) -> tuple[list[float], list[float]]:
-    """The fixed point, and the residual of each step. Raises ConvergenceError."""
+    """Iterates to the fixed point; returns it and the residual of each step. Raises ConvergenceError."""
     z, residuals = list(start), list[float]()
     if not z:
         return z, residuals
@@ -71,9 +71,9 @@ def settled(
 
 
 def settled_lanes(step: Callable[[Any], Any], start: Any, settings: Settings) -> Any:
-    """The fixed points of many lanes, (numbers, lanes), by a step on arrays of that shape. Raises ConvergenceError.
+    """Iterates to the fixed points of many lanes, with a step on arrays (numbers, lanes). Raises ConvergenceError.
 
-    A lane that has settled stays as it is while others go on, so that it gets what it would get alone.
+    A lane that has settled stays as it is while others go on, so its result is the same as without the others.
     """
     z = np.asarray(start, dtype=float)
     if z.size == 0:
@@ -117,14 +117,14 @@ def _differences(step: Callable[[Any], Any], z: Any, damping: float, which: Any)
 
 
 def slope_of(differences: Sequence[Any], damping: float) -> complex | None:
-    """The largest eigenvalue of f's derivatives, by which the vectors f(z) - z of successive steps follow each other.
+    """Estimates the largest eigenvalue of f's derivatives from the vectors f(z) - z of successive steps.
 
-    Of a complex pair the one above the real axis; None where the steps follow neither one eigenvalue nor a pair.
+    For a complex pair, it is the one above the real axis; None if the steps follow neither one eigenvalue nor a pair.
     """
     rows, sizes = list(differences), [float(np.abs(row).max()) for row in differences]
     if len(rows) < 3 or not all(0.0 < size < _LARGEST for size in sizes):
         return None
-    for order in (1, 2) if len(rows) > 4 and len(rows[0]) > 1 else (1,):  # a step is a combination of so many before
+    for order in (1, 2) if len(rows) > 4 and len(rows[0]) > 1 else (1,):  # how many earlier steps a step combines
         given = [np.concatenate([rows[k - j] / sizes[k] for k in range(order, len(rows))]) for j in range(1, order + 1)]
         wanted = np.concatenate([rows[k] / sizes[k] for k in range(order, len(rows))])
         factors = np.linalg.lstsq(np.array(given).T, wanted)[0]
@@ -149,10 +149,10 @@ def _refusal(
     seen = "" if slope is None else f": {_told(slope, len(differences[0]))}"
     if not math.isfinite(last) and rate < 2.0:
         kind, text = "not finite", f"f(z) is not finite from step {steps} on{trace}"
-        text += "Look for a log, a division or an exp of what may be out of range, or start elsewhere"
+        text += "Look for a log, a division or an exp whose argument is out of range, or start elsewhere"
     elif last <= _FLOOR:
-        kind, text = "slow convergence", f"what remains is rounding, tol={settings.tol:g} asks for less{trace}"
-        text += "Take a larger tol"
+        kind, text = "slow convergence", f"only rounding remains, which is above tol={settings.tol:g}{trace}"
+        text += "Use a larger tol"
     elif rate < 1.0 - (_EVEN if slope is not None and slope.real > 0.0 and not slope.imag else _EVEN_IN_CIRCLES):
         more = math.ceil(math.log(settings.tol / last) / math.log(rate))
         kind, text = "slow convergence", f"each step leaves {_shown(rate)} of the residual{seen}{trace}"
@@ -161,33 +161,31 @@ def _refusal(
         kind, (way, advice) = "divergence", _unsteady(differences, settings.damping)
         text = f"{way}{trace}{advice}"
     elif slope.real < 1.0 - _EVEN:
-        kind, way = "divergence", "goes round" if slope.imag else "swings to and fro"
+        kind, way = "divergence", "circles" if slope.imag else "oscillates"
         best = _best(slope)
-        text = f"z {way}, and comes no closer{seen}{trace}"
-        text += f"Try damping={best:.2g} (it takes less than {2 * best:.2g}), or smaller weights"
+        text = f"z {way} and comes no closer{seen}{trace}"
+        text += f"Try damping={best:.2g} (it must be below {2 * best:.2g}), or smaller weights"
     else:
         kind, text = "divergence", f"z runs away{seen}{trace}"
         if abs(slope - 1.0) < _EVEN:
-            text += (
-                "Where the slope is 1, steps of one size lead on for ever: perhaps z = f(z) holds nowhere. Look at f"
-            )
+            text += "With a slope of 1, steps of equal size go on forever: z = f(z) may have no solution. Check f"
         else:
-            text += f"No damping helps where the slope is 1 or more: {_OTHERWISE}"
+            text += f"No damping helps if the slope is 1 or more: {_OTHERWISE}"
     return ConvergenceError(f"{start}{kind}: {text}", kind, tuple(residuals))
 
 
 def _left(slope: complex, damping: float) -> complex:
-    """What a step leaves of an error along which f has this slope."""
+    """The part of an error that remains after a step, if f has this slope."""
     return 1.0 + damping * (slope - 1.0)
 
 
 def _best(slope: complex) -> float:
-    """The damping under which that is least."""
+    """The damping with which the least of an error remains, for this slope."""
     return (1.0 - slope.real) / abs(1.0 - slope) ** 2
 
 
 def _quicker(slope: complex | None, rate: float) -> str:
-    """Another damping, where one step of it does as much as two."""
+    """Advice for another damping, if one step with it does as much as two."""
     if slope is None or slope.real >= 1.0:
         return ""
     best = float(f"{min(1.0, _best(slope)):.2g}")
@@ -195,7 +193,7 @@ def _quicker(slope: complex | None, rate: float) -> str:
 
 
 def _shown(number: float) -> str:
-    """In four digits, or so many that it is told from 1."""
+    """A number with four digits, or with enough to tell it from 1."""
     text = f"{number:.4g}"
     return f"{number:.7g}" if text == "1" else text
 
@@ -203,29 +201,29 @@ def _shown(number: float) -> str:
 def _told(slope: complex, numbers: int) -> str:
     real = _shown(slope.real)
     if numbers == 1:
-        return f"f has the slope {real} there (steps settle where it is between -1 and 1)"
+        return f"f has the slope {real} there (steps settle if it is between -1 and 1)"
     radius, eigenvalue = real.lstrip("-"), real
     if slope.imag:
         radius, eigenvalue = f"{abs(slope):.4g}", f"{slope.real:.3g} ± {slope.imag:.3g}i"
     return (
-        f"f's derivatives have the spectral radius {radius} there, by the eigenvalue {eigenvalue} (steps settle where "
+        f"f's derivatives have the spectral radius {radius} there, from the eigenvalue {eigenvalue} (steps settle if "
         "it is below 1)"
     )
 
 
 def _unsteady(differences: Sequence[Any], damping: float) -> tuple[str, str]:
-    """What is seen, and advised, where steps that do not shrink follow no slope."""
+    """The diagnosis and the advice for steps that do not shrink and follow no slope."""
     rows, sizes = list(differences), [float(np.abs(row).max()) for row in differences]
     if len(rows) > 1 and sizes[0] > 0.0 and all(2.0 * a < b for a, b in pairwise(sizes[-4:])):
         if (rows[-2] / sizes[-2]) @ (rows[-1] / sizes[-1]) > 0.0:
-            return "z runs away, faster at each step", f"Start elsewhere; where that does not help, {_OTHERWISE}"
-        return "z swings to and fro, wider at each step", f"Try damping={damping / 4:g}, and a start nearer to z"
-    halved = f"Try damping={damping / 2:g}, which helps where z swings to and fro, or smaller weights"
-    return "the residual does not shrink, and the steps follow no one slope of f", halved
+            return "z runs away, faster at each step", f"Start elsewhere; if that does not help, {_OTHERWISE}"
+        return "z oscillates, wider at each step", f"Try damping={damping / 4:g}, and a start nearer to z"
+    halved = f"Try damping={damping / 2:g}, which helps if z oscillates, or smaller weights"
+    return "the residual does not shrink, and the steps follow no single slope of f", halved
 
 
 def _rate(residuals: Sequence[float]) -> float:
-    """By how much a step changes the residual at most, judged by the last two quarters; 1 where they hardly differ."""
+    """The factor by which a step changes the residual, from its last two quarters; 1 if they hardly differ."""
     finite = [r for r in residuals if math.isfinite(r) and r > 0.0]
     quarter = len(finite) // 4
     if not quarter:

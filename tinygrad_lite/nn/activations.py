@@ -1,4 +1,4 @@
-"""Activations, by name and as modules."""
+"""Activation functions, by name and as modules."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LINEAR = "linear"
 
 
 def linear(x: Any) -> Any:
-    """x: no activation."""
+    """Returns x as it is: no activation."""
     return x
 
 
 def activation(name: str | None) -> Function:
-    """The function of one number that has this name in the table of operations; "linear" and None leave x as it is.
+    """The activation function with this name in the table of operations; "linear" and None leave x as it is.
 
-    ValueError for a name that is not in the table, or not of one number.
+    Raises ValueError for a name that is not in the table, or whose operation does not take one number.
 
     >>> activation("tanh")(0.0), activation("linear")(3.0)
     (0.0, 3.0)
@@ -32,7 +32,7 @@ def activation(name: str | None) -> Function:
     if name is None or name == LINEAR:
         return linear
     if not isinstance(name, str):
-        raise TypeError(f"an activation is called by its name, such as 'tanh', got {received(name)}")
+        raise TypeError(f"an activation is given by its name, such as 'tanh', got {received(name)}")
     row = ops.TABLE.get(name) or ops.ALIASES.get(name)
     if row is None or not _is_unary(row):
         raise unknown_name("activation", name, [LINEAR, *(row.name for row in ops.TABLE.values() if _is_unary(row))])
@@ -40,11 +40,11 @@ def activation(name: str | None) -> Function:
 
 
 FASTEST: dict[Any, Function] = {LINEAR: linear}
-"""What on_values has found, by name."""
+"""What on_values found so far, by name."""
 
 
 def on_values(which: str | Function) -> Function:
-    """The fastest form of an activation, for Values alone; a module's has no place of its own, but its neuron's."""
+    """The fastest form of an activation, for Values only; if it is a module, its results get the neuron's path."""
     function = FASTEST.get(which)
     if function is not None:
         return function
@@ -55,7 +55,7 @@ def on_values(which: str | Function) -> Function:
     row = activation(which)
     method: Function | None = vars(Value).get(getattr(row, "name", ""))
     if method is None:
-        return row  # not kept: an operation of the user's own may be defined anew
+        return row  # not kept: a user may define an operation of their own again
     FASTEST[which] = method
     return method
 
@@ -65,7 +65,7 @@ def _is_unary(row: ops.Op) -> bool:
 
 
 class Activation(Module):
-    """An operation as a module: on a number, or on each of a list of them.
+    """An operation as a module: it takes a number, or a list and is applied to each element.
 
     >>> [y.data for y in ReLU()([Value(-1.0), Value(2.0)])]
     [0.0, 2.0]
@@ -120,7 +120,7 @@ class SiLU(Activation):
 
 
 class LeakyReLU(Activation):
-    """x where positive, else negative_slope * x: Maas et al. 2013, "Rectifier nonlinearities"."""
+    """x if positive, else negative_slope * x: Maas et al. 2013, "Rectifier nonlinearities"."""
 
     operation = "leaky_relu"
 
@@ -135,7 +135,7 @@ class LeakyReLU(Activation):
 
 
 class ELU(Activation):
-    """x where positive, else alpha * (exp(x) - 1): Clevert et al. 2015, "Exponential linear units"."""
+    """x if positive, else alpha * (exp(x) - 1): Clevert et al. 2015, "Exponential linear units"."""
 
     operation = "elu"
 
@@ -150,7 +150,7 @@ class ELU(Activation):
 
 
 class Softmax(Module):
-    """Probabilities proportional to exp(x), of a list.
+    """Turns a list into probabilities proportional to exp(x).
 
     >>> Softmax()([0.0, 0.0])
     [0.5, 0.5]
@@ -161,11 +161,11 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
-    """The logarithms of Softmax, without its underflow."""
+    """The logarithm of Softmax, without underflow."""
 
     def forward(self, xs: Any) -> list[Any]:
         return ops.log_softmax(xs)
 
 
 DISPLAYED = {kind.operation: kind.__name__ for kind in (ReLU, Tanh, Sigmoid, Softplus, GELU, SiLU, LeakyReLU, ELU)}
-"""How an activation's name is written in front of "Neuron"."""
+"""How the name of an activation is written before "Neuron"."""

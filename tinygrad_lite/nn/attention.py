@@ -1,4 +1,4 @@
-"""Attention: tokens that look at one another."""
+"""Multi-head self-attention."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .module import Module
 
 
 class Attention(Module):
-    """Multi-head self-attention: a list of token vectors in, a list of as many out.
+    """Multi-head self-attention: takes a list of token vectors, and returns a list of the same length.
 
-    embed_dim  numbers in a token's vector, the heads side by side
-    num_heads  divides embed_dim
-    causal     True: a token sees itself and those before it, else all
+    embed_dim  length of a token's vector, with the heads side by side
+    num_heads  number of heads, which must divide embed_dim
+    causal     True: a token sees itself and the tokens before it; False: it sees all tokens
     bias       whether the four projections `query`, `key`, `value` and `out` have biases
     Vaswani et al. 2017, "Attention is all you need", eq. 1 and section 3.2.2.
 
@@ -44,7 +44,7 @@ class Attention(Module):
         return self.out(mixed)
 
     def _mixed(self, query: list[Any], keys: list[list[Any]], values: list[list[Any]]) -> list[Any]:
-        """For one token, the mean of the values, weighted head by head with how well their keys fit its query."""
+        """For one token, the weighted mean of the values: in each head, the weights say how well keys fit its query."""
         size = len(query) // self.num_heads
         mixed = []
         for start in range(0, len(query), size):

@@ -1,4 +1,4 @@
-"""Targets of cross_entropy: a label or probabilities for a sample, weights of the classes, a label to ignore."""
+"""The targets of cross_entropy: class labels or probabilities, class weights, and a label to ignore."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .inputs import as_list, as_row
 from .targets import from_zero, no_samples
 
 _SUM_TO_ONE = 1e-3
-"""How far from 1 the sum of probabilities may be, as it is in half precision."""
+"""How far the sum of probabilities may be from 1, enough for half precision."""
 _LABELS = "cross_entropy(labels) takes class indices"
 
 
 def samples(logits: Any, labels: Any) -> tuple[list[Any], list[Any], bool]:
-    """The logits and the target of each sample, a label or a list of probabilities, and whether it is one alone."""
+    """The logits of each sample, its target (a label or a list of probabilities), and whether it is a single sample."""
     rows, targets = as_list(logits), as_list(labels)
     if not isinstance(targets, list):
         return [rows], [targets], True
@@ -30,7 +30,7 @@ def samples(logits: Any, labels: Any) -> tuple[list[Any], list[Any], bool]:
     if not isinstance(rows, list) or len(rows) != len(targets):
         raise ShapeError(
             "cross_entropy(logits, labels) takes a list of logits and a label for each sample, "
-            f"got {received(rows)} and {len(targets)} labels"
+            f"got {received(rows)} as logits and {len(targets)} labels"
         )
     if not rows:
         raise no_samples("cross_entropy")
@@ -40,10 +40,10 @@ def samples(logits: Any, labels: Any) -> tuple[list[Any], list[Any], bool]:
 
 
 class Classes:
-    """How classes count: the settings of cross_entropy, checked.
+    """The settings of cross_entropy, checked: how much each class counts.
 
     weights  one for each class, or None
-    ignored  the label whose samples do not count, or None
+    ignored  the label of samples that do not count, or None
     """
 
     def __init__(self, weight: Any, ignore_index: Any, label_smoothing: Any) -> None:
@@ -55,16 +55,16 @@ class Classes:
         if weight is not None:
             self.weights = [from_zero("cross_entropy(weight=...)", w) for w in as_row(weight)]
             self._mean_weight = ops.mean(self.weights)
-        self.count_alike = weight is None and ignore_index is None  # so that a mean over labels is one over samples
+        self.count_alike = weight is None and ignore_index is None  # then the mean over labels is that over samples
         self._plain = self.count_alike and not self._smoothing
 
     def of_label(self, row: Any, label: Any) -> tuple[Any, Any]:
-        """The loss of logits and a class index, and how much it counts in a mean."""
+        """The loss for logits and a class index, and its weight in a mean."""
         if self._plain and type(label) is int and type(row) is list and 0 <= label < len(row):
             return ops.logsumexp(row) - row[label], 1.0
         self._check(row)
         counts: Any = None
-        if type(label) is Value:  # chosen by operations, so that a trace may choose
+        if type(label) is Value:  # operations choose here, so that a compiled program can choose too
             if self.ignored is not None:
                 counts = ops.not_equal(label, float(self.ignored))
                 if not 0 <= self.ignored < len(row):
@@ -85,12 +85,12 @@ class Classes:
         return ops.where(counts, loss, 0.0), counts if self.weights is None else share * counts
 
     def of_probabilities(self, row: Any, target: Any) -> Any:
-        """The loss of logits and the probabilities of their classes."""
+        """The loss for logits and the probabilities of their classes."""
         self._check(row)
         if self.ignored is not None:
             raise ValueError(
                 "cross_entropy(ignore_index=...) is for labels that are class indices, got probabilities: leave out "
-                "the samples that are not to count"
+                "the samples that should not count"
             )
         chosen = _probabilities(row, target)
         if self.weights is not None:
@@ -98,7 +98,11 @@ class Classes:
         return self._loss(row, ops.sum(chosen), ops.dot(row, chosen))
 
     def _loss(self, row: list[Any], share: Any, score: Any) -> Any:
-        """What is chosen of -log(softmax(row)): the share of logsumexp(row) less the score, the same share of row."""
+        """The target's part of -log(softmax(row)): share * logsumexp(row) - score, with label smoothing.
+
+        share  the sum of the target's weights
+        score  the logits times these weights, summed
+        """
         smoothing = self._smoothing
         if smoothing and self.weights is None:
             score = (1.0 - smoothing) * score + smoothing * ops.mean(row)
@@ -112,16 +116,16 @@ class Classes:
     def _check(self, row: Any) -> None:
         if not isinstance(row, list) or not row:
             raise ShapeError(
-                f"cross_entropy(logits) takes a list of logits for each sample, one a class, got {received(row)}: "
-                "for a single output there is binary_cross_entropy_with_logits"
+                f"cross_entropy(logits) takes a list of logits for each sample, one per class, got {received(row)}: "
+                "for a single output use binary_cross_entropy_with_logits"
             )
         if self.weights is not None and len(self.weights) != len(row):
             raise ShapeError(
-                f"cross_entropy(weight=...) takes a weight for each class, here {len(row)}, got {len(self.weights)}"
+                f"cross_entropy(weight=...) takes one weight per class, here {len(row)}, got {len(self.weights)}"
             )
 
     def _out_of_range(self, index: int, classes: int) -> ValueError:
-        instead = f": ignore_index={index} leaves such samples out" if index < 0 and self.ignored is None else ""
+        instead = f": pass ignore_index={index} to leave such samples out" if index < 0 and self.ignored is None else ""
         return ValueError(f"{_LABELS}, here 0..{classes - 1}, got {index}{instead}")
 
 
@@ -137,11 +141,11 @@ def _is_one(share: Any) -> bool:
 
 
 def _probabilities(row: list[Any], target: Any) -> list[Any]:
-    """The probabilities of one sample's classes, those that are plain numbers checked."""
+    """The probabilities of one sample's classes; plain numbers are checked."""
     if not isinstance(target, list) or len(target) != len(row):
         raise ShapeError(
-            "cross_entropy(labels) takes class indices for all samples, or for all of them lists of probabilities, one "
-            f"a class, here {len(row)}, got {received(target)}"
+            "cross_entropy(labels) takes a class index for every sample, or for every sample a list of probabilities, "
+            f"one per class, here {len(row)}, got {received(target)}"
         )
     for p in target:
         if type(p) is not Value and not isinstance(p, Real):
@@ -149,10 +153,10 @@ def _probabilities(row: list[Any], target: Any) -> list[Any]:
     plain = [p for p in target if type(p) is not Value]
     wrong = [received(p) for p in plain if not 0 <= p <= 1]
     if not wrong and len(plain) == len(target) and abs(math.fsum(plain) - 1.0) > _SUM_TO_ONE:
-        wrong = [f"some that add up to {math.fsum(plain):g}"]
+        wrong = [f"probabilities that add up to {math.fsum(plain):g}"]
     if wrong:
         raise ValueError(
             "cross_entropy(labels) takes a class index for a list of logits, or probabilities that add up to 1, got "
-            f"{wrong[0]}: where each sample has a single logit, there is binary_cross_entropy_with_logits"
+            f"{wrong[0]}: if each sample has a single logit, use binary_cross_entropy_with_logits"
         )
     return target

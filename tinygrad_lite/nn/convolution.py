@@ -1,4 +1,4 @@
-"""Convolutions as what they are: every output is a dot product of a filter and the window that it stands on."""
+"""Convolutions, written out: every output is the dot product of a filter and the window that it covers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from .parameters import biases, parameters
 
 
 class Conv1d(Module):
-    """Filters that move along a signal: [in_channels][time] in, [out_channels][time] out, lists of numbers.
+    """Filters that slide along a signal: takes lists [in_channels][time], returns lists [out_channels][time].
 
     weight   [out_channels][in_channels][kernel_size], drawn by init (see `initialisation`)
-    bias     [out_channels], from 0 on; False: none
-    stride   how far a filter moves; padding: so many zeros before and after the signal
-    There are (time + 2 * padding - kernel_size) // stride + 1 outputs a filter, ShapeError where that is none.
+    bias     [out_channels], starts at 0; False: no bias
+    stride   how far a filter moves at a time
+    padding  number of zeros before and after the signal
+    Each filter has (time + 2 * padding - kernel_size) // stride + 1 outputs; ShapeError if that is less than 1.
 
     >>> edges = Conv1d(1, 1, kernel_size=2, bias=False)
     >>> edges.weight[0][0][0].data, edges.weight[0][0][1].data = -1.0, 1.0
@@ -60,11 +61,11 @@ class Conv1d(Module):
 
 
 class Conv2d(Module):
-    """Filters that move over an image: [in_channels][row][column] in, [out_channels][row][column] out.
+    """Filters that slide over an image: takes [in_channels][row][column], returns [out_channels][row][column].
 
     weight   [out_channels][in_channels][row][column], drawn by init (see `initialisation`)
-    bias     [out_channels], from 0 on; False: none
-    kernel_size, stride, padding  as for Conv1d, for both directions or as (rows, columns)
+    bias     [out_channels], starts at 0; False: no bias
+    kernel_size, stride, padding  as in Conv1d: one number for both directions, or (rows, columns)
 
     >>> blur = Conv2d(1, 1, kernel_size=2, init=lambda fan_in, fan_out: 1 / fan_in)
     >>> [[y.data for y in row] for row in blur([[[0.0, 0.0, 4.0], [0.0, 4.0, 8.0]]])[0]]
@@ -118,16 +119,18 @@ class Conv2d(Module):
 
 
 def _pair(who: str, size: int | tuple[int, int], least: int = 1) -> tuple[int, int]:
-    """(rows, columns) of what was given for both or one by one."""
+    """A size as (rows, columns), given as one number for both or as two."""
     if not isinstance(size, (tuple, list)):
         return (positive(who, size, least),) * 2
     if len(size) != 2:
-        raise ShapeError(f"{who} is one whole number, or two: (rows, columns), got {received(size)}")
+        raise ShapeError(f"{who} must be one whole number, or two as (rows, columns), got {received(size)}")
     return positive(who, size[0], least), positive(who, size[1], least)
 
 
 def _starts(module: Module, length: int, size: int, stride: int) -> range:
-    """Where windows of this size begin."""
+    """The positions at which windows of this size begin."""
     if length < size:
-        raise ShapeError(f"{called(module)} has filters of {size} for {length} numbers, padding included: add padding")
+        raise ShapeError(
+            f"{called(module)} has filters of size {size} for {length} numbers, padding included: add padding"
+        )
     return range(0, length - size + 1, stride)

@@ -1,4 +1,4 @@
-"""Dropout: numbers left out at random in training."""
+"""Dropout: numbers are set to 0 at random in training."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .module import Module
 
 
 class Dropout(Module):
-    """In training each number is 0 with probability p, else it is divided by 1 - p; after eval() all stay as they are.
+    """Sets each number to 0 with probability p in training, else divides it by 1 - p; after eval() it changes nothing.
 
-    p     from 0 to 1
-    seed  of the draws (see `Draws`), which are new at each call, compiled or not; layers want seeds of their own
-    The input may be a number, a list, or lists in lists.
-    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", inverted.
+    p     a probability, from 0 to 1
+    seed  the seed of the draws (see `Draws`); each call draws anew, compiled or not; give each layer its own seed
+    The input may be a number, a list, or nested lists.
+    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting", in inverted form.
 
     >>> dropout = Dropout(0.5, seed=2)
     >>> dropout([1.0] * 6), dropout.eval()([1.0] * 6)

@@ -1,4 +1,4 @@
-"""Embedding: a vector for each whole number."""
+"""Embedding: a table with a learned vector for each whole number."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .parameters import parameters
 
 
 class Embedding(Module):
-    """The row of `weight` at an index; of a list of indices a list of rows.
+    """Looks up the row of `weight` at an index; a list of indices gives a list of rows.
 
     weight  [num_embeddings][embedding_dim], drawn from the standard normal distribution
-    Raises IndexError for an index that is not a whole number in 0..num_embeddings - 1, at a compiled call too.
+    Raises IndexError for an index that is not a whole number in 0..num_embeddings - 1, also in a compiled call.
 
     >>> tokens = Embedding(27, 4)
     >>> len(tokens(26)), len(tokens([0, 1, 2])), tokens(3)[0] is tokens.weight[3][0]
@@ -36,12 +36,12 @@ class Embedding(Module):
             return [self.forward(item) for item in index]
         if not isinstance(index, (Value, Real)):
             raise not_a_number(f"{called(self)}(index)", index)
-        # A table of plain numbers: what is taken is the index itself, or the error that it is out of range.
+        # Taking from range(n) gives the index itself, or raises the error that it is out of range.
         places = range(len(self.weight))
         place = ops.take(places, index)
         if type(place) is not Value:
             return list(self.weight[int(place)])
-        # The row as a product, since compiled, and in its derivative too, that is one of matrices for all indices.
+        # The row is written as a product: compiled, all indices together become one matrix product, backward too.
         one_hot = [ops.equal(k, place) for k in places]
         return [ops.dot(one_hot, column) for column in zip(*self.weight, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Layers that are defined by what they settle to, trained by recurrent backpropagation."""
+"""Layers whose output is a fixed point, trained by recurrent backpropagation."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .module import Module
 
 
 class Equilibrium(Module):
-    """The z with z = cell(z, x): as deep as it needs to be, at the memory of one layer.
+    """The fixed point z = cell(z, x): a network of any depth, with the memory of one layer.
 
-    cell   a module or function of (z, x) that gives as many numbers as z has
-    units  how many
-    tol, max_steps, damping as fixed_point takes them; its errors are raised. `solve(x)` gives what fixed_point gives.
+    cell   a module or function of (z, x) that returns as many numbers as z has
+    units  how many numbers z has
+    tol, max_steps, damping are those of fixed_point, whose errors are raised. `solve(x)` returns its whole result.
 
     >>> half = Equilibrium(lambda z, x: [0.5 * z[0] + x], 1, tol=1e-12)
     >>> round(half(3.0)[0].data, 9)
@@ -31,12 +31,12 @@ class Equilibrium(Module):
 
     def __init__(self, cell: Callable[[Any, Any], Any], units: int, **settings: Any) -> None:
         if not callable(cell):
-            raise TypeError(f"Equilibrium(cell, units): the cell is a function of (z, x), got {received(cell)}")
+            raise TypeError(f"Equilibrium(cell, units): cell must be a function of (z, x), got {received(cell)}")
         self.cell, self.units = cell, positive("Equilibrium(units)", units)
         self.settings = settings
 
     def solve(self, x: Any) -> FixedPoint:
-        """How the layer settles for x."""
+        """The fixed point for x, with how it was reached."""
         return fixed_point(self.cell, [0.0] * self.units, x, **self.settings)
 
     def forward(self, x: Any) -> Any:
@@ -47,12 +47,12 @@ class Equilibrium(Module):
 
 
 class AlmeidaPineda(Module):
-    """A fully recurrent network: each unit reads all units and all inputs, and the answer is where they settle.
+    """A fully recurrent network: each unit reads all units and all inputs, and the output is where they settle.
 
-    inputs, units  how many; a call takes the inputs and gives the units: z = activation(W z + U x + b)
-    activation     bounded ones settle more easily
-    gain           the spectral radius of W to begin with, about; below 1 it settles whatever the inputs are
-    settings       as fixed_point takes them
+    inputs, units  how many; a call takes the inputs and returns the units, z = activation(W z + U x + b)
+    activation     bounded activations settle more easily
+    gain           roughly the spectral radius of W at the start; below 1 the network settles for any inputs
+    settings       those of fixed_point
 
     >>> net = AlmeidaPineda(3, 2, tol=1e-6)
     >>> len(net([1.0, 0.0, -1.0])), net
@@ -71,14 +71,14 @@ class AlmeidaPineda(Module):
         self.activation, self.settings = activation, settings
 
     def step(self, z: Any, drive: Any) -> list[Any]:
-        """One step of all units, for what the inputs add up to at each."""
+        """One step of all units; drive is what the inputs contribute to each unit, U x + b."""
         if len(z) != len(self.w):
-            raise ShapeError(f"AlmeidaPineda: {len(self.w)} units step together, got {len(z)}")
+            raise ShapeError(f"AlmeidaPineda.step(z, drive) takes a z of {len(self.w)} units, got {len(z)}")
         function = on_values(self.activation)
         return [function(dot(row, z, d)) for row, d in zip(self.w, drive, strict=True)]
 
     def solve(self, x: Any) -> FixedPoint:
-        """How the network settles for x."""
+        """The fixed point for x, with how it was reached."""
         drive = self.drive(x)
         drive = drive if isinstance(drive, list) else [drive]
         return fixed_point(self.step, [0.0] * len(self.w), drive, **self.settings)
@@ -91,7 +91,7 @@ class AlmeidaPineda(Module):
 
 
 def _scaled(gain: float) -> Callable[[int, int], float]:
-    """Uniform weights of variance gain**2 / fan_in: the sum of so many products keeps its size, times the gain."""
+    """Uniform weights of variance gain**2 / fan_in, so that a weighted sum is gain times as large as its inputs."""
 
     def draw(fan_in: int, fan_out: int) -> float:
         return gain * math.sqrt(3.0 / fan_in) * random.uniform(-1, 1)

@@ -1,6 +1,6 @@
-"""Initialisations: (fan_in, fan_out) -> one weight, drawn with Python's random module, so that random.seed repeats it.
+"""Initialisations: functions (fan_in, fan_out) -> weight, which draw with Python's random module (see random.seed).
 
-fan_in is the number of inputs of the neuron, fan_out that of the neurons beside it.
+fan_in is the number of inputs of a neuron, fan_out the number of neurons in its layer.
 
 Xavier: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", eq. 16.
 He: He et al. 2015, "Delving deep into rectifiers", eq. 10.
@@ -20,7 +20,7 @@ Initialisation = Callable[[int, int], float]
 
 
 def uniform(fan_in: int, fan_out: int = 1) -> float:
-    """Between -1 and 1 whatever the fan-in: micrograd's, the default."""
+    """Uniform between -1 and 1, whatever the fan-in: the default, as in micrograd."""
     return random.uniform(-1, 1)
 
 
@@ -45,12 +45,12 @@ def he_normal(fan_in: int, fan_out: int = 1) -> float:
 
 
 def lecun_uniform(fan_in: int, fan_out: int = 1) -> float:
-    """Variance 1 / fan_in, which keeps that of the inputs."""
+    """Variance 1 / fan_in, so that the output varies as much as the inputs."""
     return _uniform(1.0 / fan_in)
 
 
 def lecun_normal(fan_in: int, fan_out: int = 1) -> float:
-    """Variance 1 / fan_in, which keeps that of the inputs."""
+    """Variance 1 / fan_in, so that the output varies as much as the inputs."""
     return _normal(1.0 / fan_in)
 
 
@@ -61,7 +61,7 @@ INITIALISATIONS: dict[str, Initialisation] = {
 
 
 def initialisation(init: str | Initialisation) -> Initialisation:
-    """The initialisation of a name, or the given function itself.
+    """The initialisation with this name, or the given function itself.
 
     >>> initialisation("he_normal").__name__
     'he_normal'
@@ -69,7 +69,7 @@ def initialisation(init: str | Initialisation) -> Initialisation:
     if callable(init):
         return init
     if not isinstance(init, str):
-        raise TypeError(f"init is a name or a function (fan_in, fan_out) -> weight, got {received(init)}")
+        raise TypeError(f"init must be a name or a function (fan_in, fan_out) -> weight, got {received(init)}")
     if init not in INITIALISATIONS:
         raise unknown_name("initialisation", init, INITIALISATIONS)
     return INITIALISATIONS[init]

@@ -1,4 +1,4 @@
-"""What layers take: sizes, and rows of numbers; and what is said when they do not fit."""
+"""Checks of what layers take, sizes and rows of numbers, and the errors when these do not fit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def positive(who: str, size: Any, least: int = 1) -> int:
 
 
 def as_row(x: Any) -> tuple[Any, ...]:
-    """The inputs of a layer as a tuple: of a list, an iterator, an array of one axis, or one number alone."""
+    """The inputs of a layer as a tuple, from a list, an iterator, an array with one axis, or a single number."""
     kind = type(x)
     if kind is tuple:
         return x  # type: ignore[no-any-return]
@@ -40,7 +40,7 @@ def as_row(x: Any) -> tuple[Any, ...]:
 
 
 def as_list(x: Any) -> Any:
-    """Sequences and arrays as lists, numbers and Values as they are."""
+    """Turns sequences and arrays into lists; numbers and Values stay as they are."""
     if type(x) is list or type(x) is Value:
         return x
     if hasattr(x, "tolist"):
@@ -49,7 +49,7 @@ def as_list(x: Any) -> Any:
 
 
 def on_rows(function: Callable[[list[Any]], Any], x: Any) -> Any:
-    """The function of a row of numbers, or of each row in a list of rows, of any nesting: of the last axis.
+    """Applies a function to a row of numbers, or to each row in nested lists of rows: along the last axis.
 
     >>> on_rows(len, [1.0, 2.0]), on_rows(len, [[1.0, 2.0], [3.0, 4.0]])
     (2, [2, 2])
@@ -63,7 +63,7 @@ def on_rows(function: Callable[[list[Any]], Any], x: Any) -> Any:
 
 
 def shaped(module: Module, x: Any, *axes: int | str) -> Any:
-    """x as nested lists along these axes, of a size or, by a name, of any from 1 on; ShapeError where it is not so."""
+    """x as nested lists with these axes, each a size, or a name for any size from 1; ShapeError if x does not fit."""
     lists = as_lists(x)
     expected = f"{called(module)} takes {''.join(f'[{axis}]' for axis in axes)} numbers"
     try:
@@ -77,22 +77,23 @@ def shaped(module: Module, x: Any, *axes: int | str) -> Any:
 
 
 def as_lists(x: Any) -> Any:
+    """Turns nested sequences and arrays into nested lists."""
     items = as_list(x)
     return [as_lists(item) for item in items] if isinstance(items, list) else items
 
 
 def _shape(lists: Any) -> tuple[int, ...]:
-    """How many items lists in lists have at each depth."""
+    """The lengths of nested lists at each depth."""
     if not isinstance(lists, list):
         return ()
     inner = {_shape(item) for item in lists}
     if len(inner) > 1:
-        raise ShapeError(f"lists of one length are needed, got some of {' and some of '.join(map(str, sorted(inner)))}")
+        raise ShapeError(f"the lists must have equal lengths, got {' and '.join(map(str, sorted(inner)))}")
     return (len(lists), *inner.pop()) if inner else (0,)
 
 
 def check_row(module: Module, row: Sequence[Any], size: int, part: str = "") -> None:
-    """ShapeError or TypeError where what a module is given, for this part of it, is not so many numbers."""
+    """Raises ShapeError or TypeError if a module's input (or the named part of it) is not `size` numbers."""
     if len(row) != size or not _USUAL.issuperset(map(type, row)):
         error = explained(called(module) + part, row, size)
         if error is not None:
@@ -100,13 +101,13 @@ def check_row(module: Module, row: Sequence[Any], size: int, part: str = "") -> 
 
 
 def called(module: Module) -> str:
-    """The module's kind, and its path where it has one."""
+    """The module's class, and its path if it has one."""
     path = getattr(module._place, "path", None)
     return f"{type(module).__name__} {path}" if path else type(module).__name__
 
 
 def explained(who: str, row: Sequence[Any], size: int) -> Exception | None:
-    """The error for inputs that are not so many numbers, or None where they are not at fault."""
+    """The error for inputs that are not `size` numbers, or None if the inputs are not at fault."""
     if len(row) != size:
         return ShapeError(f"{who} takes {counted(size, 'number')}, got {len(row)}")
     for position, item in enumerate(row):

@@ -1,4 +1,4 @@
-"""Neuron, Layer, MLP: micrograd's, with a neuron as one node and any activation; Sequential and Residual."""
+"""micrograd's Neuron, Layer and MLP, with one node for a neuron's sum and any activation; Sequential and Residual."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .module import Module
 _weight_origins: list[Origin] = []
 _bias_origin = Origin(label="b")
 _changes = [0]
-"""How often an attribute of a neuron was set: what a layer knows of its neurons is right while this stays."""
+"""How often an attribute of any neuron was set. What a layer stores about its neurons is valid while this stays."""
 
 
 class Neuron(Module):
-    """activation(w[0] * x[0] + w[1] * x[1] + ... + b), the sum being one node.
+    """activation(w[0] * x[0] + w[1] * x[1] + ... + b); the sum is one node.
 
     nin         number of inputs
     nonlin      False: no activation
     activation  a name (see `activation`) or a function of one Value; None is relu
     init        a name (see `initialisation`) or a function (fan_in, fan_out) -> weight; fan_out is the layer's width
-    Raises ShapeError where a size is not positive or a call's input has not nin numbers.
+    Raises ShapeError if a size is not positive, or if a call's input does not have nin numbers.
 
     >>> n = Neuron(2, activation="tanh")
     >>> n, n([1.0, -2.0]).op.name
@@ -54,14 +54,14 @@ class Neuron(Module):
         _changes[0] += 1
 
     def _attributes(self) -> Iterable[tuple[str, Any]]:
-        # Reading vars(self) would turn CPython's compact attributes into a dict for good, which slows every call.
+        # Reading vars(self) would turn CPython's compact attributes into a dict forever, which slows every call.
         if type(self) is Neuron:
             return ("w", self.w), ("b", self.b), ("activation", self.activation)
         return super()._attributes()
 
     @property
     def nonlin(self) -> bool:
-        """Whether there is an activation; settable, as in micrograd."""
+        """Whether the neuron has an activation; can be set, as in micrograd."""
         return self.activation != LINEAR
 
     @nonlin.setter
@@ -86,9 +86,9 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """nout neurons on the same nin inputs: a list of Values, or the Value itself where nout is 1.
+    """nout neurons on the same nin inputs. A call returns a list of Values, or one Value if nout is 1.
 
-    Further arguments are Neuron's.
+    Further arguments are passed to Neuron.
 
     >>> Layer(2, 3, nonlin=False)
     Layer of [LinearNeuron(2), LinearNeuron(2), LinearNeuron(2)]
@@ -107,7 +107,7 @@ class Layer(Module):
         if known is None or known.changes != _changes[0] or known.neurons != self.neurons:
             known = self._known = _Known(self.neurons)
         try:
-            # dots does what n(row) does for each neuron, without what a call costs.
+            # dots does the same as n(row) for each neuron, without the cost of the calls.
             out = [n(row) for n in self.neurons] if known.rows is None else dots(known.rows, row, known.function)
         except (ShapeError, TypeError) as error:
             wrong = (explained(called(n), row, len(getattr(n, "w", row))) for n in self.neurons)
@@ -119,9 +119,9 @@ class Layer(Module):
 
 
 class _Known:
-    """A layer's neurons as `dots` takes them, right until a neuron's attribute or the list of neurons changes.
+    """A layer's neurons as `dots` takes them, valid until a neuron's attribute or the list of neurons changes.
 
-    rows is None where not all are plain neurons of one activation that have been given their places.
+    rows is None unless all are plain Neurons with the same activation that already have their paths.
     """
 
     __slots__ = ("changes", "function", "neurons", "rows")
@@ -142,11 +142,11 @@ class _Known:
 
 
 class MLP(Module):
-    """A multi-layer perceptron: hidden layers with an activation, the last one linear.
+    """A multi-layer perceptron: hidden layers with an activation, and a linear last layer.
 
     nin         number of inputs
-    nouts       widths of the layers, the outputs last
-    activation  that of the hidden layers; further arguments are Neuron's
+    nouts       widths of the layers; the last is the number of outputs
+    activation  of the hidden layers; further arguments are passed to Neuron
 
     >>> MLP(2, [2, 1])
     MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(2)]]
@@ -156,10 +156,12 @@ class MLP(Module):
         self, nin: int, nouts: Sequence[int], activation: str | Function | None = "relu", **kwargs: Any
     ) -> None:
         if not isinstance(nouts, Iterable) or isinstance(nouts, str):
-            raise TypeError(f"MLP(nin, nouts) takes the widths of its layers as a list, got {received(nouts)}: [16, 1]")
+            raise TypeError(
+                f"MLP(nin, nouts) takes the widths of its layers as a list, such as [16, 1], got {received(nouts)}"
+            )
         sizes = [nin, *nouts]
         if len(sizes) == 1:
-            raise ShapeError("MLP(nin, nouts) needs at least one layer, got no widths: [16, 1] has one hidden layer")
+            raise ShapeError("MLP(nin, nouts) needs at least one layer, got no widths: [16, 1] makes one hidden layer")
         hidden = LINEAR if activation is None else activation
         last = len(sizes) - 2
         self.layers = [
@@ -177,7 +179,7 @@ class MLP(Module):
 
 
 class Sequential(Module):
-    """Modules, or any functions, one after the other.
+    """Calls modules, or any functions, one after the other.
 
     >>> net = Sequential(Layer(2, 3, nonlin=False), abs_of := lambda xs: [abs(x) for x in xs])
     >>> len(net), len(net([1.0, 2.0]))
@@ -209,9 +211,9 @@ class Sequential(Module):
 
 
 class Residual(Module):
-    """x + module(x), of a number, a list, or lists in lists (He et al. 2016, "Deep residual learning").
+    """x + module(x), for a number, a list, or nested lists (He et al. 2016, "Deep residual learning").
 
-    module  a module, or any function, whose result has the form of its input, else ShapeError
+    module  a module or any function; its result must have the same nesting and lengths as its input, else ShapeError
 
     >>> Residual(lambda xs: [10 * x for x in xs])([1.0, 2.0])
     [11.0, 22.0]
@@ -237,14 +239,14 @@ def _added(module: Module, x: Any, y: Any) -> Any:
         return x + y
     if nested != (True, True) or len(x) != len(y):
         raise ShapeError(
-            f"{called(module)} adds its module's result to the input, which must be of one form: "
-            f"got {received(x)} and {received(y)}"
+            f"{called(module)} adds its module's result to the input, so both need the same shape: "
+            f"got {received(x)} as input and {received(y)} as result"
         )
     return [_added(module, a, b) for a, b in zip(x, y, strict=True)]
 
 
 def _labelled(weights: list[float], bias: float) -> list[Value]:
-    """Leaves of the labels w.0, w.1, ..., b; all neurons share the origins that hold them."""
+    """Leaves with the labels w.0, w.1, ..., b; all neurons share the origins that hold these labels."""
     for k in range(len(_weight_origins), len(weights)):
         _weight_origins.append(Origin(label=f"w.{k}"))
 
@@ -260,7 +262,7 @@ def _labelled(weights: list[float], bias: float) -> list[Value]:
 
 
 def _checked(activation: str | Function | None, nonlin: bool) -> str | Function:
-    """What a neuron keeps of its arguments: a name that exists, or a function."""
+    """The activation that a neuron stores: a name that exists, or a function."""
     if not nonlin:
         return LINEAR
     if activation is None:

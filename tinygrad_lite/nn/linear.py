@@ -1,4 +1,4 @@
-"""Linear: a matrix and a bias, as PyTorch has it."""
+"""Linear: a matrix and a bias, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .parameters import biases, parameters
 
 
 def affine(weight: Sequence[Any], x: Sequence[Any], bias: Sequence[Any]) -> list[Any]:
-    """weight @ x + bias: for each row of the matrix one dot node.
+    """weight @ x + bias, with one dot node for each row of the matrix.
 
     >>> from tinygrad_lite import Value
     >>> [y.data for y in affine([[1.0, 2.0], [0.0, 3.0]], [Value(10.0), Value(1.0)], [0.0, 0.5])]
@@ -23,11 +23,11 @@ def affine(weight: Sequence[Any], x: Sequence[Any], bias: Sequence[Any]) -> list
 
 
 class Linear(Module):
-    """weight @ x + bias, of a row of numbers or of each row in a list of rows; always a list.
+    """weight @ x + bias, for a row of numbers or for each row in a list of rows; the result is always a list.
 
     weight  [out_features][in_features], drawn by init (see `initialisation`)
-    bias    [out_features], from 0 on; False: none
-    `Layer` has neurons that can be seen one by one, each with an activation.
+    bias    [out_features], starts at 0; False: no bias
+    `Layer` has separate neurons instead, each with an activation.
 
     >>> layer = Linear(3, 2)
     >>> layer, len(layer([1.0, 2.0, 3.0])), len(layer([[1.0, 2.0, 3.0]] * 5))

@@ -1,9 +1,10 @@
-"""Losses: predictions and targets in, one Value out, ready for backward().
+"""Losses: they take predictions and targets, and return one Value, ready for backward().
 
-Predictions are a Value, or a list of them (one for each sample), or a list of such lists; targets are of the same
-shape, except where they are class labels. reduction is "mean" or "sum", over all elements, or "none": a loss for each,
-nested as the predictions. All are stable: from logits, by softplus and logsumexp, never by the logarithm of a
-probability. Targets, weights and variances may be Values, also traced ones; what is checked is plain numbers.
+Predictions are a Value, or a list of them (one for each sample), or a list of such lists. Targets have the same shape,
+unless they are class labels. reduction is "mean" or "sum", over all elements, or "none", which returns a loss for each
+element, nested like the predictions. All losses are numerically stable: they compute from logits, with softplus and
+logsumexp, and never take the logarithm of a probability. Targets, weights and variances may be Values, also traced
+ones; only plain numbers are checked.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def mse(predictions: Any, targets: Any, reduction: Literal["none"]) -> Any: ...
 @overload
 def mse(predictions: Any, targets: Any, reduction: str = "mean") -> Value: ...
 def mse(predictions: Any, targets: Any, reduction: str = "mean") -> Any:
-    """Squared error, (p - t)**2.
+    """The squared error, (p - t)**2.
 
     >>> mse([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     2.5
@@ -43,7 +44,7 @@ def l1(predictions: Any, targets: Any, reduction: Literal["none"]) -> Any: ...
 @overload
 def l1(predictions: Any, targets: Any, reduction: str = "mean") -> Value: ...
 def l1(predictions: Any, targets: Any, reduction: str = "mean") -> Any:
-    """Absolute error, abs(p - t); its derivative is 0 where there is no error.
+    """The absolute error, abs(p - t); its derivative is 0 where the error is 0.
 
     >>> l1([Value(1.0), Value(3.0)], [0.0, 1.0]).data
     1.5
@@ -58,7 +59,7 @@ def huber(predictions: Any, targets: Any, delta: float = 1.0, *, reduction: Lite
 @overload
 def huber(predictions: Any, targets: Any, delta: float = 1.0, reduction: str = "mean") -> Value: ...
 def huber(predictions: Any, targets: Any, delta: float = 1.0, reduction: str = "mean") -> Any:
-    """Squared error / 2 up to delta, from there on linear (Huber 1964, "Robust estimation of a location parameter").
+    """Half the squared error up to delta, linear beyond (Huber 1964, "Robust estimation of a location parameter").
 
     >>> huber([Value(0.5), Value(3.0)], [0.0, 0.0], reduction="sum").data
     2.625
@@ -84,11 +85,11 @@ def gaussian_nll(
 def gaussian_nll(
     predictions: Any, targets: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Any:
-    """(log(var) + (p - t)**2 / var) / 2: targets are normally distributed around the predictions with variance var.
+    """(log(var) + (p - t)**2 / var) / 2, for targets that are normal around the predictions, with variance var.
 
-    var   nested as the predictions, where a number may stand for a whole list of them; a Value below 0 gives nan
-    full  True: the constant log(2 pi) / 2 is added, so that it is the negative logarithm of the density
-    eps   the least variance that is reckoned with; what var gets is the derivative there, so that it may rise again
+    var   nested like the predictions; one number may stand for a whole list of them; a Value below 0 gives nan
+    full  True: adds the constant log(2 pi) / 2, so that the loss is the negative log of the density
+    eps   a smaller variance is replaced by eps; var still gets the derivative at eps, so that it can grow again
     Nix and Weigend 1994, "Estimating the mean and variance of the target probability distribution".
 
     >>> gaussian_nll([Value(1.0), Value(3.0)], [0.0, 1.0], [1.0, 1.0]).data
@@ -107,7 +108,7 @@ def gaussian_nll(
 
 
 def _at_least(var: Any, least: float) -> Any:
-    """A variance that is not below the least, with derivative 1 also where it was; a negative one stays, for its log.
+    """max(var, least), but with derivative 1 by var even below `least`; a negative Value stays, so its log is nan.
 
     >>> _at_least(Value(1.0), 0.5).data, _at_least(Value(0.25), 0.5).data, _at_least(Value(-1.0), 0.5).data
     (1.0, 0.5, -1.0)
@@ -133,7 +134,7 @@ def hinge(scores: Any, labels: Any, reduction: str = "mean") -> Any:
     for score, label in pairs("hinge", scores, labels, "labels"):
         if type(label) is not Value and label != 1 and label != -1:
             raise ValueError(
-                f"hinge(labels) takes -1 and 1, got {received(label)}: 2 * label - 1 makes them of 0 and 1"
+                f"hinge(labels) takes -1 and 1, got {received(label)}: write 2 * label - 1 if yours are 0 and 1"
             )
         losses.append(_relu(1.0 - label * score))
     return reduced(reduction, losses, scores)
@@ -156,9 +157,9 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """-t log(p) - (1 - t) log(1 - p) with p = sigmoid(logit), for targets from 0 to 1.
 
-    weight      of each loss: a number, one for each logit of a sample, or nested as the logits; the mean is over their
-                number, whatever the weights
-    pos_weight  of the first term alone, given likewise: above 1, ones that are missed cost more than false alarms
+    weight      multiplies each loss: a number, one for each logit of a sample, or nested like the logits; the mean
+                still divides by the number of losses
+    pos_weight  multiplies the first term only, in the same forms; above 1, missed ones cost more than false alarms
 
     >>> round(binary_cross_entropy_with_logits(Value(100.0), 0).data, 3)
     100.0
@@ -203,17 +204,19 @@ def cross_entropy(
     logits: Any, labels: Any, reduction: str = "mean", label_smoothing: float = 0.0, *, weight: Any = None,
     ignore_index: int | None = None,
 ) -> Any:  # fmt: skip
-    """-log(softmax(logits)[label]): logits of one sample and its class index, or lists of both.
+    """-log(softmax(logits)[label]), for the logits of one sample and its class index, or for lists of both.
 
-    labels           class indices, or for each sample a list of probabilities, one a class: a mean over their losses
+    labels           class indices, or for each sample a list of probabilities, one per class, which weight the losses
+                     of the classes
     label_smoothing  the share of the target, from 0 to 1, that is spread evenly over all classes, so that a wrong label
                      pulls less (Szegedy et al. 2016, "Rethinking the Inception architecture", section 7)
-    weight           of each class, by which its losses are multiplied; the mean divides by the weights of the labels,
-                     with probabilities by the number of samples
-    ignore_index     a label whose samples count for nothing, in the mean neither; the mean of none is nan
-    Of one sample alone the mean takes its weight out again. train.fit and .batch take the mean over samples themselves,
-    so give them reduction="sum" there, which is 0 for a sample that is ignored.
-    ValueError for a label that is not a whole number in 0..classes - 1, for probabilities that do not add up to 1.
+    weight           one per class, multiplies the losses of that class; the mean divides by the sum of the labels'
+                     weights, or for probabilities by the number of samples
+    ignore_index     a label whose samples do not count, in the mean either; the mean of no samples is nan
+    For a single sample the mean divides by its weight, so the weight has no effect. train.fit and .batch take the mean
+    over samples themselves: give them reduction="sum", which is 0 for an ignored sample.
+    Raises ValueError for a label that is not a whole number in 0..classes - 1, and for probabilities that do not add up
+    to 1.
 
     >>> round(cross_entropy([[Value(0.0), Value(0.0)]], [1]).data, 4)
     0.6931
@@ -242,6 +245,6 @@ def cross_entropy(
 
 
 _ALONE = (
-    "cross_entropy(reduction='mean') of one sample alone divides by its weight, which is taken out again, and is nan "
-    "where it is ignored: pass reduction='sum' where another takes the mean over samples, as train.fit and .batch do"
+    "cross_entropy(reduction='mean') of a single sample divides by its weight, which then has no effect, and is nan if "
+    "the sample is ignored: pass reduction='sum' if the mean is taken over samples later, as train.fit and .batch do"
 )

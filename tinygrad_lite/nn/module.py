@@ -1,4 +1,4 @@
-"""Module: what has parameters and computes with them."""
+"""Module: the base class of everything that has parameters and computes with them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Module(Node):
-    """The base of layers and networks: write `forward`, keep parameters as plain attributes, call the instance.
+    """The base of layers and networks: write `forward`, store parameters as plain attributes, call the instance.
 
-    Parameters are the leaves found in attributes, in lists, tuples and dicts of them, and in modules among them; no
-    registration, and no super().__init__(), is needed. A Value made during a call knows the path of its module, such
-    as "layers.0.neurons.3" ("" for the outermost).
+    Parameters are the leaves found in attributes, in lists, tuples and dicts of them, and in modules among them. They
+    need no registration and no super().__init__(). A Value made during a call knows the path of its module, such as
+    "layers.0.neurons.3" ("" for the outermost).
 
     >>> class Line(Module):
     ...     def __init__(self): self.slope, self.offset = Value(2.0), Value(1.0)
@@ -35,14 +35,14 @@ class Module(Node):
 
     _training: bool = True
     _place: _Place | None = None
-    _apart = frozenset(("_place", "_training"))  # a trace that asks for the mode notes it
+    _apart = frozenset(("_place", "_training"))  # not compared by a trace, which notes the mode when it is asked for
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """A subclass may write __call__ itself, as with micrograd: its Values know their path all the same."""
+        """Lets a subclass write __call__ itself, as in micrograd; its Values know their path all the same."""
         super().__init_subclass__(**kwargs)
         if cls.__dict__.get("__slots__"):
             raise TypeError(
-                f"class {cls.__name__}(Module) has __slots__, in which parameters would not be found: leave them out"
+                f"class {cls.__name__}(Module) has __slots__, where parameters would not be found: remove __slots__"
             )
         if "__call__" in cls.__dict__:
             cls.__call__ = _in_place(cls.__dict__["__call__"])  # type: ignore[method-assign]
@@ -51,15 +51,15 @@ class Module(Node):
         return within_origin(self._place or _find_place(self), self.forward, args, kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What a call computes."""
+        """Computes the result of a call; a subclass writes it."""
         kind = type(self).__name__
-        raise NotImplementedError(f"{kind} says nothing of what to compute: give it a method forward(self, x)")
+        raise NotImplementedError(f"{kind} does not say what to compute: give it a method forward(self, x)")
 
     @property
     def training(self) -> bool:
-        """True after train(), False after eval(): for modules that behave differently in the two."""
+        """True after train(), False after eval(), for modules that behave differently in the two modes."""
         trace = current_trace()
-        if trace is not None:  # a compiled function that chooses by it is another program for the other mode
+        if trace is not None:  # a compiled function that depends on the mode needs one program per mode
             trace.choices[id(self), "training"] = self, self._training
         return self._training
 
@@ -71,12 +71,12 @@ class Module(Node):
         return f"{type(self).__name__}()"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and pickles find their own place; a trace that copies a module depends on its mode."""
+        """Leaves out the path, since copies find their own; reads the mode, since a trace that copies depends on it."""
         _ = self.training
         return {name: thing for name, thing in vars(self).items() if name != "_place"}
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """(path, module) for this module, whose path is "", and all below it.
+        """Yields (path, module) for this module, whose path is "", and for all modules below it.
 
         >>> from tinygrad_lite.nn import Layer
         >>> [path for path, _ in Layer(2, 2).named_modules()]
@@ -88,7 +88,7 @@ class Module(Node):
                 yield f"{prefix}{key}", thing
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
-        """(name, leaf) for every parameter, in the order of parameters(); a shared one comes once, by its first name.
+        """Yields (name, leaf) for every parameter, in the order of parameters(); a shared one once, by its first name.
 
         >>> from tinygrad_lite.nn import Layer
         >>> [name for name, _ in Layer(2, 1).named_parameters()]
@@ -99,7 +99,7 @@ class Module(Node):
                 yield f"{prefix}{key}", thing
 
     def parameters(self) -> list[Value]:
-        """All parameters, each once, in the order of the attributes; they come to lie in two shared arrays (`bind`)."""
+        """All parameters, each once, in the order of the attributes; this binds them to two shared arrays (`bind`)."""
         leaves: list[Value] = []
         for _, _, things in walk(self):
             if type(things[0]) is Value:
@@ -107,11 +107,11 @@ class Module(Node):
         return _bound(leaves)
 
     def zero_grad(self) -> None:
-        """Sets the gradients of all parameters to 0, not computed."""
+        """Sets the gradients of all parameters to 0, in the state "not computed"."""
         clear_grads(self.parameters())
 
     def train(self, mode: bool = True) -> Self:
-        """Sets `.training` on this module and all below it.
+        """Sets `.training` of this module and of all modules below it; returns the module.
 
         >>> Module().train(False).training
         False
@@ -122,11 +122,11 @@ class Module(Node):
         return self
 
     def eval(self) -> Self:
-        """train(False)."""
+        """Sets `.training` to False, as train(False) does."""
         return self.train(False)
 
     def state_dict(self) -> dict[str, numpy.ndarray[Any, Any]]:
-        """A copy of all parameters as float64 arrays, by name: one array for a list of leaves (a neuron's "w").
+        """Copies all parameters into float64 arrays, by name; a list of leaves, such as a neuron's "w", is one array.
 
         >>> from tinygrad_lite.nn import Layer
         >>> {name: array.shape for name, array in Layer(2, 1).state_dict().items()}
@@ -137,7 +137,7 @@ class Module(Node):
         return read(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Sets all parameters in place, or none: StateDictError lists what is missing, extra, misshapen, not numbers.
+        """Sets all parameters in place, or none: StateDictError lists what is missing, extra, misshapen or no number.
 
         >>> line = Module(); line.slope = Value(2.0)
         >>> line.load_state_dict({"slope": 3}); line.slope.data
@@ -150,21 +150,21 @@ class Module(Node):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was.
 
-        FileExistsError where a FIFO, a socket or a device stands, which a file would replace.
+        Raises FileExistsError if the path is a FIFO, a socket or a device, which a file would replace.
         """
         from ..saving.npz import write_npz
 
         write_npz(path, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> Self:
-        """load_state_dict() of a file that save() wrote, or a training; nothing in it is ever unpickled, hence run.
+        """Loads the parameters from a file of save() or of a training; nothing is unpickled, so no code in it can run.
 
-        StateDictError says so of a file that is damaged, or of another kind, or of another module, before more of it
-        is read than what arrays it has.
+        Raises StateDictError for a file that is damaged, is of another kind, or belongs to another module; it reads
+        only the list of arrays to find that out.
         """
         from ..saving.files import read_model
 
-        own = type(self).load_state_dict is not Module.load_state_dict  # which may take other names and shapes
+        own = type(self).load_state_dict is not Module.load_state_dict  # a subclass's may take other names and shapes
         self.load_state_dict(read_model(path, None if own else self._fitting))
         return self
 
@@ -175,7 +175,7 @@ class Module(Node):
 
 
 class _Place(Origin):
-    """The origin that all nodes of a module's calls share."""
+    """The origin, with the module's path, that all nodes made in the module's calls share."""
 
     __slots__ = ("module",)
 
@@ -185,7 +185,7 @@ class _Place(Origin):
 
 
 def _find_place(module: Module) -> Origin | None:
-    """The place of a module that has none yet, from where it is called."""
+    """Finds the place of a module that has none yet, from the module that calls it."""
     caller = current_origin()
     if not isinstance(caller, _Place):
         return _settle(module, "")
@@ -193,16 +193,16 @@ def _find_place(module: Module) -> Origin | None:
     for prefix, key, thing in each_once(walk(owner, into_modules=False)) if owner is not None else ():
         if thing is module:
             return _settle(module, f"{caller.path}.{prefix}{key}".lstrip("."))
-    return caller  # of no attribute, such as a Tanh() made in forward: its Values are the caller's
+    return caller  # not found in an attribute, such as a Tanh() made in forward: its Values belong to the caller
 
 
 def _set(module: Module, name: str, thing: Any) -> None:
-    object.__setattr__(module, name, thing)  # which a frozen dataclass allows
+    object.__setattr__(module, name, thing)  # works for a frozen dataclass too
 
 
 @contextmanager
 def kept_modes(model: Module) -> Iterator[None]:
-    """Afterwards the modes of the model, and of all below it, are as they were."""
+    """Restores the modes (training or not) of the model and of all modules below it on exit."""
     modes = [(module, module._training) for _, module in model.named_modules()]
     try:
         yield
@@ -212,9 +212,9 @@ def kept_modes(model: Module) -> Iterator[None]:
 
 
 def _settle(root: Module, path: str) -> _Place:
-    """Gives a module and all below it their places, and their parameters labels and cells of shared arrays.
+    """Gives a module and all modules below it their places, labels their parameters and binds them to shared arrays.
 
-    Bound, parameters are told from inputs in pictures; labelled, they say which they are.
+    Pictures tell bound parameters from inputs, and show their labels.
     """
     place = _Place(path, root)
     _set(root, "_place", place)
@@ -238,7 +238,7 @@ def _settle(root: Module, path: str) -> _Place:
 
 
 def _bound(leaves: list[Value]) -> list[Value]:
-    """The leaves, each once, in one storage."""
+    """Binds the leaves, each once, to one storage and returns them."""
     once = list(dict.fromkeys(leaves))
     if once:
         bind(once)
@@ -246,7 +246,7 @@ def _bound(leaves: list[Value]) -> list[Value]:
 
 
 def _in_place(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A __call__ whose Values know their module's path."""
+    """Wraps a __call__ so that its Values know their module's path."""
 
     @functools.wraps(call)
     def __call__(self: Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807  it becomes the class's __call__

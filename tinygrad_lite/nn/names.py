@@ -1,4 +1,4 @@
-"""The error for a name that is not known."""
+"""The error for an unknown name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..text.wording import or_the_closest
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> ValueError:
-    """Names the closest of the known ones, then all of them.
+    """The error for an unknown name: it suggests the closest known name, then lists all of them.
 
     >>> print(unknown_name("fruit", "Aple", ["apple", "pear"]))
     no fruit is called 'Aple', did you mean 'apple'? Known are: apple, pear

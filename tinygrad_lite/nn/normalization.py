@@ -13,10 +13,11 @@ from .parameters import biases, parameters
 
 
 class LayerNorm(Module):
-    """(x - mean) / sqrt(variance + eps) * weight + bias, of a row of numbers, or of each row in a list of rows.
+    """(x - mean) / sqrt(variance + eps) * weight + bias, for a row of numbers, or for each row in a list of rows.
 
-    normalized_shape    how many numbers a row has; the variance is their mean squared distance from their mean
-    elementwise_affine  False: neither weight nor bias is learned; bias=False: no bias
+    normalized_shape    how many numbers a row has; the variance is their mean squared distance from the mean
+    elementwise_affine  False: neither weight nor bias is learned
+    bias                False: no bias
     Ba, Kiros and Hinton 2016, "Layer normalization", eq. 4.
 
     >>> [round(y.data, 3) for y in LayerNorm(2)([1.0, 3.0])]
@@ -47,10 +48,10 @@ class LayerNorm(Module):
 
 
 class RMSNorm(Module):
-    """x / sqrt(mean(x**2) + eps) * weight, of a row of numbers, or of each row in a list of rows.
+    """x / sqrt(mean(x**2) + eps) * weight, for a row of numbers, or for each row in a list of rows.
 
     normalized_shape    how many numbers a row has
-    eps                 None is the distance from 1 to the next float, as in PyTorch
+    eps                 None: the distance from 1 to the next float, as in PyTorch
     elementwise_affine  False: no weight is learned
     Zhang and Sennrich 2019, "Root mean square layer normalization", eq. 4.
 

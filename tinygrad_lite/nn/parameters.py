@@ -9,7 +9,7 @@ from ..engine import Value
 
 
 def parameters(draw: Callable[[], float], *shape: int) -> Any:
-    """A nested list of this shape, of new leaves, each with a number that is drawn.
+    """A nested list of new leaves with this shape, each with a number from draw().
 
     >>> [[w.data for w in row] for row in parameters(lambda: 0.5, 2, 3)]
     [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
@@ -20,6 +20,6 @@ def parameters(draw: Callable[[], float], *shape: int) -> Any:
 
 
 def biases(size: int, learned: bool) -> list[Any]:
-    """Parameters that start at 0, or plain zeros where none are wanted."""
+    """Parameters that start at 0, or plain zeros if they are not learned."""
     found: list[Any] = parameters(float, size) if learned else [0.0] * size
     return found

@@ -1,4 +1,4 @@
-"""Recurrent networks: cells take one step, sequences take many and are differentiated back through time."""
+"""Recurrent networks: a cell takes one step; RNN, GRU and LSTM run cells over a sequence."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .parameters import parameters
 
 
 class Cell(Module):
-    """One step of a recurrent network: what its cells have in common.
+    """The base of recurrent cells, which compute one step of a recurrent network.
 
-    weight_ih, bias_ih  of the inputs, [rows][input_size] and [rows]
-    weight_hh, bias_hh  of the hidden state, [rows][hidden_size] and [rows]
-    There are hidden_size rows, for each gate anew, one gate below the other in PyTorch's order. All are drawn between
-    -1 and 1 over the root of hidden_size, as PyTorch does; bias=False: no biases.
+    weight_ih, bias_ih  for the inputs, [rows][input_size] and [rows]
+    weight_hh, bias_hh  for the hidden state, [rows][hidden_size] and [rows]
+    Each gate has hidden_size rows; the gates stand one below the other in PyTorch's order. All numbers are drawn
+    uniformly from -b to b, with b = 1 / sqrt(hidden_size), as in PyTorch. bias=False: no biases.
     """
 
     gates: ClassVar[int] = 1
@@ -43,7 +43,7 @@ class Cell(Module):
         self.bias_hh = parameters(draw, rows) if bias else [0.0] * rows
 
     def _numbers(self, state: Any) -> tuple[Any, ...]:
-        """A hidden state as given, or the zeros that stand before the first step."""
+        """The hidden state that was given, or zeros before the first step."""
         if state is None:
             return (0.0,) * self.hidden_size
         numbers = as_row(state)
@@ -51,7 +51,7 @@ class Cell(Module):
         return numbers
 
     def _sums(self, x: Any, h: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
-        """What the inputs give to every gate, and what the hidden state gives."""
+        """The contributions of the inputs and of the hidden state to every gate."""
         inputs = as_row(x)
         check_row(self, inputs, self.input_size)
         return affine(self.weight_ih, inputs, self.bias_ih), affine(self.weight_hh, h, self.bias_hh)
@@ -64,7 +64,7 @@ class RNNCell(Cell):
     """h' = tanh(weight_ih @ x + bias_ih + weight_hh @ h + bias_hh) (Elman 1990, "Finding structure in time").
 
     nonlinearity  "tanh" or another activation's name (see `activation`)
-    A call cell(x, h) gives the next h; without h it starts from zeros.
+    A call cell(x, h) returns the next h; without h it starts from zeros.
 
     >>> cell = RNNCell(2, 3)
     >>> cell, len(cell([1.0, 2.0], cell([0.5, -1.0])))
@@ -86,7 +86,7 @@ class GRUCell(Cell):
     """A gated recurrent unit; the gates are reset, update, new (Cho et al. 2014, in PyTorch's form).
 
     reset and update are sigmoids, new = tanh(inputs + reset * memory), h' = (1 - update) * new + update * h.
-    A call cell(x, h) gives the next h; without h it starts from zeros.
+    A call cell(x, h) returns the next h; without h it starts from zeros.
 
     >>> cell = GRUCell(2, 3)
     >>> cell, len(cell([1.0, 2.0], cell([0.5, -1.0])))
@@ -111,7 +111,7 @@ class LSTMCell(Cell):
     """Long short-term memory; the gates are input, forget, cell, output (Hochreiter and Schmidhuber 1997; Gers 2000).
 
     c' = forget * c + input * cell, h' = output * tanh(c'); cell is a tanh, the other gates are sigmoids.
-    A call cell(x, (h, c)) gives the next (h, c); without a state it starts from zeros.
+    A call cell(x, (h, c)) returns the next (h, c); without a state it starts from zeros.
 
     >>> cell = LSTMCell(2, 3)
     >>> h, c = cell([1.0, 2.0], cell([0.5, -1.0]))
@@ -135,10 +135,11 @@ class LSTMCell(Cell):
 
 
 class Sequence(Module):
-    """Cells over a sequence, in layers: what RNN, GRU and LSTM have in common.
+    """The base of RNN, GRU and LSTM, which run layers of cells over a sequence.
 
-    cells     one a layer, the first on the inputs, each further one on the hidden states of the one before
-    truncate  k: the gradient of the state ends at every k-th step (truncated backpropagation through time); None: never
+    cells     one per layer; the first reads the inputs, each other one the hidden states of the layer below
+    truncate  k: the gradient through the state stops at every k-th step (truncated backpropagation through time);
+              None: it never stops
     """
 
     cell: ClassVar[type[Cell]]
@@ -161,7 +162,7 @@ class Sequence(Module):
     def forward(self, xs: Any, state: Any = None) -> Any:
         xs = as_list(xs)
         if not isinstance(xs, list) or not xs:
-            raise ShapeError(f"{called(self)} takes a list of at least one step's inputs, got {received(xs)}")
+            raise ShapeError(f"{called(self)} takes a list with the inputs of at least one step, got {received(xs)}")
         states: list[Any] = [None] * len(self.cells) if state is None else list(state)
         if len(states) != len(self.cells):
             raise ShapeError(f"{called(self)} has {counted(len(self.cells), 'layer')}, got {len(states)} states")
@@ -185,11 +186,12 @@ class Sequence(Module):
 
 
 class RNN(Sequence):
-    """RNNCells over a sequence: rnn(xs, h) gives the last layer's h after every step, and every layer's at the end.
+    """Runs RNNCells over a sequence: rnn(xs, h) returns the last layer's h after every step, and each layer's final h.
 
-    xs      [time][input_size]; h, without which it starts from zeros, [num_layers][hidden_size]
-    cells   one a layer: PyTorch's weight_ih_l0 is cells.0.weight_ih here
-    truncate=k ends the gradient of the state at every k-th step: truncated backpropagation through time
+    xs      [time][input_size]
+    h       [num_layers][hidden_size]; without it, the network starts from zeros
+    cells   one per layer: PyTorch's weight_ih_l0 is cells.0.weight_ih here
+    truncate=k stops the gradient through the state at every k-th step: truncated backpropagation through time
     (Werbos 1990, "Backpropagation through time"; Williams and Peng 1990).
 
     >>> rnn = RNN(2, 3, num_layers=2)
@@ -213,7 +215,7 @@ class RNN(Sequence):
 
 
 class GRU(Sequence):
-    """GRUCells over a sequence; arguments, calls and results are as for RNN.
+    """Runs GRUCells over a sequence; arguments, calls and results are those of RNN.
 
     >>> outputs, h = GRU(2, 3)([[1.0, 2.0], [0.5, -1.0]])
     >>> len(outputs), len(h)
@@ -224,9 +226,9 @@ class GRU(Sequence):
 
 
 class LSTM(Sequence):
-    """LSTMCells over a sequence: lstm(xs, (h, c)) gives the last layer's h after every step, and (h, c) at the end.
+    """Runs LSTMCells over a sequence: lstm(xs, (h, c)) returns the last layer's h for each step, and the final (h, c).
 
-    h and c are [num_layers][hidden_size]; the rest is as for RNN.
+    h and c are [num_layers][hidden_size]; everything else is as in RNN.
 
     >>> outputs, (h, c) = LSTM(2, 3)([[1.0, 2.0], [0.5, -1.0]])
     >>> len(outputs), len(h), len(c)
@@ -239,7 +241,7 @@ class LSTM(Sequence):
         if state is not None:
             h, c = _hidden_and_kept(self, state)
             if len(h) != len(c):
-                raise ShapeError(f"{called(self)} takes h and c of as many layers, got {len(h)} and {len(c)}")
+                raise ShapeError(f"{called(self)} takes h and c for the same layers, got {len(h)} and {len(c)}")
             state = zip(h, c, strict=True)
         outputs, states = super().forward(xs, state)
         h, c = zip(*states, strict=True)
@@ -250,7 +252,7 @@ class LSTM(Sequence):
 
 
 def _hidden_and_kept(module: Module, state: Any) -> Any:
-    """h and c of a state."""
+    """Checks that a state is (h, c), and returns it."""
     if not isinstance(state, (tuple, list)) or len(state) != 2:
         raise ShapeError(f"{called(module)} takes its state as (h, c), got {received(state)}")
     return state

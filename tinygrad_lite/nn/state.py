@@ -1,4 +1,4 @@
-"""A module's parameters as arrays by name, read and written all or nothing."""
+"""Reading a module's parameters into named arrays, and setting them from such arrays, all or none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Arrays = dict[str, "numpy.ndarray[Any, Any]"]
 
 
 def parameter_arrays(module: Node) -> Iterator[tuple[str, Any]]:
-    """(name, leaf or nested list of leaves) for what state_dict() holds as one array each."""
+    """Yields (name, leaf or nested list of leaves) for each array of state_dict()."""
     seen: set[int] = set()
     for prefix, key, thing in each_once(walk(module, whole_arrays=True)):
         if not isinstance(thing, Node):
@@ -49,9 +49,9 @@ def write(module: Node, state: Mapping[str, Any]) -> None:
 
 
 def fitting(module: Node, state: Mapping[str, Any]) -> list[tuple[Any, Any]]:
-    """(leaf or nested list of leaves, their numbers) for each array, or StateDictError."""
+    """Pairs (leaf or nested list of leaves, their new numbers) for each array, or raises StateDictError."""
     if not isinstance(state, Mapping):
-        raise TypeError(f"load_state_dict(state) takes what state_dict() gave, a dict, got {received(state)}")
+        raise TypeError(f"load_state_dict(state) takes a dict from state_dict(), got {received(state)}")
     expected = dict(parameter_arrays(module))
     problems = unmatched(expected, state)
     found: list[tuple[Any, Any]] = []

@@ -1,4 +1,4 @@
-"""What losses are given, matched number by number: predictions, targets, weights; and how their losses are reduced."""
+"""Matches predictions, targets and weights number by number, and reduces the losses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prepared(name: str, reduction: str, predictions: Any) -> Any:
 
 
 def reduced(reduction: str, losses: Sequence[Any], predictions: Any) -> Any:
-    """The mean or the sum of the losses, or all of them, nested as the predictions."""
+    """The mean or the sum of the losses, or all of them, nested like the predictions."""
     if reduction == "none":
         return _nested_as(predictions, iter(losses))
     return scaled(reduction, ops.sum(losses), len(losses))
@@ -38,7 +38,7 @@ def _nested_as(lists: Any, numbers: Iterator[Any]) -> Any:
 
 
 def pairs(name: str, predictions: Any, targets: Any, called: str = "targets") -> Sequence[tuple[Any, Any]]:
-    """Predictions with their targets, of any nesting, laid flat; ShapeError where the nesting differs."""
+    """A flat list of (prediction, target) pairs, from any nesting; ShapeError if the nestings differ."""
     predictions, targets = as_list(predictions), as_list(targets)
     nested = isinstance(predictions, list), isinstance(targets, list)
     if nested == (False, False):
@@ -48,8 +48,8 @@ def pairs(name: str, predictions: Any, targets: Any, called: str = "targets") ->
         return [(predictions, targets)]
     if nested != (True, True) or len(predictions) != len(targets):
         raise ShapeError(
-            f"{name}(...) takes {called} nested as the predictions, got {received(predictions)} for the predictions "
-            f"and {received(targets)} for the {called}"
+            f"{name}(...) takes {called} nested like the predictions, got {received(predictions)} as predictions "
+            f"and {received(targets)} as {called}"
         )
     if not predictions:
         raise no_samples(name)
@@ -63,7 +63,7 @@ def pairs(name: str, predictions: Any, targets: Any, called: str = "targets") ->
 
 
 def no_samples(name: str) -> ShapeError:
-    return ShapeError(f"{name}(...) of no samples is not defined, got an empty list")
+    return ShapeError(f"{name}(...) is not defined for no samples, got an empty list")
 
 
 def from_zero(who: str, x: Any) -> Any:
@@ -72,20 +72,20 @@ def from_zero(who: str, x: Any) -> Any:
 
 
 def for_each(who: str, numbers: Any, predictions: Any) -> list[Any]:
-    """A number for each prediction, laid flat, where one may stand for a whole list of predictions."""
+    """A flat list with a number for each prediction; one number may stand for a whole list of predictions."""
     numbers = as_list(numbers)
     if not isinstance(numbers, list):
         return [from_zero(who, numbers)] * _size(predictions)
     if not isinstance(predictions, list) or len(numbers) != len(predictions):
         raise ShapeError(
-            f"{who} takes a number, or numbers nested as the predictions, where one may stand for a whole list of "
-            f"them, got {received(numbers)} beside {received(predictions)}"
+            f"{who} takes a number, or numbers nested like the predictions, where one may stand for a whole list, got "
+            f"{received(numbers)} for predictions that are {received(predictions)}"
         )
     return [x for part, inner in zip(numbers, predictions, strict=True) for x in for_each(who, part, inner)]
 
 
 def along_last(who: str, weights: Any, predictions: Any) -> list[Any]:
-    """A weight for each prediction, laid flat: one for all, one for each of the last axis, or nested as they are."""
+    """A flat list with a weight for each prediction, from one for all, one per position on the last axis, or all."""
     weights = as_lists(weights)
     if isinstance(weights, list) and _depth(weights) < _depth(predictions):
         return [x for inner in predictions for x in along_last(who, weights, inner)]
@@ -93,8 +93,8 @@ def along_last(who: str, weights: Any, predictions: Any) -> list[Any]:
         return [x for part, inner in zip(weights, predictions, strict=True) for x in along_last(who, part, inner)]
     if isinstance(weights, list):
         raise ShapeError(
-            f"{who} takes a number, or one for each prediction of a sample, or numbers nested as the predictions, got "
-            f"{received(weights)} beside {received(predictions)}"
+            f"{who} takes a number, one for each prediction of a sample, or numbers nested like the predictions, got "
+            f"{received(weights)} for predictions that are {received(predictions)}"
         )
     return [from_zero(who, weights)] * _size(predictions)
 

@@ -1,4 +1,4 @@
-"""What stands in a module: the parameters and modules among its attributes, and in lists, tuples and dicts of them."""
+"""Finds the parameters and modules in a module's attributes, and in lists, tuples and dicts of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..engine import Value
 from ..transforms.pytree import Holder
 
 Found = tuple[str, Sequence[Any], Sequence[Any]]
-"""prefix, keys, things: a thing's name is f"{prefix}{key}", put together only where it is wanted."""
+"""(prefix, keys, things): the name of a thing is f"{prefix}{key}", which is put together only when needed."""
 
 _TRAINABLE = frozenset(("parameter", "leaf"))
 _PLAIN = frozenset((str, float, int, bool, type(None)))
 
 
 def is_parameter(v: Value) -> bool:
-    """Whether training may move v: a leaf that gradients enter, so neither a result nor detached.
+    """Whether training may change v: it is a leaf that takes gradients, neither a result nor detached.
 
     >>> is_parameter(Value(1.0)), is_parameter(Value(1.0).detach()), is_parameter(Value(1.0) * 2)
     (True, False, False)
@@ -25,17 +25,17 @@ def is_parameter(v: Value) -> bool:
 
 
 class Node(Holder):
-    """What `walk` enters: an object with attributes."""
+    """An object whose attributes `walk` searches."""
 
 
 def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -> Iterator[Found]:
-    """Every parameter and every module below root, in the order of the attributes.
+    """Yields every parameter and every module below root, in the order of the attributes.
 
-    Lists, dicts and modules are entered once; a parameter comes as often as it is met (see `each_once`), alone, or with
-    the others of its list where that holds nothing else.
+    Each list, dict or module is entered once. A parameter comes each time it is met (see `each_once`): alone, or
+    together with the rest of its list if the list holds only parameters.
 
-    whole_arrays  gives a list that is an array of parameters (`array_shape`) as one thing
-    into_modules  False: gives root's own modules without entering them
+    whole_arrays  True: a list that is an array of parameters (`array_shape`) comes as one thing
+    into_modules  False: root's own modules come, but are not entered
     """
     seen = {id(root)}
     stack: list[tuple[str, Iterator[tuple[Any, Any]]]] = [("", iter(root._attributes()))]
@@ -75,7 +75,7 @@ def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -
 
 
 def each_once(found: Iterable[Found]) -> Iterator[tuple[str, Any, Any]]:
-    """(prefix, key, thing) of what was found, but what was met before."""
+    """Yields (prefix, key, thing) for what was found, leaving out what came before."""
     seen: set[int] = set()
     for prefix, keys, things in found:
         for key, thing in zip(keys, things, strict=True):
@@ -85,7 +85,7 @@ def each_once(found: Iterable[Found]) -> Iterator[tuple[str, Any, Any]]:
 
 
 def array_shape(thing: Any) -> tuple[int, ...] | None:
-    """() for a parameter, (n, ...) for a list or tuple of n arrays of one shape, None for anything else.
+    """The shape of a parameter, (), or of a list or tuple of n arrays of one shape, (n, ...); None for anything else.
 
     >>> array_shape([[Value(1.0), Value(2.0)]]), array_shape([Value(1.0), "x"]), array_shape([])
     ((1, 2), None, None)

@@ -1,7 +1,7 @@
 """Optimizers and schedules with PyTorch's names, arguments and formulas; a step is a few array operations.
 
-A gradient that no sweep has reached counts as 0 (PyTorch passes such a parameter by). Inf and nan are not looked for.
-Optimizers take parameter groups, each with its own settings, and schedules drive each from its own lr.
+A gradient that no sweep has reached counts as 0 (PyTorch skips such a parameter). Nothing checks for inf and nan.
+Optimizers take parameter groups, each with its own settings, and schedules start each group from its own lr.
 All have state_dict(), load_state_dict(), save() and load().
 """
 

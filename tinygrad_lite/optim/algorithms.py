@@ -1,4 +1,4 @@
-"""SGD, Adagrad, RMSprop, Adam, AdamW, NAdam, by PyTorch's formulas."""
+"""SGD, Adagrad, RMSprop, Adam, AdamW and NAdam, with PyTorch's formulas."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BETAS = Expected("two numbers from 0 up to, not including, 1", _pair)
 
 
 class SGD(Optimizer):
-    """Gradient descent; momentum is Polyak's (1964) as PyTorch has it, nesterov after Sutskever et al. 2013, eq. 3-4.
+    """Gradient descent, with Polyak's momentum (1964) in PyTorch's form, or nesterov (Sutskever et al. 2013, eq. 3-4).
 
     >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = SGD([x], lr=0.1)
@@ -67,7 +67,7 @@ class SGD(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Duchi, Hazan and Singer 2011, "Adaptive subgradient methods", in its diagonal form.
+    """Adagrad in its diagonal form: Duchi, Hazan and Singer 2011, "Adaptive subgradient methods".
 
     >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = Adagrad([x], lr=0.1)
@@ -108,7 +108,7 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Tieleman and Hinton 2012, "Lecture 6.5: rmsprop"; centered after Graves 2013, eq. 38-41.
+    """RMSprop: Tieleman and Hinton 2012, "Lecture 6.5: rmsprop"; centered: Graves 2013, eq. 38-41.
 
     >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = RMSprop([x], lr=0.1, alpha=0.5)
@@ -158,7 +158,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Kingma and Ba 2015, "Adam", algorithm 1; amsgrad after Reddi et al. 2018, algorithm 2.
+    """Adam: Kingma and Ba 2015, "Adam", algorithm 1; amsgrad: Reddi et al. 2018, algorithm 2.
 
     >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = Adam([x], lr=0.1)
@@ -201,7 +201,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with weight decay apart from the gradient: Loshchilov and Hutter 2019, algorithm 2.
+    """Adam with weight decay kept out of the gradient: Loshchilov and Hutter 2019, algorithm 2.
 
     >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = AdamW([x], lr=0.1, weight_decay=0.1)
@@ -228,7 +228,7 @@ class AdamW(Adam):
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum: Dozat 2016, "Incorporating Nesterov momentum into Adam", algorithm 8.
 
-    decoupled_weight_decay  True: weight decay apart from the gradient, as in AdamW
+    decoupled_weight_decay  True: weight decay is kept out of the gradient, as in AdamW
 
     >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = NAdam([x], lr=0.1)

@@ -1,4 +1,4 @@
-"""Gradients kept within bounds, between backward() and step()."""
+"""Gradient clipping, to be called between backward() and step()."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .leaves import Leaves
 def clip_grad_norm_(
     params: Iterable[Value], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> float:
-    """Scales the gradients, taken as one vector, down to a norm of at most max_norm; returns the norm before.
+    """Scales the gradients down, as one vector, to a norm of at most max_norm; returns the norm before scaling.
 
     >>> x = Value(1.0); (30 * x).backward()
     >>> clip_grad_norm_([x], 1.0), round(x.grad, 5)
@@ -29,7 +29,7 @@ def clip_grad_norm_(
     with np.errstate(all="ignore"):
         norm = float(np.linalg.norm(grads, norm_type))
         if error_if_nonfinite and not math.isfinite(norm):
-            raise ValueError(f"{who}: the norm of the gradients is {norm}, nothing was scaled")
+            raise ValueError(f"{who}: the norm of the gradients is {norm}, so nothing was scaled")
         if not norm + 1e-6 <= limit:
             grads *= limit / (norm + 1e-6)
             leaves.write(values, grads)
@@ -37,7 +37,7 @@ def clip_grad_norm_(
 
 
 def clip_grad_value_(params: Iterable[Value], clip_value: float) -> None:
-    """Keeps every gradient between -clip_value and clip_value.
+    """Limits every gradient to the range from -clip_value to clip_value.
 
     >>> x = Value(1.0); (30 * x).backward()
     >>> clip_grad_value_([x], 2.0); x.grad

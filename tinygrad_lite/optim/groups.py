@@ -1,4 +1,4 @@
-"""Parameter groups: parameters, and the settings that they are moved with."""
+"""Parameter groups: parameters with the settings that an optimizer uses for them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _OWN = frozenset({"kind", "params", "span", "buffers", "since"})
 
 
 class Group(MutableMapping[str, Any]):
-    """One of an optimizer's `.param_groups`: group["params"], and the settings by their names.
+    """One of an optimizer's `.param_groups`: a mapping of "params" and the settings' names.
 
-    A setting is read and written as group["lr"] or group.lr, and checked when it is set. A group may have a "name", a
-    text of one's own, and has "initial_lr", what its lr was before the first schedule, once there is one.
-    span     where its parameters stand among the optimizer's
-    buffers  what the optimizer remembers of them
-    since    how many steps the optimizer had taken when the group came
+    A setting is read and written as group["lr"] or group.lr, and checked when it is set. A group may have a "name", any
+    text. Once there is a schedule, it has "initial_lr", its lr before the first schedule.
+    span     the positions of its parameters among the optimizer's
+    buffers  what the optimizer remembers about its parameters
+    since    how many steps the optimizer had taken when the group was added
     """
 
     __slots__ = ("__dict__", *_OWN)
@@ -57,18 +57,20 @@ class Group(MutableMapping[str, Any]):
 
     def __setitem__(self, name: str, value: Any) -> None:
         if name == "params":
-            raise TypeError(f"{self.kind.__name__}: a group keeps its parameters; add_param_group() adds others")
+            raise TypeError(
+                f"{self.kind.__name__}: a group's parameters cannot be set: call add_param_group() to add some"
+            )
         vars(self).update(own_settings(self.kind, self.kind.__name__, {name: value}, KeyError))
 
     def update(self, *given: Any, **settings: Any) -> None:
-        """Sets all or none."""
+        """Sets several settings, all or none."""
         new = dict(*given, **settings)
         if "params" in new:
             self["params"] = new["params"]
         vars(self).update(own_settings(self.kind, self.kind.__name__, new, KeyError))
 
     def __delitem__(self, name: str) -> None:
-        raise TypeError(f"{self.kind.__name__}: a group keeps its settings, {name!r} too: set it instead")
+        raise TypeError(f"{self.kind.__name__}: a group's setting cannot be deleted, got {name!r}: set it instead")
 
     def __iter__(self) -> Iterator[str]:
         return iter(["params", *vars(self)])
@@ -85,7 +87,7 @@ Part = tuple[list[Value], dict[str, Any]]
 
 
 def taken_apart(kind: Kind, params: Any) -> list[Part]:
-    """Leaves, and settings of its own, of each group; of a list of leaves, which is one, the leaves are not checked."""
+    """Splits `params` into groups of (leaves, settings). A plain list of leaves is one group, not yet checked."""
     who = kind.__name__
     if isinstance(params, Mapping) and "params" in params:
         raise TypeError(f"{who} takes a list of parameter groups, got a single one: pass [{{'params': ...}}]")
@@ -98,16 +100,16 @@ def taken_apart(kind: Kind, params: Any) -> list[Part]:
 
 
 def _listed(params: Any) -> Any:
-    """What has an order as a list; all else, which checked_leaves refuses, as it is."""
+    """Turns an ordered iterable into a list; anything else stays as it is, for checked_leaves to refuse."""
     ordered = isinstance(params, Iterable) and not isinstance(params, (str, Mapping, set, frozenset))
     return list(params) if ordered else params
 
 
 def part(kind: Kind, k: int, given: Any) -> Part:
-    """Leaves and settings of the k-th group, as it was given."""
+    """The leaves and settings of the k-th group, from the dict that was given."""
     who = f"param_groups[{k}] of {kind.__name__}"
     if not isinstance(given, Mapping) or "params" not in given:
-        raise TypeError(f"{who} is a dict with 'params' and the settings of its own, got {received(given)}")
+        raise TypeError(f"{who} must be a dict with 'params' and its own settings, got {received(given)}")
     params = given["params"]
     listed = [params] if type(params) is Value else _listed(params)
     leaves = [] if listed == [] else checked_leaves(who, listed)
@@ -117,12 +119,12 @@ def part(kind: Kind, k: int, given: Any) -> Part:
 def own_settings(
     kind: Kind, who: str, given: Mapping[str, Any], unknown: type[Exception] = TypeError
 ) -> dict[str, Any]:
-    """Settings of a group, checked; the error `unknown` for a name that is none."""
+    """Checks a group's settings and returns them; raises `unknown` for a name that is not a setting."""
     checked = {}
     for name, value in given.items():
         if name == "name":
             if not isinstance(value, str):
-                raise TypeError(f"{who} has a text as its name, got {received(value)}")
+                raise TypeError(f"{who}: the name must be a str, got {received(value)}")
             checked[name] = value
         elif name == "initial_lr" or name in kind._setting_names:
             checked[name] = getattr(kind, name).checked(who, value)
@@ -135,12 +137,12 @@ def own_settings(
 
 
 def refuse_shared(who: str, groups: list[list[Value]]) -> None:
-    """ValueError where two groups have a parameter in common."""
+    """Raises ValueError if two groups share a parameter."""
     home: dict[Value, int] = {}
     for k, leaves in enumerate(groups):
         for position, leaf in enumerate(leaves):
             if home.setdefault(leaf, k) != k:
                 raise ValueError(
-                    f"{who}: parameter {position} of group {k} stands in group {home[leaf]} too: give each parameter "
-                    "to one group"
+                    f"{who}: parameter {position} of group {k} is in group {home[leaf]} too: put each parameter into "
+                    "one group only"
                 )

@@ -1,4 +1,4 @@
-"""LBFGS: steps by a curvature that it learns from its last gradients."""
+"""LBFGS: an optimizer that estimates the curvature from its last gradients."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from .leaves import Array
 
 _PAIRS = ("old_dirs", "old_stps", "ro")
-# A pair whose product is less tells nothing of the curvature.
+# A pair of changes (y, s) whose product is smaller says nothing about the curvature.
 _LEAST = 1e-10
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What is remembered from iteration to iteration, by PyTorch's names.
+    """What LBFGS remembers from iteration to iteration, with PyTorch's names.
 
-    d, t            the last direction, and how far it was gone
-    old_dirs        how the gradient changed by each of the moves old_stps; ro, one over their products
-    H_diag          the curvature's inverse, to begin with
+    d, t      the last direction, and the step length along it
+    old_stps  the last moves of the parameters
+    old_dirs  the change of the gradient over each of these moves
+    ro        1 over the product of each move and change
+    H_diag    the estimate of the inverse Hessian's diagonal with which the recursion starts
     """
 
     d: Array
@@ -43,7 +45,7 @@ class Memory:
     ro: list[Any] = field(default_factory=list)
 
     def turned(self, grad: Array, history_size: int) -> Memory:
-        """With the direction to go from where the gradient is this one; Nocedal and Wright 2006, algorithm 7.4."""
+        """A new memory with the direction to take at this gradient; Nocedal and Wright 2006, algorithm 7.4."""
         if self.n_iter == 0:
             return replace(self, d=-grad, prev_flat_grad=grad, n_iter=1)
         ys, ss, rho, scale = [*self.old_dirs], [*self.old_stps], [*self.ro], self.H_diag
@@ -68,11 +70,11 @@ class Memory:
 
 
 class LBFGS(Optimizer):
-    """The quasi-Newton method of limited memory: Liu and Nocedal 1989; for a loss of all the data, without noise.
+    """The limited-memory quasi-Newton method (Liu and Nocedal 1989), for a loss over all the data, without noise.
 
-    A step takes up to max_iter iterations, of one evaluation each or, with line_search_fn="strong_wolfe", of as many as
-    its line search needs; max_eval in all, 5/4 of max_iter where it is not given.
-    It has no weight decay, and one parameter group, as in PyTorch.
+    A step takes up to max_iter iterations. Each evaluates the closure once, or with line_search_fn="strong_wolfe" as
+    often as its line search needs. A step makes at most max_eval evaluations, by default 5/4 of max_iter.
+    LBFGS has no weight decay and only one parameter group, as in PyTorch.
 
     >>> from tinygrad_lite import Value
     >>> x = Value(3.0); opt = LBFGS([x], line_search_fn="strong_wolfe")
@@ -112,7 +114,7 @@ class LBFGS(Optimizer):
 
     def _made(self, leaves: list[Value], own: Mapping[str, Any]) -> Group:
         if self._groups:
-            raise ValueError("LBFGS has one parameter group, not several: its directions are of all parameters at once")
+            raise ValueError("LBFGS takes one parameter group, since its directions span all parameters: pass one list")
         return super()._made(leaves, own)
 
     def _nothing(self) -> Memory:
@@ -121,10 +123,10 @@ class LBFGS(Optimizer):
         return Memory(np.zeros(len(self._leaves)), np.zeros(len(self._leaves)))
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Iterates from where the parameters are, and returns what the closure returned first, the loss there.
+        """Iterates from the present parameters, and returns the closure's first result, the loss before the step.
 
-        The closure clears the gradients, calls backward() and returns the loss, a Value or a number; it is called again
-        and again, and has the parameters where they are tried. Where it raises, and at Ctrl-C, all is as it was before.
+        The closure clears the gradients, calls backward() and returns the loss, a Value or a number. It is called many
+        times, at each point that is tried. If it raises, or at Ctrl-C, everything is restored.
         """
         if closure is None:
             raise TypeError(
@@ -192,7 +194,7 @@ class LBFGS(Optimizer):
     def _check(self, settings: Mapping[str, Any]) -> None:
         lengths = [len(settings[name]) for name in _PAIRS if name in settings]
         if len({*lengths}) > 1:
-            raise ValueError(f"{', '.join(_PAIRS)} are of {lengths} iterations, and not of as many each")
+            raise ValueError(f"{', '.join(_PAIRS)} must be of the same length, got {lengths}")
 
     def _take_of(self, group: Group, its: dict[str, Any]) -> None:
         super()._take_of(group, its)
@@ -203,7 +205,7 @@ class LBFGS(Optimizer):
 
 
 class _Course:
-    """A step under way: a closure, and the parameters that it looks at."""
+    """A step in progress: the closure, and the parameters that it reads."""
 
     def __init__(self, optimizer: LBFGS, closure: Closure) -> None:
         import numpy as np
@@ -212,7 +214,7 @@ class _Course:
         self._outside = np.geterr()
 
     def evaluated(self) -> tuple[Any, float, Array]:
-        """What the closure returned, the loss, and the gradient."""
+        """Calls the closure; returns its result, the loss, and the gradient."""
         import numpy as np
 
         with np.errstate(**self._outside):
@@ -223,7 +225,7 @@ class _Course:
         return returned, loss, grad
 
     def moved(self, here: Trial, d: Array, t: Any, is_last: bool, most: int) -> tuple[Trial, int]:
-        """Moves the parameters along d; what was found there, and after how many evaluations."""
+        """Moves the parameters along d; returns the trial at the new point and the number of evaluations."""
         import numpy as np
 
         values = self._leaves.numbers()[0].copy()
@@ -240,7 +242,7 @@ class _Course:
             return found, tried
         if not is_last:
             return at(t), 1
-        self._leaves.set_values(values + t * d)  # as in PyTorch, without a look at the loss there
+        self._leaves.set_values(values + t * d)  # as in PyTorch, the loss there is not evaluated
         return here._replace(t=t), 0
 
 

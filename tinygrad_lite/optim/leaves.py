@@ -1,4 +1,4 @@
-"""Parameters as two arrays, wherever they are bound."""
+"""The numbers and gradients of parameters as two arrays."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Leaves(BoundLeaves):
         return Leaves, (self._who, self.leaves)
 
     def numbers(self) -> tuple[Array, Array]:
-        """Numbers and gradients: views where the leaves lie one after the other, else copies that write() puts back."""
+        """Numbers and gradients: views if the leaves' cells are consecutive, else copies that write() puts back."""
         trace = current_trace()
         if trace is not None:
             trace.refuse(f"{self._who}, which reads gradients and moves numbers,", self.leaves[0])
@@ -51,7 +51,7 @@ class Leaves(BoundLeaves):
             self._values[self._where], self._grads[self._where] = values, grads
 
     def set_values(self, values: Array) -> None:
-        """Sets the numbers, and leaves the gradients as they are."""
+        """Sets the numbers and leaves the gradients unchanged."""
         now, grads = self.numbers()
         now[:] = values
         self.write(now, grads)
@@ -64,18 +64,20 @@ class Leaves(BoundLeaves):
 
 
 def checked_leaves(who: str, params: Iterable[Value]) -> list[Value]:
-    """The parameters as a list of different leaves, or an error that says which is none."""
+    """The parameters as a list of distinct leaves; raises an error that names the first that is not one."""
     if isinstance(params, (Value, str, Mapping, set, frozenset)) or not isinstance(params, Iterable):
         raise TypeError(f"{who} takes a list of parameters, got {received(params)}: pass model.parameters()")
     leaves = list(params)
     if not leaves:
-        raise ValueError(f"{who} got an empty list of parameters: there is nothing to optimize in it")
+        raise ValueError(f"{who} got an empty list of parameters: there is nothing to optimize")
     for position, leaf in enumerate(leaves):
         if type(leaf) is not Value:
             raise TypeError(f"{who}: parameter {position} is {received(leaf)}, not a Value")
         kind = leaf.kind
         if kind == "result" or kind == "detached":
-            raise HistoryError(f"{who}: parameter {position} is {kind}, and only leaves with a gradient move: {leaf!r}")
+            raise HistoryError(
+                f"{who}: parameter {position} is of kind {kind!r}, but only leaves with a gradient move: {leaf!r}"
+            )
     if len(set(leaves)) < len(leaves):
-        raise ValueError(f"{who}: the same parameter stands twice among the {len(leaves)}: pass each once")
+        raise ValueError(f"{who}: one of the {len(leaves)} parameters is listed twice: pass each once")
     return leaves

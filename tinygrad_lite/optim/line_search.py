@@ -1,4 +1,4 @@
-"""A step along a direction that meets the strong Wolfe conditions."""
+"""A line search for a step that meets the strong Wolfe conditions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from .leaves import Array
 
-# How much of the fall that the slope promises is enough, and how flat the slope is to become.
+# The share of the decrease that the slope predicts, and of the slope itself, that the strong Wolfe conditions allow.
 _FALL, _FLAT = 1e-4, 0.9
 
 
 class Trial(NamedTuple):
-    """A step t along the direction, and what was found there; numbers are NumPy's, whose arithmetic is IEEE's."""
+    """A step t along the direction, with the loss and gradient found there; NumPy numbers, which follow IEEE 754."""
 
     t: Any
     loss: Any
@@ -26,11 +26,11 @@ def strong_wolfe(
 ) -> tuple[Trial, int]:
     """The step to take, and how many were tried: Nocedal and Wright 2006, "Numerical optimization", alg. 3.5 and 3.6.
 
-    Steps are tried where the cubic through two of them is least, as in minFunc (Schmidt 2005), and PyTorch.
-    t          the first to try
-    width      of the direction, its greatest component
-    tolerance  the end of the search, where a bracket moves no parameter further than that
-    most       how many are tried after the first
+    It tries steps where the cubic through two earlier ones is smallest, as in minFunc (Schmidt 2005) and PyTorch.
+    t          the first step to try
+    width      the largest component of the direction
+    tolerance  the search ends when the bracket moves no parameter further than this
+    most       how many steps are tried after the first
     """
     before, now, tried = start, at(t), 0
     while tried < most:
@@ -68,7 +68,7 @@ def _is_flat(now: Trial, start: Trial) -> bool:
 
 
 def _within(t: Any, left: Any, right: Any, stalled: bool) -> tuple[Any, bool]:
-    """t, or a tenth of the bracket away from an end to which it came too near; and whether it did, and was left."""
+    """Keeps t a tenth of the bracket away from its ends, but lets it come nearer once; returns (t, whether it did)."""
     margin = 0.1 * (right - left)
     if min(right - t, t - left) >= margin:
         return t, False
@@ -78,7 +78,7 @@ def _within(t: Any, left: Any, right: Any, stalled: bool) -> tuple[Any, bool]:
 
 
 def _least(a: Trial, b: Trial, lowest: Any, highest: Any) -> Any:
-    """Where the cubic with the losses and slopes of two steps is least, between these bounds; else in their middle."""
+    """Where the cubic through two steps' losses and slopes is smallest, within the bounds; else their middle."""
     import numpy as np
 
     left, right = (a, b) if a.t <= b.t else (b, a)

@@ -1,4 +1,4 @@
-"""OneCycleLR: one rise and one long fall of the learning rate."""
+"""OneCycleLR: the learning rate rises once and then falls."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _FROM_1 = number("a number from 1 up", lambda x: 1.0 <= x < math.inf)
 
 
 class OneCycleLR(Schedule):
-    """From max_lr / div_factor up to max_lr, then down to a final_div_factor-th of where it began; momentum against it.
+    """Raises lr from max_lr / div_factor to max_lr, then lowers it to start / final_div_factor; momentum mirrors it.
 
-    Smith and Topin 2018, "Super-convergence". Takes total_steps, or epochs and steps_per_epoch; more are a ValueError.
+    Takes total_steps, or epochs and steps_per_epoch; taking more steps is a ValueError.
+    Smith and Topin 2018, "Super-convergence".
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], momentum=0.9); schedule = OneCycleLR(opt, max_lr=1.0, total_steps=10)
@@ -73,7 +74,7 @@ class OneCycleLR(Schedule):
 
     def _set(self, n: int) -> None:
         if n > self.total_steps:
-            raise ValueError(f"OneCycleLR(total_steps={self.total_steps}): that many steps were taken, and one more")
+            raise ValueError(f"OneCycleLR(total_steps={self.total_steps}): step() was called once more than that")
         each = [self._each(name) for name in ("max_lr", "base_momentum", "max_momentum")]
         now = [self._at(n, *numbers) for numbers in zip(self.base_lrs, *each, strict=True)]
         self._base_lrs = self.base_lrs
@@ -85,7 +86,7 @@ class OneCycleLR(Schedule):
                 group.momentum = momentum
 
     def _at(self, n: int, base: float, most: float, low: float, high: float) -> tuple[float, float]:
-        """A group's lr and momentum after n steps."""
+        """The lr and momentum of a group after n steps."""
         up = self.pct_start * self.total_steps - 1
         turns = [(0.0, base, high), (up, most, low)]
         if self.three_phase:

@@ -1,4 +1,4 @@
-"""Optimizer: what all optimizers share, the step, clearing, and their state."""
+"""Optimizer: the base class, with the step, the clearing of gradients, and the state."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LOSS = "let it return the loss, a Value or a number"
 
 
 class Optimizer(Stateful):
-    """The base of optimizers: params are leaves, each once, from one module, from several, or from none.
+    """The base of optimizers: params are leaves, each listed once, from any number of modules or from none.
 
-    Or params are parameter groups, as in PyTorch: dicts of "params" and those settings that differ from the others.
-    `.param_groups` has them. `.lr`, as every setting, is that of all groups: it can be set at any time, then in all
-    of them; where they differ in it, reading it is a ValueError. maximize=True climbs instead.
+    Or params are parameter groups, as in PyTorch: dicts of "params" and the settings that differ from the rest.
+    `.param_groups` has the groups. `.lr`, like every setting, stands for all groups: setting it sets it in all of them,
+    and reading it is a ValueError if the groups differ. maximize=True makes steps go up.
 
     A subclass names its settings and its buffers (float64 arrays, one number for each parameter, 0 at first), and
-    writes `_update(group, values, grads, t)`, which changes values in place at step t = 1, 2, ... by the group's
+    writes `_update(group, values, grads, t)`. That changes values in place at step t = 1, 2, ..., from the group's
     settings, such as group.lr, and its group.buffers.
 
     >>> from tinygrad_lite.optim import SGD
@@ -49,7 +49,7 @@ class Optimizer(Stateful):
     _setting_names: ClassVar[tuple[str, ...]] = ("lr", "weight_decay", "maximize")
     _buffer_names: ClassVar[tuple[str, ...]] = ()
     _decoupled: ClassVar[bool] = False
-    needs_closure: ClassVar[bool] = False  # whether step() looks at the loss
+    needs_closure: ClassVar[bool] = False  # whether step() evaluates the loss
 
     def __init__(self, params: Params, *settings: Any) -> None:
         kind = type(self)
@@ -67,25 +67,25 @@ class Optimizer(Stateful):
 
     @property
     def params(self) -> Sequence[Value]:
-        """The leaves that it moves, in the order in which they were given."""
+        """The parameters, in the order in which they were given."""
         return self._leaves.leaves
 
     @property
     def param_groups(self) -> Sequence[Group]:
-        """The parameter groups, one where none were given: group["lr"] and group["params"], or group.lr."""
+        """The parameter groups (one if a plain list was given): group["lr"] or group.lr, and group["params"]."""
         return self._groups
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
-        """One more group, a dict of "params" and the settings of its own; all others are as they were."""
+        """Adds a group, a dict of "params" and its own settings; the other groups stay as they are."""
         kind, k = type(self), len(self._groups)
         leaves, own = part(kind, k, param_group)
         refuse_shared(kind.__name__, [*[group.params for group in self._groups], leaves])
         made = self._made(leaves, own)
         joined = Leaves(kind.__name__, [*self.params, *leaves])
-        vars(self).update(_leaves=joined, _groups=(*self._groups, made))  # both or none, should Ctrl-C come
+        vars(self).update(_leaves=joined, _groups=(*self._groups, made))  # both or neither, even at Ctrl-C
 
     def _made(self, leaves: list[Value], own: Mapping[str, Any]) -> Group:
-        """The next group."""
+        """Makes the next group."""
         settings = {**self.defaults, **own}
         try:
             self._check(settings)
@@ -97,7 +97,7 @@ class Optimizer(Stateful):
         return group
 
     def _fresh(self, group: Group) -> dict[str, Array]:
-        """The buffers of a group that was not moved yet."""
+        """The buffers of a group before its first step."""
         import numpy as np
 
         return {name: np.zeros(len(group.params)) for name in self._buffer_names}
@@ -108,7 +108,7 @@ class Optimizer(Stateful):
             raise AttributeError(f"{type(self).__name__} has no setting {name!r}")
         if any(one != found[0] for one in found):
             raise ValueError(
-                f"{type(self).__name__}.{name} is {found[0]!r} in one parameter group, and in others not: read "
+                f"{type(self).__name__}.{name} differs between parameter groups, the first has {found[0]!r}: read "
                 f"param_groups[k][{name!r}]"
             )
         return found[0]
@@ -126,12 +126,12 @@ class Optimizer(Stateful):
         raise NotImplementedError
 
     def step(self, closure: Closure | None = None) -> Any:
-        """Moves every parameter once, by its present gradient.
+        """Updates every parameter once, from its present gradient.
 
-        Given a closure, a function that clears the gradients, calls backward() and returns the loss, it calls that
-        first, and returns what it returned.
-        Ctrl-C may cut it short between two of its array operations, when some buffers and numbers are changed already:
-        to go on with the same bits, load a state from before.
+        A closure is a function that clears the gradients, calls backward() and returns the loss; if one is given, step
+        calls it first and returns its result.
+        Ctrl-C can interrupt a step between two array operations, with some buffers and numbers changed already. To
+        continue with exactly the same numbers, load an earlier state.
         """
         loss = None if closure is None else self._evaluated(closure)[0]
         values, given = self._leaves.numbers()
@@ -141,7 +141,7 @@ class Optimizer(Stateful):
         return loss
 
     def _evaluated(self, closure: Closure) -> tuple[Any, float]:
-        """What the closure returned, and the number that it is."""
+        """Calls the closure; returns its result, and the result as a float."""
         who = f"{type(self).__name__}.step(closure)"
         if not callable(closure):
             raise TypeError(
@@ -167,17 +167,17 @@ class Optimizer(Stateful):
             self._update(group, its, grads, done - group.since)
 
     def _decouples(self, group: Group) -> bool:
-        """Whether its weight decay stays apart from the gradient."""
+        """Whether the group's weight decay is kept out of the gradient."""
         return self._decoupled
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Sets the gradients to 0, not computed; set_to_none is PyTorch's, and changes nothing here."""
+        """Sets the gradients to 0, in the state "not computed"; set_to_none, from PyTorch, has no effect."""
         self._leaves.clear_grads()
 
     def state_dict(self) -> dict[str, Any]:
-        """The kind of optimizer, its settings, the number of steps so far, and a copy of its buffers.
+        """The optimizer's name, its settings, the number of steps so far, and a copy of its buffers.
 
-        Of several parameter groups it has a list under "groups", with the same of each.
+        With several parameter groups, "groups" holds a list with these for each group.
 
         >>> from tinygrad_lite.optim import SGD
         >>> SGD([Value(1.0)], lr=0.1, momentum=0.9).state_dict()["momentum_buffer"]
@@ -203,7 +203,7 @@ class Optimizer(Stateful):
 
     def _each_fitting(self, states: Any) -> list[dict[str, Any]]:
         if not isinstance(states, list):
-            raise TypeError(f"is a list of states, got {received(states)}")
+            raise TypeError(f"must be a list of states, got {received(states)}")
         loaded = [
             fitting(f"parameter group {k}", state, self._checks_of(group))
             for k, (group, state) in enumerate(zip(self._groups, states, strict=True))
@@ -216,7 +216,7 @@ class Optimizer(Stateful):
         what = f"load_state_dict() into {type(self).__name__}"
         groups = state.get("groups", [None]) if isinstance(state, Mapping) else None
         if isinstance(groups, list) and len(groups) != len(self._groups):
-            refuse([f"parameter groups: it has {len(groups)}, and this optimizer {len(self._groups)}"], what)
+            refuse([f"parameter groups: the state has {len(groups)}, this optimizer has {len(self._groups)}"], what)
         loaded = super()._fitting(state)
         try:
             if len(self._groups) == 1:
@@ -245,7 +245,7 @@ class Optimizer(Stateful):
 
 @cache
 def _quietly_moved() -> Callable[[Optimizer, Array, Array], None]:
-    """Optimizer._move without warnings; made once, since entering errstate anew takes as long as a small step."""
+    """Optimizer._move without NumPy's warnings; made once, since entering errstate takes as long as a small step."""
     import numpy as np
 
     return np.errstate(all="ignore")(Optimizer._move)

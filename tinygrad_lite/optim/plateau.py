@@ -1,4 +1,4 @@
-"""ReduceLROnPlateau: a lower learning rate where a number no longer gets better."""
+"""ReduceLROnPlateau: lowers the learning rate when a number stops improving."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .settings import BELOW_1, Setting, for_each_group
 
 
 class ReduceLROnPlateau(Schedule):
-    """lr times factor, when the number that step() is given has not got better for more than `patience` steps.
+    """Multiplies lr by factor when the number given to step() has not improved for more than `patience` steps.
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = ReduceLROnPlateau(opt, factor=0.5, patience=1)
@@ -73,7 +73,7 @@ class ReduceLROnPlateau(Schedule):
         return sign * metrics > sign * bar
 
     def state_dict(self) -> dict[str, Any]:
-        """The kind of schedule, its settings, the best number so far, and how long ago that was."""
+        """The schedule's name, its settings, the best number so far, and how long ago that was."""
         counters = {"num_bad_epochs": self.num_bad_epochs, "cooldown_counter": self.cooldown_counter}
         return {**super().state_dict(), "best": self.best, **counters}
 

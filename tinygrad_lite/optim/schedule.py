@@ -1,7 +1,7 @@
-"""Schedule: what all schedules share.
+"""Schedule: the base class of learning rate schedules.
 
-A schedule sets its optimizer's lr when it is made, and again at each step(), by the number of steps alone. Whether a
-step is one of the optimizer or an epoch is the caller's to say.
+A schedule sets its optimizer's lr when it is made, and again at each step(), from the number of steps alone. The caller
+decides whether a step is an optimizer step or an epoch.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .optimizer import Optimizer
 class Schedule(Stateful):
     """The base of schedules: a subclass names its settings, and writes `_rate(n, base_lr)`, the lr after n steps.
 
-    Each parameter group goes its own way, from its own lr; one that was added since is taken along.
-    base_lrs    what the groups' lr were before the optimizer's first schedule
+    Each parameter group starts from its own lr; groups that are added later are included.
+    base_lrs    the lr of each group before the optimizer's first schedule
     last_epoch  how many steps were taken
     """
 
@@ -46,11 +46,11 @@ class Schedule(Stateful):
         self.last_epoch += 1
 
     def get_last_lr(self) -> list[float]:
-        """The lr of each parameter group, as it is now."""
+        """The present lr of each parameter group."""
         return [group.lr for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """The kind of schedule, its settings, the number of steps so far."""
+        """The schedule's name, its settings, and the number of steps so far."""
         settings = {name: getattr(self, name) for name in self._setting_names}
         bases = self.base_lrs
         return {
@@ -72,10 +72,10 @@ class Schedule(Stateful):
         vars(self)[name] = self._for_groups(f"{type(self).__name__}({name}=...)", value)
 
     def _for_groups(self, what: str, value: Any) -> Any:
-        """A setting, which may be a list for the optimizer's groups."""
+        """Checks that a setting that is a list has one element for each of the optimizer's groups."""
         groups = len(self.optimizer.param_groups)
         if isinstance(value, list) and len(value) != groups:
-            raise ValueError(f"{what} is a list of {len(value)}, and the optimizer has {groups} parameter groups")
+            raise ValueError(f"{what} is a list of {len(value)}, but the optimizer has {groups} parameter groups")
         return value
 
     def _each(self, name: str) -> list[Any]:
@@ -91,7 +91,7 @@ class Schedule(Stateful):
         return [self._rate(n, base) for base in self.base_lrs]
 
     def _set(self, n: int) -> None:
-        """Sets the optimizer as it is after n steps."""
+        """Sets the optimizer's lr to that after n steps."""
         rates = self._rates(n)
         self._base_lrs = self.base_lrs
         for group, base, rate in zip(self.optimizer.param_groups, self._base_lrs, rates, strict=True):
@@ -112,7 +112,7 @@ class Schedule(Stateful):
         rates = [Optimizer.lr.checked(type(self).__name__, base) for base in bases]
         groups = len(self.optimizer.param_groups)
         if len(rates) != groups:
-            raise ValueError(f"is of parameter groups {len(rates)} in number, and the optimizer has {groups}")
+            raise ValueError(f"has {len(rates)} parameter groups, but the optimizer has {groups}")
         return rates
 
     def _take(self, loaded: dict[str, Any]) -> None:

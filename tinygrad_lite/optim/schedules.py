@@ -1,4 +1,4 @@
-"""What the learning rate is after so many steps, by PyTorch's names, arguments and formulas."""
+"""Learning rate schedules that depend on the number of steps, with PyTorch's names, arguments and formulas."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _function(x: Any) -> Any:
 
 
 class StepLR(Schedule):
-    """lr times gamma after each step_size steps.
+    """Multiplies lr by gamma after every step_size steps.
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = StepLR(opt, step_size=2, gamma=0.1)
@@ -50,7 +50,7 @@ class StepLR(Schedule):
 
 
 class MultiStepLR(Schedule):
-    """lr times gamma at each of the milestones, numbers of steps; twice where one stands there twice.
+    """Multiplies lr by gamma at each milestone, a number of steps; twice if the milestone is listed twice.
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = MultiStepLR(opt, milestones=[1, 3], gamma=0.1)
@@ -74,7 +74,7 @@ class MultiStepLR(Schedule):
 
 
 class ExponentialLR(Schedule):
-    """lr times gamma after each step.
+    """Multiplies lr by gamma after every step.
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = ExponentialLR(opt, gamma=0.5)
@@ -95,9 +95,9 @@ class ExponentialLR(Schedule):
 
 
 class LambdaLR(Schedule):
-    """lr times lr_lambda(n) after n steps; or a list of functions, one for each parameter group.
+    """Sets lr to the initial lr times lr_lambda(n) after n steps; takes one function, or one per parameter group.
 
-    Functions are in no state: give them again.
+    state_dict() does not hold functions: pass them again.
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = LambdaLR(opt, lambda n: 1 / (n + 1))
@@ -125,7 +125,7 @@ class LambdaLR(Schedule):
 
 
 class CosineAnnealingLR(Schedule):
-    """Down to eta_min in T_max steps along half a cosine (Loshchilov and Hutter 2017, "SGDR", eq. 5), then up again.
+    """Lowers lr to eta_min in T_max steps along half a cosine, then raises it (Loshchilov and Hutter 2017, "SGDR").
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = CosineAnnealingLR(opt, T_max=2)
@@ -147,7 +147,7 @@ class CosineAnnealingLR(Schedule):
 
 
 class LinearLR(Schedule):
-    """lr times start_factor, which goes to end_factor in total_iters steps: a warmup, as it is by default.
+    """Multiplies lr by a factor that goes from start_factor to end_factor in total_iters steps: by default, a warmup.
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5); schedule = LinearLR(opt, start_factor=0.5, total_iters=2)
@@ -173,7 +173,7 @@ class LinearLR(Schedule):
 
 
 class SequentialLR(Schedule):
-    """One schedule after the other, each from its milestone on: LinearLR and then CosineAnnealingLR is a warmup.
+    """Runs schedules one after the other, each from its milestone on; LinearLR before another schedule is a warmup.
 
     >>> from tinygrad_lite import Value, optim
     >>> opt = optim.SGD([Value(1.0)], lr=0.5)
@@ -191,7 +191,9 @@ class SequentialLR(Schedule):
             if not isinstance(schedule, Schedule) or type(schedule).step is not Schedule.step:
                 raise TypeError(f"SequentialLR(schedulers) takes schedules that count steps, got {received(schedule)}")
             if schedule.optimizer is not optimizer:
-                raise ValueError(f"SequentialLR(schedulers): {schedule} has another optimizer: give all the same")
+                raise ValueError(
+                    f"SequentialLR(schedulers): {schedule} has another optimizer: give all of them the same"
+                )
         self.milestones = self._ascending(list(milestones))
         self._set(0)
 
@@ -200,7 +202,7 @@ class SequentialLR(Schedule):
         if any(b <= a for a, b in pairwise([0, *counts])) or len(counts) != len(self.schedules) - 1:
             raise ValueError(
                 "SequentialLR(milestones) takes ascending numbers of steps, at which the next schedule begins, one "
-                f"less than there are schedules, {len(self.schedules)}: got {milestones!r}"
+                f"fewer than the {len(self.schedules)} schedules, got {milestones!r}"
             )
         return counts
 
@@ -209,7 +211,7 @@ class SequentialLR(Schedule):
         self.schedules[k]._set(n - (self.milestones[k - 1] if k else 0))
 
     def state_dict(self) -> dict[str, Any]:
-        """That of each schedule, the milestones, the number of steps so far."""
+        """The states of all schedules, the milestones, and the number of steps so far."""
         states = [schedule.state_dict() for schedule in self.schedules]
         return {**super().state_dict(), "milestones": list(self.milestones), "schedules": states}
 
@@ -218,7 +220,7 @@ class SequentialLR(Schedule):
 
     def _each_fitting(self, states: Any) -> list[dict[str, Any]]:
         if not isinstance(states, list) or len(states) != len(self.schedules):
-            raise ValueError(f"is a list of {len(self.schedules)} states, got {received(states)}")
+            raise ValueError(f"must be a list of {len(self.schedules)} states, got {received(states)}")
         return [schedule._fitting(state) for schedule, state in zip(self.schedules, states, strict=True)]
 
     def _take(self, loaded: dict[str, Any]) -> None:

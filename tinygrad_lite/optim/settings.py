@@ -1,4 +1,4 @@
-"""Hyperparameters that are checked whenever they are set."""
+"""Settings of optimizers and schedules, which are checked whenever they are set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BELOW_1 = number("a number from 0 up to, not including, 1", lambda x: 0.0 <= x <
 
 
 class Setting:
-    """A hyperparameter of an optimizer or a schedule, checked whenever it is set; where it is kept its owner says."""
+    """A descriptor for a hyperparameter that is checked whenever it is set; its owner stores the value."""
 
     def __init__(self, expected: Expected) -> None:
         self._expected = expected

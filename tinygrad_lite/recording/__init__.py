@@ -1,1 +1,1 @@
-"""What changes how operations are recorded, or what: modes, hooks, random numbers, NumPy's functions of Values."""
+"""Changes what is recorded, and how: modes such as no_grad, gradient hooks, random numbers, NumPy's functions."""

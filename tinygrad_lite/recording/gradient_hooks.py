@@ -1,4 +1,4 @@
-"""Hooks: functions through which a Value's gradient goes in every sweep."""
+"""Gradient hooks: functions that receive, and may replace, a Value's gradient in every sweep."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HookFunction = Callable[[Any], Any]
 
 
 class Hook:
-    """A hook on a Value's gradient, until remove(); in a `with` statement, until its end."""
+    """A hook on a Value's gradient, active until remove(), or until the end of a `with` statement."""
 
     __slots__ = ("_chain", "_function")
 
@@ -25,7 +25,7 @@ class Hook:
         self._chain, self._function = chain, function
 
     def remove(self) -> None:
-        """Takes the hook off; once is enough, twice does no harm."""
+        """Removes the hook; a second call does nothing."""
         self._chain.remove(self)
 
     def __enter__(self) -> Hook:
@@ -46,13 +46,13 @@ class Hook:
             number = Value(changed)
         except TypeError:
             raise TypeError(
-                f"a hook returns the number to take the gradient's place, or None to leave it, got {received(changed)}"
+                f"a hook must return a number to replace the gradient, or None to keep it, got {received(changed)}"
             ) from None
         return number if isinstance(gradient, Value) else number.data
 
 
 class _Chain:
-    """The hooks of one Value, in the order of their registration. It stands beside the graph and holds no node."""
+    """The hooks of one Value, in the order of registration; it is kept outside the graph and holds no node."""
 
     __slots__ = ("_hooks", "_value")
 
@@ -76,13 +76,13 @@ class _Chain:
 
     def __call__(self, gradient: Any) -> Any:
         for hook in list(self._hooks):
-            if hook in self._hooks:  # unless one before it has taken it off
+            if hook in self._hooks:  # unless an earlier hook removed it
                 gradient = hook(gradient)
         return gradient
 
 
 class _Reference(weakref.ref[Value]):
-    """To a Value, with the key under which the engine has its hooks."""
+    """A weak reference to a Value, with the key under which the engine finds its hooks."""
 
     __slots__ = ("key",)
 
@@ -90,21 +90,21 @@ class _Reference(weakref.ref[Value]):
 
 
 def _forget(value: _Reference) -> None:
-    """The Value is gone. Its chain and each hook hold each other: taken apart, they need not wait for the collector."""
+    """Clears the hooks of a Value that is gone, since chain and hooks hold each other until the collector runs."""
     chain = engine.hooks.pop(value.key, None)
     if isinstance(chain, _Chain):
         chain.clear()
 
 
 def register_hook(v: Value, hook: HookFunction) -> Hook:
-    """Has hook(gradient) called in every sweep that reaches v, once v's gradient is complete.
+    """Registers a function that is called with v's gradient in every sweep that reaches v, once it is complete.
 
-    What the hook returns, unless None, takes the gradient's place: in v.grad, and in what goes on to v's parents. For a
-    leaf it is what this sweep adds to .grad. In a sweep that makes a graph (create_graph, nested transforms) the
-    gradient is a Value. gradients() and the transforms call the hooks between what is differentiated and by what. A
-    backward() inside a hook adds to leaves once the sweep around it is over. A sweep in which a hook raises leaves
-    every gradient as it was. A hook that holds v or what was computed from it, gradients that are Values too, keeps
-    both alive until remove(); the first is warned of. Raises HistoryError for a detached Value.
+    Unless the hook returns None, its result replaces the gradient, in v.grad and in what v passes on to its parents.
+    For a leaf, the gradient is what this sweep adds to .grad. In a sweep that makes a graph (create_graph, nested
+    transforms) it is a Value. gradients() and the transforms call the hooks of Values between the result and what it is
+    differentiated by. A backward() inside a hook adds to leaves after the outer sweep has ended. If a hook raises, the
+    sweep leaves every gradient as it was. A hook that holds v, or anything computed from v (gradients that are Values
+    too), keeps both alive until remove(); holding v itself gives a warning. Raises HistoryError for a detached Value.
 
     >>> x = Value(2.0); hook = register_hook(x, lambda gradient: 10 * gradient)
     >>> (x * x).backward(); x.grad
@@ -115,11 +115,11 @@ def register_hook(v: Value, hook: HookFunction) -> Hook:
     if not callable(hook):
         raise TypeError(f"register_hook(v, hook) takes a function of the gradient, got {received(hook)}")
     if v.kind == "detached":
-        raise HistoryError(f"register_hook: no gradient enters {v!r}: it was made by detach() or under no_grad()")
+        raise HistoryError(f"register_hook: {v!r} gets no gradient: it was made by detach() or under no_grad()")
     if _holds(hook, v):
         warnings.warn(
             "this hook holds the Value that it is registered on, so both live until .remove(): "
-            "let it use the gradient alone, or the Value's label",
+            "use only the gradient in it, or the Value's label",
             stacklevel=stack_level(),
         )
     chain = engine.hooks.get(id(v))

@@ -1,4 +1,4 @@
-"""How a thread records: no_grad() without history, detect_anomaly() watching for the first non-finite number."""
+"""Modes of recording: no_grad() without history, enable_grad() with it, detect_anomaly() to find an inf or nan."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ else:
 
 
 class _Bracketless(type):
-    """Of modes: `with no_grad:` is told what to write."""
+    """The metaclass of modes, which makes `with no_grad:` an error that says what to write."""
 
     def __enter__(cls) -> NoReturn:
-        raise TypeError(f"`with {cls.__name__}:` lacks its brackets: write `with {cls.__name__}():`")
+        raise TypeError(f"`with {cls.__name__}:` lacks brackets: write `with {cls.__name__}():`")
 
     def __exit__(cls, *_: object) -> None:
-        """Never reached."""
+        """Never called, since __enter__ raises; `with` requires it."""
 
 
 class _Mode(Mode, metaclass=_Bracketless):
     """A context manager, also usable as a decorator with or without brackets, that sets how this thread records.
 
-    Of a generator, a coroutine or an asynchronous generator it holds while the body runs, and not while it waits.
+    On a generator, a coroutine or an asynchronous generator it is active while the body runs, but not while it waits.
     """
 
     records: bool | None = None
@@ -55,7 +55,7 @@ class _Mode(Mode, metaclass=_Bracketless):
         mode: Any = type(self)
         if not callable(function) or isinstance(function, type):
             what = "the methods of a class, one by one" if isinstance(function, type) else "a function"
-            raise TypeError(f"{mode.__name__} takes nothing, or decorates {what}, got {received(function)}")
+            raise TypeError(f"{mode.__name__} takes no argument, or decorates {what}, got {received(function)}")
         called: Any = function
 
         def is_a(kind: Callable[[Any], bool]) -> bool:
@@ -87,7 +87,7 @@ class _Mode(Mode, metaclass=_Bracketless):
 
 
 def _state(mode: type[_Mode]) -> dict[str, Any]:
-    """What a mode sets, as engine.within() takes it."""
+    """The settings of a mode, as arguments of engine.within()."""
     state: dict[str, Any] = {}
     if mode.records is not None:
         state["recording"] = mode.records
@@ -97,7 +97,7 @@ def _state(mode: type[_Mode]) -> dict[str, Any]:
 
 
 def _stepwise(mode: type[_Mode], steps: Any) -> Generator[Any, Any, Any]:
-    """Runs a generator, or what a coroutine awaits; each step goes on in the state in which the one before it ended."""
+    """Runs a generator, or what a coroutine awaits; each step continues in the state in which the last one ended."""
     state = _state(mode)
     now = {"recording": is_recording, "watch": current_watch}
 
@@ -123,7 +123,7 @@ def _stepwise(mode: type[_Mode], steps: Any) -> Generator[Any, Any, Any]:
 
 
 class _Awaited:
-    """What a coroutine is awaited by, with a mode."""
+    """An awaitable that runs a coroutine in a mode."""
 
     def __init__(self, mode: type[_Mode], steps: Any) -> None:
         self._mode, self._steps = mode, steps
@@ -133,7 +133,7 @@ class _Awaited:
 
 
 async def _alternating(mode: type[_Mode], generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
-    """An asynchronous generator with a mode."""
+    """Runs an asynchronous generator in a mode."""
     step = generator.asend(None)
     try:
         while True:
@@ -150,10 +150,10 @@ async def _alternating(mode: type[_Mode], generator: AsyncGenerator[Any, Any]) -
 
 
 class no_grad(_Mode):
-    """Inside, results have no history, and no gradient enters them.
+    """A mode in which results have no history and get no gradient.
 
-    A `with` statement that waits inside, at a yield or an await, leaves the mode to whatever runs meanwhile: decorate
-    the generator or the coroutine instead.
+    In a `with` statement that contains a yield or an await, the mode stays on for other code that runs meanwhile:
+    decorate the generator or the coroutine instead.
 
     >>> with no_grad(): y = Value(2.0) * 3
     >>> y.kind
@@ -164,7 +164,7 @@ class no_grad(_Mode):
 
 
 class enable_grad(_Mode):
-    """Inside, results are recorded, also within no_grad().
+    """A mode in which results are recorded, even inside no_grad().
 
     >>> with no_grad(), enable_grad(): y = Value(2.0) * 3
     >>> y.kind
@@ -175,7 +175,7 @@ class enable_grad(_Mode):
 
 
 class _Watch:
-    """Notes the line that recorded each result; refuses numbers and derivatives that are not finite."""
+    """Notes the line that recorded each result, and raises for numbers and derivatives that are not finite."""
 
     def recorded(self, v: Value) -> Origin:
         line = calling_line()
@@ -184,7 +184,7 @@ class _Watch:
         return Origin(v.label, v.path, line)
 
     def sweeps(self, root: Value) -> None:
-        """The sweep, made beside the graph first, so that a refusal leaves every gradient as it was."""
+        """Checks a sweep before it runs, without writing to the graph, so that an error changes no gradient."""
         adjoints = {root: 1.0}
         for v in reversed(topological_order(root)):
             adjoint = adjoints.pop(v, 0.0)
@@ -196,7 +196,7 @@ class _Watch:
                     raise AnomalyError(
                         f"{_described(v, v.line)} passes the derivative {contribution} to {parent!r}: "
                         f"its adjoint {adjoint} times the local derivative {partial}; "
-                        "explain_nan() of what is differentiated says what helps"
+                        "call explain_nan() on the differentiated Value to see what helps"
                     )
                 adjoints[parent] = adjoints.get(parent, 0.0) + contribution
 
@@ -206,7 +206,7 @@ class _Watch:
 
 
 class detect_anomaly(_Mode):
-    """Inside, the first non-finite value or derivative is an AnomalyError that names where it came from (slower).
+    """A mode in which the first inf or nan raises an AnomalyError that names its origin; everything runs slower.
 
     >>> with detect_anomaly(): Value(0.0).log()
     Traceback (most recent call last):
@@ -217,7 +217,7 @@ class detect_anomaly(_Mode):
 
 
 def _described(v: Value, line: str | None) -> str:
-    """A result with its inputs and where it was recorded."""
+    """A result in words: its operation, its inputs, and where it was recorded."""
     assert v.op is not None
     flat = [x for arg in v.args for x in (arg if type(arg) is tuple else (arg,))]
     shown = [f"{x.label or 'Value'} = {x.data!r}" if isinstance(x, Value) else repr(x) for x in flat[:6]]

@@ -1,4 +1,4 @@
-"""Draws: random numbers from a seed, which a compiled function draws anew at each call."""
+"""Draws: a source of random numbers; a compiled function draws new ones at each call."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Draws:
     """A source of random numbers, uniform in [0, 1): the same seed gives the same numbers in the same order.
 
-    uniform() gives a float; inside a function that is compiled, a Value that stands for another draw at each call, and
-    in a batch for another in each lane. Threads may share a source. Copies and pickles go on where it stands.
+    uniform() returns a float. Inside a compiled function it returns a Value, which stands for a new draw at each call,
+    and in a batch for a different draw in each lane. Threads may share a source. Copies and pickles continue from its
+    present state.
 
     >>> draws = Draws(seed=3); first = draws.uniform()
     >>> Draws(seed=3).uniform() == first != draws.uniform()
@@ -32,7 +33,7 @@ class Draws:
         self._lock = threading.Lock()
 
     def uniform(self) -> Any:
-        """The next number."""
+        """Draws the next number."""
         trace = current_trace()
         if trace is None:
             replayed = getattr(_replay, "numbers", None)
@@ -44,7 +45,7 @@ class Draws:
         return v
 
     def uniforms(self, count: int) -> numpy.ndarray[Any, Any]:
-        """So many numbers at once, as a float64 array of shape (count,): those that uniform() would give one by one."""
+        """Draws `count` numbers into a float64 array, the same ones that uniform() would give one by one."""
         with self._lock:
             return self._generator.random(count)
 
@@ -68,7 +69,7 @@ _replay = threading.local()
 def replayed(
     numbers: Iterable[Any], function: Callable[..., Any], args: Iterable[Any], named: Mapping[str, Any]
 ) -> Any:
-    """What the function gives where this thread's draws are these numbers, in order."""
+    """Calls a function while this thread's draws return the given numbers, in order."""
     before: Iterator[Any] | None = getattr(_replay, "numbers", None)
     try:
         try:

@@ -1,4 +1,4 @@
-"""NumPy's functions of Values, and of arrays beside Values: np.arctan2(3.0, v), np.float64(2.0) * v."""
+"""Applies NumPy functions to Values, also together with arrays: np.arctan2(3.0, v), np.float64(2.0) * v."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _OPERATORS = {
     "greater": operator.gt,
     "greater_equal": operator.ge,
 }
-"""What NumPy itself applies to the objects of arrays."""
+"""The operators that NumPy itself applies to the objects in arrays."""
 
 
 def applied(ufunc: Any, method: str, inputs: Sequence[Any], named: dict[str, Any]) -> Any:
-    """What a ufunc gives where a Value is among its inputs: by the table's row of that name, if there is one.
+    """The result of a ufunc with a Value among its inputs, by the table's row of that name, if there is one.
 
-    Raises TypeError for a ufunc that means nothing for Values.
+    Raises TypeError for a ufunc that has no meaning for Values.
     """
     import numpy as np
 
     if method == "__call__" and not named:
         alone = not any(isinstance(x, np.ndarray) for x in inputs)
         function: Callable[..., Any] | None = _OPERATORS.get(ufunc.__name__) if alone else None
-        if function is None and ufunc.nin == 2 and ufunc.__name__ not in _OPERATORS:  # of one, NumPy asks for a method
+        if function is None and ufunc.nin == 2 and ufunc.__name__ not in _OPERATORS:  # for one input NumPy uses methods
             function = TABLE.get(ufunc.__name__) or ALIASES.get(ufunc.__name__)
         if function is not None:
             given = [x.item() if isinstance(x, np.generic) else x for x in inputs]
@@ -48,11 +48,11 @@ def applied(ufunc: Any, method: str, inputs: Sequence[Any], named: dict[str, Any
         name, trace = f"np.{ufunc.__name__}", current_trace()
         if trace is not None:
             trace.refuse(name, next(x for x in inputs if type(x) is Value))
-        raise TypeError(f"{name} is no operation of Values: {name}(v.data) is that of the number alone") from None
+        raise TypeError(f"{name} is not an operation on Values: write {name}(v.data) for the number alone") from None
 
 
 def _boxed(v: Value) -> Any:
-    """An array of the one object."""
+    """An array that holds this one object."""
     import numpy as np
 
     box = np.empty((), dtype=object)

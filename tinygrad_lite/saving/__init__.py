@@ -1,1 +1,1 @@
-"""Files that are written whole or not at all and read without unpickling, and the state dicts in them."""
+"""Saves state dicts to files, which are written atomically and read without unpickling."""

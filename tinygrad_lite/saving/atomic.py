@@ -1,7 +1,7 @@
-"""Files written atomically: whole, or as they were before.
+"""Writes files atomically: a file is written whole, or stays as it was.
 
-A writer writes beside the target and renames at the end. While it lives it holds a lock on its unfinished file, which
-the kernel lifts however it ends, so that the next writer to that target can tell what a killed one left behind.
+A writer writes to a new file beside the target and renames it at the end. It holds a lock on its unfinished file, which
+the kernel releases however the writer ends. So the next writer to the same target recognizes what a killed one left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# So much of the target's name stands in that of an unfinished file, which must not become too long for a name.
+# How much of the target's name goes into the name of an unfinished file, which must not become too long.
 _SHOWN = 50
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -32,10 +32,10 @@ _KINDS = {
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A new file in the same folder, to be written to, which at the end takes the place of the old one.
+    """Opens a new file in the same folder for writing, which replaces the old file at the end.
 
-    After a failure the old one is as it was. A link stays, and what it leads to is replaced; what killed writers to the
-    same target left is removed. Raises what writable() does.
+    After a failure the old file is as it was. A link stays, and the file that it points to is replaced. Unfinished
+    files of killed writers to the same target are removed. Raises what writable() raises.
     """
     target = writable(path)
     file, unfinished = _begun(target)
@@ -44,7 +44,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            if fcntl is not None:  # closing it lifts the lock
+            if fcntl is not None:  # before the file is closed, which releases the lock
                 _put(unfinished, path, target)
         if fcntl is None:  # an open file cannot be renamed
             _put(unfinished, path, target)
@@ -56,52 +56,52 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def writable(path: str | os.PathLike[str]) -> str:
-    """The path without links, where a file can stand or stands.
+    """Checks that a file can be written at a path, and returns the path with links resolved.
 
-    FileNotFoundError without its folder, IsADirectoryError for a folder, FileExistsError for a FIFO, a socket, a device
-    and links that lead in a circle.
+    Raises FileNotFoundError if its folder is missing, IsADirectoryError for a folder, FileExistsError for a FIFO, a
+    socket, a device and circular links.
     """
     shown, target = f"cannot save {os.fspath(path)!r}", os.path.realpath(os.fsdecode(path))
     folder = os.path.dirname(target)
     if not os.fspath(path):
-        raise FileNotFoundError(f"{shown}: name a file")
+        raise FileNotFoundError(f"{shown}: give the name of a file")
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"{shown}: create the folder {folder!r} first")
     found = status(path)
     if found is None:
         if os.path.islink(target):
-            raise FileExistsError(f"{shown}: its links lead in a circle; remove them, or name another file")
+            raise FileExistsError(f"{shown}: its links form a circle; remove them, or name another file")
         return target
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(f"{shown}: that is a folder, name a file in it")
-    # The names that /proc has for what is open and has no name are nowhere.
+    # /proc names open files that have no path: these names do not exist.
     if not stat.S_ISREG(found.st_mode) or not os.path.exists(target):
         raise FileExistsError(
-            f"{shown}: there is {kind_of(found)}, which saving would replace by a file: name another path, or remove "
+            f"{shown}: that is {kind_of(found)}, which saving would replace by a file: name another path, or remove "
             "it first"
         )
     return target
 
 
 def status(path: str | os.PathLike[str]) -> os.stat_result | None:
-    """Of what a path leads to through all links; None where nothing is there."""
+    """The status of what a path points to through all links; None if nothing is there."""
     try:
         return os.stat(path)
     except FileNotFoundError:
         return None
     except OSError:
-        if os.path.islink(path):  # links that lead in a circle
+        if os.path.islink(path):  # circular links
             return None
         raise
 
 
 def kind_of(found: os.stat_result) -> str:
-    """What it is, in words."""
-    return _KINDS.get(stat.S_IFMT(found.st_mode), "something that is no file with a name")
+    """The kind of a file, in words."""
+    return _KINDS.get(stat.S_IFMT(found.st_mode), "something that is not a named file")
 
 
 def _begun(target: str) -> tuple[BinaryIO, str]:
-    """A new file beside the target, locked where that is possible, and its name."""
+    """Opens a new file beside the target, locked if possible; returns it and its name."""
     folder, name = os.path.split(target)
     while True:
         unfinished = os.path.join(folder, f".{name[:_SHOWN]}.{secrets.token_hex(4)}.unfinished")
@@ -114,11 +114,11 @@ def _begun(target: str) -> tuple[BinaryIO, str]:
             with suppress(FileNotFoundError):
                 os.remove(unfinished)
             raise
-        file.close()  # another writer took it, before it was locked, for an abandoned one
+        file.close()  # before it was locked, another writer took it for an abandoned one
 
 
 def _lock(file: IO[bytes]) -> bool | None:
-    """Locks a file until it is closed; False where another has locked it, None where there are no locks."""
+    """Locks a file until it is closed. Returns False if another process has locked it, None if there are no locks."""
     if fcntl is None:
         return None
     try:
@@ -131,7 +131,7 @@ def _lock(file: IO[bytes]) -> bool | None:
 
 
 def _put(unfinished: str, path: str | os.PathLike[str], target: str) -> None:
-    """Puts the new file into the target's place, with the permissions of the old one."""
+    """Replaces the target by the new file, which keeps the target's permissions."""
     before = status(target)
     if before is not None:
         writable(path)  # it may have become something else meanwhile
@@ -140,13 +140,13 @@ def _put(unfinished: str, path: str | os.PathLike[str], target: str) -> None:
 
 
 def _remove_abandoned(target: str) -> None:
-    """Removes the unfinished files of writers to this target that live no more; what cannot be removed stays."""
+    """Removes unfinished files that dead writers to this target left; files that cannot be removed stay."""
     folder, name = os.path.split(target)
     unfinished = re.compile(rf"\.{re.escape(name[:_SHOWN])}\.[0-9a-f]{{8}}\.unfinished")
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in [e for e in entries if unfinished.fullmatch(e.name) and e.is_file(follow_symlinks=False)]:
             with suppress(OSError):
-                if os.name == "nt":  # which does not remove what is open
+                if os.name == "nt":  # Windows does not remove open files
                     os.remove(entry.path)
                     continue
                 with open(entry.path, "rb") as file:

@@ -1,8 +1,8 @@
-"""States as .npz files.
+"""Saves states to .npz files.
 
-A model's file holds its arrays by name. All other states, which are nested dicts and lists of numbers, texts and
-arrays, have one more member, named tinygrad_lite: JSON that says what the file holds, in which version, and all of it
-but the arrays.
+A model's file holds its arrays by name. Other states are nested dicts and lists of numbers, texts and arrays. Their
+files have one more member, named tinygrad_lite: JSON with the kind of state, the version of the format, and everything
+except the arrays.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ Check = Callable[[Any], Any]
 VERSION = 1
 TRAINING = "training"
 _HEADER, _FORMAT = "tinygrad_lite", "tinygrad_lite state"
-# What was compressed, as no save() does, may yet have so many bytes.
+# Compressed content, which save() does not write, may unpack to this many bytes.
 _MOST_UNPACKED = 1 << 24
 
 
 def write_state(path: str | os.PathLike[str], kind: str, state: Mapping[str, Any]) -> None:
-    """Writes the state of something of that kind; TypeError where it holds what neither JSON nor an array can."""
+    """Writes a state of this kind; TypeError if it holds something that is neither JSON nor an array."""
     import numpy as np
 
     arrays: dict[str, Any] = {}
@@ -40,24 +40,24 @@ def write_state(path: str | os.PathLike[str], kind: str, state: Mapping[str, Any
 
 
 def read_state(path: str | os.PathLike[str], kind: str, check: Check | None = None) -> dict[str, Any]:
-    """The state in a file that write_state() wrote; StateDictError where it is damaged, or holds another kind.
+    """Reads a state from a file of write_state(); StateDictError if it is damaged or holds another kind.
 
-    check  called with the state before its arrays are read, when they have the right types and shapes and are zeros,
-           to raise where they do not fit
+    check  a function that raises if the state does not fit; it is called before the arrays are read, with zeros of the
+           right types and shapes in their places
     """
     with reading(path) as archive:
         if not _has_header(archive):
-            raise unfit(path, "it holds arrays alone, as a model's file does", kind)
+            raise unfit(path, "it holds only arrays, like a model's file", kind)
         header = _header(path, archive)
         found, state = _decoded(path, header, archive.outlines)
         if found != kind:
-            raise StateDictError(f"{os.fspath(path)!r} holds the state of {found}, not of {kind}: nothing was loaded")
+            raise StateDictError(f"{os.fspath(path)!r} holds a state of {found}, not of {kind}: nothing was loaded")
         _checked(path, archive, state, check)
         return _decoded(path, header, {name: archive.read(name) for name in archive.outlines if name != _HEADER})[1]
 
 
 def read_model(path: str | os.PathLike[str], check: Check | None = None) -> Arrays:
-    """A model's arrays by name, from its own file, or from that of a training; `check` as for read_state()."""
+    """Reads a model's arrays by name, from a model's file or a training's; `check` is as in read_state()."""
     with reading(path) as archive:
         if not _has_header(archive):
             _checked(path, archive, archive.outlines, check)
@@ -65,7 +65,7 @@ def read_model(path: str | os.PathLike[str], check: Check | None = None) -> Arra
         header = _header(path, archive)
         kind, state = _decoded(path, header, archive.outlines)
         if kind != TRAINING or not isinstance(state.get("model"), dict):
-            raise StateDictError(f"{os.fspath(path)!r} holds the state of {kind}, not of a model: nothing was loaded")
+            raise StateDictError(f"{os.fspath(path)!r} holds a state of {kind}, not of a model: nothing was loaded")
         _checked(path, archive, state["model"], check)
         arrays = {name: archive.read(name) for name, way in header["arrays"].items() if way[0] == "model"}
         model: dict[str, Any] = _decoded(path, header, {**archive.outlines, **arrays})[1]["model"]
@@ -73,25 +73,25 @@ def read_model(path: str | os.PathLike[str], check: Check | None = None) -> Arra
 
 
 def _has_header(archive: Archive) -> bool:
-    """A parameter of that name would be of float64."""
+    """Whether the file has a header; a parameter of the same name would be float64."""
     return _HEADER in archive.outlines and archive.outlines[_HEADER].dtype == "uint8"
 
 
 def _checked(path: str | os.PathLike[str], archive: Archive, state: Any, check: Check | None) -> None:
-    """Raises where the arrays do not fit, or, where nothing is known of what fits, would be much larger unpacked."""
+    """Raises if the arrays do not fit; without a check, if they would be much larger unpacked than the file."""
     if check is not None:
         check(state)
         return
     size = sum([array.nbytes for array in archive.outlines.values()])
     if size > max(archive.size, _MOST_UNPACKED):
-        raise unfit(path, f"its arrays would have {size:,} bytes unpacked, and the file has {archive.size:,}")
+        raise unfit(path, f"its arrays would have {size:,} bytes unpacked, but the file has {archive.size:,}")
 
 
 def _header(path: str | os.PathLike[str], archive: Archive) -> Any:
-    """The JSON of a file: not compressed it is no larger than the file."""
+    """Reads the JSON header of a file; uncompressed, it cannot be larger than the file."""
     size = archive.outlines[_HEADER].nbytes
     if size > max(archive.size, _MOST_UNPACKED):
-        raise unfit(path, f"its header would have {size:,} bytes unpacked, and the file has {archive.size:,}")
+        raise unfit(path, f"its header would have {size:,} bytes unpacked, but the file has {archive.size:,}")
     try:
         return json.loads(archive.read(_HEADER).tobytes())
     except (ValueError, RecursionError) as error:
@@ -99,7 +99,7 @@ def _header(path: str | os.PathLike[str], archive: Archive) -> Any:
 
 
 def _without_arrays(tree: Any, place: Sequence[Any], arrays: dict[str, Any], places: dict[str, Any]) -> Any:
-    """The tree as JSON has it, with None in the place of arrays, which are added to `arrays`, and where they stood."""
+    """The tree for JSON, with None in place of arrays; these go to `arrays`, and their positions to `places`."""
     import numpy as np
 
     if isinstance(tree, np.ndarray) and tree.dtype.kind in NUMBERS:
@@ -116,20 +116,20 @@ def _without_arrays(tree: Any, place: Sequence[Any], arrays: dict[str, Any], pla
         return tree
     where = "".join(f"[{key!r}]" for key in place)
     raise TypeError(
-        f"cannot save state{where}: it is {received(tree)}; a state holds numbers, texts, arrays of numbers, None, and "
-        "lists and dicts by text of them"
+        f"cannot save state{where}: it is {received(tree)}; a state holds numbers, strings, arrays of numbers, None, "
+        "and lists of these and dicts with string keys"
     )
 
 
 def _decoded(path: str | os.PathLike[str], header: Any, arrays: Arrays) -> tuple[str, dict[str, Any]]:
-    """What a file with this header and these arrays holds, and of which kind it is."""
+    """The kind and the state of a file with this header and these arrays."""
     try:
         if header["format"] != _FORMAT or type(header["version"]) is not int:
-            raise ValueError("its header is another")
+            raise ValueError("its header has another format")
         if header["version"] > VERSION:
             raise StateDictError(
                 f"{os.fspath(path)!r} was written by a later tinygrad_lite, in version {header['version']} of the "
-                f"format; this one reads {VERSION}: upgrade it. Nothing was loaded"
+                f"format; this one reads version {VERSION}: upgrade it. Nothing was loaded"
             )
         kind, state = header["kind"], copy.deepcopy(header["state"])
         if not (isinstance(kind, str) and isinstance(state, dict)):
@@ -142,7 +142,7 @@ def _decoded(path: str | os.PathLike[str], header: Any, arrays: Arrays) -> tuple
             for key in way:
                 node = node[key]
             if node[last] is not None:
-                raise ValueError("an array stands where a number is")
+                raise ValueError("an array and a number have the same place in its state")
             node[last] = arrays[name]
     except StateDictError:
         raise

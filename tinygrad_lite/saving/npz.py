@@ -1,7 +1,7 @@
-"""The .npz format: arrays by name. What a file holds is known before any of it is unpacked; nothing is unpickled.
+"""Reads and writes .npz files, which hold arrays by name, without unpickling.
 
-The names, types, shapes and sizes of all arrays stand in the archive's directory and in short headers. A file is read
-only once these agree with each other, and with what its reader wants, so that no more is unpacked than is wanted.
+The names, types, shapes and sizes of all arrays stand in the archive's directory and in short headers. The arrays are
+read only after these agree with each other and with what the reader expects, so nothing unexpected is unpacked.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
     Arrays = Mapping[str, Array]
 
-# The kinds of types that arrays of numbers have.
+# NumPy's kinds of types that are numbers.
 NUMBERS = "biufc"
-# What other files begin with.
+# The first bytes of other kinds of files, and what to say about these.
 _BEGINNINGS = {
     b"\x93NUMPY": "it holds a single array, as numpy.save() writes it",
     b"\x1f\x8b": "it is compressed by gzip: unpack it first",
@@ -40,7 +40,7 @@ _BEGINNINGS = {
 def write_npz(path: str | os.PathLike[str], arrays: Arrays) -> None:
     """Writes a file that numpy.load reads, whole or not at all; the same arrays give the same bytes.
 
-    FileNotFoundError where the folder does not exist.
+    Raises FileNotFoundError if the folder does not exist.
     """
     import zipfile
 
@@ -55,9 +55,10 @@ def write_npz(path: str | os.PathLike[str], arrays: Arrays) -> None:
 
 @contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[Archive]:
-    """An .npz file, of which nothing is unpacked yet but what its arrays are.
+    """Opens an .npz file and reads only the types and shapes of its arrays.
 
-    StateDictError, which says what the file is instead, where it is damaged or of another kind; IsADirectoryError.
+    Raises IsADirectoryError for a folder, and StateDictError, which says what the file is, if it is damaged or of
+    another kind.
     """
     found = os.stat(path)
     if stat.S_ISDIR(found.st_mode):
@@ -69,10 +70,10 @@ def reading(path: str | os.PathLike[str]) -> Iterator[Archive]:
 
 
 class Archive:
-    """What reading() gives.
+    """An open .npz file.
 
-    outlines  by name, arrays of the types and shapes of those in the file, all zeros in the memory of one number
-    size      of the file in bytes
+    outlines  by name, arrays of zeros with the types and shapes of those in the file, each in the memory of one number
+    size      size of the file in bytes
     """
 
     def __init__(self, path: str | os.PathLike[str], file: BinaryIO) -> None:
@@ -89,12 +90,12 @@ class Archive:
             for info in infos:
                 name = info.filename.removesuffix(".npy")
                 if name in self._members:
-                    raise ValueError(f"its member {info.filename!r} stands there twice")
+                    raise ValueError(f"its member {info.filename!r} is there twice")
                 self._members[name] = member = _member(self._zip, info)
                 self.outlines[name] = _outline(member)
 
     def read(self, name: str) -> Array:
-        """An array."""
+        """Reads an array."""
         import numpy as np
 
         member = self._members[name]
@@ -107,7 +108,7 @@ class Archive:
 
 
 class _Member(NamedTuple):
-    """An array within an archive, of `length` bytes from `start` on."""
+    """An array in an archive: `length` bytes from `start` on."""
 
     info: zipfile.ZipInfo
     dtype: Any
@@ -118,18 +119,18 @@ class _Member(NamedTuple):
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
-    """What a member's header says; ValueError where it is no array of numbers, or the sizes do not agree."""
+    """Reads a member's header; ValueError if it is not an array of numbers, or if the sizes do not agree."""
     import zipfile
 
     import numpy as np
 
     name = info.filename
     if name.endswith("/data.pkl"):
-        raise ValueError("it is a file of torch.save(): give numpy.savez() the arrays, and load that")
+        raise ValueError("it was written by torch.save(): save the arrays with numpy.savez() instead, and load that")
     if not name.endswith(".npy"):
-        raise ValueError(f"its member {name!r} is no array")
+        raise ValueError(f"its member {name!r} is not an array")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"its member {name!r} is compressed otherwise than numpy.savez_compressed() does")
+        raise ValueError(f"its member {name!r} is compressed in another way than numpy.savez_compressed() does it")
     form = np.lib.format
     with archive.open(info) as file:
         try:
@@ -137,15 +138,15 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
             read = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}[version]
             shape, is_fortran, dtype = read(file)
             start = file.tell()
-        except (ValueError, KeyError, SyntaxError, TokenError) as error:  # NumPy's own words advise to allow pickles
-            raise ValueError(f"its member {name!r} is no array") from error
+        except (ValueError, KeyError, SyntaxError, TokenError) as error:  # NumPy's own message suggests allow_pickle
+            raise ValueError(f"its member {name!r} is not an array") from error
     if dtype.hasobject:
         raise ValueError(f"its array {name!r} is a pickle, which is never loaded, since that could run any code")
     if dtype.kind not in NUMBERS:
-        raise ValueError(f"its array {name!r} is of {dtype}, not of numbers")
+        raise ValueError(f"its array {name!r} is of dtype {dtype}, not of numbers")
     length = dtype.itemsize * math.prod(shape)
     if start + length != info.file_size:
-        raise ValueError(f"its array {name!r} of shape {shape} does not have the size that belongs to it")
+        raise ValueError(f"its array {name!r} of shape {shape} does not have the size of that shape")
     return _Member(info, dtype, shape, is_fortran, start, length)
 
 
@@ -157,7 +158,7 @@ def _outline(member: _Member) -> Array:
 
 @contextmanager
 def _damages(path: str | os.PathLike[str], file: BinaryIO | None = None) -> Iterator[None]:
-    """Inside, what a damaged or foreign file raises becomes a StateDictError; given the file, it says what it is."""
+    """Turns the errors of a damaged or foreign file into a StateDictError, which says what the file is, if given."""
     import zipfile
     import zlib
 
@@ -165,14 +166,14 @@ def _damages(path: str | os.PathLike[str], file: BinaryIO | None = None) -> Iter
     try:
         yield
     except (*kinds, OSError, MemoryError) as error:
-        # A place that was computed from damaged numbers is an invalid argument of seek().
+        # seek() to a position computed from damaged numbers fails with "invalid argument".
         is_short = isinstance(error, EOFError) or (isinstance(error, OSError) and error.errno == errno.EINVAL)
-        said = "bytes of it are missing" if is_short else str(error) or type(error).__name__
+        said = "some of its bytes are missing" if is_short else str(error) or type(error).__name__
         raise unfit(path, (file and _what_it_is(file)) or said) from error
 
 
 def _what_it_is(file: BinaryIO) -> str:
-    """What a file is that is no .npz file, as far as can be told; "" for one that is, but damaged."""
+    """Says what a file that is not an .npz file is, as far as can be told; "" for a damaged .npz file."""
     import zipfile
 
     file.seek(0)
@@ -180,19 +181,19 @@ def _what_it_is(file: BinaryIO) -> str:
     if not beginning:
         return "it is empty"
     if beginning.startswith(b"PK"):
-        return "" if zipfile.is_zipfile(file) else "its end is missing, so that it was not written or copied whole"
+        return "" if zipfile.is_zipfile(file) else "its end is missing, so it was not written or copied completely"
     for start, meaning in _BEGINNINGS.items():
         if beginning.startswith(start):
             return meaning
     text = beginning.decode("utf-8", "ignore")
     if len(text.encode()) > len(beginning) - 4 and all(c.isprintable() or c.isspace() for c in text):
         return f"it is text, beginning with {text[:24]!r}"
-    return "it does not begin as an .npz file does"
+    return "it does not begin like an .npz file"
 
 
 def unfit(path: str | os.PathLike[str], reason: object, kind: str = "") -> StateDictError:
-    """The error for a file that cannot be read, or is not of that kind."""
-    wrote = f"save() wrote of {kind}" if kind else "save() wrote"
+    """The error for a file that cannot be read, or is not of this kind."""
+    wrote = f"save() wrote for {kind}" if kind else "save() wrote"
     return StateDictError(
         f"{os.fspath(path)!r} is not a file that {wrote}, or is damaged ({reason}): nothing was loaded"
     )

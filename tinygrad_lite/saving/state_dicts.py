@@ -1,4 +1,4 @@
-"""States, as state_dict() gives them: checked as a whole before anything of them is taken, saved and loaded."""
+"""Checks, saves and loads states, as state_dict() returns them; a state is loaded whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,33 +22,36 @@ Checks = Mapping[str, Callable[[Any], Any]]
 
 
 class Stateful:
-    """What has a state that is taken over all or nothing. A subclass writes state_dict(), _checks() and _take()."""
+    """A base for objects with a state that is loaded whole or not at all.
+
+    A subclass writes state_dict(), _checks() and _take().
+    """
 
     def state_dict(self) -> dict[str, Any]:
         raise NotImplementedError
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over what state_dict() gave, or nothing: StateDictError lists what is missing, extra or unfit."""
+        """Loads what state_dict() returned, or nothing: StateDictError lists what is missing, extra or does not fit."""
         self._take(self._fitting(state))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes state_dict() to an .npz file, atomically: a failure half-way leaves the old file as it was.
 
-        FileExistsError where a FIFO, a socket or a device stands, which a file would replace.
+        Raises FileExistsError if the path is a FIFO, a socket or a device, which a file would replace.
         """
         write_state(path, type(self).__name__, self.state_dict())
 
     def load(self, path: str | os.PathLike[str]) -> Self:
-        """load_state_dict() of a file that save() wrote; nothing in it is ever unpickled, hence run.
+        """Loads the state from a file of save(); nothing is unpickled, so no code in it can run.
 
-        StateDictError says so of a file that is damaged, or of another kind, before more of it is read than what
-        arrays it has.
+        Raises StateDictError for a file that is damaged or of another kind; it reads only the list of arrays to find
+        that out.
         """
         self.load_state_dict(read_state(path, type(self).__name__, self._fitting))
         return self
 
     def _checks(self) -> Checks:
-        """For each name in the state, what gives its value as it is taken over, or TypeError or ValueError."""
+        """For each name in the state, a function that returns the value to load, or raises TypeError or ValueError."""
         raise NotImplementedError
 
     def _take(self, loaded: dict[str, Any]) -> None:
@@ -59,9 +62,9 @@ class Stateful:
 
 
 def fitting(what: str, state: Any, checks: Checks) -> dict[str, Any]:
-    """The state, each value checked; StateDictError with all that is wrong."""
+    """Checks every value of a state and returns the values to load; StateDictError lists all that is wrong."""
     if not isinstance(state, Mapping):
-        raise TypeError(f"load_state_dict(state) takes what state_dict() gave, a dict, got {received(state)}")
+        raise TypeError(f"load_state_dict(state) takes a dict from state_dict(), got {received(state)}")
     problems: list[str] = []
     loaded: dict[str, Any] = {}
     for name, check in checks.items():
@@ -75,7 +78,7 @@ def fitting(what: str, state: Any, checks: Checks) -> dict[str, Any]:
 
 
 def same(expected: str) -> Callable[[Any], Any]:
-    """A check for the name of what the state is of."""
+    """A check that the state has this name."""
 
     def check(given: Any) -> Any:
         if given != expected:
@@ -96,39 +99,39 @@ def kept_number(given: Any) -> float:
 
 
 def as_numbers(given: Any, shape: tuple[int, ...]) -> numpy.ndarray[Any, Any]:
-    """A float64 copy of what was given; TypeError where it holds no real numbers, ValueError for another shape."""
+    """A float64 copy of an array; TypeError if it does not hold real numbers, ValueError for another shape."""
     import numpy as np
 
     if has_masked(given):
-        raise TypeError(f"has a masked element, which is no number, got {received(given)}")
+        raise TypeError(f"has a masked element, which is not a number, got {received(given)}")
     try:
         array = np.asarray(given)
     except ValueError as error:
-        raise TypeError(f"holds no array of numbers, got {received(given)}") from error
+        raise TypeError(f"must be an array of numbers, got {received(given)}") from error
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"holds no real numbers, got {received(given)} of {array.dtype}")
+        raise TypeError(f"must hold real numbers, got {received(given)} of dtype {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"has the shape {array.shape}, expected {shape}")
     return array.astype(np.float64)
 
 
 def unmatched(expected: Iterable[str], given: Iterable[str]) -> list[str]:
-    """What is missing, and what has no place: one line each.
+    """Describes the names that are missing, and those that are not expected, in one line each.
 
     >>> unmatched(["w", "b"], ["w", "v"])
-    ['missing: b', 'of no use here: v']
+    ['missing: b', 'unexpected: v']
     """
     wanted, present = dict.fromkeys(expected), dict.fromkeys(given)
     missing = [name for name in wanted if name not in present]
     extra = [str(name) for name in present if name not in wanted]
-    return [f"{what}: {_listed(names)}" for what, names in (("missing", missing), ("of no use here", extra)) if names]
+    return [f"{what}: {_listed(names)}" for what, names in (("missing", missing), ("unexpected", extra)) if names]
 
 
 def refuse(problems: list[str], what: str) -> None:
     """Raises StateDictError with the problems, if there are any."""
     if problems:
         lines = problems[:_SHOWN] + [f"... and {len(problems) - _SHOWN} more"] * (len(problems) > _SHOWN)
-        raise StateDictError("\n  ".join([f"{what}: nothing was loaded, because of", *lines]))
+        raise StateDictError("\n  ".join([f"{what}: nothing was loaded, because of these problems:", *lines]))
 
 
 def _listed(names: list[str]) -> str:

@@ -1,1 +1,1 @@
-"""The source: which build of it runs, how it runs without Cython, and which line of the user's is named."""
+"""Chooses the compiled or the readable engine, stands in for a missing Cython, and finds the user's source line."""

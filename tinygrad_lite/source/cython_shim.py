@@ -1,10 +1,10 @@
-"""A stand-in for Cython's decorators and types: with it compiled files run as plain Python where Cython is missing."""
+"""A stand-in for Cython's decorators and types, so that the compiled files run as plain Python without Cython."""
 
 from typing import Any
 
 
 class _Cython:
-    """Every name is a decorator, or a decorator with arguments, that changes nothing; types are only annotations."""
+    """Replaces the cython module: every name is a decorator, with or without arguments, that changes nothing."""
 
     compiled = False
 

@@ -1,4 +1,4 @@
-"""Which build of the compiled files runs: C where it is installed, the readable source under TINYGRAD_LITE_PURE=1."""
+"""Chooses which build runs: C if it is installed, or the readable source under TINYGRAD_LITE_PURE=1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import binascii
 import os
 import sys
 
-TYPE_CHECKING = False  # as type checkers understand it; importing typing would take as long as the rest of the file
+TYPE_CHECKING = False  # type checkers read it as True; importing typing would take as long as the rest of the file
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
@@ -30,12 +30,12 @@ SOURCES = {
         *[f"compiler.native.{name}" for name in _NATIVE],
     )
 }
-"""The files that are compiled too, by the names of their modules."""
+"""The source files that are also compiled, by module name."""
 _COMPILED = (".so", ".pyd")
 
 
 def hash_of(source: bytes) -> str:
-    """A hash of a file's source, without the line that carries it."""
+    """A hash of a file's source, leaving out the line that holds the hash."""
     lines = source.replace(b"\r\n", b"\n") if b"\r" in source else source
     before, _, line = lines.partition(b"\nsource_hash = ")
     _, _, after = line.partition(b"\n")
@@ -43,7 +43,7 @@ def hash_of(source: bytes) -> str:
 
 
 class _SourceFinder:
-    """Finds the source where an extension of that name stands beside it, which Python would prefer."""
+    """An import finder that takes the source file although a compiled extension stands beside it."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
@@ -55,7 +55,7 @@ class _SourceFinder:
 
 
 def choose_engine() -> None:
-    """Decides, once, before anything imports the engine."""
+    """Chooses the build, once, before anything imports the engine."""
     if os.environ.get("TINYGRAD_LITE_PURE", "0") not in ("", "0"):
         sys.meta_path.insert(0, _SourceFinder)
         return
@@ -71,7 +71,7 @@ def choose_engine() -> None:
 
 
 def warn_of_stale_engine() -> None:
-    """Once it is imported: warns where the compiled one is of another source."""
+    """Warns, once the engine is imported, if it was compiled from another source."""
     for name in _ENGINE:
         module = sys.modules[f"{_PACKAGE}.engine.{name}"]
         if module.compiled:
@@ -79,7 +79,7 @@ def warn_of_stale_engine() -> None:
 
 
 def warn_of_stale(name: str, source_hash: str, stacklevel: int = 2) -> None:
-    """Warns where the source of that module is no longer the one that was compiled."""
+    """Warns if the source of this module has changed since it was compiled."""
     path = SOURCES[name]
     try:
         with open(path, "rb") as file:

@@ -1,1 +1,1 @@
-"""Reports as tables, and the words that messages and pictures share."""
+"""Reports of text and tables, and the wording that messages and pictures share."""

@@ -1,4 +1,4 @@
-"""Reports of text and small tables: aligned in a terminal, HTML in a notebook."""
+"""Reports of text and small tables: aligned text in a terminal, HTML in a notebook."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CELL = "padding:0.15em 0.8em"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells of text under headings.
+    """A table of text cells under headings.
 
-    align    for each column "l" or "r": where its cells stand
-    total    the last row is set off from those above it
-    marked   positions of the rows that stand out in HTML
+    align    "l" or "r" for each column: left or right
+    total    True: a line separates the last row from the others
+    marked   positions of the rows that are bold in HTML
     """
 
     headings: Sequence[str]
@@ -28,7 +28,8 @@ class Table:
     marked: frozenset[int] = frozenset()
 
     def text(self) -> str:
-        """
+        """The table as aligned text.
+
         >>> print(Table(["a", "b"], [["x", "1"], ["sum", "10"]], "lr", total=True).text())
         a     b
         x     1
@@ -46,7 +47,7 @@ class Table:
         return "\n".join(texts)
 
     def html(self) -> str:
-        """A plain <table>, in the page's own colours."""
+        """The table as a plain HTML <table>, in the page's own colours."""
         lines = [self._html_row("th", self.headings, "border-bottom:1px solid")]
         last = len(self.rows) - 1
         for k, row in enumerate(self.rows):
@@ -67,7 +68,7 @@ _SIDES = {"l": "text-align:left", "r": "text-align:right;font-variant-numeric:ta
 
 
 class Report:
-    """What prints as text in a terminal, and shows as HTML in a notebook."""
+    """A report that prints as text in a terminal and shows as HTML in a notebook."""
 
     def parts(self) -> list[str | Table]:
         """Paragraphs and tables, in order."""
@@ -87,7 +88,7 @@ class Report:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a terminal the text takes."""
+    """The width of a text in a terminal, in columns."""
     if text.isascii():
         return len(text)
     marks = sum(unicodedata.combining(c) != 0 or c in JOINERS for c in text)

@@ -1,4 +1,4 @@
-"""How numbers, labels and Values are written for people to read: short, and unable to do harm."""
+"""Writes numbers, labels and Values for people to read: short, and with nothing harmful in them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 
 INFIX = frozenset(["add", "sub", "mul", "div", "mod", "pow", "less", "less_equal", "equal", "not_equal"])
 _SPELLED_ITEMS = 3
-"""Up to so many elements of a sequence argument are spelled out where all have names."""
+"""A sequence argument is written element by element if it has at most this many and all have names."""
 
 
 def number(x: float, digits: int = 4) -> str:
-    """A number with so many significant digits.
+    """A number with the given number of significant digits.
 
     >>> number(0.70710678), number(-2.0), number(1.5e-9), number(0.70710678, 6)
     ('0.7071', '-2', '1.5e-9', '0.707107')
@@ -27,7 +27,7 @@ def number(x: float, digits: int = 4) -> str:
 
 
 def told_apart(a: float, b: float, digits: int = 4) -> tuple[str, str]:
-    """Two numbers, with more digits where it takes them to tell one from the other.
+    """Two numbers as texts, with enough digits to tell them apart.
 
     >>> told_apart(1.0, 1.0001), told_apart(2.0, 2.0)
     (('1', '1.0001'), ('2', '2'))
@@ -40,7 +40,8 @@ def told_apart(a: float, b: float, digits: int = 4) -> tuple[str, str]:
 
 
 def count(n: int) -> str:
-    """
+    """A count, with commas between thousands.
+
     >>> count(70000)
     '70,000'
     """
@@ -48,7 +49,8 @@ def count(n: int) -> str:
 
 
 def counted(n: int, noun: str) -> str:
-    """
+    """A count with its noun, in the singular or the plural.
+
     >>> counted(1, "node"), counted(1200, "node")
     ('1 node', '1,200 nodes')
     """
@@ -56,7 +58,8 @@ def counted(n: int, noun: str) -> str:
 
 
 def times(n: int) -> str:
-    """
+    """A factor: a multiplication sign and a count.
+
     >>> times(1600) == "\N{MULTIPLICATION SIGN}1,600"
     True
     """
@@ -64,7 +67,7 @@ def times(n: int) -> str:
 
 
 def or_the_closest(name: object, known: Sequence[str]) -> str:
-    """What follows a name that is not known: the closest of those that are, if any is close.
+    """What to write after an unknown name: a question with the closest known name, if one is close, or a full stop.
 
     >>> or_the_closest("Aple", ["apple", "pear"]), or_the_closest("fig", ["apple"])
     (", did you mean 'apple'?", '.')
@@ -76,10 +79,10 @@ def or_the_closest(name: object, known: Sequence[str]) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with everything that is not seen, or that XML refuses, written as an escape.
+    """The text with every character that is invisible, or that XML refuses, written as an escape.
 
-    Control characters, surrogates, noncharacters and marks that reorder a line become visible; letters of every script,
-    emoji and what joins them stay.
+    Control characters, surrogates, noncharacters and marks that reorder a line are escaped; letters of every script,
+    emoji and their joiners stay.
 
     >>> visible("a\\tb"), visible("x\\u202ey")
     ('a\\\\tb', 'x\\\\u202ey')
@@ -90,7 +93,7 @@ def visible(text: str) -> str:
 
 
 def shortened(text: str, limit: int = 24) -> str:
-    """The visible text, cut visibly where it is longer than `limit` characters.
+    """The visible text, cut with an ellipsis if it is longer than `limit` characters.
 
     >>> shortened("w" * 10_000, 8)
     'wwwwwww…'
@@ -100,12 +103,12 @@ def shortened(text: str, limit: int = 24) -> str:
 
 
 def xml(text: str) -> str:
-    """Visible text, escaped for XML and HTML."""
+    """The visible text, escaped for XML and HTML."""
     return escape(visible(text), quote=True)
 
 
 def called(v: Value) -> str:
-    """A Value's name in a sentence: its label, else how it was computed, else its number.
+    """The name of a Value in a sentence: its label, else how it was computed, else its number.
 
     >>> called(Value(2.0, label="w")), called(Value(2.0, label="w").exp().tanh()), called(Value(2.0))
     ('w', 'tanh(…)', 'Value(2)')
@@ -118,7 +121,7 @@ def called(v: Value) -> str:
 
 
 def equation(v: Value) -> str:
-    """A result's label, how it was computed from its parents, and by which module.
+    """A result as an equation: its label, how it was computed from its parents, and in which module.
 
     >>> h = Value(2.0, label="w") * 3; h.label = "h"; equation(h)
     'h = w * 3'
@@ -128,7 +131,7 @@ def equation(v: Value) -> str:
 
 
 def expression(v: Value, nameless: str = "") -> str:
-    """A result's operation on its arguments, by their labels; those without are `nameless`, or the operation's names.
+    """A result's operation with the labels of its arguments; one without is `nameless`, or the row's name for it.
 
     >>> expression(Value(2.0) * Value(3.0, label="w")), expression(Value(2.0).clip(-1, 1))
     ('a * w', 'clip(x, -1, 1)')
@@ -146,7 +149,7 @@ def expression(v: Value, nameless: str = "") -> str:
 
 
 def inputs(v: Value) -> list[tuple[str, Value | float]]:
-    """The arguments of a result, sequences laid flat, with their labels or the operation's names for them.
+    """The arguments of a result as a flat list, with their labels or the row's names for them.
 
     >>> inputs(Value(2.0, label="w") * 3.0)
     [('w', Value(data=2.0, grad=0.0, label='w')), ('b', 3.0)]
@@ -160,7 +163,7 @@ def inputs(v: Value) -> list[tuple[str, Value | float]]:
 
 
 def parent_names(v: Value) -> list[str]:
-    """As inputs() has them, for each of v.parents."""
+    """The names that inputs() gives, for each of v.parents."""
     return [name for name, x in inputs(v) if isinstance(x, Value)]
 
 

@@ -1,6 +1,6 @@
 """The training loop: fit() and evaluate(), with history, checkpoints and early stopping.
 
-A loss is written for one sample, as loss(prediction, target): those of nn are. It is compiled, and so is the model.
+A loss is written for one sample, as loss(prediction, target), like those in nn. The loss and the model are compiled.
 """
 
 from .history import History

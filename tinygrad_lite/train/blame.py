@@ -1,4 +1,4 @@
-"""A step that came to inf or nan: which sample is to blame, and why."""
+"""Finds the sample that made a step's loss or gradient inf or nan, and explains why."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from .objective import Objective
 
 @dataclass(frozen=True)
 class Blame:
-    """The first sample that came to such a number alone, by its position in the data; None: none does.
+    """What made a step's loss or gradient inf or nan.
 
-    cause  names the line of the operation, where it is known
+    sample       the position in the data of the first sample whose own loss or gradient is not finite; None: no sample
+    explanation  what explain_nan says about its loss
+    cause        the error of running it eagerly, which names the line of the operation
     """
 
     sample: int | None = None
@@ -29,17 +31,17 @@ class Blame:
 
     def __str__(self) -> str:
         if self.explanation is not None:
-            text = f"Sample {self.sample} of the data has it alone; explain_nan of its loss says:\n{self.explanation}"
+            text = f"Sample {self.sample} of the data causes it; explain_nan of its loss says:\n{self.explanation}"
             return text if self.cause is None else f"{text}\nUnder detect_anomaly(): {self.cause}"
         if self.cause is not None:
             return f"Sample {self.sample} of the data, run eagerly, raises {type(self.cause).__name__}: {self.cause}"
-        return "No sample has it alone: it comes of adding them up; scale the loss, or take smaller batches"
+        return "No single sample causes it, only their sum does: scale the loss down, or use smaller batches"
 
 
 def blame(objective: Objective, sources: Sources, columns: Any, positions: Sequence[int], value: bool) -> Blame:
     """Runs the samples of a batch eagerly, one by one, until a loss (value=True) or a gradient is not finite.
 
-    The draws are as they are before the batch, so that each sample meets the numbers that it met there.
+    The random draws must be set to their state before the batch, so that each sample gets the same ones again.
     """
     for k, position in enumerate(positions):
         sample, begun = rows_of(columns, k), sources.state_dict()

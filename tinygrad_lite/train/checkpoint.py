@@ -1,4 +1,4 @@
-"""A training as a file, from which it goes on with the same bits."""
+"""Saves a training to a file, from which it continues with exactly the same numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..saving.state_dicts import Checks, Stateful, as_numbers, refuse, unmatched
 
 
 class Part(Protocol):
-    """Something of a training that has a state."""
+    """A part of a training that has a state."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -28,10 +28,10 @@ class Part(Protocol):
 
 
 class Sources(Stateful):
-    """The random numbers of a training: the order of the samples, and the draws among a model's attributes.
+    """The random numbers of a training: the order of the samples, and the Draws in the model's attributes.
 
-    With a seed all of them begin anew; without, the draws go on where they stand.
-    are_drawn  whether the model draws any
+    With a seed, all of them are seeded anew; without one, the model's draws continue from their present state.
+    are_drawn  whether the model draws random numbers
     """
 
     def __init__(self, model: Module, seed: int | None) -> None:
@@ -59,16 +59,16 @@ def _generator_state(given: Any) -> Any:
     try:
         Draws().__setstate__({"state": given})
     except (TypeError, ValueError, LookupError, OverflowError) as error:
-        raise ValueError(f"is no state of random numbers: {error}") from None
+        raise ValueError(f"is not a state of random numbers: {error}") from None
     return given
 
 
 def _draws(model: Module) -> Iterator[tuple[str, Draws]]:
-    """(name, source) for each source among the attributes of all modules, also in lists, tuples and dicts."""
+    """Yields (name, Draws) for all Draws in the attributes of all modules, also in lists, tuples and dicts."""
     seen: set[int] = set()
     for path, module in model.named_modules():
         stack = [(f"{path}.{name}".lstrip("."), thing) for name, thing in module._attributes()]
-        for name, thing in stack:  # which grows meanwhile
+        for name, thing in stack:  # the list grows meanwhile
             if id(thing) in seen:
                 continue
             if isinstance(thing, Draws):
@@ -81,7 +81,7 @@ def _draws(model: Module) -> Iterator[tuple[str, Draws]]:
 
 
 class Others(Stateful):
-    """What an optimizer moves beside the model's parameters, in the optimizer's order."""
+    """The leaves that an optimizer moves besides the model's parameters, in the optimizer's order."""
 
     def __init__(self, leaves: Leaves) -> None:
         self._leaves = leaves
@@ -97,9 +97,9 @@ class Others(Stateful):
 
 
 class Checkpoint:
-    """The file of a training, which consists of parts.
+    """The file of a training, which holds the states of its parts.
 
-    settings  what must be the same for the same bits to come out
+    settings  what must be the same for a resumed training to give exactly the same numbers
     """
 
     def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, Any], parts: Mapping[str, Part]) -> None:
@@ -111,7 +111,7 @@ class Checkpoint:
         write_state(self._path, TRAINING, {"settings": dict(self._settings), **states})
 
     def read(self) -> None:
-        """Takes over all of the file or nothing; StateDictError where it is of another training, or damaged."""
+        """Loads all of the file or nothing; StateDictError if it belongs to another training or is damaged."""
         state = read_state(self._path, TRAINING, self._check)
         taken: list[tuple[Part, dict[str, Any]]] = []
         for name, part in self._parts.items():
@@ -125,12 +125,12 @@ class Checkpoint:
             taken.append((part, before))
 
     def _check(self, state: Mapping[str, Any]) -> None:
-        """StateDictError for a state that is not of this training."""
+        """Raises StateDictError for a state that does not belong to this training."""
         begun = state.get("settings")
         if not isinstance(begun, dict):
             raise StateDictError(f"{self._where}: the file has no settings, got {received(begun)}")
         refuse(
-            [f"it was begun with {name}={begun.get(name)!r}, and this is {name}={now!r}: pass the same, or another file"
+            [f"it was started with {name}={begun.get(name)!r}, but now {name}={now!r}: pass the same, or another file"
              for name, now in self._settings.items() if begun.get(name) != now]
             + unmatched(["settings", *self._parts], state), self._where,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a training came to, epoch by epoch."""
+"""The history of a training: the numbers of each epoch."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Row = dict[str, float]
 
 
 class History(list[Row], Stateful):
-    """A row for each finished epoch: "epoch" from 1 on, "lr", "loss", and what was measured besides.
+    """A list with a row for each finished epoch: "epoch" (from 1), "lr", "loss", and the metrics.
 
-    Of an optimizer with several parameter groups "lr" is that of group 0, and "lr[1]", "lr[2]" are those of the others.
-    "loss" is the mean over the epoch's samples, each taken when its step was; metrics, and all that begins with "val_",
-    are measured at its end, in the mode eval().
-    stopped     why there are no more: "" (all epochs are done), "early stopping", "callback" or "interrupted"
-    best_epoch  the epoch whose weights early stopping gave back to the model
+    With several parameter groups, "lr" is that of group 0, and "lr[1]", "lr[2]", ... are those of the others.
+    "loss" is the mean over the epoch's samples, each measured at its own step. Metrics, and names that begin with
+    "val_", are measured at the end of the epoch, in eval() mode.
+    stopped     why the training ended: "" (all epochs are done), "early stopping", "callback" or "interrupted"
+    best_epoch  the epoch whose weights early stopping restored
 
     >>> history = History([{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     >>> history.column("loss"), history[-1]["loss"]
@@ -41,13 +41,13 @@ class History(list[Row], Stateful):
         return list(dict.fromkeys(name for row in self for name in row))
 
     def column(self, name: str) -> list[float]:
-        """A column's numbers, epoch by epoch; KeyError, with the names there are, for another."""
+        """The numbers of a column, epoch by epoch; KeyError, which lists the columns, for an unknown name."""
         if self and name not in self.columns:
             raise KeyError(f"the history has no column {name!r}: it has {', '.join(self.columns)}")
         return [row[name] for row in self]
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table, every number with all its digits, atomically."""
+        """Writes the table to a CSV file, atomically, with all digits of every number."""
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, self.columns)
         writer.writeheader()
@@ -60,13 +60,13 @@ class History(list[Row], Stateful):
         return Table(self.columns, rows, "r" * len(self.columns))
 
     def __str__(self) -> str:
-        return self._table().text() if self else "no epoch is finished"
+        return self._table().text() if self else "no epoch is finished yet"
 
     def _repr_html_(self) -> str:
         return self._table().html()
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows, and why there are no more."""
+        """The rows, and why the training ended."""
         return {"rows": [dict(row) for row in self], "stopped": self.stopped}
 
     def _checks(self) -> Checks:
@@ -77,7 +77,7 @@ class History(list[Row], Stateful):
 
 
 def lr_columns(groups: Iterable[Mapping[str, Any]]) -> Row:
-    """The learning rates of parameter groups, by the names of their columns.
+    """The learning rates of parameter groups, with their column names.
 
     >>> lr_columns([{"lr": 0.1}, {"lr": 0.5}])
     {'lr': 0.1, 'lr[1]': 0.5}
@@ -87,14 +87,14 @@ def lr_columns(groups: Iterable[Mapping[str, Any]]) -> Row:
 
 def _rows(given: Any) -> list[Row]:
     if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
-        raise TypeError(f"is a list of rows, got {received(given)}")
+        raise TypeError(f"must be a list of rows, got {received(given)}")
     for number in (number for row in given for number in row.values()):
         if type(number) not in (int, float):
-            raise TypeError(f"holds numbers alone, got {received(number)}")
+            raise TypeError(f"must hold only numbers, got {received(number)}")
     return [dict(row) for row in given]
 
 
 def _text(given: Any) -> str:
     if not isinstance(given, str):
-        raise TypeError(f"is a text, got {received(given)}")
+        raise TypeError(f"must be a str, got {received(given)}")
     return given

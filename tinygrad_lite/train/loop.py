@@ -1,4 +1,4 @@
-"""fit: the loop over epochs and batches."""
+"""fit: the training loop over epochs and batches."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from .stopping import Best, EarlyStopping
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """What a callback is told, after each epoch.
+    """What a callback receives after each epoch.
 
-    epoch    how many are finished, of `epochs`
+    epoch    how many of the `epochs` are finished
     row      the last row of the history
     history  all rows so far
     """
@@ -68,26 +68,27 @@ def fit(
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
 ) -> History:
-    """Minimizes the mean of loss(model(x), y) over data, batch by batch in a new order each epoch.
+    """Trains a model: minimizes the mean of loss(model(x), y) over the data, in batches of a new order each epoch.
 
-    loss            loss(prediction, target) of one sample: those of nn are, such as nn.cross_entropy. A loss that needs
-                    the input as well is given it by the target: data=(X, (X, y))
-    data            (X, y), arrays with a row for each sample, or what makes one, or tuples and dicts of them
-    optimizer       optim.LBFGS evaluates each batch again and again, with the same draws: it suits batch_size=None
-    batch_size      None: each step takes all the data
-    validation      (X, y) to measure "val_loss" by, after each epoch, in the mode eval()
-    callbacks       functions of a TrainingState, called after each epoch; one that returns True ends the training
+    loss            loss(prediction, target) of one sample, such as nn.cross_entropy. A loss that also needs the input
+                    gets it with the target: data=(X, (X, y))
+    data            (X, y): arrays with a row for each sample, things that convert to such arrays, or tuples and dicts
+                    of them
+    optimizer       optim.LBFGS evaluates each batch several times, with the same random draws: use batch_size=None
+    batch_size      None: each step uses all the data
+    validation      (X, y) for "val_loss", which is measured after each epoch, in eval() mode
+    callbacks       functions of a TrainingState, called after each epoch; if one returns True, the training ends
     early_stopping  a patience in epochs, or an EarlyStopping
-    seed            decides the order of the samples, and begins the model's draws (dropout) anew: with it, and the same
-                    weights to begin with, each run gives the same bits
+    seed            sets the order of the samples and the model's random draws (dropout): with the same seed and the
+                    same initial weights, each run gives exactly the same numbers
     metrics         functions metric(prediction, target) of one sample, such as train.accuracy: columns of the history
-    schedule        stepped after each epoch or each step; ReduceLROnPlateau takes val_loss, or loss where there is none
+    schedule        stepped after each epoch or each step; ReduceLROnPlateau gets val_loss, or loss without validation
     eager           True: nothing is compiled, every number is a Value
-    progress        False: no bar, and no need of tqdm
-    checkpoint      a file written after each epoch; with resume=True the training goes on from it, if it is there, and
-                    gives the bits that it would have given without a stop
-    Ctrl-C ends the training as if it were over, with history.stopped == "interrupted". Raises TrainingError where the
-    loss, a gradient or a parameter becomes inf or nan, and leaves the parameters as they were before that step.
+    progress        False: no progress bar, and tqdm is not needed
+    checkpoint      a file that is written after each epoch; with resume=True the training continues from it, if it
+                    exists, and gives the same numbers as without the interruption
+    Ctrl-C ends the training normally, with history.stopped == "interrupted". Raises TrainingError if the loss, a
+    gradient or a parameter becomes inf or nan; the parameters are then as they were before that step.
 
     >>> from tinygrad_lite import nn, optim
     >>> model = nn.MLP(1, [1]); X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
@@ -109,7 +110,7 @@ def fit(
     if checkpoint is not None:
         run.keep(checkpoint, resume)
     elif resume:
-        raise ValueError("fit(resume=True) needs the file to go on from: pass checkpoint=...")
+        raise ValueError("fit(resume=True) needs the file to continue from: pass checkpoint=...")
     shown = Progress(progress, epochs, run.steps, len(run.history))
     try:
         with kept_modes(model):
@@ -120,10 +121,10 @@ def fit(
 
 
 class _Run:
-    """A training under way.
+    """A training in progress.
 
-    leaves  the model's parameters, and what the optimizer moves beside them
-    parts   all that has a state
+    leaves  the model's parameters, and other leaves that the optimizer moves
+    parts   everything that has a state
     """
 
     validation: Samples | None
@@ -139,14 +140,14 @@ class _Run:
         seed: int | None,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"fit(optimizer) takes an optimizer of optim, got {received(optimizer)}")
+            raise TypeError(f"fit(optimizer) takes an optimizer from optim, got {received(optimizer)}")
         model = objective.model
         own = dict.fromkeys(model.parameters())
         others = [v for v in optimizer.params if v not in own]
         if len(others) == len(optimizer.params):
             raise ValueError(
                 f"fit(optimizer): {type(optimizer).__name__} moves {len(others)} leaves, none of which is a "
-                f"parameter of this {type(model).__name__}: make it of model.parameters()"
+                f"parameter of this {type(model).__name__}: make it from model.parameters()"
             )
         self.objective, self.samples, self.optimizer = objective, samples, optimizer
         self.epochs, self.batch_size = epochs, batch_size
@@ -176,7 +177,9 @@ class _Run:
             columns += [f"val_{name}" for name in ("loss", *self.objective.metrics)]
         monitor = settings.monitor or self._watched
         if monitor not in columns:
-            raise ValueError(f"fit(early_stopping): there is no column {monitor!r} to monitor: {', '.join(columns)}")
+            raise ValueError(
+                f"fit(early_stopping): no column {monitor!r} to monitor, columns are: {', '.join(columns)}"
+            )
         self.parts["early_stopping"] = self.best = Best(settings, monitor, self.leaves)
 
     def follow(self, schedule: Schedule, each: str) -> None:
@@ -192,13 +195,13 @@ class _Run:
             return
         if not resume:
             raise FileExistsError(
-                f"fit(checkpoint={os.fspath(path)!r}): the file is there already: pass resume=True to go on from it, "
+                f"fit(checkpoint={os.fspath(path)!r}): the file exists already: pass resume=True to continue from it, "
                 "name another, or delete it"
             )
         self.checkpoint.read()
 
     def train(self, shown: Progress) -> None:
-        """All epochs that are left."""
+        """Trains for all epochs that are left."""
         history = self.history
         ended = ("early stopping", "callback")
         try:
@@ -222,15 +225,15 @@ class _Run:
             history.best_epoch = self.best.epoch or None
 
     def _look_again(self) -> None:
-        """Callbacks may have changed the model, but not its parameters, which the optimizer would not move."""
+        """Checks the model after callbacks: they may change it, but not replace parameters that the optimizer moves."""
         if not self.objective.look_again():
             return
         known = set(self.leaves.leaves)
         for name, p in self.objective.model.named_parameters():
             if p not in known:
                 raise ValueError(
-                    f"fit: the parameter {name} was replaced by another since the training began, which the optimizer "
-                    "does not move: set its .data instead, or fit again with an optimizer of the new parameters"
+                    f"fit: the parameter {name} was replaced during the training, and the optimizer does not move the "
+                    "new one: set its .data instead, or call fit again with an optimizer of the new parameters"
                 )
 
     def _call_back(self) -> bool:
@@ -266,16 +269,16 @@ class _Run:
             self.schedule.step()
 
     def _step(self, columns: Any, which: Sequence[int], step: int) -> float:
-        """One step of the optimizer on these samples; the mean of their losses."""
+        """Takes one optimizer step on these samples; returns the mean of their losses."""
         draws = self.sources.state_dict() if self.sources.are_drawn else None
         self.leaves.clear_grads()
         try:
             mean = self.objective.of_batch(columns, len(which))
-        except (ValueError, LookupError, ArithmeticError):  # of a target, such as a label that is no class
+        except (ValueError, LookupError, ArithmeticError):  # from a bad target, such as a label that is not a class
             found = self._blame(columns, which, draws, value=True)
             if found.cause is None:
                 raise
-            found.cause.add_note(f"fit: it is sample {found.sample} of the data")
+            found.cause.add_note(f"fit: sample {found.sample} of the data raised this")
             raise found.cause from None
         loss: float = mean.data
         if isfinite(loss):
@@ -289,7 +292,7 @@ class _Run:
                         self.optimizer.step(self.objective.closure(mean, columns, len(which), again))
                     else:
                         self.optimizer.step()
-                except KeyboardInterrupt:  # half of a step is no place to stop at
+                except KeyboardInterrupt:  # a training must not stop in the middle of a step
                     self.leaves.set_values(before)
                     raise
                 if _is_finite(self.leaves.numbers()[0]):
@@ -308,13 +311,13 @@ class _Run:
         raise error from found.cause
 
     def _again(self, draws: Any) -> None:
-        """A batch is about to be evaluated anew: with the same draws, or the loss would not be a function."""
+        """Prepares to evaluate a batch again, with the same draws, since the loss must be a function of parameters."""
         self.leaves.clear_grads()
         if draws is not None:
             self.sources.load_state_dict(draws)
 
     def _blame(self, columns: Any, which: Sequence[int], draws: Any, value: bool) -> Blame:
-        """What came to a bad step; the draws are then as before it."""
+        """Finds what made a step bad, and sets the draws back to their state before it."""
         if draws is not None:
             self.sources.load_state_dict(draws)
         found = blame(self.objective, self.sources, columns, which, value)
@@ -325,13 +328,13 @@ class _Run:
     def _error(self, step: int, what: str, why: object) -> TrainingError:
         epoch = len(self.history) + 1
         error = TrainingError(
-            f"fit: in epoch {epoch}, step {step} of {self.steps}, {what}; the parameters are as they were before this "
-            f"step. {why}"
+            f"fit: in epoch {epoch}, step {step} of {self.steps}, {what}; the parameters were set back to those before "
+            f"this step. {why}"
         )
         error.epoch, error.step, error.history = epoch, step, self.history
         return error
 
 
 def _is_finite(array: Any) -> bool:
-    """Whether all of it is; one product, which overflows beyond 1e154 only, is quicker than a look at each."""
+    """Whether all elements are finite; a dot product, which overflows beyond 1e154 only, is a faster check."""
     return isfinite(array.dot(array)) or bool(np.isfinite(array).all())

@@ -1,4 +1,4 @@
-"""What is minimized, written for one sample, run for many; and metrics, which are only looked at."""
+"""The loss that fit minimizes, written for one sample and run on batches; and metrics, which are only reported."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Metric = Callable[[Any, Any], float]
 
 
 class Objective:
-    """A loss of a model's prediction and a target.
+    """The loss of a model on samples, compiled for batches, with metrics.
 
     of_sample  of_sample(x, y): the loss of one sample, recorded as Values
-    metrics    by the names of their columns
+    metrics    a dict from column names to functions
     """
 
     def __init__(self, who: str, model: Module, loss: Loss, metrics: Sequence[Metric], eager: bool) -> None:
@@ -43,13 +43,13 @@ class Objective:
             name = getattr(metric, "__name__", "")
             if not callable(metric) or name in ("", "epoch", "loss", "lr") or name in self.metrics:
                 raise ValueError(
-                    f"{who}(metrics) takes functions metric(prediction, target) of one sample whose different names "
-                    f"are the columns of the history, got {received(metric)}"
+                    f"{who}(metrics) takes functions metric(prediction, target) of one sample, whose names differ, "
+                    f"since they name columns of the history, got {received(metric)}"
                 )
             self.metrics[name] = metric
 
         def of_sample(x: Any, y: Any) -> Any:
-            # What is eager is then as what is traced.
+            # Eager runs then behave as traced ones do.
             return inside_transform(lambda: loss(model(x), y))
 
         of_sample.__name__ = f"{getattr(loss, '__name__', 'loss')} of {type(model).__name__}"
@@ -61,14 +61,14 @@ class Objective:
         self._held = Held(modules_of([self.model, self._loss]))
 
     def look_again(self) -> bool:
-        """Whether something of the model was replaced since; then all is traced anew."""
+        """Whether an attribute of the model was replaced since the last look; then everything is traced again."""
         if self._held.is_unchanged():
             return False
         self._compile()
         return True
 
     def of_batch(self, columns: Any, size: int) -> Value:
-        """The mean over a batch, ready for backward()."""
+        """The mean loss of a batch, ready for backward()."""
         if self.eager:
             mean = ops.mean([self.of_sample(*rows_of(columns, k)) for k in range(size)])
         else:
@@ -76,7 +76,7 @@ class Objective:
         return cast(Value, mean)
 
     def closure(self, first: Value, columns: Any, size: int, prepare: Callable[[], None]) -> Callable[[], Value]:
-        """For an optimizer that asks for the loss of a batch again and again, the first time for one that is known."""
+        """A closure for an optimizer that evaluates a batch several times; its first call returns `first`."""
         known = [first]
 
         def closure() -> Value:
@@ -90,7 +90,7 @@ class Objective:
         return closure
 
     def evaluated(self, samples: Samples, prefix: str = "", with_loss: bool = True) -> dict[str, float]:
-        """The mean loss and the mean of each metric, in the mode eval(); the model is then in the mode train()."""
+        """The mean loss and the mean of each metric, in eval() mode; afterwards the model is in train() mode."""
         found: dict[str, float] = {}
         if not with_loss and not self.metrics:
             return found
@@ -121,7 +121,7 @@ class Objective:
 def evaluate(
     model: Module, loss: Loss, data: tuple[Any, Any], metrics: Sequence[Metric] = (), *, eager: bool = False
 ) -> dict[str, float]:
-    """The mean loss, and the mean of each metric, over data (X, y), in the mode eval(); the arguments are those of fit.
+    """The mean loss, and the mean of each metric, over data (X, y), in eval() mode; takes the arguments of fit.
 
     >>> from tinygrad_lite import Value, nn
     >>> line = nn.Module(); line.forward = lambda x: 2 * x
@@ -134,10 +134,10 @@ def evaluate(
 
 
 def accuracy(prediction: Any, target: Any) -> float:
-    """1.0 where a prediction is right, else 0.0: a metric.
+    """A metric: 1.0 if the prediction is right, else 0.0.
 
-    Of a list of logits the largest names the class, as of a list of probabilities that is the target; of one number
-    the sign does, and the target is 0 or 1, or -1 or 1.
+    If the prediction is a list of logits, the largest decides the class; so it does in a target that is a list of
+    probabilities. If the prediction is one number, its sign decides, and the target is 0 or 1, or -1 or 1.
 
     >>> accuracy([0.1, 2.0, -1.0], 1), accuracy([0.1, 2.0], [0.8, 0.2]), accuracy(-0.5, 1), accuracy(-0.5, -1)
     (1.0, 0.0, 0.0, 1.0)

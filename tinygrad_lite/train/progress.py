@@ -1,4 +1,4 @@
-"""The progress bar."""
+"""The progress bar of fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EVERY = 0.1
 
 
 class Progress:
-    """tqdm's bar over all steps, or nothing at all; touched ten times a second, or it would cost as much as a step."""
+    """tqdm's bar over all steps, or no bar; it is updated ten times a second, since updates cost as much as steps."""
 
     def __init__(self, shown: bool, epochs: int, steps: int, begun: int) -> None:
         self._bar: Any = None
@@ -29,7 +29,7 @@ class Progress:
         self._bar = tqdm(total=epochs * steps, initial=begun * steps, desc="training", unit="step")
 
     def step(self, loss: float) -> None:
-        """A step was taken."""
+        """Counts a step."""
         if self._bar is None:
             return
         self._waiting += 1
@@ -39,7 +39,7 @@ class Progress:
             self._show({"loss": loss})
 
     def epoch(self, row: Row) -> None:
-        """An epoch is finished."""
+        """Counts a finished epoch and shows its numbers."""
         self._epoch += 1
         if self._bar is not None:
             self._show({name: number for name, number in row.items() if name.partition("[")[0] not in ("epoch", "lr")})

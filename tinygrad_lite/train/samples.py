@@ -1,4 +1,4 @@
-"""Samples as columns: inputs and targets as arrays whose first axis is the sample."""
+"""Samples as columns: arrays of inputs and targets whose first axis counts the samples."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ..transforms.pytree import on_arrays
 
 
 class Samples:
-    """A pair (inputs, targets): arrays, or what makes one, or tuples and dicts of them.
+    """A pair (inputs, targets): arrays, things that convert to arrays, or tuples and dicts of them.
 
-    Raises TypeError for what holds no numbers, ShapeError where there is no sample or the numbers of samples differ.
+    Raises TypeError for anything that does not hold numbers, and ShapeError if there are no samples or the numbers of
+    samples differ.
     """
 
     def __init__(self, who: str, data: Any, as_floats: bool) -> None:
@@ -33,12 +34,12 @@ class Samples:
         if len(sizes) > 1 or not sizes:
             shapes = "; ".join(f"{where} of shape {array.shape}" for where, array in arrays)
             raise ShapeError(
-                f"{who}: inputs and targets need one row a sample each, got {shapes or 'no array at all'}"
+                f"{who}: inputs and targets need one row per sample each, got {shapes or 'no array at all'}"
                 f"{tuple_of_columns(*data)}"
             )
         self.size = sizes.pop()
         if not self.size:
-            raise ShapeError(f"{who} holds no sample at all")
+            raise ShapeError(f"{who} holds no samples")
 
     def some(self, which: Any) -> Any:
         """The columns of some samples, by their positions."""

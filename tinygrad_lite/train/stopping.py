@@ -1,4 +1,4 @@
-"""Early stopping: the end of a training that no longer gets better."""
+"""Early stopping: ends a training that no longer improves."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .history import Row
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stops after `patience` epochs in which a column of the history was no better than before, by min_delta.
+    """Stops after `patience` epochs without an improvement of more than min_delta in a column of the history.
 
-    monitor  the column; by itself, "val_loss" with validation data, "loss" without
-    mode     "min": less is better; "max": more is
-    However the training ends, the model has the weights of the best epoch then.
+    monitor  the column; None: "val_loss" with validation data, "loss" without
+    mode     "min": smaller is better; "max": larger is better
+    However the training ends, the model then has the weights of the best epoch.
 
     >>> EarlyStopping(patience=3, monitor="val_accuracy", mode="max").patience
     3
@@ -39,7 +39,7 @@ class EarlyStopping:
 
 
 class Best(Stateful):
-    """The best epoch of a training so far: its number (0: none yet), what was monitored, and the weights."""
+    """The best epoch of a training so far: its number (0: none yet), the monitored number, and the weights."""
 
     def __init__(self, settings: EarlyStopping, monitor: str, leaves: Leaves) -> None:
         self._settings, self._monitor, self._leaves = settings, monitor, leaves
@@ -48,7 +48,7 @@ class Best(Stateful):
         self._weights = np.zeros(len(leaves))
 
     def is_over(self, row: Row) -> bool:
-        """Takes a finished epoch; True where it was one too many that is no better."""
+        """Takes a finished epoch; returns True if the patience is used up."""
         number, sign = row[self._monitor], -1.0 if self._settings.mode == "min" else 1.0
         if sign * (number - self._number) > self._settings.min_delta:
             self.epoch, self._number, self._waited = int(row["epoch"]), number, 0
@@ -58,7 +58,7 @@ class Best(Stateful):
         return self._waited >= self._settings.patience
 
     def restore(self) -> None:
-        """Gives the model the weights of the best epoch, if there was one."""
+        """Sets the model's weights to those of the best epoch, if there was one."""
         if self.epoch:
             self._leaves.set_values(self._weights)
 

@@ -1,4 +1,4 @@
-"""Derivatives of functions: grad and its kin, structures of arguments, gradcheck, custom operations."""
+"""Derivatives of functions: grad and related transforms, nested arguments, gradcheck, custom operations."""
 
 from .derivatives import grad as grad
 from .derivatives import gradients as gradients

@@ -1,4 +1,4 @@
-"""gradcheck: derivatives against finite differences."""
+"""gradcheck: compares derivatives with finite differences."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .replay import EPSILON
 from .runs import inside_transform
 
 STEP = EPSILON ** (1 / 3)
-"""Balances the truncation of a central difference against its rounding."""
+"""The step that balances the truncation error of a central difference against its rounding error."""
 KINK, WRONG, OK, NOT_FINITE = "kink", "WRONG", "ok", "not finite"
 _CREDIBLE = 1e-3
-"""Rounding may make up so much of a difference of the second choice."""
+"""A difference with another than the usual step counts if rounding is at most this part of it."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One derivative: by which argument, as computed, as measured, how far apart, and the verdict.
+    """The result for one derivative: its argument, the computed and the measured number, and the verdict.
 
     verdict  "ok"; "kink": the function bends or jumps here, and the derivative lies between the slopes of both sides;
              "WRONG"; "not finite": a value or derivative is inf or nan, or the function is not defined around the point
@@ -45,13 +45,13 @@ class Row:
 
 @dataclass(frozen=True, repr=False)
 class GradcheckReport(Report):
-    """What gradcheck found: `.rows`, `.ok`, and a table as its text."""
+    """The report of gradcheck: `.rows`, `.ok`, and a table as its text."""
 
     rows: list[Row] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
-        """No derivative is wrong or not finite; kinks are told, not held against it."""
+        """Whether no derivative is wrong or not finite; kinks are shown, but do not count as wrong."""
         return all(row.verdict in (OK, KINK) for row in self.rows)
 
     def __bool__(self) -> bool:
@@ -73,12 +73,12 @@ def gradcheck(
     order: int = 1,
     raise_exception: bool = False,
 ) -> GradcheckReport:
-    """Compares the derivatives of f(*inputs), one Value, with central differences; order=2 its second derivatives.
+    """Compares the derivatives of f(*inputs), one Value, with central differences; order=2: its second derivatives.
 
-    inputs  numbers, or leaves, which are moved and put back: f may use them from where they are, as a model does
-    eps     step, times max(1, |input|); the default balances truncation against rounding
-    rtol, atol  what they may differ by, beside the rounding of f itself that the difference magnifies
-    Raises GradcheckError with the report's table when raise_exception is set and a derivative is wrong.
+    inputs  numbers, or leaves, which are moved and restored; f may also use these leaves directly, as a model does
+    eps     the step, times max(1, |input|); the default balances truncation against rounding
+    rtol, atol  tolerances, in addition to the rounding of f itself, which the difference magnifies
+    Raises GradcheckError with the report's table if raise_exception is True and a derivative is wrong.
 
     >>> gradcheck(lambda x, y: x * y.tanh(), [2.0, 0.5]).ok
     True
@@ -131,20 +131,20 @@ def check_tolerances(who: str, eps: float, rtol: float, atol: float) -> None:
 
 
 class Differences:
-    """Finite differences of some numbers around x; values(x) gives them where x has been moved."""
+    """Finite differences of several functions around x; values(x) gives their numbers at x."""
 
     def __init__(self, values: Callable[[float], list[float]], x: float, eps: float) -> None:
         self._values, self._x, self._here = values, x, values(x)
         size = abs(x)
         usual = eps * max(1.0, size)
-        # Beside the step that suits most functions, one for those that change with the magnitude of a small x (log,
-        # 1/x), or faster than a large x does (sin); and short ones, for where the usual leads out of the domain.
+        # The usual step suits most functions. The other suits functions that change with the magnitude of a small x
+        # (log, 1/x) or faster than a large x (sin). The short ones are for points near the edge of the domain.
         self._usual, self._other, self._short = usual, eps * min(1.0, size), (usual / 256, usual / 65536)
         self._known: dict[float, tuple[list[float], list[float], float, float]] = {}
         self._sides(usual)
 
     def row(self, i: int, name: str, analytic: float, rtol: float, atol: float, rounding: float | None = None) -> Row:
-        """The verdict on one derivative, of values(x)[i], which is rounded as numbers of the size `rounding` are."""
+        """The row for the derivative of values(x)[i], whose rounding error is that of numbers of size `rounding`."""
         noise = 16 * EPSILON * (abs(self._here[i]) if rounding is None else rounding)
         found = self._judged(i, self._usual, name, analytic, rtol, atol, noise)
         if found.verdict == OK or not math.isfinite(analytic):
@@ -160,7 +160,7 @@ class Differences:
         return found
 
     def _judged(self, i: int, step: float, name: str, analytic: float, rtol: float, atol: float, noise: float) -> Row:
-        """The verdict by differences of this step, and of a smaller one where they do not agree."""
+        """The row from differences with this step, and with a smaller one if these do not agree."""
         right, left = self._slopes(i, step)
         numeric = 0.5 * right + 0.5 * left
         tolerance = atol + rtol * abs(numeric) + noise / step
@@ -168,7 +168,7 @@ class Differences:
             return Row(name, analytic, numeric, NOT_FINITE)
         if abs(analytic - numeric) <= tolerance:
             return Row(name, analytic, numeric, OK)
-        # In a smooth place the slopes of both sides draw together as the step shrinks; at a kink they do not.
+        # At a smooth point the slopes of both sides approach each other as the step shrinks; at a kink they do not.
         shrink = 16.0
         near_right, near_left = self._slopes(i, step / shrink)
         near = 0.5 * near_right + 0.5 * near_left
@@ -177,7 +177,7 @@ class Differences:
             return Row(name, analytic, near, OK)
         bends = abs(near_right - near_left) > 0.5 * abs(right - left) > tolerance
         between = min(near_right, near_left) - tolerance <= analytic <= max(near_right, near_left) + tolerance
-        # Over a jump the difference stays as it is while the step shrinks.
+        # Across a jump the difference stays the same while the step shrinks.
         jumps = abs(near) > 0.5 * shrink * abs(numeric)
         return Row(name, analytic, numeric, KINK if jumps or (bends and between) else WRONG)
 
@@ -188,7 +188,7 @@ class Differences:
         return (above[i] - self._here[i]) / step_right, (self._here[i] - below[i]) / step_left
 
     def _sides(self, step: float) -> tuple[list[float], list[float], float, float]:
-        """The numbers right and left of the point, and the steps there as they are after rounding."""
+        """The numbers to the right and left of the point, and the actual steps after rounding."""
         if step not in self._known:
             right, left = self._x + step, self._x - step
             self._known[step] = self._values(right), self._values(left), right - self._x, self._x - left
@@ -196,7 +196,7 @@ class Differences:
 
 
 def _moving(leaf: Value, values: Callable[[], list[float]]) -> Callable[[float], list[float]]:
-    """The numbers as a function of the leaf's; the leaf is put back."""
+    """The numbers as a function of the leaf's number; the leaf is restored after each call."""
 
     def moved(x: float) -> list[float]:
         before = leaf.data
@@ -216,7 +216,7 @@ def _output(y: Any) -> Value:
 
 
 def _names(f: Callable[..., Any], leaves: list[Value]) -> list[str]:
-    """What to call the arguments: their labels, or f's own names for them."""
+    """The names of the arguments: their labels, or f's parameter names."""
     try:
         parameters = [p.name for p in inspect.signature(f).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     except (TypeError, ValueError):

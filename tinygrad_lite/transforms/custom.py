@@ -1,4 +1,4 @@
-"""custom_op: an operation of one's own, as a row of the table."""
+"""custom_op: adds a user's own operation to the table."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def custom_op(
     flat: bool = False,
     check: bool = False,
 ) -> Op:
-    """Adds a row to the table of operations and returns it: a function of Values, and a method of Value by its name.
+    """Adds a row to the table of operations and returns it: a function of Values, and a method of Value with its name.
 
     value   floats in, float out
-    rules   the derivative by each argument times the adjoint g of the result y: (g, y, *args) -> contribution, in the
-            library's operations, so that it differentiates again; None where an argument takes plain numbers only. A
-            function alone is the rule of the only argument
-    args    names of the arguments: "x", "x slope=0.01", "*xs" for a sequence, whose rule gives a list
-    array   the value as an expression on arrays, in the names of the Python array API standard
-    domain  an interval for each argument, from which checks draw; one for all; all real numbers where it is not given
-    flat    its derivative is exactly zero over whole regions, and where it is, nothing passes, be the adjoint infinite.
-            Without it a rule blocks where it returns a plain 0.0
-    check   compares its first and second derivatives with finite differences at points of the domain
-    A name defined here before is defined anew: graphs recorded before keep the former row, which goes with them. Raises
-    ValueError for a name that is taken, GradcheckError for a rule that is wrong; the table is then as it was.
+    rules   for each argument, the derivative times the adjoint g of the result y: (g, y, *args) -> contribution. Rules
+            use the library's operations, so they can be differentiated again. None: the argument takes plain numbers
+            only. A single function is the rule of the only argument
+    args    names of the arguments: "x", "x slope=0.01", "*xs" for a sequence, whose rule returns a list
+    array   the value as an expression on arrays, with the names of the Python array API standard
+    domain  an interval for each argument, or one for all, from which checks draw; by default all real numbers
+    flat    True: the derivative is exactly zero over whole regions, and there nothing passes, even if the adjoint is
+            infinite. False: a rule blocks where it returns a plain 0.0
+    check   True: compares first and second derivatives with finite differences at points of the domain
+    Defining a name again replaces its row; graphs recorded before keep the former row. Raises ValueError for a name
+    that is taken and GradcheckError for a wrong rule; the table is then unchanged.
 
     >>> cube = custom_op("cube", lambda x: x**3, lambda g, y, x: g * 3 * x * x, check=True)
     >>> x = Value(2.0); y = x.cube() + cube(1.0); y.backward(); (y.data, x.grad)
@@ -81,7 +81,7 @@ def custom_op(
 
 
 def _in_floats(row: Op, value: Callable[..., Any]) -> Callable[..., float]:
-    """The function, with a float for whatever kind of number it gives."""
+    """Wraps the function so that it returns a float, whatever kind of number it computes."""
 
     @functools.wraps(value, updated=())
     def number(*args: Any) -> float:
@@ -94,7 +94,7 @@ def _in_floats(row: Op, value: Callable[..., Any]) -> Callable[..., float]:
 
 
 def _enter(name: str, row: Op | None) -> None:
-    """Makes it the table's row of that name; None takes the name out. A row of a sequence is no method."""
+    """Sets the table's row of this name; None removes it. A row that takes a sequence does not become a method."""
     methods.pop(name, None)
     if row is None:
         del TABLE[name]
@@ -112,7 +112,7 @@ def _check_name(name: str) -> None:
 
 
 def _count_of_arguments(name: str, args: str) -> int:
-    """How many arguments the text names, no two alike; those with a default, a number, stand last."""
+    """The number of arguments in `args`: distinct names; those with a default, which is a number, come last."""
     texts = args.split() if isinstance(args, str) else []
     plain = list(itertools.takewhile(lambda text: "=" not in text, texts))
     optional = [text.partition("=") for text in texts[len(plain) :]]
@@ -173,7 +173,7 @@ def _check_rules(row: Op) -> None:
 
 
 def _owners(row: Op) -> list[int]:
-    """For each number of a call, the position of its argument: a sequence has a few."""
+    """For each number of a call, the position of its argument; a sequence has several numbers."""
     return [k for k in range(len(row.args)) for _ in range(_SEQUENCE_LENGTH if k in row.sequences else 1)]
 
 
@@ -195,7 +195,7 @@ def _called(row: Op, numbers: list[Any]) -> Any:
 
 
 def _draw(source: random.Random, interval: Interval) -> float:
-    """A number of moderate size within the interval, and not at its ends."""
+    """Draws a number of moderate size in the interval, not at its ends."""
     low, high = interval
     if math.isfinite(low) and math.isfinite(high):
         return low + (high - low) * source.uniform(0.05, 0.95)

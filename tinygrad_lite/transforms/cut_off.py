@@ -1,4 +1,4 @@
-"""A warning where numbers are given for what depends on leaves that a later backward() then cannot reach."""
+"""Warns when a transform returns plain numbers that depend on leaves, since no gradient can reach these leaves."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _LINEAR = frozenset((
     "add", "sub", "neg", "sum", "mean", "fmod", "mod", "identity", "abs", "relu", "maximum", "minimum", "clip", "where",
     "take",
 ))  # fmt: skip
-"""Rows whose derivatives are constant where they are defined."""
+"""Rows with constant derivatives, wherever they are defined."""
 _shown: dict[tuple[Any, ...], str] = {}
 _MOST = 1000
 
 
 def cut_off(y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -> Value | None:
-    """One of the older leaves on which the derivatives of y by xs depend, or with `itself` y; None where there is none.
+    """One of the older leaves on which the derivatives of y by xs (with `itself`, also y) depend, or None.
 
-    A row that is not known to be linear counts as curved in all its arguments.
+    A row that is not known to be linear counts as nonlinear in all its arguments.
 
     >>> x, w = Value(1.0), Value(2.0)
     >>> cut_off(x * x + w, [x], [w], False), cut_off(x * w, [x], [w], False) is w
@@ -58,7 +58,7 @@ def cut_off(y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -
 
 
 def _passing(v: Value) -> Iterator[Value]:
-    """The parents that gradients come to."""
+    """The parents that get gradients."""
     assert v.op is not None
     for k, arg in enumerate(v.args):
         if k != _FLAT_ARGUMENT.get(v.op.name):
@@ -68,7 +68,7 @@ def _passing(v: Value) -> Iterator[Value]:
 
 
 def _curved(v: Value, parents: Sequence[Value]) -> Iterator[tuple[Any, Any]]:
-    """Pairs (p, q) such that the derivative by p depends on q."""
+    """Yields pairs (p, q) such that the derivative by p depends on q."""
     assert v.op is not None
     if v.op.name in _LINEAR:
         return
@@ -86,13 +86,13 @@ def _curved(v: Value, parents: Sequence[Value]) -> Iterator[tuple[Any, Any]]:
 
 
 def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -> bool:
-    """Warns, as of the line that calls from outside this package, where something is cut off; f is the function.
+    """Warns at the calling line outside this package if a leaf is cut off; f is the function that was differentiated.
 
-    Returns whether it did.
+    Returns whether it warned.
     """
     frame = calling_frame()
     site = frame.f_code.co_filename, frame.f_lineno, what, getattr(f, "__code__", type(f))
-    text = _shown.get(site)  # what was found once is not looked for again
+    text = _shown.get(site)  # a warning that was found once is not searched for again
     if text is None:
         leaf = cut_off(y, xs, older, itself)
         if leaf is None:
@@ -110,7 +110,7 @@ def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Valu
 
 
 def warn_of_floats(what: str, instead: str) -> None:
-    """Warns that floats are given where something is to be differentiated."""
+    """Warns that floats are returned inside a function that is being differentiated."""
     _warn_at(calling_frame(), f"{what} inside a transform's function gives floats, which no gradient enters: {instead}")
 
 

@@ -1,13 +1,13 @@
-"""grad and its kin: functions of numbers turned into functions that give derivatives, to any order.
+"""grad and related transforms turn functions of numbers into functions that return derivatives, of any order.
 
-Names and meaning are JAX's. Each transform runs f on fresh Values in the place of the arguments that it differentiates
-by. Numbers give numbers; where an argument holds a Value, or inside the function of another transform, results are
-Values that can be differentiated again. Arguments are numbers, or nested lists, tuples, dicts, dataclasses and arrays
-of them, and derivatives come in the same structure.
+Names and meanings are JAX's. Each transform runs f on new Values in place of the arguments that it differentiates by.
+Numbers give numbers. If an argument holds a Value, or inside the function of another transform, results are Values that
+can be differentiated again. Arguments are numbers, or nested lists, tuples, dicts, dataclasses and arrays of them;
+derivatives have the same structure.
 
-Numbers cut off what they were computed from: where derivatives at plain numbers depend on leaves from outside that
-gradients could enter (a model's parameters), a CutOffWarning names one. Pass a Value, or compile the whole loss; under
-no_grad() it is taken to be meant.
+Plain numbers have lost their history. If derivatives at plain numbers depend on outer leaves that could get gradients
+(a model's parameters), a CutOffWarning names one. Pass a Value, or compile the whole loss; under no_grad() it counts as
+intended.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _Function = Callable[..., Any]
 
 
 def gradients(y: Value, xs: Sequence[Value], create_graph: bool = False) -> list[Any]:
-    """The derivatives of y by each of xs, leaves or results below y; no .grad is touched.
+    """The derivatives of y by each of xs, leaves or results below y; no .grad is changed.
 
-    Gives floats, or with create_graph Values, made by the table's rules, which can be differentiated again; floats
-    within a transform's function cut off what it differentiates by, so a CutOffWarning says so. Raises TypeError for
-    what is not a Value; with create_graph, HistoryError where a leaf has changed since it was recorded.
+    Returns floats, or with create_graph Values, which can be differentiated again. Inside a transform's function,
+    floats lose their history, so a CutOffWarning says so. Raises TypeError for anything that is not a Value, and with
+    create_graph HistoryError if a leaf has changed since it was recorded.
 
     >>> x = Value(2.0)
     >>> first, = gradients(x**3, [x], create_graph=True); gradients(first, [x])
@@ -54,10 +54,10 @@ def gradients(y: Value, xs: Sequence[Value], create_graph: bool = False) -> list
 
 
 def grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:
-    """The function that gives the derivative of f, one number, by its argument `argnums` (several: a tuple of them).
+    """Returns the function that computes the derivative of f by argument `argnums` (or several, as a tuple).
 
-    has_aux  f returns (y, more), and grad(f) then (derivative, more)
-    Raises TypeError, when called, for an f that does not give one number, and for an argument that is not there.
+    has_aux  True: f returns (y, more), and grad(f) returns (derivative, more)
+    The call raises TypeError if f does not return one number, or if the argument does not exist.
 
     >>> grad(grad(lambda x: x**3))(2.0)
     12.0
@@ -73,7 +73,7 @@ def grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) 
 
 
 def value_and_grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:
-    """As grad, but what f returned stands before the derivative: (y, derivative), or ((y, more), derivative).
+    """The same as grad, but returns f's result too: (y, derivative), or ((y, more), derivative).
 
     >>> value_and_grad(lambda x, y: x * y, argnums=(0, 1))(2.0, 3.0)
     (6.0, (3.0, 2.0))
@@ -90,9 +90,9 @@ def value_and_grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool
 
 
 def jacobian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:
-    """The function that gives all derivatives of all that f returns, by its argument: one reverse sweep an output.
+    """Returns the function that computes all derivatives of all numbers that f returns: one reverse sweep per output.
 
-    The result has the structure of what f returns, and in the place of each number the structure of the argument.
+    The result has the structure of f's result, with the structure of the argument in place of each number.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
@@ -109,7 +109,7 @@ def jacobian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fal
 
 
 def hessian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:
-    """The function that gives all second derivatives of f, one number: the jacobian of its gradient.
+    """Returns the function that computes all second derivatives of f, which returns one number.
 
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
@@ -126,11 +126,11 @@ def hessian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
 
 
 def hvp(f: _Function, x: Any, v: Any) -> Any:
-    """The Hessian of f at x times v, at the cost of a few gradients whatever the number of dimensions.
+    """The Hessian of f at x times v, at the cost of a few gradients, whatever the number of dimensions.
 
-    x, v  of one structure, which is the result's too. The gradient of the derivative of f along v: one sweep forward,
-    one back (Pearlmutter, Fast exact multiplication by the Hessian, 1994). Raises ShapeError where v has another
-    structure than x.
+    x, v  have the same structure, which the result has too; otherwise ShapeError is raised
+    It is the gradient of the derivative of f along v: one sweep forward, one back (Pearlmutter, Fast exact
+    multiplication by the Hessian, 1994).
 
     >>> hvp(lambda x: x[0] ** 2 * x[1], [2.0, 3.0], [1.0, 0.0])
     [6.0, 4.0]
@@ -138,16 +138,15 @@ def hvp(f: _Function, x: Any, v: Any) -> Any:
     direction = numbers_like(x, v, "hvp(f, x, v): v")
     run = Run("hvp", f, (x,), {}, 0, directions=direction)
     y = run.scalar()
-    # Hooks see gradients, not tangents.
+    # Hooks get gradients, not tangents.
     slope = run.product(run.gradient_graph(y), direction) if hooks else run.tangent_graphs([y], direction)[0]
     return run.like_inputs(run.derivatives(slope))
 
 
 def vjp(f: _Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """(f(*primals), pullback): pullback(cotangents), of the structure of f's result, gives a tuple, one a primal.
+    """Returns (f(*primals), pullback); pullback(cotangents) is the vector-Jacobian product, one per primal.
 
-    The pullback is the vector-Jacobian product, and may be called often. Raises ShapeError where the cotangents have
-    another structure than f's result.
+    The pullback may be called many times. Cotangents have the structure of f's result, otherwise it raises ShapeError.
 
     >>> y, pullback = vjp(lambda a, b: [a * b, a + b], 2.0, 3.0); pullback([1.0, 10.0])
     (13.0, 12.0)
@@ -165,9 +164,9 @@ def vjp(f: _Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
 
 def jvp(f: _Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
-    """(f(*primals), tangent): the derivative of f's result in the direction of the tangents, in one forward sweep.
+    """Returns (f(*primals), tangent); tangent is the derivative of f's result along the tangents, by a forward sweep.
 
-    primals, tangents  lists or tuples of f's arguments, of one structure. Raises ShapeError where structures differ.
+    primals, tangents  lists or tuples of f's arguments, with the same structure; otherwise ShapeError is raised
 
     >>> jvp(lambda a, b: a * b, (2.0, 3.0), (1.0, 10.0))
     (6.0, 23.0)

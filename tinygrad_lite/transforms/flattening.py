@@ -1,4 +1,4 @@
-"""ravel: the numbers of a structure as one array, which is what optimizers of other libraries take."""
+"""ravel: turns the numbers of a structure into one array, which optimizers of other libraries take."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from .runs import as_value
 
 
 def ravel(tree: Any) -> tuple[np.ndarray[Any, Any], Callable[[Any], Any]]:
-    """(flat, restore): all numbers of a structure in one array of float64, and what puts others in their places.
+    """Returns (flat, restore): all numbers of a structure in a float64 array, and the function that reverses this.
 
-    tree     a number, or nested lists, tuples, dicts, dataclasses and arrays of them; None holds none. Leaves give
-             their numbers, which no gradient enters; inside a function that is differentiated or compiled, all Values
-             stay Values, in an object array
-    restore  restore(flat) makes the structure anew, of whatever numbers come, one for each: an array, a list of Values,
-             a traced row. Arrays come back as float64, or as object arrays where a Value is among theirs; integers come
-             back as floats
-    Of a model take its model.parameters(), or model.state_dict(), which model.load_state_dict(restore(flat)) sets.
-    Raises TypeError for what is not a number, for a bool or a member of an enum; HistoryError, outside, for a result of
-    other Values. restore raises ShapeError for another count of numbers. As jax.flatten_util.ravel_pytree, but that
-    dicts keep their order.
+    tree     a number, or nested lists, tuples, dicts, dataclasses and arrays of numbers; None holds none. Leaves give
+             plain numbers, without a gradient. Inside a function that is differentiated or compiled, all Values stay
+             Values, in an object array
+    restore  restore(flat) builds the structure again from as many new numbers: an array, a list of Values, a traced
+             row. Arrays come back as float64, or as object arrays if they hold a Value; integers come back as floats
+    For a model, use model.parameters(), or model.state_dict() with model.load_state_dict(restore(flat)).
+    Raises TypeError for anything but numbers, including bools and members of an enum, and, outside of transforms,
+    HistoryError for a result of other Values. restore raises ShapeError for another number of elements. It is like
+    jax.flatten_util.ravel_pytree, except that dicts keep their order.
 
     >>> flat, restore = ravel({"w": [[1.0, 2.0], [3.0, 4.0]], "b": 0.5})
     >>> flat, restore(2 * flat)
@@ -40,12 +39,12 @@ def ravel(tree: Any) -> tuple[np.ndarray[Any, Any], Callable[[Any], Any]]:
         flat[:] = [as_value(x) for x in given]
     else:
         flat = np.array([_number(x) for x in given], float)
-    # Of numbers of its own: what is done to the tree later is not seen.
+    # A copy with its own numbers, so that later changes to the tree have no effect.
     empty = structure.filled(np.zeros(count).tolist())
     fill = filler(empty)
 
     def restore(flat: Any) -> Any:
-        """The structure with these numbers in its places."""
+        """The structure, filled with these numbers."""
         who = "restore(flat) of ravel: flat"
         numbers = listed(flat) if getattr(flat, "ndim", None) == 1 else as_sequence(who, flat)
         if len(numbers) != count:

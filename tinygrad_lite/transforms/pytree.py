@@ -1,4 +1,4 @@
-"""Numbers in nested lists, tuples, dicts, dataclasses and arrays: taken out in order, and others put in their place."""
+"""Takes the numbers out of nested lists, tuples, dicts, dataclasses and arrays in order, and puts others in."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _ONLY = operator.itemgetter(0)
 
 
 class Whole:
-    """What is one thing in a structure, be it a dataclass or not."""
+    """The base of classes that count as a single thing in a structure, even if they are dataclasses."""
 
 
 class Holder(Whole):
-    """What has attributes that others look at: a module.
+    """An object whose attributes are searched: a module.
 
-    _apart    names of attributes that say nothing of what it computes
-    _written  a list whose number changes when an attribute of any of its kind is set, where there is one
+    _apart    names of attributes that do not affect what it computes
+    _written  a list with a number that changes when an attribute of any object of this class is set, or None
     """
 
     _apart: frozenset[str] = frozenset()
@@ -37,13 +37,13 @@ class Holder(Whole):
 
 
 class Structure:
-    """Numbers and Values in nested lists, tuples, dicts, dataclasses and arrays, or one alone; None holds none.
+    """The numbers and Values in nested lists, tuples, dicts, dataclasses and arrays, or a single one; None holds none.
 
-    A dataclass is made again of its fields, of the same class, without its __init__; what else it holds is left out.
+    A dataclass is rebuilt from its fields, in the same class, without its __init__; other attributes are left out.
 
-    numbers     all of them, in order
-    has_values  whether any is a Value
-    filled      filled(items): the structure with these in the place of its numbers; an array of arrays becomes one
+    numbers     all numbers and Values, in order
+    has_values  whether any of them is a Value
+    filled      filled(items): the structure with these items in place of its numbers; an array of arrays becomes one
     Raises error(x) for any other x in the structure.
 
     >>> weights = Structure({"w": [1.0, 2.0], "b": 3.0})
@@ -64,7 +64,7 @@ class Structure:
         if kind in _NUMBERS:
             self.numbers, self.has_values, self.filled = [tree], kind is Value, _ONLY
             return
-        if kind is list or kind is tuple:  # the common case, and the quick one
+        if kind is list or kind is tuple:  # the common case, made fast
             kinds = set(map(type, tree))
             if kinds <= _NUMBERS:
                 self.numbers, self.has_values, self.filled = list(tree), Value in kinds, kind
@@ -75,7 +75,7 @@ class Structure:
         self.filled = lambda items: _filled(tree, items)
 
     def refuse_choices(self, error: Callable[[Any], Exception]) -> None:
-        """Raises error(x) for a bool or a member of an enum, in whose place a number or a Value would be another."""
+        """Raises error(x) for a bool or a member of an enum, which a number or a Value must not replace."""
         if not self._plain:
             for x in self.numbers:
                 if is_choice(x):
@@ -83,7 +83,7 @@ class Structure:
 
 
 def has_values(tree: Any) -> bool:
-    """Whether there is a Value in a structure, of whatever else."""
+    """Whether a structure, of any kind, holds a Value."""
     if type(tree) in _NUMBERS:
         return type(tree) is Value
     if is_nested(tree):
@@ -94,14 +94,14 @@ def has_values(tree: Any) -> bool:
 
 
 def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
-    """The structure with function(x) in the place of each x in it that is neither a structure itself nor None."""
+    """The structure with function(x) in place of each x in it that is neither a structure nor None."""
     return _mapped(lambda run: list(map(function, run)), tree)
 
 
 def numbers_along(tree: Any, given: Any) -> list[Any] | None:
-    """The numbers of `given` in the order of `tree`; None where they do not stand in the same places.
+    """The numbers of `given` in the order of `tree`; None if the structures differ.
 
-    Lists, tuples and arrays may stand for one another, dicts may have their keys in another order.
+    Lists, tuples and arrays are interchangeable, and dicts may have their keys in another order.
     """
     if is_dataclass(tree) or is_dataclass(given):
         if type(tree) is not type(given):
@@ -131,7 +131,7 @@ def numbers_along(tree: Any, given: Any) -> list[Any] | None:
 
 
 def filler(tree: Any) -> Callable[[list[Any]], Any]:
-    """As Structure(tree).filled, for lists of items: longer to make, and quicker where it is called often.
+    """The same as Structure(tree).filled, for lists of items: slower to make, but faster to call.
 
     >>> filler({"w": [1.0, 2.0], "b": 3.0})([4.0, 5.0, 6.0])
     {'w': [4.0, 5.0], 'b': 6.0}
@@ -141,13 +141,13 @@ def filler(tree: Any) -> Callable[[list[Any]], Any]:
         try:
             found: Callable[[list[Any]], Any] = eval(f"lambda v: {text}", {"array": _array})
             return found
-        except SyntaxError:  # more brackets in each other than Python reads
+        except SyntaxError:  # more nested brackets than Python accepts
             pass
     return functools.partial(_filled, tree)
 
 
 def _filling(tree: Any, at: int) -> tuple[str | None, int]:
-    """The structure as an expression of the list v from a position on, and the position after it."""
+    """The structure as an expression in the list v, from a position on, and the position after it."""
     kind = type(tree)
     if kind in _NUMBERS:
         return f"v[{at}]", at + 1
@@ -171,7 +171,7 @@ def _filling(tree: Any, at: int) -> tuple[str | None, int]:
 
 
 def sketch(tree: Any) -> str:
-    """A structure as short text: every number is *.
+    """A structure as a short text, with * for every number.
 
     >>> sketch({"w": [1.0, 2.0], "b": 3.0})
     "{'w': [*, *], 'b': *}"
@@ -235,7 +235,7 @@ def is_list(x: Any) -> bool:
 
 
 def is_dataclass(x: Any) -> bool:
-    """Whether x is a structure of its fields: an instance of a dataclass, but no member of an enum and no module."""
+    """Whether x is an instance of a dataclass, and neither a member of an enum nor a module."""
     if not hasattr(type(x), "__dataclass_fields__"):
         return False
     from enum import Enum
@@ -244,7 +244,7 @@ def is_dataclass(x: Any) -> bool:
 
 
 def with_items(tree: Any, items: Iterable[Any]) -> Any:
-    """A structure of the kind of a list, a tuple, a dict or a dataclass, with these items in the place of its own."""
+    """A list, a tuple, a dict or a dataclass like the given one, with these items in place of its own."""
     kind: Any = type(tree)
     if isinstance(tree, dict):
         made = copy.copy(tree)
@@ -261,7 +261,7 @@ def with_items(tree: Any, items: Iterable[Any]) -> Any:
 
 
 def _mapped(function: Callable[[list[Any]], list[Any]], tree: Any) -> Any:
-    """As mapped, by a function of what stands together: all that is in an array or a list of nothing but numbers."""
+    """The same as mapped, with a function of whole runs: all numbers of an array, or of a list of numbers only."""
     if type(tree) in _NUMBERS:
         return function([tree])[0]
     if is_nested(tree):
@@ -305,7 +305,7 @@ def _is_array(x: Any) -> bool:
 
 
 def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
-    """An array of that shape: of floats, of whole arrays beside each other, or of objects."""
+    """An array of this shape: of floats, of whole arrays side by side, or of objects."""
     import numpy as np
 
     kinds = set(map(type, items))

@@ -1,4 +1,4 @@
-"""A recorded result computed again from its arguments, at the numbers it was recorded with or at others."""
+"""Computes a recorded result again from its arguments, with the recorded numbers or with others."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..ops import component
 
 EPSILON = 2.0**-52
 SMALLEST = 2.0**-1022
-"""The smallest normal number: below it rounding is no longer relative."""
+"""The smallest normal number; below it, rounding errors are no longer relative."""
 
 
 def computed(v: Value, numbers: Sequence[float]) -> float:
-    """The value of v's operation with these numbers for its parents; nan where it is not defined.
+    """The value of v's operation with these numbers for its parents; nan if it is not defined.
 
     >>> x = Value(3.0); computed(x * x, [3.0, 4.0])
     12.0
@@ -35,19 +35,19 @@ def computed(v: Value, numbers: Sequence[float]) -> float:
 
 
 def parent_data(v: Value) -> list[float]:
-    """The numbers that the parents of v have now."""
+    """The present numbers of v's parents."""
     return [parent.data for parent in v.parents]
 
 
 def rounding(v: Value) -> float:
-    """The size of the numbers that v is rounded as: its own, or of a sequence's terms all together."""
+    """The size that determines v's rounding error: that of its number, and of all terms of a sequence together."""
     assert v.op is not None
     terms = [abs(d * p.data) for d, p in zip(v.local_derivatives, v.parents, strict=True)] if v.op.sequences else []
     return max(SMALLEST, abs(v.data) + sum(t for t in terms if math.isfinite(t)))
 
 
 def recorded_otherwise(v: Value) -> bool:
-    """Whether v's arguments now give another number than was recorded: a leaf among them has changed since."""
+    """Whether v's arguments now give another number than the recorded one, since a leaf among them has changed."""
     if not any(parent.op is None for parent in v.parents):
         return False
     if v.op is component:

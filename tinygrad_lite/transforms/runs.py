@@ -1,4 +1,4 @@
-"""One run of a function on fresh Values: what every transform begins with."""
+"""Run: one run of a function on new Values, with which every transform begins."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _Function = Callable[..., Any]
 
 
 class Run:
-    """One run of f on fresh Values in the place of what is differentiated by.
+    """One run of f, with new Values in place of the arguments that it is differentiated by.
 
-    further  whether something may differentiate the results again: results are then Values, made by the rules
+    further  whether the results may be differentiated again; they are then Values, made by the rules
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Run:
         return Structure(self.output, lambda x: not_a_number(f"{self}: what it returns", x))
 
     def value(self) -> Any:
-        """What f returned, as it is handed to the caller."""
+        """f's result, as the caller gets it."""
         y = self.output
         return self.finished(Value(y) if isinstance(y, Real) else y)
 
@@ -111,16 +111,16 @@ class Run:
         )
 
     def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
-        """Their dot, recorded also under no_grad()."""
+        """The dot product of both, recorded even under no_grad()."""
         return recorded(dot, numbers, others)
 
     def gradient_graph(self, y: Value) -> list[Any]:
-        """The derivatives of y by the inputs, to be differentiated again."""
+        """The derivatives of y by the inputs, as Values that can be differentiated again."""
         self._check_unchanged(y)
         return recorded(derivative_graph, y, self._xs, False)
 
     def derivatives(self, y: Any, further: bool | None = None, itself: bool = False) -> list[Any]:
-        """The derivatives of y by the inputs, as they are handed to the caller; with `itself`, who is handed y too."""
+        """The derivatives of y by the inputs, as the caller gets them; with `itself`, the caller gets y too."""
         if self.further if further is None else further:
             self._check_unchanged(y, always=further is not None)
             return [as_value(g) for g in derivative_graph(as_value(y), self._xs, False)]
@@ -133,7 +133,7 @@ class Run:
         return found
 
     def tangents(self, direction: Sequence[Any]) -> Any:
-        """The derivatives of f's outputs along the direction of the inputs, as they are handed to the caller."""
+        """The derivatives of f's outputs along a direction of the inputs, as the caller gets them."""
         outputs = self.outputs()
         ys = [as_value(y) for y in outputs.numbers]
         if self.further:
@@ -145,13 +145,13 @@ class Run:
         return outputs.filled(self._as_given(found))
 
     def tangent_graphs(self, ys: Sequence[Value], direction: Sequence[Any]) -> list[Any]:
-        """The derivatives of ys along the direction of the inputs, to be differentiated again."""
+        """The derivatives of ys along a direction of the inputs, as Values that can be differentiated again."""
         for y in ys:
             self._check_unchanged(y)
         return recorded(tangents, ys, self._xs, direction, True)
 
     def finished(self, tree: Any) -> Any:
-        """As the caller gets it: numbers, unless something may differentiate it again or Values came in."""
+        """A result as the caller gets it: plain numbers, unless it may be differentiated again or Values came in."""
         if self.further or not has_values(tree):
             return tree
         if self._of_values:
@@ -159,11 +159,14 @@ class Run:
         return mapped(lambda x: x.data if isinstance(x, Value) else x, tree)
 
     def _as_given(self, numbers: list[float]) -> list[Any]:
-        """Values where Values came in, under no_grad()."""
+        """Detached Values if Values came in (under no_grad()), else plain numbers."""
         return [Value(x).detach() for x in numbers] if self._of_values else numbers
 
     def _check_unchanged(self, y: Any, always: bool = False) -> None:
-        """always: time has passed since, in which an optimizer may have moved parameters, which is not counted."""
+        """Raises HistoryError if a leaf has changed since the run.
+
+        always  check in any case, since an optimizer may have moved parameters, which is not counted
+        """
         if (always or leaf_changes() != self._changes) and isinstance(y, Value):
             check_unchanged(dependents([y], self._xs, False))
 
@@ -196,12 +199,12 @@ class Run:
 
 
 def inside_transform(function: Callable[..., Any], *args: Any) -> Any:
-    """function(*args), where copies of Values and derivatives are what they are in a transform's function."""
+    """Calls function(*args) so that Values' copies and derivatives behave as in a transform's function."""
     return within(function, *args, inside=((), current_inside()))
 
 
 def variables() -> Iterator[Value]:
-    """Those results by which the transforms whose functions are running differentiate."""
+    """Yields the results by which the currently running transforms differentiate."""
     running = current_inside()
     while running:
         xs, running = running
@@ -209,7 +212,7 @@ def variables() -> Iterator[Value]:
 
 
 def _afresh(given: Sequence[Any]) -> list[Value]:
-    """Values of the same numbers, through which derivatives go on to those that were given."""
+    """New Values with the same numbers, through which derivatives pass on to the given Values."""
     return [x.identity() if type(x) is Value else Value(x) for x in given]
 
 
@@ -234,9 +237,9 @@ def _number(x: Any) -> float:
 
 
 def check_unchanged(order: Sequence[Value]) -> None:
-    """Raises HistoryError where a leaf holds another number than when something that depends on xs was recorded.
+    """Raises HistoryError if a leaf has another number now than when something that depends on xs was recorded.
 
-    In a trace none does: a program computes all anew from the leaves.
+    In a trace this cannot happen, since a program computes everything again from the leaves.
     """
     if is_tracing():
         return
@@ -245,7 +248,7 @@ def check_unchanged(order: Sequence[Value]) -> None:
         if v.op is None or not any(p.op is None for p in v.parents) or known.isdisjoint(v.parents):
             continue
         if v.op is component:
-            continue  # of one that is asked itself
+            continue  # its joint node is checked instead
         if is_joint(v):
             if not v.args[-1].is_unchanged():
                 raise HistoryError(

@@ -1,4 +1,4 @@
-"""Pictures of graphs, in `plots` those of trainings, and in `explorer` graphs to play with."""
+"""Pictures of graphs; `plots` has plots of trainings, and `explorer` has interactive graphs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Explorer", "Picture", "Recorder", "draw_dot", "explore", "explorer",
 
 
 def __getattr__(name: str) -> object:
-    if name in ("explorer", "plots"):  # lazily: they need the compiler, and pictures do not
+    if name in ("explorer", "plots"):  # lazily, since they need the compiler and pictures do not
         return importlib.import_module(f"{__name__}.{name}")
     if name in ("Explorer", "Recorder", "explore"):
         return getattr(importlib.import_module(f"{__name__}.explorer"), name)

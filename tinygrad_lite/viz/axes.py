@@ -1,4 +1,4 @@
-"""Axes for plots, in colours that can be read on a dark page and on a light one."""
+"""Axes for plots, with colours that are readable on dark and on light pages."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..errors import MissingProgramError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Of a brightness between black and white, told apart without seeing red or green.
+# Colours of medium brightness that can be told apart without seeing red or green.
 BLUE, ORANGE, GREY = "#2f7fc4", "#e0701c", "#85888c"
 CLASSES = (ORANGE, BLUE, "#1f9e77", "#b455b0", "#b08a00", "#d04a5c", "#4aa5c9", "#8a6fd0", "#7a8f2a", "#9c6b4e")
 _DARK, _LIGHT = "#1c2126", "#e6e8ea"
 
 
 def axes(ax: Axes | None, width: float = 6.0, height: float = 4.0) -> Axes:
-    """The given axes, or those of a new pyplot figure, made ready; MissingProgramError where there is no matplotlib."""
+    """Prepares the given axes, or those of a new pyplot figure; MissingProgramError if matplotlib is not installed."""
     if ax is None:
         try:
             from matplotlib import pyplot
@@ -35,7 +35,7 @@ def axes(ax: Axes | None, width: float = 6.0, height: float = 4.0) -> Axes:
 
 
 def ink(ax: Axes) -> str:
-    """What can be read on the ground of these axes: dark, light, or grey where the page shines through."""
+    """A text colour that is readable on the background of these axes: dark, light, or grey if it is transparent."""
     from matplotlib.colors import to_rgba
 
     ground = to_rgba(ax.get_facecolor())
@@ -48,12 +48,12 @@ def ink(ax: Axes) -> str:
 
 
 def legend(ax: Axes, **named: Any) -> None:
-    """The legend, without a frame."""
+    """Adds a legend without a frame."""
     ax.legend(frameon=False, labelcolor=ink(ax), **named)
 
 
 def colorbar(ax: Axes, shading: Any, label: str, **named: Any) -> None:
-    """A bar of the shading's colours beside the axes."""
+    """Adds a bar with the shading's colours beside the axes."""
     bar = _figure(ax).colorbar(shading, ax=ax, **named)
     color = ink(ax)
     bar.set_label(label, color=color)
@@ -62,4 +62,4 @@ def colorbar(ax: Axes, shading: Any, label: str, **named: Any) -> None:
 
 
 def _figure(ax: Axes) -> Any:
-    return ax.figure.figure  # a subfigure's is the whole figure, and a figure's is itself
+    return ax.figure.figure  # for a subfigure this is the whole figure, for a figure it is itself

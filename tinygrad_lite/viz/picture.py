@@ -1,4 +1,4 @@
-"""Picture: the graph of a Value as Jupyter shows it and as a file."""
+"""Picture: the drawn graph of a Value, for Jupyter and for files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LayoutChoice = Literal["auto", "dot", "own"]
 
 
 _OVERVIEW = 50
-"""Boxes that one page holds: once a graph is collapsed, it is for the overview."""
+"""The most boxes of a collapsed graph, which should fit on a page."""
 
 
 def graph(
@@ -49,28 +49,26 @@ def graph(
     expand: bool = False,
     compare: Comparison | None = None,
 ) -> Picture:
-    """The picture of all that root was computed from, with the numbers and gradients of this moment.
+    """Draws the graph of everything that root was computed from, with its present numbers and gradients.
 
-    Of a compiled function: the scalar operations of what ran last, framed as they are done at once, and beside them the
-    array operations; expand and compare do not apply.
+    For a compiled function, it draws the scalar operations of the last run, with a frame around those that run at once,
+    and beside them the array operations; expand and compare do not apply.
 
-    rankdir    "LR" (leaves left) or "TB" (leaves on top)
-    max_nodes  a graph of more boxes is drawn collapsed, to what one page holds: modules closed, alike Values as one
-    expand     draws a dot as its products and their sum, where that fits
-    compare    a report of compare(root): rules that it found wrong are marked, with what was measured
-    Raises TypeError for what is not a Value, ValueError for another rankdir, max_nodes below 1 or a report of another
-    graph.
+    rankdir    "LR" (leaves on the left) or "TB" (leaves on top)
+    max_nodes  a graph with more boxes is drawn collapsed to fit on a page: modules are closed, similar Values grouped
+    expand     True: draws a dot as its products and their sum, if there is room
+    compare    a report of compare(root): wrong rules are marked, with the measured numbers
+    Raises TypeError if root is not a Value or a compiled function, ValueError for another rankdir, max_nodes below 1 or
+    a report of another graph.
 
     >>> graph(Value(0.5, label="x").tanh())
     <Picture of 2 nodes, 1 edge>
     """
     if not isinstance(root, Value):
-        from ..compiler import Compiled  # which takes long
+        from ..compiler import Compiled  # slow to import
 
         if not isinstance(root, Compiled):
-            raise TypeError(
-                f"graph() draws what a Value was computed from, got {errors.received(root)}: pass the Value itself"
-            )
+            raise TypeError(f"graph() draws the graph of a Value, got {errors.received(root)}: pass the Value itself")
     direction = _checked_rankdir(rankdir)
     max_nodes = whole(1).checked("graph(max_nodes=...)", max_nodes, TypeError)
     if not isinstance(root, Value):
@@ -89,10 +87,10 @@ def graph(
 def draw_dot(
     root: Value, format: str = "svg", rankdir: str = "LR", *, max_nodes: int = 300, expand: bool = False
 ) -> graphviz.Digraph:
-    """The graph of root for the graphviz package, as micrograd's notebooks expect it.
+    """Returns the graph of root as a graphviz.Digraph, as micrograd's notebooks expect it.
 
-    format   what .render() makes, any of Graphviz's; the other arguments are those of Value.graph()
-    Needs the package graphviz; the program dot only once it is rendered. Raises ValueError for another rankdir.
+    format   the format that .render() makes, any of Graphviz's; the other arguments are those of Value.graph()
+    Needs the package graphviz, and the program dot for rendering. Raises ValueError for another rankdir.
 
     >>> "tanh" in draw_dot(Value(0.5).tanh()).source
     True
@@ -104,9 +102,9 @@ def draw_dot(
 
 
 class Picture:
-    """A drawn graph. Jupyter shows it by itself; it keeps the numbers it was made with.
+    """A drawn graph, which Jupyter shows; it keeps the numbers it was made with.
 
-    nodes, edges, clusters  what is drawn
+    nodes, edges, clusters  the boxes, arrows and frames that are drawn
     """
 
     def __init__(self, diagram: Diagram, rankdir: RankDir) -> None:
@@ -140,8 +138,8 @@ class Picture:
     def svg(self, layout: LayoutChoice = "auto") -> str:
         """The picture as a standalone SVG.
 
-        layout  "dot" has Graphviz place the boxes, "own" needs nothing installed; "auto" takes dot where it is on the
-                PATH and draws such a graph well: without modules' frames, and not dense
+        layout  "dot": Graphviz places the boxes; "own": the package places them, nothing else is needed; "auto": dot if
+                it is on the PATH and the graph suits it, without module frames and not dense, else own
         Raises MissingProgramError for "dot" without the program.
         """
         layout = one_of(*get_args(LayoutChoice)).checked("svg(layout=...)", layout)
@@ -152,13 +150,13 @@ class Picture:
         return self._drawn[layout]
 
     def dot(self) -> str:
-        """The picture in Graphviz's language."""
+        """The picture in Graphviz's DOT language."""
         return dot_text(self._diagram, self._boxes, self._texts, self._rankdir)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes a file, of the format its name ends with: .svg, .png (needs Graphviz) or .dot.
+        """Writes the picture to a file; the name's ending sets the format: .svg, .png (needs Graphviz) or .dot.
 
-        The file is whole or, where that fails, as it was before. Raises ValueError for another ending.
+        The file is written whole, or stays as it was if that fails. Raises ValueError for another ending.
         """
         target = Path(path)
         suffix = target.suffix.lower()
@@ -215,7 +213,7 @@ def _checked_rankdir(rankdir: str) -> RankDir:
         return "LR"
     if rankdir == "TB":
         return "TB"
-    raise ValueError(f'rankdir is "LR" (left to right) or "TB" (top to bottom), got {rankdir!r}')
+    raise ValueError(f'rankdir must be "LR" (left to right) or "TB" (top to bottom), got {rankdir!r}')
 
 
 def _graphviz() -> ModuleType:
@@ -223,5 +221,5 @@ def _graphviz() -> ModuleType:
         return importlib.import_module("graphviz")
     except ImportError as error:
         raise errors.MissingProgramError(
-            "draw_dot() needs the Python package graphviz: pip install graphviz, or use root.graph(), without it"
+            "draw_dot() needs the Python package graphviz: pip install graphviz, or use root.graph(), which does not"
         ) from error

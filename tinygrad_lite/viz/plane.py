@@ -1,4 +1,4 @@
-"""What a model of two inputs says over the plane."""
+"""Computes the outputs of a model with two inputs over the plane."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..recording.modes import no_grad
 
 
 class Plane:
-    """The plane around samples of two numbers, as a grid of cells x cells points.
+    """A grid of cells x cells points over the plane around samples of two numbers.
 
-    corners  the least and the greatest of both numbers, arrays of shape (2,)
-    sides    the places of the points along both, from the least to the greatest
-    rows     the points, of shape (cells * cells, 2), the first number running fastest
+    corners  the smallest and the largest values of both numbers, arrays of shape (2,)
+    sides    the coordinates of the points along both axes, in ascending order
+    rows     the points, of shape (cells * cells, 2); the first number changes fastest
     """
 
     def __init__(self, samples: Any, cells: int) -> None:
@@ -30,13 +30,13 @@ class Plane:
 
 
 class Predictor:
-    """A model's outputs for many inputs at once, compiled where the model can be."""
+    """Computes a model's outputs for many inputs at once, compiled if the model can be."""
 
     def __init__(self, model: Callable[[Any], Any]) -> None:
         self._model, self._compiled = model, compile(model)
 
     def __call__(self, rows: Any) -> Any:
-        """The outputs as an array: (rows,) of one number, (rows, classes) of a list."""
+        """The outputs as an array: (rows,) if each is one number, (rows, classes) if each is a list."""
         with no_grad():
             try:
                 outputs = self._compiled.batch(rows, reduce=None)
@@ -47,10 +47,10 @@ class Predictor:
 
 
 def decided(outputs: Any) -> Any:
-    """The class that each of the outputs speaks for."""
+    """The class that each output predicts."""
     return (outputs > 0.0).astype(int) if outputs.ndim == 1 else outputs.argmax(axis=1)
 
 
 def probability(logits: Any) -> Any:
-    """The sigmoid: of the second class."""
+    """The probability of the second class: the sigmoid of the logits."""
     return 0.5 + 0.5 * np.tanh(0.5 * logits)

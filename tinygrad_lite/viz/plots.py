@@ -1,6 +1,6 @@
-"""Plots of a training, by matplotlib (an extra: python -m pip install "tinygrad_lite[plots]").
+"""Plots of a training, with matplotlib (an extra: python -m pip install "tinygrad_lite[plots]").
 
-Each takes axes (ax=None: those of a new figure) and returns them; colours follow the ground, dark or light.
+Each function takes axes (ax=None: those of a new figure) and returns them. Colours suit a dark or a light background.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def loss_curve(
     *,
     steps: Sequence[float] = (),
 ) -> Axes:
-    """The loss by epochs, and the validation loss with its least marked.
+    """Plots the loss by epoch, and the validation loss with its minimum marked.
 
-    history  rows with "loss" and "val_loss", such as train.fit returns; or the losses alone
+    history  rows with "loss" and perhaps "val_loss", as train.fit returns; or a list of losses
     steps    the loss at each step, drawn faintly behind
     """
     given = history if isinstance(history, Sequence) else ()
@@ -48,14 +48,15 @@ def loss_curve(
     if steps:
         each = (epochs[-1] - epochs[0] + 1) / len(steps)
         ax.plot([epochs[0] - 1 + each * (k + 1) for k in range(len(steps))], steps, color=BLUE, alpha=0.3, lw=0.8)
-    ax.plot(epochs, losses, color=BLUE, marker="o", ms=3, label="learned from")
+    ax.plot(epochs, losses, color=BLUE, marker="o", ms=3, label="training")
     drawn = [*losses, *steps]
     if all("val_loss" in row for row in rows):
         validation = [row["val_loss"] for row in rows]
         drawn += validation
         ax.plot(epochs, validation, color=ORANGE, marker="s", ms=3, label="held out")
         best = min(range(len(rows)), key=validation.__getitem__)
-        ax.plot(epochs[best], validation[best], "o", ms=11, mfc="none", mec=ink(ax), label=f"least, {epochs[best]:g}")
+        label = f"minimum, epoch {epochs[best]:g}"
+        ax.plot(epochs[best], validation[best], "o", ms=11, mfc="none", mec=ink(ax), label=label)
         legend(ax)
     ax.set(xlabel="epoch", ylabel="loss", yscale="log" if min(drawn) > 0.0 else "linear", title="Loss")
     ax.locator_params(axis="x", integer=True)
@@ -72,14 +73,14 @@ def decision_boundary(
     held_out: tuple[Any, Sequence[int]] | None = None,
     cells: int = 100,
 ) -> Axes:
-    """What a model of two inputs decides over the plane, and the samples; a ring marks one that is taken wrongly.
+    """Plots the decisions of a model with two inputs over the plane, and the samples; rings mark misclassified ones.
 
-    model     one output, the logit of the second class, or a list of logits, one a class
+    model     has one output, the logit of the second class, or a list of logits, one per class
     held_out  (X, y) of further samples, drawn as triangles
     """
     import numpy as np
 
-    parts = [(np.asarray(X, float), np.asarray(y), "o", 18.0, "learned from")]
+    parts = [(np.asarray(X, float), np.asarray(y), "o", 18.0, "training")]
     if held_out is not None:
         parts.append((np.asarray(held_out[0], float), np.asarray(held_out[1]), "^", 34.0, "held out"))
     points = np.concatenate([part[0] for part in parts])
@@ -110,8 +111,8 @@ def decision_boundary(
         wrong.append(rows[decided(predict(rows)) != labels])
     rings = np.concatenate(wrong)
     ax.scatter(rings[:, 0], rings[:, 1], s=110, facecolors="none", edgecolors="black", zorder=3)
-    # In a legend outside the shading black would not be seen on a dark page.
-    ax.scatter([], [], s=80, facecolors="none", edgecolors=ink(ax), label=f"taken wrongly: {len(rings)}")
+    # The legend lies outside the shading, where black would be invisible on a dark page.
+    ax.scatter([], [], s=80, facecolors="none", edgecolors=ink(ax), label=f"misclassified: {len(rings)}")
     legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize="small")
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), title="Decision boundary")
     return ax
@@ -120,10 +121,10 @@ def decision_boundary(
 def confusion_matrix(
     labels: Sequence[int], decided: Sequence[int], classes: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Axes:
-    """How often a sample of one class (row) was taken for another (column)."""
+    """Plots how often samples of one class (row) were classified as another (column)."""
     if len(labels) != len(decided) or len(labels) == 0:
         raise ShapeError(
-            f"confusion_matrix(labels, decided) takes as many of both, got {len(labels)} and {len(decided)}"
+            f"confusion_matrix(labels, decided) takes two lists of equal length, got {len(labels)} and {len(decided)}"
         )
     n = int(max(*labels, *decided)) + 1 if classes is None else len(classes)
     counts = [[0] * n for _ in range(n)]
@@ -138,17 +139,17 @@ def confusion_matrix(
                 color = "white" if shares[i][j] > 0.5 else "#b3500a" if i != j else "black"
                 ax.text(j, i, count(counts[i][j]), ha="center", va="center", color=color, fontsize=9)
     names = [str(k) for k in range(n)] if classes is None else classes
-    ax.set(xticks=range(n), yticks=range(n), xticklabels=names, yticklabels=names, xlabel="taken for", ylabel="was")
+    ax.set(xticks=range(n), yticks=range(n), xticklabels=names, yticklabels=names, xlabel="predicted", ylabel="true")
     ax.set_title(f"{count(sum(counts[k][k] for k in range(n)))} of {count(len(labels))} right")
     ax.tick_params(length=0)
     return ax
 
 
 def gradient_flow(norms: Sequence[Mapping[str, float]], ax: Axes | None = None) -> Axes:
-    """The gradient of each layer over the steps; one far from the last layer's is called vanishing or exploding.
+    """Plots the gradient of each layer by step; one far from the last layer's is labelled vanishing or exploding.
 
-    norms  for each step the layers' gradients, the last layer last: those of diagnosis.gradient_norms, which is called
-           between backward() and step()
+    norms  for each step a dict of the layers' gradient norms, the last layer last, as diagnosis.gradient_norms returns
+           when called between backward() and step()
     """
     if not norms or not norms[0]:
         raise ValueError("gradient_flow(norms) takes a dict of layers for each step, got none: see gradient_norms")
@@ -161,7 +162,7 @@ def gradient_flow(norms: Sequence[Mapping[str, float]], ax: Axes | None = None) 
         ratio = ends[name] / ends[names[-1]] if ends[names[-1]] else 1.0
         word = "vanishing" if ratio < VANISHES else "exploding" if ratio > EXPLODES else ""
         label = f"{name or NAMELESS}: {word}, {number(ratio, 3)} of the last" if word else name or NAMELESS
-        # A zero is drawn at the bottom, where a logarithm has no place for it.
+        # A zero, which has no logarithm, is drawn at the bottom.
         heights = [max(row[name], 0.1 * lowest) for row in norms]
         style = {"lw": 2.5, "ls": "--"} if word else {"lw": 1.5}
         ax.plot(range(1, len(norms) + 1), heights, color=_along(k, len(names)), label=label, **style)
@@ -173,7 +174,7 @@ def gradient_flow(norms: Sequence[Mapping[str, float]], ax: Axes | None = None) 
 
 @enable_grad()
 def activation_histograms(model: Module, X: Any, ax: Axes | None = None, *, bins: int = 60) -> Axes:  # noqa: N803
-    """What each hidden layer hands on for these samples, one histogram above the other, the first layer on top."""
+    """Plots a histogram of each hidden layer's outputs for these samples, the first layer on top."""
     import numpy as np
 
     rows = X.tolist() if hasattr(X, "tolist") else list(X)
@@ -182,7 +183,7 @@ def activation_histograms(model: Module, X: Any, ax: Axes | None = None, *, bins
     results = set(values_of(recording.outputs))
     layers = [layer for layer in layers if recording.handed_on[layer.path] - results] or layers
     if not layers:
-        raise ValueError("activation_histograms(model) found no layer of the model that computes something")
+        raise ValueError("activation_histograms(model) found no layer in the model that computes anything")
     ax = axes(ax, 6.0, 0.9 * len(layers) + 1.4)
     ticks = []
     for k, layer in enumerate(layers):
@@ -207,9 +208,9 @@ def landscape(
     cells: int = 31,
     seed: int = 0,
 ) -> Axes:
-    """The loss around the present parameters, along two directions drawn by chance; the parameters are put back.
+    """Plots the loss around the present parameters, along two random directions; the parameters are restored.
 
-    A direction has in each layer the length of the layer's weights, after Li et al. 2018, "Visualizing the loss
+    In each layer, a direction has the length of the layer's weights, after Li et al. 2018, "Visualizing the loss
     landscape of neural nets", section 4.
     loss  loss(prediction, target) of one sample
     span  how far to go to each side, in lengths of the weights
@@ -243,11 +244,11 @@ def landscape(
 
 
 def learning_rates(found: LearningRates, ax: Axes | None = None) -> Axes:
-    """What lr_find saw: the loss by the learning rate, and the suggestion."""
+    """Plots the result of lr_find: the loss by learning rate, and the suggestion."""
     ax = axes(ax)
     ax.plot(found.rates, found.losses, color=BLUE)
     if found.suggestion is not None:
-        ax.axvline(found.suggestion, color=ORANGE, ls="--", label=f"take {number(found.suggestion, 2)}")
+        ax.axvline(found.suggestion, color=ORANGE, ls="--", label=f"use {number(found.suggestion, 2)}")
     if found.diverged is not None:
         ax.axvline(found.diverged, color=GREY, ls=":", label=f"diverges at {number(found.diverged, 2)}")
     ax.set(xlabel="learning rate", ylabel="loss", xscale="log", title="Which learning rate?")
@@ -265,7 +266,7 @@ def _pale(classes: int) -> list[str]:
 
 
 def _along(k: int, many: int) -> Any:
-    """The colour of a layer: from the first to the last along a map whose ends are seen on dark and light grounds."""
+    """The colour of layer k, along a map whose ends are visible on dark and light backgrounds."""
     import matplotlib
 
     return matplotlib.colormaps["plasma"](0.35 + 0.4 * k / max(1, many - 1))
@@ -276,7 +277,7 @@ def _middle(numbers: Sequence[float]) -> float:
 
 
 def _told(layer: Layer) -> str:
-    """A layer's name, and what of its activations passes no gradient."""
+    """A layer's name, and how many of its units pass no gradient."""
     name = layer.path or NAMELESS
     if layer.relus:
         return f"{name}\n{layer.dead} of {layer.relus} dead"
@@ -284,7 +285,7 @@ def _told(layer: Layer) -> str:
 
 
 def _directions(model: Module, draw: random.Random) -> tuple[list[Value], Any]:
-    """The parameters, and two directions, each in every layer as long as the layer's weights."""
+    """The parameters, and two random directions; in every layer each is as long as the layer's weights."""
     import numpy as np
 
     leaves: list[Value] = []

@@ -309,12 +309,12 @@ def test_messages_that_cannot_be_answered() -> None:
     x = Value(2.0)
     explorer = explore(x * x)
     for message, reason in (
-        (None, "a message asks for"),
-        ({"id": 1, "ask": "dance"}, "a message asks for"),
+        (None, "a message must ask for"),
+        ({"id": 1, "ask": "dance"}, "a message must ask for"),
         ({"id": 1, "ask": "recompute"}, "KeyError"),
         ({"id": 1, "ask": "recompute", "leaves": [[1, 2.0]]}, "only leaves have numbers"),
         ({"id": 1, "ask": "recompute", "leaves": [[-1, 2.0]]}, "only leaves have numbers"),
-        ({"id": 1, "ask": "recompute", "leaves": [[0, None]]}, "a leaf's number is a real number"),
+        ({"id": 1, "ask": "recompute", "leaves": [[0, None]]}, "a leaf takes a real number"),
     ):
         found = explorer._answer(message)
         assert set(found) == {"id", "error"} and reason in found["error"], found
@@ -419,13 +419,11 @@ def test_what_compare_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_errors() -> None:
     x = Value(2.0)
-    with pytest.raises(
-        TypeError, match=r"explore\(\) shows what a Value was computed from, got .*pass the Value itself"
-    ):
+    with pytest.raises(TypeError, match=r"explore\(\) shows the graph of a Value, got .*pass the Value itself"):
         explore(2.0)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"explore\(compare=...\) takes the report of compare\(root\), got"):
         explore(x, compare="report")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"explore\(compare=...\) takes .* and this one is of another graph"):
+    with pytest.raises(ValueError, match=r"explore\(compare=...\) takes .* but this one is of another graph"):
         (x * 2.0).explore(compare=compare(x * 3.0))
     with pytest.raises(ValueError, match=r"save\(\) writes an \.html file, got 'page\.svg': end the name with \.html"):
         explore(x).save("page.svg")
@@ -511,7 +509,7 @@ def test_a_training_is_carried_along() -> None:
     assert found["steps"] == [1, 2] and {found["series"]["loss"][1]} == {loss.data}
     nodes = decoded(found["parameters"]["node"])
     assert {Graph(loss).values[i] for i in nodes} == set(model.parameters())
-    with pytest.raises(TypeError, match=r"explore\(training=...\) takes a Recorder, .*, got"):
+    with pytest.raises(TypeError, match=r"explore\(training=...\) takes the Recorder of the training, got"):
         loss.explore(training=model)
 
 

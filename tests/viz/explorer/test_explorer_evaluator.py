@@ -222,7 +222,7 @@ def test_what_the_page_cannot_compute(own_operations: Callable[..., Op]) -> None
     short = own_operations("short", lambda xs: xs[3], lambda g, y, xs: [g] * len(xs), args="*xs", array="xs[3]")
     reasons = {
         plain: "no array form",
-        branching: r"branches in Python on a number, where it could use where\(...\)",
+        branching: r"branches in Python on a number: use where\(...\) instead",
         reading: "asks a number for .data",
         unknown: "'spence' is not defined",
         nested: "no array form",

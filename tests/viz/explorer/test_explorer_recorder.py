@@ -258,11 +258,11 @@ def test_what_it_refuses() -> None:
     with pytest.raises(ValueError, match=r"Recorder\(model\): Module has no parameters"):
         Recorder(nn.Module())
     for name, given in (("every", 0), ("limit", 1), ("cells", 2.5), ("every", True)):
-        with pytest.raises(ValueError, match=rf"Recorder\({name}=...\) is a whole number from . on, got"):
+        with pytest.raises(ValueError, match=rf"Recorder\({name}=...\) must be a whole number, . or larger, got"):
             Recorder(model, **{name: given})
-    with pytest.raises(TypeError, match=r"Recorder\(data\) is a pair"):
+    with pytest.raises(TypeError, match=r"Recorder\(data\) must be a pair"):
         Recorder(model, POINTS)  # type: ignore[arg-type]
-    with pytest.raises(ShapeError, match=r"Recorder\(data\): inputs and targets need one row a sample"):
+    with pytest.raises(ShapeError, match=r"Recorder\(data\): inputs and targets need one row per sample"):
         Recorder(model, (POINTS, [1.0]))
     recorder = Recorder(model)
     for loss in ("0.5", None, True, [0.5], 1j):

@@ -21,22 +21,22 @@ from .array_source import Source
 
 _BLOCK = 1 << 21
 _SPACES_KEPT = 4
-# Of more lanes the rows that a native sweep goes through do not stay in the cache.
+# With more lanes, the rows that a native sweep goes through do not stay in the cache.
 _MOST_LANES_SWEPT = 512
 
-_quiet = np.errstate(all="ignore")  # as a decorator it takes half as long as in `with`
+_quiet = np.errstate(all="ignore")  # a decorator takes half as long as `with`
 
 
 class ArrayExecutor:
-    """A program of sums of products, rolled into array operations, run in blocks of lanes that the cache holds.
+    """Runs a program of sums of products as array operations, in blocks of lanes that fit the cache.
 
     Threads may share it.
 
-    summed      the outputs are wanted as sums over the lanes
-    lane_sums   then, what these are sums of
+    summed      whether the outputs are wanted as sums over the lanes
+    lane_sums   if so, the outputs as sums over the lanes, else None
     xp          the namespace of the arrays
-    groups      the array operations, in the order in which they are done
-    plain       the NumPy source that runs
+    groups      the array operations, in the order in which they run
+    plain       the NumPy source
     source      its text
     products    how many matrix products it has
     operations  how many lines run
@@ -62,11 +62,11 @@ class ArrayExecutor:
     @cached_property
     @collector_paused
     def swept(self) -> Source:
-        """What runs over few lanes: between matrix products, the native sweep instead of calls on small arrays."""
+        """The source for few lanes: between matrix products it uses the native sweep instead of small array calls."""
         return Source(self.program, self.groups, self.lane_sums, self.xp, swept=True)
 
     def source_for(self, lanes: int) -> Source:
-        """The source that is expected to be quicker."""
+        """The source that is expected to be quicker for this many lanes."""
         if not native.compiled or self.xp is not np or lanes > _MOST_LANES_SWEPT:
             return self.plain
         return min(self.plain, self.swept, key=lambda source: source.cost.arrays(lanes))
@@ -90,9 +90,9 @@ class ArrayExecutor:
 
     @_quiet
     def sums(self, parameters: Any, inputs: Any, use: Callable[[Any], Any] = np.copy) -> Any:
-        """What `use` makes of the sums of the outputs over the lanes; inputs as for run().
+        """Returns use(sums), where sums are the outputs summed over the lanes; inputs as for run().
 
-        use  may write to them, and keep them as the local derivatives of the node that it gives
+        use  may write to the sums, and may keep them as the local derivatives of the node that it returns
         """
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
         lanes = parts[0].shape[1]
@@ -110,7 +110,7 @@ class ArrayExecutor:
         return use(total)
 
     def _blocks(self, parameters: Any, parts: Sequence[Any], lanes: int) -> Iterator[tuple[_Workspace, slice]]:
-        """Runs block after block: the workspace that has the results, and which lanes they are of."""
+        """Runs block after block, and gives for each the workspace with its results and its lanes."""
         blocks = max(1, -(-lanes // self.most_lanes))
         size = max(1, -(-lanes // blocks))
         for start in range(0, lanes, size):
@@ -127,16 +127,16 @@ class ArrayExecutor:
         space = self._idle.pop(key, None)
         if space is None or space.arrays[P] is not parameters:
             space = _Workspace(self, parameters, key)
-            for other in list(self._idle)[:-_SPACES_KEPT]:  # those longest unused
+            for other in list(self._idle)[:-_SPACES_KEPT]:  # the ones unused for longest
                 self._idle.pop(other, None)
         return space
 
 
 class _Workspace:
-    """The arrays of a program for a number of lanes, and the calls bound to them.
+    """The arrays of a program for one number of lanes, and the calls bound to them.
 
-    key   the number of lanes, and of the inputs in each of the arrays that give them
-    lent  the node whose local derivatives the sums are, while it lasts
+    key   the number of lanes, then how many inputs each input array holds
+    lent  the node that uses the sums as its local derivatives, while it lives
     """
 
     lent: weakref.ref[Value] | None = None
@@ -155,7 +155,7 @@ class _Workspace:
         ]
 
     def compute(self, parts: Sequence[Any]) -> None:
-        """Does the work for arrays of inputs."""
+        """Runs the program on arrays of inputs."""
         node = self.lent() if self.lent else None
         if node is not None:
             keep_partials(node)
@@ -167,7 +167,7 @@ class _Workspace:
 
 
 def _pieces(lengths: tuple[int, ...], rows: Any) -> Iterator[tuple[int, slice, slice]]:
-    """Which part of the inputs gives which of its rows to which rows that follow one another."""
+    """Splits the copy of inputs into pieces: (which array, a slice of its rows, the slice of V's rows they go to)."""
     parts = np.repeat(np.arange(len(lengths)), lengths)
     within = np.concatenate([np.arange(length) for length in lengths])
     breaks = np.flatnonzero((np.diff(rows) != 1) | (np.diff(parts) != 0)) + 1
@@ -180,7 +180,7 @@ def _between(rows: Any) -> slice:
 
 
 def _grid(array: Any, first: int, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
-    """Rows of an array that follow one another evenly along each axis, as a view."""
+    """Rows of an array that are evenly spaced along each axis, as a view."""
     row = array.strides[0]
     strides = [step * row for step in steps]
     return np.lib.stride_tricks.as_strided(array[first:], (*shape, *array.shape[1:]), (*strides, *array.strides[1:]))

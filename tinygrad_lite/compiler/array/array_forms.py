@@ -1,4 +1,4 @@
-"""An operation's array form, an expression in the table, as calls that write in place."""
+"""Writes an operation's array form, an expression in the table, as calls that write in place."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minim
 
 
 class Lines(Protocol):
-    """The source that is written to."""
+    """What a form is written to: the lines of a source, and the names that they use."""
 
     def line(self, text: str) -> None: ...
 
     def function(self, name: str) -> str | None:
-        """How a function of the namespace is called; None where there is none."""
+        """The name of a function of the namespace in the source; None if the namespace has none."""
 
     def writes_in_place(self, name: str) -> bool:
-        """Whether it takes an array to write to as its last argument."""
+        """Whether the function can write its result to a given array."""
 
     def constant(self, number: float) -> str:
-        """The name of a number."""
+        """The name of a number in the source."""
 
     def buffer(self, length: int, kind: str) -> str:
-        """The name of an array that nothing else uses meanwhile, shaped as the result with one more axis in front."""
+        """The name of an array that nothing else uses meanwhile, shaped like the result with one more axis in front."""
 
 
 def write(op: Op, names: Mapping[str, str], lengths: Mapping[str, int], out: str, lines: Lines) -> bool:
-    """Writes what computes an operation into the array `out`; False where it has no form of use.
+    """Writes the lines that compute an operation into the array `out`; False if it has no usable form.
 
-    names    of the arrays of its arguments
-    lengths  of its sequences, which are the first axis of their arrays
+    names    the names of the arrays that hold its arguments
+    lengths  the lengths of its sequences, which are the first axes of their arrays
     """
     if not op.array:
         return False
@@ -59,11 +59,11 @@ class _Form(NamedTuple):
 
     tree: ast.expr
     called: frozenset[str]  # the names of functions
-    texts: dict[ast.expr, str]  # of each part; those of equal parts are equal
-    counts: Counter[str]  # of equal parts
+    texts: dict[ast.expr, str]  # the text of each part; equal parts have equal texts
+    counts: Counter[str]  # how often each text occurs
 
 
-@lru_cache(1024)  # programs use the same few forms again and again, and to parse one costs more than to write it
+@lru_cache(1024)  # programs use the same few forms again and again, and parsing one costs more than writing it
 def _parsed(form: str) -> _Form:
     tree = ast.parse(form, mode="eval").body
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
@@ -72,7 +72,7 @@ def _parsed(form: str) -> _Form:
 
 
 class _Writing:
-    """Writes a form part by part: in place where it can, to arrays of their own those parts that are used twice."""
+    """Writes a form part by part, in place where possible; a part that is used twice gets an array of its own."""
 
     def __init__(self, form: _Form, names: Mapping[str, str], lengths: Mapping[str, int], lines: Lines) -> None:
         self._names, self._lengths, self._lines = names, lengths, lines
@@ -80,7 +80,7 @@ class _Writing:
         self._known: dict[str, str] = {}
 
     def value(self, node: ast.expr, target: str) -> str:
-        """The array of a part, written to target, or to one of its own, unless it is there already."""
+        """The name of a part's array. Writes the part to target, or to an array of its own, unless done already."""
         if isinstance(node, ast.Name):
             return self._names[node.id]
         number = _number(node)
@@ -126,13 +126,13 @@ class _Writing:
             line(f"{target}[...] = {function}({', '.join(texts)})")
 
     def _length(self, node: ast.expr) -> int:
-        """Of the first axis, if the part has one more than what is computed."""
+        """The length of a part's first axis if it has one axis more than the result, else 0."""
         if isinstance(node, ast.Name):
             return self._lengths.get(node.id, 0)
         return 0 if _is_reduction(node) else max(map(self._length, _operands(node)), default=0)
 
     def _renamed(self, node: ast.expr) -> str:
-        """A part as it stands, with the names of arrays and functions in the place of its own."""
+        """The text of a part, with the source's names of arrays and functions in place of the form's."""
         made = copy.deepcopy(node)
         for part in ast.walk(made):
             if isinstance(part, ast.Name):
@@ -152,7 +152,7 @@ def _number(node: ast.expr) -> float | None:
 
 
 def _is_reduction(node: ast.expr) -> bool:
-    """Along the first axis."""
+    """Whether the part is a reduction along the first axis."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         return False
     return node.func.id in _REDUCTIONS and bool(node.keywords)

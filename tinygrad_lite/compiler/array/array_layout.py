@@ -1,7 +1,8 @@
-"""Where the numbers of a program stand in arrays, and the names by which its source reads and writes them.
+"""Where the numbers of a program are in arrays, and the names by which its source reads and writes them.
 
-Four arrays hold all numbers: P the parameters, S what else the lanes share, V a row of lanes for everything that
-differs between them, G sums over the lanes. Names stand for views that are made once for a number of lanes.
+Four arrays hold all numbers: P the parameters, S the other numbers that all lanes share, V a row of lanes for each
+number that differs between them, G the sums over the lanes. A name stands for a view that is made once for a number of
+lanes.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ P, S, V, G = "PSVG"
 
 
 class Layout:
-    """The rows of all places, and the lines of the source.
+    """The array and row of each place, and the lines of the source.
 
-    setup, share, run  the lines: views, made once for a number of lanes; what lanes share; what they do not
+    setup, share, run  the lines: setup makes the views, once for a number of lanes; share computes what the lanes
+                       share; run computes what differs
     indices            index arrays, by their names in the source
-    home, row          for each place, the array that has it and its row there
+    home, row          for each place, the array that holds it and its row there
     rows               how many rows S and V have
-    constants          the numbers of the first rows of S
+    constants          the numbers in the first rows of S
     """
 
     def __init__(self, program: Program, groups: Sequence[Group], positions: Mapping[int, int], xp: Any) -> None:
-        """positions  in G, of the sums over lanes"""
+        """
+        positions  the position in G of each place that is a sum over the lanes
+        """
         self._xp = xp
         self.setup: list[str] = []
         self.share: list[str] = []
@@ -77,7 +81,7 @@ class Layout:
         return [int(self.row[place]) for place, kind in enumerate(self._program.kinds) if kind == INPUT]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
-        """Places of factors which another, 1.0, follows."""
+        """The places of factors that are followed by the factor 1.0 in a product."""
         found: set[int] = set()
         for right in [group.product.right for group in groups if group.product is not None and group.varies]:
             for rows in (right, right.T):
@@ -86,18 +90,18 @@ class Layout:
         return found
 
     def _place_ones(self, wanted: bool) -> None:
-        """A row of 1.0 in V, so that products read it with those before it as one array."""
+        """Adds a row of 1.0 to V if wanted, so that products read it and the rows before it as one array."""
         if wanted:
             self._ones.append(self._new(V, 1))
             self.setup.append(f"V[{self._ones[-1]}] = 1.0")
 
     def _new(self, array: str, count: int) -> int:
-        """The first of so many further rows."""
+        """Adds this many rows to an array and returns the first."""
         self.rows[array] += count
         return self.rows[array] - count
 
     def begin(self, varies: bool, count: int) -> None:
-        """What follows computes so many rows; buffers are free again."""
+        """Starts a group of this many rows; all buffers are free again."""
         self._varies, self._count = varies, count
         for key, name in self._lent:
             self._idle[key].append(name)
@@ -107,7 +111,7 @@ class Layout:
         (self.run if self._varies else self.share).append(text)
 
     def name(self, expression: str, letter: str) -> str:
-        """The name of what an expression gives, for all that follows."""
+        """A name for the result of an expression, computed once in setup."""
         found = self._names.get(expression)
         if found is None:
             found = self._names[expression] = letter if len(letter) > 1 else f"{letter}{len(self._names)}"
@@ -124,7 +128,7 @@ class Layout:
         return self.name(f"xp.asarray({number!r})", "c")
 
     def buffer(self, length: int, kind: str = "float") -> str:
-        """An array that is free until the next begin(): with a first axis of a length, unless that is 0."""
+        """The name of an array to use until the next begin(), with a first axis of this length unless that is 0."""
         key = (length, kind, self._count, self._varies)
         if not self._idle[key]:
             axes = [str(n) for n in (length, self._count) if n] + ["lanes"] * self._varies
@@ -133,7 +137,7 @@ class Layout:
         return self._lent[-1][1]
 
     def array(self, axes: Sequence[Any], kind: str = "float") -> str:
-        """A new array."""
+        """The name of a new array."""
         name = f"t{len(self._names)}"
         self._names[name] = name
         self.setup.append(f"{name} = xp.empty(({', '.join(map(str, axes))},), {kind})")
@@ -143,18 +147,18 @@ class Layout:
         return not self._varying[places].any()
 
     def shared(self, places: Any) -> str:
-        """What lanes share, in an array of the shape of places."""
+        """The numbers at places that all lanes share, in an array of the shape of places."""
         array = P if (self.home[places] == P).all() else S
         return self._read(array, self._rows(array, places))
 
     def by_lane(self, places: Any) -> str:
-        """The numbers at places, with a last axis of lanes, which is of length 1 if all are shared."""
+        """The numbers at places with the lanes as last axis, of length 1 if all lanes share them."""
         if self.is_shared(places):
             return self.name(f"{self.shared(places)}[..., None]", "s")
         return self._read(V, self._rows(V, places))
 
     def operand(self, places: Any) -> str:
-        """The numbers at places as what is computed row by row takes them: equal ones need stand only once."""
+        """The numbers at places as operand of a row-by-row operation; if all places are equal, only one row."""
         if (places == places[0]).all():
             if self.is_shared(places):
                 return self.name(f"{self.home[places[0]]}[{self.row[places[0]]}, ...]", "s")
@@ -165,11 +169,11 @@ class Layout:
         return bool((places == self._one).all())
 
     def is_zero(self, places: Any) -> bool:
-        """Whether they are 0.0, not -0.0."""
+        """Whether all numbers at places are the constant 0.0, and not -0.0."""
         return all(repr(self._program.number(place)) == "0.0" for place in dict.fromkeys(places.tolist()))
 
     def wide(self, places: Any) -> str:
-        """The numbers at (n, k) places as a matrix (n, k * lanes)."""
+        """The numbers at places of shape (n, k) as a matrix (n, k * lanes)."""
         n, k = places.shape
         rows = self._rows(V, places)
         steps = _steps(rows)
@@ -177,7 +181,7 @@ class Layout:
         return self.name(f"{name}.reshape({n}, {k} * lanes)", "w")
 
     def view(self, array: str, rows: Any) -> str | None:
-        """Rows of an array, where they follow a pattern."""
+        """The name of a view of rows if they are evenly spaced along each axis, else None."""
         steps = _steps(rows)
         if steps is None:
             return None
@@ -187,12 +191,12 @@ class Layout:
         return self.name(f"grid({array}, {first}, {rows.shape}, {steps})", array.lower())
 
     def rows_by_lane(self, places: Any) -> list[int]:
-        """The rows of V that have the numbers at places."""
+        """The rows of V that hold the numbers at places."""
         found: list[int] = self._rows(V, places).tolist()
         return found
 
     def row_of_number(self, number: float) -> int:
-        """A row of V that has a number in all lanes."""
+        """A row of V that holds a number in all lanes."""
         text = repr(number)
         if text not in self._numbers:
             self._numbers[text] = self._new(V, 1)
@@ -203,13 +207,13 @@ class Layout:
         return self.view(array, rows) or self._gathered(array, rows)
 
     def index(self, rows: Any) -> str:
-        """The name of an index array."""
+        """A new name for an index array."""
         name = f"i{len(self.indices)}"
         self.indices[name] = rows
         return name
 
     def _gathered(self, array: str, rows: Any) -> str:
-        """A copy of rows, made once in a run, when they are first needed: they are not written again."""
+        """A copy of rows, made once a run, where they are first needed: the rows are not written again after that."""
         key = (array, rows.shape, rows.tobytes())
         if key not in self._names:
             turned = self._names.get((array, rows.T.shape, rows.T.tobytes())) if array != V and rows.ndim == 2 else None
@@ -223,7 +227,7 @@ class Layout:
         return self._names[key]
 
     def _rows(self, array: str, places: Any) -> Any:
-        """Their rows in an array, to which those that are elsewhere are copied once in a run."""
+        """The rows of places in an array; numbers that are in another array are copied to it once a run."""
         rows = self.row[places]
         away = self.home[places] != array
         if array == V and self._ones:
@@ -252,7 +256,7 @@ class Layout:
 
 
 def _steps(rows: Any) -> tuple[int, ...] | None:
-    """From row to row along each axis, where they are even."""
+    """The step from row to row along each axis; None if the steps are not even."""
     steps: list[int] = []
     for axis in reversed(range(rows.ndim)):
         between = np.diff(rows, axis=axis)

@@ -1,6 +1,6 @@
 """The source that runs a rolled program on arrays: calls that write in place, made ready once for a number of lanes.
 
-Functions bear the names of the Python array API standard.
+The functions it calls have the names of the Python array API standard.
 """
 
 from __future__ import annotations
@@ -28,25 +28,28 @@ from .number_by_number import by_value
 
 _MANY_TERMS = 4
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3
-# Of a group that is swept: operands, and calls of functions, at which NumPy's are quicker over more numbers.
+# The native sweep computes a group with at most this many operands and function calls; NumPy is quicker with more.
 _MOST_SWEPT, _MOST_FUNCTIONS = 4096, 16
 
 
 class Source:
-    """Writes the source.
+    """Writes the NumPy source of a program.
 
-    text      it: bind(xp, grid, P, S, V, G, lanes) gives two functions, share() for what lanes share, then run()
-    layout    where it has the numbers
-    functions of arrays that it calls, by their names: of what is computed number by number, of fixed points, and of
-              what is swept
-    products  how many matrix products it has
-    cost      what a run is expected to take
+    text       defines bind(xp, grid, P, S, V, G, lanes), which returns two functions: share() computes what the lanes
+               share, then run() the rest
+    layout     where the numbers are
+    functions  the functions of arrays that it calls, by name: for operations computed number by number, for fixed
+               points, and for native sweeps
+    products   how many matrix products it has
+    cost       how long a run is expected to take
     """
 
     def __init__(
         self, program: Program, groups: Sequence[Group], sums: LaneSums | None, xp: Any, swept: bool = False
     ) -> None:
-        """swept  groups that are no matrix products and call few functions run operation by operation, natively"""
+        """
+        swept  groups that are not matrix products and call few functions run operation by operation, natively
+        """
         self._program = program
         positions = {place: position for position, place in sums.by_lane.items()} if sums else {}
         self.layout = Layout(program, groups, positions, xp)
@@ -54,7 +57,7 @@ class Source:
         self.products = 0
         self.cost = Cost()
         stretch: list[Group] = []
-        for group in sorted(groups, key=lambda group: group.summed):  # which nothing reads
+        for group in sorted(groups, key=lambda group: group.summed):  # nothing reads sums over lanes: they come last
             operands = len(tuple(program.operands(group.members[0])))
             if swept and is_swept(program, group, operands):
                 self.cost.add_swept(group, operands)
@@ -86,7 +89,7 @@ class Source:
 
     @cached_property
     def bind(self) -> Callable[..., tuple[Callable[[], None], Callable[[], None]]]:
-        """The source's function."""
+        """The function bind() that the source defines."""
         names: dict[str, Any] = {**self.layout.indices, **self.functions}
         exec(compile(self.text, "<compiled program>", "exec"), names)
         return names["bind"]  # type: ignore[no-any-return]
@@ -102,7 +105,7 @@ class Source:
 
     @property
     def _dot(self) -> str:
-        """Of two matrices, written to rows that follow one another: quicker than matmul, where there is one."""
+        """The function for a matrix product into contiguous rows: the quicker dot if there is one, else matmul."""
         return "dot" if self.layout.function("dot") else "matmul"
 
     def _reduce(self, name: str, axes: str, out: str, start: str | None = None) -> None:
@@ -121,7 +124,7 @@ class Source:
                 names[name] = layout.by_lane(places.T) if group.varies else layout.shared(places.T)
             else:
                 names[name] = layout.operand(places)
-        # The form of take refuses no index, as its value does.
+        # The array form of take does not refuse a bad index, but its value does.
         if op is ops.take or not array_forms.write(op, names, lengths, out, layout):
             function = f"{op.name}_by_value"
             if isinstance(op, Settled):
@@ -130,7 +133,7 @@ class Source:
             layout.line(f"{function}({', '.join([*names.values(), out])})")
 
     def _sweep(self, groups: Sequence[Group]) -> None:
-        """Groups one after the other, in the rows of V."""
+        """Writes a native sweep: it computes groups one after the other, in the rows of V."""
         if not groups:
             return
         layout, program = self.layout, self._program
@@ -144,7 +147,10 @@ class Source:
         layout.line(f"{layout.name(f'{name}(V)', f'run_{name}')}()")
 
     def _fixed_points(self, group: Group, op: Settle) -> None:
-        """One call for all members; what they and the lanes share stands apart, so that matrices remain matrices."""
+        """Writes one call that solves for all members.
+
+        Numbers that all members and lanes share are passed separately, so that matrices remain matrices.
+        """
         layout, out = self.layout, self._out(group)
         starts, xs = (np.array([self._program.args[place][k] for place in group.members], int) for k in (0, 1))
         shared = np.array([len(set(xs[:, k].tolist())) == 1 and layout.is_shared(xs[:, k]) for k in range(xs.shape[1])])
@@ -163,7 +169,7 @@ class Source:
         return self.layout.view(V if group.varies else S, rows) or ""
 
     def _terms(self, group: Group, which: int) -> Any:
-        """The places that are added (1) or subtracted (2), of shape (members, terms)."""
+        """The places that each member adds (which 1) or subtracts (which 2), of shape (members, terms)."""
         return np.array([self._program.args[place][which] for place in group.members], dtype=int)
 
     def _sums(self, group: Group) -> None:
@@ -181,7 +187,7 @@ class Source:
                 many = plus[:, by_lane]
                 terms = [terms[k] for k in range(len(terms)) if k not in by_lane]
                 start = None
-                if terms and layout.is_zero(terms[0][1]):  # which takes the sign off -0.0
+                if terms and layout.is_zero(terms[0][1]):  # adding 0.0 turns -0.0 into 0.0
                     start, terms = "0.0", terms[1:]
                 self._reduce(layout.by_lane(many) if group.varies else layout.shared(many), "1", out, start)
                 have = out
@@ -223,7 +229,7 @@ class Source:
             self._reduce(buffer, "0", out)
 
     def _shared(self, product: Product, out: str) -> None:
-        """Sums of products that all lanes share, to which others are added that they do not."""
+        """Writes sums of products that all lanes share into rows by lane, to which terms by lane are added later."""
         layout, left, right = self.layout, product.left, product.right
         totals = layout.array((len(left), len(right)) if product.crossed else (len(left),))
         if product.crossed:
@@ -234,14 +240,14 @@ class Source:
         layout.line(f"{out}[...] = {totals}[..., None]")
 
     def _straight(self, product: Product, varies: bool, out: str) -> str:
-        """The rows of `out` with left rows as the first axis and right rows as the second."""
+        """The rows of `out`, with the left rows as first axis and the right rows as second."""
         layout, left, right = self.layout, len(product.left), len(product.right)
         shape = f"{right}, {left}" if product.by_right else f"{left}, {right}"
         cube = layout.name(f"{out}.reshape({shape}{', lanes' if varies else ''})", out[0])
         return layout.name(f"{cube}.swapaxes(0, 1)", out[0]) if product.by_right else cube
 
     def _crossed(self, product: Product, varies: bool, out: str) -> None:
-        """Each left row times each right row."""
+        """Writes the products of each left row with each right row."""
         layout, left, right = self.layout, product.left, product.right
         straight = self._straight(product, varies, out)
         if left.shape[1] == 1:
@@ -284,7 +290,7 @@ class Source:
             self._into_sums(f"{layout.function(function)}({totals}, {factors}", rows)
 
     def _crossed_over_lanes(self, left: str, right: str, rows: Any) -> None:
-        """A matrix product, or a few where its sums stand in a few places."""
+        """Writes a matrix product over lanes, or a few of them where its sums go to a few separate stretches of G."""
         layout = self.layout
         parts = [(some, others) for some in _runs(rows[:, 0], rows[:, 0]) for others in _runs(rows[0], rows[0])]
         if len(parts) > _MOST_PRODUCTS or not all(layout.view(G, rows[np.ix_(*part)]) for part in parts):
@@ -298,7 +304,7 @@ class Source:
             self.products += 1
 
     def _shared_sums(self, sums: LaneSums) -> None:
-        """Adds what lanes share, as often as there are lanes, and copies outputs that are wanted again."""
+        """Adds what the lanes share, times the number of lanes, and copies outputs that occur more than once."""
         layout = self.layout
         multiply, add = layout.function("multiply"), layout.function("add")
         for added in (False, True):
@@ -319,13 +325,13 @@ class Source:
             layout.line(f"G[{to}] = G[{of}]")
 
     def _into_sums(self, call: str, rows: Any) -> None:
-        """Writes what a call, without its end, gives."""
+        """Writes the result of a call to rows of G; `call` is its text without the closing parenthesis."""
         view = self.layout.view(G, rows)
         self.layout.line(f"{call}, {view})" if view else f"G[{self.layout.index(rows)}] = {call})")
 
 
 def is_swept(program: Program, group: Group, operands: int) -> bool:
-    """Whether a native sweep is quicker over few lanes, which then need no call of an array function."""
+    """Whether the native sweep is expected to compute a group quicker than array calls do with few lanes."""
     product, count = group.product, len(group.members)
     if not group.varies or group.summed or count * operands > _MOST_SWEPT:
         return False
@@ -340,7 +346,7 @@ def is_swept(program: Program, group: Group, operands: int) -> bool:
 
 
 def _runs(positions: Any, rows: Any) -> list[Any]:
-    """Divided where positions or rows stop to follow one another evenly, unless that is often: indices of each part."""
+    """Splits into runs in which positions and rows are evenly spaced: the indices of each run; one run if too many."""
     if not len(positions):
         return []
     steps = np.stack([np.diff(positions), np.diff(rows)])

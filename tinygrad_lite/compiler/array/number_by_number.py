@@ -1,4 +1,4 @@
-"""Operations that arrays have no form for, computed number by number."""
+"""Computes operations that have no array form, number by number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..passes.program import INPUT, Program
 
 
 def by_value(op: Op) -> Callable[..., None]:
-    """A function of arrays that computes an operation number by number, and writes to the last of them."""
+    """A function of arrays that computes an operation number by number and writes to the last array."""
     if op is take:
         return _chosen
     executors: dict[tuple[int, ...], Executor] = {}
@@ -35,7 +35,7 @@ def by_value(op: Op) -> Callable[..., None]:
 
 
 def _chosen(table: Any, index: Any, out: Any) -> None:
-    """Writes the elements of a table, along its first axis, at whole-number indices."""
+    """Writes the elements of a table at whole-number indices along its first axis; refuses other indices."""
     if table.shape[1:] != out.shape:
         table = np.broadcast_to(table, (len(table), *out.shape))
     whole = np.maximum(np.floor(index), _ZERO)

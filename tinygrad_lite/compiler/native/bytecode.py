@@ -1,6 +1,6 @@
-"""A Program as plain numbers, which the native executor reads.
+"""Writes a Program as plain numbers, which the native executor reads.
 
-For each operation its code, the slot of its result, and what it reads:
+Each operation is written as its code, the slot of its result, and what it reads:
 
     ADD, SUB, MUL, DIV, NEG    a slot for each argument
     ONE, TWO                   the function, a slot for each argument
@@ -8,8 +8,8 @@ For each operation its code, the slot of its result, and what it reads:
     MANY                       the function, how many numbers, a slot for each
     SUMS                       the slot to start from, how many pairs, plus and minus, a slot for each factor and term
     TAKE                       how many elements, a slot for each, the slot of the index
-    EQUAL                      the slots of two numbers, and of the results where they are equal and where not
-    CALL                       the place in `calls`
+    EQUAL                      the slots of two numbers, then of the results if they are equal and if not
+    CALL                       the position in `calls`
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from ..passes.program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
 from ..passes.strength_reduction import WHERE_EQUAL
 
 ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL = range(13)
-# Sums of products that are one operation, by how many pairs, plus and minus they have.
+# Sums of products that are a single operation, by their numbers of pairs, plus and minus terms.
 _PLAIN = {(1, 0, 0): MUL, (0, 2, 0): ADD, (0, 1, 1): SUB, (0, 0, 1): NEG}
 
 
 class Encoding:
-    """The numbers of a program.
+    """A program as numbers.
 
     written       its operations
-    results       for each output its slot
-    constants     the slots and numbers of constants
-    inputs, parameters, slots   how many: inputs take the first slots, parameters the next
+    results       the slot of each output
+    constants     the slots and numbers of the constants
+    inputs, parameters, slots   how many there are; inputs take the first slots, parameters the next
     """
 
     def __init__(self, program: Program, forms: Mapping[Op | str, tuple[int, ...]]) -> None:
@@ -51,7 +51,7 @@ class Encoding:
         self.constants = list(self._constants.values())
 
     def _encode(self) -> None:
-        """A slot serves again once its number was read for the last time; those of constants and parameters stay."""
+        """Writes all operations. A slot is used again after its last read, except those of constants and parameters."""
         program, slot = self._program, self._slot
         copies = _copies(program)
         reads = [_reads(program, place, copies) for place in range(len(program))]
@@ -72,7 +72,7 @@ class Encoding:
                 self.written.add(kind, args, result, [slot[read] for read in reads[place]])
                 for read in reads[place]:
                     if last[read] == place:
-                        last[read] = -1  # read twice, it is free once
+                        last[read] = -1  # an operation may read it twice, but frees it once
                         self._free.append(slot[read])
 
     def _new_slot(self) -> int:
@@ -90,10 +90,10 @@ class Encoding:
 
 
 class Code:
-    """Operations, one after the other.
+    """Operations written one after the other.
 
     numbers  an array of 32-bit integers
-    calls    (row, slots of its arguments, tuples for sequences) of those that have no form
+    calls    (operation, slots of its arguments, tuples for sequences) of the operations that have no form
     widest   the most numbers that one function reads
     """
 
@@ -101,7 +101,7 @@ class Code:
         self, program: Program, forms: Mapping[Op | str, tuple[int, ...]], constant: Callable[[float], int]
     ) -> None:
         """
-        forms     of the rows that need no call of their value: the code and, where it has one, the function
+        forms     for each operation that runs without calling its value: the code and, if it has one, the function
         constant  gives the slot of a number
         """
         self.numbers, self.widest = array("i"), 1
@@ -109,7 +109,7 @@ class Code:
         self._program, self._forms, self._constant = program, forms, constant
 
     def add(self, kind: Op | str, args: Args, result: int, read: list[int]) -> None:
-        """Writes one operation; read are the slots that it reads."""
+        """Writes one operation; `read` holds the slots that it reads."""
         code = self.numbers
         form = self._forms.get(kind)
         if form is not None and form[0] != MANY:
@@ -124,7 +124,7 @@ class Code:
             plain = _PLAIN.get((pairs, plus, minus))
             if plain is not None:
                 code.extend((plain, result, *read))
-            else:  # from -0.0 on, since from 0.0 on a sum of -0.0 would be 0.0
+            else:  # starts from -0.0: starting from 0.0, a sum of -0.0 would be 0.0
                 code.extend((SUMS, result, self._constant(-0.0 if read else 0.0), pairs, plus, minus, *read))
         elif kind is ops.sum or (kind is ops.mean and read):
             code.extend((SUMS, result, self._constant(0.0), 0, len(read), 0, *read))
@@ -147,17 +147,17 @@ class Code:
 
 
 _OF_SOME = (ops.var, ops.std)
-"""Rows with a function in C whose value raises for no numbers."""
+"""Operations with a function in C whose value raises an error for an empty sequence."""
 
 
 def _count(program: Program, source: str) -> int:
-    """How many inputs or parameters there are up to the last that the program knows."""
+    """How many inputs or parameters there are, up to the last that the program has."""
     known = zip(program.kinds, program.args, strict=True)
     return max([args[0] + 1 for kind, args in known if kind == source], default=0)
 
 
 def _copies(program: Program) -> dict[int, int]:
-    """For each identity and stop_gradient the place whose number it has."""
+    """For each identity and stop_gradient, the place that it copies."""
     found: dict[int, int] = {}
     for place, kind in enumerate(program.kinds):
         if kind is ops.identity or kind is ops.stop_gradient:
@@ -167,13 +167,13 @@ def _copies(program: Program) -> dict[int, int]:
 
 
 def _reads(program: Program, place: int, copies: Mapping[int, int]) -> Sequence[int]:
-    """What an operation reads, in order, with duplicates, and instead of copies their sources."""
+    """The places that an operation reads, in order, with duplicates; sources in place of copies."""
     operands = tuple(program.operands(place))
     return tuple([copies.get(operand, operand) for operand in operands]) if copies else operands
 
 
 def _last_readers(program: Program, copies: Mapping[int, int], reads: Sequence[Sequence[int]]) -> list[int]:
-    """For each place the last one that reads it; past the end for what is kept, -1 where no output needs it."""
+    """For each place, the last place that reads it; past the end if it is kept, -1 if no output needs it."""
     end = len(program)
     last = [-1] * end
     for place in program.outputs:

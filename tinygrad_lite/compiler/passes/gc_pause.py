@@ -1,4 +1,4 @@
-"""The cyclic collector, at rest while passes make hundreds of thousands of tuples."""
+"""Pauses the cyclic garbage collector while passes make hundreds of thousands of tuples."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _R = TypeVar("_R")
 
 
 def collector_paused(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The function, during which no cyclic garbage is looked for.
+    """Decorates a function so that the cyclic garbage collector does not run during it.
 
-    Where none is made, the search takes a third of the time, and grows.
+    The passes make no cyclic garbage, but the search for it would take a third of the time, and grow.
     """
 
     @functools.wraps(function)

@@ -1,4 +1,4 @@
-"""Rolling: operations of one kind on one level become one array operation, sums of products become matrix products."""
+"""Rolls a program: operations of one kind on one level become one array operation, sums of products matrix products."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _MOST_PARTS = 3
 
 @dataclass
 class Group:
-    """Operations of one kind on one level, done at once.
+    """Operations of one kind on one level, computed at once.
 
     members  their places in the program, in the order of their rows
-    varies   they differ between lanes
-    summed   they are only wanted as sums over the lanes
-    product  of sums with products: what is multiplied
+    varies   whether they differ between lanes
+    summed   whether they are only wanted as sums over the lanes
+    product  what is multiplied, if they are sums with products
     """
 
     kind: Op | str
@@ -41,10 +41,10 @@ class Product:
     """The products in sums: rows of left factors times rows of right factors.
 
     left, right  places of the factors, as arrays of shape (rows, factors)
-    crossed      each left row meets each right row, which is a matrix product; otherwise row by row
-    by_right     of crossed ones: the sums are ordered right row by right row, otherwise left row by left row
-    shared       of crossed ones: lanes share the left factors
-    complete     what else is added is among the products, as factors of 1.0
+    crossed      each left row is multiplied with each right row, a matrix product; otherwise row by row
+    by_right     if crossed: the sums are ordered right row by right row, otherwise left row by left row
+    shared       if crossed: all lanes share the left factors
+    complete     the other terms (a bias) are among the products, times 1.0
     """
 
     left: Any
@@ -56,9 +56,9 @@ class Product:
 
 
 def grouped(program: Program, summed: bool = False) -> list[Group]:
-    """The groups, in an order in which each stands after what it reads.
+    """The groups of a program, in topological order.
 
-    summed  the outputs are wanted as sums over the lanes only
+    summed  the outputs are only wanted as sums over the lanes
     """
     one = program.constant(1.0)
     only_summed = set(program.outputs) if summed else set()
@@ -91,7 +91,7 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
 
 
 def _levels(program: Program, places: Sequence[int]) -> list[int]:
-    """How many operations stand below each place at most."""
+    """The level of each place: the length of the longest path of operations that leads to it."""
     levels = [0] * len(program)
     level_of = levels.__getitem__
     for place in places:
@@ -136,7 +136,7 @@ def _crossed(
 def _crossed_pairs(
     program: Program, members: Sequence[int], order: _Order, one: int, levels: Sequence[int]
 ) -> tuple[list[tuple[list[int], Product]], list[int]]:
-    """As _crossed, by arrays, of sums over lanes that are one product each; level by level of their left factors."""
+    """As _crossed, with arrays, for sums over lanes that are one product each; by the levels of their left factors."""
     places = np.array(members)
     pairs = chain.from_iterable([program.args[place][0][0] for place in members])
     lefts, rights = np.fromiter(pairs, int).reshape(-1, 2).T
@@ -171,7 +171,7 @@ def _apart(program: Program, members: Sequence[int], one: int) -> Product:
 
 
 def _complete(program: Program, product: Product, members: Any, one: int) -> None:
-    """Takes a number that lanes share, added to all sums of a left row (a bias), for a factor of 1.0."""
+    """Turns a shared number that is added to all sums of a left row (a bias) into a factor times 1.0."""
     biases = []
     for row in members:
         terms = {program.args[place][1:] for place in row}
@@ -185,7 +185,7 @@ def _complete(program: Program, product: Product, members: Any, one: int) -> Non
 
 
 class _Order:
-    """Where rows stand, so that groups can be ordered as they read and are read."""
+    """The rows of the places, so that the members of a group can be ordered as they read and are read."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -195,7 +195,7 @@ class _Order:
         self._groups, self._rows = 0, len(program)
 
     def place(self, members: Sequence[int]) -> None:
-        """Members of a group come to stand after all that are placed already."""
+        """Places the members of a group after all rows that are placed already."""
         self._groups += 1
         for place in members:
             self._owner[place] = self._groups
@@ -203,7 +203,7 @@ class _Order:
             self._rows += 1
 
     def of_columns(self, row: Row) -> list[int]:
-        """So ordered, the factors of a row follow one another."""
+        """The order of columns in which the factors of a row are contiguous."""
         return sorted(range(len(row)), key=lambda k: self._position[row[k]])
 
     def of(self, places: Any) -> Any:
@@ -213,7 +213,7 @@ class _Order:
         return self._position[row[0]]
 
     def parts(self, members: Sequence[int]) -> Iterator[list[int]]:
-        """The members in the order of what they read; in a few parts where what they read comes from a few groups."""
+        """The members in the order of what they read, in a few parts if they read from a few groups."""
         parts: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
         for place in members:
             operands = tuple(self._program.operands(place))
@@ -225,7 +225,7 @@ class _Order:
             yield [place for _, place in sorted(part)]
 
     def reads(self, places: Sequence[int]) -> int:
-        """How many stand beside each other in the order in which they are read first."""
+        """How many neighbours stand in the order in which they are read first."""
         first = self._first_read
         return sum([first.get(a, 0) < first.get(b, 0) for a, b in pairwise(places)])
 

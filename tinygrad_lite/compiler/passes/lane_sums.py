@@ -1,4 +1,4 @@
-"""The pass that writes sums over the lanes as sums of products, and takes out of them what the lanes share."""
+"""The pass that writes sums over the lanes as sums of products, and separates what all lanes share."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Pair = tuple[int, int]
 
 
 class LaneSums:
-    """The outputs of a program as sums over its lanes: of a place, and the number of lanes times another.
+    """The outputs of a program, summed over its lanes: the sum of one place, plus the number of lanes times another.
 
     by_lane  by output: the place of a sum of products that differs between lanes; nothing else reads it
-    shared   by output: the place of what lanes share
-    again    by output: an earlier one that is the same
+    shared   by output: the place of what all lanes share
+    again    by output: an earlier output that is the same
     """
 
     def __init__(self, program: Program) -> None:
-        """Adds to the program, and puts sums of products by 1.0 and -1.0 in the place of outputs."""
+        """Changes the program: its outputs become sums of products, with 1.0 and -1.0 as factors of single terms."""
         self.by_lane: dict[int, int] = {}
         self.shared: dict[int, int] = {}
         self._program = program
@@ -45,7 +45,7 @@ class LaneSums:
         program.outputs = list(self.by_lane.values())
 
     def _divide(self, position: int, place: int) -> None:
-        """Makes a sum one of products that differ between lanes, and another of its other terms."""
+        """Divides a sum in two: the products that differ between lanes, and the terms that lanes share."""
         program, varies = self._program, self._program.varies
         pairs, plus, minus = program.args[place]
         by_lane = [(b, a) if varies[b] and not varies[a] else (a, b) for a, b in pairs if varies[a] or varies[b]]

@@ -1,4 +1,4 @@
-"""Program: scalar code as a numbered list of operations, each on the results of earlier ones."""
+"""Program: scalar code as a numbered list of operations, each of which reads earlier results."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of prod
 SOURCES = frozenset((INPUT, PARAMETER, CONSTANT))
 
 Args = tuple[Any, ...]
-"""Of an operation: the places of its arguments, tuples of them for sequences. Of an input or a parameter: its position.
-Of a constant: its number. Of a sum of products: the pairs, then what is added, then what is subtracted, as tuples."""
+"""Arguments. Of an operation: the places of its arguments, tuples of places for sequences. Of an input or parameter:
+its position. Of a constant: its number. Of a sum of products: tuples of the pairs, the added and the subtracted."""
 
 
 class Program:
-    """Operations in an order in which each stands after its arguments; equal ones stand once.
+    """Operations in topological order; equal operations occur once. A place is a position in this list.
 
-    kinds    an Op, or INPUT, PARAMETER, CONSTANT, SUM
-    args     see Args
-    varies   whether a place depends on an input, and so differs between the lanes of a batch
-    outputs  places of the results; -1 for those in products
-    watched  how many places at the end of outputs are no results, but numbers that must be finite (see nan_guard.py)
-    products  results that are the product of two places and stand apart, as (results, 3) numbers: which output, and
-              both places. Of derivatives there are as many as weights, and lists of so many would be slow
+    kinds     of each place: an Op, or INPUT, PARAMETER, CONSTANT, SUM
+    args      of each place: see Args
+    varies    whether a place depends on an input, and so differs between the lanes of a batch
+    outputs   places of the results; -1 for those in products
+    watched   how many places at the end of outputs are not results, but numbers that must be finite (finite_checks.py)
+    products  results that are a product of two places, kept apart as integers (results, 3): the output and both places.
+              Derivatives make as many as there are weights, and lists of so many would be slow
     """
 
     def __init__(self) -> None:
@@ -44,8 +44,8 @@ class Program:
         return len(self.kinds)
 
     def add(self, kind: Op | str, args: Args, varies: bool | None = None) -> int:
-        """The place of an operation: that of an equal one, or a new one; varies, where it is known already."""
-        # 0.0 == -0.0, and nan != nan: constants are told apart by their text.
+        """Adds an operation unless there is an equal one, and returns its place; varies if it is known already."""
+        # 0.0 == -0.0 and nan != nan: constants are compared by their text.
         key = args if kind is not CONSTANT else repr(args[0])
         new = len(self.kinds)
         place = self._places[kind].setdefault(key, new)
@@ -58,7 +58,7 @@ class Program:
         return place
 
     def add_all(self, kind: str, count: int) -> range:
-        """The places of so many inputs or parameters; add() does not find them again."""
+        """Adds this many inputs or parameters and returns their places; add() does not find them again."""
         first = len(self.kinds)
         self.kinds += [kind] * count
         self.args += zip(range(count), strict=True)
@@ -66,14 +66,14 @@ class Program:
         return range(first, first + count)
 
     def begun(self) -> Program:
-        """A program of the inputs and parameters that this one begins with, at the same places."""
+        """A new program with the inputs and parameters at the start of this one, at the same places."""
         count = next((k for k, kind in enumerate(self.kinds) if kind not in (INPUT, PARAMETER)), len(self))
         made = Program()
         made.kinds, made.args, made.varies = self.kinds[:count], self.args[:count], self.varies[:count]
         return made
 
     def copied(self) -> Program:
-        """A program whose operations can be changed; add() finds again of those that are there constants only."""
+        """A copy whose operations can be changed; among these, its add() recognizes only constants."""
         made = Program()
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
         made.outputs, made.watched, made.products = self.outputs[:], self.watched, self.products
@@ -81,7 +81,7 @@ class Program:
         return made
 
     def joined(self) -> Program:
-        """The program with what stands apart among its sums of products."""
+        """The program with its products among the sums of products."""
         if not len(self.products):
             return self
         made = self.copied()
@@ -91,7 +91,10 @@ class Program:
         return made
 
     def add_products(self) -> range:
-        """The places of what stood apart, now sums of one product: what differs between lanes first, then the later."""
+        """Adds the products as sums of one product and returns their places.
+
+        In each pair, a factor that differs between lanes comes first; otherwise the later one.
+        """
         a, b = self.products[:, 1:].T
         varies = np.array(self.varies, bool)
         a_first = np.where(varies[a] == varies[b], a >= b, varies[a])
@@ -106,7 +109,7 @@ class Program:
         return self.add(CONSTANT, (float(number),))
 
     def number(self, place: int) -> float | None:
-        """The number of a constant, else None."""
+        """The number at a place that is a constant, else None."""
         return self.args[place][0] if self.kinds[place] == CONSTANT else None
 
     def operands(self, place: int) -> Iterable[int]:
@@ -126,7 +129,7 @@ class Program:
         return [place for place, kind in enumerate(self.kinds) if kind not in SOURCES]
 
     def reads(self) -> Iterable[int]:
-        """The places that operations and outputs read, as often as they do; those that products read, once."""
+        """The places that operations and outputs read, as often as they read them; those that products read, once."""
         results = chain([place for place in self.outputs if place >= 0], np.unique(self.products[:, 1:]).tolist())
         return chain(results, chain.from_iterable(map(self.operands, self.operations())))
 

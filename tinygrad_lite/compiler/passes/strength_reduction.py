@@ -1,4 +1,4 @@
-"""The passes that write some operations as others, which arrays compute in fewer steps."""
+"""The passes that replace some operations by others that arrays compute in fewer steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .program import CONSTANT, SOURCES, Program
 
 
 def _array_only(name: str, args: str, array: str) -> Op:
-    """An operation outside the table, which only arrays compute."""
+    """An operation outside the table that only arrays compute."""
     op = Op.__new__(Op)
     op.name, op.args, op.array, op.sequences = name, tuple(args.split()), array, ()
     return op
@@ -24,9 +24,9 @@ _MASKS = frozenset((ops.step, ops.less, ops.less_equal, ops.equal, ops.not_equal
 
 
 def multiply_by_masks(program: Program, adjoints: set[int]) -> None:
-    """Writes where(mask, g, 0.0) as g * mask, in place, where that is an adjoint, or g is or is a product with one.
+    """Replaces where(mask, g, 0.0) by g * mask, in place, if it is an adjoint, or if g is one or a product with one.
 
-    They differ where a number is not finite; what comes of that is not finite either, and is then looked at eagerly.
+    The two differ where g is not finite. The result is then not finite either, and is computed again eagerly.
     """
     for place, kind in enumerate(program.kinds):
         if kind is not ops.where or program.number(program.args[place][2]) != 0.0:
@@ -38,7 +38,7 @@ def multiply_by_masks(program: Program, adjoints: set[int]) -> None:
 
 
 def _is_mask(program: Program, place: int) -> bool:
-    """Whether a place has 0 or 1."""
+    """Whether a place always holds 0 or 1."""
     kind = program.kinds[place]
     if kind is ops.mul or kind is ops.maximum:
         return all(_is_mask(program, arg) for arg in program.args[place])
@@ -46,7 +46,7 @@ def _is_mask(program: Program, place: int) -> bool:
 
 
 def rewrite(program: Program) -> None:
-    """Changes a program, in sums of products, in place."""
+    """Replaces step by the sign of a relu, and where(a == b, ...) by one operation, in place."""
     relus: dict[int, int] = {}
     conditions: set[int] = set()
     for place, kind in enumerate(program.kinds):
@@ -63,7 +63,7 @@ def rewrite(program: Program) -> None:
 
 
 def _drop(program: Program, places: Iterable[int]) -> None:
-    """Makes constants of those places that nothing reads, and of what they alone read."""
+    """Turns those places that nothing reads, and what only they read, into constants."""
     readers = Counter(program.reads())
     work = list(places)
     while work:

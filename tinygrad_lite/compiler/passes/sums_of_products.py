@@ -23,18 +23,19 @@ Pair = tuple[int, int]
 def as_sums_of_products(program: Program) -> Program:
     """The same program with add, sub, mul, neg, sum, dot, mean and small powers as sums of products of two.
 
-    A sum that is read once, as a term of another, is written out there: one read often would grow without bound. What
-    lanes share stands left in a pair, then the later value; the pairs of a sum are sorted, so that equal rows are found
-    again. Results change by rounding, and a sum of several products that is zero may lose its sign; what becomes of
-    infinities and nan, and else of -0.0, stays.
+    A sum that is read once, as a term of another, is written out there; a sum that is read often is not, since the
+    program would grow without bound. In a pair, a factor that lanes share comes first, otherwise the later one; the
+    pairs of a sum are sorted, so that equal rows are recognized. Results change by rounding, and a sum of several
+    products that is zero may lose its sign; other results that are infinite, nan or -0.0 stay the same.
     """
     return _Rewriting(program).made
 
 
 class _Rewriting:
-    """A sum that is read once waits for its reader; but its factors, and what it subtracts, are written before it.
+    """Writes the new program place by place.
 
-    Left to the reader too, they would be found by a recursion as deep as the program is long.
+    A sum that is read once waits for its reader, but its factors and subtracted terms are written at once. If they
+    waited too, the reader would have to find them by a recursion as deep as the program is long.
     """
 
     def __init__(self, program: Program) -> None:
@@ -74,7 +75,7 @@ class _Rewriting:
             self._place(place)
 
     def _place(self, place: int) -> int:
-        """The new place of an old one, which is written now if it waited."""
+        """The new place of an old one; writes it now if it waited."""
         found: int = self._places[place]
         if found < 0:
             kind, args = self._kinds[place], self._args[place]
@@ -96,11 +97,11 @@ class _Rewriting:
         return tuple(map(self._place, places)) if -1 in found else found
 
     def _sum(self, place: int) -> int:
-        """Writes a sum of products, with the sums that are its terms and read nowhere else."""
+        """Writes a sum of products, including the sums that are its terms and are read nowhere else."""
         pairs: list[Pair] = []
         plus: list[int] = []
         minus: list[int] = []
-        zero = False  # whether 0.0 is added, which takes the sign off -0.0
+        zero = False  # whether 0.0 is added, which turns -0.0 into 0.0
         work = [place]
         while work:
             at = work.pop()
@@ -158,13 +159,13 @@ class _Rewriting:
         return zip(lefts, rights, strict=True) if whole else map(self._ordered, lefts, rights)
 
     def _ordered(self, a: int, b: int) -> Pair:
-        """What lanes share first, then the later value."""
+        """The pair with a shared factor first, otherwise with the later factor first."""
         by_lane, other = self.made.varies[a], self.made.varies[b]
         if by_lane is other:
             return (a, b) if a >= b else (b, a)
         return (b, a) if by_lane else (a, b)
 
     def _exponent(self, args: Args) -> float | None:
-        """Of a power that is written as a product."""
+        """The exponent of a power that is written as a product, else None."""
         n: float = self._args[args[1]][0] if self._kinds[args[1]] is CONSTANT else 0.0
         return n if n in _POWERS else None

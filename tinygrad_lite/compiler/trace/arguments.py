@@ -1,8 +1,8 @@
 """The arguments of a compiled function: which numbers are traced, and what is part of the program.
 
-Numbers are traced, in nested lists, tuples, dicts, dataclasses and arrays too. All else is static: it is handed on as
-it is, and another value of it is another program. A key says all that a program depends on, and no traced number; what
-could change without another key is refused.
+Numbers are traced, also in nested lists, tuples, dicts, dataclasses and arrays. Everything else is static: it is passed
+on as it is, and another value makes another program. A key holds everything that a program depends on, and no traced
+number. An argument that could change without a change of its key is refused.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _NUMBER, _BATCH = "*", "batch"
 
 
 class Mixed(int):
-    """The key of so many arguments, all of them numbers, among which Values may be."""
+    """The key of this many arguments that are all numbers or Values."""
 
 
 class Columns(NamedTuple):
-    """The arguments of a batch, with arrays of float64 for all that holds numbers.
+    """The arguments of a batch, with float64 arrays for everything that holds numbers.
 
-    key     what a program depends on
-    args, named   the arguments, in which dicts and tuples hold arrays
-    arrays  these arrays in order
-    size    how many rows each has
+    key          what a program depends on
+    args, named  the arguments; their dicts and tuples hold arrays
+    arrays       these arrays, in order
+    size         how many rows each has
     """
 
     key: Key
@@ -51,7 +51,7 @@ class Columns(NamedTuple):
     size: int
 
     def parts(self) -> list[Any]:
-        """The numbers lane by lane: arrays of shape (some inputs, lanes)."""
+        """The numbers by lane: arrays of shape (some inputs, lanes)."""
         return [
             array.T
             if array.ndim == 2
@@ -63,9 +63,9 @@ class Columns(NamedTuple):
 
 
 class Arguments:
-    """Of one function: names which arguments are static, and makes keys.
+    """The arguments of one function: knows which are static, and makes keys.
 
-    Raises ValueError for a static name that the function does not take.
+    Raises ValueError for the name of a static argument that the function does not take.
     """
 
     def __init__(self, name: str, function: Callable[..., Any], static: Sequence[str]) -> None:
@@ -73,7 +73,7 @@ class Arguments:
         self._names: list[str] = []
         try:
             parameters = inspect.signature(function).parameters
-        except (TypeError, ValueError):  # a built-in one need not have a signature
+        except (TypeError, ValueError):  # a built-in function may have no signature
             parameters = {}  # type: ignore[assignment]
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self._names = [key for key, p in parameters.items() if p.kind in positional]
@@ -85,7 +85,7 @@ class Arguments:
             )
 
     def key(self, args: Sequence[Any], named: dict[str, Any], found: list[Any]) -> Key:
-        """What a call depends on; its numbers and Values, in order, are added to `found`."""
+        """The key of a call; adds its numbers and Values, in order, to `found`."""
         if not named and not self._static:
             if _PLAIN.issuperset(map(type, args)):
                 found += args
@@ -106,7 +106,7 @@ class Arguments:
     def mapped(
         self, function: Callable[[Any, Any], Any], args: Sequence[Any], named: Mapping[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
-        """(args, named) with function(label, arg) in the place of each argument that is not static."""
+        """(args, named), with function(label, arg) in place of each argument that is not static."""
         labelled = self._labelled(args, named)
         made = [(label, arg if label in self._static else function(label, arg)) for label, arg in labelled]
         return [arg for _, arg in made[: len(args)]], dict(made[len(args) :])
@@ -143,7 +143,7 @@ class Arguments:
         return Columns((_BATCH, tuple(named), *parts), given, given_named, arrays, self._size(arrays, args))
 
     def _size(self, arrays: Sequence[Any], args: Sequence[Any]) -> int:
-        """How many rows all of these arrays have. Raises ShapeError where they differ."""
+        """How many rows the arrays have. Raises ShapeError if they differ."""
         sizes = {len(array) for array in arrays}
         if len(sizes) != 1:
             shapes = ", ".join([str(array.shape) for array in arrays])
@@ -154,7 +154,7 @@ class Arguments:
         return sizes.pop()
 
     def _labelled(self, args: Sequence[Any], named: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-        """Arguments with their names, or their positions where these are not known."""
+        """The arguments with their names, or with their positions where the names are not known."""
         for position, arg in enumerate(args):
             yield self._names[position] if position < len(self._names) else position, arg
         yield from named.items()
@@ -163,7 +163,7 @@ class Arguments:
         return fixed(f"compile({self.name}): the static argument {label}", arg)
 
     def _refusal(self, thing: Any, args: Sequence[Any], named: Mapping[str, Any]) -> TypeError:
-        """For what an argument is or holds."""
+        """The error for a thing that an argument is or holds."""
         labels = [
             label for label, arg in self._labelled(args, named) if label not in self._static and holds(arg, thing)
         ]
@@ -184,7 +184,7 @@ def _in_its_place(args: Sequence[Any]) -> str:
 
 
 def is_number(x: Any) -> bool:
-    """Whether x is traced, standing alone."""
+    """Whether an argument x is itself a number to trace."""
     return type(x) is Value or (isinstance(x, numbers.Real) and not isinstance(x, (bool, Enum)))
 
 
@@ -229,7 +229,7 @@ def _beside(tree: Any) -> list[Any]:
 
 
 def shown(key: Key) -> str:
-    """A key as people read it: `[*, *]` for a list of two numbers.
+    """A key as text for people: `[*, *]` for a list of two numbers.
 
     >>> shown(Arguments("f", lambda x, mode: x, ["mode"]).key([[1.0, 2.0], "sum"], {}, []))
     "x: [*, *], mode: 'sum'"

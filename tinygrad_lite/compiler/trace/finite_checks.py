@@ -1,8 +1,8 @@
-"""Which numbers of a trace have to be finite beside its results, since an operation may hide that they are not.
+"""Which numbers of a trace must be finite beside its results, since an operation may hide that they are not.
 
-A program does not look whether an adjoint is zero, and where it meets an infinite local derivative has nan, or later
-an infinity, for what counts as nothing. That shows in every number computed from it, but behind a comparison, or where
-an infinity has a finite value, as in exp(-inf).
+A program multiplies a zero adjoint by an infinite local derivative and gets nan, or later an infinity, where backward()
+passes on nothing. Every number computed from it shows this, except behind a comparison, or where a function of an
+infinity is finite, as in exp(-inf).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FINITE = (0.0, 1.0, -1.0, 2.0)
 
 
 def watched(outputs: Sequence[Any], derivatives: Sequence[Any]) -> list[Value]:
-    """What depends on derivatives and is read where a number that is not finite may be hidden from the outputs."""
+    """The Values to check: they depend on derivatives, and an operation that reads them may hide nan or infinity."""
     roots, starts = ([v for v in some if type(v) is Value] for some in (outputs, derivatives))
     if not starts:
         return []
@@ -42,13 +42,13 @@ def watched(outputs: Sequence[Any], derivatives: Sequence[Any]) -> list[Value]:
 
 
 def _is_built_in(op: Op) -> bool:
-    """Of other rows no more is known than a function: any argument may be hidden."""
+    """Whether the operation is in the table. Of a custom one only its function is known: it may hide any argument."""
     return op.code < component.code
 
 
 @cache
 def _hiding(op: Op) -> tuple[int, ...]:
-    """The arguments that may be infinite or nan where the value is finite and depends on them, of a built-in row."""
+    """Which arguments of a built-in operation it hides: its value depends on them, yet is finite where they are not."""
     every = range(len(op.args))
     rest = list(itertools.product(_FINITE, repeat=len(every) - 1))
     return tuple([k for k in every if any(_depends(op, k, others) and _hides(op, k, others) for others in rest)])
@@ -56,7 +56,7 @@ def _hiding(op: Op) -> tuple[int, ...]:
 
 @lru_cache(4096)
 def _hiding_beside(op: Op, known: tuple[float | None, ...]) -> tuple[int, ...]:
-    """Those that do so where some arguments are plain numbers, and others None."""
+    """The arguments that the operation hides, given the plain numbers among its arguments; the others are None."""
     choices = [_FINITE if number is None else (number,) for number in known]
     rest = [itertools.product(*choices[:k], *choices[k + 1 :]) for k in _hiding(op)]
     return tuple(
@@ -73,7 +73,7 @@ def _hides(op: Op, k: int, others: Sequence[float]) -> bool:
 
 
 def _values(op: Op, k: int, others: Sequence[float], xs: Sequence[float]) -> list[float | None]:
-    """For each x in the place of argument k; a sequence has 1 beside it. None where there is no value."""
+    """The value for each x in place of argument k, or None if it raises; a sequence argument is (x, 1.0)."""
     found: list[float | None] = []
     for x in xs:
         args = (*others[:k], x, *others[k:])

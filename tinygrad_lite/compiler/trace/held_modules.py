@@ -1,4 +1,4 @@
-"""What modules hold, to notice where something of it was replaced since a function of them was traced."""
+"""Notices when something that a module holds was replaced after a function of the module was traced."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PLAIN = frozenset((Value, float, int, str, bool, type(None)))
 
 
 class Held:
-    """All that some modules hold just now: leaves and other objects by identity, numbers and texts by value.
+    """What some modules hold now: leaves and other objects by identity, numbers and strings by value.
 
-    What is nested in lists, tuples, dicts, dataclasses and modules is looked at; what other objects, functions and
-    arrays hold is not, and of recorded results it is not told which they are.
+    It looks into lists, tuples, dicts, dataclasses and modules, but not into other objects, functions and arrays. It
+    does not distinguish one recorded result from another.
     """
 
     def __init__(self, modules: Iterable[Holder]) -> None:
@@ -31,14 +31,14 @@ class Held:
         self._look_at()
 
     def _look_at(self) -> None:
-        """Notes the containers and what stands in them: if that is the same, nothing else need be looked at."""
+        """Notes the containers and their items: while these are the same, nothing else needs to be looked at."""
         self._containers: list[Any] = [x for each in _containers(self._modules) for x in (each, _END)]
         self._items = list(chain.from_iterable(self._containers))
 
     def is_unchanged(self) -> bool:
         try:
             return self._is_unchanged()
-        except RuntimeError:  # another thread adds an attribute just now
+        except RuntimeError:  # another thread is adding an attribute
             return False
 
     def _is_unchanged(self) -> bool:
@@ -52,7 +52,7 @@ class Held:
 
 
 def modules_of(things: Iterable[Any]) -> list[Holder]:
-    """The modules among some things, in structures of them, and those whose methods or partial functions are."""
+    """The modules among some things, inside nested structures, and behind bound methods, partials and wrappers."""
     found: list[Holder] = []
     for thing in things:
         if isinstance(thing, Holder):
@@ -71,7 +71,7 @@ def modules_of(things: Iterable[Any]) -> list[Holder]:
 
 
 def _containers(modules: Iterable[Holder]) -> Iterator[Any]:
-    """What can be written to: the attributes of modules and dataclasses, lists, and the values of dicts."""
+    """The containers that can be written to: attributes of modules and dataclasses, lists, and the values of dicts."""
     for thing in _met(modules):
         if isinstance(thing, list):
             yield thing
@@ -87,7 +87,7 @@ def _containers(modules: Iterable[Holder]) -> Iterator[Any]:
 
 
 def _contents(modules: Iterable[Holder]) -> Iterator[Any]:
-    """For each container its kind and its keys; for what else stands in them, this itself."""
+    """For each container its kind and its keys; everything else as it is."""
     for thing in _met(modules):
         if isinstance(thing, dict):
             yield type(thing), *thing
@@ -100,7 +100,7 @@ def _contents(modules: Iterable[Holder]) -> Iterator[Any]:
 
 
 class _Slots:
-    """The fields of a dataclass without a dict, as they are at each look."""
+    """The current fields of a dataclass that has no __dict__."""
 
     def __init__(self, thing: Any) -> None:
         self._thing = thing
@@ -110,7 +110,7 @@ class _Slots:
 
 
 def _met(modules: Iterable[Holder]) -> Iterator[Any]:
-    """Everything in modules, each container once and before what stands in it."""
+    """Everything in modules, each container once and before its items."""
     seen: set[int] = set()
     waiting: list[Any] = list(modules)[::-1]
     while waiting:

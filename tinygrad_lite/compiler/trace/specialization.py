@@ -26,14 +26,15 @@ from .tracing import Trace, captured, flattened, traced, values_of
 
 
 class Specialization:
-    """What a function is for one structure of its arguments: traced, and ready to run.
+    """A function for one structure of its arguments: traced, and ready to run.
 
-    first       it is the first one, of which two traces are compared
-    filled      puts results into the structure of what the function returns
-    choices     see Trace
-    depends     whether it has to be asked if it still holds
-    of_variables   it captured a result by which a transform around it differentiates: a program starts from leaves
-    execution   what ran last
+    first         whether it is the first of its function; then a second trace is made and compared
+    filled        puts results into the structure of what the function returns
+    choices       see Trace
+    depends       whether holds() must be asked before each use
+    of_variables  whether it captured a result that an enclosing transform differentiates by; a program cannot start
+                  from a result, only from leaves
+    execution     the one that ran last
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Specialization:
         )
 
         def run() -> tuple[Any, Trace, list[Any], list[Any]]:
-            """What the function returns, its trace, the numbers that are returned, and the derivatives in them."""
+            """Traces the function: what it returns, the trace, the numbers in it, and the derivatives in the trace."""
             output, trace = traced(functools.partial(function, **fresh_named), fresh, name)
             numbers = Structure(output, self._not_a_number).numbers
             found = traced(lambda: expanded([*numbers, *trace.derivatives]), (), name)[0]
@@ -80,7 +81,7 @@ class Specialization:
             return recorded_anew(outputs, dict(zip(inputs, xs, strict=True)), all_of_them=True)
 
         def by_function(xs: Sequence[Value], by: Any) -> list[Any]:
-            """In the graph derivatives have been taken, and what a zero adjoint met is no longer seen."""
+            """Runs the function: in the graph, derivatives are taken already, and zero adjoints are no longer seen."""
             instead = dict(zip(inputs, xs, strict=True))
             args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
             output = within_transform((), replayed, (xs[len(given) :], function, args, named), {})
@@ -103,7 +104,7 @@ class Specialization:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
 
     def holds(self) -> bool:
-        """Whether what the function chose by is as it was, and what the modules hold that were handed over."""
+        """Whether the attributes that the function chose by, and what its modules hold, are unchanged."""
         same = all(getattr(owner, name) == was for (_, name), (owner, was) in self.choices.items())
         return same and (self._held is None or self._held.is_unchanged())
 
@@ -112,7 +113,7 @@ class Specialization:
         return self.graph.by_lane
 
     def lanes(self, parts: Sequence[Any]) -> Any:
-        """The outputs by lane; what a derivative that is not finite makes of a lane is looked at eagerly."""
+        """The outputs by lane; lanes in which a derivative is not finite are computed again eagerly."""
         execution = self.execution = self.graph.by_lane
         found = execution.lanes(self.parameters.numbers(), parts)
         outputs = found[: len(self.graph.outputs)]
@@ -123,7 +124,7 @@ class Specialization:
         return outputs
 
     def sum(self, parts: Sequence[Any]) -> float:
-        """The sum of the only output over the lanes."""
+        """The sum of the single output over the lanes."""
         execution = self.execution = self.graph.summed
         sums = execution.sums(self.parameters.numbers(), parts).tolist()
         if self.differentiates and not math.isfinite(sum(sums)):

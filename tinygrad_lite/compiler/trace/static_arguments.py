@@ -1,4 +1,4 @@
-"""What stands for arguments that are not traced in the key of a program: what may change unnoticed is refused."""
+"""What stands for untraced arguments in the key of a program. An argument that may change unnoticed is refused."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _FIXED = (
     MethodWrapperType, WrapperDescriptorType, functools.partial, type(functools.lru_cache(abs)),
     type(None), type(...), type(NotImplemented),
 )  # fmt: skip
-"""What hashes by identity and does not change, or, as Draws, in what no program depends on."""
+"""Types that hash by identity and do not change, or, as Draws, only in ways that no program depends on."""
 
 
-class Refused(Exception):  # noqa: N818  it reaches nobody
-    """For a thing that may change without another hash."""
+class Refused(Exception):  # noqa: N818  internal, always caught
+    """Raised for a thing that may change while its hash stays the same."""
 
     def __init__(self, thing: Any) -> None:
         self.thing = thing
@@ -50,9 +50,9 @@ def fixed(who: str, arg: Any) -> tuple[type, Keyed]:
 
 
 def static(thing: Any) -> Any:
-    """What stands for it in a key."""
+    """What stands for a thing in a key. Raises Refused."""
     kind: Any = type(thing)
-    if isinstance(thing, (type, Enum, Whole)):  # modules are looked at otherwise, see held_modules.py
+    if isinstance(thing, (type, Enum, Whole)):  # changes in modules are noticed elsewhere, see held_modules.py
         return Same(thing)
     if isinstance(thing, functools.partial):
         parts = (thing.func, *thing.args, *thing.keywords.items())
@@ -74,14 +74,14 @@ def static(thing: Any) -> Any:
 
 
 def typed(thing: Any) -> Any:
-    """What tells it from what only compares equal: 1 from 1.0 and True, 0.0 from -0.0."""
+    """A key that distinguishes a thing from others that compare equal: 1 from 1.0 and True, 0.0 from -0.0."""
     if isinstance(thing, (tuple, frozenset)):
         return type(thing), tuple(map(typed, thing)) if isinstance(thing, tuple) else frozenset(map(typed, thing))
     return (float, repr(thing)) if type(thing) is float else (type(thing), thing)
 
 
 class Keyed:
-    """A thing by what stands for it in a key."""
+    """A thing, compared and hashed by what stands for it in a key."""
 
     def __init__(self, thing: object, key: Any) -> None:
         self.thing, self._key = thing, key
@@ -94,13 +94,13 @@ class Keyed:
 
 
 def holds(arg: Any, thing: Any) -> bool:
-    """Whether thing is arg, or somewhere in it."""
+    """Whether thing is arg, or is somewhere inside it."""
     inner = items_of(arg) if is_nested(arg) else arg if isinstance(arg, frozenset) else ()
     return arg is thing or any(holds(item, thing) for item in inner)
 
 
 class Same:
-    """A thing as itself, by identity."""
+    """A thing, compared and hashed by identity."""
 
     def __init__(self, thing: object) -> None:
         self.thing = thing

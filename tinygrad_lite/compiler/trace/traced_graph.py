@@ -1,4 +1,4 @@
-"""A traced graph: results as a function of inputs and of captured leaves, and its derivatives as graphs again."""
+"""A traced graph: results as a function of inputs and captured leaves. Its derivatives are traced graphs too."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _Derivatives = Callable[[Any, Sequence[Value]], list[Any]]
 
 
 class TracedGraph:
-    """Results of one trace.
+    """The results of one trace.
 
-    inputs      placeholders: the arguments' numbers first, then one for each random number that is drawn
-    draws       the sources of those
-    parameters  the leaves that the function captured
-    outputs     Values, and numbers that depend on nothing
-    derivatives adjoints and tangents that the function took; those of the outputs, which rules only multiply and
-                choose among, are not hidden
-    adjoints    the same, and those of the outputs
-    executor    "array" or "native" runs it, "auto" chooses
-    eager       eager(xs, by): the outputs for Values in the place of the inputs, recorded one by one, by(y, wanted)
-                for the derivatives among them
+    inputs       placeholders: the arguments' numbers first, then one for each random number that is drawn
+    draws        the sources of these random numbers
+    parameters   the leaves that the function captured
+    outputs      Values, and numbers that depend on nothing
+    derivatives  adjoints and tangents that the function itself computed. Those of the outputs need no check: rules only
+                 multiply them and choose among them, which hides nothing
+    adjoints     the derivatives, and those of the outputs
+    executor     "array" or "native" forces one, "auto" chooses
+    eager        eager(xs, by): the outputs for Values in place of the inputs, recorded one by one; by(y, wanted)
+                 computes the derivatives among them
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TracedGraph:
 
     @cached_property
     def watched(self) -> list[Value]:
-        """What programs give after the outputs, since eagerly() is right where it is not finite."""
+        """What programs compute beside the outputs: if it is not finite, eagerly() computes the outputs again."""
         return watched(self.outputs, self._derivatives)
 
     @cached_property
@@ -69,16 +69,16 @@ class TracedGraph:
 
     @cached_property
     def by_lane(self) -> Execution:
-        """What runs it for one set of inputs, or for each lane of many."""
+        """The execution for one set of inputs, or for many lanes."""
         return Execution(self.program, False, self.executor)
 
     @cached_property
     def summed(self) -> Execution:
-        """What runs it for the sums of its outputs over the lanes."""
+        """The execution for the sums of the outputs over the lanes."""
         return Execution(self._flattened(True), True, self.executor)
 
     def drawn(self, lanes: int) -> Any:
-        """Random numbers for so many lanes, (draws, lanes): lane by lane, as calls one by one would draw them."""
+        """Random numbers for this many lanes, (draws, lanes), drawn lane by lane as single calls would draw them."""
         found = np.empty((len(self.draws), lanes))
         if not self.draws:
             return found
@@ -90,7 +90,7 @@ class TracedGraph:
         return found
 
     def with_gradient(self, k: int) -> TracedGraph:
-        """Output k, then its derivatives by the parameters that gradients enter."""
+        """Output k, then its derivatives by the trainable parameters."""
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
             return [ys[k], *by(ys[k], self.parameters.leaves[: self.parameters.trainable])]
@@ -98,7 +98,7 @@ class TracedGraph:
         return self._derive(("gradient", k), outputs)
 
     def with_jacobian(self) -> TracedGraph:
-        """All outputs, then for each its derivatives by the arguments and by the parameters that gradients enter."""
+        """All outputs, then for each its derivatives by the arguments and by the trainable parameters."""
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
             wanted = [*xs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]]
@@ -107,7 +107,7 @@ class TracedGraph:
         return self._derive("jacobian", outputs)
 
     def derivatives(self, k: int, leaves: tuple[int, int] | None) -> TracedGraph:
-        """The derivatives of output k by the arguments, or by the parameters between two positions."""
+        """The derivatives of output k by the arguments, or by the parameters in leaves, (first, end)."""
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
             return by(ys[k], xs[: self.arguments] if leaves is None else self.parameters.leaves[slice(*leaves)])
@@ -117,14 +117,14 @@ class TracedGraph:
     def eagerly(self, numbers: Sequence[float]) -> list[float]:
         """The outputs for one set of inputs, recorded one by one.
 
-        An adjoint that is zero then passes nothing on, be the local derivative infinite or not; programs do not look,
-        and have nan there.
+        A zero adjoint then passes on nothing, even if the local derivative is infinite. Programs do not check this and
+        get nan there.
         """
         found = within(lambda: self._eager(list(map(Value, numbers)), _as_floats), recording=True)
         return [y.data if type(y) is Value else y for y in found]
 
     def infinite_contributions(self, k: int, numbers: Sequence[float]) -> list[float]:
-        """What arguments and parameters that gradients enter get where the adjoint of output k is infinite.
+        """What the arguments and trainable parameters receive if the adjoint of output k is infinite.
 
         numbers  the inputs
         """
@@ -160,7 +160,7 @@ def _as_floats(y: Any, wanted: Sequence[Value]) -> list[Any]:
 
 
 def _without_hooks(function: Callable[[], list[Any]], y: Any, wanted: Sequence[Value]) -> list[Any]:
-    """Derivatives of y; the hooks of what is differentiated by run later, in backward()."""
+    """Derivatives of y without the hooks of `wanted`, which run later, in backward()."""
     if type(y) is not Value:
         return [0.0] * len(wanted)
     kept = {id(x): hooks[id(x)] for x in wanted if hooks and id(x) in hooks}

@@ -1,4 +1,4 @@
-"""Tracing: one run of a function on placeholders, and the recorded graph as a Program."""
+"""Traces a function: runs it once on placeholders, and writes the recorded graph as a Program."""
 
 from __future__ import annotations
 
@@ -42,21 +42,20 @@ _INSTEAD = {
     ),
     **dict.fromkeys(NUMBER_ALONE, _AS_A_NUMBER),
 }
-# What Python and NumPy say of their own where a Value is used as a number or an index, and where they do not say that
-# it was a Value.
+# Parts of the messages of Python and NumPy where a Value is used as a number or an index; the second do not name Value.
 _CONVERSIONS = ("has no callable", "number is required")
 _UNNAMED = ("only integers, slices", "not supported for the input types")
 
 
 class Trace:
-    """While it lasts, no number may be read: `refuse` says where one was.
+    """One trace. While it runs, no number may be read: `refuse` raises an error that says where one was.
 
     constants       the leaves that the function made itself
-    draws           the Values that stand for random numbers, each with the source that they are drawn from
+    draws           the Values that stand for random numbers, each with the source that it is drawn from
     choices         attributes that the function chose by, such as a module's `training`: (id of the owner, name) to
-                    (owner, what it was)
-    derivatives     the adjoints and tangents that are part of what was traced
-    refused         the first refusal, which a function may have caught
+                    (owner, old value)
+    derivatives     the adjoints and tangents that are part of the trace
+    refused         the first error of refuse(), kept since the function may have caught it
     """
 
     def __init__(self, name: str) -> None:
@@ -68,7 +67,10 @@ class Trace:
         self.refused: TraceError | None = None
 
     def run(self, function: Callable[..., Any], args: Sequence[Any]) -> Any:
-        """What the function returns, traced; its own watch is told nothing: the numbers of placeholders say nothing."""
+        """Runs the function, traced, and returns what it returns.
+
+        An outer watch sees nothing of it, since the numbers of placeholders mean nothing.
+        """
         try:
             returned = within(function, *args, recording=True, watch=self, trace=self)
         except (TypeError, IndexError) as error:
@@ -80,7 +82,7 @@ class Trace:
                 f"compile({self.name}): in {raising_line(error.__traceback__)} a traced Value is used as a plain "
                 f"number or as an index, but {_AS_A_NUMBER}"
             ) from error
-        if self.refused is not None:  # what the function did instead is of one call only
+        if self.refused is not None:  # what the function did after it caught the error is valid for one call only
             raise self.refused
         return returned
 
@@ -102,13 +104,13 @@ class Trace:
 
 
 def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tuple[Any, Trace]:
-    """What the function returns, and the trace that it was recorded in."""
+    """What the function returns, and its trace."""
     trace = Trace(name)
     return trace.run(function, args), trace
 
 
 def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> list[Value]:
-    """The leaves that outputs depend on beside inputs and the trace's own constants."""
+    """The leaves that outputs depend on, without the inputs and the trace's own constants."""
     known = constants.union(inputs)
     return [v for v in topological_order(*values_of(outputs)) if v.op is None and v not in known]
 
@@ -122,11 +124,11 @@ def flattened(
     watched: Sequence[Value] = (),
     adjoints: Sequence[Value] = (),
 ) -> Program:
-    """What outputs are computed from, as a Program; what depends on neither inputs nor parameters is a constant.
+    """The graph of the outputs as a Program; a Value that depends on neither inputs nor parameters is a constant.
 
-    apart    outputs that are products stand apart, in program.products
-    watched  of what outputs are computed from, what stands after them, see Program
-    adjoints  what was derived, tangents too: where a mask chooses between one of these and 0, the program multiplies
+    apart     whether outputs that are products go to program.products
+    watched   Values of the graph that follow the results among the outputs, see Program
+    adjoints  adjoints and tangents: where a mask chooses between one of these and 0, the program multiplies
     """
     program = Program()
     program.watched = len(watched)
@@ -146,7 +148,7 @@ def flattened(
 
 
 def _products(program: Program, outputs: Sequence[Any], places: dict[Value, int]) -> Any:
-    """Those outputs that are products, differ between lanes and are not read otherwise, as in Program.products."""
+    """The outputs that are products, differ between lanes and are not read elsewhere, as for Program.products."""
     positions, lefts, rights = products(outputs)
     apart = set(positions)
     others = values_of([y for k, y in enumerate(outputs) if k not in apart])

@@ -1,1 +1,1 @@
-"""From a graph of Values to a diagram: boxes, edges, frames, and what is written on them."""
+"""Turns a graph of Values into a diagram: boxes, edges, frames, and their texts."""

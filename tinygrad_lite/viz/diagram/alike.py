@@ -1,4 +1,4 @@
-"""Values that are alike: groups of a graph's Values, numbered, for pictures that cannot show each one."""
+"""Groups similar Values of a graph, for pictures that cannot show each one."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Groups = list[int]
 """For each Value of a graph, the number of its group."""
 
 _BANDS = 10
-"""So many bands of height are still read at a glance."""
+"""The most bands of height that can be read at a glance."""
 
 _DIGITS = str.maketrans("", "", "0123456789")
 
 
 def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int) -> Groups | None:
-    """Values made by the same operation of the same groups, in the same module; None for more than `limit` groups.
+    """Groups Values made by the same operation from the same groups in the same module; None for over `limit` groups.
 
-    A sum added up term by term is one group, as is any chain of one operation that takes nothing new in on its way; in
-    a sum, terms of several groups may take turns.
-    Groups formed so never make a circle, as each has its sources fixed when it begins. Leaves are told apart by kind,
-    label without digits, and by what uses them, and how often. `given` holds groups that exist already, -1 elsewhere.
+    A sum that is added term by term is one group, like any chain of one operation that takes in nothing new on its way;
+    in a sum, the terms may come from several groups in turn. Such groups never form a cycle, since the sources of each
+    are fixed when it begins. Leaves are distinguished by kind, by label without digits, and by what uses them and how
+    often. `given` holds the groups that exist already, and -1 elsewhere.
     """
     first = max(given, default=-1) + 1
     table: dict[Hashable, int] = {}
@@ -58,12 +58,12 @@ def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int
 
 
 def by_height(graph: Graph, given: Groups, limit: int) -> Groups | None:
-    """Values of the same operation on the same height over the leaves, leaves by kind; None for more than `limit`."""
+    """Groups Values by operation and height above the leaves, and leaves by kind; None for over `limit` groups."""
     return _numbered(graph, given, limit, [height or None for height in graph.heights], by_operation=True)
 
 
 def bands(graph: Graph, given: Groups, limit: int) -> Groups | None:
-    """Values of about the same height over the leaves, in as many bands as fit; None where not one is left."""
+    """Groups Values into bands of similar height above the leaves, as many as fit; None if there is no room."""
     heights = graph.heights
     room = limit - max(given, default=-1) - 1
     if room < 1:
@@ -81,7 +81,7 @@ def bands(graph: Graph, given: Groups, limit: int) -> Groups | None:
 def _numbered(
     graph: Graph, given: Groups, limit: int, levels: Sequence[int | None], *, by_operation: bool
 ) -> Groups | None:
-    """Groups by level and, if asked, operation; leaves without a level by their kind."""
+    """Numbers groups by level and, if asked, by operation; leaves without a level are grouped by kind."""
     table: dict[Hashable, int] = {}
     first = max(given, default=-1) + 1
     groups: Groups = []
@@ -96,7 +96,7 @@ def _numbered(
 
 
 def _leaves_split(graph: Graph, given: Groups, groups: Groups, limit: int) -> Groups:
-    """Leaves parted by what uses them and how often where that makes few groups, else by what uses them, else not."""
+    """Splits leaves by what uses them and how often, if that makes few groups; else by what uses them; else not."""
     users: dict[int, list[int]] = {i: [] for i, v in enumerate(graph.values) if given[i] < 0 and v.op is None}
     for group, parents in zip(groups, graph.parents, strict=True):
         for p in parents:

@@ -1,4 +1,4 @@
-"""What the arrays of a compiled program are called: sources that are read together, and results of array operations."""
+"""Names the arrays of a compiled program: sources that are read together, and results of array operations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INDEX, _NUMBER = re.compile(r"(\.\d+|\[\d+\])+$"), re.compile(r"[\d.\[\]]+$")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Parameters or inputs that the same array operations read, in the same roles."""
+    """Parameters or inputs that are read by the same array operations, in the same roles."""
 
     name: str
     is_parameter: bool
@@ -31,11 +31,11 @@ class Source:
 
 
 class Names:
-    """The names of places: of sources as they are labelled, `#3` for the third array operation, else the number.
+    """The names of a program's places: labels for sources, `#3` for the third array operation, numbers for constants.
 
-    reads    for each group the places of its operands
-    sources  in the order in which they are read
-    owners   for each place its position among the sources, then the groups; -1 for a constant
+    reads    for each group, the places of its operands
+    sources  the sources, in the order in which they are read
+    owners   for each place, its position among the sources and then the groups; -1 for a constant
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Names:
         self.shapes: dict[int, tuple[int, int]] = {}
 
     def of(self, places: Any, transposed: str = "") -> str:
-        """What an operand is called: its arrays, and whether all of them is read."""
+        """The name of an operand: its arrays, with […] after one that is not read whole."""
         places = np.asarray(places)
         owners = self.owners[places]
         found: list[str] = []
@@ -75,12 +75,12 @@ class Names:
         return (found[0] if len(found) == 1 else f"[{', '.join(found)}]") + transposed
 
     def of_matrix(self, places: Any) -> str:
-        """The same of what stands left in a matrix product: parameters keep the shape in which they are met first."""
+        """The name of a left factor of a matrix product; parameters keep the shape in which they are first met."""
         turned = [self._is_turned(owner, block) for owner, block in self.blocks(places)]
         return self.of(places, ".T" if turned and all(turned) else "")
 
     def blocks(self, places: Any) -> Iterator[tuple[int, Any]]:
-        """For each array in an operand what is read of it: with all its axes if that is a block, else laid flat."""
+        """Yields for each array in an operand the places that are read: as a block if they form one, else flat."""
         owners = self.owners[places]
         for owner in dict.fromkeys(owners.ravel().tolist()):
             if owner >= 0:
@@ -104,7 +104,7 @@ def _block(places: Any, wanted: Any) -> Any:
 
 
 def _labels(program: Program, inputs: Sequence[Value], parameters: Sequence[Value]) -> dict[int, str]:
-    """What inputs and parameters are labelled, the numbers of one argument with their positions."""
+    """The labels of inputs and parameters; the numbers of one argument get their positions."""
     found: dict[int, str] = {}
     labels = {PARAMETER: [v.label or "" for v in parameters], INPUT: []}
     often, seen = Counter([v.label for v in inputs]), Counter[str | None]()
@@ -118,13 +118,13 @@ def _labels(program: Program, inputs: Sequence[Value], parameters: Sequence[Valu
 
 
 def _read_together(program: Program, reads: Sequence[Sequence[Any]], labels: dict[int, str]) -> list[list[int]]:
-    """The inputs and parameters that are read, parted by which operands they are in and by what their labels begin
-    with, in the order of the first."""
+    """The inputs and parameters that are read, grouped by the operands that they are in and the beginning of their
+    labels, in the order of first use."""
     operands = [*chain.from_iterable(reads), np.array(program.outputs, dtype=int)]
     marks = np.zeros(len(program), np.uint64)
     first = np.full(len(program), len(operands))
     for k, mark in enumerate(np.random.default_rng(0).integers(1 << 63, size=len(operands), dtype=np.uint64)):
-        marks[operands[k]] += mark  # places that are in the same operands, and those only, have the same sum
+        marks[operands[k]] += mark  # two places get the same sum only if they are in the same operands
         first[operands[k]] = np.minimum(first[operands[k]], k)
     stems = {label: _NUMBER.sub("", label) for label in set(labels.values())}
     parts: dict[Any, list[int]] = defaultdict(list)
@@ -156,6 +156,6 @@ def _named(program: Program, parts: Sequence[list[int]], labels: dict[int, str])
 
 
 def _stem(labels: Iterable[str]) -> str:
-    """What labels have in common, with a number at their end if it is no index."""
+    """The common part of labels, including a number at the end if it is not an index."""
     stems = {_INDEX.sub("", label) for label in labels}
     return stems.pop() if len(stems) == 1 else _NUMBER.sub("", stems.pop())

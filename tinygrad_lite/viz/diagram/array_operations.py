@@ -1,4 +1,4 @@
-"""An array operation of a compiled program in words: what it does, to which arrays, of which shapes."""
+"""Describes the array operations of a compiled program: what each does, to which arrays, with which shapes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MANY_TERMS = 4
 
 @dataclass(frozen=True, slots=True)
 class ArrayOperation:
-    """formula and shapes: `w @ x + b`, `(16 x 3) @ (3 x lanes)`."""
+    """An array operation in words, such as the formula `w @ x + b` with the shapes `(16 x 3) @ (3 x lanes)`."""
 
     title: str
     formula: str
@@ -37,7 +37,7 @@ def described(program: Program, group: Group, names: Names) -> ArrayOperation:
 
 
 def operands(program: Program, group: Group) -> list[Any]:
-    """The places that a group reads, an array for each operand."""
+    """The places that a group reads, as an array for each operand."""
     if group.kind != SUM:
         return [np.array(column) for column in zip(*[program.args[p] for p in group.members], strict=True)]
     factors = [group.product.left, group.product.right] if group.product else []
@@ -45,7 +45,7 @@ def operands(program: Program, group: Group) -> list[Any]:
 
 
 def _columns(program: Program, group: Group, which: int) -> list[Any]:
-    """What is added (1) or subtracted (2), term by term; nothing where the product has it among its factors."""
+    """The added (1) or subtracted (2) terms of a sum; none if the matrix product already includes them."""
     first = program.args[group.members[0]]
     if group.product is not None and group.product.left.shape[1] > len(first[0]):
         return []

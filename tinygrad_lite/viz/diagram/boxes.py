@@ -1,4 +1,4 @@
-"""What is written in the boxes and on the edges of a diagram, and how much room it takes: the same for SVG and DOT."""
+"""The texts in the boxes and on the edges of a diagram, and their sizes; the same for SVG and DOT."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Style = Literal["plain", "muted", "zero", "blocked", "warning", "wrong"]
 _LEAST_WIDTH = 74.0
 
 UNEQUAL = "\N{NOT EQUAL TO}"
-"""Between what a wrong rule gives and what is measured."""
+"""Stands between the result of a wrong rule and the measured number."""
 
 _LABELLED_EDGES = 80
-"""A collapsed picture with more edges than this writes their counts into tooltips only."""
+"""A collapsed picture with more edges than this shows their counts only in tooltips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """colours is a key of theme.BOXES; `tag` stands at the right of the title."""
+    """The contents of a box; `colours` is a key of theme.BOXES, `tag` stands to the right of the title."""
 
     title: str
     tag: str
@@ -125,7 +125,7 @@ def _node_box(node: Node) -> Box:
 
 
 def _check_rows(node: Node) -> list[Row]:
-    """What compare() found wrong: the rule, and the adjoint as the sweep has it and as measured."""
+    """Rows for what compare() found wrong: the rule, and the adjoint from the sweep and as measured."""
     rows = [Row("rule", f"{UNEQUAL} WRONG", "wrong")] if node.wrong else []
     adjoint = node.wrong_adjoint
     if adjoint:
@@ -198,7 +198,7 @@ def _node_tooltip(node: Node) -> str:
     if node.detached:
         lines.append("detached: the gradient stops here")
     elif node.state == "blocked":
-        lines.append("grad 0, blocked: every way to it passes an operation that is flat there")
+        lines.append("grad 0, blocked: every path to it passes an operation that is flat there")
     else:
         lines.append("grad not computed" if node.state == "not computed" else f"grad {node.grad!r}")
     return "\n".join(line for line in lines if line)
@@ -222,7 +222,7 @@ def _edge_text(edge: Edge, *, shown: bool) -> EdgeText:
     elif edge.count > 1:
         text, tooltip = times(edge.count), f"{count(edge.count)} edges"
         if edge.wrong:
-            text, tooltip = f"{text} {UNEQUAL}", f"{tooltip}\nwith a wrong rule among them"
+            text, tooltip = f"{text} {UNEQUAL}", f"{tooltip}\none of them with a wrong rule"
     elif edge.derivative is None:
         text, tooltip = "", ""
     else:

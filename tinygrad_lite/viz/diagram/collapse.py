@@ -1,4 +1,4 @@
-"""A large graph as a diagram of groups: modules closed from the inside out, and what is alike taken together."""
+"""Draws a large graph as a diagram of groups: modules are closed from the inside out, and similar Values grouped."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .module_frames import Place, frames, places, separate_calls
 from .walk import Graph
 
 _LEVELS = 40
-"""More groups of one operation and height than this tell less than bands do."""
+"""If there are more groups by operation and height than this, bands are clearer."""
 
 _PLURALS = {"parameter": "parameters", "leaf": "inputs", "detached": "constants"}
 
 
 def collapsed(graph: Graph, checks: Checks, limit: int) -> Diagram:
-    """At most `limit` boxes for a graph of any size.
+    """A diagram with at most `limit` boxes, for a graph of any size.
 
-    Modules are closed deepest level first, a box each, until the boxes fit. Values outside of closed modules that are
-    still too many are drawn as groups of alike ones: of the same structure, else of the same operation and height over
-    the leaves, else in bands of height. Boxes come in topological order; an edge that leads back closes a circle.
+    Modules are closed into one box each, deepest level first, until the boxes fit. If too many Values remain outside of
+    closed modules, they are grouped by structure, else by operation and height above the leaves, else in bands of
+    height. Boxes come in topological order; an edge that leads back closes a cycle.
     """
     homes = places(graph)
     groups, depth = _fitting(graph, homes, limit)
@@ -34,7 +34,7 @@ def collapsed(graph: Graph, checks: Checks, limit: int) -> Diagram:
 
 
 class _Collapse:
-    """depth: from where on modules are closed, 0 where modules play no part."""
+    """Builds a collapsed diagram; modules are closed from level `depth` on, 0 if modules are ignored."""
 
     def __init__(self, graph: Graph, checks: Checks, homes: list[Place], groups: Groups, depth: int) -> None:
         self.graph, self.checks, self.homes, self.depth = graph, checks, homes, depth
@@ -60,7 +60,7 @@ class _Collapse:
         return i == len(self.graph) - 1
 
     def _around(self, inside: list[int]) -> Place:
-        """The frames around a box: what its members share, less the module that it stands for, or that is closed."""
+        """The frames around a box: those that its members share, without the closed module that it stands for."""
         shared = self.homes[inside[0]]
         for i in inside:
             while self.homes[i][: len(shared)] != shared:
@@ -106,7 +106,7 @@ class _Collapse:
         )
 
     def _edges(self, s: int, t: int, n: int) -> list[Edge]:
-        """One edge that stands for n; between two single Values, each as it is."""
+        """One edge that stands for n edges; between two single Values, each edge by itself."""
         if len(self.members[s]) > 1 or len(self.members[t]) > 1:
             return [Edge(s, t, count=n, check=self._wrong_between(s, t))]
         source, target = self.members[s][0], self.members[t][0]
@@ -120,7 +120,7 @@ class _Collapse:
         ]
 
     def _wrong_between(self, s: int, t: int) -> Row | None:
-        """What was found of one wrong rule by which a member of t was computed from a member of s."""
+        """The row of a wrong rule that computed a member of t from a member of s, if there is one."""
         if not self.checks:
             return None
         sources = set(self.members[s])
@@ -133,7 +133,7 @@ class _Collapse:
 
 
 def _fitting(graph: Graph, homes: list[Place], limit: int) -> tuple[Groups, int]:
-    """Groups that fit, and the depth from which on modules are closed (0: modules play no part)."""
+    """Groups that fit, and the depth from which on modules are closed (0: modules are ignored)."""
     for depth in range(max(len(p) for p in homes), 0, -1):
         given = _closed(homes, depth, limit)
         closed = max(given) + 1
@@ -155,7 +155,7 @@ def _fitting(graph: Graph, homes: list[Place], limit: int) -> tuple[Groups, int]
 
 
 def _closed(homes: list[Place], depth: int, limit: int) -> Groups:
-    """A group for each module of this depth, and one for the root; -1 for what stands outside."""
+    """A group for each module at this depth, and one for the root; -1 for Values outside."""
     table: dict[Place, int] = {}
     last = homes[-1] if limit == 1 else ()
     given = [table.setdefault(p[:depth], len(table)) if len(p) >= depth else -1 for p in (*homes[:-1], last)]
@@ -165,9 +165,9 @@ def _closed(homes: list[Place], depth: int, limit: int) -> Groups:
 
 
 def in_order(parents_of: Sequence[Sequence[int]], groups: Groups) -> tuple[Groups, dict[tuple[int, int], int]]:
-    """The groups numbered in topological order, and how many edges lead from each to each other.
+    """Renumbers groups in topological order, and counts the edges from each group to each other.
 
-    Where groups make a circle, the one whose last Value was recorded earliest comes first.
+    If groups form a cycle, the one whose last Value was recorded earliest comes first.
     """
     pairs: dict[tuple[int, int], int] = {}
     for target, parents in zip(groups, parents_of, strict=True):
@@ -201,7 +201,7 @@ def in_order(parents_of: Sequence[Sequence[int]], groups: Groups) -> tuple[Group
 
 
 def _stem(labels: list[str]) -> str:
-    """What the labels begin with in common, marked as being cut."""
+    """The common beginning of the labels, with an ellipsis if it was cut."""
     low, high = min(labels), max(labels)
     shared = 0
     while shared < len(low) and shared < len(high) and low[shared] == high[shared]:

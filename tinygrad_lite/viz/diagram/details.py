@@ -1,4 +1,4 @@
-"""A small graph as a diagram with a box for each Value."""
+"""Draws a small graph as a diagram with a box for each Value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .module_frames import UNTITLED, Place, frames, places, separate_calls
 from .walk import Graph
 
 _BOXED_NUMBERS = 8
-"""Up to so many plain numbers in a sequence get a box each; of more, only their count is told."""
+"""Up to this many plain numbers in a sequence get a box each; for more, only the count is shown."""
 
 KINDS: dict[str, Kind] = {"parameter": "parameter", "leaf": "input", "detached": "constant", "result": "result"}
 
@@ -37,7 +37,7 @@ def value_node(
 
 
 def operation_text(v: Value) -> str | None:
-    """The operation with the plain numbers among its arguments, a dot for each argument that is a Value.
+    """The operation with its plain number arguments, and a dot for each argument that is a Value.
 
     x - 1 gives "- 1", 1 - x gives "1 - ·", clip(x, -1, 1) gives "clip(·, -1, 1)".
     """
@@ -64,9 +64,9 @@ def operation_text(v: Value) -> str | None:
 
 
 def detailed(graph: Graph, checks: Checks, *, expand: bool = False, limit: int) -> Diagram | None:
-    """Every Value a box, within its modules' frames; None where that makes more than `limit` boxes.
+    """A diagram with a box for every Value, inside its modules' frames; None if that makes more than `limit` boxes.
 
-    expand  each dot is drawn as its products and their sum
+    expand  True: each dot is drawn as its products and their sum
     """
     if len(graph) > limit:
         return None
@@ -75,7 +75,7 @@ def detailed(graph: Graph, checks: Checks, *, expand: bool = False, limit: int) 
 
 
 def _plain_numbers(v: Value) -> list[float]:
-    """The plain numbers within the sequences among the arguments."""
+    """The plain numbers in the arguments that are sequences."""
     return [x for a in v.args if type(a) is tuple for x in a if type(x) is float]
 
 
@@ -117,7 +117,7 @@ class _Drawing:
         self._box.append(box)
 
     def _expanded_dot(self, v: Value, sources: list[int], place: Place, state: GradientState, root: bool) -> None:
-        """The products and their sum; the number of terms and their order are the dot's own."""
+        """Draws the products and their sum, with the dot's own number and order of terms."""
         xs, ys, start = v.args
         remaining = iter(zip(sources, v.local_derivatives, edge_checks(self._checks, v), strict=True))
         factors = [[(x, *next(remaining)) if isinstance(x, Value) else None for x in side] for side in (xs, ys)]

@@ -1,4 +1,4 @@
-"""The picture model: what is drawn, before anything is placed or coloured."""
+"""The model of a picture: what is drawn, before anything is placed or coloured."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Kind = Literal["parameter", "input", "constant", "result", "product"]
 class Node:
     """A box for one Value, or for a plain number that an operation keeps (`plain`).
 
-    operation  how the Value was made, plain arguments included: "tanh", "* 0.5"; None for a leaf
-    cluster    the innermost of Diagram.clusters around it, or None
-    check      what compare() found here
+    operation  how the Value was made, with plain arguments: "tanh", "* 0.5"; None for a leaf
+    cluster    the position in Diagram.clusters of the innermost frame around it, or None
+    check      the findings of compare() for it
     """
 
     data: float
@@ -37,7 +37,7 @@ class Node:
 
     @property
     def wrong(self) -> bool:
-        """Whether its rule is."""
+        """Whether its rule is wrong."""
         return self.check is not None and any(rule.verdict == WRONG for rule in self.check.rules)
 
     @property
@@ -48,10 +48,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A box that stands for many Values: those of a module (`module`), or Values that are alike.
+    """A box that stands for many Values: those of a module (`module`), or similar ones.
 
-    operations  how often each operation occurs; data, grads are the least and the greatest
-    wrong       how many of them have a wrong rule, where compare() has looked
+    operations   how often each operation occurs
+    data, grads  the smallest and the largest
+    wrong        how many of them have a wrong rule, according to compare()
     """
 
     title: str
@@ -70,9 +71,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A box of a compiled program: for one scalar operation, or with rows for all those that are done at once.
+    """A box of a compiled program: one scalar operation, or with `rows` the operations that run at once.
 
-    rows  names and texts
+    rows  pairs of a name and a text
     """
 
     title: str
@@ -85,13 +86,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From an argument to its result, by their positions among Diagram.nodes.
+    """An edge from an argument to its result, given by their positions in Diagram.nodes.
 
-    derivative  the local derivative; None from plain numbers, and where an end is a group
+    derivative  the local derivative; None for plain numbers, and if an end is a group
     count       how many edges it stands for
-    note        is written on it instead
-    blocked     a gradient arrives at the result and is stopped here, by an operation that is flat
-    check       what compare() found of the local derivative; of many edges, of one that is wrong
+    note        a text that is written on it instead
+    blocked     whether a gradient arrives at the result and a flat operation stops it here
+    check       the finding of compare() for the local derivative; for many edges, that of a wrong one
     """
 
     source: int
@@ -119,8 +120,11 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """A whole picture. `values` is how many Values it shows, drawn one by one or within groups; of a compiled function
-    how many operations, and `groups` how many of these are done at once."""
+    """A whole picture.
+
+    values  how many Values it shows, one by one or in groups; for a compiled function, how many operations
+    groups  for a compiled function, how many groups of operations run at once; None otherwise
+    """
 
     nodes: Sequence[Node | Group | Step]
     edges: Sequence[Edge]

@@ -1,4 +1,4 @@
-"""What a picture says of each gradient: not computed, computed, zero, or blocked on its way."""
+"""The state of each gradient in a picture: not computed, computed, zero, or blocked on its way."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ GradientState = Literal["not computed", "computed", "zero", "blocked"]
 def gradient_states(graph: Graph) -> list[GradientState]:
     """The state of each Value's gradient, in the graph's order.
 
-    A gradient of exactly zero is "blocked" when nothing but zeros came in and one of them came through an operation
-    that is flat just there (a relu at a negative input, a clip at its bound), or from a Value that is blocked itself;
-    it is "zero" when contributions cancel, or where a factor happens to be zero. A detached leaf is always blocked.
+    A gradient of exactly zero is "blocked" if only zeros came in, and one of them came through an operation that is
+    flat there (a relu at a negative input, a clip outside its bounds) or from a Value that is blocked itself. It is
+    "zero" if contributions cancel, or if a factor happens to be zero. A detached leaf is always blocked.
     """
     size = len(graph)
     states: list[GradientState] = ["not computed"] * size
@@ -49,7 +49,7 @@ def gradient_states(graph: Graph) -> list[GradientState]:
 
 
 def stops_gradient(v: Value, state: GradientState, parent: Value, derivative: float) -> bool:
-    """Whether a gradient arrives at v and goes no further to this parent: v is flat here, or the parent detached."""
+    """Whether a gradient arrives at v but not at this parent, since v is flat here or the parent is detached."""
     flat = derivative == 0.0 and v.op is not None and bool(v.op.flat)
     return state in ("computed", "blocked") and (flat or parent.kind == "detached")
 

@@ -1,4 +1,4 @@
-"""What a picture's colours and marks mean: only those that occur in it."""
+"""The legend of a picture: the meanings of the colours and marks that occur in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SIZE = 11.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """swatch: a key of theme.BOXES, "edge", "zero", "blocked", or "" for words alone."""
+    """An entry of the legend; swatch is a key of theme.BOXES, "edge", "zero", "blocked", or "" for text alone."""
 
     swatch: str
     text: str
@@ -44,7 +44,7 @@ def legend(diagram: Diagram) -> list[Entry]:
         (not isinstance(node, Step) and node.wrong) or (isinstance(node, Node) and node.wrong_adjoint)
         for node in diagram.nodes
     ):
-        entries.append(Entry("", "a \N{NOT EQUAL TO} b: a by the rules, b measured"))
+        entries.append(Entry("", "a \N{NOT EQUAL TO} b: a from the rules, b measured"))
     return entries
 
 
@@ -57,7 +57,7 @@ def _colours(node: Node | Group | Step) -> str:
 
 
 def _shown_states(node: Node | Group | Step) -> set[str]:
-    """Of a group, the state that all have in common, and whether a gradient is blocked in it."""
+    """The gradient states that a box shows; a group shows a common state, and whether a gradient is blocked in it."""
     if isinstance(node, Group):
         return set(node.states) if len(node.states) == 1 else {"blocked"} & set(node.states)
     return set() if isinstance(node, Step) or node.plain else {node.state}

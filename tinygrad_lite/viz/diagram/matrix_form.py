@@ -1,4 +1,4 @@
-"""A compiled function as a diagram: its scalar operations, and the array operations that they became."""
+"""Draws a compiled function as a diagram: its scalar operations, and the array operations that they became."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KINDS: dict[Op | str, Kind] = {INPUT: "input", PARAMETER: "parameter", CONSTANT
 
 
 def compiled_diagram(compiled: Compiled, limit: int) -> Diagram:
-    """What ran last: its scalar operations one by one if there are at most `limit`, and its array operations."""
+    """The diagram of the last run: its scalar operations, one by one if at most `limit`, and its array operations."""
     return _Drawing(compiled).diagram(limit)
 
 
@@ -63,7 +63,7 @@ class _Drawing:
         return len(self._nodes) - 1
 
     def _draw_scalars(self) -> None:
-        """A frame for each source and group, around its numbers and operations."""
+        """Draws a frame for each source and group, around its numbers and operations."""
         program = self._program
         titles = [source.name for source in self._names.sources]
         titles += [f"#{k} {op.title}" for k, op in enumerate(self._operations, 1)]
@@ -99,7 +99,7 @@ class _Drawing:
         self._add(Step("operations", "result", self._scalars, rows), 0)
 
     def _draw_arrays(self, limit: int, frame: int) -> None:
-        """A box for each source and group; of more than `limit`, a box for as many groups on end as it takes."""
+        """Draws a box for each source and group; if there are more than `limit`, successive groups share a box."""
         names, first = self._names, len(self._names.sources)
         if first + len(self._groups) <= limit:
             steps = [self._source_step(k) for k in range(first)]
@@ -139,7 +139,7 @@ class _Drawing:
         return Step(f"{kind}s", kind, sum([len(source.places) for source in of]), (("read", names),))
 
     def _band_step(self, band: range) -> Step:
-        """A box for groups that follow one another."""
+        """A box for successive groups."""
         often = Counter([self._operations[k].title for k in band])
         members = [place for k in band for place in self._groups[k].members]
         rows = tuple([(title, times(n)) for title, n in often.most_common(3)])
@@ -148,7 +148,7 @@ class _Drawing:
         return Step(f"#{band.start + 1} to #{band.stop}", kind, len(members), rows, root=root)
 
     def _is_even(self, places: Any) -> bool:
-        """Whether places stand in one array, at even distances along each axis, and need not be gathered."""
+        """Whether places are in one array, evenly spaced along each axis, so that they need not be gathered."""
         layout = self._array.layout
         rows = layout.row[places]
         steps = [np.diff(rows, axis=axis) for axis in range(rows.ndim)]
@@ -165,7 +165,7 @@ class _Drawing:
         return Step(operation.title, kind, len(group.members), tuple(rows), root=bool(found))
 
     def _output_row(self, positions: Sequence[int]) -> tuple[str, str]:
-        """Which outputs: a sum over the lanes with more than one has the gradients after its value."""
+        """A row that names the outputs; a sum over lanes with several outputs has its value first, then gradients."""
         if self._array.lane_sums is None or self._results == 1:
             return "output", " … ".join([str(p) for p in dict.fromkeys((positions[0], positions[-1]))])
         names = self._names

@@ -1,4 +1,4 @@
-"""Which frames a Value stands in: the modules that made it, and one frame for each call where calls alternate."""
+"""The frames around a Value: the modules that made it, with a frame for each call if calls alternate."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .diagram import Cluster
 from .walk import Graph
 
 Place = tuple[str, ...]
-"""The titles of the frames around a node, outermost first. What follows UNTITLED in a title is not drawn."""
+"""The titles of the frames around a node, outermost first. The part of a title after UNTITLED is not drawn."""
 
 UNTITLED = "\0"
-"""Starts the part of a title that only tells one frame from another, in frames that are not modules."""
+"""Starts the part of a title that only distinguishes frames that are not modules."""
 
 
 def split_path(path: str) -> Place:
-    """The levels of a module's path, an index staying with its list.
+    """Splits a module's path into levels; an index stays with its list.
 
     >>> split_path("layers.0.neurons.3")
     ('layers.0', 'neurons.3')
@@ -31,7 +31,7 @@ def split_path(path: str) -> Place:
 
 
 def places(graph: Graph) -> list[Place]:
-    """For each Value its module's place; a parameter without one stands with the modules that use it."""
+    """The place of each Value's module; a parameter without one gets the common place of the modules that use it."""
     known: dict[str | None, Place] = {None: ()}
     found: list[Place] = []
     homeless: set[int] = set()
@@ -55,10 +55,10 @@ def places(graph: Graph) -> list[Place]:
 
 
 def separate_calls(places: Sequence[Place], edges: Iterable[tuple[int, int]]) -> list[Place]:
-    """Places of which each frame can be drawn as one box that edges enter on one side and leave on the other.
+    """Splits frames, so that each can be drawn as a box that edges enter on one side and leave on the other.
 
-    A module whose results come back to it by way of others (a recurrent cell) gets a frame for each call. Nodes are in
-    topological order.
+    A module whose results come back to it through other modules (a recurrent cell) gets a frame for each call. Nodes
+    are in topological order.
     """
     found = list(places)
     edges = list(edges)
@@ -71,7 +71,7 @@ def separate_calls(places: Sequence[Place], edges: Iterable[tuple[int, int]]) ->
 
 
 def frames(places: Sequence[Place]) -> tuple[list[Cluster], list[int | None]]:
-    """The clusters that the places speak of, and for each place the innermost one."""
+    """The clusters for these places, and the innermost cluster of each place."""
     clusters: list[Cluster] = []
     index: dict[Place, int | None] = {(): None}
     for place in places:
@@ -96,9 +96,9 @@ def _common(a: Place, b: Place) -> Place:
 def _number_calls(
     found: list[Place], items: Sequence[Hashable], circle: set[Hashable], edges: list[tuple[int, int]], depth: int
 ) -> None:
-    """Stages within a circle of items: a step from one item to another starts a new stage.
+    """Numbers the calls within a cycle of items: a step from one item to another starts a new stage.
 
-    Each node then moves to the last stage that its readers allow: what a call computes of its own inputs is its own.
+    Each node then moves to the last stage that its readers allow, so it belongs to the call that uses it.
     """
     members = [i for i, item in enumerate(items) if item in circle]
     stage = dict.fromkeys(members, 0)
@@ -124,7 +124,7 @@ def _number_calls(
 
 
 def _circles(items: Sequence[Hashable], edges: list[tuple[int, int]]) -> list[set[Hashable]]:
-    """The strongly connected components of more than one item (Tarjan 1972, without recursion)."""
+    """The strongly connected components with more than one item (Tarjan 1972, without recursion)."""
     following: dict[Hashable, dict[Hashable, None]] = {item: {} for item in items}
     for s, t in edges:
         if items[s] != items[t]:

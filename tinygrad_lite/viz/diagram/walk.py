@@ -1,4 +1,4 @@
-"""A graph of Values as lists: each Value once, in topological order, and the positions of its parents."""
+"""Graph: a graph of Values as lists, with each Value once, in topological order, and the positions of its parents."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ...ops import Op
 
 
 class Graph:
-    """All that `root` depends on.
+    """Everything that `root` depends on, as lists.
 
     values   every Value once, parents before results; the root is last
-    parents  for each, the positions of its parents in order, duplicates kept
-    ops      for each, the operation that made it, None for a leaf
+    parents  the positions of each Value's parents, in order, with duplicates
+    ops      the operation that made each Value, None for a leaf
     """
 
     def __init__(self, root: Value) -> None:
@@ -34,7 +34,7 @@ class Graph:
 
     @cached_property
     def heights(self) -> list[int]:
-        """For each Value, the number of operations on the longest way to it from a leaf."""
+        """For each Value, the number of operations on the longest path to it from a leaf."""
         found: list[int] = []
         for parents in self.parents:
             found.append(1 + max([found[p] for p in parents]) if parents else 0)

@@ -1,1 +1,1 @@
-"""A placed diagram as SVG, or as text for Graphviz."""
+"""Draws a placed diagram as SVG, or writes it as text for Graphviz."""

@@ -1,4 +1,4 @@
-"""A diagram as text for Graphviz, with the texts and colours of the SVG."""
+"""Writes a diagram as text for Graphviz, with the texts and colours of the SVG."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .text_width import width
 _SANS = "Helvetica,Arial,Liberation Sans,DejaVu Sans,sans-serif"
 _MONO = "DejaVu Sans Mono,Menlo,Consolas,Liberation Mono,monospace"
 _NO_WIDTH = "\N{ZERO WIDTH SPACE}"
-"""Behind a backslash: Graphviz takes \\N for a node's name, in HTML-like labels too, and reads some strings twice."""
+"""Put after a backslash, since Graphviz reads \\N as the node's name, in HTML-like labels too, and reads some twice."""
 
 _GAP = "&#160;&#160;"
 _MARKS = {"zero": "\N{WHITE CIRCLE}", "blocked": "\N{CIRCLED DIVISION SLASH}"}
@@ -27,7 +27,7 @@ _MARKS = {"zero": "\N{WHITE CIRCLE}", "blocked": "\N{CIRCLED DIVISION SLASH}"}
 def dot_text(
     diagram: Diagram, boxes: Sequence[Box], texts: Sequence[EdgeText], rankdir: RankDir, layout: Layout | None = None
 ) -> str:
-    """A digraph, one statement a line; with a layout, for `neato -n2`, which leaves everything in its place."""
+    """The diagram as a digraph, one statement per line; with a layout, for `neato -n2`, which keeps all positions."""
     nodes = [f"n{k} [{_box(box)}{_box_at(layout, k)}]" for k, box in enumerate(boxes)]
     frames = [_frame(cluster) + _frame_at(layout, k, cluster) for k, cluster in enumerate(diagram.clusters)]
     edges = [
@@ -48,8 +48,8 @@ def dot_text(
 
 
 def leaves_after_inputs(diagram: Diagram) -> list[str]:
-    """Unseen edges that keep a module's own leaves from standing before what comes into the module, so that modules
-    which follow one another are drawn one after the other."""
+    """Invisible edges that place a module's own leaves after its inputs, so that successive modules are drawn one after
+    the other."""
     arguments: dict[int, list[int]] = {}
     for edge in diagram.edges:
         arguments.setdefault(edge.target, []).append(edge.source)
@@ -65,7 +65,7 @@ def leaves_after_inputs(diagram: Diagram) -> list[str]:
 
 
 def nested(diagram: Diagram, statements: Sequence[str], frames: Sequence[str]) -> list[str]:
-    """A statement for each node, within subgraphs for the clusters, which have the attributes of `frames`."""
+    """The nodes' statements, inside subgraphs for the clusters, which have the attributes in `frames`."""
     inside: dict[int | None, list[str]] = {}
     for node, statement in zip(diagram.nodes, statements, strict=True):
         inside.setdefault(node.cluster, []).append(statement)
@@ -76,13 +76,13 @@ def nested(diagram: Diagram, statements: Sequence[str], frames: Sequence[str]) -
 
 
 def quoted(text: str) -> str:
-    """A string of the DOT language that means just this text, also where it holds backslashes and entities."""
+    """A string of the DOT language that means exactly this text, even if it holds backslashes and entities."""
     plain = text.replace("&", "&amp;").replace("\\", "\\\\" + _NO_WIDTH)
     return '"' + plain.replace('"', "&quot;").replace("\n", "&#10;") + '"'
 
 
 def _html(text: str) -> str:
-    """Text of an HTML-like label."""
+    """Text for an HTML-like label."""
     return xml(text).replace("\\", "\\" + _NO_WIDTH)
 
 
@@ -138,7 +138,7 @@ def _head(box: Box, colour: str) -> str:
 
 
 def _cells(left: str, right: str, sizes: tuple[float, float, float], ground: str = "") -> str:
-    """A row of two cells, of the widths and the height given."""
+    """A row of two cells with the given widths and height."""
     colour = f' BGCOLOR="{ground}"' if ground else ""
     return (
         f'<TR><TD ALIGN="LEFT" WIDTH="{sizes[0]:.0f}" HEIGHT="{sizes[2]:.0f}"{colour}>{_GAP}{left}</TD>'
@@ -195,7 +195,7 @@ def _legend(diagram: Diagram) -> str:
 
 
 def _points(layout: Layout, *points: Point) -> str:
-    """Coordinates as Graphviz counts them: upward."""
+    """Coordinates in Graphviz's orientation, upward."""
     return " ".join(f"{x:.1f},{layout.height - y:.1f}" for x, y in points)
 
 
@@ -215,7 +215,7 @@ def _frame_at(layout: Layout | None, k: int, cluster: Cluster) -> str:
 
 
 def _edge_at(layout: Layout | None, k: int) -> str:
-    """The curve stops short of its end, where the arrow's head begins."""
+    """An edge's position; the curve stops where the arrow's head begins."""
     if layout is None:
         return ""
     curve = layout.curves[k]

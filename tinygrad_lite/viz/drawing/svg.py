@@ -1,4 +1,4 @@
-"""A placed diagram as a standalone SVG."""
+"""Draws a placed diagram as a standalone SVG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ICON = 5.0
 
 
 def draw(diagram: Diagram, boxes: Sequence[Box], texts: Sequence[EdgeText], layout: Layout, description: str) -> str:
-    """The SVG text: valid XML whatever the labels hold."""
+    """The text of the SVG, which is valid XML for any labels."""
     entries = legend(diagram)
     lines = _legend_lines(entries, max(layout.width, 420.0))
     wide = max(layout.width, *(sum(e.width for e in line) for line in lines)) + 2 * _MARGIN
@@ -80,7 +80,7 @@ def _frame(cluster: Cluster, r: Rectangle) -> str:
 
 
 def _frame_title(cluster: Cluster, r: Rectangle) -> str:
-    """On a ground that keeps it readable where edges pass below."""
+    """A frame's title, on a background that keeps it readable over edges."""
     title = shortened(cluster.title, 40)
     if not title:
         return ""

@@ -1,4 +1,4 @@
-"""How wide text is drawn."""
+"""Estimates the width of drawn text."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import unicodedata
 from ...text.wording import JOINERS
 
 NUMBER_WIDTH = 0.602
-"""Width of a character of the monospaced fonts that numbers are drawn in, in parts of the font size."""
+"""The width of a character in the monospaced fonts for numbers, as a part of the font size."""
 
 _NARROW = frozenset(" !'()*,-./:;I[\\]`fijlrt|{}")
 _WIDE = frozenset("%@MWmw\N{RIGHTWARDS ARROW}\N{HORIZONTAL ELLIPSIS}")
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:
-    """About how wide a proportional sans-serif font draws the text: rather too wide than too narrow."""
+    """The approximate width of a text in a proportional sans-serif font; more often too wide than too narrow."""
     total = 0.0
     for c in text:
         if c in _NARROW:
@@ -29,5 +29,5 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def number_width(text: str, size: float) -> float:
-    """How wide a monospaced font draws the text."""
+    """The width of a text in a monospaced font."""
     return len(text) * size * NUMBER_WIDTH

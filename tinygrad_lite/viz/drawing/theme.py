@@ -1,4 +1,4 @@
-"""Colours and sizes of pictures: dark enough on the panel's own light ground, whatever page is around it."""
+"""Colours and sizes of pictures; the colours suit the panel's own light background, on any page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """Of a box: the border and operation, the title's ground, the ground below it."""
+    """The colours of a box: border and operation, background of the title, background below it."""
 
     line: str
     head: str
@@ -33,7 +33,7 @@ BLOCKED = "#b3261e"
 WARNING = "#b3261e"
 WRONG, WRONG_WIDTH = "#a1127d", 2.0
 GROUNDS = {"blocked": "#fbe1de", "wrong": "#fbdcf3"}
-"""Behind a row of this style."""
+"""The background of a row with this style."""
 
 SANS = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 MONO = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
@@ -52,7 +52,7 @@ _MANY_EDGES = 150
 
 
 def edge_width(count: int, edges: int) -> float:
-    """Thicker for an edge that stands for more, thinner in a picture with many."""
+    """The width of an edge: thicker if it stands for more edges, thinner in a picture with many."""
     if edges > _MANY_EDGES:
         return 0.7
     return min(1.0 + 0.35 * len(str(count)), 3.0)

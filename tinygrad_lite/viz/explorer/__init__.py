@@ -1,4 +1,4 @@
-"""The backprop explorer: a graph's forward and backward pass, and a training, to play in a notebook or as a page."""
+"""The backprop explorer: plays a graph's forward and backward pass, and a training, in a notebook or on a page."""
 
 from .recorder import Recorder
 from .view import Explorer, explore

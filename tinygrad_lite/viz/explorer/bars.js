@@ -1,4 +1,4 @@
-// The bars around the drawing: the player's, the search, the tools, the legend and the list of keys.
+// The bars around the drawing: player, search, tools, legend and the list of keys.
 
 import { shortened } from "./graph_data.js";
 import { made } from "./drawing.js";
@@ -14,7 +14,7 @@ const KEYS = [
   ["o c", "open, close the module"],
   ["+ - 0", "zoom in, out, fit"],
   ["/", "search"],
-  ["Escape", "select nothing"],
+  ["Escape", "clear the selection"],
 ];
 const SIGNS = [
   ["tgl-positive", "positive"],
@@ -66,7 +66,7 @@ export class PlayerBar {
   }
 }
 
-// Search by label, module path or operation: onFound(item), onEnd() when it is given up.
+// Search by label, module path or operation. act: onFound(item); onEnd(), when the search is cancelled.
 export class SearchBox {
   constructor(bar, hierarchy, act) {
     Object.assign(this, { hierarchy, act });
@@ -108,7 +108,7 @@ export class SearchBox {
       });
       if (where && where !== name) made(button, "small", "", shortened(where, 40));
     }
-    if (!found.length) made(this.list, "li", "tgl-note", "nothing has this in its label, module or operation");
+    if (!found.length) made(this.list, "li", "tgl-note", "no label, module or operation matches");
     if (found.length > FOUND) made(this.list, "li", "tgl-note", `and ${found.length - FOUND} more`);
   }
 
@@ -124,7 +124,7 @@ export class SearchBox {
       .filter(({ words }) => words.toLowerCase().includes(text));
   }
 
-  // A class is found by the label of any member, or else by its shown one.
+  // A class is found by the label of any member, else by its shown member.
   #classes(text) {
     const { graph, classes, chosen } = this.hierarchy;
     const labelled = (i) => (graph.labels[i] ?? "").toLowerCase().includes(text);
@@ -142,14 +142,14 @@ export class SearchBox {
   }
 }
 
-// Zoom, the check by finite differences, and which sample is shown.
+// The tools: zoom, the check with finite differences, and the choice of the shown sample.
 export class ToolBar {
   constructor(left, drawing, { onCheck, onSample }) {
     const bar = made(left, "div", "tgl-tools");
     pushButton(bar, "+", "zoom in", () => drawing.zoom(1.3));
     pushButton(bar, "−", "zoom out", () => drawing.zoom(1 / 1.3));
     pushButton(bar, "fit", "fit the graph to the window (0)", () => drawing.fit());
-    this.check = pushButton(bar, "check", "check derivatives by finite differences", onCheck);
+    this.check = pushButton(bar, "check", "check derivatives with finite differences", onCheck);
     this.sampler = made(bar, "label", "tgl-sampler", "sample ");
     this.field = made(this.sampler, "input");
     Object.assign(this.field, { type: "number", min: 1, value: 1 });

@@ -1,4 +1,4 @@
-"""What a model of two inputs says over the plane around its data, at every moment of a training."""
+"""Records a model's outputs over the plane around its data during a training, if it has two inputs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..plane import Plane, Predictor, probability
 from .packing import packed
 
 _POINTS = 1000
-"""So many of the samples are drawn at most."""
+"""The most samples that are drawn."""
 _LEVELS, _NO_NUMBER = 254, 255
-"""A level is one byte: 0 to 254 between the ends of the range, 255 for nan."""
+"""An output is stored as a level of one byte: 0 to 254 over the range, 255 for nan."""
 
 
 class Boundary:
     """A grid over the plane around samples of two numbers, and the samples.
 
     kind  "probability" (one logit, targets 0 and 1 or -1 and 1), "value" (one number), "class" (logits, targets 0, 1,
-          ...), None where a picture would say nothing
+          ...), or None if there is nothing to draw
     """
 
     def __init__(self, model: Module, inputs: Any, targets: Any, cells: int) -> None:
@@ -36,13 +36,13 @@ class Boundary:
         self._inputs, self._targets = inputs[which], targets[which]
 
     def outputs(self) -> Any:
-        """The model's outputs of now at the points of the grid, in the mode eval()."""
+        """The model's present outputs at the points of the grid, in eval() mode."""
         with self._undisturbed(), np.errstate(over="ignore"):
             return self._predict(self._plane.rows).astype(np.float32)
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
-        """Inside, the model's mode is eval(); afterwards its modes and its draws are as they were."""
+        """Puts the model into eval() mode, and restores its modes and its random draws on exit."""
         draws = self._sources.state_dict() if self._sources.are_drawn else None
         try:
             with kept_modes(self._model):
@@ -53,7 +53,7 @@ class Boundary:
                 self._sources.load_state_dict(draws)
 
     def payload(self, outputs: Sequence[Any]) -> dict[str, Any]:
-        """The grids of all moments as bytes, row by row from the least second number up, and the samples."""
+        """The grids of all records as bytes, row by row in ascending order of the second number, and the samples."""
         assert self.kind is not None
         over_time = np.stack(outputs)
         if self.kind == "class":
@@ -63,7 +63,7 @@ class Boundary:
         elif self.kind == "probability":
             classes, span = [-1 if -1 in self._targets else 0, 1], [0.0, 1.0]
             levels, marks = _levels(probability(over_time), *span), (self._targets > 0).astype(int)
-            # On which side of the boundary a point lies is not left to rounding.
+            # Rounding must not move a point to the other side of the boundary.
             levels = np.where(over_time > 0.0, np.maximum(levels, _LEVELS // 2 + 1), levels)
             levels = np.where(over_time <= 0.0, np.minimum(levels, _LEVELS // 2), levels)
         else:
@@ -84,14 +84,14 @@ class Boundary:
 
 
 def boundary_of(model: Module, inputs: Any, targets: Any, cells: int) -> Boundary | None:
-    """None where samples are not two numbers and a target, or where there is nothing to be seen between them."""
+    """The Boundary of a model and its data; None if samples are not two numbers and a target, or nothing shows."""
     if not isinstance(inputs, np.ndarray) or inputs.ndim != 2 or inputs.shape[1] != 2:
         return None
     if not isinstance(targets, np.ndarray) or targets.size != len(inputs):
         return None
     try:
         boundary = Boundary(model, inputs, targets.reshape(-1), cells)
-    except (TypeError, ValueError, LookupError):  # of a model that takes these numbers alone, such as two tokens
+    except (TypeError, ValueError, LookupError):  # the model takes only certain numbers, such as two tokens
         return None
     return boundary if boundary.kind else None
 
@@ -104,6 +104,6 @@ def _kind(outputs: Any, targets: set[float]) -> Literal["probability", "value", 
 
 
 def _levels(numbers: Any, low: float, high: float) -> Any:
-    """Numbers from low to high as levels."""
+    """Converts numbers from low to high into levels."""
     share = (np.clip(numbers, low, high) - low) / ((high - low) or 1.0)
     return np.where(np.isnan(share), _NO_NUMBER, np.rint(_LEVELS * np.nan_to_num(share)))

@@ -1,4 +1,4 @@
-// A chart of numbers over the records of a training: SVG at the size that it has, so that text keeps its own.
+// A chart of numbers over the records of a training, as an SVG in its real size, so that text is not scaled.
 
 import { drawn, made } from "./drawing.js";
 import { formatted } from "./graph_data.js";
@@ -13,7 +13,7 @@ const LABELLED_LINES = 14;
 const pen = document.createElement("canvas").getContext("2d");
 
 export class TimeChart {
-  // lines: [{name, values}], null where there is none; time: {unit, steps}; onTime(t): another record was chosen
+  // lines: [{name, values}], a missing value is null; time: {unit, steps}; onTime(t) is called when a record is chosen
   constructor(parent, title, lines, time, { logarithmic, onTime }) {
     Object.assign(this, { title, time, onTime, t: 0 });
     this.lines = lines.map((line, k) => ({ ...line, dash: DASHES[k % DASHES.length], color: along(k, lines.length) }));
@@ -38,7 +38,7 @@ export class TimeChart {
       high = most(all);
     this.isLog = positive.length > 0 && (logarithmic === true || (low > 0 && logarithmic !== false && high > 8 * low));
     if (this.isLog) {
-      // A zero is drawn at the bottom, where a logarithm has no place for it.
+      // A zero, which has no logarithm, is drawn at the bottom.
       const bottom = least(positive);
       this.range = [Math.log10(bottom), Math.log10(Math.max(high, bottom))];
       if (low <= 0) this.range[0] -= 0.5;
@@ -120,7 +120,7 @@ export class TimeChart {
     this.show(this.t);
   }
 
-  // The lines that have a label: all, or of very many some from the first to the last.
+  // The lines that get a label: all, or, if there are very many, an even selection.
   #labelled() {
     const n = this.lines.length;
     const every = n > LABELLED_LINES ? (n - 1) / (LABELLED_LINES - 1) : 1;
@@ -172,7 +172,7 @@ export class TimeChart {
     drawn(path, "title", {}, line.name);
   }
 
-  // Beside the ends of the lines, moved apart where these lie close.
+  // Draws the labels beside the ends of the lines, moved apart where these are close.
   #labels(named) {
     const { em } = this;
     const x = this.left + this.width;
@@ -221,7 +221,7 @@ export class TimeChart {
     for (const [name, value] of Object.entries(values)) this.svg.setAttribute(`aria-${name}`, value);
   }
 
-  // Shows record t: where time stands, or what the pointer is on.
+  // Marks record t: the present one, or (isLook) the one under the pointer.
   #mark(t, isLook) {
     const x = this.x(t);
     this.marker.setAttribute("x1", x);
@@ -254,20 +254,20 @@ function most(numbers) {
   return numbers.reduce((a, b) => Math.max(a, b), -Infinity);
 }
 
-// A path keeps its end, which tells more.
+// Shortens a name; a path keeps its end, which says more.
 function ending(name, length) {
   const letters = Array.from(name);
   return letters.length > length ? `…${letters.slice(1 - length).join("")}` : name;
 }
 
-// From blue over purple to orange: the first of so many to the last.
+// The colour of line k of many: from blue through purple to orange.
 function along(k, many) {
   const at = many > 1 ? (2 * k) / (many - 1) : 0;
   const [a, b] = at < 1 ? [RAMP[0], RAMP[1]] : [RAMP[1], RAMP[2]];
   return `rgb(${a.map((part, j) => Math.round(part + (at < 1 ? at : at - 1) * (b[j] - part))).join(" ")})`;
 }
 
-// Round numbers between two, about so many of them.
+// About `many` round numbers between low and high.
 export function evenly(low, high, many) {
   const rough = (high - low) / many || 1;
   const unit = 10 ** Math.floor(Math.log10(rough));
@@ -277,7 +277,7 @@ export function evenly(low, high, many) {
   return Array.from({ length: Math.max(0, count) }, (_, k) => Number(((first + k) * step).toPrecision(12)));
 }
 
-// Powers of ten between two logarithms, or of few decades 1, 2 and 5 of each.
+// Powers of ten between two logarithms; for few decades, 1, 2 and 5 times each.
 function decades(low, high) {
   const every = Math.ceil((high - low) / 6);
   const found = [];
@@ -290,7 +290,7 @@ function decades(low, high) {
   return found;
 }
 
-// Rising places, moved as little as it takes to be so far apart, within bounds where they have room.
+// Ascending places, moved just enough to be `gap` apart, within the bounds if there is room.
 function apart(wanted, gap, low, high) {
   const places = [...wanted];
   for (let k = 0; k < places.length; k++) places[k] = Math.max(places[k], k ? places[k - 1] + gap : low);

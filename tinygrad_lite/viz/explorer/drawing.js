@@ -1,4 +1,4 @@
-// The drawing: SVG made anew when the layout changes, and otherwise brought up to date in place.
+// The drawing: an SVG that is rebuilt when the layout changes, and updated in place otherwise.
 
 import { BOX, curve } from "./frame_layout.js";
 import { shortened } from "./graph_data.js";
@@ -33,7 +33,7 @@ function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
 }
 
-// At most so many elements are drawn: what is to be seen at a time is bounded by it.
+// The most elements that are drawn for so many items, edges and frames; it limits what is shown at a time.
 export function elementsOf(items, edges, frames) {
   return 7 * items + 3 * frames + (edges > LABELLED_EDGES ? 1 : 2) * edges + 3 * TRAVELLERS + 20;
 }
@@ -126,7 +126,7 @@ export class Drawing {
     rect.style.strokeWidth = 1 + 3 * box.weight;
   }
 
-  // Long lines keep inside their box.
+  // Squeezes long lines so that they stay inside their box.
   #squeeze(line) {
     if (Array.from(line.textContent).length > LINE)
       set(line, { textLength: BOX.width - 16, lengthAdjust: "spacingAndGlyphs" });
@@ -139,7 +139,7 @@ export class Drawing {
     if (text) text.textContent = edge.text;
   }
 
-  // The box that the keyboard is on is the one that Tab comes to.
+  // Makes the box under the keyboard the one that Tab reaches.
   focused(item) {
     for (const { group } of this.parts.values()) group.setAttribute("tabindex", -1);
     this.parts.get(item)?.group.setAttribute("tabindex", 0);
@@ -152,7 +152,7 @@ export class Drawing {
     this.bringToView(item);
   }
 
-  // Contributions on their way against the edges: [{edge, text, tone}].
+  // Animates contributions that travel against their edges: [{edge, text, tone}].
   travel(contributions, seconds) {
     this.travelling?.replaceChildren();
     cancelAnimationFrame(this.frame);
@@ -187,8 +187,8 @@ export class Drawing {
     this.world.setAttribute("transform", `translate(${x},${y}) scale(${scale})`);
   }
 
-  // The whole graph; with a least scale its end, where the root is, if all would become smaller than that. Scales are
-  // those of text of the reader's size.
+  // Shows the whole graph; if that needs a smaller scale than `least`, it shows the end with the root. Scales are relative
+  // to the reader's text size.
   fit(least = LEAST_ZOOM) {
     const { width, height } = this.#size();
     const text = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
@@ -208,7 +208,7 @@ export class Drawing {
     this.#place();
   }
 
-  // Moves as far as is needed for the box to be seen whole.
+  // Moves the view just enough to show the whole box.
   bringToView(item) {
     const at = this.layout.boxes.get(item);
     if (!at) return;

@@ -1,4 +1,4 @@
-// The explorer: the graph with its player, the panel beside it, and what joins them.
+// The explorer: the graph with its player, the panel beside it, and the code that connects them.
 
 import { DETACHED, Graph, counted, decoded, formatted } from "./graph_data.js";
 import { Hierarchy } from "./open_frames.js";
@@ -39,7 +39,7 @@ class Explorer {
     this.resizing.observe(this.drawing.svg);
   }
 
-  // A small graph is all open; of a large one the frames that fit on a page, outermost first.
+  // Opens all frames of a small graph; of a large one those that fit on a page, outermost first.
   #openAtFirst() {
     const { hierarchy } = this;
     if (hierarchy.classes <= ALL_OPEN) {
@@ -94,7 +94,7 @@ class Explorer {
     if (payload.training) this.#buildTraining(root, payload.training);
   }
 
-  // The parameters of the graph follow the training's time.
+  // Adds the view of the training; the graph's parameters follow its time.
   #buildTraining(root, training) {
     const nodes = training.parameters && decoded(training.parameters.node);
     const numbers = training.parameters && decoded(training.parameters.numbers);
@@ -110,7 +110,7 @@ class Explorer {
     view.show(training.steps.length - 1);
   }
 
-  // What was not moved by hand stands as it was at the training's time, or else as recorded.
+  // Sets the leaves that the user has not moved to their numbers at the training's time, else to the recorded ones.
   #setLeaves() {
     for (const [i, { set }] of this.leaves.rows) if (!this.changes.has(i)) set(this.trained.get(i));
   }
@@ -195,7 +195,7 @@ class Explorer {
     this.drawing.focus(item);
   }
 
-  // Lays out anew; where that is too much to be seen, what was opened first is closed.
+  // Computes the layout again; if there are too many elements, closes the frames that were opened first.
   #rearrange(opened) {
     const { hierarchy, scene } = this;
     for (;;) {
@@ -229,12 +229,12 @@ class Explorer {
     this.recompute();
   }
 
-  // The leaves that are not as recorded, with their numbers.
+  // The leaves that differ from the recording, with their numbers.
   get moved() {
     return new Map([...this.trained, ...this.changes]);
   }
 
-  // One computation at a time; what changes meanwhile is computed after it.
+  // Runs one computation at a time; changes that come meanwhile are computed afterwards.
   async recompute() {
     this.stale = true;
     if (this.computing) return;
@@ -263,12 +263,12 @@ class Explorer {
       this.refresh();
       return;
     }
-    this.say("checking by finite differences …");
+    this.say("checking with finite differences …");
     const { data } = graph;
     try {
       const shown = scene.items.filter((item) => !hierarchy.isFrame(item)).map((item) => hierarchy.chosen[item]);
       const found = await this.engine.compare(shown, this.moved);
-      if (graph.data !== data) return; // of numbers that are no longer shown
+      if (graph.data !== data) return; // the checked numbers are no longer shown
       scene.checks = found;
       const checks = [...found.values()];
       const wrong = checks.filter(isWrong).length;
@@ -335,8 +335,8 @@ class Explorer {
   }
 }
 
-// Puts an explorer of the payload, a JSON text, into an element. Numbers come from the kernel by `remote`, or else from the
-// page's evaluator.
+// Puts an explorer for a payload, a JSON text, into an element. Numbers come from the kernel through `remote`, else from
+// the page's evaluator.
 export function mount(element, payload, remote, evaluator) {
   return new Explorer(element, JSON.parse(payload), remote, evaluator);
 }

@@ -1,5 +1,5 @@
 // A layered drawing with nested frames (Sugiyama, Tagawa and Toda 1981): each open frame is laid out by itself, innermost
-// first, and stands as one box in the frame around it. Leaves are left, the root is right.
+// first, and is one box in the frame around it. Leaves are on the left, the root is on the right.
 
 export const BOX = { width: 140, height: 58 };
 const GAP = 16;
@@ -8,7 +8,8 @@ const TITLE = 26;
 const LAYER_GAP = 56;
 const SWEEPS = 6;
 
-// items in order with edges between them -> a rectangle for each item and open frame, and the points of each edge.
+// Takes items in order with the edges between them; returns a rectangle for each item and open frame, and the points of
+// each edge.
 export function laidOut(hierarchy, { items, edges }) {
   const open = new Map([[-1, []]]);
   const placed = new Set();
@@ -64,7 +65,7 @@ export function laidOut(hierarchy, { items, edges }) {
   return { boxes, frames, ways, width: whole.width, height: whole.height };
 }
 
-// The innermost frame that holds both ends, and the items in it that they stand in.
+// The innermost frame that holds both ends, and the items in that frame that contain them.
 function meeting(hierarchy, source, target) {
   const chain = (item) => {
     const found = [item];
@@ -122,7 +123,8 @@ function arrangedLevel(items, sizes, links, framed) {
   };
 }
 
-// Longest paths from the left; what has no source is moved next to its first user. Edges that close a cycle do not count.
+// Layers by the longest path from the left; an item without a source moves next to its first user. Edges that close a
+// cycle are ignored.
 function layersOf(size, pairs) {
   const layer = new Array(size).fill(0);
   const into = Array.from({ length: size }, () => []);
@@ -144,7 +146,7 @@ function layersOf(size, pairs) {
   return layer;
 }
 
-// Each after all that it takes from, otherwise as given; of a cycle the first as given goes first.
+// An order in which each item comes after its sources, otherwise as given; a cycle starts with its first given item.
 function sourcesFirst(into) {
   const left = new Set(into.keys());
   const order = [];
@@ -157,7 +159,7 @@ function sourcesFirst(into) {
   return order;
 }
 
-// Columns of cells, ordered by the mean place of their neighbours, leftwards and rightwards in turns.
+// Columns of cells, ordered by the mean position of their neighbours, in sweeps to the right and to the left.
 function ordered(cells, neighbours) {
   const columns = Array.from({ length: Math.max(...cells.map((cell) => cell.layer)) + 1 }, () => []);
   for (const cell of cells) {
@@ -181,8 +183,8 @@ function ordered(cells, neighbours) {
   return columns;
 }
 
-// Heights near the mean of the neighbours', in order and without overlap: the nearest such, by pooling neighbours that
-// would stand too close (isotonic regression).
+// Sets heights near the mean of the neighbours' heights, in order and without overlap. It pools cells that would be too
+// close (isotonic regression), which gives the nearest such heights.
 function setHeights(columns) {
   for (const column of columns) {
     let y = 0;
@@ -219,7 +221,7 @@ function mean(list, value) {
   return list.reduce((sum, x) => sum + value(x), 0) / list.length;
 }
 
-// A smooth path through the points, level where it passes each of them.
+// A smooth path through the points, horizontal at each of them.
 export function curve(points) {
   let path = `M${points[0].map(rounded).join(",")}`;
   for (let k = 1; k < points.length; k++) {

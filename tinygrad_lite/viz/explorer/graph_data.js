@@ -1,4 +1,4 @@
-// The graph of the payload: its numbers as typed arrays, and what each node is called.
+// The graph of the payload: its numbers as typed arrays, and the names of its nodes.
 
 const ARRAYS = { f64: Float64Array, i32: Int32Array, u8: Uint8Array };
 
@@ -77,7 +77,7 @@ export class Graph {
     return Array.from({ length: this.offsets[i + 1] - this.offsets[i] }, (_, k) => this.offsets[i] + k);
   }
 
-  // The number that stands in a slot, given the numbers of all nodes.
+  // The number in a slot, given the numbers of all nodes.
   argument(slot, data = this.data) {
     const a = this.args[slot];
     return a >= 0 ? data[a] : this.constants[-1 - a];
@@ -87,8 +87,8 @@ export class Graph {
     return this.passed(slot, this.adjoint[this.owner[slot]], this.partials[slot]);
   }
 
-  // What an adjoint gives to a slot: nothing where the adjoint is 0, be the derivative infinite, where the operation is
-  // flat, be the adjoint infinite, and to a detached leaf.
+  // The contribution of an adjoint to a slot. It is 0 if the adjoint is 0, even if the derivative is infinite; if the
+  // operation is flat, even if the adjoint is infinite; and for a detached leaf.
   passed(slot, adjoint, partial) {
     const flat = partial === 0 && this.variants[this.op[this.owner[slot]]].flat;
     return adjoint === 0 || flat || this.kind[this.args[slot]] === DETACHED ? 0 : adjoint * partial;
@@ -102,13 +102,13 @@ export class Graph {
     return this.isLeaf(i) ? "" : this.variants[this.op[i]].symbol;
   }
 
-  // What a box of the node has for its title.
+  // The title of a node's box.
   title(i) {
     return this.labels[i] || this.operation(i) || KINDS[this.kind[i]];
   }
 
-  // What a node is called where it stands alone: its label (with its module's path, where others have it too), else that
-  // path, else how it is written, where that is short, else its operation and number.
+  // The name of a node by itself: its label (with its module's path, if others have the label too), else a leaf's path,
+  // else its formula if that is short, else its operation and number.
   called(i) {
     const label = this.labels[i];
     const path = this.pathOf(i);
@@ -117,12 +117,12 @@ export class Graph {
     return this.#short(i, SHORT) ?? `${this.operation(i)} #${i}`;
   }
 
-  // What derivatives are of.
+  // The name of the root in derivatives.
   get rootName() {
     return shortened(this.labels[this.root] ?? "root", 16);
   }
 
-  // A node as it is written, what has no label written out in it; undefined where that takes more room.
+  // The formula of a node, down to labels; undefined if it is longer than `room`.
   #short(i, room) {
     if (this.labels[i] || this.isLeaf(i)) return this.called(i);
     const names = [];
@@ -142,7 +142,7 @@ export class Graph {
     return this.line[i] < 0 ? "" : this.lines[this.line[i]];
   }
 
-  // The names of a node's arguments, plain numbers written out, and the row's names for them: x, xs[0], ...
+  // The names of a node's arguments (plain numbers are written out), and the row's names for them: x, xs[0], ...
   argumentNames(i) {
     const variant = this.variants[this.op[i]];
     const rows = variant.args.flatMap((name, k) =>
@@ -155,7 +155,7 @@ export class Graph {
     }));
   }
 
-  // The operation as it is written: w * x, tanh(h).
+  // The formula of the operation: w * x, tanh(h).
   written(i, names = this.argumentNames(i).map((a) => a.name)) {
     const variant = this.variants[this.op[i]];
     const infix = /^[-+*/%<]|^[=!]=/.test(variant.symbol) && names.length === 2;
@@ -179,7 +179,7 @@ export class Graph {
     });
   }
 
-  // For each node: "computed", "zero" or "blocked" (by an operation that is flat just there, or a detached leaf).
+  // The state of each gradient: "computed", "zero" or "blocked" (by an operation that is flat there, or a detached leaf).
   states() {
     const stopped = new Uint8Array(this.count);
     const reached = new Uint8Array(this.count);
@@ -219,10 +219,10 @@ export function counted(n, noun) {
   return `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-// Letters and marks that turn the direction of what stands beside them, if they are not isolated from it.
+// Letters and marks that change the direction of the text around them unless they are isolated.
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\u200f\u202a-\u202e\u2066\u2067\ufb1d-\ufdff\ufe70-\ufefc]/;
 
-// Long labels keep their beginning: a box has so much room.
+// Shortens a text; long labels keep their beginning.
 export function shortened(text, length) {
   const letters = Array.from(text.replace(/\s+/g, " "));
   const short = letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : letters.join("");
@@ -232,8 +232,8 @@ export function shortened(text, length) {
 const PRECEDENCE = { "+": 1, "-": 1, "*": 2, "/": 2, "%": 2, "**": 3 };
 const ATOM = 4;
 
-// How firmly a written expression holds together: as its weakest operator outside of brackets does, or as an atom, which
-// is a name, a number or a call; 0 for what is none of these, such as a label of several words.
+// How tightly a written expression binds: as tightly as its weakest operator outside of brackets, or as an atom, which is
+// a name, a number or a call; 0 for anything else, such as a label of several words.
 function precedence(text) {
   if (/^-?[\d.]+(e-?\d+)?$/.test(text)) return ATOM;
   let [depth, weakest] = [0, ATOM];

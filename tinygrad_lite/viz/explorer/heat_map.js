@@ -1,4 +1,4 @@
-// What a model of two inputs says over the plane, at a record of its training: a heat map and the samples.
+// A heat map of a model's outputs over the plane at a record of its training, with the samples; for two inputs.
 
 import { drawn, made } from "./drawing.js";
 import { decoded, formatted } from "./graph_data.js";
@@ -23,7 +23,7 @@ const LEVELS = 254;
 const PALE = 0.42;
 const STRENGTH = 0.62;
 
-// Outlines around the origin, of size 1: a class is told by its shape as well as by its colour.
+// Outlines around the origin, of size 1. Each class has a shape as well as a colour.
 const SHAPES = [
   Array.from({ length: 24 }, (_, k) => [Math.cos((k * Math.PI) / 12), Math.sin((k * Math.PI) / 12)]),
   [
@@ -93,7 +93,7 @@ export class PlaneView {
       item.append(document.createTextNode(kind === "class" ? `class ${name}` : `target ${name}`));
     });
     if (kind === "class") return;
-    if (kind === "value") made(legend, "span", "", "samples are filled by their targets");
+    if (kind === "value") made(legend, "span", "", "samples are coloured by their targets");
     const bar = made(legend, "span", "tgl-run-scale");
     made(bar, "span", "", formatted(range[0], 3));
     const ramp = made(bar, "span", "tgl-run-ramp");
@@ -204,14 +204,14 @@ export class PlaneView {
         image.data.set([...this.palette[this.#level(this.t, i, j)], 255], 4 * ((size - 1 - j) * size + i));
     }
     cells.putImageData(image, 0, 0);
-    // Grid points lie on the border of the area, pixels beside each other: half of the outer ones stays outside.
+    // The outer grid points lie on the border of the area, so half of each outer pixel is cut off.
     const inner = size - 1;
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
     context.drawImage(this.cells, 0.5, 0.5, inner, inner, left, top, width, height);
   }
 
-  // Where one class ends and another begins, or lines of equal values, by marching squares.
+  // Paints the borders between classes, or lines of equal values, by marching squares.
   #paintBorders(context) {
     const { kind, size } = this.boundary;
     context.beginPath();
@@ -226,7 +226,7 @@ export class PlaneView {
     context.stroke();
   }
 
-  // What is zero along a line that is to be drawn. Classes alone make stairs, and are smoothed.
+  // Fields that are zero along the lines to draw. Fields of classes would make stairs, so they are smoothed.
   #fields() {
     const {
       kind,
@@ -266,7 +266,7 @@ export class PlaneView {
     }
   }
 
-  // Where on the canvas a place of the grid is.
+  // The position of a grid point on the canvas.
   #place([i, j]) {
     const { left, top, width, height } = this.area;
     const inner = this.boundary.size - 1;
@@ -341,7 +341,7 @@ function mixed(a, b, share) {
   return a.map((part, k) => Math.round(part + share * (b[k] - part)));
 }
 
-// Orange below, blue above, white between: at zero where values lie on both sides of it.
+// A colour from orange (low) through white to blue (high); white is at zero if there are values on both sides of it.
 function scaled(number, low, high, isValue, strength) {
   let at;
   if (!isValue) at = 2 * number - 1;
@@ -350,7 +350,7 @@ function scaled(number, low, high, isValue, strength) {
   return mixed(WHITE, at < 0 ? ORANGE : BLUE, strength * Math.min(1, Math.abs(at)));
 }
 
-// Each number as the mean of those around it, along rows and along columns.
+// Replaces each number by the mean of its neighbours and itself, along rows and then along columns.
 function smoothed(field, size) {
   let from = field;
   for (const step of [1, size]) {

@@ -1,4 +1,4 @@
-"""What the explorer shows first of a large graph: classes of alike Values, in frames of few children each."""
+"""The hierarchy in which the explorer shows a large graph: classes of similar Values, in frames with few children."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..diagram.module_frames import Place, places, separate_calls
 from ..diagram.walk import Graph
 
 ROOM = 120
-"""So many children a frame may have; a graph of so few Values is shown as it is."""
+"""The most children of a frame; a graph with at most this many Values is shown as it is."""
 
 _PART = 100
-"""So many children are in a part of a frame that would have more than it has room for."""
+"""The number of children in each part of a frame that is split because it has too many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A box around classes and frames: a module, one of several calls of a module, or a part of what is too much.
+    """A box around classes and frames: a module, one of several calls of a module, or a part of a frame that is split.
 
     parent  the position of the frame around it, -1 for none
-    path    the module's, None for a part
+    path    the module's path, None for a part
     """
 
     title: str
@@ -35,9 +35,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """classes: of each Value; frames: parents before children; homes: of each class the innermost frame, -1 for none.
+    """Classes of Values, and the frames around them. Classes are in topological order unless they form a cycle.
 
-    Classes are numbered in topological order, as far as they make no circle.
+    classes  the class of each Value
+    frames   parents before children
+    homes    the innermost frame of each class, -1 for none
     """
 
     classes: Groups
@@ -46,9 +48,9 @@ class Hierarchy:
 
 
 def hierarchy_of(graph: Graph) -> Hierarchy:
-    """Values made by the same operation of the same parameters, as those of all samples, are one class.
+    """Values made by the same operation from the same parameters, such as those of all samples, form a class.
 
-    In modules that hold more than there is room for, parameters that are used alike are one class too.
+    In modules with too many classes, parameters that are used in the same way form a class too.
     """
     values_homes = places(graph)
     groups = list(range(len(graph)))
@@ -56,7 +58,7 @@ def hierarchy_of(graph: Graph) -> Hierarchy:
         groups = _alike(graph, values_homes, apart=True)
         full = _overfull(groups, values_homes)
         if full:
-            # What is alike here is a part of what is alike there, so that mixing the two makes no circle.
+            # The fine classes are parts of the coarse ones, so mixing the two makes no cycle.
             coarse = _alike(
                 graph, [h if op else () for h, op in zip(values_homes, graph.ops, strict=True)], apart=False
             )
@@ -77,7 +79,7 @@ def hierarchy_of(graph: Graph) -> Hierarchy:
 
 
 def _alike(graph: Graph, homes: Sequence[Place], *, apart: bool) -> Groups:
-    """Groups of the same structure; apart: every parameter, and every leaf with a name, is its own."""
+    """Groups by structure; with `apart`, every parameter and every leaf with a label is a group of its own."""
     given = [-1] * len(graph)
     own = 0
     for i, v in enumerate(graph.values if apart else ()):
@@ -97,7 +99,7 @@ def _overfull(groups: Groups, homes: Sequence[Place]) -> set[Place]:
 
 
 class _Tree:
-    """Frames under way, with the children of each: classes by number, frames as -2 - position. -1 is the outermost."""
+    """Frames under construction, with their children: class numbers, or -2 - position for frames; -1 is the outside."""
 
     def __init__(self, homes: Sequence[Place], called: Sequence[Place]) -> None:
         self.frames: list[Frame] = []
@@ -119,7 +121,7 @@ class _Tree:
         return position
 
     def hierarchy(self, classes: Groups) -> Hierarchy:
-        """The frames in the order of reading."""
+        """The finished hierarchy, with frames in reading order."""
         frames: list[Frame] = []
         homes = [-1] * (max(classes) + 1)
         waiting = [(-1, -1)]
@@ -139,7 +141,7 @@ class _Tree:
 
 
 def _divided(tree: _Tree, edges: dict[tuple[int, int], int]) -> None:
-    """Parts in frames that have more children than there is room for, so that edges lead from part to part."""
+    """Splits frames with too many children into parts, in topological order."""
     for position in [p for p, inside in tree.children.items() if len(inside) > ROOM]:
         inside = _sorted(tree, position, edges)
         level = [(child, k + 1, k + 1) for k, child in enumerate(inside)]
@@ -157,7 +159,7 @@ def _divided(tree: _Tree, edges: dict[tuple[int, int], int]) -> None:
 
 
 def _sorted(tree: _Tree, position: int, edges: dict[tuple[int, int], int]) -> list[int]:
-    """The children of a frame in topological order, as far as they make no circle."""
+    """The children of a frame in topological order, unless they form a cycle."""
     unit: dict[int, int] = {}
     for k, child in enumerate(tree.children[position]):
         waiting = [child]

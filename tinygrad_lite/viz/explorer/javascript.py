@@ -1,7 +1,8 @@
-"""The page's evaluator: the table's values and local derivatives as JavaScript.
+"""Writes the page's evaluator: the values and local derivatives of the table's operations, in JavaScript.
 
-A row's array form and its rules run once on Expressions, which note what is done to them; nothing of an operation or a
-derivative is written here. Common parts are computed once. What long sequences do alike to each element is a loop.
+A row's array form and its rules run once on Expressions, which record what is done to them, so no operation and no
+derivative is written here. Common parts are computed once. The same steps for each element of a long sequence become a
+loop.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from ...ops import Op
 from .rule_expression import MATH, Expression, formed
 
 _LONG = 16
-"""Longer sequences become loops, where their elements are treated alike."""
+"""Longer sequences become loops, if their elements are treated in the same way."""
 
 _DEEP = 50
-"""No deeper do expressions of elements look alike: products of ever more factors are not."""
+"""How deep the expressions of elements are compared; products of more and more factors differ anyway."""
 
 _OPERATORS = {"+", "-", "*", "/", "<", "<=", ">", ">=", "===", "!=="}
 _REDUCTIONS = {"sum": ("0", "{} + {}"), "prod": ("1", "{} * {}"), "max": ("-Infinity", "maximum({}, {})")}
 
 
 class _Code:
-    """Expressions by numbers, equal ones under the same, parts before what they are parts of."""
+    """Numbers Expressions: equal ones get the same number, and parts come before the whole."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[Any, ...]] = []
         self._numbers: dict[tuple[Any, ...], int] = {}
-        self._met: dict[int, tuple[int, Any]] = {}  # with the object, so that its id stays its own
+        self._met: dict[int, tuple[int, Any]] = {}  # holds the object, so that its id is not reused
 
     def number(self, x: Any) -> int:
         pending = [x]
@@ -59,11 +60,11 @@ class _Code:
         return str(self._parts[number][0])
 
     def operands(self, number: int) -> tuple[Any, ...]:
-        """The numbers of its parts; of an argument its place, of a number its text."""
+        """The numbers of its parts; for an argument, its position; for a number, its text."""
         return self._parts[number][1:]
 
     def is_read(self, number: int) -> bool:
-        """Whether it needs no statement."""
+        """Whether it can be read directly, without a statement."""
         return self.function(number) in ("argument", "number", "y")
 
     def text(self, number: int) -> str:
@@ -76,17 +77,17 @@ class _Code:
 
 
 class _Loop:
-    """One statement after another for alike parts of what is listed, each for the i-th element."""
+    """The statements of a loop over listed Expressions of the same form, each for the i-th element."""
 
     def __init__(self, code: _Code) -> None:
         self._code = code
         self._known: dict[tuple[int, ...], str] = {}
         self.lines: list[str] = []
         self.needs: set[int] = set()
-        """What is the same for all elements."""
+        """The parts that are the same for all elements."""
 
     def text(self, listed: Sequence[int], depth: int = 0) -> str | None:
-        """The i-th of them in JavaScript; None where they are not alike."""
+        """The i-th Expression in JavaScript; None if they do not have the same form."""
         code, column = self._code, tuple(listed)
         first = column[0]
         if column.count(first) == len(column):
@@ -112,7 +113,7 @@ class _Loop:
 
 
 class _Function:
-    """The body of a function: a straight line of constants, and loops."""
+    """The body of a JavaScript function: constants one after the other, and loops."""
 
     def __init__(self) -> None:
         self.code = _Code()
@@ -120,13 +121,13 @@ class _Function:
         self._needs: set[int] = set()
 
     def give(self, text: str, x: Any) -> None:
-        """Ends with the text, in which the Expression stands for {}."""
+        """Adds a final statement; {} in the text stands for the Expression."""
         number = self.code.number(x)
         self._needs.add(number)
         self._ends.append(text.format(self.code.text(number)))
 
     def store(self, first: int, xs: Sequence[Any]) -> None:
-        """Writes Expressions to `out` one after another."""
+        """Adds statements that write Expressions to `out`, one after the other."""
         loop = _Loop(self.code)
         found = loop.text([self.code.number(x) for x in xs]) if len(xs) > _LONG else None
         if found is None:
@@ -146,7 +147,7 @@ class _Function:
         return "\n".join([*reversed(statements), *self._ends])
 
     def _statement(self, number: int) -> tuple[str, set[int]]:
-        """What computes a part, and the parts that it needs before."""
+        """The statement that computes a part, and the parts that it needs before it."""
         code, name = self.code, self.code.text(number)
         function, operands = code.function(number), code.operands(number)
         listed = operands[1:] if function == "take" else operands if function in _REDUCTIONS else ()
@@ -169,7 +170,7 @@ def _for(count: int, lines: Sequence[str]) -> str:
 
 
 def _written(function: str, texts: Sequence[Any]) -> str:
-    """The function of operands as JavaScript."""
+    """A function with its operands, in JavaScript."""
     if function in _REDUCTIONS:
         start, step = _REDUCTIONS[function]
         return functools.reduce(step.format, texts, start)
@@ -191,7 +192,7 @@ def _literal(x: float) -> str:
 
 
 def _functions(op: Op, lengths: Sequence[int | None]) -> str:
-    """The object of a variant's two functions; raises where something of the row is no JavaScript."""
+    """The JavaScript object with a variant's two functions; raises if the row uses something that JavaScript lacks."""
     args: list[Any] = []
     places = [0]
     for position, length in enumerate(lengths):
@@ -211,29 +212,29 @@ def _functions(op: Op, lengths: Sequence[int | None]) -> str:
 
 
 def _tried(op: Op, lengths: Sequence[int | None]) -> tuple[str, str | None]:
-    """The variant's object, or null and why."""
+    """The variant's object, or null and the reason."""
     try:
         return _functions(op, lengths), None
-    except Exception as error:  # whatever a user's own form or rule does with numbers that it does not expect
+    except Exception as error:  # a user's own form or rule may raise anything when it gets Expressions
         return "null", f"the page cannot compute {op.name}: {error or type(error).__name__}"
 
 
 def unsupported(op: Op, lengths: Sequence[int | None] | None = None) -> str | None:
-    """Why the page cannot compute an operation (of these lengths, as `evaluator` takes them); None where it can.
+    """Why the page cannot compute an operation (with these lengths, as in `evaluator`); None if it can.
 
     >>> from tinygrad_lite import ops
     >>> unsupported(ops.tanh), unsupported(ops.component)
-    (None, 'the page cannot compute fixed_point: only Python knows how, it has no array form')
+    (None, 'the page cannot compute fixed_point: it has no array form, so only Python can')
     """
     return _tried(op, lengths or [3] * len(op.args))[1]
 
 
 def evaluator(variants: Sequence[tuple[Op, Sequence[int | None]]]) -> str:
-    """A JavaScript expression, an array: for each variant {value(a, o), partials(a, o, y, out)}; null if unsupported.
+    """A JavaScript array with {value(a, o), partials(a, o, y, out)} for each variant, or null if it is unsupported.
 
-    variants   an operation, and for each of its arguments the length where it is a sequence
-    `a` holds the arguments from o on, sequences laid flat; `y` is the value; `out` receives, from o on, the derivative
-    of the value by each number, 0 where there is no rule.
+    variants   an operation, and for each argument its length if it is a sequence, else None
+    `a` holds the arguments from o on, as a flat list; `y` is the value; `out` receives, from o on, the derivative of
+    the value by each number, 0 if there is no rule.
 
     >>> from tinygrad_lite import ops
     >>> print(evaluator([(ops.exp, [None])]).partition("return [")[2])

@@ -1,9 +1,9 @@
-// What is to be seen: frames that are open or closed, classes of nodes that are alike, and the edges between these.
+// What is visible: open and closed frames, classes of similar nodes, and the edges between them.
 
 import { DETACHED, PARAMETER, decoded } from "./graph_data.js";
 
 export class Hierarchy {
-  // An item is a class (its number) or a frame (the number of classes added to its own).
+  // An item is a class (its number) or a frame (its number plus the number of classes).
   constructor(graph, payload) {
     this.graph = graph;
     this.frames = payload.frames;
@@ -31,7 +31,7 @@ export class Hierarchy {
     this.memberOffsets = begin;
   }
 
-  // Edges between classes, each standing for the slots that it was found in.
+  // Finds the edges between classes; each stands for all slots between the two.
   #findEdges() {
     const { args, owner } = this.graph;
     const known = new Map();
@@ -88,8 +88,8 @@ export class Hierarchy {
     return this.isFrame(item) ? this.frames[item - this.classes].title : this.graph.title(this.chosen[item]);
   }
 
-  // The member shown of each class: the k-th, and along with it what it was computed from. Where it is the k-th of one
-  // class that is asked for, what was computed from that one is shown too.
+  // Chooses the member of each class that is shown: the k-th, with the members that it was computed from. If the k-th
+  // member of one class is asked for, the members that were computed from it are shown too.
   choose(k, asked) {
     const { graph } = this;
     this.sample = k;
@@ -117,7 +117,7 @@ export class Hierarchy {
     }
   }
 
-  // Members of one class, and the others of it that they were computed from, as the terms of a sum are in turn.
+  // Members of one class with the other members that they were computed from, as in a sum that is added term by term.
   #withThoseBefore(members) {
     const { graph } = this;
     const c = this.classOf[members[0]];
@@ -128,7 +128,7 @@ export class Hierarchy {
     return found.size === members.length ? members : Int32Array.from(found).sort();
   }
 
-  // How many samples there are: as many as most of the classes that have several members do.
+  // The number of samples: the most common size of the classes with several members.
   #countSamples() {
     const counts = new Map();
     for (let c = 0; c < this.classes; c++) {
@@ -143,14 +143,14 @@ export class Hierarchy {
     return true;
   }
 
-  // The box in which a class is to be seen: its own, or the outermost closed frame around it.
+  // The box that shows a class: its own, or the outermost closed frame around it.
   itemOf(c) {
     let item = c;
     for (let f = this.frameOf[c]; f >= 0; f = this.frames[f].parent) if (!this.open.has(f)) item = this.classes + f;
     return item;
   }
 
-  // The items and edges to be drawn now, in topological order where there is one.
+  // The items and edges that are visible now, in topological order if there is one.
   visible() {
     const where = Int32Array.from({ length: this.classes }, (_, c) => this.itemOf(c));
     const first = new Map();
@@ -188,7 +188,7 @@ export class Hierarchy {
     for (const g of [...this.open]) if (!this.isVisible(g)) this.open.delete(g);
   }
 
-  // What a closed frame says of itself: the norm of its parameters' gradient; without parameters, of what comes to it.
+  // The summary of a closed frame: the norm of its parameters' gradient; without parameters, that of incoming gradients.
   summary(f, squares) {
     const { graph } = this;
     let [nodes, parameters, square, units, dead] = [0, 0, 0, 0, 0];
@@ -220,7 +220,7 @@ export class Hierarchy {
   }
 }
 
-// Kahn's order, the earliest recorded first; where items make a circle, the one that is complete earliest goes first.
+// Kahn's order, earliest recorded first; in a cycle, the item whose last node was recorded earliest goes first.
 function inOrder(items, edges, first, last) {
   const waits = new Map(items.map((item) => [item, 0]));
   const following = new Map(items.map((item) => [item, []]));

@@ -1,4 +1,4 @@
-"""Arrays as the explorer's page reads them."""
+"""Packs arrays for the explorer's page."""
 
 from __future__ import annotations
 

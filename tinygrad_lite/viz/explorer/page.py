@@ -1,4 +1,4 @@
-"""The explorer's page: its JavaScript modules joined into one, its style sheet, and a payload, in one HTML file."""
+"""Writes the explorer's page: one HTML file with its JavaScript modules joined, its style sheet, and a payload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MODULES = (
     "graph_data.js", "open_frames.js", "frame_layout.js", "drawing.js", "recomputing.js", "player.js", "scene.js",
     "panel.js", "chart.js", "heat_map.js", "training.js", "bars.js", "explorer.js",
 )  # fmt: skip
-"""Each uses what those before it define."""
+"""The JavaScript modules, in an order in which each uses only those before it."""
 
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r"^import .*\n", re.MULTILINE)
@@ -20,7 +20,7 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 
 
 def module() -> str:
-    """The source of one ES module, which needs no other: a widget's, whose default export has `render`."""
+    """The source of a single, self-contained ES module for a widget; its default export has `render`."""
     return _EXPORT.sub("", _IMPORT.sub("", _joined(MODULES)))
 
 
@@ -33,10 +33,10 @@ def _joined(names: Sequence[str]) -> str:
 
 
 def page_of(title: str, payload: str, evaluator: str) -> str:
-    """A page that needs nothing but itself, and may ask for nothing.
+    """A self-contained page, which cannot load anything else.
 
     payload    JSON, in ASCII
-    evaluator  JavaScript: an array of what computes the payload's variants
+    evaluator  JavaScript: an array with the functions that compute the payload's variants
     """
     data = payload.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
     return f"""<!DOCTYPE html>
@@ -54,7 +54,7 @@ main .tgl-explorer {{ min-height: 100%; }}
 </head>
 <body>
 <main id="explorer"></main>
-<noscript>This page shows a computation graph by JavaScript, which is switched off.</noscript>
+<noscript>This page shows a computation graph with JavaScript, which is switched off.</noscript>
 <script type="application/json" id="payload">{data}</script>
 <script type="module">
 {module()}

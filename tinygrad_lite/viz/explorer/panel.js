@@ -1,4 +1,4 @@
-// The panel beside the drawing: the step of the player in numbers and in formula, what is selected, and the leaves.
+// The panel beside the drawing: the player's step in numbers and as a formula, the selected node, and the leaves.
 
 import { DETACHED, INPUT, PARAMETER, counted, formatted, shortened } from "./graph_data.js";
 import { made } from "./drawing.js";
@@ -6,7 +6,7 @@ import { made } from "./drawing.js";
 const ROWS = 12;
 const SLIDERS = 24;
 
-// A number with its few digits, all of them in its title.
+// A number with few digits; its title has all of them.
 function numeral(parent, x, className = "") {
   const span = made(parent, "span", `tgl-numeral ${className}`, formatted(x));
   span.title = String(x);
@@ -69,8 +69,8 @@ export class StepView {
     const upstream = made(this.element, "p", "tgl-line");
     upstream.append("upstream: d ", code(graph.rootName), " / d ", code(graph.called(i)), " = ");
     numeral(upstream, graph.adjoint[i], "tgl-upstream");
-    if (i === graph.root) upstream.append(", by which it all begins");
-    sentence(this.element, "of ", code(graph.written(i)), ", upstream × local = contribution:");
+    if (i === graph.root) upstream.append(", where the pass starts");
+    sentence(this.element, "for ", code(graph.written(i)), ", upstream × local = contribution:");
     const slots = graph.slots(i).filter((slot) => graph.args[slot] >= 0);
     const list = made(this.element, "ol", "tgl-chain");
     const shown = slots.length > ROWS + 2 ? slots.slice(0, ROWS) : slots;
@@ -97,7 +97,7 @@ export class StepView {
     numeral(sum, graph.contribution(slot), "tgl-contribution");
     const formula = graph.localFormula(slot);
     if (formula) made(item, "div", "tgl-formula").append("local = ", code(formula));
-    if (graph.kind[a] === DETACHED) made(item, "div", "tgl-note", "⊘ detached: takes nothing");
+    if (graph.kind[a] === DETACHED) made(item, "div", "tgl-note", "⊘ detached: gets no gradient");
     const { come, uses } = this.scene.arrived(a, player);
     if (uses < 2) return;
     const before = come.filter(
@@ -120,21 +120,21 @@ export class StepView {
     const { nodes, parameters, norm } = scene.summaries.get(item);
     sentence(
       this.element,
-      `${counted(nodes, "node")} and ${counted(parameters, "parameter")}, taken in one step. Open it to go through it.`,
+      `${counted(nodes, "node")} and ${counted(parameters, "parameter")}, taken in one step. Open it to see each step.`,
     );
     if (!back) return;
-    sentence(this.element, parameters ? "norm of its parameters' gradient: " : "norm of what comes to it: ", norm);
+    sentence(this.element, parameters ? "norm of its parameters' gradient: " : "norm of its incoming gradient: ", norm);
     const list = made(this.element, "ul", "tgl-chain");
     scene.edges.forEach((edge, k) => {
       if (edge.target !== item) return;
       const line = made(list, "li");
-      line.append("to ", code(scene.hierarchy.title(edge.source)), `, ${counted(edge.count, "edge")}, of norm `);
+      line.append("to ", code(scene.hierarchy.title(edge.source)), `, ${counted(edge.count, "edge")}, norm `);
       numeral(line, scene.norms[k], "tgl-contribution");
     });
   }
 }
 
-// What is selected, or under the pointer.
+// The node that is selected, or under the pointer.
 export class DetailView {
   constructor(parent, scene, act) {
     this.scene = scene;
@@ -150,7 +150,7 @@ export class DetailView {
       made(element, "h3", "", "Nothing selected");
       sentence(
         element,
-        "Click a box, or move to it with ↑ ↓ and press Enter: what it came from and what came of it stands out.",
+        "Click a box, or move to it with ↑ ↓ and press Enter: its sources and its results are highlighted.",
       );
       return;
     }
@@ -174,7 +174,7 @@ export class DetailView {
     const row = this.#rows();
     row("nodes", nodes);
     row("parameters", parameters);
-    row(parameters ? "‖gradient‖ of its parameters" : "‖gradient‖ that comes to it", norm);
+    row(parameters ? "‖gradient‖ of its parameters" : "‖gradient‖ coming in", norm);
     if (units) row("dead units", `${dead} of ${units}: flat for every sample`);
     const open = made(this.element, "button", "", "open");
     open.addEventListener("click", () => this.act.onOpen(item));
@@ -190,8 +190,8 @@ export class DetailView {
     const told = {
       computed: "",
       zero: " (zero)",
-      blocked: " (⊘ blocked: a flat operation or a detach lets nothing through)",
-      part: ` so far: ${gradient.come} of ${gradient.uses} uses have come`,
+      blocked: " (⊘ blocked: a flat operation or a detach passes nothing on)",
+      part: ` so far: ${gradient.come} of ${gradient.uses} uses have reported`,
       none: "not computed at this step",
     }[state];
     row(`d ${graph.rootName} / d ${own}`, ...(gradient.known === "none" ? [told] : [gradient.value, told]));
@@ -206,7 +206,7 @@ export class DetailView {
       );
     row(".grad", ...(graph.graded[i] ? [graph.grad[i]] : ["not computed: call backward()"]));
     if (graph.kind[i] === DETACHED) row("kind", "detached");
-    if (graph.hooked.has(i)) row("hook", "changes the gradient that has come");
+    if (graph.hooked.has(i)) row("hook", "changes the gradient");
     if (!graph.isLeaf(i)) {
       row("operation", code(graph.written(i)));
       for (const { slot, name } of graph
@@ -233,7 +233,7 @@ export class DetailView {
     const label = made(this.element, "label", "tgl-selector", "shown: ");
     const field = made(label, "input");
     Object.assign(field, { type: "number", min: 1, max: members.length, value: members.indexOf(i) + 1 });
-    label.append(` of ${members.length} alike`);
+    label.append(` of ${members.length} similar nodes`);
     field.addEventListener("change", () => {
       const k = Math.min(members.length, Math.max(1, Math.round(Number(field.value)) || 1));
       this.act.onSample(k - 1, item);
@@ -241,7 +241,7 @@ export class DetailView {
   }
 }
 
-// Sliders and number fields on leaves.
+// Sliders and number fields for the leaves.
 export class LeafView {
   constructor(parent, scene, engine, act) {
     Object.assign(this, { scene, engine, act, pinned: new Set(), rows: new Map() });
@@ -250,14 +250,14 @@ export class LeafView {
     const head = made(this.element, "div", "tgl-head");
     made(head, "h3", "", "Leaves");
     const reset = made(head, "button", "tgl-reset", "reset");
-    reset.title = "all leaves as recorded";
+    reset.title = "set all leaves to their recorded numbers";
     reset.addEventListener("click", () => act.onReset());
     this.list = made(this.element, "div");
     this.note = made(this.element, "p", "tgl-note");
     this.arrange();
   }
 
-  // The leaves that have a label come first; others are added as they are selected.
+  // Leaves with labels come first; others are added when they are selected.
   arrange() {
     const { graph } = this.scene;
     const leaves = [];
@@ -302,7 +302,7 @@ export class LeafView {
     const refusal = this.engine.refusal(i);
     if (refusal) {
       slider.disabled = field.disabled = true;
-      made(row, "p", "tgl-note", `cannot be moved in this page: ${refusal}`);
+      made(row, "p", "tgl-note", `cannot be moved on this page: ${refusal}`);
     }
     this.rows.set(i, { row, set, gradient });
   }

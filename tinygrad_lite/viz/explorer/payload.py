@@ -1,4 +1,4 @@
-"""A graph as the JSON that the explorer's page reads: arrays of numbers in topological order, and tables of texts."""
+"""Turns a graph into the explorer's payload: JSON with arrays of numbers in topological order, and tables of texts."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _KINDS = {"parameter": 0, "leaf": 1, "detached": 2, "result": 3}
 _NOT_ALONE = 255
 
 Variant = tuple[Op, tuple[int | None, ...], float | None]
-"""An operation, the lengths of its arguments that are sequences, and the exponent where formulas show it."""
+"""An operation, the lengths of its sequence arguments, and the exponent if formulas show it as a number."""
 
 
 class Operations:
-    """What made each Value of a graph: `variants`, and for each Value its position among these, -1 for a leaf."""
+    """The operations of a graph: `variants`, and `numbers`, the variant of each Value, -1 for a leaf."""
 
     def __init__(self, graph: Graph) -> None:
         known: dict[Variant, int] = {}
@@ -48,7 +48,7 @@ class Operations:
 
 
 def payload_of(graph: Graph, operations: Operations, checks: Checks, training: Payload | None = None) -> Payload:
-    """All that the page knows of the graph, with the numbers of this moment."""
+    """Everything that the page knows about the graph, with its present numbers."""
     values, root = graph.values, graph.values[-1]
     offsets, args = [0], []
     constants: list[float] = []
@@ -91,9 +91,9 @@ def payload_of(graph: Graph, operations: Operations, checks: Checks, training: P
 
 
 def numbers(graph: Graph, values: Sequence[Value]) -> Payload:
-    """What changes with the leaves: each Value's number, adjoint, and local derivatives by all its arguments.
+    """The numbers that change with the leaves: each Value's number, adjoint, and local derivatives by all arguments.
 
-    values  those of the graph, or the same recorded anew from other leaves
+    values  the graph's Values, or the same recorded again from other leaves
     """
     partials: list[float] = []
     for i, v in enumerate(graph.values):
@@ -107,13 +107,15 @@ def numbers(graph: Graph, values: Sequence[Value]) -> Payload:
 
 
 def verdicts(graph: Graph, checks: Checks) -> Payload:
-    """What compare() found, for each Value and each argument; 255 for an argument that was not measured alone.
+    """The findings of compare() for each Value and each argument; 255 for an argument that was not measured alone.
 
-    verdict   the worst of a Value, rule: that of each argument, as positions in `verdicts`
-    adjoint   of each Value, and measured: of each argument, as differences have them; nan where there is none
+    verdict   the worst verdict of each Value, as a position in `verdicts`
+    rule      the verdict of each argument's rule, as a position in `verdicts`
+    adjoint   the measured adjoint of each Value, nan if there is none
+    measured  the measured local derivative by each argument, nan if there is none
     """
     names = list(MEANINGS)
-    whole = checks[graph.values[-1]].distance == 0  # else adjoints are of what lies above
+    whole = checks[graph.values[-1]].distance == 0  # else the adjoints are those of a Value above
     rows = [checks[v] if whole else replace(checks[v], adjoint=None) for v in graph.values]
     rules: list[int] = []
     measured: list[float] = []
@@ -133,7 +135,7 @@ def verdicts(graph: Graph, checks: Checks) -> Payload:
 
 
 def _local_derivatives(op: Op, v: Value, parents: Sequence[Value]) -> Sequence[float]:
-    """By each parent; where the graph behind a compiled node stands in its place, in sum for a parent met twice."""
+    """The local derivatives by each parent; for a compiled node's own graph, a repeated parent has the sum once."""
     if v.op is op:
         return v.local_derivatives
     apart = list(dict.fromkeys(parents))
@@ -142,7 +144,7 @@ def _local_derivatives(op: Op, v: Value, parents: Sequence[Value]) -> Sequence[f
 
 
 class _Texts:
-    """Texts that many Values share, numbered."""
+    """Numbers texts that many Values share."""
 
     def __init__(self) -> None:
         self.known: dict[str, int] = {}
@@ -156,13 +158,13 @@ def _flat(args: Sequence[Any]) -> list[Any]:
 
 
 def _by_each(v: Value, of_parents: Sequence[Any], otherwise: Any = 0.0) -> list[Any]:
-    """What is known for each parent as a list for each argument."""
+    """Turns a list with an entry for each parent into one with an entry for each argument."""
     rest = iter(of_parents)
     return [next(rest) if type(x) is Value else otherwise for x in _flat(v.args)]
 
 
 def _shown_exponent(op: Op, args: Sequence[Any]) -> float | None:
-    """A plain exponent as common ones are, which formulas then show as a number."""
+    """The exponent if it is a plain, common number, which formulas then show."""
     if op is ops.pow and type(args[1]) is float and abs(args[1]) <= 8 and (2 * args[1]).is_integer():
         return args[1]
     return None
@@ -182,7 +184,7 @@ def _described(variant: Variant) -> Payload:
 
 
 def _local_texts(op: Op, lengths: tuple[int | None, ...], exponent: float | None) -> list[str]:
-    """The derivative by each argument, sequences laid flat, in the row's names for them."""
+    """The derivatives by each argument as a flat list of texts, in the row's argument names."""
     count = sum([1 if n is None else n for n in lengths])
     if op in NOT_BY_RULES:
         return [NOT_BY_RULES[op]] * count
@@ -194,5 +196,5 @@ def _local_texts(op: Op, lengths: tuple[int | None, ...], exponent: float | None
         names[1] = exponent
     try:
         return rule_texts(op, names)
-    except Exception:  # a custom rule need not run on symbols
+    except Exception:  # a custom rule may not work on symbols
         return [""] * count

@@ -1,8 +1,8 @@
-// The player: positions of the forward pass, then of the backward pass, each of one box or its chosen node.
+// The player: its positions go through the forward pass, then the backward pass; each step is one box.
 
 export class Player {
-  // Position 0: only the leaves are known. 1..n: operations are computed one after the other. n+1..2n: they hand on
-  // what has come to them, in the reverse order.
+  // Position 0: only the leaves are known. 1..n: operations are computed one after the other. n+1..2n: they pass on
+  // their gradients, in reverse order.
   constructor(onMove) {
     this.onMove = onMove;
     this.speed = 1;
@@ -18,7 +18,7 @@ export class Player {
     return this.timer !== undefined;
   }
 
-  // The steps of what is visible now; the place in the passes is kept, as well as it can be.
+  // Sets the steps, those of the visible items; the position in the passes is kept as well as possible.
   setSteps(steps) {
     const { pass } = this;
     const share = this.steps.length ? (this.position % this.steps.length || this.steps.length) / this.steps.length : 1;
@@ -40,7 +40,7 @@ export class Player {
     return this.position <= n ? this.steps[this.position - 1] : this.steps[2 * n - this.position];
   }
 
-  // Of a step: whether it is computed, and whether it has handed on its gradient.
+  // Whether a step is computed, and whether it has passed on its gradient.
   stage(index) {
     const n = this.steps.length;
     const handedOn = this.position > n && index >= 2 * n - this.position;

@@ -1,12 +1,12 @@
-// Where numbers come from when a leaf is changed: the kernel of the notebook, or the evaluator in the page.
+// Recomputes the numbers when a leaf is changed, in the notebook's kernel or with the page's evaluator.
 
 import { DETACHED, decoded } from "./graph_data.js";
 
 const STEP = 6e-6;
 const CLOSE = 1e-4;
 
-// Computes in the page. Nodes that it has no function for keep the numbers that they were recorded with, so a leaf that
-// one of them depends on cannot be changed.
+// Computes in the page. Nodes without a JavaScript function keep their recorded numbers, so the leaves that they depend on
+// cannot be changed.
 export class PageEngine {
   constructor(graph, evaluator) {
     this.graph = graph;
@@ -19,7 +19,7 @@ export class PageEngine {
     const { graph } = this;
     const fixed = new Map();
     for (let i = graph.root; i >= 0; i--) {
-      if (graph.hooked.size) fixed.set(i, "hooks of Python change gradients on their way");
+      if (graph.hooked.size) fixed.set(i, "Python hooks change its gradients");
       if (graph.isLeaf(i)) continue;
       const why = this.evaluator[graph.op[i]]
         ? fixed.get(i)
@@ -30,12 +30,12 @@ export class PageEngine {
     return fixed;
   }
 
-  // Why the page cannot change this node; undefined where it can.
+  // Why the page cannot change this node; undefined if it can.
   refusal(i) {
     return this.fixed.get(i);
   }
 
-  // All numbers where the leaves have those of `changes`, a Map, and otherwise the recorded ones.
+  // All numbers when the leaves have the numbers in `changes`, a Map, or else the recorded ones.
   async recompute(changes) {
     const { graph } = this;
     const data = this.forward(changes, 0, this.recorded);
@@ -60,7 +60,7 @@ export class PageEngine {
     return Float64Array.from(this.graph.args, (_, slot) => this.graph.argument(slot, data));
   }
 
-  // All values; the numbers in `changes` stand for those nodes, be they leaves or not.
+  // All values; numbers in `changes` replace those of the nodes, whether they are leaves or not.
   forward(changes, from, start) {
     const { graph } = this;
     const data = start.slice();
@@ -77,7 +77,7 @@ export class PageEngine {
     return data;
   }
 
-  // Central differences of the root by each of these nodes; a kink, where the two sides differ, is not judged.
+  // Central differences of the root by each of these nodes; a kink, where the two sides differ, is not judged wrong.
   async compare(nodes) {
     const { graph } = this;
     const checks = new Map();
@@ -103,7 +103,7 @@ export class PageEngine {
   }
 }
 
-// Asks the notebook's kernel. Of several changes in a row only the last is asked for.
+// Asks the notebook's kernel.
 export class KernelEngine {
   constructor(remote, graph) {
     this.remote = remote;
@@ -140,8 +140,8 @@ export class KernelEngine {
   }
 }
 
-// For each node what compare() found: the verdict, the derivative of the root by it as measured, where it was, and of the
-// slots whose rule is wrong the local derivative as measured.
+// The findings of compare() for each node: the verdict, the measured derivative of the root by it (if measured), and the
+// measured local derivatives of the slots whose rule is wrong.
 export function decodedChecks(checks, graph) {
   const [adjoint, rule, local] = [checks.adjoint, checks.rule, checks.measured].map(decoded);
   return new Map(
@@ -157,7 +157,7 @@ export function decodedChecks(checks, graph) {
   );
 }
 
-// "wrong", compare's "WRONG" of an operation's own rule, or its "wrong from above".
+// Whether a verdict is "wrong", or compare's "WRONG" (the operation's own rule) or "wrong from above".
 export function isWrong({ verdict }) {
   return /^wrong/i.test(verdict);
 }

@@ -1,4 +1,4 @@
-"""Recorder: a training as the explorer shows it over time."""
+"""Recorder: records a training for the explorer, which shows it over time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .boundary import boundary_of
 from .packing import packed
 
 _NUMBERS = 4_000_000
-"""So many parameters are kept over all records."""
+"""The most parameters that are kept over all records."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,17 @@ class _Record:
 
 
 class Recorder:
-    """What a model is at each step of a training: called after backward(), or a callback of train.fit.
+    """Records a model during a training: call it after backward(), or pass it to train.fit as a callback.
 
-    data   (X, y), as fit takes it: where a sample is two numbers, and its target is one, what the model predicts over
-           the plane around them is recorded too
-    every  records the first step and each so many
-    limit  with more records than this (or than hold 4,000,000 parameters) each second one goes, and `every` doubles
+    data   (X, y) as for fit; if a sample is two numbers and its target one number, the model's outputs over the plane
+           around the samples are recorded too
+    every  records the first step, and then every so many steps
+    limit  with more records than this (or over 4,000,000 parameters in all) every second one is dropped, and `every`
+           doubles
     cells  points along each side of the plane
-    `loss.explore(training=recorder)` shows it. Model, gradients, modes and draws stay as they are. By fit, the last
-    epoch is recorded too, and gradients are those of an epoch's last batch. Raises TypeError for a model that is no
-    Module, a loss that is no number, and data that hold none.
+    `loss.explore(training=recorder)` shows it. Model, gradients, modes and random draws are not changed. With fit, the
+    last epoch is recorded too, and gradients are those of each epoch's last batch. Raises TypeError for a model that is
+    not a Module, a loss that is not a number, and data without numbers.
 
     >>> from tinygrad_lite import nn, optim
     >>> model = nn.MLP(1, [1]); recorder = Recorder(model); optimizer = optim.SGD(model.parameters(), lr=0.1)
@@ -73,7 +74,7 @@ class Recorder:
         limit, cells = whole(2).checked("Recorder(limit=...)", limit), whole(2).checked("Recorder(cells=...)", cells)
         layers = {path: layer.parameters for path, layer in layers_of(model).items() if layer.parameters}
         if not layers:
-            raise ValueError(f"Recorder(model): {type(model).__name__} has no parameters that could be recorded")
+            raise ValueError(f"Recorder(model): {type(model).__name__} has no parameters to record")
         self.model, self.every = model, every
         self._layers = {path or NAMELESS: list(own.values()) for path, own in layers.items()}
         self._leaves = Leaves("Recorder(model)", model.parameters())
@@ -88,14 +89,16 @@ class Recorder:
         self._seen, self._units = 0, set[str]()
 
     def __call__(self, loss: Value | float | TrainingState) -> None:
-        """Records the model as it is now.
+        """Records the present state of the model.
 
-        loss  of this step, or what fit tells after each epoch
+        loss  the loss of this step, or the TrainingState that fit passes after each epoch
         """
         last = False
         if isinstance(loss, TrainingState):
             if loss.model is not self.model:
-                raise ValueError("Recorder: fit trains another model than the recorder is of: make one of that model")
+                raise ValueError(
+                    "Recorder: fit trains another model than the recorder's: make a Recorder of that model"
+                )
             self._seen = max(self._seen + 1, loss.epoch)
             self._units.add("epoch")
             row, last = {name: x for name, x in loss.row.items() if name != "epoch"}, loss.epoch == loss.epochs
@@ -117,7 +120,7 @@ class Recorder:
             self._records = [first, *(r for r in others if r.step % self.every == 0 or (last and r.step == self._seen))]
 
     def _norms(self, grads: Any) -> Any:
-        """Root mean square by layer, nan where no gradient was computed."""
+        """The root mean square of each layer's gradients, nan if no gradient was computed."""
         norms = np.sqrt(np.bincount(self._homes, grads * grads) / np.bincount(self._homes))
         for k, own in enumerate(self._layers.values()):
             if norms[k] == 0.0 and all(p.grad_state == "not computed" for p in own):
@@ -132,24 +135,24 @@ class Recorder:
 
     @property
     def steps(self) -> list[int]:
-        """At which steps, or epochs of fit, a record was made, counted from 1."""
+        """The steps (or epochs of fit) at which a record was made, counted from 1."""
         return [record.step for record in self._records]
 
     @property
     def series(self) -> dict[str, list[float]]:
-        """The loss, and with fit all columns of its history; nan where a record has none."""
+        """The recorded losses, and with fit all columns of its history; nan if a record has none."""
         names = dict.fromkeys(name for record in self._records for name in record.row)
         return {name: [record.row.get(name, math.nan) for record in self._records] for name in names}
 
     @property
     def norms(self) -> dict[str, list[float]]:
-        """The root mean square of the parameters' gradients, layer by layer; nan where they were not computed."""
+        """The root mean square of the parameters' gradients, layer by layer; nan if they were not computed."""
         return {path: [float(record.norms[k]) for record in self._records] for k, path in enumerate(self._layers)}
 
     def payload(self, graph: Graph | None = None) -> dict[str, Any]:
-        """All of it as JSON takes it.
+        """The recording as data for JSON.
 
-        graph  the parameters that it holds come with their numbers and their positions in it
+        graph  a graph whose parameters are included, with their positions in it and their numbers over time
         """
         positions = {p: k for k, p in enumerate(self._leaves.leaves)}
         held = [(node, positions[v]) for node, v in enumerate(graph.values if graph else ()) if v in positions]
@@ -174,5 +177,5 @@ class Recorder:
 
 
 def _finite(numbers: list[float]) -> list[float | None]:
-    """JSON knows neither nan nor inf."""
+    """Replaces nan and inf, which JSON lacks, by None."""
     return [x if math.isfinite(x) else None for x in numbers]

@@ -1,4 +1,4 @@
-"""Expressions: what the table's array forms and rules do to numbers, noted and not done."""
+"""Expression: records what the table's array forms and rules do to numbers, without computing it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ REDUCTIONS = {"sum", "prod", "max"}
 
 
 def _operator(sign: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-    """The operator's method, and the one with its sides exchanged."""
+    """An operator's method and its reflected method."""
 
     def forward(self: Any, other: Any) -> Any:
         if not isinstance(other, (Expression, numbers.Real)):
-            return NotImplemented  # an array, which asks for each of its elements
-        if sign in "*/" and isinstance(other, numbers.Real) and abs(other) == 1:  # as g is in the rules
+            return NotImplemented  # an array, which then calls this for each of its elements
+        if sign in "*/" and isinstance(other, numbers.Real) and abs(other) == 1:  # g is 1 in the rules here
             return self if other == 1 else -self
         return Expression(sign, self, other)
 
@@ -42,9 +42,9 @@ def _operator(sign: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any]
 
 
 class Expression:
-    """What was done: a function of operands, which are Expressions and floats; of an argument, its place.
+    """A recorded computation: a function of operands, Expressions and floats; for an argument, its position.
 
-    Arithmetic gives further ones, and so do the table's operations, by their array forms.
+    Arithmetic makes new Expressions, and so do the table's operations, through their array forms.
     """
 
     __slots__ = ("function", "operands")
@@ -87,26 +87,26 @@ class Expression:
         return Expression("abs", self)
 
     def __bool__(self) -> bool:
-        raise TypeError("a rule branches in Python on a number, where it could use where(...)")
+        raise TypeError("a rule branches in Python on a number: use where(...) instead")
 
     def __getitem__(self, _: Any) -> Any:
-        """Forms give a single number an axis, and take it away."""
+        """Returns itself, since array forms only add an axis to a single number and remove it."""
         return self
 
     def astype(self, _: type) -> Any:
-        """Indices are whole numbers here already, of the only type there is."""
+        """Returns itself, since JavaScript has only one type of number."""
         return self
 
     def __getattr__(self, name: str) -> Any:
-        """The table's rows as methods, as Values have them, and what is made of rows."""
+        """The table's rows and compositions as methods, as on Values."""
         found = ops.TABLE.get(name) or ops.ALIASES.get(name) or ops.COMPOSITIONS.get(name)
         if found is None or 0 in getattr(found, "sequences", ()):
-            raise AttributeError(f"a rule asks a number for .{name}, which the page has not")
+            raise AttributeError(f"a rule asks a number for .{name}, which the page does not have")
         return functools.partial(found, self)
 
 
 def _elementwise(name: str) -> Callable[..., Any]:
-    """A function of Expressions and floats, and of arrays of them."""
+    """A function of Expressions and floats, or of arrays of them."""
     return lambda *xs: np.frompyfunc(functools.partial(Expression, name), len(xs), 1)(*xs)
 
 
@@ -124,9 +124,9 @@ _NAMES: dict[str, Any] = {
 
 
 def formed(op: Op, args: Sequence[Any]) -> Any:
-    """The operation's array form on Expressions and floats, and tuples of them for sequences."""
+    """Applies an operation's array form to Expressions and floats, or tuples of them for sequences."""
     if not op.array:
-        raise TypeError("only Python knows how, it has no array form")
+        raise TypeError("it has no array form, so only Python can")
     return eval(_compiled(op.array), _NAMES | dict(zip(op.args, map(_array, args), strict=True)))
 
 

@@ -1,4 +1,4 @@
-// What the drawing shows at a position of the player: for each box its texts and marks, for each edge its weight.
+// What the drawing shows at a position of the player: the texts and marks of each box, and the weight of each edge.
 
 import { KINDS, counted, formatted, shortened } from "./graph_data.js";
 import { laidOut } from "./frame_layout.js";
@@ -14,7 +14,7 @@ export class Scene {
     this.arrange();
   }
 
-  // Anew, after frames were opened or closed.
+  // Updates everything after frames were opened or closed.
   arrange() {
     const { graph, hierarchy } = this;
     Object.assign(this, hierarchy.visible());
@@ -25,7 +25,7 @@ export class Scene {
     this.measure();
   }
 
-  // Anew, after the numbers changed.
+  // Updates the summaries after the numbers changed.
   measure() {
     const { graph, hierarchy } = this;
     this.states = graph.states();
@@ -45,7 +45,7 @@ export class Scene {
     return this.where[this.hierarchy.classOf[i]];
   }
 
-  // The slots that an edge stands for in the shown sample; none where an end is a closed frame.
+  // The slots that an edge stands for in the shown sample; none if an end is a closed frame.
   slotsOf(edge) {
     const { graph, hierarchy } = this;
     if (hierarchy.isFrame(edge.source) || hierarchy.isFrame(edge.target)) return [];
@@ -53,7 +53,7 @@ export class Scene {
     return graph.slots(chosen[edge.target]).filter((slot) => edgeOfSlot[slot] === edge.parts[0]);
   }
 
-  // The shares of the adjoint of node i that have arrived, in the order in which they came, and how many there will be.
+  // The slots whose contributions to node i have arrived, in order of arrival, and the number of all its uses.
   arrived(i, player) {
     const { graph } = this;
     const uses = Array.from(graph.uses(i)).reverse();
@@ -195,7 +195,7 @@ export class Scene {
     return graph.adjoint[graph.owner[slot]] !== 0 && graph.contribution(slot) === 0;
   }
 
-  // An item with all that it was computed from, and all that was computed from it.
+  // An item, everything that it was computed from, and everything that was computed from it.
   related(item) {
     const found = new Set([item]);
     for (const [from, to] of [
@@ -219,7 +219,7 @@ export class Scene {
   }
 }
 
-// 1 for the largest, 0 for what is DECADES powers of ten smaller.
+// The size on a log scale: 1 for the largest, 0 for a size that is DECADES powers of ten smaller.
 function relative(size, most) {
   if (!(size > 0) || !(most > 0)) return size === Infinity ? 1 : 0;
   return Math.max(0, Math.min(1, 1 + Math.log10(size / most) / DECADES));

@@ -1,4 +1,4 @@
-// What the evaluator needs and Math lacks, under the names of the Python array API and of SciPy.
+// Functions that the evaluator needs and Math lacks, with the names of the Python array API and of SciPy.
 
 function maximum(a, b) {
   return a !== a || a > b ? a : b;
@@ -16,25 +16,25 @@ function logaddexp(a, b) {
   return a === b ? a + Math.LN2 : maximum(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)));
 }
 
-// As C's.
+// The remainder with the sign of a, as in C.
 function fmod(a, b) {
   return a % b;
 }
 
-// With the sign of b, as Python's.
+// The remainder with the sign of b, as in Python.
 function remainder(a, b) {
   const rest = a % b;
   if (rest === 0) return b > 0 ? 0 : -0;
   return rest < 0 !== b < 0 ? rest + b : rest;
 }
 
-// Of two nearest whole numbers the even one.
+// Rounds to the nearest whole number; a tie goes to the even one.
 function round(x) {
   const above = Math.round(x);
   return Math.abs(x % 1) === 0.5 && above % 2 !== 0 ? above - 1 : above;
 }
 
-// As C's: 1 to any power is 1, and -1 to an infinite one; Math.pow gives NaN.
+// The power as in C: 1 to any power is 1, and -1 to an infinite power is 1, where Math.pow gives NaN.
 function pow(x, n) {
   return x === 1 || (x === -1 && Math.abs(n) === Infinity) ? 1 : Math.pow(x, n);
 }
@@ -42,7 +42,7 @@ function exp2(x) {
   return Math.pow(2, x);
 }
 
-// Near 0 by exp(x x) erf(x), whose power series has positive terms only (Abramowitz & Stegun 7.1.6).
+// Near 0 computed from exp(x x) erf(x), whose power series has only positive terms (Abramowitz & Stegun 7.1.6).
 function erf(x) {
   if (!(Math.abs(x) < 1)) return 1 - erfc(x);
   let term = x,
@@ -52,7 +52,7 @@ function erf(x) {
 }
 
 // erfc(x) = exp(-x x) 2 x / pi * (integral of exp(-t t) / (t t + x x) over t > 0), Abramowitz & Stegun 7.4.11, by the
-// midpoint rule: with this step it errs by 1e-21, but for the pole at t = i x, whose share counts up to pi / step.
+// midpoint rule. With this step its error is 1e-21, except for the pole at t = i x, whose share is added up to pi / step.
 function erfc(x) {
   if (x < 0) return 2 - erfc(-x);
   if (x < 1) return 1 - erf(x);
@@ -60,7 +60,7 @@ function erfc(x) {
   return Math.exp(-x * x) * erfcx(x);
 }
 
-// exp(x x) erfc(x), for x from 1/2 on.
+// exp(x x) erfc(x), for x >= 1/2.
 function erfcx(x) {
   const step = 29 / 64;
   let sum = 0;
@@ -74,7 +74,7 @@ function log_ndtr(x) {
   return Math.log1p(-erfc(x * Math.SQRT1_2) / 2);
 }
 
-// Near 0 by the power series and two steps of Halley's iteration.
+// Near 0 computed from the power series and two steps of Halley's iteration.
 function erfinv(x) {
   if (!(Math.abs(x) <= 0.5)) return -Math.sign(x) * Math.SQRT1_2 * ndtri(0.5 - 0.5 * Math.abs(x));
   const half = Math.sqrt(Math.PI) / 2,
@@ -87,7 +87,7 @@ function erfinv(x) {
   return y;
 }
 
-// From Abramowitz & Stegun 26.2.23 by Halley's iteration for the logarithm.
+// Starts from Abramowitz & Stegun 26.2.23, then uses Halley's iteration for the logarithm.
 function ndtri(p) {
   if (p > 0.75) return 0 - ndtri(1 - p);
   if (p > 0.25) return Math.SQRT2 * erfinv(2 * p - 1);
@@ -104,7 +104,7 @@ function ndtri(p) {
 }
 
 // The integral of u**n exp(-u u / 2 - u x) over u > 0, by the trapezoidal rule for u = exp(s - exp(-s)) (Takahasi and
-// Mori 1974); left of -1 by recurrence.
+// Mori 1974); below -1 by recurrence.
 function mills(n, x) {
   if (!(n >= 0 && n <= 20 && Number.isInteger(n)) || x !== x) return NaN;
   if (x < -1) {
@@ -154,8 +154,8 @@ function gammaln(x) {
   return (x - 0.5) * (Math.log(x) - 1) + 0.4189385332046727 + series - Math.log(product);
 }
 
-// n! times the sum of (x + k)**-(n + 1) over k >= 0; for n = 0, -digamma(x). Terms one by one up to the edge, the rest
-// by Euler and Maclaurin's formula (Abramowitz & Stegun 6.4.11, 6.3.18).
+// n! times the sum of (x + k)**-(n + 1) over k >= 0; for n = 0, -digamma(x). The first terms are added one by one, the
+// rest by the Euler-Maclaurin formula (Abramowitz & Stegun 6.4.11, 6.3.18).
 function zetaSum(n, x) {
   let sum = 0;
   for (; ; x++) {
@@ -174,7 +174,7 @@ function zetaSum(n, x) {
   }
 }
 
-// Left of 0 the sum runs over x, x + 1, ... near, near + 1, ...; its first part is a difference of two sums.
+// For x < 0, the sum runs over x, x + 1, ..., near, near + 1, ...; its first part is a difference of two sums.
 function polygamma(n, x) {
   if (!(n >= 0 && n <= 1000 && Number.isInteger(n)) || x !== x || x === -Infinity) return NaN;
   const odd = n % 2 === 1,

@@ -1,4 +1,4 @@
-// A training over time: loss, gradients by layer and decision boundary, with the slider that moves through the records.
+// A training over time: loss, gradients by layer and decision boundary, with a slider that moves through the records.
 
 import { made } from "./drawing.js";
 import { counted, formatted } from "./graph_data.js";
@@ -8,7 +8,7 @@ import { PlaneView } from "./heat_map.js";
 const WHOLE_PLAY = 8000;
 const CALM_FRAMES = 16;
 
-// training: the payload's; onTime(t): the viewer moved to record t. show(t) moves there without telling.
+// training: from the payload; onTime(t) is called when the viewer moves to record t. show(t) moves there without a call.
 export function trainingView(training, { onTime = () => {} } = {}) {
   const element = made(null, "section", "tgl-run");
   element.setAttribute("aria-label", "training");
@@ -24,13 +24,13 @@ class TrainingView {
   constructor(element, training, onTime) {
     Object.assign(this, { element, training, onTime });
     this.last = training.steps.length - 1;
-    // The keys of the controls are theirs, not the page's around them.
+    // The controls keep their keys from the page around them.
     element.addEventListener("keydown", (event) => event.stopPropagation());
     this.#buildControls();
     const charts = made(element, "div", "tgl-run-charts");
     this.views = this.#charts(charts);
     this.show(this.last);
-    // In the next frame: to draw changes the height, and a size that changes while it is observed is an error.
+    // Draws in the next frame: drawing changes the height, and changing a size while it is observed is an error.
     const draw = () => element.clientWidth && this.views.forEach((view) => view.draw());
     new ResizeObserver(() => requestAnimationFrame(draw)).observe(element);
   }
@@ -55,7 +55,7 @@ class TrainingView {
       views.push(new TimeChart(parent, title, norms, time, { ...act, logarithmic: true }));
     } else {
       const words =
-        "No gradients were there when this was recorded: call the recorder between backward() and zero_grad().";
+        "There were no gradients when this was recorded: call the recorder between backward() and zero_grad().";
       made(made(parent, "figure", "tgl-run-chart"), "p", "tgl-run-note", words);
     }
     for (const [name, lines] of measured(series)) {
@@ -146,7 +146,7 @@ class TrainingView {
   }
 }
 
-// The columns that are neither a loss nor the learning rate, with what was held out beside what was learned from.
+// The columns that are neither a loss nor the learning rate; validation and training share a chart.
 function measured(series) {
   const charts = new Map();
   for (const line of series) {

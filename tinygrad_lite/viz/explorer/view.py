@@ -1,4 +1,4 @@
-"""explore: a graph's backward pass to play, in a notebook or as a page of its own."""
+"""explore: plays a graph's forward and backward pass, in a notebook or on a page of its own."""
 
 from __future__ import annotations
 
@@ -24,25 +24,21 @@ from .recorder import Recorder
 
 
 def explore(root: Value, *, compare: Comparison | None = None, training: Recorder | None = None) -> Explorer:
-    """All that root was computed from, to explore: forward and backward pass step by step, with sliders on the leaves.
+    """Makes an explorer of root's graph: the forward and backward pass step by step, with sliders for the leaves.
 
-    compare   a report of compare(root): what it found stands at each node
-    training  a Recorder of the training that made the parameters: its time can be moved too
-    Jupyter shows it by itself, best with the package anywidget; `.save("page.html")` writes a page that works offline.
-    It keeps the numbers of this moment, and never changes a Value. Raises TypeError for what is not a Value, and for
-    other reports and recorders; ValueError for a report of another graph.
+    compare   a report of compare(root), whose findings are shown at each node
+    training  a Recorder of the training that made the parameters, which adds a slider for the training's time
+    Jupyter shows it, best with the package anywidget; `.save("page.html")` writes a page that works offline. It keeps
+    the present numbers, and never changes a Value. Raises TypeError if root is not a Value, and for anything else than
+    a report or a Recorder; ValueError for a report of another graph.
 
     >>> explore(Value(0.5, label="x").tanh())
     <Explorer of 2 nodes>
     """
     if not isinstance(root, Value):
-        raise TypeError(
-            f"explore() shows what a Value was computed from, got {errors.received(root)}: pass the Value itself"
-        )
+        raise TypeError(f"explore() shows the graph of a Value, got {errors.received(root)}: pass the Value itself")
     if training is not None and not isinstance(training, Recorder):
-        raise TypeError(
-            f"explore(training=...) takes a Recorder, which saw the training, got {errors.received(training)}"
-        )
+        raise TypeError(f"explore(training=...) takes the Recorder of the training, got {errors.received(training)}")
     return Explorer(root, checks_of(compare, root, "explore"), training)
 
 
@@ -60,9 +56,9 @@ class Explorer:
         return f"<Explorer of {counted(len(self._graph), 'node')}>"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes one page that needs nothing else, and works from disk without a network.
+        """Writes a single page that works from disk, without a network.
 
-        The file is whole or, where that fails, as it was before. Raises ValueError for an ending other than .html.
+        The file is written whole, or stays as it was if that fails. Raises ValueError for an ending other than .html.
         """
         target = Path(path)
         if target.suffix.lower() != ".html":
@@ -72,12 +68,12 @@ class Explorer:
             file.write(content)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> Any:
-        """The widget, and where a viewer shows none, as on a page of code, the picture; without anywidget the page."""
+        """The widget, with a picture for viewers that show no widgets; without anywidget, the page."""
         plain = {"text/plain": repr(self)}
         try:
             data, metadata = self._widget._repr_mimebundle_()
         except ImportError:
-            # The frame's page can read nothing of the notebook.
+            # The page in the frame cannot read anything of the notebook.
             frame = f'<iframe sandbox="allow-scripts" srcdoc="{escape(self._page())}" title="{self._payload["title"]}" '
             return {"text/html": frame + 'style="width:100%;height:42rem;border:0"></iframe>', **plain}
         picture = self._graph.values[-1].graph(max_nodes=self._pictured)._repr_mimebundle_()
@@ -85,7 +81,7 @@ class Explorer:
 
     @property
     def _pictured(self) -> int:
-        """A small graph's picture has all nodes, a larger one's is closed, as it is in the page."""
+        """The most boxes of the picture: all nodes of a small graph; a larger one is collapsed, as on the page."""
         return 60 if len(self._graph) <= 60 else 10
 
     @cached_property

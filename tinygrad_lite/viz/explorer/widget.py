@@ -1,4 +1,4 @@
-"""The explorer as a Jupyter widget, which may ask the kernel."""
+"""The explorer as a Jupyter widget, which can send requests to the kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .page import module, style
 
 
 class ExplorerWidget(anywidget.AnyWidget):  # type: ignore[misc]
-    """payload: JSON; answer: what is sent back for a message of the page."""
+    """The widget; payload: JSON; answer: a function from the page's message to the answer."""
 
     _esm = module()
     _css = style()

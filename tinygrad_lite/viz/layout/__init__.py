@@ -1,1 +1,1 @@
-"""Where the boxes of a diagram stand, and how its edges run."""
+"""Places the boxes of a diagram and routes its edges."""

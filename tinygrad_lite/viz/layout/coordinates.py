@@ -1,4 +1,4 @@
-"""Where across its layer each vertex stands: near its neighbours, in order, apart, and with straight long edges."""
+"""Places each vertex across its layer: near its neighbours, in order, with gaps, and with straight long edges."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ _ROUNDS = 24
 
 
 def place_across(layers: list[list[int]], vertices: list[Vertex], segments: list[Segment]) -> list[float]:
-    """The middle of each vertex. Layer by layer, each is drawn to the weighted mean of its neighbours, and the order
-    and distances are kept by least squares (pool adjacent violators)."""
+    """The middle of each vertex across its layer.
+
+    Layer by layer, each vertex moves to the weighted mean of its neighbours, while least squares keep the order and the
+    distances (pool adjacent violators).
+    """
     above: list[list[tuple[int, float, float]]] = [[] for _ in vertices]
     below: list[list[tuple[int, float, float]]] = [[] for _ in vertices]
     for s in segments:
@@ -49,7 +52,7 @@ def _settle(
 
 
 def spaced(wanted: Sequence[float], weights: Sequence[float], distance: Sequence[float]) -> list[float]:
-    """The positions nearest to those wanted, by weighted squares, that keep at least the distances between them.
+    """The positions nearest to the wanted ones, by weighted least squares, that keep at least the given distances.
 
     >>> spaced([0.0, 0.0], [1.0, 1.0], [10.0])
     [-5.0, 5.0]
@@ -77,7 +80,7 @@ def _straighten(
     below: list[list[tuple[int, float, float]]],
     y: list[float],
 ) -> None:
-    """Brings chains of vertices onto one line where the room between their neighbours allows it."""
+    """Moves chains of vertices onto one line if the room between their neighbours allows it."""
     where = {v: (k, i) for k, layer in enumerate(layers) for i, v in enumerate(layer)}
 
     def room(v: int) -> tuple[float, float]:
@@ -112,7 +115,7 @@ def _straighten(
 
 
 def _align(chain: list[tuple[int, float]], room: Callable[[int], tuple[float, float]], y: list[float]) -> None:
-    """One line for each part of the chain that has room for it: vertices with how far each stands off the line."""
+    """Aligns each part of a chain that has room for a line; the chain has vertices with their offsets from the line."""
     begin = 0
     while begin < len(chain):
         low, high, end = float("-inf"), float("inf"), begin

@@ -1,4 +1,4 @@
-"""In which order the vertices of each layer stand, so that few edges cross: sweeps by barycenter (Sugiyama 1981)."""
+"""Orders the vertices of each layer so that few edges cross, by barycenter sweeps (Sugiyama 1981)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SWEEPS = 12
 
 
 def reduce_crossings(layers: list[list[int]], vertices: list[Vertex], segments: list[Segment]) -> None:
-    """Reorders each layer in place. What comes first stays first where crossings do not tell otherwise."""
+    """Reorders each layer in place; the given order stays unless crossings decide otherwise."""
     below: list[list[tuple[int, float]]] = [[] for _ in vertices]
     above: list[list[tuple[int, float]]] = [[] for _ in vertices]
     between: list[list[Segment]] = [[] for _ in layers]
@@ -51,7 +51,7 @@ def _number(layer: list[int], place: list[float]) -> None:
 
 
 def _sort(layer: list[int], neighbours: list[list[tuple[int, float]]], place: list[float]) -> None:
-    """By the mean place of the neighbours; a vertex without any keeps its place."""
+    """Sorts a layer by the mean position of the neighbours; a vertex without neighbours keeps its position."""
     movable = [v for v in layer if neighbours[v]]
     mean = {v: sum(place[u] + share for u, share in neighbours[v]) / len(neighbours[v]) for v in movable}
     ordered = iter(sorted(movable, key=mean.__getitem__))
@@ -82,7 +82,7 @@ def _swap_neighbours(
     below: list[list[tuple[int, float]]],
     place: list[float],
 ) -> None:
-    """Swaps two that stand beside each other while that saves crossings."""
+    """Swaps adjacent vertices while that saves crossings."""
     for _ in range(4):
         swapped = False
         for k in range(len(layer) - 1):

@@ -1,4 +1,4 @@
-"""Graphviz's `dot`: places a diagram for the SVG, and paints PNGs."""
+"""Runs Graphviz's `dot`, which places a diagram for the SVG and paints PNGs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .level import Point
 from .nested_layout import Curve, Layout, RankDir, Rectangle, Shape
 
 TIMEOUT = 10.0
-"""Seconds after which dot is given up, times the patience of who asks."""
+"""After this many seconds, times the caller's patience, dot is stopped."""
 
 
 MOST_EDGES = 120
 
 
 class DotError(RuntimeError):
-    """dot failed, or was not done in time."""
+    """dot failed or took too long."""
 
 
 def installed() -> bool:
@@ -32,12 +32,12 @@ def installed() -> bool:
 
 
 def does_well(shape: Shape) -> bool:
-    """Whether dot's layout is at least as clear as the own: it leads edges across frames, and takes long over many."""
+    """Whether dot's layout is as clear as ours. It draws edges across frames, and is slow if there are many edges."""
     return not shape.frames and len(shape.edges) <= MOST_EDGES
 
 
 def run(text: str, format: str, *options: str, patience: float = 1.0) -> bytes:
-    """What dot makes of the text. Raises MissingProgramError where dot is not on the PATH, else DotError."""
+    """Runs dot on a text and returns its output. Raises MissingProgramError if dot is not on the PATH, or DotError."""
     program = shutil.which("dot")
     if program is None:
         raise MissingProgramError(
@@ -50,7 +50,7 @@ def run(text: str, format: str, *options: str, patience: float = 1.0) -> bytes:
             command, input=text.encode(), capture_output=True, timeout=patience * TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise DotError(f"dot -T{format} did not do its work: {error}") from error
+        raise DotError(f"dot -T{format} could not run: {error}") from error
     if done.returncode or not done.stdout:
         raise DotError(
             f"dot -T{format} failed with code {done.returncode}: {done.stderr.decode(errors='replace')[:500]}"
@@ -59,7 +59,7 @@ def run(text: str, format: str, *options: str, patience: float = 1.0) -> bytes:
 
 
 def dot_layout(diagram: Diagram, shape: Shape, rankdir: RankDir) -> Layout:
-    """Places everything by dot, in boxes of the sizes given. Raises as run() does."""
+    """Places everything with dot, for boxes of the given sizes. Raises the errors of run()."""
     answer = run(_geometry(diagram, shape, rankdir), "json0")
     try:
         return _read(json.loads(answer), shape)
@@ -68,7 +68,7 @@ def dot_layout(diagram: Diagram, shape: Shape, rankdir: RankDir) -> Layout:
 
 
 def png(diagram: Diagram, boxes: Sequence[Box], texts: Sequence[EdgeText], rankdir: RankDir, layout: Layout) -> bytes:
-    """The picture with everything where the layout has it, painted by Graphviz."""
+    """A PNG of the picture, painted by Graphviz at the positions of the layout."""
     text = dot_text(diagram, boxes, texts, rankdir, layout)
     return run(text, "png", "-Kneato", "-n2", "-Gdpi=144", patience=6.0)
 
@@ -89,7 +89,7 @@ def _geometry(diagram: Diagram, shape: Shape, rankdir: RankDir) -> str:
 
 
 def _room(wide: float, high: float) -> str:
-    """A label that is nothing but room."""
+    """An empty label that takes up the given room."""
     return (
         f'<<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" FIXEDSIZE="TRUE" WIDTH="{wide:.0f}" '
         f'HEIGHT="{high:.0f}"><TR><TD></TD></TR></TABLE>>'

@@ -1,6 +1,6 @@
-"""One level of a nested layout: items side by side in layers, edges through the gaps between them.
+"""Lays out one level of a nested layout: items side by side in layers, edges through the gaps between them.
 
-Everything here lies along one axis (from leaves to root) and across it; layout.py turns that into x and y.
+Positions here are along the axis from leaves to root, and across it; nested_layout.py turns them into x and y.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from .vertices import Segment, Vertex
 
 Point = tuple[float, float]
 _LEAD = 7.0
-"""Edges run straight into their box for as long as an arrow's head."""
+"""Edges run straight into their box for this length, that of an arrow's head."""
 
 OUTSIDE = -1
-"""As a link's source or target: it comes from, or goes to, the outside of this level."""
+"""The source or target of a link that comes from, or goes to, the outside of this level."""
 
 
 @dataclass(slots=True)
 class Link:
-    """Leads from an item to an item, or to or from the OUTSIDE.
+    """A link from an item to an item, or to or from the OUTSIDE.
 
-    net    what it carries: links of one net that start together share their way for as long as they can
-    label  room along, across, and where across it the line runs, counted from its middle
-    port   where across its item it starts or ends, counted from the middle; None: a place is found
+    net    links of one net that start together share their way as long as they can
+    label  its room along and across, and where the line runs across it, counted from its middle
+    port   where the link starts or ends across its item, counted from the middle; None: a place is found
     """
 
     source: int
@@ -48,12 +48,12 @@ class Item:
 
 @dataclass(slots=True)
 class Level:
-    """A finished level, its corner at (0, 0).
+    """A finished level with its corner at (0, 0).
 
-    corners  along and across, where each item begins
-    ways     for each link, points of which two at the same height are joined by a line and others by a bend
-    labels   for each link, the middle of its label
-    entries, exits  for each net from or to the outside, where across the level it passes the border
+    corners  where each item begins, along and across
+    ways     the points of each link; two points at the same height are joined by a line, others by a bend
+    labels   the middle of each link's label
+    entries, exits  where each net from or to the outside passes the border, across the level
     """
 
     along: float
@@ -67,7 +67,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """Room inside a frame's border, and the least size, which its title needs."""
+    """The room inside a frame's border, and the smallest size, which its title needs."""
 
     before: float = 0.0
     after: float = 0.0
@@ -87,9 +87,9 @@ class _Arrangement:
         self.vertices: list[Vertex] = []
         self.segments: list[Segment] = []
         self.chains: list[list[int]] = [[] for _ in links]
-        """For each link its vertices, the items or borders at both ends included."""
+        """For each link, its vertices, including the items or borders at both ends."""
         self.steps: list[list[Segment]] = [[] for _ in links]
-        """For each link the segments between these."""
+        """For each link, the segments between its vertices."""
         self._between: dict[tuple[int, int, int], Segment] = {}
         self._stand()
         self._thread()
@@ -99,7 +99,7 @@ class _Arrangement:
         return len(self.vertices) - 1
 
     def _stand(self) -> None:
-        """Items into layers; where links have labels, every other layer is for these."""
+        """Puts items into layers; if links have labels, every other layer is for labels."""
         inner = [(k.source, k.target) for k in self.links if k.source >= 0 and k.target >= 0]
         self.step = 2 if any(k.label for k in self.links) else 1
         layer_of = [rank * self.step for rank in ranks(len(self.items), inner)]
@@ -109,7 +109,7 @@ class _Arrangement:
             self._vertex(layer_of[i] + first, item.along, item.across, item=i, frame=item.frame)
 
     def _thread(self) -> None:
-        """Links into segments from layer to layer, with a vertex in every layer passed."""
+        """Splits links into segments from layer to layer, with a vertex in every layer that they pass."""
         borders: dict[tuple[bool, int], int] = {}
         trunks: dict[tuple[int, int, int], int] = {}
         for k, link in sorted(enumerate(self.links), key=lambda pair: pair[1].source != OUTSIDE):
@@ -136,7 +136,7 @@ class _Arrangement:
             self.steps[k] = [self._segment(s, t, link) for s, t in pairwise(self.chains[k])]
 
     def _segment(self, s: int, t: int, link: Link) -> Segment:
-        """The segment between two vertices, which links of one net have in common."""
+        """The segment between two vertices, which links of one net share."""
         known = self._between.get((s, t, link.net))
         if known:
             return known
@@ -164,7 +164,7 @@ class _Arrangement:
         return self._measured(layers, y)
 
     def _spread_ports(self, layers: list[list[int]]) -> None:
-        """Where several links end at an item and may do so anywhere, each gets a place of its own, in their order."""
+        """Gives links that end at the same item, without fixed ports, places of their own in their order."""
         place = {v: k for layer in layers for k, v in enumerate(layer)}
         fixed = {k.target for k in self.links if k.target_port is not None}
         ending: dict[int, list[Segment]] = defaultdict(list)
@@ -178,7 +178,7 @@ class _Arrangement:
                 segment.target_port = (k - (len(segments) - 1) / 2) * step
 
     def _measured(self, layers: list[list[int]], y: list[float]) -> Level:
-        """Distances between layers, then everything in its final place, with room for the frame around it."""
+        """Sets the distances between layers and all final positions, with room for the frame around the level."""
         margins, vertices = self.margins, self.vertices
         starts, ends = self._along(layers, y)
         needed = (ends[-1] if ends else margins.before) + margins.after
@@ -216,7 +216,7 @@ class _Arrangement:
         return level
 
     def _along(self, layers: list[list[int]], y: list[float]) -> tuple[list[float], list[float]]:
-        """Where each layer begins and ends; steep edges between two layers push these apart."""
+        """Where each layer begins and ends; steep edges between two layers push them apart."""
         steepest = [0.0] * len(layers)
         for s in self.segments:
             drop = abs(y[s.source] + s.source_port - y[s.target] - s.target_port)

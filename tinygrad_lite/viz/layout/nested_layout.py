@@ -1,7 +1,7 @@
-"""The project's own layout: a layered drawing with nested frames, in plain Python.
+"""The package's own layout: a layered drawing with nested frames, in plain Python.
 
-Each frame is laid out by itself, innermost first, and stands as one item in the frame around it. So frames hold what
-belongs to them and nothing else, boxes never overlap, and no edge runs over a box.
+Each frame is laid out by itself, innermost first, and is one item in the frame around it. So a frame holds only what
+belongs to it, boxes never overlap, and no edge runs over a box.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Rectangle:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """points: a start, then three points for each cubic Bezier part; label: the middle of its text."""
+    """An edge's curve; points: the start, then three points for each cubic Bezier part; label: its text's middle."""
 
     points: list[Point]
     label: Point | None = None
@@ -43,13 +43,13 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a layout has to place, in sizes.
+    """The sizes of what a layout has to place.
 
-    boxes    width and height of each
-    edges    source and target among boxes; one that leads from a later to an earlier box is drawn around
-    apart    for each edge, whether it keeps its own way instead of sharing that of others from its source
-    texts    width and height of the text at each edge, (0, 0) for none
-    frames   for each, the frame around it or None, and the size of its title
+    boxes    the width and height of each box
+    edges    the source and target boxes of each edge; one from a later to an earlier box is drawn around the others
+    apart    for each edge, whether it has its own way instead of sharing the way of others from its source
+    texts    the width and height of the text at each edge, (0, 0) for none
+    frames   for each frame, the frame around it or None, and the size of its title
     homes    for each box, the frame around it or None
     """
 
@@ -71,7 +71,7 @@ _BORDER = 13.0
 
 
 class _Nested:
-    """An item is a box, by its number, or a frame, by its number added to how many boxes there are."""
+    """Computes the layout; an item is a box (its number) or a frame (its number plus the number of boxes)."""
 
     def __init__(self, shape: Shape, upright: bool) -> None:
         self.shape, self.upright = shape, upright
@@ -86,14 +86,14 @@ class _Nested:
         self.links: dict[int, list[Link]] = {frame: [] for frame in self.items}
         self.levels: dict[int, Level] = {}
         self.parts: list[list[tuple[int, int]]] = [[] for _ in shape.edges]
-        """For each edge, the links it is made of: their frames and positions among the frames' links."""
+        """For each edge, its links: their frames, and their positions among the frames' links."""
         self._known: dict[tuple[int, int, int, int], int] = {}
         for e, (s, t) in enumerate(shape.edges):
             if s < t:
                 self._route(e, s, t)
 
     def _in_order(self) -> list[tuple[int, int]]:
-        """Each item with the frame around it, frames standing where their first box does."""
+        """Each item with the frame around it; a frame takes the position of its first box."""
         first: dict[int, int] = {}
         for box, frame in enumerate(self.home):
             while frame != _TOP and frame not in first:
@@ -104,14 +104,14 @@ class _Nested:
         return [(item, frame) for _, item, frame in sorted(ordered)]
 
     def _chain(self, box: int) -> list[int]:
-        """The frames around a box, innermost first, the whole drawing last."""
+        """The frames around a box, innermost first; the whole drawing comes last."""
         chain = [self.home[box]]
         while chain[-1] != _TOP:
             chain.append(self.parent[chain[-1]])
         return chain
 
     def _route(self, edge: int, s: int, t: int) -> None:
-        """One link in the frame that holds both ends, and one to or from each border passed on the way."""
+        """Adds a link in the frame that holds both ends, and one to or from each border on the way."""
         up, down = self._chain(s), self._chain(t)
         while len(up) > 1 and len(down) > 1 and up[-2] == down[-2]:
             up.pop()
@@ -125,7 +125,7 @@ class _Nested:
             self._link(edge, frame, None, item)
 
     def _link(self, edge: int, frame: int, source: int | None, target: int | None) -> None:
-        """A link that reaches its box is the edge's own; before that, edges from one box share theirs."""
+        """Adds a link of an edge; edges from one box share links, except the last one, which reaches the box."""
         start = OUTSIDE if source is None else self.position[source]
         end = OUTSIDE if target is None else self.position[target]
         net, label = self.shape.edges[edge][0], None
@@ -152,7 +152,7 @@ class _Nested:
         return self._drawn(corners)
 
     def _arrange(self, frame: int) -> None:
-        """Inner frames come later in the list than those around them, so they are arranged already."""
+        """Arranges a frame; its inner frames, which come later in the list, are arranged already."""
         items: list[Item] = []
         for item in self.items[frame]:
             if item >= self.size:
@@ -218,7 +218,7 @@ class _Nested:
 
 
 def _bends(way: list[Point]) -> list[Point]:
-    """Lines where two points stand at the same height, an S from one height to the next, as cubic parts."""
+    """Cubic parts through the points: a line between two points at the same height, an S between two heights."""
     kept = [way[0]]
     for point in way[1:]:
         if len(kept) > 1 and abs(kept[-2][1] - kept[-1][1]) < 0.01 and abs(kept[-1][1] - point[1]) < 0.01:
@@ -232,7 +232,7 @@ def _bends(way: list[Point]) -> list[Point]:
 
 
 def _around(source: Rectangle, target: Rectangle) -> Curve:
-    """A bow below both boxes, for an edge against the order of layers."""
+    """A curve below both boxes, for an edge against the order of layers."""
     start = (source.x + source.width / 2, source.y + source.height)
     end = (target.x + target.width / 2, target.y + target.height)
     low = max(start[1], end[1]) + 40 + 0.08 * abs(start[0] - end[0])

@@ -1,4 +1,4 @@
-"""Which layer each item stands in: the first step of a layered layout (Sugiyama, Tagawa and Toda 1981)."""
+"""Assigns items to layers: the first step of a layered layout (Sugiyama, Tagawa and Toda 1981)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 
 def ranks(size: int, edges: Iterable[tuple[int, int]]) -> list[int]:
-    """A layer for each item so that every edge leads to a later one.
+    """A layer for each item, so that every edge leads to a later layer.
 
-    Items start as early as the longest path to them allows; then each that has at least as many ways out as in moves
-    as late as its readers allow, so that leaves stand beside what uses them. Edges may not form a circle.
+    Each item starts as early as the longest path to it allows. Then each item with at least as many outgoing as
+    incoming edges moves as late as its readers allow, so that leaves are next to what uses them. The edges must not
+    form a cycle.
     """
     into: list[list[int]] = [[] for _ in range(size)]
     out: list[list[int]] = [[] for _ in range(size)]
@@ -26,7 +27,7 @@ def ranks(size: int, edges: Iterable[tuple[int, int]]) -> list[int]:
             if not waits[t]:
                 order.append(t)
     if len(order) < size:
-        raise ValueError("the edges form a circle, so no order of layers exists")
+        raise ValueError("the edges form a cycle, so no order of layers exists")
     for i in reversed(order):
         if out[i] and len(out[i]) >= len(into[i]):
             found[i] = min(found[t] for t in out[i]) - 1

@@ -1,4 +1,4 @@
-"""What a level's layers are made of, and how far apart it stands."""
+"""The vertices and segments of a level's layers, and the gaps between vertices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Vertex:
-    """An item, a label, or a place where a longer link passes through a layer."""
+    """An item, a label, or a point where a longer link passes through a layer."""
 
     layer: int
     along: float
@@ -29,7 +29,7 @@ class Segment:
 
 
 def gap(a: Vertex, b: Vertex) -> float:
-    """The least distance between the middles of two neighbours in a layer."""
+    """The smallest distance between the middles of two neighbours in a layer."""
     if a.item >= 0 and b.item >= 0:
         apart = 22.0 if a.frame or b.frame else 15.0
     elif a.item >= 0 or b.item >= 0:
