@@ -587,19 +587,19 @@ stop_gradient: Op = Op("stop_gradient", lambda x: x, (no_gradient,),
 erf: Op = Op("erf", ieee.erf, (lambda g, y, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),),
          array="erf(x)", domain=(REAL,), doc="error function")
 erfc: Op = Op("erfc", normal_law.erfc, (lambda g, y, x: g * (-2.0 / math.sqrt(math.pi) * exp(-x * x)),),
-          array="erfc(x)", domain=(REAL,), doc="1 - erf(x), right in the tail")
+          array="erfc(x)", domain=(REAL,), doc="1 - erf(x), accurate in the tail")
 erfinv: Op = Op("erfinv", normal_law.erfinv, (lambda g, y, x: g * (0.5 * math.sqrt(math.pi) * exp(y * y)),),
             array="erfinv(x)", domain=(UNIT,), doc="inverse of erf")
 normcdf: Op = Op("normcdf", normal_law.normcdf, (lambda g, y, x: g * normal_density(x),),
              array="0.5 * erfc(-0.7071067811865476 * x)", domain=(REAL,),
-             doc="standard normal distribution function, right in the tail")
+             doc="standard normal distribution function, accurate in the tail")
 log_ndtr: Op = Op("log_ndtr", normal_law.log_ndtr, (lambda g, y, x: g * _normal_hazard(x),),
-              array="log_ndtr(x)", domain=(REAL,), doc="log(normcdf(x)), right in both tails")
+              array="log_ndtr(x)", domain=(REAL,), doc="log(normcdf(x)), accurate in both tails")
 ndtri: Op = Op("ndtri", normal_law.ndtri, (lambda g, y, p: g * (math.sqrt(2.0 * math.pi) * exp(0.5 * y * y)),),
            args="p", array="ndtri(p)", domain=((0.0, 1.0),), doc="inverse of normcdf")
 mills: Op = Op("mills", normal_law.mills, (None, lambda g, y, n, x: -g * mills(n + 1.0, x)),
            args="n x", array="mills(n, x)", domain=((0.0, 4.0), POSITIVE),
-           doc="(-1)**n times derivative n of Mills' ratio, normcdf(-x) / density(x); n is plain, 0 to 20")
+           doc="(-1)**n times derivative n of Mills' ratio, normcdf(-x) / density(x); n is a plain number, 0 to 20")
 lgamma: Op = Op("lgamma", gamma.lgamma, (lambda g, y, x: g * polygamma(0.0, x),),
             array="gammaln(x)", aliases=("gammaln",), domain=(POSITIVE,), doc="log of the absolute value of gamma(x)")
 polygamma: Op = Op("polygamma", gamma.polygamma, (None, lambda g, y, n, x: g * polygamma(n + 1.0, x)),
@@ -623,10 +623,10 @@ var: Op = Op("var", _var_value, (_by_each_deviation, None),
 std: Op = Op("std", _std_value, (_by_each_share, None),
          args="*xs ddof=0", conventional=True, domain=(REAL, UNIT),
          array=f"{_WIDTH} * sqrt(sum({_SHARE} * {_SHARE}, axis=0) / maximum({_COUNT} - ddof, 0.0)) / {_UNIT}",
-         doc="square root of var; derivative 0 where all are alike, no second one")
+         doc="square root of var; derivative 0 where all are equal, no second derivative")
 logsumexp: Op = Op("logsumexp", sequences.logsumexp, (_softmax_of,),
                args="*xs", array=f"{_SHIFT} + log(sum(exp(xs - {_SHIFT}), axis=0))", domain=(REAL,),
-               doc="log of the sum of exponentials, right for large inputs")
+               doc="log of the sum of exponentials, accurate for large inputs")
 norm: Op = Op("norm", sequences.norm, (_by_each,),
           args="*xs", array=f"{_SCALE} * sqrt(sum((xs / {_SCALE}) * (xs / {_SCALE}), axis=0))", conventional=True,
           domain=(REAL,), doc="Euclidean length; derivative 0 at the origin, no second derivative")
