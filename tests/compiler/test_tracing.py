@@ -7,18 +7,17 @@ import json
 import math
 import operator
 import pickle
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from compiled import EXECUTORS, FORCED, differences
+from compiled import differences
 
 import tinygrad_lite as tl
-from tinygrad_lite import Draws, Value, compile
-from tinygrad_lite.errors import HistoryError, TraceError
+from tinygrad_lite import Value, compile
+from tinygrad_lite.errors import TraceError
 
 CHOOSE = r"where\(condition, a, b\)"
 READS: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -194,162 +193,6 @@ def test_equality_in_a_loss_is_seen_in_training_and_in_derivatives() -> None:
     assert tl.value_and_grad(lambda x: 1.0 if x == 0 else tl.sin(x) / x)(0.0) == (1.0, 0.0)
 
 
-def test_random_numbers_that_would_be_frozen_are_named() -> None:
-    for draw in (random.random, lambda: random.gauss(0.0, 1.0), lambda: np.random.default_rng().uniform()):
-        with pytest.raises(TraceError, match=r"another in a second trace.*Draws"):
-            compile(lambda x, draw=draw: x * draw())(1.0)  # type: ignore[misc]
-    state = [0.0]
-
-    def counting(x: Any) -> Any:
-        state.append(0.0)
-        for _ in state:
-            x = tl.sin(x)
-        return x
-
-    with pytest.raises(TraceError, match="two traces of it differ"):
-        compile(counting)(1.0)
-
-
-def eager_and_compiled(f: Callable[[Draws], Callable[..., Any]], seed: int) -> tuple[Callable[..., Any], Any]:
-    return f(Draws(seed)), f(Draws(seed))
-
-
-def noisy(draws: Draws) -> Callable[..., Any]:
-    return lambda x: x * draws.uniform() + tl.where(draws.uniform() < 0.5, 1.0, draws.uniform())
-
-
-@pytest.mark.parametrize("executor", EXECUTORS)
-def test_draws_are_those_that_eager_code_would_draw(executor: Any) -> None:
-    eager, other = eager_and_compiled(noisy, 7)
-    compiled = compile(other, executor=executor)
-    found = [compiled(2.0) for _ in range(5)]
-    assert found == pytest.approx([eager(2.0) for _ in range(5)]) and len(set(found)) == 5
-    lanes = compiled.batch([1.0] * 20, reduce=None)
-    assert lanes.tolist() == pytest.approx([eager(1.0) for _ in range(20)]) and len(set(lanes.tolist())) == 20
-    assert compiled.batch([1.0, 2.0, 3.0]).data == pytest.approx(sum([eager(x) for x in (1.0, 2.0, 3.0)]) / 3)
-    x = Value(2.0)
-    y = compiled(x)
-    y.backward()
-    before = eager(Value(0.0))
-    assert x.grad == pytest.approx((y.data - float(getattr(before, "data", before))) / 2.0)
-    assert compiled(1.0) == pytest.approx(eager(1.0)) and len(compiled.traces) == 2
-
-
-def test_draws_of_several_sources_and_of_none() -> None:
-    a, b, c, d = Draws(1), Draws(2), Draws(1), Draws(2)
-    compiled = compile(lambda x: [a.uniform() + x, b.uniform(), a.uniform()])
-    for _ in range(3):
-        assert compiled(0.0) == [c.uniform(), d.uniform(), c.uniform()]
-    lanes = compiled.batch([0.0, 0.0], reduce=None)
-    assert lanes.tolist() == [[c.uniform(), d.uniform(), c.uniform()] for _ in range(2)]
-    assert compile(lambda x: Draws(3).uniform() * 0.0 + x)(2.0) == 2.0
-
-
-@pytest.mark.parametrize("executor", FORCED)
-def test_dropout(executor: Any) -> None:
-    """The derivatives are of what was drawn at the call, also where they are taken eagerly or once more."""
-    w = Value(2.0)
-
-    def f(draws: Draws) -> Callable[[Any], Any]:
-        return lambda x: tl.where(draws.uniform() < 0.5, 0.0, w * w * x) + tl.where(x > 0.0, 0.0, tl.sqrt(x) * w)
-
-    for row in ([1.0, 2.0, 3.0, 4.0], [1.0, 0.0, 2.0, -1.0, 3.0]):
-        eager, other = eager_and_compiled(f, 5)
-        compiled = compile(other, executor=executor)
-        for _ in range(3):
-            found = compiled.batch(row, reduce="sum")
-            want = tl.sum([eager(x) for x in row]) + 0.0 * w
-            pairs = [tl.gradients(y, [w], create_graph=True)[0] for y in (found, want)]
-            assert not differences([found, *pairs], [want, pairs[1], pairs[1]], signs=False)
-            seconds = [tl.gradients(g, [w])[0] for g in pairs]
-            assert not differences(seconds[0], seconds[1], signs=False)
-
-
-def test_a_seed_reproduces_and_copies_go_on() -> None:
-    source = Draws(11)
-    f = compile(lambda x: x + source.uniform())
-    first = [f(0.0) for _ in range(3)]
-    kept = pickle.loads(pickle.dumps(source))
-    again = Draws(11)
-    assert [again.uniform() for _ in range(3)] == first
-    assert kept.uniform() == f(0.0) == again.uniform()
-
-
-def test_random_numbers_within_a_transform() -> None:
-    a, b = Draws(4), Draws(4)
-    f = compile(tl.value_and_grad(lambda x: x * x * a.uniform()))
-    for _ in range(3):
-        u = b.uniform()
-        assert f(3.0) == pytest.approx((9.0 * u, 6.0 * u))
-
-
-def test_the_program_that_ran_can_be_read() -> None:
-    f = compile(lambda x, y: tl.tanh(x * y + 2.0) + 0.0 * x)
-    for read in (lambda: f.program, lambda: f.source, lambda: f.summary, lambda: f.passes):
-        with pytest.raises(HistoryError, match="was not called yet"):
-            read()
-    assert "compiled <lambda>" in repr(f)
-    f(0.5, 1.0)
-    program = f.program
-    assert str(program).splitlines() == list(program.lines()) and len(program) == len(list(program.lines()))
-    assert [line for line in program.lines() if "tanh(" in line] and "output 0" in str(program)
-    counts = program.counts()
-    assert counts["input"] == 2 and counts["tanh"] == 1 and sum(counts.values()) == len(program)
-    assert list(f.passes) == ["traced", "sums of products"]
-    assert f.passes["traced"] is program
-    assert f"{len(program)} nodes" in f.summary and f.summary in repr(f)
-
-
-def test_equal_operations_stand_once() -> None:
-    f = compile(lambda x: tl.sin(x) * tl.sin(x) + tl.exp(tl.sin(x)))
-    f(0.5)
-    assert f.program.counts()["sin"] == 1
-    g = compile(lambda x: tl.sin(2.0) * x + tl.exp(Value(1.0)) * x)
-    assert g(1.0) == pytest.approx(math.sin(2.0) + math.e)
-    assert g.program.counts()["sin"] == g.program.counts()["exp"] == 0
-
-
-def test_the_source_is_what_runs() -> None:
-    """But over few lanes."""
-    f, xs = compile(lambda x: tl.tanh(x) * 3.0, executor="array"), np.linspace(-2.0, 2.0, 600)
-    assert f.batch(xs, reduce=None) == pytest.approx(3 * np.tanh(xs))
-    assert "tanh" in f.source and "multiply" in f.source
-    compiled = __builtins__["compile"] if isinstance(__builtins__, dict) else __builtins__.compile
-    names: dict[str, Any] = {**f.array.layout.indices}
-    exec(compiled(f.source.replace("xp.tanh", "xp.sin"), "<changed>", "exec"), names)
-    f.array.plain.bind = names["bind"]
-    f.array._idle.clear()
-    assert f.batch(xs, reduce=None) == pytest.approx(3 * np.sin(xs))
-
-
-@pytest.mark.parametrize("executor", FORCED)
-def test_the_summary_says_which_executor_ran(executor: Any) -> None:
-    f = compile(lambda x: tl.dot(x, x), executor=executor)
-    f([1.0, 2.0])
-    assert f"the {executor} executor ran it" in f.summary
-    f.batch(np.ones((5, 2)))
-    assert f"the {executor} executor ran it" in f.summary
-
-
-def test_a_matrix_product_is_found() -> None:
-    w = [[Value(float(i * 3 + j)) for j in range(3)] for i in range(4)]
-    f = compile(lambda x: [tl.dot(row, x) for row in w])
-    assert f.batch(np.ones((50, 3)), reduce=None).shape == (50, 4)
-    assert "1 of them matrix products" in f.summary
-
-
-def test_a_compiled_function_looks_like_the_function() -> None:
-    @compile
-    def named(x: Any) -> Any:
-        """What it does."""
-        return x
-
-    assert named.__name__ == "named" and named.__doc__ == "What it does." and named.__wrapped__(3) == 3
-    assert repr(named) == "<compiled named>"
-    assert compile(compile(lambda x: 2.0 * x))(2.0) == 4.0
-    assert compile(math.prod)([2.0, 3.0]) == 6.0
-
-
 def test_what_a_function_raises_is_raised_and_leaves_no_trace_behind() -> None:
     def f(x: Any, bad: bool) -> Any:
         if bad:
@@ -369,12 +212,6 @@ def test_what_a_function_raises_is_raised_and_leaves_no_trace_behind() -> None:
             two.batch([1.0], reduce=reduce)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"reduce=.*'max'"):
         two.batch([1.0], reduce="max")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("seed", ["x", -1, 1.5, True])
-def test_a_source_refuses_what_is_no_seed(seed: Any) -> None:
-    with pytest.raises(ValueError, match=r"Draws\(seed=...\) is a whole number from 0 on, or None, got"):
-        tl.Draws(seed)
 
 
 def test_every_comparison_is_traced() -> None:

@@ -7,13 +7,12 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from sklearn.datasets import load_digits, make_moons
 
 import tinygrad_lite as tl
 from tinygrad_lite import nn, ops, optim
-from tinygrad_lite.diagnosis import Diagnosis, Finding
+from tinygrad_lite.diagnosis import Diagnosis
 from tinygrad_lite.engine import Value
 from tinygrad_lite.errors import ShapeError
 
@@ -33,64 +32,6 @@ def moons(size: int = 24) -> tuple[Any, Any]:
 
 def found(report: Diagnosis) -> set[str]:
     return {finding.what for finding in report.findings}
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(
-    ("activation", "init"),
-    [("tanh", "xavier_uniform"), ("sigmoid", "xavier_normal"), ("relu", "he_normal"), ("gelu", "he_uniform")],
-)
-def test_sound_networks(activation: str, init: str, seed: int) -> None:
-    random.seed(seed)
-    for widths in ([24, 10], [16, 16, 16, 10]):
-        model = nn.MLP(64, widths, activation=activation, init=init)
-        assert tl.diagnose(model, nn.cross_entropy, digits(24 * seed)).findings == []
-    for widths in ([16, 1], [8, 8, 8, 1]):
-        model = nn.MLP(2, widths, activation=activation, init=init)
-        assert tl.diagnose(model, binary, moons()).findings == []
-        assert tl.diagnose(model, nn.mse, moons()).findings == []
-
-
-class Rows(nn.Module):
-    """Reads an image row by row."""
-
-    def __init__(self) -> None:
-        self.rnn, self.out = nn.GRU(8, 8), nn.Linear(8, 10)
-
-    def forward(self, x: Any) -> Any:
-        return self.out(self.rnn([x[8 * k : 8 * k + 8] for k in range(8)])[0][-1])
-
-
-def block() -> nn.Module:
-    """Of layers that are told apart by training and eval, that normalize, and that pass by."""
-    inner = nn.Residual(nn.Sequential(nn.Linear(16, 16), nn.Tanh()))
-    return nn.Sequential(nn.Linear(64, 16), nn.LayerNorm(16), nn.ReLU(), nn.Dropout(0.5), inner, nn.Linear(16, 10))
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("make", [Rows, block])
-def test_sound_networks_of_other_layers(make: Callable[[], nn.Module], seed: int) -> None:
-    random.seed(seed)
-    report = tl.diagnose(make(), nn.cross_entropy, digits(24 * seed))
-    assert report.findings == [] and all(layer.gradient > 0.0 for layer in report.layers)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_sound_training(seed: int) -> None:
-    random.seed(seed)
-    model = nn.MLP(2, [12, 12, 1], activation="tanh", init="xavier_uniform")
-    optimizer = optim.Adam(model.parameters(), lr=0.02)
-    loss = tl.compile(lambda x, y: binary(model(x), y))
-    history = []
-    for _ in range(40):
-        row = {"loss": loss.batch(*moons(150)).data, "val_loss": loss.batch(POINTS[150:], HALVES[150:]).data}
-        history.append(row)
-        optimizer.zero_grad()
-        loss.batch(*moons(150)).backward()
-        optimizer.step()
-    report = tl.diagnose(model, binary, moons(), history=history, optimizer=optimizer)
-    assert report.findings == [] and report.ok and history[-1]["loss"] < 0.6 * history[0]["loss"]
-    assert str(report).startswith("Nothing wrong was found in 3 layers, 24 samples, 40 epochs.")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -265,118 +206,6 @@ def test_what_is_not_finite() -> None:
     assert finding.what == "not finite" and "a derivative" in finding.words
 
 
-def rows(losses: list[float], validation: list[float] | None = None) -> list[dict[str, float]]:
-    if validation is None:
-        return [{"loss": x} for x in losses]
-    return [{"loss": x, "val_loss": v} for x, v in zip(losses, validation, strict=True)]
-
-
-def in_history(history: list[dict[str, float]]) -> list[Finding]:
-    random.seed(0)
-    return tl.diagnose(nn.MLP(2, [4, 1], "tanh", init="xavier_uniform"), binary, moons(), history=history).findings
-
-
-def test_overfitting() -> None:
-    random.seed(1)
-    model = nn.MLP(64, [24, 10], activation="tanh", init="xavier_uniform")
-    noisy = np.where(np.arange(60) % 3 == 0, (DIGITS[:60] + 1) % 10, DIGITS[:60])
-    loss = tl.compile(lambda x, y: nn.cross_entropy(model(x), y))
-    optimizer = optim.Adam(model.parameters(), lr=0.02)
-    history = []
-    for _ in range(80):
-        optimizer.zero_grad()
-        now = loss.batch(IMAGES[:60] / 16, noisy)
-        now.backward()
-        optimizer.step()
-        history.append({"loss": now.data, "val_loss": loss.batch(IMAGES[60:160] / 16, DIGITS[60:160]).data})
-    (finding,) = tl.diagnose(model, nn.cross_entropy, digits(), history=history).named("overfitting")
-    validation = [row["val_loss"] for row in history]
-    best = validation.index(min(validation))
-    assert f"since epoch {best + 1} " in finding.words and f"at epoch {best + 1};" in finding.cure
-    assert finding.number == pytest.approx(sum(validation[-3:]) / 3 / min(validation)) and finding.number > 1.25
-
-
-def test_histories_that_are_sound() -> None:
-    falling = [2.0 * 0.8**k for k in range(12)]
-    assert in_history(rows(falling)) == in_history(rows(falling, falling)) == in_history([]) == []
-    assert in_history(rows(falling, [1.1 + x for x in falling])) == []
-    wavy = [x * (1.0 + 0.05 * (-1) ** k) for k, x in enumerate(falling)]
-    assert in_history(rows(wavy, [0.5 + x for x in wavy])) == []
-    assert in_history(rows([0.3, 0.31, 0.32])) == []
-
-
-@pytest.mark.parametrize(
-    "losses",
-    [[1.0, 0.8, 0.9, 3.0, 8.0, 9.0], [1.0, 0.5, 0.4, math.nan], [math.nan], [1.0, math.inf], [1.0, 0.2, 0.8, 0.7, 0.9]],
-)
-def test_a_loss_that_rises(losses: list[float]) -> None:
-    (finding,) = in_history(rows(losses))
-    assert (finding.what, finding.where) == ("learning rate too high", "history")
-
-
-def test_rows_without_a_loss() -> None:
-    with pytest.raises(ValueError, match=r'diagnose\(history\) takes rows with a "loss"'):
-        in_history([{"epoch": 1.0}])
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(
-    ("make", "low", "good", "high"),
-    [(optim.SGD, 1e-7, 0.1, 1e3), (optim.Adam, 1e-8, 0.01, 1e4)],
-)
-def test_learning_rates(make: type[optim.Optimizer], low: float, good: float, high: float, seed: int) -> None:
-    random.seed(seed)
-    model = nn.MLP(64, [16, 10], activation="tanh", init="xavier_uniform")
-    for rate, expected in ((low, {"learning rate too low"}), (good, set()), (high, {"learning rate too high"})):
-        optimizer = make(model.parameters(), lr=rate)
-        report = tl.diagnose(model, nn.cross_entropy, digits(), optimizer=optimizer)
-        assert found(report) == expected and optimizer.lr == rate
-        assert all(f.where == "optimizer" and f.number == rate and "lr=" in f.cure for f in report.findings)
-
-
-def test_lr_find_suggests_a_rate_that_learns_and_leaves_no_trace() -> None:
-    random.seed(2)
-    model = nn.MLP(2, [12, 1], activation="tanh", init="xavier_uniform")
-    beside = Value(3.0)
-    optimizer = optim.SGD([*model.parameters(), beside], lr=0.5, momentum=0.9, weight_decay=0.1)
-    loss = tl.compile(lambda x, y: binary(model(x), y))
-    loss.batch(*moons()).backward()
-    optimizer.step()
-    moved = [*model.parameters(), beside]
-    before, state = [p.data for p in moved], optimizer.state_dict()
-    found = tl.lr_find(model, binary, moons(100), optimizer)
-    assert [p.data for p in moved] == before and not any(p.grad for p in moved)
-    after = optimizer.state_dict()
-    assert (after.pop("momentum_buffer") == state.pop("momentum_buffer")).all() and after == state
-    assert found.rates[0] == 1e-6 and found.rates == sorted(found.rates) and len(found.rates) == len(found.losses)
-    assert found.suggestion is not None and f"use {found.suggestion:.2g}" in str(found)
-    optimizer = optim.SGD(model.parameters(), lr=found.suggestion)
-    for _ in range(100):
-        optimizer.zero_grad()
-        loss.batch(*moons(100)).backward()
-        optimizer.step()
-    assert loss.batch(*moons(100)).data < 0.7 * found.losses[0]
-
-
-def test_lr_find_of_what_cannot_be_compiled() -> None:
-    class Branching(nn.Module):
-        def __init__(self) -> None:
-            self.w = Value(0.1)
-
-        def forward(self, x: float) -> Value:
-            return self.w * x if self.w.data < 1e6 else -self.w
-
-    model = Branching()
-    found = tl.lr_find(model, nn.mse, ([1.0, 2.0], [3.0, 6.0]), optim.SGD([model.w]), low=1e-3, high=10.0)
-    assert found.suggestion is not None and found.diverged is not None and model.w.data == 0.1
-
-
-def test_lr_find_where_no_loss_falls() -> None:
-    model = nn.MLP(1, [1])
-    found = tl.lr_find(model, lambda y, t: y * 0.0 + t, ([1.0], [2.0]), optim.SGD(model.parameters()))
-    assert found.suggestion is None and "falls at no rate" in str(found) and "never diverges" in str(found)
-
-
 def test_nothing_is_changed() -> None:
     random.seed(0)
     model = nn.Sequential(nn.Layer(2, 4), nn.Layer(4, 1, nonlin=False))
@@ -422,20 +251,3 @@ def test_the_report_is_text_and_html() -> None:
 def test_bad_arguments(arguments: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         tl.diagnose(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("named", "message"),
-    [
-        ({"low": 0.0}, r"two rates with 0 < low < high, got 0.0"),
-        ({"low": 2.0, "high": 1.0}, "0 < low < high"),
-        ({"steps": 1}, "a whole number, 2 or larger"),
-        ({"steps": 2.5}, "a whole number, 2 or larger"),
-    ],
-)
-def test_bad_arguments_of_lr_find(named: Any, message: str) -> None:
-    model = nn.MLP(2, [1])
-    with pytest.raises(ValueError, match=message):
-        tl.lr_find(model, nn.mse, moons(), optim.SGD(model.parameters()), **named)
-    with pytest.raises(TypeError, match=r"lr_find\(optimizer\) takes an optimizer"):
-        tl.lr_find(model, nn.mse, moons(), 0.1)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import pickle
-import random
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -14,13 +12,12 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, nn
+from tinygrad_lite import Value
 from tinygrad_lite.engine import Linearization, is_joint, partial_derivatives, record
-from tinygrad_lite.errors import ConvergenceError, HistoryError, ShapeError, TraceError
+from tinygrad_lite.errors import TraceError
 from tinygrad_lite.implicit.adjoint_solve import Solution
 
 W, X = [0.3, -0.5, 0.2, 0.4], 0.7
-PAIR = pytest.mark.parametrize("executor", ["array", "native"])
 
 
 def cell(z: Any, w: Any, x: Any) -> list[Any]:
@@ -168,158 +165,6 @@ def test_under_no_grad_results_are_detached() -> None:
         _ = found.spectral_radius
 
 
-@pytest.mark.parametrize(
-    ("f", "kind", "advice"),
-    [
-        (lambda z: 2 * z + 1, "divergence", r"runs away: f has the slope 2 there.*No damping helps.*Newton's steps"),
-        (lambda z: 1.001 * z + 1, "divergence", r"slope 1\.001 there.*No damping helps"),
-        (lambda z: z + 1, "divergence", "slope 1 there.*z = f.z. may have no solution"),
-        (lambda z: -1.5 * z + 1, "divergence", r"oscillates.*slope -1\.5 .*damping=0\.4 \(it must be below 0\.8\)"),
-        (lambda z: 1 - z, "divergence", r"oscillates.*slope -1 there.*damping=0\.5 \(it must be below 1\)"),
-        (lambda z: z * z + 2, "divergence", "runs away, faster at each step.*smaller weights"),
-        (
-            lambda z: -(z**3) - 2 * z + 1,
-            "divergence",
-            "oscillates, wider at each step.*damping=0.25, and a start nearer",
-        ),
-        (lambda z: 3.9 * z * (1 - z), "divergence", "does not shrink, and the steps follow no single slope"),
-        (lambda z: 3.2 * z * (1 - z), "divergence", r"oscillates.*slope -1 there.*Try damping=0\.5 "),
-        (lambda z: 0.99999 * z + 1, "slow convergence", r"leaves 0\.99999 of.*slope 0\.99999 there.*Try max_steps="),
-        (lambda z: 0.999 * z + 1, "slow convergence", r"slope 0\.999 there.*Try max_steps="),
-        (lambda z: 1 - 0.999 * z, "slow convergence", r"slope -0\.999 there.*Try damping=0\.5, or max_steps="),
-        (lambda z: z - z**3, "slow convergence", r"each step leaves 0\.99.*Try max_steps="),
-        (lambda z: tl.log(z - 5), "not finite", "log"),
-        (lambda z: tl.sqrt(1 - z * 0.1) - 3 * tl.exp(z * 0.0), "not finite", "start elsewhere"),
-    ],
-)
-def test_refusals_say_what_happened_and_what_to_try(f: Any, kind: str, advice: str) -> None:
-    start = 20.0 if "sqrt" in f.__code__.co_names else 0.3
-    with pytest.raises(ConvergenceError, match=advice) as caught:
-        tl.fixed_point(f, start, max_steps=300)
-    assert caught.value.kind == kind and kind in str(caught.value)
-    assert 1 <= len(caught.value.residuals) <= 300
-    again = pickle.loads(pickle.dumps(caught.value))
-    assert (str(again), again.kind, repr(again.residuals)) == (str(caught.value), kind, repr(caught.value.residuals))
-
-
-def test_what_is_advised_helps() -> None:
-    found = tl.fixed_point(lambda z: -1.5 * z + 1, 0.4, damping=0.5)
-    assert found.values.data == pytest.approx(0.4)
-    with pytest.raises(ConvergenceError) as caught:
-        tl.fixed_point(lambda z: 0.99 * z + 1, 0.0, max_steps=100)
-    advised = int(str(caught.value).partition("max_steps=")[2].partition(",")[0])
-    assert 100 < tl.fixed_point(lambda z: 0.99 * z + 1, 0.0, max_steps=advised).steps <= advised
-
-
-def linear(rows: list[list[float]]) -> Any:
-    return lambda z: [tl.dot(row, z, 1.0 + k) for k, row in enumerate(rows)]
-
-
-def turning(size: float, angle: float) -> list[list[float]]:
-    c, s = size * math.cos(angle), size * math.sin(angle)
-    return [[c, -s], [s, c]]
-
-
-@pytest.mark.parametrize(
-    ("rows", "message", "damping"),
-    [
-        (
-            [[2.0, 0.3], [0.1, -1.0]],
-            r"runs away: .*radius 2\.01 there, from the eigenvalue 2\.01 .*No damping helps",
-            None,
-        ),
-        ([[-2.0, 0.3], [0.1, 0.5]], r"oscillates.*from the eigenvalue -2\.012 .*damping=0\.33 ", 0.33),
-        (turning(1.3, 1.2), r"circles.*radius 1\.3 there, from the eigenvalue 0\.471 ± 1\.21i .*damping=0\.3 ", 0.3),
-        (turning(1.3, 0.3), r"runs away: .*from the eigenvalue 1\.24 ± 0\.384i .*No damping helps", None),
-        (turning(0.999, 1.2), r"leaves 0\.999 .*0\.362 ± 0\.931i .*Try damping=0\.5, or max_steps=", 0.5),
-    ],
-)
-@pytest.mark.parametrize("way", ["eager", "call", "batch"])
-def test_the_slope_of_vectors_is_told_and_the_damping_that_is_advised_helps(
-    rows: list[list[float]], message: str, damping: float | None, way: str
-) -> None:
-    def found(start: float) -> Any:
-        z = tl.fixed_point(linear(rows), [start, 0.0], max_steps=200).values
-        return z if way == "eager" else z[0]
-
-    compiled = tl.compile(found)
-    with pytest.raises(ConvergenceError, match=message):
-        if way == "eager":
-            found(0.5)
-        elif way == "call":
-            compiled(0.5)
-        else:
-            compiled.batch(np.array([0.5, 0.7]), reduce=None)
-    if damping is not None:
-        z = [v.data for v in tl.fixed_point(linear(rows), [0.5, 0.0], damping=damping).values]
-        close(linear(rows)(z), z)
-
-
-def test_the_slope_of_damped_steps_is_that_of_f() -> None:
-    for f, damping, message in (
-        (lambda z: 1 - 3 * z, 0.8, r"slope -3 there.*damping=0\.25 "),
-        (lambda z: 2 * z + 1, 0.1, "slope 2 there.*No damping helps"),
-        (lambda z: 0.5 * z + 1, 0.01, r"slope 0\.5 there.*Try damping=1, or max_steps="),
-    ):
-        with pytest.raises(ConvergenceError, match=message):
-            tl.fixed_point(f, 0.3, damping=damping, max_steps=100)
-    for steps in (1, 2):
-        with pytest.raises(ConvergenceError, match="runs away: f has the slope 2 there"):
-            tl.fixed_point(lambda z: 2 * z + 1, 0.3, max_steps=steps)
-        with pytest.raises(ConvergenceError, match=r"leaves 0\.5 of the residual.*Try max_steps="):
-            tl.fixed_point(lambda z: 0.5 * z + 1, 0.3, max_steps=steps)
-
-
-def test_an_error_of_f_further_on_does_not_hide_what_happened() -> None:
-    def f(z: Any) -> Any:
-        if len(met) >= 20:
-            raise ZeroDivisionError("mine")
-        met.append(z)
-        return 2 * z + 1
-
-    met: list[Any] = []
-    with pytest.raises(ConvergenceError, match="does not shrink"):
-        tl.fixed_point(f, 0.3, max_steps=20)
-
-
-def test_a_tolerance_below_rounding_is_told() -> None:
-    with pytest.raises(ConvergenceError, match="rounding"):
-        tl.fixed_point(lambda z: tl.cos(z) * 1.1 + tl.sin(3 * z) * 0.01, 1.0, tol=1e-30, max_steps=500)
-
-
-def test_no_gradient_is_passed_on_where_the_adjoints_are_not_reached() -> None:
-    a, b = Value(1.0), Value(3.0)
-    z = tl.fixed_point(lambda z: 2 * z - a, 1.0).values  # starts where it is, and would not come back
-    loss = z + b * a
-    b.backward()
-    with pytest.raises(ConvergenceError, match=r"the adjoints of .*slope 2 there.*No damping helps"):
-        loss.backward()
-    assert (a.grad, b.grad) == (0.0, 1.0)
-    with pytest.raises(ConvergenceError, match="adjoints"):
-        tl.gradients(loss, [a], create_graph=True)
-
-
-def test_wrong_calls() -> None:
-    with pytest.raises(TypeError, match="takes a function of z"):
-        tl.fixed_point(3, 0.0)  # type: ignore[arg-type]
-    for settings, text in (({"tol": 0.0}, "tol"), ({"damping": 1.5}, "damping"), ({"max_steps": 0}, "max_steps")):
-        with pytest.raises(ValueError, match=text):
-            tl.fixed_point(tl.cos, 0.0, **settings)  # type: ignore[arg-type]
-    with pytest.raises(ShapeError, match="structure of z0"):
-        tl.fixed_point(lambda z: [z[0]], [0.0, 1.0])
-    with pytest.raises(TypeError, match="z0"):
-        tl.fixed_point(lambda z: z, "no")
-
-
-def test_a_leaf_that_changed_since_is_an_error_where_it_matters() -> None:
-    a = Value(2.0)
-    y = tl.fixed_point(lambda z: tl.tanh(0.5 * z + a), 0.0).values ** 2
-    a.data = 1.0
-    assert tl.gradients(y, [a])[0] > 0.0
-    with pytest.raises(HistoryError, match="changed"):
-        tl.gradients(y, [a], create_graph=True)
-
-
 def test_a_fixed_point_within_a_fixed_point() -> None:
     def inner(w: Any, z: Any, p: Any) -> Any:
         return tl.tanh(0.5 * w + z + p)
@@ -339,23 +184,6 @@ def test_a_fixed_point_within_a_fixed_point() -> None:
     for derivative in (tl.grad, lambda f: tl.grad(tl.grad(f)), lambda f: tl.compile(tl.grad(f))):
         assert derivative(ours)(0.4) == pytest.approx(derivative(steps)(0.4), abs=1e-8)
     assert tl.jvp(ours, (0.4,), (1.0,))[1] == pytest.approx(tl.grad(steps)(0.4), abs=1e-8)
-
-
-def test_fixed_points_that_differ_within_are_told_apart_in_a_program() -> None:
-    def outer(scale: float, p: Any) -> Any:
-        return tl.fixed_point(
-            lambda z: 0.3 * tl.fixed_point(lambda w: scale * tl.sin(w) + z, 0.0).values + p, 0.0
-        ).values
-
-    compiled = tl.compile(lambda p: [outer(0.5, p), outer(-0.5, p)])
-    assert compiled(0.4) == pytest.approx([outer(0.5, 0.4).data, outer(-0.5, 0.4).data], abs=1e-9)
-    assert compiled(0.4)[0] != pytest.approx(compiled(0.4)[1], abs=0.01)
-
-
-def test_a_compiled_function_settles_as_well() -> None:
-    f = tl.compile(lambda z, p: [tl.tanh(0.5 * z[0] + p), z[0] * p])
-    second = tl.grad(tl.grad(lambda p, f: tl.sum(tl.fixed_point(f, [0.0, 0.0], p).values)))
-    assert second(0.3, f) == pytest.approx(second(0.3, f.function), abs=1e-9)
 
 
 def test_hooks_see_what_passes() -> None:
@@ -439,171 +267,3 @@ def test_a_linearization_is_the_derivatives() -> None:
     apart = partial_derivatives(tl.dot(us, ys), [*x, shared])  # as if shared did not depend on x
     close(Linearization(ys, [*x, shared]).pull(us), apart)
     assert apart[0] != pytest.approx(expected[0])
-
-
-def test_a_linearization_of_a_compiled_batch() -> None:
-    """Whose node has the derivatives of the sum over the lanes, and the share of a lane apart."""
-    w, b = Value(0.5), Value(-1.0)
-    line = tl.compile(lambda x: w * x + b)
-    ys = [line.batch([1.0, 3.0, 5.0]) * 2.0, line.batch([1.0, 3.0], reduce="sum") * w]
-    assert Linearization(ys, [w, b]).pull([1.0, 0.0]) == pytest.approx([6.0, 2.0])
-    assert Linearization(ys, [w, b]).pull([0.0, 1.0]) == pytest.approx([2.0, 1.0])
-
-
-@PAIR
-def test_compiled_calls_batches_and_derivatives(executor: Any) -> None:
-    points = [0.7, 0.1, -0.4, 1.3]
-    compiled = tl.compile(tl.value_and_grad(implicit, argnums=(0, 1)), executor=executor)
-    value, gradient = compiled(W, X)
-    assert value == pytest.approx(implicit(W, X).data, abs=1e-9)
-    close(gradient, tl.grad(unrolled, argnums=(0, 1))(W, X))
-    values, (by_w, by_x) = compiled.batch(np.array([W] * 4), np.array(points), reduce=None)
-    for lane, x in enumerate(points):
-        close((by_w[lane], by_x[lane]), tl.grad(unrolled, argnums=(0, 1))(W, x))
-        assert values[lane] == pytest.approx(compiled(W, x)[0], abs=1e-14)
-    close(tl.compile(tl.hessian(implicit), executor=executor)(W, X), tl.hessian(unrolled)(W, X))
-
-
-@PAIR
-def test_compiled_with_captured_leaves(executor: Any) -> None:
-    points = [0.7, 0.1, -0.4, 1.3]
-    w = [Value(v) for v in W]
-    compiled = tl.compile(lambda x: implicit(w, x), executor=executor)
-    compiled.batch(np.array(points)).backward()
-    ours = [v.grad for v in w]
-    close(ours, tl.grad(lambda w: tl.mean([unrolled(w, x) for x in points]))(W))
-    x = Value(X)
-    y = compiled(x)
-    close(tl.gradients(y, [x, *w]), [*tl.gradients(unrolled(w, x), [x, *w])])
-    (first,) = tl.gradients(y, [x], create_graph=True)
-    close(tl.gradients(first, [x]), [tl.grad(tl.grad(lambda x: unrolled(W, x)))(X)])
-    w[0].data = -0.3
-    assert compiled(X) == pytest.approx(unrolled([-0.3, *W[1:]], X), abs=1e-9)
-
-
-def test_compiled_it_is_one_operation_whatever_the_steps() -> None:
-    compiled = tl.compile(tl.grad(implicit))
-    compiled(W, X)
-    counts = compiled.program.counts()
-    assert counts["fixed_point"] == 2 and counts["tanh"] == 2  # the adjoints' solve is the other
-    assert "fixed_point" in str(compiled.program) and compiled.summary
-
-
-def test_a_fixed_point_found_outside_is_found_again_in_a_program() -> None:
-    a = Value(0.4)
-    y = tl.fixed_point(lambda z: tl.tanh(0.5 * z + a), 0.0).values
-    compiled = tl.compile(lambda x: x * y)
-    assert compiled(2.0) == pytest.approx(2 * y.data, abs=1e-9)
-    a.data = 0.9
-    again = tl.fixed_point(lambda z: tl.tanh(0.5 * z + a), 0.0).values
-    assert compiled(2.0) == pytest.approx(2 * again.data, abs=1e-9)
-    assert tl.compile(lambda x: x + tl.fixed_point(tl.cos, 1.0).values)(0.0) == pytest.approx(0.7390851332151607)
-
-
-def test_two_fixed_points_found_outside_are_told_apart() -> None:
-    w, v = Value(1.0), Value(2.0)
-    by_w, by_v = (tl.fixed_point(lambda z, p=p: [0.5 * z[0] + p, 0.25 * z[1] + p], [0.0, 0.0]).values for p in (w, v))
-    compiled = tl.compile(lambda x: by_w[0] * x + by_v[0] + 10.0 * by_v[1] + 100.0 * by_w[1])
-    for _ in range(2):
-        expected = 2.0 * w.data * 3.0 + 2.0 * v.data + 10.0 * v.data / 0.75 + 100.0 * w.data / 0.75
-        assert compiled(3.0) == pytest.approx(expected)
-        tl.engine.clear_grads([w, v])
-        compiled.batch([3.0]).backward()
-        assert (w.grad, v.grad) == (pytest.approx(6.0 + 100.0 / 0.75), pytest.approx(2.0 + 10.0 / 0.75))
-        w.data, v.data = -1.0, 0.5
-
-
-def test_several_fixed_points_of_one_kind_in_a_program() -> None:
-    def loss(xs: Any) -> Any:
-        zs = [tl.fixed_point(cell, [0.0, 0.0], W, x).values for x in xs]
-        return tl.sum([z[0] for z in zs]) + tl.prod([z[1] for z in zs])
-
-    points = [0.7, 0.1, -0.4]
-    for executor in ("array", "native"):
-        gradient = tl.compile(tl.grad(loss), executor=executor)
-        close(gradient(points), tl.grad(loss)(points), 1e-9)
-        rows = gradient.batch(np.array([points, points[::-1]]), reduce=None)
-        close(rows[1].tolist(), tl.grad(loss)(points[::-1]), 1e-9)
-
-
-@PAIR
-def test_compiled_refusals(executor: Any) -> None:
-    compiled = tl.compile(lambda a: tl.fixed_point(lambda z: a * z + 1, 0.0).values, executor=executor)
-    assert compiled(0.5) == pytest.approx(2.0)
-    with pytest.raises(ConvergenceError, match="divergence"):
-        compiled(2.0)
-    lane = " in lane 2 of the batch" if executor == "array" else ""  # the other solves lane by lane
-    with pytest.raises(ConvergenceError, match=f"{lane}: no fixed point.*divergence.*slope 3 there"):
-        compiled.batch(np.array([0.1, 0.2, 3.0]), reduce=None)
-
-    def looks(a: Any) -> Any:
-        found = tl.fixed_point(lambda z: a * z + 1, 0.0)
-        return found.values * found.steps
-
-    with pytest.raises(TraceError, match="again at each call"):
-        tl.compile(looks)(0.5)
-
-
-def test_no_grad_and_detach_within_a_program() -> None:
-    def loss(a: Any) -> Any:
-        with tl.no_grad():
-            z = tl.fixed_point(lambda z: 0.5 * z + a, 0.0).values
-        return z * a
-
-    assert tl.compile(tl.grad(loss))(3.0) == pytest.approx(6.0)
-
-
-def test_an_equilibrium_layer_trains() -> None:
-    random.seed(0)
-    layer = nn.Equilibrium(lambda z, x: [0.5 * tl.sin(z[0]) + slope * x], 1)
-    slope = Value(0.3)
-    layer.slope = slope  # type: ignore[attr-defined]
-    assert layer.parameters() == [slope] and layer.solve(1.0).steps > 3
-    for _ in range(60):
-        loss = (layer(1.0)[0] - 1.5) ** 2
-        layer.zero_grad()
-        loss.backward()
-        slope.data -= 0.1 * slope.grad
-    assert layer(1.0)[0].data == pytest.approx(1.5, abs=1e-3)
-    with pytest.raises(TypeError, match="cell must be a function"):
-        nn.Equilibrium(3, 1)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
-def test_an_almeida_pineda_network(activation: str) -> None:
-    random.seed(1)
-    net = nn.AlmeidaPineda(3, 5, activation=activation)
-    x = [0.5, -1.0, 2.0]
-    loss = tl.sum([z * z for z in net(x)])
-    leaves = net.parameters()
-    found = tl.gradients(loss, leaves)
-    assert len(leaves) == 5 * 5 + 5 * 4
-
-    z: list[Any] = [0.0] * 5
-    drive = net.drive(x)
-    for _ in range(80):
-        z = net.step(z, drive)
-    close(found, tl.gradients(tl.sum([v * v for v in z]), leaves))
-    compiled = tl.compile(lambda x: tl.sum([z * z for z in net(x)])).batch(np.array([x, x]))
-    close(tl.gradients(compiled, leaves), found)
-    assert net.solve(x).spectral_radius < 1.0
-    with pytest.raises(ShapeError, match="5 units"):
-        net.step([0.0], drive)
-
-
-def test_an_almeida_pineda_network_learns_to_restore_images() -> None:
-    datasets = pytest.importorskip("sklearn.datasets")
-    images = datasets.load_digits().data / 8.0 - 1.0
-    source = np.random.default_rng(0)
-    hit = source.random(images.shape) < 0.3
-    given = np.where(hit, source.choice([-1.0, 1.0], images.shape), images)
-    random.seed(0)
-    net = nn.AlmeidaPineda(64, 64, gain=0.4, tol=1e-4)
-    loss = tl.compile(lambda x, y: tl.mean([(a - b) ** 2 for a, b in zip(net(x), y, strict=True)]))
-    optimizer = tl.optim.Adam(net.parameters(), lr=0.003)
-    for start in [*range(0, 1200, 50)] * 4:
-        optimizer.zero_grad()
-        loss.batch(given[start : start + 50], images[start : start + 50]).backward()
-        optimizer.step()
-    held_out = loss.batch(given[1200:], images[1200:]).data
-    assert held_out < 0.5 * float(np.mean((given - images)[1200:] ** 2))

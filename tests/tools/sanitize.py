@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (
     "engine/test_bad_arguments",
+    "engine/test_bad_operands",
     "engine/test_bound_leaves",
     "compiler/test_batches",
     "compiler/test_compiled_derivatives",
@@ -28,12 +29,20 @@ FILES = (
     "compiler/test_vector_math",
     "compiler/test_bytecode_machine",
     "transforms/test_custom_op",
+    "transforms/test_custom_op_anew",
+    "transforms/test_bad_custom_op",
     "engine/test_engine",
+    "engine/test_engine_builds",
+    "engine/test_value_states",
     "recording/test_hooks",
+    "recording/test_hooked_sweeps",
     "implicit/test_fixed_point",
+    "implicit/test_fixed_point_compiled",
     "engine/test_interrupts",
     "recording/test_modes",
+    "recording/test_modes_of_generators",
     "optim/test_optimizers",
+    "optim/test_optimizer_states",
     "engine/test_random_graphs",
     "transforms/test_random_transforms",
 )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import enum
 import functools
-import pickle
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -228,19 +225,6 @@ def test_structures_of_them() -> None:
     assert tl.gradients(mapped(lambda x: x * 2.0, Plain(Value(1.0), None)).a, []) == []
 
 
-class Colour(enum.Enum):
-    RED = 1.0
-
-
-@dataclasses.dataclass
-class Mixed:
-    weight: float
-
-
-class Member(Mixed, enum.Enum):
-    LIGHT = 1.0
-
-
 @dataclasses.dataclass
 class Line(nn.Module):
     """A module, and so one thing, though a dataclass too."""
@@ -249,44 +233,6 @@ class Line(nn.Module):
 
     def forward(self, x: Any) -> Any:
         return self.slope * x
-
-
-def test_members_of_enums_and_modules_are_no_structures() -> None:
-    assert compile(lambda e, x: x * e.value)(Colour.RED, 2.0) == 2.0
-    g = compile(lambda e, x: x * e.weight)
-    assert g(Member.LIGHT, 2.0) == 2.0 and "LIGHT" in g.traces[0]
-    line = Line(Value(3.0))
-    call = compile(lambda m, x: m(x))
-    assert call(line, 2.0) == 6.0
-    call.batch(line, [1.0, 2.0]).backward()
-    assert line.slope.grad == 1.5
-    with pytest.raises(TypeError, match="what to differentiate by"):
-        tl.grad(lambda m: m(1.0))(line)
-
-
-def test_dicts_of_other_classes_stay_what_they_are() -> None:
-    total = compile(lambda d: (d["x"] + d["y"], d))
-    with pytest.raises(KeyError):
-        total({"x": 1.0})
-    value, same = total(defaultdict(lambda: 5.0, x=1.0))
-    assert value == 6.0 and type(same) is defaultdict
-    for factory in (float, int, float):
-        found = compile(lambda d: d["y"])(defaultdict(factory, x=1.0))
-        assert found == 0.0
-    f = compile(lambda d: mapped(lambda x: 2.0 * x, d))
-    for made in (OrderedDict(b=1.0, a=2.0), {"b": 1.0, "a": 2.0}, defaultdict(float, b=1.0, a=2.0)):
-        found = f(made)
-        assert type(found) is type(made) and found == {"b": 2.0, "a": 4.0}
-    assert len(f.traces) == 3
-
-    class Moded(dict):  # type: ignore[type-arg]
-        mode = "double"
-
-    moded = Moded(x=1.0)
-    g = compile(lambda d: d["x"] * (2.0 if d.mode == "double" else 3.0))
-    assert g(moded) == 2.0
-    moded.mode = "triple"
-    assert g(moded) == 3.0
 
 
 @pytest.mark.parametrize("make", [OrderedDict, lambda **kw: defaultdict(float, kw), Plain, Pair, dict])
@@ -326,36 +272,3 @@ class _Of(nn.Module):
     def forward(self, p: Plain) -> Any:
         assert type(p) is Plain
         return self.line(p.a)
-
-
-class Kind(enum.IntEnum):
-    SQUARE = 1
-
-
-@pytest.mark.parametrize("choice", [True, np.True_, Kind.SQUARE, Colour.RED, Member.LIGHT])
-@pytest.mark.parametrize("transform", [tl.grad, tl.value_and_grad, tl.jacobian, tl.hessian])
-def test_nothing_is_differentiated_by_a_choice(transform: Callable[..., Any], choice: Any) -> None:
-    """As a Value it would be another thing: `p.b is Kind.SQUARE` would be False in silence."""
-    for given in (Plain(2.0, choice), [2.0, choice], {"x": 2.0, "kind": choice}):
-        with pytest.raises(TypeError, match=r"no derivative by .*, which is a choice: keep it apart"):
-            transform(lambda given: 1.0)(given)
-    assert tl.grad(lambda x, kind: x * x if kind is choice else x)(2.0, choice) == 4.0
-
-
-def test_a_module_may_be_a_frozen_dataclass() -> None:
-    @dataclasses.dataclass(frozen=True)
-    class Scale(nn.Module):
-        w: Value
-
-        def forward(self, x: Any) -> Any:
-            return self.w * x
-
-    model = nn.Sequential(Scale(Value(3.0)))
-    assert model(2.0).data == 6.0 and model.layers[0]._place is not None
-    assert not model.eval().layers[0].training and model.train().layers[0].training
-
-
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
-def test_a_compiled_function_is_not_copied(copied: Callable[[Any], Any]) -> None:
-    with pytest.raises(TypeError, match=r"a Compiled is not copied or pickled: .* compile the copy's function anew"):
-        copied(compile(abs))
