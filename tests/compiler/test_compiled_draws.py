@@ -107,5 +107,5 @@ def test_random_numbers_within_a_transform() -> None:
 
 @pytest.mark.parametrize("seed", ["x", -1, 1.5, True])
 def test_a_source_refuses_what_is_no_seed(seed: Any) -> None:
-    with pytest.raises(ValueError, match=r"Draws\(seed=...\) takes a whole number from 0 on, or None, got"):
+    with pytest.raises(ValueError, match=r"Draws\(seed=...\) must be a whole number, 0 or larger, or None, got"):
         tl.Draws(seed)

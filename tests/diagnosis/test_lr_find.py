@@ -43,7 +43,7 @@ def test_lr_find_suggests_a_rate_that_learns_and_leaves_no_trace() -> None:
     after = optimizer.state_dict()
     assert (after.pop("momentum_buffer") == state.pop("momentum_buffer")).all() and after == state
     assert found.rates[0] == 1e-6 and found.rates == sorted(found.rates) and len(found.rates) == len(found.losses)
-    assert found.suggestion is not None and f"take {found.suggestion:.2g}" in str(found)
+    assert found.suggestion is not None and f"use {found.suggestion:.2g}" in str(found)
     optimizer = optim.SGD(model.parameters(), lr=found.suggestion)
     for _ in range(100):
         optimizer.zero_grad()
@@ -76,8 +76,8 @@ def test_lr_find_where_no_loss_falls() -> None:
     [
         ({"low": 0.0}, r"two rates with 0 < low < high, got 0.0"),
         ({"low": 2.0, "high": 1.0}, "0 < low < high"),
-        ({"steps": 1}, "a whole number from 2 on"),
-        ({"steps": 2.5}, "a whole number from 2 on"),
+        ({"steps": 1}, "a whole number, 2 or larger"),
+        ({"steps": 2.5}, "a whole number, 2 or larger"),
     ],
 )
 def test_bad_arguments_of_lr_find(named: Any, message: str) -> None:

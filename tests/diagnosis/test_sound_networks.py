@@ -68,4 +68,4 @@ def test_a_sound_training(seed: int) -> None:
         optimizer.step()
     report = tl.diagnose(model, binary, moons(), history=history, optimizer=optimizer)
     assert report.findings == [] and report.ok and history[-1]["loss"] < 0.6 * history[0]["loss"]
-    assert str(report).startswith("Nothing wrong is found in 3 layers, 24 samples, 40 epochs.")
+    assert str(report).startswith("Nothing wrong was found in 3 layers, 24 samples, 40 epochs.")

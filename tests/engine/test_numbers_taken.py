@@ -259,13 +259,13 @@ def test_a_value_is_no_whole_number_where_one_is_asked_for() -> None:
     """Though it has an __index__, which is there to raise."""
     two = Value(2.0)
     for call, message in (
-        (lambda: tl.Draws(two), r"seed=...\) is a whole number from 0 on, or None, got a Value"),
+        (lambda: tl.Draws(two), r"seed=...\) must be a whole number, 0 or larger, or None, got a Value"),
         (
             lambda: tl.grad(lambda x: x, argnums=two)(1.0),
             "argnums is the position of an argument, or several, got a Value",
         ),
-        (lambda: tl.nn.Linear(two, 1), r"Linear\(in_features\) is a whole number from 1 on, got a Value"),
-        (lambda: tl.compile(lambda x: x, max_traces=two), "is a whole number from 1 on, got a Value"),
+        (lambda: tl.nn.Linear(two, 1), r"Linear\(in_features\) must be a whole number, 1 or larger, got a Value"),
+        (lambda: tl.compile(lambda x: x, max_traces=two), "must be a whole number, 1 or larger, got a Value"),
     ):
         with pytest.raises((TypeError, ValueError), match=message):
             call()

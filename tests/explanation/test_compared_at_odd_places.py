@@ -30,7 +30,7 @@ def test_kinks_are_told() -> None:
     y = x.relu() + x * 2.0
     report = compare(y)
     assert report.ok and [row.verdict for row in report.rows].count("kink") == 1
-    assert "1 kink" in str(report) and "kink: it bends" in str(report)
+    assert "1 kink" in str(report) and "kink: the function bends" in str(report)
 
 
 def test_a_leaf_that_has_changed_is_told() -> None:

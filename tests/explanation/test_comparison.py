@@ -247,9 +247,9 @@ def test_html_lists_the_wrong_ones_first(broken: Callable[..., Op]) -> None:
     ("call", "error", "message"),
     [
         (lambda: compare(1.0), TypeError, "got a float, 1.0"),  # type: ignore[arg-type]
-        (lambda: compare(Value(1.0), max_nodes=-1), ValueError, "from 0 on, got -1"),
-        (lambda: compare(Value(1.0), max_nodes=2.5), ValueError, "from 0 on, got a float, 2.5"),  # type: ignore[arg-type]
-        (lambda: compare(Value(1.0), eps=0.0), ValueError, r"compare\(eps=...\) is a number above 0, got 0"),
+        (lambda: compare(Value(1.0), max_nodes=-1), ValueError, "0 or larger, got -1"),
+        (lambda: compare(Value(1.0), max_nodes=2.5), ValueError, "0 or larger, got a float, 2.5"),  # type: ignore[arg-type]
+        (lambda: compare(Value(1.0), eps=0.0), ValueError, r"compare\(eps=...\) must be a positive number, got 0"),
     ],
 )
 def test_wrong_use(call: Callable[[], Any], error: type[Exception], message: str) -> None:

@@ -242,9 +242,9 @@ def test_html_is_well_formed_and_escaped() -> None:
         (lambda a, b: explain(a, wrt=a), ValueError, "two different Values, got a twice"),
         (lambda a, b: explain(a, wrt=2.0), TypeError, "got a float, 2.0"),
         (lambda a, b: explain("a", wrt=a), TypeError, "got a str, 'a'"),
-        (lambda a, b: explain(a, wrt=a * b, by="path"), ValueError, "is 'uses' or 'paths', got 'path'"),
-        (lambda a, b: explain(a, wrt=a * b, limit=0), ValueError, "from 1 on, got 0"),
-        (lambda a, b: explain(a, wrt=a * b, limit=True), ValueError, "from 1 on, got a bool, True"),
+        (lambda a, b: explain(a, wrt=a * b, by="path"), ValueError, "must be 'uses' or 'paths', got 'path'"),
+        (lambda a, b: explain(a, wrt=a * b, limit=0), ValueError, "1 or larger, got 0"),
+        (lambda a, b: explain(a, wrt=a * b, limit=True), ValueError, "1 or larger, got a bool, True"),
     ],
 )
 def test_wrong_use(call: Any, error: type[Exception], message: str) -> None:

@@ -26,7 +26,7 @@ def test_an_equilibrium_layer_trains() -> None:
         loss.backward()
         slope.data -= 0.1 * slope.grad
     assert layer(1.0)[0].data == pytest.approx(1.5, abs=1e-3)
-    with pytest.raises(TypeError, match="the cell is a function"):
+    with pytest.raises(TypeError, match="cell must be a function"):
         nn.Equilibrium(3, 1)  # type: ignore[arg-type]
 
 

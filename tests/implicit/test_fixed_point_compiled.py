@@ -132,7 +132,7 @@ def test_compiled_refusals(executor: Any) -> None:
         found = tl.fixed_point(lambda z: a * z + 1, 0.0)
         return found.values * found.steps
 
-    with pytest.raises(TraceError, match="anew at each call"):
+    with pytest.raises(TraceError, match="again at each call"):
         tl.compile(looks)(0.5)
 
 

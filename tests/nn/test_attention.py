@@ -101,8 +101,12 @@ def test_a_transformer_learns_to_continue_a_sequence() -> None:
         (lambda: nn.Attention(2)([[1.0, 2.0], [1.0]]), ShapeError, "numbers: the lists must have equal lengths"),
         (lambda: nn.Attention(4)(inputs(2, 3)), ShapeError, r"got \[2\]\[3\]"),
         (lambda: nn.Attention(4, num_heads=3), ShapeError, "embed_dim=4.* does not divide into num_heads=3 equal"),
-        (lambda: nn.Attention(0), ShapeError, r"Attention\(embed_dim\) is a whole number from 1 on, got 0"),
-        (lambda: nn.Attention(4, num_heads=2.0), TypeError, r"Attention\(num_heads\) is a whole number from 1 on"),
+        (lambda: nn.Attention(0), ShapeError, r"Attention\(embed_dim\) must be a whole number, 1 or larger, got 0"),
+        (
+            lambda: nn.Attention(4, num_heads=2.0),
+            TypeError,
+            r"Attention\(num_heads\) must be a whole number, 1 or larger",
+        ),
         (lambda: nn.Attention(2)([[[1.0, 2.0]]]), ShapeError, r"takes \[token\]\[2\] numbers, got \[1\]\[1\]\[2\]"),
     ],
 )

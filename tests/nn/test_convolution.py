@@ -87,17 +87,37 @@ def test_names_and_state(tmp_path: Path) -> None:
         (lambda: nn.Conv2d(1, 1, 2)([[1.0, 2.0]]), ShapeError, r"takes \[1\]\[row\]\[column\] numbers, got \[1\]\[2\]"),
         (lambda: nn.Conv2d(1, 1, (1, 3))([[[1.0, 2.0]]]), ShapeError, "^Conv2d has filters of size 3 for 2 numbers"),
         (lambda: nn.Conv2d(1, 1, 1)([[["a"]]]), TypeError, "takes a real number, got a str, 'a'"),
-        (lambda: nn.Conv1d(1, 0, 2), ShapeError, r"Conv1d\(out_channels\) is a whole number from 1 on, got 0"),
-        (lambda: nn.Conv1d(1, 1, 2, stride=0), ShapeError, r"Conv1d\(stride\) is a whole number from 1 on, got 0"),
-        (lambda: nn.Conv1d(1, 1, 2, padding=-1), ShapeError, r"Conv1d\(padding\) is a whole number from 0 on, got -1"),
-        (lambda: nn.Conv1d(1, 1, (2, 2)), TypeError, r"Conv1d\(kernel_size\) is a whole number .*, got a tuple of 2"),
+        (lambda: nn.Conv1d(1, 0, 2), ShapeError, r"Conv1d\(out_channels\) must be a whole number, 1 or larger, got 0"),
+        (
+            lambda: nn.Conv1d(1, 1, 2, stride=0),
+            ShapeError,
+            r"Conv1d\(stride\) must be a whole number, 1 or larger, got 0",
+        ),
+        (
+            lambda: nn.Conv1d(1, 1, 2, padding=-1),
+            ShapeError,
+            r"Conv1d\(padding\) must be a whole number, 0 or larger, got -1",
+        ),
+        (
+            lambda: nn.Conv1d(1, 1, (2, 2)),
+            TypeError,
+            r"Conv1d\(kernel_size\) must be a whole number, .* or larger, got a tuple of 2",
+        ),
         (
             lambda: nn.Conv2d(1, 1, (2, 2, 2)),
             ShapeError,
             r"Conv2d\(kernel_size\) must be one whole number, or two as .*tuple of 3",
         ),
-        (lambda: nn.Conv2d(1, 1, 2, padding="same"), TypeError, r"Conv2d\(padding\) is a whole number .*, got a str"),
-        (lambda: nn.Conv2d(1, 1, 2, stride=(1, 0)), ShapeError, r"Conv2d\(stride\) is a whole number from 1 on, got 0"),
+        (
+            lambda: nn.Conv2d(1, 1, 2, padding="same"),
+            TypeError,
+            r"Conv2d\(padding\) must be a whole number, .* or larger, got a str",
+        ),
+        (
+            lambda: nn.Conv2d(1, 1, 2, stride=(1, 0)),
+            ShapeError,
+            r"Conv2d\(stride\) must be a whole number, 1 or larger, got 0",
+        ),
         (lambda: nn.Conv2d(1, 1, 2, init="he"), ValueError, "no initialisation is called 'he'"),
     ],
 )

@@ -113,9 +113,9 @@ def test_a_copy_goes_on_where_it_stands(copied: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.Dropout(-0.1), ValueError, r"Dropout\(p\) is a number from 0 to 1, got -0.1"),
+        (lambda: nn.Dropout(-0.1), ValueError, r"Dropout\(p\) must be a number from 0 to 1, got -0.1"),
         (lambda: nn.Dropout(50), ValueError, "got 50"),
-        (lambda: nn.Dropout("0.5"), TypeError, r"Dropout\(p\) is a number from 0 to 1, got a str"),
+        (lambda: nn.Dropout("0.5"), TypeError, r"Dropout\(p\) must be a number from 0 to 1, got a str"),
         (lambda: nn.Dropout(True), TypeError, "got a bool"),
         (lambda: nn.Dropout(float("nan")), ValueError, "got nan"),
     ],

@@ -67,8 +67,16 @@ def test_names_and_state(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.Embedding(0, 2), ShapeError, r"Embedding\(num_embeddings\) is a whole number from 1 on, got 0"),
-        (lambda: nn.Embedding(2, None), TypeError, r"Embedding\(embedding_dim\) is a whole number .*, got None"),
+        (
+            lambda: nn.Embedding(0, 2),
+            ShapeError,
+            r"Embedding\(num_embeddings\) must be a whole number, 1 or larger, got 0",
+        ),
+        (
+            lambda: nn.Embedding(2, None),
+            TypeError,
+            r"Embedding\(embedding_dim\) must be a whole number, .* or larger, got None",
+        ),
         (lambda: nn.Embedding(2, 2)("a"), TypeError, r"Embedding\(index\) takes a real number, got a str, 'a'"),
         (lambda: nn.Embedding(2, 2)(None), TypeError, "got None"),
     ],

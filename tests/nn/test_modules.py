@@ -211,7 +211,7 @@ def test_train_and_eval_reach_the_whole_tree() -> None:
     assert [m.training for _, m in model.named_modules()] == [False] * 4
     assert [m.training for _, m in model.train().named_modules()] == [True] * 4
     assert Scale().training, "other instances are left alone"
-    with pytest.raises(TypeError, match="train\\(mode\\) is True or False, got a str, 'yes'"):
+    with pytest.raises(TypeError, match="train\\(mode\\) must be True or False, got a str, 'yes'"):
         model.train("yes")  # type: ignore[arg-type]
 
 

@@ -56,10 +56,14 @@ def test_what_does_not_fit(make: Any) -> None:
         (lambda: make(3)([1.0, 2.0]), ShapeError, f"{kind} takes 3 numbers, got 2"),
         (lambda: make(3)(np.zeros((2, 2))), ShapeError, "takes 3 numbers, got 2"),
         (lambda: make(2)(["a", 1.0]), TypeError, f"{kind}: input 0 is a str, 'a', not a real number"),
-        (lambda: make(0), ShapeError, rf"{kind}\(normalized_shape\) is a whole number from 1 on, got 0"),
-        (lambda: make((2, 3)), TypeError, rf"{kind}\(normalized_shape\) is a whole number .*, got a tuple of 2"),
-        (lambda: make(2, eps=-1.0), ValueError, rf"{kind}\(eps\) is a number from 0 up, or inf, got -1"),
-        (lambda: make(2, eps="1"), TypeError, rf"{kind}\(eps\) is a number from 0 up, or inf, got a str, '1'"),
+        (lambda: make(0), ShapeError, rf"{kind}\(normalized_shape\) must be a whole number, 1 or larger, got 0"),
+        (
+            lambda: make((2, 3)),
+            TypeError,
+            rf"{kind}\(normalized_shape\) must be a whole number, .* or larger, got a tuple of 2",
+        ),
+        (lambda: make(2, eps=-1.0), ValueError, rf"{kind}\(eps\) must be a number, 0 or larger, or inf, got -1"),
+        (lambda: make(2, eps="1"), TypeError, rf"{kind}\(eps\) must be a number, 0 or larger, or inf, got a str, '1'"),
     ]:
         with pytest.raises(error, match=message):
             call()

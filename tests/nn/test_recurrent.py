@@ -164,10 +164,14 @@ def test_of_many_kinds() -> None:
         ),
         (lambda: nn.RNN(1, 3)(1.0), ShapeError, "inputs of at least one step, got a float, 1.0"),
         (lambda: nn.RNN(2, 3)([[1.0, 2.0], [1.0]]), ShapeError, "RNNCell cells.0 takes 2 numbers, got 1"),
-        (lambda: nn.RNN(2, 0), ShapeError, r"RNNCell\(hidden_size\) is a whole number from 1 on, got 0"),
-        (lambda: nn.GRU(2, 1, num_layers=0), ShapeError, r"GRU\(num_layers\) is a whole number from 1 on, got 0"),
-        (lambda: nn.LSTM(2, 1, truncate=0), ShapeError, r"LSTM\(truncate\) is a whole number from 1 on, got 0"),
-        (lambda: nn.LSTM(2, 1, truncate=1.5), TypeError, r"LSTM\(truncate\) is a whole number from 1 on"),
+        (lambda: nn.RNN(2, 0), ShapeError, r"RNNCell\(hidden_size\) must be a whole number, 1 or larger, got 0"),
+        (
+            lambda: nn.GRU(2, 1, num_layers=0),
+            ShapeError,
+            r"GRU\(num_layers\) must be a whole number, 1 or larger, got 0",
+        ),
+        (lambda: nn.LSTM(2, 1, truncate=0), ShapeError, r"LSTM\(truncate\) must be a whole number, 1 or larger, got 0"),
+        (lambda: nn.LSTM(2, 1, truncate=1.5), TypeError, r"LSTM\(truncate\) must be a whole number, 1 or larger"),
         (
             lambda: nn.RNN(2, 1, nonlinearity="tanhh"),
             ValueError,

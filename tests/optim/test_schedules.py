@@ -167,7 +167,7 @@ def test_a_metric_that_is_no_number_changes_nothing() -> None:
     schedule = optim.ReduceLROnPlateau(SGD([Value(1.0)], lr=1.0), patience=0)
     before = schedule.state_dict()
     for bad, message in ((Value(1.0), "a Value.*: take its .data"), ("1.0", "a str, '1.0'"), (None, "None")):
-        with pytest.raises(TypeError, match=rf"step\(metrics\) is a number, got {message}"):
+        with pytest.raises(TypeError, match=rf"step\(metrics\) must be a number, got {message}"):
             schedule.step(bad)  # type: ignore[arg-type]
         assert schedule.state_dict() == before and schedule.optimizer.lr == 1.0
 
@@ -180,9 +180,9 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     bad: list[tuple[Any, dict[str, Any], str]] = [
         (step, states[1], "schedule: is ReduceLROnPlateau, not StepLR(.|\n)*missing: step_size"),
         (step, {**states[0], "gamma": -1.0}, "gamma: .*got -1.0"),
-        (step, {**states[0], "last_epoch": -1}, "last_epoch: is a number of steps, got -1"),
-        (step, {**states[0], "more": 1}, "of no use here: more"),
-        (plateau, {**states[1], "best": "low"}, "best: is a number"),
+        (step, {**states[0], "last_epoch": -1}, "last_epoch: must be a number of steps, 0 or larger, got -1"),
+        (step, {**states[0], "more": 1}, "unexpected: more"),
+        (plateau, {**states[1], "best": "low"}, "best: must be a number"),
         (both, {**states[2], "milestones": [3, 4]}, "milestones: SequentialLR"),
         (both, {**states[2], "schedules": [states[0]]}, "schedules: must be a list of 2 states"),
         (both, {**states[2], "schedules": [states[0], {**states[0], "gamma": 0.5}]}, "schedule: is StepLR, not Linear"),

@@ -35,11 +35,11 @@ FOREIGN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "one array": (lambda good: npy(), r"it holds a single array, as numpy.save\(\) writes it"),
     "gzip": (lambda good: gzip.compress(good), "it is compressed by gzip: unpack it first"),
     "hdf5": (lambda good: b"\x89HDF\r\n\x1a\n" + bytes(50), "it is an HDF5 file"),
-    "half": (lambda good: good[: len(good) // 2], "its end is missing, so that it was not written or copied whole"),
-    "middle missing": (lambda good: good[:100] + good[200:], "bytes of it are missing"),
-    "zeros": (lambda good: bytes(len(good)), "it does not begin as an .npz file does"),
-    "beginning missing": (lambda good: good[50:], "it does not begin as an .npz file does|bytes of it are missing|Bad"),
-    "torch": (torch_file, r"it is a file of torch.save\(\): give numpy.savez\(\) the arrays"),
+    "half": (lambda good: good[: len(good) // 2], "its end is missing, so it was not written or copied completely"),
+    "middle missing": (lambda good: good[:100] + good[200:], "some of its bytes are missing"),
+    "zeros": (lambda good: bytes(len(good)), "it does not begin like an .npz file"),
+    "beginning missing": (lambda good: good[50:], "it does not begin like an .npz file|bytes are missing|Bad"),
+    "torch": (torch_file, r"it was written by torch.save\(\): save the arrays with numpy.savez\(\)"),
 }
 
 

@@ -67,7 +67,7 @@ def test_the_history_is_a_table(tmp_path: Path) -> None:
     assert "<table" in history._repr_html_()
     with pytest.raises(KeyError, match="no column 'accuracy': it has epoch, lr, loss, val_loss"):
         history.column("accuracy")
-    assert train.History().column("loss") == [] and str(train.History()) == "no epoch is finished"
+    assert train.History().column("loss") == [] and str(train.History()) == "no epoch is finished yet"
 
 
 def test_the_progress_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

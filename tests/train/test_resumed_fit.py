@@ -89,6 +89,6 @@ def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
     fitted(network(), 1, checkpoint=path)
     content = path.read_bytes()
-    with pytest.raises(FileExistsError, match="pass resume=True to go on from it, name another, or delete it"):
+    with pytest.raises(FileExistsError, match="pass resume=True to continue from it, name another, or delete it"):
         fitted(network(), 1, checkpoint=path)
     assert path.read_bytes() == content

@@ -73,7 +73,7 @@ def test_a_step_too_far_and_a_sum_too_large() -> None:
     with pytest.raises(TrainingError, match=r"a parameter inf or nan; .* The learning rate is too large"):
         fit(model, nn.mse, ([1e9], [1.0]), optim.SGD(model.parameters(), lr=1e300), 1, progress=False)
     assert numbers(model) == before
-    with pytest.raises(TrainingError, match="No sample has it alone") as caught:
+    with pytest.raises(TrainingError, match="No single sample causes it") as caught:
         fit(
             model,
             lambda p, t: p * 0.0 + t,
@@ -105,7 +105,7 @@ def test_an_error_of_a_sample_is_told() -> None:
     for eager in (False, True):
         with pytest.raises(ValueError, match=r"class indices, here 0..1, got 7") as caught:
             fitted(model, 1, data=(POINTS[:30], np.where(np.arange(30) == 4, 7, SIDES[:30])), eager=eager)
-        assert caught.value.__notes__ == ["fit: it is sample 4 of the data"]
+        assert caught.value.__notes__ == ["fit: sample 4 of the data raised this"]
 
 
 def test_an_interrupt_leaves_a_model_and_a_history(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_max_nodes_is_a_whole_number(limit: object) -> None:
 
 
 def test_layouts_have_names() -> None:
-    with pytest.raises(ValueError, match='"auto", "dot" or "own", got \'neato\''):
+    with pytest.raises(ValueError, match="'auto', 'dot' or 'own', got 'neato'"):
         Value(1.0).graph().svg("neato")
 
 

@@ -40,7 +40,7 @@ def as_column(where: str, x: Any, axis: str) -> Any:
         )
     if found.ndim == 0:
         raise ShapeError(
-            f"{where} needs the {axis} as its first axis, got the one number {x}: pass an array of shape ({axis},)"
+            f"{where} needs the {axis} as its first axis, got the single number {x}: pass an array of shape ({axis},)"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""What plain arguments are to be: whole numbers, numbers of a range, flags, one of some names."""
+"""What plain arguments must be: whole numbers, numbers of a range, flags, one of some names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Expected:
-    """What an argument is to be.
+    """What an argument must be.
 
-    text     in words, as they stand after "is"
+    text     in words, as they stand after "must be"
     convert  convert(x): x in its own type; raises TypeError for another kind of thing, ValueError for one that does not
              fit, with what to do instead
     """
@@ -35,29 +35,29 @@ class Expected:
     ) -> Any:
         """The argument in its own type. Raises other_kind or not_fitting.
 
-        who      the caller and the argument; without it the message begins with "is"
+        who      the caller and the argument; without it the message begins with "must be"
         instead  what to do where it is something else
 
         >>> whole(1).checked("fit(epochs=...)", 0)
         Traceback (most recent call last):
-        ValueError: fit(epochs=...) is a whole number from 1 on, got 0
+        ValueError: fit(epochs=...) must be a whole number, 1 or larger, got 0
         """
         try:
             return self.convert(x)
         except (TypeError, ValueError) as error:
-            fits_not, instead = isinstance(error, ValueError), instead or str(error)
+            does_not_fit, instead = isinstance(error, ValueError), instead or str(error)
         came = received(x)
-        if fits_not:  # of which kind it is matters not
+        if does_not_fit:  # its kind does not matter
             came = repr(x) if type(x) in (list, tuple) and len(x) <= 4 else came.partition(", ")[2] or came
-        raise (not_fitting if fits_not else other_kind)(
-            f"{who} is {self.text}, got {came}{instead and ': '}{instead}".lstrip()
+        raise (not_fitting if does_not_fit else other_kind)(
+            f"{who} must be {self.text}, got {came}{instead and ': '}{instead}".lstrip()
         )
 
 
 def as_whole(x: Any) -> int:
     """What Python takes as an index, but no bool, as an int. Raises TypeError."""
     if is_choice(x) or not hasattr(x, "__index__"):
-        raise TypeError("write int(...) of it" if isinstance(x, float) and x.is_integer() else "")
+        raise TypeError("write int(...)" if isinstance(x, float) and x.is_integer() else "")
     try:
         return operator.index(x)
     except TypeError:
@@ -65,7 +65,7 @@ def as_whole(x: Any) -> int:
 
 
 def whole(low: int) -> Expected:
-    """A whole number from low on."""
+    """A whole number, low or larger."""
 
     def convert(x: Any) -> int:
         n = as_whole(x)
@@ -73,7 +73,7 @@ def whole(low: int) -> Expected:
             raise ValueError
         return n
 
-    return Expected(f"a whole number from {low} on", convert)
+    return Expected(f"a whole number, {low} or larger", convert)
 
 
 def number(text: str, fits: Callable[[float], bool]) -> Expected:
@@ -118,7 +118,7 @@ def _flag(x: Any) -> bool:
 FLAG = Expected("True or False", _flag)
 NUMBER = number("a number", lambda x: True)
 FINITE = number("a finite number", math.isfinite)
-POSITIVE = number("a number above 0", lambda x: x > 0.0)
-NONNEGATIVE = number("a number from 0 up", lambda x: 0.0 <= x < math.inf)
-UP_TO_INF = number("a number from 0 up, or inf", lambda x: x >= 0.0)
+POSITIVE = number("a positive number", lambda x: x > 0.0)
+NONNEGATIVE = number("a number, 0 or larger", lambda x: 0.0 <= x < math.inf)
+UP_TO_INF = number("a number, 0 or larger, or inf", lambda x: x >= 0.0)
 SHARE = number("a number from 0 to 1", lambda x: 0.0 <= x <= 1.0)

@@ -66,7 +66,7 @@ class FixedPoint:
         return self._solution.spectral_radius()
 
 
-_DAMPING = number("a number above 0, up to 1", lambda x: 0.0 < x <= 1.0)
+_DAMPING = number("a positive number, up to 1", lambda x: 0.0 < x <= 1.0)
 
 
 def fixed_point(

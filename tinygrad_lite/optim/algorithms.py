@@ -22,7 +22,7 @@ def _pair(x: Any) -> tuple[Any, ...]:
     return betas
 
 
-_BETAS = Expected("two numbers from 0 up to, not including, 1", _pair)
+_BETAS = Expected("two numbers from 0 to below 1", _pair)
 
 
 class SGD(Optimizer):

@@ -9,7 +9,7 @@ from .optimizer import Optimizer
 from .schedule import Schedule
 from .settings import Setting, for_each_group
 
-_FROM_1 = number("a number from 1 up", lambda x: 1.0 <= x < math.inf)
+_FROM_1 = number("a number, 1 or larger", lambda x: 1.0 <= x < math.inf)
 
 
 class OneCycleLR(Schedule):

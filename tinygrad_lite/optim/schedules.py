@@ -16,7 +16,7 @@ from .schedule import Schedule
 from .settings import Setting, each, for_each_group
 
 Factor = Callable[[int], float]
-_MILESTONES = Expected("a list of whole numbers from 0 on", lambda x: tuple(sorted(each(whole(0), x))))
+_MILESTONES = Expected("a list of whole numbers, 0 or larger", lambda x: tuple(sorted(each(whole(0), x))))
 
 
 def _function(x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..floats.expected import Expected, number
 
-BELOW_1 = number("a number from 0 up to, not including, 1", lambda x: 0.0 <= x < 1.0)
+BELOW_1 = number("a number from 0 to below 1", lambda x: 0.0 <= x < 1.0)
 
 
 class Setting:

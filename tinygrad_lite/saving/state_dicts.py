@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy
 
 _SHOWN = 8
-_STEPS = Expected("a number of steps", whole(0).convert)
+_STEPS = Expected("a number of steps, 0 or larger", whole(0).convert)
 
 Checks = Mapping[str, Callable[[Any], Any]]
 

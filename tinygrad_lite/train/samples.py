@@ -18,7 +18,7 @@ class Samples:
 
     def __init__(self, who: str, data: Any, as_floats: bool) -> None:
         if not isinstance(data, (tuple, list)) or len(data) != 2:
-            raise TypeError(f"{who} is a pair of inputs and targets, (X, y), got {received(data)}")
+            raise TypeError(f"{who} must be a pair of inputs and targets, (X, y), got {received(data)}")
         arrays: list[tuple[str, Any]] = []
 
         def one(where: str, column: Any) -> Any:

@@ -67,12 +67,12 @@ def test_messages_that_cannot_be_answered() -> None:
     x = Value(2.0)
     explorer = explore(x * x)
     for message, reason in (
-        (None, "a message asks for"),
-        ({"id": 1, "ask": "dance"}, "a message asks for"),
+        (None, "a message must ask for"),
+        ({"id": 1, "ask": "dance"}, "a message must ask for"),
         ({"id": 1, "ask": "recompute"}, "KeyError"),
         ({"id": 1, "ask": "recompute", "leaves": [[1, 2.0]]}, "only leaves have numbers"),
         ({"id": 1, "ask": "recompute", "leaves": [[-1, 2.0]]}, "only leaves have numbers"),
-        ({"id": 1, "ask": "recompute", "leaves": [[0, None]]}, "a leaf's number is a real number"),
+        ({"id": 1, "ask": "recompute", "leaves": [[0, None]]}, "a leaf takes a real number"),
     ):
         found = explorer._answer(message)
         assert set(found) == {"id", "error"} and reason in found["error"], found

@@ -27,7 +27,7 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "92164fd5"
+source_hash = "6512bbf4"
 
 
 @cython.final
@@ -132,7 +132,7 @@ class Executor:
         if cython.compiled and self._arrays is None:
             raise errors.not_made(self)
         if not 0 <= lanes <= _MOST_LANES // max(1, self._inputs, self._outputs):
-            raise ValueError(f"batch(..., lanes) takes a whole number from 0 on, got {lanes}")
+            raise ValueError(f"batch(..., lanes) takes a whole number, 0 or larger, got {lanes}")
         count: cython.Py_ssize_t = lanes
         start: cython.Py_ssize_t
         n: cython.Py_ssize_t
