@@ -15,7 +15,7 @@ from table import (
 from test_ops import EDGES, ROWS
 
 from tinygrad_lite import Value, ops
-from tinygrad_lite.floats import ieee
+from tinygrad_lite.floats import normal_law
 from tinygrad_lite.ops import Op
 
 
@@ -58,7 +58,7 @@ def by_array_form(row: Op, many: list[Any]) -> Any:
     special = pytest.importorskip("scipy.special")
     named = ("erf", "erfc", "erfinv", "gammaln", "log_ndtr", "ndtri", "polygamma")
     namespace = {name: getattr(special, name) for name in named}
-    namespace["mills"] = np.vectorize(ieee.mills)  # which SciPy has not
+    namespace["mills"] = np.vectorize(normal_law.mills)  # which SciPy has not
     namespace |= {name: getattr(np, name) for name in dir(np) if not name.startswith("_")}
     columns = {
         name: np.array([p[i] for p in many]).T if i in row.sequences else np.array([p[i] for p in many])

@@ -266,7 +266,7 @@ def test_what_it_refuses() -> None:
         Recorder(model, (POINTS, [1.0]))
     recorder = Recorder(model)
     for loss in ("0.5", None, True, [0.5], 1j):
-        with pytest.raises(TypeError, match=r"recorder\(loss\) is a number, got"):
+        with pytest.raises(TypeError, match=r"recorder\(loss\) must be a number, got"):
             recorder(loss)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="fit trains another model"):
         fitted(network(2, 1), recorder)
