@@ -192,7 +192,7 @@ def test_bad_input_is_refused_and_changes_nothing() -> None:
             ValueError,
             "no column 'f1' to monitor, columns are: epoch, lr, loss",
         ),
-        ({"metrics": [accuracy, accuracy]}, ValueError, "whose different names are the columns"),
+        ({"metrics": [accuracy, accuracy]}, ValueError, "whose names differ, since they name columns"),
         ({"metrics": ["accuracy"]}, ValueError, "takes functions metric"),
         ({"schedule": optim.StepLR(foreign, 2)}, TypeError, r"takes a schedule of the same optimizer, got a StepLR"),
         ({"schedule": 0.9}, TypeError, "takes a schedule of the same optimizer, got a float"),
