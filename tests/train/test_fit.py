@@ -155,7 +155,7 @@ def test_bad_input_is_refused_and_changes_nothing() -> None:
             TypeError,
             r"fit\(loss\) takes a function loss\(prediction, target\) of one sample, got a str",
         ),
-        ({"data": x}, TypeError, r"fit\(data\) is a pair of inputs and targets, \(X, y\), got a ndarray|an ndarray"),
+        ({"data": x}, TypeError, r"fit\(data\) must be a pair of inputs and targets, \(X, y\), got an ndarray"),
         ({"data": (x, y[:5])}, ShapeError, r"one row per sample each, got .*inputs of shape \(30, 2\); .*\(5,\)"),
         ({"data": (x[:0], y[:0])}, ShapeError, "holds no samples"),
         ({"data": ((), ())}, ShapeError, "no array at all"),
@@ -196,8 +196,8 @@ def test_bad_input_is_refused_and_changes_nothing() -> None:
         ({"metrics": ["accuracy"]}, ValueError, "takes functions metric"),
         ({"schedule": optim.StepLR(foreign, 2)}, TypeError, r"takes a schedule of the same optimizer, got a StepLR"),
         ({"schedule": 0.9}, TypeError, "takes a schedule of the same optimizer, got a float"),
-        ({"schedule_each": "batch"}, ValueError, "is 'epoch' or 'step', got 'batch'"),
-        ({"resume": True}, ValueError, "needs the file to go on from: pass checkpoint"),
+        ({"schedule_each": "batch"}, ValueError, "must be 'epoch' or 'step', got 'batch'"),
+        ({"resume": True}, ValueError, "needs the file to continue from: pass checkpoint"),
         ({"checkpoint": "/nowhere/at/all/run.npz"}, FileNotFoundError, "create the folder"),
     ]
     before = numbers(model)
