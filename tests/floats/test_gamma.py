@@ -68,25 +68,6 @@ for order in range(8):
 ACCURACY = Accuracy(gamma, CASES)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_within_four_ulps(name: str) -> None:
-    ACCURACY.is_within_four_ulps(name)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_an_error_of_ten_ulps_would_be_seen(name: str) -> None:
-    ACCURACY.would_show_ten_ulps(name)
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_nothing_raises(name: str) -> None:
-    ACCURACY.never_raises(name)
-
-
-def test_every_function_has_a_case() -> None:
-    ACCURACY.has_a_case_for_each()
-
-
 @pytest.mark.parametrize(
     ("name", "point", "expected"),
     [
