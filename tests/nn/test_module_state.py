@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from full_disk import full_at_the_third_array
 
 from tinygrad_lite import Value
 from tinygrad_lite.engine import bind
@@ -142,16 +143,8 @@ def test_save_and_load(tmp_path: Path) -> None:
 def test_a_failure_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights.npz"
     Mixed().save(path)
-    old, calls = path.read_bytes(), []
-    write_array = np.lib.format.write_array
-
-    def fails_at_the_third(*args: Any, **kwargs: Any) -> None:
-        calls.append(args)
-        if len(calls) == 3:
-            raise OSError("no space left on device")
-        write_array(*args, **kwargs)
-
-    monkeypatch.setattr(np.lib.format, "write_array", fails_at_the_third)
+    old = path.read_bytes()
+    full_at_the_third_array(monkeypatch)
     module = Mixed()
     module.scalar.data = 5.0
     with pytest.raises(OSError, match="no space left"):

@@ -6,7 +6,6 @@ import gc
 import math
 import subprocess
 import sys
-import threading
 import tracemalloc
 import warnings
 import weakref
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from switching import in_threads
 from test_hooks import nothing_left  # noqa: F401  a fixture, of every test here too
 
 from tinygrad_lite import Value, engine, gradients
@@ -138,16 +138,7 @@ def test_hooks_in_threads_with_graphs_of_their_own() -> None:
             (h.tanh() + x).backward()
         sums[k] = x.grad
 
-    switching = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work, args=(k,)) for k in range(1, 5)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-    finally:
-        sys.setswitchinterval(switching)
+    in_threads(work, range(1, 5))
     for k, total in sums.items():
         assert total == pytest.approx(200 * (4 * k * (1 - math.tanh(k * k) ** 2) + 1))
     assert len(sums) == 4

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from full_disk import full_at_the_third_array
 
 from tinygrad_lite import Value, nn, optim, train
 from tinygrad_lite.errors import StateDictError
@@ -272,16 +273,8 @@ def test_a_training_whose_file_is_damaged_or_foreign(tmp_path: Path) -> None:
 def test_a_failure_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.npz"
     trained(path)
-    old, calls = path.read_bytes(), []
-    write_array = np.lib.format.write_array
-
-    def fails_at_the_third(*args: Any, **kwargs: Any) -> None:
-        calls.append(args)
-        if len(calls) == 3:
-            raise OSError("no space left on device")
-        write_array(*args, **kwargs)
-
-    monkeypatch.setattr(np.lib.format, "write_array", fails_at_the_third)
+    old = path.read_bytes()
+    full_at_the_third_array(monkeypatch)
     with pytest.raises(OSError, match="no space left"):
         resumed(path)
     assert path.read_bytes() == old and os.listdir(tmp_path) == ["run.npz"]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 from typing import Any
 
 import pytest
+from switching import in_threads
 from test_derivatives import cube
 
 from tinygrad_lite import Value, grad, gradients, hessian, hvp, jvp, no_grad
@@ -53,16 +53,7 @@ def test_threads_with_graphs_of_their_own() -> None:
     def work(k: int) -> None:
         found[k] = [all_kinds(float(k)) for _ in range(100)]
 
-    switching = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work, args=(k,)) for k in range(1, 5)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-    finally:
-        sys.setswitchinterval(switching)
+    in_threads(work, range(1, 5))
     for k in range(1, 5):
         slope = 2 * k * (1 - math.tanh(k * k) ** 2) + 1
         expected = [slope, slope, slope, 6.0 * k, 2.0 * k * k, 1 - math.tanh(k) ** 2]
