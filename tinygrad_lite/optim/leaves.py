@@ -27,8 +27,8 @@ class Leaves(BoundLeaves):
 
         storage = self._storage = bind(self.leaves)[0]
         super()._locate()
-        cells = [cell for _, first, its in self.runs for cell in range(first, first + len(its))]
-        self._where: Any = slice(cells[0], cells[-1] + 1) if len(self.runs) == 1 else np.array(cells)
+        runs = [(first, first + len(its)) for _, first, its in self.runs]
+        self._where: Any = slice(*runs[0]) if len(runs) == 1 else np.concatenate([np.arange(*run) for run in runs])
         self._values, self._grads = np.frombuffer(storage.values), np.frombuffer(storage.settled())
 
     def __len__(self) -> int:

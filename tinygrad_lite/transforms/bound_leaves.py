@@ -21,11 +21,12 @@ class BoundLeaves:
         self.locate(first=True)
 
     def _locate(self) -> None:
+        import numpy as np  # here, so that optimizers import fast
+
         storages, owners, cells = located(self.bound)
         self._found = {storage: storage.moved for storage in storages}
-        places = list(zip(owners, cells, strict=True))
-        apart = [k for k, ((a, i), (b, j)) in enumerate(pairwise(places), 1) if a != b or i + 1 != j]
-        ends = pairwise([0, *apart, len(places)] if places else [])
+        apart = np.flatnonzero((np.diff(owners) != 0) | (np.diff(cells) != 1)) + 1
+        ends = pairwise([0, *apart.tolist(), len(cells)] if cells else [])
         self.runs = [(storages[owners[start]], cells[start], self.bound[start:stop]) for start, stop in ends]
 
     def locate(self, first: bool = False) -> None:
