@@ -190,11 +190,11 @@ class Compiled(Whole):
     @property
     def source(self) -> str:
         """The NumPy source that runs the program on arrays; with few lanes, the native sweep does part of the work."""
-        return self.array.source
+        return self.array.plain.text
 
     @property
     def summary(self) -> str:
-        """How many nodes, array operations and matrix products the program has."""
+        """How many nodes the program has, which executor ran it, and as how many operations."""
         return self._ran().summary
 
     def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:
