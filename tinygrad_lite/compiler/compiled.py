@@ -20,6 +20,7 @@ from ..transforms.pytree import Whole, on_arrays
 from .array.array_executor import ArrayExecutor
 from .batching import Reduction, all_at_once, check_reduction, check_size, row_by_row
 from .executor_choice import EXECUTORS, Execution
+from .native.bytecode_machine import MISSED, Call
 from .passes.program import Program
 from .trace.arguments import Arguments, Key, shown
 from .trace.specialization import Specialization
@@ -81,6 +82,7 @@ class Compiled(Whole):
         self._executor, self._max, self._calls = executor, max_traces, 0
         self._kept: dict[Key, list[Specialization]] = {}
         self._last: Specialization | None = None
+        self._call: Call | None = None  # of self._last, while a call with plain numbers is what it ran last
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -101,6 +103,12 @@ class Compiled(Whole):
         if inside and is_tracing():
             return self.function(*args, **kwargs)
         self._calls += 1
+        call = self._call
+        if call is not None and not kwargs and not inside:
+            result = call(args)
+            if result is not MISSED:
+                return result
+        self._call = None
         numbers: list[Any] = []
         key = self._arguments.key(args, kwargs, numbers)
         found = self._found(key) or self._trace(key, args, kwargs)
@@ -115,6 +123,7 @@ class Compiled(Whole):
         outputs = found.one.one(found.parameters.numbers(), numbers)
         if found.differentiates and not math.isfinite(sum(outputs)):
             outputs = found.graph.eagerly(numbers)
+        self._call = found.call
         return found.filled(outputs)
 
     def batch(self, *arrays: Any, reduce: Reduction = "mean", **named: Any) -> Any:
@@ -131,6 +140,7 @@ class Compiled(Whole):
         (0.5, 2.0)
         """
         check_reduction(self._name, reduce)
+        self._call = None
         columns = self._arguments.columns(arrays, named)
         check_size(self._name, columns.size, reduce)
         inside = is_inside()

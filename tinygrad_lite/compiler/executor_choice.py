@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from .array.array_executor import ArrayExecutor
+from .captured_leaves import Parameters
 from .compiled_fixed_point import Settle
 from .cost_estimate import NativeCost
-from .native.bytecode_machine import Executor, compiled
+from .native.bytecode_machine import Call, Executor, compiled
 from .passes.program import Program
 from .passes.sums_of_products import as_sums_of_products
 
@@ -56,6 +57,12 @@ class Execution:
         """A function that computes the outputs from the parameters and one set of inputs."""
         run = self.native.run if self._choose(1) == "native" else self._one_lane
         return functools.partial(self._forgetting, run) if self._kept else run
+
+    def call(self, parameters: Parameters, arguments: Any, result: Any, finite: bool) -> Call | None:
+        """One set of inputs from its arguments to its result, if the native executor runs it; see Call."""
+        if self._kept or self._choose(1) != "native":
+            return None
+        return Call(self.native, parameters.numbers if parameters.leaves else None, arguments, result, finite)
 
     def lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes)."""

@@ -170,6 +170,34 @@ def _filling(tree: Any, at: int) -> tuple[str | None, int]:
     return (f"[{', '.join(parts)}]" if kind is list else f"({', '.join(parts)}{',' * (len(parts) == 1)})"), at
 
 
+def positions(tree: Any) -> Any:
+    """A structure of lists and tuples with the position of each number in its place; None for another structure.
+
+    A list or tuple of numbers alone is (list or tuple, the first position, how many), another one (its kind, items).
+
+    >>> positions((1.0, [2.0, 3.0]))
+    (<class 'tuple'>, (0, (<class 'list'>, 1, 2)))
+    """
+    return _positions(tree, 0)[0]
+
+
+def _positions(tree: Any, at: int) -> tuple[Any, int]:
+    kind = type(tree)
+    if kind in _NUMBERS:
+        return at, at + 1
+    if kind is not list and kind is not tuple:
+        return None, at
+    if all(type(item) in _NUMBERS for item in tree):
+        return (kind, at, len(tree)), at + len(tree)
+    found = []
+    for item in tree:
+        inner, at = _positions(item, at)
+        if inner is None:
+            return None, at
+        found.append(inner)
+    return (kind, tuple(found)), at
+
+
 def sketch(tree: Any) -> str:
     """A structure as a short text, with * for every number.
 

@@ -17,15 +17,15 @@ if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
 
 compiled: bool = cython.compiled
-source_hash = "5eeff04f"
+source_hash = "6d9afc0f"
 
 
 @cython.final
 @cython.cclass
 class View:
-    """The numbers of an array, where they are."""
+    """The numbers of an array, where they are; `copied` where they are a copy."""
 
-    __slots__ = ("_memory", "dimensions", "numbers", "rows", "size")
+    __slots__ = ("_memory", "copied", "dimensions", "numbers", "rows", "size")
 
 
 @cython.cfunc
@@ -41,7 +41,7 @@ def view_of(who, given, writable: cython.bint) -> View:
         if writable:
             raise TypeError(f"{who} takes a writable float64 array in C order, got {errors.received(given)}")
         memory = memoryview(array("d", [_real(who, x) for x in _listed(who, given)]))
-    view._memory, view.size, view.dimensions = memory, memory.nbytes // 8, memory.ndim
+    view._memory, view.size, view.dimensions, view.copied = memory, memory.nbytes // 8, memory.ndim, not suits
     view.rows = memory.shape[0] if memory.ndim else 0
     if cython.compiled:
         view.numbers = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(memory).buf)
