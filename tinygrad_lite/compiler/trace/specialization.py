@@ -71,7 +71,8 @@ class Specialization:
         modules = modules_of([function, *args, *kwargs.values()])
         self._held = Held(modules) if modules else None
         output, trace, outputs, derivatives = run()
-        self._structures = None if fresh_named else positions(tuple(fresh)), positions(output)
+        known_by_position = not fresh_named and not arguments.static
+        self._structures = positions(tuple(fresh)) if known_by_position else None, positions(output)
         self.filled, self.choices, self.differentiates = filler(output), trace.choices, bool(trace.derivatives)
         self.depends = bool(self.choices or modules)
         inputs = [*given, *[v for v, _ in trace.draws]]
