@@ -205,7 +205,9 @@ class _Order:
     def __init__(self, program: Program) -> None:
         self._program = program
         owners = {PARAMETER: -3, CONSTANT: -2, INPUT: -1}
-        self._owner = [owners.get(kind, 0) if type(kind) is str else 0 for kind in program.kinds]
+        rest = program.kinds[program.first :]
+        self._owner = [owners[PARAMETER]] * program.first
+        self._owner += [owners.get(kind, 0) if type(kind) is str else 0 for kind in rest]
         self._position = list(range(len(program)))
         self._groups, self._rows = 0, len(program)
 
@@ -249,7 +251,7 @@ class _Order:
         program = self._program
         found: dict[int, int] = {}
         count = 0
-        for place in range(len(program)):
+        for place in range(program.first, len(program)):
             for operand in program.operands(place):
                 found.setdefault(operand, count)
                 count += 1

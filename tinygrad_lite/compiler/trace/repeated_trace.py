@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from ...errors import TraceError
 from ..passes.program import CONSTANT, Program
 
 
 def check_repeated(repeated: Program, program: Program, name: str) -> None:
     """Raises TraceError where two programs of one function are not the same."""
-    rows = enumerate(zip(program.kinds, program.args, repeated.args, strict=False))
+    both = zip(program.kinds, program.args, repeated.args, strict=False)
+    rows = islice(enumerate(both), program.first, None)  # before that, parameters in order
     differs = (place for place, (kind, a, b) in rows if (repr(a) != repr(b) if kind == CONSTANT else a != b))
     other = next(differs, None)
     alike = len(program) == len(repeated) and program.kinds == repeated.kinds
