@@ -247,7 +247,7 @@ def test_samples_from_zip_are_answered_with_what_a_tuple_means() -> None:
     xs, ys = zip(*samples, strict=True)
     loss = compile(lambda x, t: (x[0] * x[1] - t) ** 2)
     meaning = (
-        r"; a tuple stands for a tuple of columns here: .*X, y = zip\(\*pairs\) makes them, write list\(X\), list\(y\)"
+        r"; here a tuple means a tuple of columns: .*X, y = zip\(\*pairs\), write list\(X\), list\(y\)"
     )
     for columns in ((xs, ys), (list(xs), ys), (xs, list(ys))):
         with pytest.raises(ShapeError, match=meaning):
@@ -266,7 +266,7 @@ def test_samples_in_a_tuple_are_not_taken_for_columns() -> None:
     samples = [([0.5, 1.0], [1.0, 0.0]), ([0.2, -1.0], [0.0, 1.0])]
     xs, ys = zip(*samples, strict=True)
     loss = compile(lambda x, t: x[0] * t[0] + x[1] ** 2 * t[1])
-    with pytest.raises(ShapeError, match=r"argument x is a tuple of 2 lists: where they are columns, make arrays"):
+    with pytest.raises(ShapeError, match=r"argument x is a tuple of 2 lists: if they are columns, make arrays"):
         loss.batch(xs, ys)
     with pytest.raises(ShapeError, match=r"inputs is a tuple of 2 lists"):
         train.evaluate(_Product(), nn.mse, (xs, [1.0, 2.0]))

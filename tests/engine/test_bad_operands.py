@@ -150,12 +150,12 @@ def test_operations_on_rows_keep_what_they_were_given() -> None:
 def test_a_program_that_is_not_well_formed_is_refused() -> None:
     wrong = program()
     wrong.args[2] = (0, 1, 1)
-    with pytest.raises(ValueError, match=r"of a program are cut short|not well formed"):
+    with pytest.raises(ValueError, match=r"of a program is cut short|not well formed"):
         native.Executor(wrong)
     early = Program()
     early.kinds, early.args, early.varies = [ops.neg, INPUT], [(1,), (0,)], [True, True]
     early.outputs = [0]
-    with pytest.raises(ValueError, match="reads or writes the number -1 of"):
+    with pytest.raises(ValueError, match="reads or writes slot -1 of"):
         native.Executor(early)
 
 

@@ -75,7 +75,7 @@ def test_it_is_a_result_like_any_other(tmp_path: Path) -> None:
     assert tl.compare(z).ok and "given" in z.graph().svg()
     z.explore().save(tmp_path / "page.html")
     assert "given" in (tmp_path / "page.html").read_text(encoding="utf-8")
-    with pytest.raises(HistoryError, match=r"set a leaf and compute again; .* put a leaf Value"):
+    with pytest.raises(HistoryError, match=r"set a leaf and compute again; .* use a leaf Value"):
         y.data = 3.0
     for same in (Value(6.0, {a: 1.0}.keys() & {a}, (3.0,)), Value(6.0, "y", children={a}, local_grads=iter([3]))):
         assert same.local_derivatives == (3.0,) and same.parents == (a,)

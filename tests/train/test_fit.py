@@ -172,7 +172,7 @@ def test_bad_input_is_refused_and_changes_nothing() -> None:
         (
             {"data": ([[1.0], [1.0, 2.0]], [0, 1])},
             ShapeError,
-            r"inputs must be .* with rows of 1 and 2 numbers: rows must be of one length",
+            r"inputs must be .* with rows of 1 and 2 numbers: all rows must have the same length",
         ),
         ({"validation": (x,)}, TypeError, r"fit\(validation\) must be a pair"),
         ({"optimizer": 0.1}, TypeError, r"fit\(optimizer\) takes an optimizer from optim, got a float"),
