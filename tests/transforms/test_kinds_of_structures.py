@@ -99,5 +99,5 @@ def test_a_module_may_be_a_frozen_dataclass() -> None:
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_compiled_function_is_not_copied(copied: Callable[[Any], Any]) -> None:
-    with pytest.raises(TypeError, match=r"a Compiled cannot be copied or pickled, .* compile the function of the copied object"):
+    with pytest.raises(TypeError, match=r"a Compiled cannot be copied or pickled, .* compile the function of the copied"):
         copied(compile(abs))

@@ -19,7 +19,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "f7a3a860"
+source_hash = "f16034c4"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""

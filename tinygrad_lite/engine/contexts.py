@@ -12,7 +12,7 @@ if not cython.compiled:
     from .values import _STOPPING, _here, _trace_for
 
 compiled: bool = cython.compiled
-source_hash = "c28c9753"
+source_hash = "e9938679"
 
 
 def set_origin(origin):

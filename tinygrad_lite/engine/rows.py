@@ -37,7 +37,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "f8307e56"
+source_hash = "798d99d4"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)

@@ -39,7 +39,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "34fe1196"
+source_hash = "0726c83c"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 # pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.

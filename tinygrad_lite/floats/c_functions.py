@@ -23,7 +23,7 @@ else:
     divide = ieee.divide
 
 compiled: bool = cython.compiled
-source_hash = "3f09b383"
+source_hash = "5c0868de"
 
 _inf, _pi = math.inf, math.pi
 

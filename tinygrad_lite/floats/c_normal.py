@@ -24,7 +24,7 @@ else:
     _erfc_rule, _normcdf_rule, _mills_rule = [0.0] * 28, [0.0] * 28, [0.0] * 282
 
 compiled: bool = cython.compiled
-source_hash = "a5a8b0ba"
+source_hash = "24d43c14"
 
 _inf, _nan, _pi = math.inf, math.nan, math.pi
 _sqrt_half, _sqrt_2_pi, _period = math.sqrt(0.5), math.sqrt(2.0 * math.pi), 128.0 / 29.0 * math.pi

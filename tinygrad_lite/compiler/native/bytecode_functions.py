@@ -27,7 +27,7 @@ else:
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "58e0ebd1"
+source_hash = "21180ded"
 
 
 @cython.cfunc

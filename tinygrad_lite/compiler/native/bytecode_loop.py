@@ -19,7 +19,7 @@ else:
     from .bytecode_functions import Lanes, Many, One, Two, all_lanes, manys, ones, twos
 
 compiled: bool = cython.compiled
-source_hash = "0ca613c8"
+source_hash = "4818c890"
 
 
 @cython.cfunc

@@ -27,7 +27,7 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "6512bbf4"
+source_hash = "d5093352"
 
 
 @cython.final

@@ -17,7 +17,7 @@ if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
 
 compiled: bool = cython.compiled
-source_hash = "5eeff04f"
+source_hash = "36a16c90"
 
 
 @cython.final

@@ -20,7 +20,7 @@ else:
     c = types.SimpleNamespace(fabs=math.fabs, **vars(ieee))
 
 compiled: bool = cython.compiled
-source_hash = "0cd8ab63"
+source_hash = "7416ba12"
 
 _inf, _nan = math.inf, math.nan
 

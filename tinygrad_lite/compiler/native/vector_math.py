@@ -34,7 +34,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "7dacdfa1"
+source_hash = "43e138f4"
 
 
 def sqrt(x, y, n):
