@@ -1,4 +1,4 @@
-"""Which arguments grad and its kin differentiate by: argnums, others passed as they are, calls without one."""
+"""Which arguments transforms differentiate by: argnums; other arguments pass unchanged; calls without arguments."""
 
 from __future__ import annotations
 
