@@ -51,7 +51,7 @@ def check_compiled(module: nn.Module, x: Any, executor: Any, differentiable: boo
     call = tl.compile(lambda x: module(x), executor=executor)
     assert flat(call(x)) == pytest.approx(data(module(mapped(Value, x))), rel=1e-12, abs=1e-14)
     assert call.summary.startswith(f"{len(call.program):,} nodes, ")
-    assert call.summary.endswith(f" of them matrix products; the {executor} executor ran it")
+    assert call.summary.endswith(f"; the {executor} executor ran it")
     batch = [x, mapped(lambda v: v if v == int(v) else 0.5 - v, x), x]
     found = tl.compile(lambda x: loss_of(module(x)), executor=executor).batch(np.array(batch))
     eager = tl.mean([loss_of(module(mapped(Value, row))) for row in batch])

@@ -196,7 +196,7 @@ def test_gradients_of_a_layer_are_one_matrix_product() -> None:
     lanes = np.random.default_rng(0).normal(size=(7, 5))
     expected = [*(lanes[:3] @ lanes[3:].T).ravel(), *np.exp(lanes[:3]).sum(axis=1), lanes[0] @ lanes[3]]
     assert executor.sums(np.empty(0), lanes) == pytest.approx(np.array(expected), rel=1e-12)
-    assert executor.products == 1
+    assert executor.plain.products == 1
 
 
 def test_transcribe() -> None:

@@ -11,25 +11,21 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from .. import ops
 from ..engine import Value, find_method, is_inside, is_recording, is_tracing
-from ..errors import HistoryError, ShapeError, not_copied, received
+from ..errors import HistoryError, not_copied, received
 from ..floats.expected import one_of, whole
 from ..source.source_lines import stack_level
 from ..text.wording import shortened
 from ..transforms.pytree import Whole, on_arrays
 from .array.array_executor import ArrayExecutor
-from .batching import by_lane, rows_of, stacked
+from .batching import Reduction, all_at_once, check_reduction, check_size, row_by_row
 from .executor_choice import EXECUTORS, Execution
 from .passes.program import Program
-from .trace.arguments import Arguments, Columns, Key, shown
+from .trace.arguments import Arguments, Key, shown
 from .trace.specialization import Specialization
-
-Reduction = Literal["mean", "sum"] | None
 
 _MANY_TRACES = 8
 _TRACES_SHOWN, _LETTERS_SHOWN = 1000, 200
-_REDUCTIONS = ("mean", "sum", None)
 
 
 def compile(
@@ -134,45 +130,20 @@ class Compiled(Whole):
         >>> loss.backward(); loss.data, w.grad
         (0.5, 2.0)
         """
-        if reduce not in _REDUCTIONS:
-            one_of(*_REDUCTIONS).checked(f"{self._name}.batch(reduce=...)", reduce)
+        check_reduction(self._name, reduce)
         columns = self._arguments.columns(arrays, named)
-        size = columns.size
-        if size == 0 and reduce == "mean":
-            raise ShapeError(f"{self._name}.batch(...): the mean over an empty batch is not defined")
+        check_size(self._name, columns.size, reduce)
         inside = is_inside()
         if inside and is_tracing():
-            return self._in_trace(columns, reduce)
+            return row_by_row(self.function, columns, reduce)
         self._calls += 1
         found = self._found(columns.key)
         if found is None:
             sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(columns.args), columns.named))
             found = self._trace(columns.key, *sample)
         if inside and found.parameters.trainable and (found.of_variables or reduce is None) and is_recording():
-            return self._in_trace(columns, reduce)
-        parts = columns.parts()
-        if found.graph.draws:
-            parts.append(found.graph.drawn(size))
-        if reduce is None:
-            return stacked(found.filled(list(found.lanes(parts))))
-        return self._reduced(found, parts, reduce)
-
-    def _reduced(self, found: Specialization, parts: list[Any], reduce: str) -> Value:
-        found.check_scalar()
-        scale = 1.0 / parts[0].shape[1] if reduce == "mean" else 1.0
-        recording = is_recording()
-        if recording and found.graph.parameters.trainable:
-            return found.reduced(parts, scale)
-        total = found.sum(parts) * scale
-        return Value(total) if recording else Value(total).detach()
-
-    def _in_trace(self, columns: Columns, reduce: Reduction) -> Any:
-        """The batch lane by lane, inside another trace or a function that a transform differentiates."""
-        args, named = columns.args, columns.named
-        found = [self.function(*rows_of(args, lane), **rows_of(named, lane)) for lane in range(columns.size)]
-        if reduce is None:
-            return by_lane(found)
-        return (ops.mean if reduce == "mean" else ops.sum)(found)
+            return row_by_row(self.function, columns, reduce)
+        return all_at_once(found, columns, reduce)
 
     def _found(self, key: Key) -> Specialization | None:
         for kept in self._kept.get(key, ()):
@@ -219,11 +190,11 @@ class Compiled(Whole):
     @property
     def source(self) -> str:
         """The NumPy source that runs the program on arrays; with few lanes, the native sweep does part of the work."""
-        return self.array.source
+        return self.array.plain.text
 
     @property
     def summary(self) -> str:
-        """How many nodes, array operations and matrix products the program has."""
+        """How many nodes the program has, which executor ran it, and as how many operations."""
         return self._ran().summary
 
     def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .array.array_executor import ArrayExecutor
 from .compiled_fixed_point import Settle
+from .cost_estimate import NativeCost
 from .native.bytecode_machine import Executor, compiled
 from .passes.program import Program
 from .passes.sums_of_products import as_sums_of_products
@@ -86,10 +87,13 @@ class Execution:
 
     @property
     def summary(self) -> str:
-        """How many nodes, array operations and matrix products the program has, and which executor ran it."""
+        """How many nodes the program has, which executor ran it, and as how many operations."""
+        nodes, ran = f"{len(self.program):,} nodes", None if self._array is None else self._array.ran
+        if self.chosen == "native" or ran is None:
+            return f"{nodes}, {len(self.simplified.operations()):,} operations; the {self.chosen} executor ran it"
         return (
-            f"{len(self.program):,} nodes, {self.array.operations:,} array operations, "
-            f"{self.array.products:,} of them matrix products; the {self.chosen} executor ran it"
+            f"{nodes}, {ran.operations:,} array operations, {ran.products:,} of them matrix products; "
+            "the array executor ran it"
         )
 
     @property
@@ -134,11 +138,17 @@ class Execution:
         return chosen
 
     def _quicker(self, lanes: int) -> str:
-        """The executor that is expected to be quicker."""
+        """The executor that is expected to be quicker, found without laying anything out."""
         if compiled and self._operands * lanes < _FEW_OPERANDS:
             return "native"
-        cost = self.array.cost
-        return "native" if cost.native(lanes) * _UNCOMPILED < cost.arrays(lanes) else "array"
+        native = self._native_cost.time(lanes) * _UNCOMPILED
+        if native < self._native_cost.least_on_arrays(lanes):
+            return "native"
+        return "native" if native < self.array.time(lanes) else "array"
+
+    @cached_property
+    def _native_cost(self) -> NativeCost:
+        return NativeCost(self.simplified)
 
     def _one_lane(self, parameters: Any, inputs: Sequence[float]) -> list[float]:
         found: list[float] = self.array.run(parameters, np.array(inputs, dtype=float)[:, None])[:, 0].tolist()

@@ -19,8 +19,8 @@ from ..text.wording import counted, shortened, xml
 from .diagram.boxes import boxes, edge_texts
 from .diagram.checks import checks_of
 from .diagram.collapse import collapsed
-from .diagram.details import detailed
 from .diagram.diagram import Cluster, Diagram, Edge, Group, Node, Step
+from .diagram.nodes_and_edges import detailed
 from .diagram.walk import Graph
 from .drawing import theme
 from .drawing.dot_language import dot_text

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,13 @@ class Layout:
     def inputs(self) -> list[int]:
         """The rows of V that take the inputs."""
         return [int(self.row[place]) for place, kind in enumerate(self._program.kinds) if kind == INPUT]
+
+    @cached_property
+    def outputs(self) -> list[tuple[str, Any, Any]]:
+        """For each array that holds outputs: its name, their positions among the outputs, and their rows."""
+        places = np.array(self._program.outputs, int)
+        homes, rows = self.home[places], self.row[places]
+        return [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
         """The places of factors that are followed by the factor 1.0 in a product."""

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from ...transforms.check import WRONG, Row
 from .alike import Groups, bands, by_height, by_structure
 from .checks import Checks, edge_checks, has_wrong_rule
-from .details import KINDS, operation_text, value_node
 from .diagram import Diagram, Edge, Group, Node
 from .gradient_states import gradient_states, stops_gradient
 from .module_frames import Place, frames, places, separate_calls
+from .nodes_and_edges import KINDS, operation_text, value_node
 from .walk import Graph
 
 _LEVELS = 40

@@ -149,7 +149,7 @@ class _Drawing:
 
     def _is_even(self, places: Any) -> bool:
         """Whether places are in one array, evenly spaced along each axis, so that they need not be gathered."""
-        layout = self._array.layout
+        layout = self._array.plain.layout
         rows = layout.row[places]
         steps = [np.diff(rows, axis=axis) for axis in range(rows.ndim)]
         even = all(step.size == 0 or (step == step.flat[0]).all() for step in steps)
