@@ -1,4 +1,4 @@
-"""What the tests of layers share: derivatives, both executors, names, and saving."""
+"""Shared by the tests of layers: derivatives, both executors, names, and saving."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def inputs(*shape: int, seed: int = 0) -> Any:
 
 
 def loss_of(outputs: Any) -> Any:
-    """One number that every output moves, each otherwise."""
+    """One number that depends on every output, with different weights."""
     ys = flat(outputs)
     return tl.dot([0.3 + 0.1 * k for k in range(len(ys))], [tl.tanh(y) for y in ys])
 
@@ -65,13 +65,13 @@ def check_compiled(module: nn.Module, x: Any, executor: Any, differentiable: boo
     assert both[0] == pytest.approx(both[1], rel=1e-10, abs=1e-12) and (any(both[1]) or not parameters)
     if differentiable:
         slope = tl.grad(lambda x: loss_of(module(x)))
-        with tl.no_grad():  # the numbers are all that is wanted
+        with tl.no_grad():  # only the numbers are wanted
             expected = flat(slope(x))
         assert flat(tl.compile(slope, executor=executor)(x)) == pytest.approx(expected, rel=1e-10, abs=1e-12)
 
 
 def check_saved(module: nn.Module, other: nn.Module, x: Any, folder: Path) -> None:
-    """What one saves the other loads, and then gives the same."""
+    """A second module loads what the first saved, and then gives the same results."""
     module.save(folder / "layer.npz")
     assert data(other(mapped(Value, x))) != data(module(mapped(Value, x)))
     other.load(folder / "layer.npz")

@@ -1,4 +1,4 @@
-"""Some of the random programs in every run; python tests/tools/random_programs.py runs as many as one likes."""
+"""Some of the random programs in every run; python tests/tools/random_programs.py runs any number of them."""
 
 from __future__ import annotations
 

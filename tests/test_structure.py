@@ -1,4 +1,4 @@
-"""The house: who may import whom, what is public, and that what is generated is fresh."""
+"""The structure: which file may import which, public names, and that generated files are up to date."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def part(path: Path) -> str:
 
 
 def imported(path: Path) -> set[Path]:
-    """The files of this package that a file imports, wherever in it the import stands."""
+    """The files of this package that a file imports, wherever the import is."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -120,7 +120,7 @@ def _braced(text: str) -> list[str]:
 
 
 def _named(text: str) -> object:
-    """What a dotted name stands for: of the package, or of a class that it exports."""
+    """The object with a dotted name, in the package or in a class that it exports."""
     thing: object = tl
     for name in text.split("."):
         thing = getattr(thing, name)

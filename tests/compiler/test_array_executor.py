@@ -24,7 +24,7 @@ SPECIAL = [0.0, -0.0, 1.0, -2.5, math.inf, -math.inf, math.nan, 1e308, -1e-310]
 
 
 def program_of(function: Callable[..., Any], inputs: int, parameters: int = 0) -> Program:
-    """Of a function of places: add(op, *args) writes an operation, and a float is a constant."""
+    """Makes a program from a function of places: add(op, *args) writes an operation, and a float is a constant."""
     program = Program()
     places = [*program.add_all(PARAMETER, parameters), *program.add_all(INPUT, inputs)]
 
@@ -90,7 +90,7 @@ def test_what_has_no_matrix_product() -> None:
 
 
 def test_what_lanes_share_is_added_once() -> None:
-    """A penalty on the parameters is no matter of the lanes."""
+    """A penalty on the parameters does not depend on the lanes."""
     ps = [Value(x) for x in (0.5, -1.5, 2.0)]
     f = tl.compile(lambda x: tl.dot(ps, ps) + ps[0] * x, executor="array")
     f.batch([1.0, 3.0], reduce="sum").backward()
@@ -207,7 +207,7 @@ def test_outputs_that_are_read_shared_or_wanted_twice() -> None:
     ],
 )  # fmt: skip
 def test_special_numbers_are_those_of_the_native_executor(function: Any) -> None:
-    """Also signs of zeros; and what differs only by rounding may differ by that."""
+    """Signs of zeros agree too; results that are computed in another order may differ by rounding."""
     program = as_sums_of_products(program_of(function, 2))
     inputs = np.array(np.meshgrid(SPECIAL, SPECIAL)).reshape(2, -1)
     found = ArrayExecutor(program).run(np.empty(0), inputs)

@@ -54,7 +54,7 @@ LENGTHS = (0, 1, 2, 5)
 
 
 def program_of(row: Op, args: tuple[Any, ...]) -> Program:
-    """The program that is one operation on as many inputs as args has numbers."""
+    """The program with one operation, whose inputs are the numbers in args."""
     program = Program()
     positions = itertools.count()
     places = [
@@ -68,7 +68,7 @@ def program_of(row: Op, args: tuple[Any, ...]) -> Program:
 
 
 def outcome(function: Callable[[], float]) -> Any:
-    """What it gives, or the error."""
+    """The result, or the error."""
     try:
         return function()
     except (IndexError, ShapeError) as error:
@@ -76,7 +76,7 @@ def outcome(function: Callable[[], float]) -> Any:
 
 
 def agree(got: Any, want: Any, allowed: float = 0.0) -> bool:
-    """Within 4 ulps, or what is allowed; nan is nan, and zeros have their sign."""
+    """Within 4 ulps, or as many as allowed; nan equals nan, and zeros have the same sign."""
     if isinstance(want, tuple) or isinstance(got, tuple):
         return bool(got == want)
     if math.isnan(want) or math.isinf(want) or math.isinf(got):
@@ -87,7 +87,7 @@ def agree(got: Any, want: Any, allowed: float = 0.0) -> bool:
 
 
 def tolerance(row: Op, args: tuple[Any, ...]) -> float:
-    """Near their roots these rows promise 4 ulps of something larger than their value, in ops and in C alike."""
+    """Near their roots these rows promise 4 ulps of a number larger than their value, both in ops and in C."""
     if row is ops.lgamma and -math.inf < args[0] < -2.0:
         return 8 * math.ulp(max(1.0, ops.lgamma.value(-args[0])))
     if row is ops.logsumexp and args[0] and math.isfinite(max(args[0])):
@@ -96,7 +96,7 @@ def tolerance(row: Op, args: tuple[Any, ...]) -> float:
 
 
 def edges(row: Op) -> list[tuple[Any, ...]]:
-    """Odd arguments: all combinations of plain ones; for sequences all of two, and some of other lengths."""
+    """Odd arguments: all combinations of single numbers; for sequences all of length two, and some of other lengths."""
     source = random.Random(row.name)
     if not row.sequences:
         return list(itertools.product(EDGES, repeat=len(row.args)))
@@ -156,7 +156,7 @@ INPUTS, PARAMETERS, CONSTANTS = 3, 2, (0.0, -0.0, 2.0, -1.5, math.inf)
 
 
 def random_program(drawn: Sequence[tuple[Op | str, list[int]]]) -> Program:
-    """Each step reads what its numbers choose among the last before it, the same more than once too."""
+    """The numbers of each step choose which of the latest results it reads, some of them more than once."""
     program = Program()
     known = [program.add(INPUT, (k,)) for k in range(INPUTS)]
     known += [program.add(PARAMETER, (k,)) for k in range(PARAMETERS)]
@@ -223,7 +223,7 @@ def test_random_programs_are_their_rows(
         allowed = tolerance(kind, read) if isinstance(kind, Op) else 0.0
         assert agree(values[place], by_its_row(program, place, values), allowed), (str(program), place, values)
 
-    # Where only some results are kept, slots serve again; in a batch, lanes stand together.
+    # If only some results are kept, slots are used again; in a batch, the lanes of a slot are contiguous.
     program.outputs = [len(program) - 1 - k % min(20, len(program)) for k in wanted]
     executor = Executor(program)
     assert executor.slots <= len(program) + 4
@@ -402,7 +402,7 @@ def test_an_operation_that_gives_no_number_is_named(own_operations: Callable[...
 
 
 def test_threads_share_an_executor(own_operations: Callable[..., Op]) -> None:
-    """Both are inside the same operation at the same time, and each goes on with its own numbers."""
+    """Both threads are inside the same operation at the same time, and each continues with its own numbers."""
     together = threading.Barrier(2, timeout=30)
     row = own_operations("meet", lambda x: (together.wait(), x)[1], [None])
     program = Program()
@@ -441,7 +441,7 @@ def test_the_executor_that_runs_is_the_one_asked_for() -> None:
 
 
 def test_the_loops_are_declared_by_the_names_that_cython_gives_them() -> None:
-    """Else they would be compiled as if nothing had been declared of them."""
+    """Otherwise they would be compiled as if they had no declarations."""
     module = next(name for name in SOURCES if name.endswith(".bytecode_loop"))
     declared = Path(SOURCES[module]).with_suffix(".pxd").read_text(encoding="utf-8")
     prefix = "".join(f"{len(part)}{part}_" for part in module.split("."))
@@ -467,6 +467,6 @@ def test_a_stale_build_says_so() -> None:
 
 
 def test_the_examples_in_its_docstrings() -> None:
-    """Here, since pytest looks for them in native.py, and what runs may be the compiled module."""
+    """Runs the doctests here: pytest looks for them in the source file, but the compiled module may be in use."""
     found = doctest.testmod(native)
     assert found.attempted >= 2 and found.failed == 0

@@ -41,7 +41,7 @@ def test_equal_operations_stand_once() -> None:
 
 
 def test_the_source_is_what_runs() -> None:
-    """But over few lanes."""
+    """With few lanes it does."""
     f, xs = compile(lambda x: tl.tanh(x) * 3.0, executor="array"), np.linspace(-2.0, 2.0, 600)
     assert f.batch(xs, reduce=None) == pytest.approx(3 * np.tanh(xs))
     assert "tanh" in f.source and "multiply" in f.source

@@ -1,4 +1,4 @@
-"""Random programs on special numbers, and every way to their values and derivatives:
+"""Random programs on special numbers, and every way to compute their values and derivatives:
 
     python tests/tools/random_programs.py --count 100000 [--first SEED] [--torch] [--readable]
 
@@ -164,12 +164,12 @@ def run(program: Drawn, inputs: Sequence[Any], leaves: Sequence[Any]) -> tuple[A
 
 
 class LostSignError(Exception):
-    """Before an operation that tells 0.0 from -0.0, a sum is zero: a program may add up to the other one."""
+    """A sum is zero before an operation that distinguishes 0.0 from -0.0: a program may get the other zero."""
 
 
 @dataclass
 class Truth:
-    """What backward() gives, and how far rounding may lead from it."""
+    """The result of backward(), and how far rounding may change it."""
 
     numbers: list[float]
     slack: list[float]
@@ -194,7 +194,7 @@ def eager(program: Drawn, inputs: Sequence[float]) -> Truth:
 
 
 def _rounding(y: Value, leaves: Sequence[Value]) -> list[float]:
-    """How much rounding may change y and its derivatives by leaves: each node's own, carried on."""
+    """How much rounding may change y and its derivatives by leaves: the rounding of each node is propagated."""
     order = topological_order(y)
     forward: dict[Value, float] = {}
     for v in order:
@@ -214,7 +214,7 @@ def nudged(xs: Sequence[float], factor: float) -> list[float]:
 
 
 def slacks(program: Drawn, inputs: Sequence[float], truth: Truth) -> list[float] | None:
-    """How far from the truth another order of the same operations may end; None where even that is not known."""
+    """How far another order of the same operations may be from the truth; None if that is not known."""
     moved = []
     for factor in (1.0 + 2.0**-44, 1.0 - 2.0**-44):
         other = Drawn(program.seed, program.steps, (), tuple(nudged(program.leaves, factor)), ())
@@ -235,7 +235,7 @@ def differs(
     forward: bool = False,
     extreme: bool = False,
 ) -> bool:
-    """Whether two ways disagree.
+    """Whether two ways give different results.
 
     forward  the first goes forward and may be nan
     extreme  products overflow in one order and not in another, so that finite numbers alone are compared
@@ -304,7 +304,7 @@ def in_a_batch(program: Drawn, rows: Sequence[Sequence[float]], executor: Any) -
 
 
 def check(program: Drawn, torch: bool = False) -> tuple[list[str], bool]:
-    """In which ways a program disagrees with backward(), and whether there was something to judge by."""
+    """The ways in which a program disagrees with backward(), and whether anything could be compared."""
     wrong: list[str] = []
     try:
         truth = eager(program, program.inputs)
@@ -350,7 +350,7 @@ def check(program: Drawn, torch: bool = False) -> tuple[list[str], bool]:
 
 
 def lines(first: int, count: int) -> Iterator[str]:
-    """What this engine computes, to hold against another's."""
+    """This engine's results, to compare with another's."""
     for seed in range(first, first + count):
         program = drawn(seed)
         try:

@@ -1,4 +1,4 @@
-"""custom_op: an operation of one's own behaves as the table's own do, and a wrong one is refused in clear words."""
+"""custom_op: a custom operation behaves like those of the table, and a wrong one is refused with a clear message."""
 
 from __future__ import annotations
 

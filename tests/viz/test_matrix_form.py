@@ -1,4 +1,4 @@
-"""Pictures of compiled functions: the scalar graph, and the matrix form that it became."""
+"""Pictures of compiled functions: the scalar graph, and its matrix form."""
 
 from __future__ import annotations
 

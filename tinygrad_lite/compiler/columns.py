@@ -16,19 +16,19 @@ _FLOAT64 = np.dtype(float)
 
 
 def on_columns(function: Callable[[str, Any], Any], where: str, column: Any) -> Any:
-    """A column with function(where, x) for all that stands in its dicts and tuples; a list is one thing.
+    """A column with function(where, x) in place of each x in its dicts and tuples; a list counts as one x.
 
-    Raises ShapeError for a tuple of lists, which may as well be samples: columns would be transposed in silence.
+    Raises ShapeError for a tuple of lists: these may be samples, which would be silently transposed.
     """
     if not is_nested(column) or type(column) is list:
         return function(where, column)
     if type(column) is tuple and column and all(type(item) is list for item in column):
-        raise ShapeError(f"{where} is a tuple of {len(column)} lists: where they are columns, make arrays of them")
+        raise ShapeError(f"{where} is a tuple of {len(column)} lists: if they are columns, make arrays of them")
     return with_items(column, [on_columns(function, f"{where}{at}", item) for at, item in named_items(column)])
 
 
 def as_column(where: str, x: Any, axis: str) -> Any:
-    """An array of numbers of x, in which something of that name comes first. Raises ShapeError, TypeError."""
+    """x as an array of numbers; `axis` names its first axis in messages. Raises ShapeError, TypeError."""
     try:
         found = as_array(where, x)
     except ValueError:
@@ -46,17 +46,17 @@ def as_column(where: str, x: Any, axis: str) -> Any:
 
 
 def is_column(x: Any) -> bool:
-    """Whether x is what as_column() takes as it is."""
+    """Whether as_column() would take x unchanged."""
     return type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype.kind in "biuf") and x.ndim > 0
 
 
 def tuple_of_columns(*args: object) -> str:
-    """What to add to a message on batches where an argument is a tuple, as zip(*pairs) gives them."""
+    """A hint to add to a message about a batch if an argument is a tuple, as zip(*pairs) gives them; else ""."""
     if not any(type(arg) is tuple for arg in args):
         return ""
     return (
-        "; a tuple stands for a tuple of columns here: where tuples hold the samples, as X, y = zip(*pairs) makes "
-        "them, write list(X), list(y)"
+        "; here a tuple means a tuple of columns: if tuples hold the samples, as after X, y = zip(*pairs), write "
+        "list(X), list(y)"
     )
 
 
@@ -65,14 +65,14 @@ def _complaint(arg: Any, found: Any) -> str:
         if all(isinstance(row, (tuple, list)) and len(row) == 2 for row in arg) and hasattr(arg[0][0], "__len__"):
             return " of pairs: separate them, X, y = zip(*pairs), and pass list(X), list(y)"
         lengths = sorted({len(row) if hasattr(row, "__len__") else 0 for row in arg})
-        return f" with rows of {' and '.join(map(str, lengths[:4]))} numbers: rows must be of one length"
+        return f" with rows of {' and '.join(map(str, lengths[:4]))} numbers: all rows must have the same length"
     if found.dtype == object and any(type(x) is Value for x in found.ravel()):
-        return ", with Values in it: a batch takes plain numbers, gradients enter what the function captured"
+        return ", with Values in it: a batch takes plain numbers; only leaves that the function captured get gradients"
     return f", an array of {found.dtype}"
 
 
 def rows_of(column: Any, lane: int) -> Any:
-    """The arguments of one lane: nested lists of numbers in the place of arrays."""
+    """The arguments of one lane: nested lists of numbers in place of arrays."""
     return on_arrays(lambda array: array[lane].tolist(), column)
 
 
@@ -99,7 +99,7 @@ def stacked(tree: Any) -> Any:
 
 
 def _beside(arrays: Sequence[Any]) -> Any:
-    """Stacks arrays along a new second axis; makes no copy where they are evenly spaced rows of one array."""
+    """Stacks arrays along a new second axis; makes no copy if they are evenly spaced rows of one array."""
     first = arrays[0]
     places = [array.__array_interface__["data"][0] for array in arrays]
     steps = set(np.diff(places).tolist())

@@ -90,7 +90,7 @@ class Compiled(Whole):
         return f"<compiled {self._name}{f': {ran.summary}' if ran is not None else ''}>"
 
     def __reduce__(self) -> NoReturn:
-        raise not_copied(self, "compile the copy's function anew, which is to read the copy's leaves")
+        raise not_copied(self, "compile the function of the copied object, so that it reads the copied leaves")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns, with floats in place of Values.
@@ -114,7 +114,7 @@ class Compiled(Whole):
         found = self._found(key) or self._trace(key, args, kwargs)
         has_values = type(key) is not int and Value in set(map(type, numbers))
         if inside and found.parameters.trainable and (found.of_variables or not has_values) and is_recording():
-            return self.function(*args, **kwargs)  # floats would cut off what is differentiated by
+            return self.function(*args, **kwargs)  # floats would cut off the transform's variables
         if has_values:
             return found.filled(found.nodes(numbers))
         if found.graph.draws:
@@ -181,8 +181,8 @@ class Compiled(Whole):
             if self.trace_count == _MANY_TRACES and self._calls <= 2 * _MANY_TRACES:
                 warnings.warn(
                     f"{self._name} was traced {_MANY_TRACES} times in {self._calls} calls, last for {shown(key)}: "
-                    "each structure of arguments is another program (see .traces); what changes from call to call "
-                    "belongs into numbers, not into lengths, strings or static arguments",
+                    "each structure of arguments is a program of its own (see .traces); what changes from call to "
+                    "call belongs in numbers, not in lengths, strings or static arguments",
                     stacklevel=stack_level(),
                 )
             return found
@@ -229,5 +229,5 @@ class Compiled(Whole):
 
     def _ran(self) -> Execution:
         if self._last is None or self._last.execution is None:
-            raise HistoryError(f"{self!r} was not called yet, so that it has no program: call it once")
+            raise HistoryError(f"{self!r} was not called yet, so it has no program: call it once")
         return self._last.execution

@@ -39,7 +39,7 @@ _IN_CODE = frozenset((ops.sum, ops.mean, ops.dot, ops.take, ops.identity, ops.st
 
 
 class NativeCost:
-    """What a program costs that runs operation by operation."""
+    """The cost of a program that runs operation by operation."""
 
     def __init__(self, program: Program) -> None:
         # By kind and level, and last the products that stand apart: how many operands, and the time in a lane.
@@ -59,7 +59,7 @@ class NativeCost:
         return float(self._times(lanes).sum())
 
     def least_on_arrays(self, lanes: int) -> float:
-        """A time that a run on arrays exceeds: operations of one kind on one level take a call, or a native sweep."""
+        """A lower bound for a run on arrays: operations of one kind on one level take a call, or a native sweep."""
         return _CALL * _CALLS + float(np.minimum(self._times(lanes), _CALL).sum())
 
     def _times(self, lanes: int) -> Any:
@@ -68,10 +68,10 @@ class NativeCost:
 
 
 class ArrayCost:
-    """What a program costs whose groups run as array operations.
+    """The cost of a program whose groups run as array operations.
 
-    plain  if all of them do
-    swept  if the native sweep computes those groups for which `is_swept` says so
+    plain  if all groups do
+    swept  if the native sweep computes the groups that is_swept() selects
     """
 
     def __init__(self, program: Program, groups: Sequence[Group]) -> None:
@@ -141,12 +141,12 @@ def is_swept(program: Program, group: Group) -> bool:
 
 
 def _called(op: Op) -> float:
-    """What the call of a Python function costs that the native executor needs for an operation without a form in C."""
+    """The cost of a call from the native executor to a Python function, for an operation without a form in C."""
     return 0.0 if op in native.forms or op in _IN_CODE else _PYTHON_CALL
 
 
 def _lines(program: Program, group: Group) -> int:
-    """About how many lines a group is written as; copies of what does not lie side by side are left out."""
+    """Roughly how many lines a group takes; copies of rows that are not contiguous are left out."""
     product = group.product
     if isinstance(group.kind, Op):
         return count_lines(group.kind)

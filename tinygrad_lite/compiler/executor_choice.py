@@ -21,10 +21,10 @@ from .passes.sums_of_products import as_sums_of_products
 EXECUTORS = ("auto", "array", "native")
 # Below this many operands over all lanes, arrays are not considered: they take long to prepare.
 _FEW_OPERANDS = 2000
-# How many times longer the native sweep takes where it is not compiled.
+# How many times longer the native sweep takes if it is not compiled.
 _UNCOMPILED = 1.0 if compiled else 60.0
 _NATIVE_BLOCK = 1 << 10
-# The choice is kept for this many different lane counts, then found out again.
+# The choice is kept for at most this many different lane counts, then all are chosen again.
 _CHOICES_KEPT = 256
 
 

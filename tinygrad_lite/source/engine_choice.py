@@ -43,7 +43,7 @@ def hash_of(source: bytes) -> str:
 
 
 class _SourceFinder:
-    """An import finder that takes the source file although a compiled extension stands beside it."""
+    """An import finder that takes the source file even if a compiled extension is next to it."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:

@@ -92,7 +92,7 @@ def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Valu
     """
     frame = calling_frame()
     site = frame.f_code.co_filename, frame.f_lineno, what, getattr(f, "__code__", type(f))
-    text = _shown.get(site)  # a warning that was found once is not searched for again
+    text = _shown.get(site)  # the search for a leaf is not repeated at a line that was warned of
     if text is None:
         leaf = cut_off(y, xs, older, itself)
         if leaf is None:
@@ -101,9 +101,9 @@ def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Valu
         if len(_shown) == _MOST:
             _shown.clear()
         text = _shown[site] = (
-            f"{what} was called with numbers and gives numbers; these depend on {name} as well, which no gradient "
-            "will reach. Pass a Value in the place of a number, or compile the function around it; where only the "
-            "numbers are wanted, call it under no_grad()"
+            f"{what} was called with numbers and gives numbers; these also depend on {name}, which no gradient will "
+            "reach. Pass a Value instead of a number, or compile the function around it; if you only want the numbers, "
+            "call it under no_grad()"
         )
     _warn_at(frame, text)
     return True

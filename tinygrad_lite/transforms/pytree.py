@@ -221,24 +221,24 @@ def _sketched(tree: Any) -> str:
 
 
 def is_nested(x: Any) -> bool:
-    """Whether x is a list, a tuple, a dict or a dataclass, of which with_items() makes others."""
+    """Whether x is a list, a tuple, a dict or a dataclass, which with_items() can rebuild."""
     return is_list(x) or isinstance(x, dict) or is_dataclass(x)
 
 
 def items_of(tree: Any) -> list[Any]:
-    """What stands in a list, a tuple, a dict or a dataclass."""
+    """The items of a list, a tuple, a dict or a dataclass."""
     return list(tree if is_list(tree) else by_name(tree).values())
 
 
 def named_items(tree: Any) -> list[tuple[str, Any]]:
-    """These, each with how it is written after the structure's name, such as "['w']", "[0]" or ".w"."""
+    """The items, each with the text that selects it, such as "['w']", "[0]" or ".w"."""
     names = "[{}]" if is_list(tree) else "[{!r}]" if isinstance(tree, dict) else ".{}"
     pairs = enumerate(tree) if is_list(tree) else by_name(tree).items()
     return [(names.format(name), item) for name, item in pairs]
 
 
 def by_name(tree: Any) -> dict[Any, Any]:
-    """What stands in a dict by its keys, in a dataclass by the names of the fields that are set."""
+    """The items of a dict by key, or of a dataclass by the names of the fields that are set."""
     if isinstance(tree, dict):
         return tree
     from dataclasses import fields
@@ -247,7 +247,7 @@ def by_name(tree: Any) -> dict[Any, Any]:
 
 
 def on_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
-    """The structure with function(array) in the place of each array in it; all else is as it is."""
+    """The structure with function(array) in place of each array; everything else stays."""
     if is_nested(tree):
         return with_items(tree, [on_arrays(function, item) for item in items_of(tree)])
     return function(tree) if _is_array(tree) else tree
@@ -258,7 +258,7 @@ def _is_row(x: Any) -> bool:
 
 
 def is_list(x: Any) -> bool:
-    """A list, a tuple or a named tuple; other kinds of sequences are one thing each."""
+    """Whether x is a list, a tuple or a named tuple; other kinds of sequences count as a single thing."""
     return type(x) is list or type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields"))
 
 
@@ -284,7 +284,7 @@ def with_items(tree: Any, items: Iterable[Any]) -> Any:
         return kind._make(items) if hasattr(tree, "_fields") else kind(items)
     made = object.__new__(kind)
     for name, item in zip(by_name(tree), items, strict=True):
-        object.__setattr__(made, name, item)  # which a frozen one allows
+        object.__setattr__(made, name, item)  # works for a frozen dataclass too
     return made
 
 
@@ -323,7 +323,7 @@ def _filled(tree: Any, items: Sequence[Any]) -> Any:
 
 
 def _is_flat(tree: Any) -> bool:
-    """A list or tuple of nothing but numbers."""
+    """Whether a list or tuple holds only numbers."""
     return is_list(tree) and _NUMBERS.issuperset(map(type, tree))
 
 

@@ -22,7 +22,7 @@ from .array_source import Source
 
 _BLOCK = 1 << 21
 _SPACES_KEPT = 4
-# With more lanes, the rows that a native sweep goes through do not stay in the cache.
+# With more lanes, the rows that a native sweep reads and writes do not stay in the cache.
 _MOST_LANES_SWEPT = 512
 
 _quiet = np.errstate(all="ignore")  # a decorator takes half as long as `with`

@@ -187,7 +187,7 @@ def is_number(x: Any) -> bool:
 
 
 def _sketch(tree: Any, found: list[Any], in_batch: bool = False) -> Key:
-    """What a program depends on of an argument, whose numbers are added to `found`; in a batch arrays hold these."""
+    """The part of a key for one argument; adds its numbers to `found` (in a batch, its arrays)."""
     kind = type(tree)
     if kind is float or kind is int:
         found.append(tree)
@@ -217,7 +217,7 @@ def _sketch(tree: Any, found: list[Any], in_batch: bool = False) -> Key:
 
 
 def _beside(tree: Any) -> list[Any]:
-    """What a dict of a class of its own is beside its items: the default it makes, its attributes."""
+    """What an instance of a dict subclass holds besides its items: the default factory and its attributes."""
     if type(tree) is dict or not isinstance(tree, dict):
         return []
     beside = {} if getattr(tree, "__dict__", tree) is tree else vars(tree)
