@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from compiled import few
-from random_programs import Drawn, Step, check, differences_of_engines, drawn
+from drawn_programs import Drawn, Step, drawn
+from random_programs import check, differences_of_engines
 from thoroughness import up_to
 
 import tinygrad_lite as tl

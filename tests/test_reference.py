@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_programs import CUBED, RAMP, SPECIAL
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from random_programs import CUBED, RAMP, SPECIAL
 from thoroughness import up_to
 
 import tinygrad_lite as tl

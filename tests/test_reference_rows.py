@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from random_programs import SPECIAL
+from drawn_programs import SPECIAL
 from table import SEQUENCE_LENGTH, points
 from test_reference import ENGINE, REFERENCE, ROWS, Side, at_a_conventional_zero, bits, same, swept
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, engine, nn
-from tinygrad_lite.compiler.native.bytecode_machine import MISSED, Call
+from tinygrad_lite.compiler.native.plain_call import MISSED, Call
 from tinygrad_lite.errors import CutOffWarning
 from tinygrad_lite.transforms.pytree import Structure, mapped, positions
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from random_programs import RAMP, Drawn, differs, run
+from drawn_programs import RAMP, Drawn, run
+from random_programs import differs
 
 from tinygrad_lite import Value, ops
 from tinygrad_lite.engine import topological_order

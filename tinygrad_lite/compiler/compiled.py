@@ -20,7 +20,7 @@ from ..transforms.pytree import Whole, on_arrays
 from .array.array_executor import ArrayExecutor
 from .batching import Reduction, all_at_once, check_reduction, check_size, row_by_row
 from .executor_choice import EXECUTORS, Execution
-from .native.bytecode_machine import MISSED, Call
+from .native.plain_call import MISSED, Call
 from .passes.program import Program
 from .trace.arguments import Arguments, Key, shown
 from .trace.specialization import Specialization

@@ -14,7 +14,8 @@ from .array.array_executor import ArrayExecutor
 from .captured_leaves import Parameters
 from .compiled_fixed_point import Settle
 from .cost_estimate import NativeCost
-from .native.bytecode_machine import Call, Executor, compiled
+from .native.bytecode_machine import Executor, compiled
+from .native.plain_call import Call
 from .passes.program import Program
 from .passes.sums_of_products import as_sums_of_products
 

@@ -20,6 +20,7 @@ _NATIVE = (
     "bytecode_functions",
     "bytecode_loop",
     "bytecode_machine",
+    "plain_call",
 )
 SOURCES = {
     f"{_PACKAGE}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"

@@ -1,6 +1,6 @@
 """Types of bytecode_machine.py, whose own annotations are Cython's."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 from ...ops import Op
@@ -23,14 +23,6 @@ class Executor:
     @overload
     def run(self, parameters: _Numbers, inputs: _Numbers, out: Any) -> None: ...
     def batch(self, parameters: _Numbers, parts: Iterable[_Numbers], lanes: int, out: Any) -> None: ...
-
-MISSED: object
-
-class Call:
-    def __init__(
-        self, executor: Executor, parameters: Callable[[], Any] | None, arguments: Any, result: Any, finite: bool
-    ) -> None: ...
-    def __call__(self, args: tuple[Any, ...]) -> Any: ...
 
 def hold_the_same(containers: list[Any], items: list[Any]) -> bool: ...
 

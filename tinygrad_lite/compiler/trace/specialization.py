@@ -17,7 +17,7 @@ from ...transforms.runs import variables
 from ..autodiff import expanded, recorded, recorded_anew, reduced, rows
 from ..captured_leaves import Parameters
 from ..executor_choice import Execution
-from ..native.bytecode_machine import Call
+from ..native.plain_call import Call
 from .arguments import Arguments, is_number
 from .finite_checks import watched
 from .held_modules import Held, modules_of
