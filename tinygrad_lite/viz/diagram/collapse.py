@@ -15,6 +15,12 @@ from .gradient_states import gradient_states, stops_gradient
 from .module_frames import Place, frames, places, separate_calls
 from .walk import Graph
 
+MOST_BOXES = 300
+"""A graph with more boxes is drawn collapsed, unless the caller says otherwise."""
+
+OVERVIEW = 50
+"""The most boxes of a collapsed graph, which should fit on a page."""
+
 _LEVELS = 40
 """If there are more groups by operation and height than this, bands are clearer."""
 
