@@ -20,7 +20,7 @@ class Explorer {
   constructor(element, payload, remote, evaluator) {
     this.graph = new Graph(payload);
     this.hierarchy = new Hierarchy(this.graph, payload);
-    this.recorded = { data: this.graph.data, adjoint: this.graph.adjoint, partials: this.graph.partials };
+    this.recorded = this.graph.numbers;
     this.engine = remote ? new KernelEngine(remote, this.graph) : new PageEngine(this.graph, evaluator);
     this.changes = new Map();
     this.trained = new Map();
