@@ -99,7 +99,7 @@ def test_the_page_of_the_architecture_names_what_there_is() -> None:
     """Every path and every name in backticks, and every folder and file of the package's top in its list of layers."""
     page = (PACKAGE / "ARCHITECTURE.md").read_text(encoding="utf-8")
     for text in re.findall(r"`([^`\n]+)`", page):
-        if re.fullmatch(r"[\w/{},]+(/|\.(py|md|ipynb))", text):
+        if re.fullmatch(r"[\w/{},]+(/|\.(py|js|md|ipynb))", text):
             for path in _braced(text):
                 assert any((root / path).exists() for root in (PACKAGE, PACKAGE.parent)), path
         elif re.fullmatch(r"[a-zA-Z]\w*(\.\w+)+", text):

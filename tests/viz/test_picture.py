@@ -182,6 +182,9 @@ def test_zero_is_not_blocked() -> None:
         lambda x: x.stop_gradient(),
         lambda x: ops.maximum(x, 0.0),
         lambda x: ops.where(Value(0.0), x, 1.0),
+        lambda x: x**0,
+        lambda x: x.leaky_relu(0.0),
+        lambda x: tl.compile(lambda x: x.relu() * 2.0)(x),
     ],
 )
 def test_a_flat_operation_blocks_all_that_is_behind_it(flat: object) -> None:

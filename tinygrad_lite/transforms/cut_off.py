@@ -9,13 +9,9 @@ from typing import Any
 
 from ..engine import Value, topological_order
 from ..errors import CutOffWarning
+from ..ops import no_gradient
 from ..source.source_lines import calling_frame
 
-_FLAT = frozenset((
-    "stop_gradient", "step", "sign", "floor", "ceil", "trunc", "round", "less", "less_equal", "equal", "not_equal",
-))  # fmt: skip
-"""Rows through which no gradient passes."""
-_FLAT_ARGUMENT = {"where": 0, "take": 1}
 _LINEAR = frozenset((
     "add", "sub", "neg", "sum", "mean", "fmod", "mod", "identity", "abs", "relu", "maximum", "minimum", "clip", "where",
     "take",
@@ -41,8 +37,6 @@ def cut_off(y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -
             if v in leaves:
                 below[v] = v
             continue
-        if v.op.name in _FLAT:
-            continue
         parents = list(_passing(v))
         leaf = next((below[p] for p in parents if p in below), None)
         if leaf is not None:
@@ -60,8 +54,8 @@ def cut_off(y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -
 def _passing(v: Value) -> Iterator[Value]:
     """The parents that get gradients."""
     assert v.op is not None
-    for k, arg in enumerate(v.args):
-        if k != _FLAT_ARGUMENT.get(v.op.name):
+    for rule, arg in zip(v.op.rules, v.args, strict=True):
+        if rule is not no_gradient:
             for x in arg if type(arg) is tuple else (arg,):
                 if isinstance(x, Value):
                     yield x
