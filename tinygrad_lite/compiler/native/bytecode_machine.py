@@ -27,7 +27,7 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "7cc395ce"
+source_hash = "dd788001"
 
 
 @cython.final

@@ -15,7 +15,7 @@ if not cython.compiled:
     from .bytecode_machine import Executor, _refuse_again, _Space, _space
 
 compiled: bool = cython.compiled
-source_hash = ""
+source_hash = "19c46a11"
 
 MISSED = object()
 
