@@ -13,7 +13,7 @@ from thoroughness import up_to
 from tinygrad_lite import Value, engine, nn, ops
 from tinygrad_lite.engine import Origin, set_origin
 from tinygrad_lite.viz import Picture
-from tinygrad_lite.viz.diagram.diagram import Group, Node
+from tinygrad_lite.viz.diagram.elements import Group, Node
 from tinygrad_lite.viz.diagram.walk import Graph
 
 

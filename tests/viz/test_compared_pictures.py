@@ -14,7 +14,7 @@ from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.explanation.comparison import compare
 from tinygrad_lite.viz import graph
 from tinygrad_lite.viz.diagram.boxes import boxes, edge_texts
-from tinygrad_lite.viz.diagram.diagram import Group, Node
+from tinygrad_lite.viz.diagram.elements import Group, Node
 from tinygrad_lite.viz.drawing import theme
 
 

@@ -15,7 +15,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
 from tinygrad_lite.errors import HistoryError
-from tinygrad_lite.viz.diagram.diagram import Step
+from tinygrad_lite.viz.diagram.elements import Step
 from tinygrad_lite.viz.picture import Picture, graph
 
 

@@ -7,7 +7,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, ops
 from tinygrad_lite.viz import Picture, graph
-from tinygrad_lite.viz.diagram.diagram import Node
+from tinygrad_lite.viz.diagram.elements import Node
 from tinygrad_lite.viz.diagram.gradient_states import gradient_states
 from tinygrad_lite.viz.diagram.walk import Graph
 

@@ -16,7 +16,7 @@ from thoroughness import up_to
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.text.wording import number, shortened, visible
 from tinygrad_lite.viz import Picture
-from tinygrad_lite.viz.diagram.diagram import Node
+from tinygrad_lite.viz.diagram.elements import Node
 from tinygrad_lite.viz.drawing import theme
 from tinygrad_lite.viz.drawing.text_width import width
 

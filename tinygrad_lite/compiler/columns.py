@@ -71,6 +71,24 @@ def _complaint(arg: Any, found: Any) -> str:
     return f", an array of {found.dtype}"
 
 
+def count_rows(name: str, arrays: Sequence[Any], args: Sequence[Any]) -> int:
+    """How many rows the arrays of a batch have. Raises ShapeError if they differ."""
+    sizes = {len(array) for array in arrays}
+    if len(sizes) != 1:
+        shapes = ", ".join([str(array.shape) for array in arrays])
+        raise ShapeError(
+            f"{name}.batch(...): every array needs the same number of rows as its first axis, got "
+            + (f"shapes {shapes}{tuple_of_columns(*args)}" if arrays else f"no array{_in_its_place(args)}")
+        )
+    return sizes.pop()
+
+
+def _in_its_place(args: Sequence[Any]) -> str:
+    if not args:
+        return ": call the function itself"
+    return f" but {received(args[0])}: pass a list or an array of numbers, or call the function itself"
+
+
 def rows_of(column: Any, lane: int) -> Any:
     """The arguments of one lane: nested lists of numbers in place of arrays."""
     return on_arrays(lambda array: array[lane].tolist(), column)

@@ -19,7 +19,7 @@ from ..text.wording import counted, shortened, xml
 from .diagram.boxes import boxes, edge_texts
 from .diagram.checks import checks_of
 from .diagram.collapse import MOST_BOXES, OVERVIEW, collapsed
-from .diagram.diagram import Cluster, Diagram, Edge, Group, Node, Step
+from .diagram.elements import Cluster, Diagram, Edge, Group, Node, Step
 from .diagram.nodes_and_edges import detailed
 from .diagram.walk import Graph
 from .drawing import theme

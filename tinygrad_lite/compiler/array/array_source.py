@@ -18,8 +18,9 @@ from ..compiled_fixed_point import Settle, Settled
 from ..cost_estimate import MANY_TERMS, is_swept
 from ..native import bytecode_machine as native
 from ..native.bytecode import Code
-from ..passes.grouping import Group, Product
+from ..passes.grouping import Group
 from ..passes.lane_sums import LaneSums
+from ..passes.matrix_products import Product
 from ..passes.program import Program
 from . import array_forms
 from .array_layout import G, Layout, S, V

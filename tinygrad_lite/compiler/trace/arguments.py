@@ -22,7 +22,7 @@ from ...engine import Value
 from ...errors import ShapeError, not_a_number, received
 from ...floats.reals import has_masked
 from ...transforms.pytree import by_name, is_dataclass, is_list
-from ..columns import as_column, is_column, on_columns, tuple_of_columns
+from ..columns import as_column, count_rows, is_column, on_columns, tuple_of_columns
 from .static_arguments import Keyed, Refused, Same, fixed, holds, static
 
 Key = Any
@@ -116,7 +116,11 @@ class Arguments:
         if not named and not self.static and all(map(is_column, args)):
             arrays: list[Any] = [arg if arg.dtype is _FLOAT64 else arg.astype(float) for arg in args]
             return Columns(
-                (_BATCH, (), *[array.shape[1:] for array in arrays]), arrays, named, arrays, self._size(arrays, args)
+                (_BATCH, (), *[array.shape[1:] for array in arrays]),
+                arrays,
+                named,
+                arrays,
+                count_rows(self.name, arrays, args),
             )
         arrays = []
 
@@ -140,18 +144,7 @@ class Arguments:
             ]
         except Refused as refused:
             raise self._refusal(refused.thing, args, named) from None
-        return Columns((_BATCH, tuple(named), *parts), given, given_named, arrays, self._size(arrays, args))
-
-    def _size(self, arrays: Sequence[Any], args: Sequence[Any]) -> int:
-        """How many rows the arrays have. Raises ShapeError if they differ."""
-        sizes = {len(array) for array in arrays}
-        if len(sizes) != 1:
-            shapes = ", ".join([str(array.shape) for array in arrays])
-            raise ShapeError(
-                f"{self.name}.batch(...): every array needs the same number of rows as its first axis, got "
-                + (f"shapes {shapes}{tuple_of_columns(*args)}" if arrays else f"no array{_in_its_place(args)}")
-            )
-        return sizes.pop()
+        return Columns((_BATCH, tuple(named), *parts), given, given_named, arrays, count_rows(self.name, arrays, args))
 
     def _labelled(self, args: Sequence[Any], named: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
         """The arguments with their names, or with their positions where the names are not known."""
@@ -173,12 +166,6 @@ class Arguments:
             f"noticed: pass {instead}, a tuple or a dataclass of them"
             + (", or name the argument in static_argnames if it stays as it is" if hashed else "")
         )
-
-
-def _in_its_place(args: Sequence[Any]) -> str:
-    if not args:
-        return ": call the function itself"
-    return f" but {received(args[0])}: pass a list or an array of numbers, or call the function itself"
 
 
 def is_number(x: Any) -> bool:

@@ -20,8 +20,8 @@ from ..executor_choice import Execution
 from ..native.plain_call import Call
 from .arguments import Arguments, is_number
 from .finite_checks import watched
+from .frozen_numbers import check_repeated
 from .held_modules import Held, modules_of
-from .repeated_trace import check_repeated
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, traced, values_of
 

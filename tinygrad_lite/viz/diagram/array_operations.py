@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.passes.grouping import Group, Product
+from ...compiler.passes.grouping import Group
+from ...compiler.passes.matrix_products import Product
 from ...compiler.passes.program import SUM, Program
 from ...ops import Op
 from ...text.wording import INFIX

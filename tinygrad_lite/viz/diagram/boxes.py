@@ -10,7 +10,7 @@ from ...text.wording import count, counted, number, shortened, times, told_apart
 from ...transforms.check import OK, WRONG
 from ..drawing import theme
 from ..drawing.text_width import number_width, width
-from .diagram import Diagram, Edge, Group, Node, Step
+from .elements import Diagram, Edge, Group, Node, Step
 from .gradient_states import GradientState
 
 Style = Literal["plain", "muted", "zero", "blocked", "warning", "wrong"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ...transforms.check import WRONG, Row
 from .alike import Groups, bands, by_height, by_structure
 from .checks import Checks, edge_checks, has_wrong_rule
-from .diagram import Diagram, Edge, Group, Node
+from .elements import Diagram, Edge, Group, Node
 from .gradient_states import gradient_states, stopped_edges
 from .module_frames import Place, frames, places, separate_calls
 from .nodes_and_edges import KINDS, operation_text, value_node

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..drawing.text_width import width
-from .diagram import Diagram, Group, Node, Step
+from .elements import Diagram, Group, Node, Step
 
 _SIZE = 11.0
 

@@ -17,7 +17,7 @@ from ...text.wording import counted, number, shortened, times
 from .array_names import Names
 from .array_operations import described, operands
 from .collapse import OVERVIEW
-from .diagram import Cluster, Diagram, Edge, Kind, Step
+from .elements import Cluster, Diagram, Edge, Kind, Step
 
 _KINDS: dict[Op | str, Kind] = {INPUT: "input", PARAMETER: "parameter", CONSTANT: "constant"}
 

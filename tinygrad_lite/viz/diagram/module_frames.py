@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
-from .diagram import Cluster
+from .elements import Cluster
 from .walk import Graph
 
 Place = tuple[str, ...]

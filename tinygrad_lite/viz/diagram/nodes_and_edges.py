@@ -8,7 +8,7 @@ from ...engine import Value
 from ...text.wording import INFIX, count, number
 from ...transforms.check import Row
 from .checks import Checks, edge_checks
-from .diagram import Diagram, Edge, Kind, Node
+from .elements import Diagram, Edge, Kind, Node
 from .gradient_states import GradientState, gradient_states, stopped_edges
 from .module_frames import UNTITLED, Place, frames, places, separate_calls
 from .walk import Graph

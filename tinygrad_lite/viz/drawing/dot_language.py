@@ -8,9 +8,9 @@ from html import escape
 
 from ...text.wording import shortened, xml
 from ..diagram.boxes import Box, EdgeText, Row
-from ..diagram.diagram import Cluster, Diagram, Edge
+from ..diagram.elements import Cluster, Diagram, Edge
 from ..diagram.legend import legend
-from ..layout.level import Point
+from ..layout.layered_layout import Point
 from ..layout.nested_layout import Layout, RankDir
 from . import theme
 from .text_width import width

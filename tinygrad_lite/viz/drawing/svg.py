@@ -7,7 +7,7 @@ from html import escape
 
 from ...text.wording import shortened, xml
 from ..diagram.boxes import Box, EdgeText, Row
-from ..diagram.diagram import Cluster, Diagram, Edge
+from ..diagram.elements import Cluster, Diagram, Edge
 from ..diagram.legend import Entry, legend
 from ..layout.nested_layout import Curve, Layout, Rectangle
 from . import theme

@@ -11,9 +11,9 @@ from typing import Any
 
 from ...errors import MissingProgramError
 from ..diagram.boxes import Box, EdgeText
-from ..diagram.diagram import Diagram
+from ..diagram.elements import Diagram
 from ..drawing.dot_language import dot_text, leaves_after_inputs, nested
-from .level import Point
+from .layered_layout import Point
 from .nested_layout import Curve, Layout, RankDir, Rectangle, Shape
 
 TIMEOUT = 10.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from .level import OUTSIDE, Item, Level, Link, Margins, Point, arrange_level
+from .layered_layout import OUTSIDE, Item, Level, Link, Margins, Point, arrange_level
 
 RankDir = Literal["LR", "TB"]
 
