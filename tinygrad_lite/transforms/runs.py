@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from numbers import Real
 from typing import Any
@@ -29,6 +28,7 @@ from ..engine import (
 from ..errors import HistoryError, ShapeError, not_a_number, received
 from ..floats.reals import is_choice
 from ..ops import component
+from .argnums import named_by
 from .cut_off import warn_of
 from .pytree import Structure, has_values, mapped, numbers_along, sketch
 
@@ -55,7 +55,7 @@ class Run:
         if not callable(f):
             raise TypeError(f"{who}(f) takes a function, got {received(f)}: for a recorded Value use gradients(y, xs)")
         one = type(argnums) is int or not isinstance(argnums, Iterable)
-        at = [0] if type(argnums) is int and argnums == 0 and args else self._positions(argnums, len(args))
+        at = [0] if type(argnums) is int and argnums == 0 and args else named_by(argnums, len(args), str(self))
         self._inputs = Structure(args[at[0]] if one else tuple([args[k] for k in at]), self._argument_error)
         self._of_values = self._inputs.has_values
         if len(args) > len(at) or kwargs or directions:
@@ -169,22 +169,6 @@ class Run:
         """
         if (always or leaf_changes() != self._changes) and isinstance(y, Value):
             check_unchanged(dependents([y], self._xs, False))
-
-    def _positions(self, argnums: Any, count: int) -> list[int]:
-        at = list(argnums) if isinstance(argnums, Iterable) and not isinstance(argnums, str) else [argnums]
-        for place, k in enumerate(at):
-            if isinstance(k, (bool, Value)) or not hasattr(k, "__index__"):
-                raise TypeError(f"{self}: argnums is the position of an argument, or several, got {received(k)}")
-            at[place] = k = operator.index(k)
-            if not -count <= k < count:
-                raise TypeError(
-                    f"{self}: argnums={argnums} was asked for, but it was called with {count} positional arguments: "
-                    f"argnums counts from 0"
-                )
-            at[place] = k % count
-            if at[place] in at[:place]:
-                raise ValueError(f"{self}: argnums={argnums} names an argument twice")
-        return at
 
     def _argument_error(self, x: Any) -> TypeError:
         if not is_choice(x):
