@@ -6,6 +6,7 @@ functions, and what is read of every node, which is compiled into each file that
 those before it here; what methods of Value call of later files, these put into `base.above`.
 
 base       what Value stands on: the storage of bound leaves, the terms of nodes with many arguments, plain numbers
+unary_slopes  value and slope of each row of one number, generated from the table
 values     Value, how its operators record nodes, and each thread's context
 graph      arguments, parents and edges of nodes, the binding of leaves, orders, transcribing
 rows       recording by rows of the table, results of many numbers, the fast paths of sequences
@@ -14,7 +15,7 @@ walks      derivatives as graphs, tangents, linearizations
 contexts   how this thread records: modes, origins, watches, traces
 """
 
-from . import base, contexts, graph, rows, sweep, values, walks
+from . import base, contexts, graph, rows, sweep, unary_slopes, values, walks
 from .base import Origin, Storage, find_method, leaf_changes, methods
 from .contexts import (
     Mode,
@@ -67,4 +68,4 @@ from .walks import (
     tangents,
 )
 
-source_hash = "".join([file.source_hash for file in (base, values, graph, rows, sweep, walks, contexts)])
+source_hash = "".join([file.source_hash for file in (base, unary_slopes, values, graph, rows, sweep, walks, contexts)])
