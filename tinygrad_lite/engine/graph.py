@@ -14,7 +14,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
 
 compiled: bool = cython.compiled
-source_hash = "f97a4a48"
+source_hash = "2f12fbff"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -100,13 +100,52 @@ def _solution(whole: Value):
 
 
 @cython.cfunc
-def _laid_flat(args: tuple) -> list:
-    """The items of the tuples among some arguments."""
-    found: list = []
+def _left(v: Value):
+    """The first argument of a node of one or two: a Value or a plain number."""
+    return v._left_partial if v._left is None else v._left
+
+
+@cython.cfunc
+def _right(v: Value):
+    return v._right_partial if v._right is None else v._right
+
+
+@cython.cfunc
+def _laid_flat(v: Value) -> list:
+    """The arguments one number after the other, Values and plain ones; a leaf has none."""
+    size: cython.Py_ssize_t = 0
+    if v._code < _MANY:
+        return [_left(v), _right(v)] if v._code >= 0 else []
+    args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
+    for arg in args:
+        size += len(cython.cast(tuple, arg)) if type(arg) is tuple else 1
+    found: list = [None] * size
+    k: cython.Py_ssize_t = 0
     for arg in args:
         if type(arg) is tuple:
-            found.extend(arg)
+            for item in cython.cast(tuple, arg):
+                found[k] = item
+                k += 1
+        else:
+            found[k] = arg
+            k += 1
     return found
+
+
+@cython.cfunc
+def _laid_flat_jointly(whole: Value) -> list:
+    """Those of a result of many, without what knows the derivatives."""
+    found: list = _laid_flat(whole)
+    found.pop()
+    return found
+
+
+@cython.cfunc
+def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
+    """The derivative of v by the k-th of the numbers that _laid_flat() gives, which is a Value."""
+    if v._code < _MANY:
+        return v._right_partial if k else v._left_partial
+    return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
 
 
 @cython.cfunc
@@ -120,21 +159,20 @@ def _row(v: Value):
 
 @cython.cfunc
 def _given(v: Value) -> tuple:
-    """The arguments of a node of many."""
-    args: tuple = cython.cast(_Terms, v._left).args
-    return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
+    """The arguments of a result, as its row takes them."""
+    if v._code >= _MANY:
+        args: tuple = cython.cast(_Terms, v._left).args
+        return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
+    rules: tuple = _ROWS[v._code].rules
+    return (_left(v),) if len(rules) == 1 else (_left(v), _right(v))
 
 
 @cython.cfunc
 def _parents(v: Value) -> list:
     """The arguments that are Values, in order; of a component those of the whole, of which it is one result."""
-    args: tuple
-    if v._code < _MANY:
-        return [parent for parent in (v._left, v._right) if parent is not None] if v._code >= 0 else []
-    args = _unspanned(cython.cast(_Terms, v._left).args)
     if v._code == _COMPONENT:
-        return _parents(args[0])
-    return [x for arg in args for x in (arg if type(arg) is tuple else (arg,)) if type(x) is Value]
+        return _parents(cython.cast(_Terms, v._left).args[0])
+    return [x for x in _laid_flat(v) if type(x) is Value]
 
 
 @cython.cfunc
@@ -143,60 +181,47 @@ def _edges(v: Value) -> list:
 
     Of a component, by a solve for it alone.
     """
-    k: cython.Py_ssize_t = 0
+    k: cython.Py_ssize_t
+    derivatives = None
     found: list = []
-    if v._code == _COMPONENT:
-        args: tuple = cython.cast(_Terms, v._left).args
-        derivatives: list = _solution(args[0]).derivatives(int(args[1]))
-        for item in _laid_flat(cython.cast(_Terms, cython.cast(Value, args[0])._left).args):
-            if type(item) is Value:
-                found.append((k, derivatives[k], item))
-            k += 1
-    elif v._code >= _MANY:
-        terms: _Terms = cython.cast(_Terms, v._left)
-        for arg in _unspanned(terms.args):
-            for item in arg if type(arg) is tuple else (arg,):
-                if type(item) is Value:
-                    found.append((k, terms.partials[k] * terms.scale, item))
-                k += 1
-    elif v._code >= 0:
-        if v._left is not None:
+    if v._code < _MANY:  # most are, and of a leaf _left is its storage
+        if v._code >= 0 and v._left is not None:
             found.append((0, v._left_partial, v._left))
         if v._right is not None:
             found.append((1, v._right_partial, v._right))
+        return found
+    items: list = _laid_flat(v)
+    if v._code == _COMPONENT:
+        derivatives = _solution(items[0]).derivatives(int(items[1]))
+        items = _laid_flat(items[0])
+    for k in range(len(items)):
+        if type(items[k]) is Value:
+            found.append((k, _partial(v, k) if derivatives is None else derivatives[k], items[k]))
     return found
 
 
 @cython.cfunc
 def _push_parents(stack: list, v: Value) -> cython.void:
     """The parents, the first on top."""
-    if v._code < 0:  # of a leaf, _left is its storage
-        return
     if v._code >= _MANY:
-        for arg in reversed(_unspanned(cython.cast(_Terms, v._left).args)):
-            for item in reversed(arg) if type(arg) is tuple else (arg,):
-                if type(item) is Value:
-                    stack.append(item)
-        return
-    if v._right is not None:
-        stack.append(v._right)
-    if v._left is not None:
-        stack.append(v._left)
+        for item in reversed(_laid_flat(v)):
+            if type(item) is Value:
+                stack.append(item)
+    elif v._code >= 0:  # of a leaf, _left is its storage
+        if v._right is not None:
+            stack.append(v._right)
+        if v._left is not None:
+            stack.append(v._left)
 
 
 def args_of(v: Value):
     """The operation's arguments, as .args gives them."""
     if v._code < 0:
         return ()
-    if v._code == _COMPONENT:
-        whole, which = cython.cast(_Terms, v._left).args
-        return (*cython.cast(_Terms, cython.cast(Value, whole)._left).args[: len(whole.args) - 1], which)
-    if v._code >= _MANY:
+    if v._code != _COMPONENT:
         return _given(v)
-    left = v._left_partial if v._left is None else v._left
-    if len(ops.ROWS[v._code].args) == 1:
-        return (left,)
-    return (left, v._right_partial if v._right is None else v._right)
+    whole, which = cython.cast(_Terms, v._left).args
+    return (*cython.cast(_Terms, cython.cast(Value, whole)._left).args[: len(whole.args) - 1], which)
 
 
 def row_of(v: Value):
@@ -265,7 +290,7 @@ def transcribe(roots, known, constant, add):
         if v is None:
             v = stack.pop()
             args: tuple = cython.cast(_Terms, v._left).args if v._code == _COMPONENT else v.args
-            if _are_fixed(args, fixed):
+            if all([item in fixed for item in _laid_flat(v) if type(item) is Value]):
                 fixed.add(v)
             else:
                 known[v] = add(_program_row(v), _standing(known, constant, args))
@@ -289,15 +314,6 @@ def _program_row(v: Value):
     if v._code == _COMPONENT:
         return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
     return _solution(v).rows[0]
-
-
-@cython.cfunc
-def _are_fixed(args: tuple, fixed: set) -> cython.bint:
-    for arg in args:
-        for item in arg if type(arg) is tuple else (arg,):
-            if type(item) is Value and item not in fixed:
-                return False
-    return True
 
 
 @cython.cfunc
