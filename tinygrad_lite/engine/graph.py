@@ -14,7 +14,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
 
 compiled: bool = cython.compiled
-source_hash = "2f12fbff"
+source_hash = "f46cc0aa"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -113,22 +113,14 @@ def _right(v: Value):
 @cython.cfunc
 def _laid_flat(v: Value) -> list:
     """The arguments one number after the other, Values and plain ones; a leaf has none."""
-    size: cython.Py_ssize_t = 0
     if v._code < _MANY:
         return [_left(v), _right(v)] if v._code >= 0 else []
-    args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
-    for arg in args:
-        size += len(cython.cast(tuple, arg)) if type(arg) is tuple else 1
-    found: list = [None] * size
-    k: cython.Py_ssize_t = 0
-    for arg in args:
+    found: list = []
+    for arg in _unspanned(cython.cast(_Terms, v._left).args):
         if type(arg) is tuple:
-            for item in cython.cast(tuple, arg):
-                found[k] = item
-                k += 1
+            found.extend(arg)
         else:
-            found[k] = arg
-            k += 1
+            found.append(arg)
     return found
 
 

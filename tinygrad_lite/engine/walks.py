@@ -44,7 +44,7 @@ if not cython.compiled:
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "b9c2c548"
+source_hash = "fc90fab8"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -599,9 +599,18 @@ def _is_marked(x, mark: cython.longlong) -> cython.bint:
 
 
 @cython.cfunc
+def _any_marked(args: tuple, mark: cython.longlong) -> cython.bint:
+    for arg in args:
+        for item in arg if type(arg) is tuple else (arg,):
+            if _is_marked(item, mark):
+                return True
+    return False
+
+
+@cython.cfunc
 def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
     if v._code >= _MANY:
-        return any([_is_marked(item, mark) for item in _laid_flat(v)])
+        return _any_marked(_unspanned(cython.cast(_Terms, v._left).args), mark)
     return _is_marked(v._left, mark) or _is_marked(v._right, mark)
 
 
@@ -623,24 +632,21 @@ def _pass_on_graph_by_rules(walk: _Walk, v: Value, adjoint) -> cython.void:
     op = _row(v)
     args: tuple = _given(v)
     given: tuple = (adjoint, v, *args)
-    rules: tuple = op.rules
     first: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
-    place: cython.Py_ssize_t
     if _has_none(v):
         for x in _laid_flat(v):
             if _is_marked(x, walk.mark):
                 _gather(walk, x, v, -1, adjoint, float("nan"))
         return
-    for place in range(len(args)):
-        arg = args[place]
+    for rule, arg in zip(op.rules, args, strict=True):
         if type(arg) is not tuple:
             if _is_marked(arg, walk.mark):
-                _gather(walk, arg, v, first, adjoint, rules[place](*given))
+                _gather(walk, arg, v, first, adjoint, rule(*given))
             first += 1
             continue
-        if any([_is_marked(item, walk.mark) for item in arg]):
-            found: list = _contributions(op, rules[place], given, len(arg))
+        if _any_marked(arg, walk.mark):
+            found: list = _contributions(op, rule, given, len(arg))
             for k in range(len(found)):
                 if _is_marked(arg[k], walk.mark):
                     _gather(walk, arg[k], v, first + k, adjoint, found[k])
