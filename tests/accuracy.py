@@ -34,7 +34,7 @@ def ulps(got: float, true: Any, scale: float = 0.0) -> float:
 
 
 def signed(rng: random.Random, low: float, high: float) -> float:
-    """Log-uniform over the magnitudes, of the sign of the bounds; of any sign if low is negative and high is not."""
+    """Log-uniform in magnitude, with the sign of the bounds; with any sign if low is negative and high is not."""
     sign = rng.choice((-1.0, 1.0)) if low < 0.0 < high else math.copysign(1.0, high)
     low, high = sorted((abs(low), abs(high)))
     return sign * math.exp(rng.uniform(math.log(low), math.log(high)))
@@ -48,7 +48,7 @@ class Case:
     ranges: tuple[tuple[float, float], ...] = ()  # of magnitudes, log-uniform; (-1e-5, 10.0) is 1e-5 to 10, both signs
     uniform: tuple[tuple[float, float], ...] = ()
     edges: tuple[Any, ...] = ()
-    draw: Callable[[random.Random], tuple[Any, ...]] | None = None  # for more arguments than one number
+    draw: Callable[[random.Random], tuple[Any, ...]] | None = None  # for functions of several arguments
     scale: Callable[..., float] = lambda *_: 0.0  # near roots: the size of what cancels
     count: int = 250
 
@@ -67,7 +67,7 @@ def exact(argument: Any) -> Any:
 
 
 class Accuracy:
-    """What is promised of the functions of a module, by its cases: "mills 2" is mills with 2 as its first argument."""
+    """The promised accuracy of a module's functions, by case: "mills 2" is mills with 2 as its first argument."""
 
     def __init__(self, module: ModuleType, cases: Mapping[str, Case]) -> None:
         self.module, self.cases = module, cases
@@ -102,7 +102,7 @@ class Accuracy:
             assert max(self.errors(name, self.cases[name].points(name), formula)) > 2.0 * BOUND, name
 
     def has_a_case_for_each(self) -> None:
-        """And each is called by its name; what a module has of another is tested with that one."""
+        """Each function is called by its name; functions imported from another module are tested with that module."""
         public = {
             name
             for name, value in vars(self.module).items()

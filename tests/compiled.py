@@ -1,4 +1,4 @@
-"""What the tests of compile share: how two numbers are the same, and how much a pure engine can be asked for."""
+"""Shared by the tests of compile: when two numbers are the same, and how much to ask of the pure engine."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ UGLY = (math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 2.5, -1e300, 1e-310
 
 
 def few(compiled: int, pure: int) -> int:
-    """How many: the pure engine is a hundred times as slow."""
+    """How many to run: the pure engine is a hundred times slower."""
     return compiled if tl.engine.compiled else pure
 
 
 def differences(found: Any, expected: Any, ulps: float = 8.0, scale: float = 0.0, signs: bool = True) -> list[Any]:
-    """The places where two structures of numbers differ: nan is nan, inf is inf with its sign, the rest is near.
+    """The places where two structures of numbers differ: nan equals nan, inf must have the same sign, others be near.
 
     ulps   how near, of the expected number
     scale  of what was added up to it, whose rounding counts too
@@ -37,7 +37,7 @@ def differences(found: Any, expected: Any, ulps: float = 8.0, scale: float = 0.0
     eps = 2.0**-52
     with np.errstate(all="ignore"):
         near = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= ulps * eps * np.abs(b) + scale * eps)
-        near |= np.abs(a - b) <= 1e-307  # where rounding is no longer relative
+        near |= np.abs(a - b) <= 1e-307  # below this, rounding is no longer relative
         if signs:
             near &= (np.signbit(a) == np.signbit(b)) | (b != 0.0) | (a != 0.0)
     return [(k, a[k], b[k]) for k in np.flatnonzero(~near)]

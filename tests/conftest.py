@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Takes what is there before the first test out of what each gc.collect() looks through."""
+    """Freezes the objects that exist before the first test, so that gc.collect() does not scan them each time."""
     gc.collect()
     gc.freeze()
 

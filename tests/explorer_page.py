@@ -1,4 +1,4 @@
-"""The explorer in a browser as its tests see it: what can be pressed, and the numbers with all digits."""
+"""The explorer in a browser, as its tests use it: its buttons and keys, and the numbers with all digits."""
 
 from __future__ import annotations
 

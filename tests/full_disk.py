@@ -1,4 +1,4 @@
-"""A disk that is full before a file is whole."""
+"""Simulates a disk that becomes full while a file is written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def full_at_the_third_array(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on the third array that NumPy writes to a file raises OSError, of no space left."""
+    """From now on, the third array that NumPy writes to a file raises OSError: no space left."""
     calls: list[Any] = []
     write_array = np.lib.format.write_array
 

@@ -12,14 +12,14 @@ import tinygrad_lite as tl
 from tinygrad_lite import engine
 
 PACKAGE = str(Path(tl.__file__).parent)
-# On the readable engine a Ctrl-C at the very beginning of __exit__ leaves the mode as it is: no Python can help that.
+# On the readable engine, Ctrl-C at the very beginning of __exit__ leaves the mode on: Python code cannot prevent that.
 # Between the end of a `with` and its __exit__ only a trace can raise: it would leave the lock of a Draws locked.
 LOCKING = tuple(getattr(tl.Draws, name).__code__ for name in ("uniform", "uniforms", "permutation", "__getstate__"))
 LEAVING = LOCKING if engine.compiled else (*LOCKING, engine.Mode.__exit__.__code__)
 
 
 def interrupted(work: Callable[[], object], line: int) -> bool:
-    """Does the work up to that line of the package, counted as they run; whether it came so far."""
+    """Runs the work up to that line of the package, counted as they run; returns whether it got that far."""
     left = line
 
     def at_line(frame: FrameType, event: str, arg: Any) -> Any:

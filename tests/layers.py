@@ -1,4 +1,4 @@
-"""What the tests of layers share: derivatives, both executors, names, and saving."""
+"""Shared by the tests of layers: derivatives, both executors, names, and saving."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def inputs(*shape: int, seed: int = 0) -> Any:
 
 
 def loss_of(outputs: Any) -> Any:
-    """One number that every output moves, each otherwise."""
+    """One number that depends on every output, with different weights."""
     ys = flat(outputs)
     return tl.dot([0.3 + 0.1 * k for k in range(len(ys))], [tl.tanh(y) for y in ys])
 
@@ -51,7 +51,7 @@ def check_compiled(module: nn.Module, x: Any, executor: Any, differentiable: boo
     call = tl.compile(lambda x: module(x), executor=executor)
     assert flat(call(x)) == pytest.approx(data(module(mapped(Value, x))), rel=1e-12, abs=1e-14)
     assert call.summary.startswith(f"{len(call.program):,} nodes, ")
-    assert call.summary.endswith(f" of them matrix products; the {executor} executor ran it")
+    assert call.summary.endswith(f"; the {executor} executor ran it")
     batch = [x, mapped(lambda v: v if v == int(v) else 0.5 - v, x), x]
     found = tl.compile(lambda x: loss_of(module(x)), executor=executor).batch(np.array(batch))
     eager = tl.mean([loss_of(module(mapped(Value, row))) for row in batch])
@@ -65,13 +65,13 @@ def check_compiled(module: nn.Module, x: Any, executor: Any, differentiable: boo
     assert both[0] == pytest.approx(both[1], rel=1e-10, abs=1e-12) and (any(both[1]) or not parameters)
     if differentiable:
         slope = tl.grad(lambda x: loss_of(module(x)))
-        with tl.no_grad():  # the numbers are all that is wanted
+        with tl.no_grad():  # only the numbers are wanted
             expected = flat(slope(x))
         assert flat(tl.compile(slope, executor=executor)(x)) == pytest.approx(expected, rel=1e-10, abs=1e-12)
 
 
 def check_saved(module: nn.Module, other: nn.Module, x: Any, folder: Path) -> None:
-    """What one saves the other loads, and then gives the same."""
+    """A second module loads what the first saved, and then gives the same results."""
     module.save(folder / "layer.npz")
     assert data(other(mapped(Value, x))) != data(module(mapped(Value, x)))
     other.load(folder / "layer.npz")

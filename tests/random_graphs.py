@@ -13,7 +13,7 @@ from tinygrad_lite import ops
 anp = pytest.importorskip("autograd.numpy")
 autograd = pytest.importorskip("autograd")
 
-# What both sides know, kept where values stay moderate: (on Values, on autograd's boxes).
+# Functions that both sides have, in a form that keeps values moderate: (on Values, on autograd's boxes).
 STEPS: dict[str, tuple[int, Callable[..., Any], Callable[..., Any]]] = {
     "add": (2, lambda a, b: a + b, lambda a, b: a + b),
     "sub": (2, lambda a, b: a - b, lambda a, b: a - b),

@@ -1,4 +1,4 @@
-"""Threads that are switched as often as Python can."""
+"""Threads that Python switches as often as it can."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests draw from the table of operations: points of each row's domain, and mpmath's word on its value."""
+"""What tests need from the table of operations: points in each row's domain, and its value by mpmath."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EPSILON = 2.0**-52
 
 
 def _erfc(x: Any) -> Any:
-    """mpmath's, which overflows for arguments that are not even large."""
+    """mpmath's erfc; far out, where it overflows, the limits."""
     return mpmath.erfc(x) if abs(x) < 1e5 else mpf(0 if x > 0 else 2)
 
 
@@ -34,7 +34,7 @@ def _log_ndtr(x: Any) -> Any:
 def _mills(n: int, x: Any) -> Any:
     """By erfc and integration by parts, or by the asymptotic series (Abramowitz & Stegun 19.8.1)."""
     if x < 1e4:
-        with mp.workprec(mp.prec + 30 * (n + 1)):  # what is subtracted is up to x**2 as large as what is left
+        with mp.workprec(mp.prec + 30 * (n + 1)):  # the subtracted terms are up to x**2 times as large as the result
             before, found = mpf(1), mpmath.sqrt(mpmath.pi / 2) * mpmath.exp(x * x / 2) * _erfc(x / mpmath.sqrt(2))
             for k in range(n):
                 before, found = found, (k or 1) * before - x * found
@@ -116,7 +116,7 @@ TRUTH: dict[str, Callable[..., Any]] = {
     "logsumexp": lambda xs: max(xs) + mpmath.log(mpmath.fsum(mpmath.exp(x - max(xs)) for x in xs)),
     "norm": lambda xs: mpmath.sqrt(mpmath.fsum(x * x for x in xs)),
 }
-# The operation and the position of an argument by which there is no gradient, whatever the function does.
+# Operations and positions of arguments that get no gradient, whatever the function does.
 NO_GRADIENT = {("stop_gradient", 0), ("take", 1)}
 SEQUENCE_LENGTH = 5
 
@@ -174,7 +174,7 @@ def _draw(source: random.Random, interval: tuple[float, float], reach: float) ->
 
 
 def as_float(x: Any) -> float:
-    """The nearest float, inf where there is none."""
+    """The nearest float, or inf if it is too large."""
     return float(mpmath.re(x))
 
 

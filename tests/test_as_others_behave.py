@@ -1,4 +1,4 @@
-"""What people know from autograd and JAX: scalar functions, loops and branches, and pytrees through transforms."""
+"""Behaviour that people know from autograd and JAX: scalar functions, loops and branches, pytrees."""
 
 from __future__ import annotations
 

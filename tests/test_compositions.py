@@ -1,4 +1,4 @@
-"""Compositions of rows, and what rows refuse: shapes that do not fit, wrong arguments, branches, powers."""
+"""Compositions of rows, and arguments that rows refuse: wrong shapes and kinds; branches; powers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMPOSITIONS = {
 
 @pytest.mark.parametrize("name", COMPOSITIONS)
 def test_compositions(name: str) -> None:
-    """Of floats, Values, arrays of Values, in traces and formulas; and what is no number is named."""
+    """They take floats, Values and arrays of Values, in traces and formulas; for anything else the error names it."""
     f, (value, slope) = getattr(tl, name), COMPOSITIONS[name]
     assert name in tl.__all__ and name in dir(Value(1.0)) and name not in ops.TABLE
     for x in (0.75, -30.0):

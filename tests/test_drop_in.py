@@ -1,4 +1,4 @@
-"""Programs written around other small Value classes give the same numbers with ours in their place."""
+"""Programs written around other small Value classes give the same numbers with ours."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_network_has_micrograds_parts() -> None:
 
 
 def test_weights_changed_by_hand_are_what_the_network_computes_with() -> None:
-    """Lists of weights are the user's: a weight set, exchanged, or a list exchanged, counts from then on."""
+    """The user owns the lists of weights: setting or replacing a weight, or a list, takes effect at once."""
     x = [0.5, -1.5]
     model = MLP(2, [1])
     neuron = model.layers[0].neurons[0]

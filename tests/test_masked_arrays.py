@@ -1,4 +1,4 @@
-"""A masked element is no number, wherever it stands; masked arrays without one are arrays."""
+"""A masked element is not a number, wherever it occurs; a masked array without any is an ordinary array."""
 
 from __future__ import annotations
 

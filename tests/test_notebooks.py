@@ -1,4 +1,4 @@
-"""Every notebook runs from its first cell to its last, as a user would run it, and gives what it is saved with.
+"""Every notebook runs from its first cell to its last, as a user would run it, and gives its saved outputs.
 
 They are saved with the compiled engine, and compared where it runs: with the readable one some do less. Texts are
 compared exactly, but for the last digits of numbers; pictures by their presence. The outputs of a cell tagged "varies"
@@ -61,7 +61,7 @@ def alike(a: str, b: str) -> bool:
 
 
 def differences(saved: Any, run: Any) -> list[str]:
-    """Where cells of a notebook give something else than what was saved."""
+    """The cells of a notebook whose outputs differ from the saved ones."""
     found = []
     for number, (cell, again) in enumerate(zip(saved.cells, run.cells, strict=True)):
         if cell.cell_type != "code" or "varies" in cell.metadata.get("tags", ()):

@@ -173,7 +173,7 @@ def test_finite_differences_agree(row: Op, order: int) -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_breaking_a_rule_is_noticed(row: Op, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests above can fail: a rule that is off by a thousandth fails them."""
+    """The tests above can fail: a rule that is wrong by a thousandth fails them."""
     for position in differentiable(row):
         rules = list(row.rules)
         right = rules[position]
@@ -192,7 +192,7 @@ def test_breaking_a_rule_is_noticed(row: Op, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("row", ROWS)
 def test_the_fast_path_is_its_row(row: Op) -> None:
-    """What a user's call records is what the row alone would record."""
+    """A user's call records the same as the row alone."""
     for args in points(row, 40, 3.0):
         made, leaves = with_leaves(row, args)
         fast, slow = row(*made), record(row, made)
@@ -238,7 +238,7 @@ def test_every_row_of_one_number_is_compiled(row: Op, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("row", ROWS)
 def test_edges_give_ieee_results_and_never_raise(row: Op) -> None:
-    """By the fast path and by the row it is the row's value, and NumPy's where NumPy has the function."""
+    """The fast path gives the row's value, and so does NumPy if it has the function."""
     ufunc = getattr(
         np, next((a for a in (row.name, *row.aliases) if isinstance(getattr(np, a, None), np.ufunc)), ""), None
     )

@@ -1,4 +1,4 @@
-"""Every row of the table of plain arguments: real numbers give floats, and all else is refused, wherever it stands."""
+"""Every row of the table with plain arguments: real numbers give floats, and anything else is refused."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def ones(row: Op) -> list[Any]:
 
 
 def with_one(row: Op, position: int, x: Any, values: bool) -> list[Any]:
-    """Arguments of which one is x, or in a sequence the last; the others are Values where asked for and they may be."""
+    """Arguments, one of which is x, or has x as its last element; the others are Values if asked for and allowed."""
     made = [
         tuple(map(Value, arg)) if values and k in row.sequences else Value(arg) if values and row.rules[k] else arg
         for k, arg in enumerate(ones(row))
@@ -131,7 +131,7 @@ def test_what_no_float_can_hold_is_refused(row: Op, name: str) -> None:
 @pytest.mark.parametrize("name", REALS)
 @pytest.mark.parametrize("row", ROWS)
 def test_real_numbers_give_plain_floats(row: Op, name: str) -> None:
-    """Whatever kind of number they are, and where they stand beside Values they are kept as floats."""
+    """This holds for every kind of number; next to Values they are kept as floats."""
     make = REALS[name]
     given = [tuple(map(make, arg)) if isinstance(arg, tuple) else make(arg) for arg in ones(row)]
     want = row(*ones(row))
@@ -151,7 +151,7 @@ def test_real_numbers_give_plain_floats(row: Op, name: str) -> None:
 
 
 def one_argument() -> list[Op]:
-    """Rows whose only number is then a plain one."""
+    """Rows whose only number is then plain."""
     return [row for row in ops.TABLE.values() if len(row.args) == 1]
 
 

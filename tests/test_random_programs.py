@@ -1,10 +1,11 @@
-"""Some of the random programs in every run; python tests/tools/random_programs.py runs as many as one likes."""
+"""Some of the random programs in every run; python tests/tools/random_programs.py runs any number of them."""
 
 from __future__ import annotations
 
 import pytest
 from compiled import few
-from random_programs import Drawn, Step, check, differences_of_engines, drawn
+from drawn_programs import Drawn, Step, drawn
+from random_programs import check, differences_of_engines
 from thoroughness import up_to
 
 import tinygrad_lite as tl

@@ -1,4 +1,4 @@
-"""README.md and the pages that it links: every code block runs, and every link and every path leads somewhere."""
+"""README.md and the pages that it links: every code block runs, and every link and path exists."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _name(page: Path) -> str:
 @pytest.mark.usefixtures("own_operations")
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=_name)
 def test_python_blocks_run_one_after_the_other(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each page stands by itself. Each line `expression  # -> result` is compared with its result."""
+    """The code of each page runs by itself. Each line `expression  # -> result` is compared with its result."""
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
     for code in (code for language, code in BLOCKS[page] if language == "python"):
@@ -87,7 +87,7 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
 
 
 def test_the_readme_stays_a_map() -> None:
-    """What one reads first: half as long as it was when it held the tables. Details belong on the pages."""
+    """People read it first, so it stays short. Details belong on the pages."""
     assert len(README.read_text(encoding="utf-8").splitlines()) <= 300
 
 

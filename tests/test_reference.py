@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_programs import CUBED, RAMP, SPECIAL
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from random_programs import CUBED, RAMP, SPECIAL
 from thoroughness import up_to
 
 import tinygrad_lite as tl
@@ -43,7 +43,7 @@ EXACT = [
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: what records, and how it is differentiated."""
+    """One of the two sides: how it records, and how it is differentiated."""
 
     leaf: Callable[[float], Any]
     backward: Callable[[Any], None]
@@ -118,7 +118,7 @@ def swept(side: Side, y: Any, xs: Sequence[Any]) -> list[float]:
 
 
 def first_derivatives(program: Program) -> tuple[list[list[Any]], list[list[Any]], list[Any]]:
-    """Of both sides: the leaves, the derivatives by them as graphs, the results; all but graphs compared to the bit."""
+    """Leaves, derivatives as graphs, and results of both sides; all but the graphs are compared to the last bit."""
     leaves = [[side.leaf(x) for x in program.leaves] for side in (ENGINE, REFERENCE)]
     ys = [program.run(xs) for xs in leaves]
     assert bits([ys[0].data]) == bits([ys[1].data])
@@ -136,7 +136,7 @@ def in_the_same_order(y: tl.Value, other: reference.Value) -> bool:
 
 def at_a_conventional_zero(y: reference.Value) -> bool:
     made = [v for v in reference.topological_order(y) if v.op is not None and v.op.conventional]
-    told = [reference.laid_flat(v.args) if v.op is ops.atan2 else [v] for v in made]  # others are 0 themselves there
+    told = [reference.laid_flat(v.args) if v.op is ops.atan2 else [v] for v in made]  # others are 0 there
     return any(all(reference.number(x) == 0.0 for x in xs) for xs in told)
 
 
@@ -147,7 +147,7 @@ def sizes(y: reference.Value, xs: Sequence[reference.Value]) -> list[float]:
 
 
 def agree(program: Program) -> bool:
-    """Asserts that both sides agree; whether they walked in the same order, so that all was compared to the bit."""
+    """Asserts that both sides agree; returns whether they walked in the same order, so that all bits were compared."""
     leaves, (ours, theirs), (y, other) = first_derivatives(program)
     numbers = [[g.data for g in graphs] for graphs in (ours, theirs)]
     if not in_the_same_order(y, other):
@@ -163,7 +163,7 @@ def agree(program: Program) -> bool:
 
 @pytest.mark.parametrize("special", [0.0, 0.3], ids=["numbers", "special numbers"])
 def test_random_graphs(special: float) -> None:
-    """Values and backward() always to the last bit, the rest where the orders are the same, as they are mostly."""
+    """Values and backward() agree to the last bit; so does the rest if the orders are the same, which is common."""
     alike = 0
     for seed in range(300):
         source = random.Random(seed)
@@ -176,7 +176,7 @@ def test_random_graphs(special: float) -> None:
 
 
 def test_a_zero_of_a_flat_row_is_no_node_of_the_derivative() -> None:
-    """Else later sums would be added up in another order, which these programs show."""
+    """Otherwise later sums would be added in another order, which these programs would show."""
     assert agree(Program(((ops.softplus, (0,)), (ops.leaky_relu, (1, 0)), (ops.norm, ((0, 1),))), (-1.052,)))
     assert agree(Program(((ops.erfc, (0,)), (ops.minimum, (2, 0)), (ops.pow, (2, 3))), (0.5, 1.197)))
 

@@ -1,4 +1,4 @@
-"""The engine and reference.py at one node: rows by themselves, leaves, zeros, derivatives by inner nodes, choices."""
+"""The engine and reference.py at one node: single rows, leaves, zeros, derivatives by inner nodes, choices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from random_programs import SPECIAL
+from drawn_programs import SPECIAL
 from table import SEQUENCE_LENGTH, points
 from test_reference import ENGINE, REFERENCE, ROWS, Side, at_a_conventional_zero, bits, same, swept
 
@@ -127,7 +127,7 @@ def test_derivatives_by_nodes_in_the_middle_and_by_what_has_no_part(side: Side) 
 
 
 def test_the_engine_chooses_at_once_by_what_is_plain() -> None:
-    """The reference records a node instead; what is passed on is the same."""
+    """The reference records a node instead; it passes on the same."""
     choices: list[Callable[[Any], Any]] = [
         lambda x: ops.where(1.0, x, 0.0),
         lambda x: ops.take([2.0, x, x], 1.0),

@@ -144,7 +144,7 @@ def test_minimize_by_the_gradient(run: Any, f: Any, method: str, start: Any) -> 
 @both_writings
 @pytest.mark.parametrize("method", HESSIAN_METHODS)
 def test_minimize_by_the_hessian(run: Any, f: Any, method: str) -> None:
-    start = [1.1, 1.1] if method == "dogleg" else [-1.2, 1.0]  # which wants it to be positive definite
+    start = [1.1, 1.1] if method == "dogleg" else [-1.2, 1.0]  # dogleg needs a positive definite Hessian
     found = optimize.minimize(
         run(tl.value_and_grad(f)),
         start,

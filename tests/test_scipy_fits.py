@@ -14,7 +14,7 @@ from tinygrad_lite import nn
 
 
 def circle_and_line(x: Any) -> Any:
-    """Powell's pair of the manual: they meet at (sqrt(1/2), sqrt(1/2))."""
+    """Two equations whose common solution is (sqrt(1/2), sqrt(1/2))."""
     return [x[0] ** 2 + x[1] ** 2 - 1, x[0] - x[1]]
 
 
@@ -53,7 +53,7 @@ def decay_in_scalars(t: Any, a: Any, b: Any) -> Any:
 @pytest.mark.parametrize("method", ["lm", "trf", "dogbox"])
 @pytest.mark.parametrize("sigma", [None, 0.1 + TIMES])
 def test_curve_fit(run: Any, method: str, sigma: Any) -> None:
-    """By several arguments a list of results has tuples for rows, and an array is a tuple of columns."""
+    """For several arguments, a list of results has tuples as rows, and an array gives a tuple of columns."""
     measured = decay(TIMES, 2.5, 1.3)
     rows = run(tl.jacobian(decay_in_scalars, argnums=(1, 2)))
     columns = run(tl.jacobian(decay, argnums=(1, 2)))

@@ -1,4 +1,4 @@
-"""The house: who may import whom, what is public, and that what is generated is fresh."""
+"""The structure: which file may import which, public names, and that generated files are up to date."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def part(path: Path) -> str:
 
 
 def imported(path: Path) -> set[Path]:
-    """The files of this package that a file imports, wherever in it the import stands."""
+    """The files of this package that a file imports, wherever the import is."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -99,7 +99,7 @@ def test_the_page_of_the_architecture_names_what_there_is() -> None:
     """Every path and every name in backticks, and every folder and file of the package's top in its list of layers."""
     page = (PACKAGE / "ARCHITECTURE.md").read_text(encoding="utf-8")
     for text in re.findall(r"`([^`\n]+)`", page):
-        if re.fullmatch(r"[\w/{},]+(/|\.(py|md|ipynb))", text):
+        if re.fullmatch(r"[\w/{},]+(/|\.(py|js|md|ipynb))", text):
             for path in _braced(text):
                 assert any((root / path).exists() for root in (PACKAGE, PACKAGE.parent)), path
         elif re.fullmatch(r"[a-zA-Z]\w*(\.\w+)+", text):
@@ -120,7 +120,7 @@ def _braced(text: str) -> list[str]:
 
 
 def _named(text: str) -> object:
-    """What a dotted name stands for: of the package, or of a class that it exports."""
+    """The object with a dotted name, in the package or in a class that it exports."""
     thing: object = tl
     for name in text.split("."):
         thing = getattr(thing, name)

@@ -65,7 +65,7 @@ _MODULES = (
     "viz",
 )  # fmt: skip
 _INNER = {"check": "transforms.check"}
-"""The modules of that list that stand in a folder."""
+"""The modules of that list that are in a folder."""
 _LAZY = {
     "Draws": "recording.random_source",
     "Formula": "formula",

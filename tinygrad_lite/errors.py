@@ -16,7 +16,7 @@ class StateDictError(ValueError):
 
 
 class HistoryError(TypeError):
-    """A request that would lose the record of how a Value was computed, or that needs a record that is not there."""
+    """A request that would lose the record of how a Value was computed, or needs a record that does not exist."""
 
 
 class AnomalyError(ArithmeticError):
@@ -110,7 +110,7 @@ def not_a_number(who: str, x: object, many: str = "") -> TypeError:
 
 
 def to_a_number(x: Any, many: str) -> str:
-    """What to do with x to have a number; `many` where it holds several."""
+    """How to get a number from x; `many` if it holds several."""
     kind = "complex" if type(x).__name__.startswith("complex") else type(x).__name__
     if kind in _HINTS and (kind != "MaskedArray" or x.mask.any()):
         return _HINTS[kind]

@@ -122,7 +122,7 @@ class Op:
     def blocks(self, y: Any, args: Sequence[Any], k: int) -> bool:
         """Whether the operation is flat in its k-th number, so that nothing passes to it where its derivative is 0.
 
-        k     counts through the arguments, element by element where they are sequences
+        k     counts through the arguments, and through the elements of those that are sequences
         args  what the rules take: numbers that record nothing, and tuples of them
         """
         if self.flat is not None:
@@ -146,7 +146,7 @@ class Op:
         return as_float(self.places[position], x, FLAT if position in self.sequences else self._for_each(position, x))
 
     def _for_each(self, position: int, x: Any) -> str:
-        """What to write for many numbers: a call for each, or NumPy's function of that name, which takes an array."""
+        """What to write for many numbers: a call for each, or NumPy's function of the same name, which takes arrays."""
         text = f"call it for each, [{self.name}({', '.join(self.args)}) for {self.args[position]} in ...]"
         numpy = sys.modules.get("numpy")
         if numpy is None or not hasattr(x, "dtype"):
@@ -208,7 +208,7 @@ class Affine(float):
 
 
 def no_second(g: Any, y: Any, xs: Any, known: Affine) -> Any:
-    """The rule of a result of which only the number and the local derivatives are known."""
+    """The rule of a result made by hand: only its number and its local derivatives are known."""
     if getattr(y, "kind", None) == "result":
         raise made_by_hand("second ones")
     return [g * slope for slope in known.slopes]
@@ -301,7 +301,7 @@ def _by_each_deviation(g: Any, y: Any, xs: Sequence[Any], ddof: Any) -> list[Any
 
 
 def _by_each_share(g: Any, y: Any, xs: Sequence[Any], ddof: Any) -> list[Any]:
-    """std's rule: g * (x - mean) / y / (len(xs) - ddof) for each, and 0 where all xs are equal."""
+    """std's rule: g * (x - mean) / y / (len(xs) - ddof) for each, and 0 if all xs are equal."""
     factor, nothing = div(1.0, maximum(len(xs) - ddof, 0.0)), _at_the_origin(g, y)
     return [where(y, g * (x / y * factor), nothing) for x in _deviations(xs)]
 
@@ -343,7 +343,7 @@ def _by_each(g: Any, y: Any, xs: Sequence[Any]) -> list[Any]:
 
 
 def _whole_divisors(g: Any, y: Any, a: Any, b: Any) -> Any:
-    """-g times how often b was subtracted from a. The result y tells it, since a / b may round up to a whole number."""
+    """-g times how often b was subtracted from a. It is found from y, since a / b may round up to a whole number."""
     return -g * round(div(a - y, b))
 
 
@@ -407,7 +407,7 @@ def _sign_value(x: float) -> float:
     return 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else x
 
 
-# With these bounds the largest of the numbers can be subtracted from them, or divide them, even if it is infinite or 0.
+# The largest number, within bounds: it can be subtracted from the others or divide them, even if it is infinite or 0.
 _TOP = "minimum(maximum(max({}, axis=0), {}), 1.7976931348623157e308)"
 _SHIFT, _SCALE = _TOP.format("xs", "-1.7976931348623157e308"), _TOP.format("abs(xs)", "2.2250738585072014e-308")
 
@@ -416,7 +416,7 @@ _LARGEST = sys.float_info.max
 _SINC_SERIES = [(-1.0) ** k * 2.0 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 18)]
 # The argument of sin in sin(pi * x), for 0 <= x < 2: small near whole numbers x, so that the sine is accurate there.
 _HALF_TURN = "3.141592653589793 * maximum(minimum({0}, 1.0 - {0}), {0} - 2.0)".format("abs(x - 2.0 * trunc(0.5 * x))")
-# Differences from the mean, as in ieee.py: first from the midpoint of largest and smallest; huge numbers are quartered.
+# Differences from the mean, as in sequences.py: the midpoint is subtracted first; huge numbers are divided by 4.
 _UNIT = "where(max(abs(xs), axis=0) > 1e300, 0.25, 1.0)"
 _HIGH, _LOW = f"max(xs * {_UNIT}, axis=0)", f"-max(-xs * {_UNIT}, axis=0)"
 _OFF = f"(xs * {_UNIT} - where({_HIGH} == {_LOW}, {_HIGH}, 0.5 * {_HIGH} + 0.5 * {_LOW}))"

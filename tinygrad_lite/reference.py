@@ -118,7 +118,7 @@ def each(function: Callable[[Any], Any], args: Sequence[Any]) -> tuple[Any, ...]
 
 
 def laid_flat(args: tuple[Any, ...]) -> list[Any]:
-    """The arguments as one flat list; those in tuples stand in their places."""
+    """The arguments as one flat list, with the elements of tuples in place of the tuples."""
     return [x for arg in args for x in (arg if isinstance(arg, tuple) else (arg,))]
 
 
@@ -153,7 +153,7 @@ def topological_order(root: Value) -> list[Value]:
 
 
 def by_rules(op: Any, g: Any, y: Any, args: tuple[Any, ...]) -> list[Any]:
-    """What an operation's rules give for each argument, as a flat list: g times the local derivative.
+    """The results of an operation's rules, as a flat list: g times the local derivative, for each argument.
 
     y  the result of the operation. A plain number among the arguments is a constant, so its derivative is 0.
     """

@@ -20,7 +20,7 @@ BATCH_BARS: dict[str, Bars] = {"numpy, by hand": (1.0, None), "jax, jit": (None,
 
 
 def price_by(log: Any, sqrt: Any, exp: Any, erf: Any) -> Callable[..., Any]:
-    """The price of a call, in the functions of whatever library."""
+    """The price of a call, computed with the functions of any library."""
 
     def normal(z: Any) -> Any:
         return 0.5 * (1.0 + erf(z * math.sqrt(0.5)))
@@ -95,7 +95,7 @@ def our_batch(executor: str = "auto") -> Contender:
 
 
 def numpy() -> Contender:
-    """What the derivatives have in common is computed once; d1 and d2 drop out of those of what they stand in."""
+    """Common parts of the derivatives are computed once; terms that contain derivatives of d1 and d2 cancel."""
     import numpy as np
     from scipy.special import erf
 

@@ -17,7 +17,7 @@ A_NODE = Unit("ns a node", 1e-9 * NODES)
 
 
 def chain(x: Any, weight: Any, bias: Any, rounds: int, tanh: Callable[[Any], Any]) -> Any:
-    """Five nodes a round, each of which depends on the one before."""
+    """Five nodes per round, each of which depends on the one before."""
     y = x
     for _ in range(rounds):
         y = y * weight + bias
@@ -67,7 +67,7 @@ def tried(phases: tuple[Phase, Phase, Phase], nodes: int, collector: bool = True
 
 
 def our_phases(nodes: int, path: str | None = None) -> tuple[Phase, Phase, Phase]:
-    """path: makes the nodes as if in a call of the module that stands there."""
+    """path: makes the nodes as if inside a call of the module with this path."""
     from tinygrad_lite.engine import Origin, Value, set_origin
 
     forward = _forward(Value, Value.tanh, nodes)
@@ -124,7 +124,7 @@ def xad(nodes: int) -> Contender:
 
 
 def against(peer: str, quick: bool) -> Findings:
-    """Forward and backward; freeing stands by itself, since micrograd leaves it to the garbage collector."""
+    """Forward and backward; freeing is a phase of its own, since micrograd leaves it to the garbage collector."""
     theirs: Entry = (xad, (NODES,)) if peer == "xad" else (micrograd, (NODES, not peer.endswith("gc off")))
     a, b = race("W1", (ours, (NODES,)), theirs, 7 if quick else 21)
     bars = {"xad": (1 / 5, 1 / 10), "micrograd, gc off": (1 / 15, 1 / 40)}.get(peer, (None, None))
@@ -136,7 +136,7 @@ def against(peer: str, quick: bool) -> Findings:
 
 
 def path_pointer(_: str, quick: bool) -> Findings:
-    """Nodes made inside a module's call share one pointer to where they are: with it, and without."""
+    """Nodes made inside a module's call share one pointer to its path: chains with it and without it."""
     inside, outside = (ours, (NODES, "layers.0.neurons.3")), (ours, (NODES,))
     a, b = race("path", inside, outside, 11 if quick else 41)
     row = ratio_row("path pointer", "ours without", A_NODE, totals(a), totals(b))

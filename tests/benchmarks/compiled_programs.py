@@ -91,7 +91,7 @@ def training(name: str, begin: Start) -> Training:
 
 
 def step_of(name: str, executor: str = "auto", lanes: int = 0) -> tuple[Callable[[], float], list[Value], bool]:
-    """A step of training, nothing traced yet; what it trains; whether it moves that, or ends with its gradients."""
+    """An untraced step of training; the leaves it trains; whether it moves them or only computes gradients."""
     begin = start(name, lanes)
     loss, parameters, reduce = training(name, begin)
     run = tl.compile(loss, executor=executor)

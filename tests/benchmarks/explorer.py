@@ -1,4 +1,4 @@
-"""What people wait for until they explore a graph as large as micrograd's demo: Python's part, and a browser's."""
+"""How long people wait for the explorer of a graph as large as micrograd's demo: in Python, and in a browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .measuring import Findings, own_row
 
 
 def demo(_: str, quick: bool) -> Findings:
-    """CPU time until the page is written; then, as a browser is several processes, time by the clock on all cores."""
+    """CPU time until the page is written; then wall-clock time on all cores, since a browser has several processes."""
     from playwright.sync_api import sync_playwright
 
     rounds = 3 if quick else 9

@@ -1,4 +1,4 @@
-"""What a fixed point with its gradient costs over its own forward iterations."""
+"""The cost of a fixed point with its gradient, relative to its own forward iterations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNITS, RADIUS = (2, 8, 64, 128), 0.9
 
 
 def network(units: int) -> Callable[[Any], list[Any]]:
-    """One step of a fully recurrent network of tanh units, which shrinks what is left to about RADIUS of it."""
+    """One step of a fully recurrent network of tanh units, which shrinks the residual by a factor of about RADIUS."""
     import tinygrad_lite as tl
 
     draw = random.Random(units)
@@ -24,7 +24,7 @@ def network(units: int) -> Callable[[Any], list[Any]]:
 
 
 def iterations(units: int) -> Contender:
-    """No record, no gradient: what the steps take."""
+    """The time of the steps alone: nothing is recorded, and there is no gradient."""
     import tinygrad_lite as tl
 
     step = network(units)

@@ -1,4 +1,4 @@
-"""A training step of the GPT of programs/gpt.py, written to be compiled: a trace leaves the tokens open."""
+"""A training step of the GPT of programs/gpt.py, written so that it compiles with the tokens as inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PEERS = ("our eager engine", "")
 
 
 def loss(model: GPT, spelled: Sequence[Any]) -> Any:
-    """Mean of -log(probability of the token that follows); spelled has 8 tokens, from which 7 follow."""
+    """The mean of -log(probability of the next token); spelled has 8 tokens, so there are 7 next tokens."""
     import tinygrad_lite as tl
     from tinygrad_lite import nn
 

@@ -53,7 +53,7 @@ def _nodes() -> int:
 
 
 def gpt(peer: str, quick: bool) -> Findings:
-    """With the collector, a sample holds several steps, since what one leaves over is collected in the next."""
+    """With the collector, a sample holds several steps, since the garbage of one step is collected in the next."""
     collector = not peer.endswith("gc off")
     a, b = race("GPT", (ours, ()), (slots_and_tuples, (collector,)), 5 if quick else 15, 0.5 if collector else 0.1)
     bars = (1 / 10, 1 / 20) if collector else (None, None)

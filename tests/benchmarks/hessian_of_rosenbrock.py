@@ -105,7 +105,7 @@ PEERS: dict[str, Entry] = {
 
 
 def against(peer: str, quick: bool) -> Findings:
-    """Required of the eager Hessian is a quarter of autograd's time; torch, jax and casadi are met by the compiled."""
+    """The eager Hessian may take a quarter of autograd's time; the compiled one races torch, jax and casadi."""
     a, b = race("W6", (ours, ()), PEERS[peer], 7 if quick else 21)
     bars = (1 / 4, None) if peer == "autograd" else (None, None)
     return Findings([ratio_row("W6 Hessian of Rosenbrock", peer, A_CALL, totals(a), totals(b), bars)])

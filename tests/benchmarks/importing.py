@@ -1,4 +1,4 @@
-"""What importing the package costs, over a bare interpreter."""
+"""The cost of importing the package, compared with a bare interpreter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATEMENTS = {
 
 
 class _Interpreter:
-    """Fresh interpreters that find their bytecode in a folder of their own, whatever the environment says of it."""
+    """Fresh interpreters with their bytecode in a folder of their own, whatever the environment variables say."""
 
     def __init__(self, bytecode: str) -> None:
         self.environment = {**child_environment(), "PYTHONPYCACHEPREFIX": bytecode}
@@ -31,7 +31,7 @@ class _Interpreter:
         return float(self.run("-c", f"{statement}\nimport time\nprint(time.process_time())").stdout)
 
     def import_times(self, statement: str) -> dict[str, int]:
-        """Microseconds of each module, without what it imports."""
+        """Microseconds for each module, without its imports."""
         lines = self.run("-X", "importtime", "-c", statement).stderr
         return {module: int(own) for own, module in re.findall(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", lines)}
 

@@ -1,4 +1,4 @@
-"""What a lane costs in batches of 1 to 100,000, and a plot of it: python tests/benchmarks/lanes.py picture.png
+"""The cost of a lane in batches of 1 to 100,000, and a plot of it: python tests/benchmarks/lanes.py picture.png
 
 The step of training of W2, a perceptron of 2-16-16-1; beside it jax.jit where that is installed.
 """

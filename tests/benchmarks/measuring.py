@@ -1,4 +1,4 @@
-"""What the benchmarks find, and the processes they find it in: CPU time, one thread, one core."""
+"""The benchmarks' results, and the processes that measure them: CPU time, one thread, one core."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. Judged is `figure`: the ratio ours / peer, or ours in `unit` where there is no ratio."""
+    """A line of the table. `figure` is judged: the ratio ours / peer, or ours in `unit` if there is no ratio."""
 
     case: str
     peer: str
@@ -48,21 +48,21 @@ class Row:
 
 @dataclass
 class Findings:
-    """What a case gives back: lines of the table, and remarks to print below it."""
+    """The result of a case: lines of the table, and remarks to print below it."""
 
     rows: list[Row] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
 
 class Unit(NamedTuple):
-    """What a figure is shown in, and how many seconds that is."""
+    """The unit in which a figure is shown, and how many seconds it has."""
 
     name: str
     seconds: float
 
 
 Bars = tuple[float | None, float | None]
-"""What is required of a figure, and the goal: it is to be at most that."""
+"""The required limit for a figure, and the goal: both are upper bounds."""
 
 
 def ratio_row(
@@ -75,7 +75,7 @@ def ratio_row(
 
 
 def own_row(case: str, unit: str, samples: Sequence[float], bars: Bars = (None, None)) -> Row:
-    """A figure of ours alone, in its unit."""
+    """A figure for our library alone, in its unit."""
     figure = Spread.of(samples)
     return Row(case, "", unit, figure.median, None, figure, False, *bars)
 
@@ -102,7 +102,7 @@ def _resident(what: str) -> int:
 
 
 def pin_to_one_core() -> str:
-    """Keeps this process and its children on one core, where the system can; says what was done."""
+    """Keeps this process and its children on one core, if the system can; returns what it did, in words."""
     if not hasattr(os, "sched_setaffinity"):
         return "not pinned to a core"
     core = max(os.sched_getaffinity(0))

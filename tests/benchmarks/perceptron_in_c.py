@@ -1,4 +1,4 @@
-"""A perceptron's step of training in C: how fast plain loops are, where there is a compiler."""
+"""A perceptron's step of training in C: how fast plain loops are, if there is a compiler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A perceptron's step of training on arrays: NumPy by hand, jax, torch. What a step is, starts.py says."""
+"""A perceptron's step of training on arrays: NumPy by hand, jax, torch. starts.py defines a step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .starts import DECAY, PERCEPTRONS, Perceptron, by_neuron, start
 
 
 def _stepping(step: Callable[[], float], transposed: Callable[[], Sequence[Any]]) -> Contender:
-    """transposed() gives arrays, each layer's matrix (inputs, outputs) and its biases."""
+    """transposed() returns arrays: each layer's matrix (inputs, outputs) and its biases."""
     return stepping(step, lambda: by_neuron([a.T for a in transposed()]))
 
 
@@ -111,7 +111,7 @@ def _jax_loss(net: Perceptron, weights: Sequence[Any], x: Any, targets: Any) -> 
 
 
 def torch(name: str) -> Contender:
-    """Of a softmax net that is not updated; moons_step and digits_step have the others."""
+    """For a softmax net that is not updated; moons_step and digits_step have the others."""
     import torch
 
     net = PERCEPTRONS[name]

@@ -1,4 +1,4 @@
-"""W2, W3 and 784, steps of training of perceptrons, compiled, and what compiling them takes."""
+"""W2, W3 and 784: compiled training steps of perceptrons, and the cost of compiling them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def against(case: str, peer: str, quick: bool) -> Findings:
 
 
 def compiling_seconds(name: str) -> float:
-    """What the first step takes more than a later one, in a process that compiled nothing before."""
+    """How much more the first step costs than a later one, in a process that has compiled nothing before."""
     step, *_ = compiled_programs.step_of(name)
     seconds = []
     for _ in range(3):

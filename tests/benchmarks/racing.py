@@ -1,4 +1,4 @@
-"""Two programs against each other: each in a process of its own, samples in turns, results compared before."""
+"""Races two programs: each in a process of its own, samples in turns; their results are compared first."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def serve() -> None:
     contender.run(1)
     seconds = sum(contender.run(1))
     gc.collect()
-    gc.freeze()  # what was imported is not the contender's to look through
+    gc.freeze()  # the collector need not scan what was imported
     print(json.dumps({"results": list(contender.results), "seconds": seconds}), flush=True)
     for line in sys.stdin:
         print(json.dumps(contender.run(int(line))), flush=True)

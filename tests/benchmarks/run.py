@@ -45,7 +45,7 @@ from benchmarks.measuring import Findings, Row, pin_to_one_core  # noqa: E402
 
 
 class Case(NamedTuple):
-    """What is measured, against each of the peers in turn: a module's name, perhaps with a condition."""
+    """The peers to measure against, in order: a module's name, perhaps with a condition."""
 
     function: Callable[[str, bool], Findings]
     peers: tuple[str, ...] = ("",)

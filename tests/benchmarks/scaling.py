@@ -27,7 +27,7 @@ def bytes_a_node(nodes: int) -> float:
 
 
 def memory(_: str, quick: bool) -> Findings:
-    """Of 10,000 nodes, some find room in memory that the process had left over; a million do not."""
+    """Some of 10,000 nodes fit into memory that the process already holds; a million do not."""
     if not can_measure_memory():
         return Findings(remarks=["memory left out: it is read from /proc, which is not here"])
     findings = Findings()
@@ -39,12 +39,12 @@ def memory(_: str, quick: bool) -> Findings:
 
 def nanoseconds_a_node(nodes: int) -> list[float]:
     """Forward, backward and freeing of one chain of ours, in a fresh process."""
-    contender = ours(nodes)  # which has run once by then
+    contender = ours(nodes)  # it has run once by then
     return [seconds / nodes * 1e9 for seconds in contender.run(max(1, 200_000 // nodes))]
 
 
 def scaling(_: str, quick: bool) -> Findings:
-    """Every size in a process of its own, sizes in turns."""
+    """Each size runs in a process of its own, in turns."""
     sizes = SIZES[:-1] if quick else SIZES
     samples: dict[int, list[list[float]]] = {size: [] for size in sizes}
     for _round in range(3 if quick else 5):

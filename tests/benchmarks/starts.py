@@ -1,4 +1,4 @@
-"""Where the compiled programs and their peers start: the same first weights, and the same batch of samples."""
+"""The common start of the compiled programs and their peers: the same initial weights and the same samples."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ SHAPES: dict[str, tuple[list[tuple[int, ...]], list[tuple[int, ...]]]] = {
     "convolution": ([(6, 9), (10, 216), (10,)], [(32, 8, 8)]),
     "attention": ([(8, 8)] * 3, [(32, 8, 8)]),
 }
-"""Of the weights, and of a batch; the convolution's labels come to it."""
+"""The shapes of the weights and of a batch; a convolution has labels in addition."""
 
 
 class Start(NamedTuple):
-    """Arrays: the weights, of a perceptron each layer's (outputs, inputs) and its biases; the arguments of the loss."""
+    """Arrays: the weights (for a perceptron, each layer's (outputs, inputs) and biases), and the loss's arguments."""
 
     weights: list[Any]
     columns: tuple[Any, ...]

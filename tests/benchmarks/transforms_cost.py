@@ -1,4 +1,4 @@
-"""What grad costs over backward() on the same function, and hvp over grad."""
+"""The cost of grad relative to backward() on the same function, and of hvp relative to grad."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SMALL = (("x*x", 1), ("Rosenbrock", 10))
 LARGE = (("Rosenbrock", 100), ("Rosenbrock", 1000), ("chain", NODES), ("MLP", 100), ("MLP", 1000), ("MLP", 10_000))
 DIMENSIONS = (2, 10, 100, 1000, 10_000)
 WIDTHS = {2: (1, 1), 10: (1, 3, 1), 100: (7, 11, 1), 1000: (25, 37, 1), 10_000: (99, 99, 1)}
-"""Layers of an MLP with so many weights."""
+"""Layers of an MLP with this many weights."""
 POINTS = 4
 
 
 class Problem(NamedTuple):
-    """A function of a list of numbers, where to take its gradient, and that by hand, also for complex numbers."""
+    """A function of a list of numbers, a point, and the gradient by hand, which takes complex numbers too."""
 
     function: Callable[[Any], Any]
     x: list[float]
@@ -32,7 +32,7 @@ class Problem(NamedTuple):
         return _drawn(len(self.x), seed=2)
 
     def derivatives_along(self, direction: Sequence[float]) -> list[float]:
-        """Of the gradient by hand: the Hessian times the direction, by a complex step, which rounds nothing off."""
+        """The Hessian times the direction, from the gradient by hand with a complex step, which has no cancellation."""
         moved = [complex(x, 1e-20 * d) for x, d in zip(self.x, direction, strict=True)]
         return [derivative.imag / 1e-20 for derivative in self.gradient(moved)]
 
@@ -120,7 +120,7 @@ def _dot(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
 
 
 def _calls(n: int) -> int:
-    """So many in a phase that reading the clock costs little."""
+    """Enough calls per phase that reading the clock costs little."""
     return max(1, 1000 // n)
 
 
@@ -172,7 +172,7 @@ def hvp_against_grad(_: str, quick: bool) -> Findings:
 
 
 def grad_against_backward(_: str, quick: bool) -> Findings:
-    """For functions so small that what a call costs whatever the function is seen, that is a row of its own."""
+    """For very small functions, where the fixed cost of a call shows, there is a row of its own."""
     findings = Findings()
     for name, n in (*SMALL, *LARGE):
         small = (name, n) in SMALL

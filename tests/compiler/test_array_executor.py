@@ -14,6 +14,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.compiler.array.array_executor import ArrayExecutor
+from tinygrad_lite.compiler.cost_estimate import NativeCost
 from tinygrad_lite.compiler.native.bytecode_machine import Executor
 from tinygrad_lite.compiler.passes.program import INPUT, PARAMETER, Program
 from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
@@ -23,7 +24,7 @@ SPECIAL = [0.0, -0.0, 1.0, -2.5, math.inf, -math.inf, math.nan, 1e308, -1e-310]
 
 
 def program_of(function: Callable[..., Any], inputs: int, parameters: int = 0) -> Program:
-    """Of a function of places: add(op, *args) writes an operation, and a float is a constant."""
+    """Makes a program from a function of places: add(op, *args) writes an operation, and a float is a constant."""
     program = Program()
     places = [*program.add_all(PARAMETER, parameters), *program.add_all(INPUT, inputs)]
 
@@ -79,22 +80,22 @@ def convolution() -> Any:
 def test_what_becomes_matrix_products(made: Callable[[], Any], shapes: list[Any], products: int) -> None:
     f = tl.compile(made(), executor="array")
     f.batch(*[np.ones((7, *shape)) for shape in shapes]).backward()
-    assert f.array.products == products
+    assert f.array.plain.products == products
 
 
 def test_what_has_no_matrix_product() -> None:
     f = tl.compile(lambda x, y: tl.exp(x * y) * x, executor="array")
     f.batch([1.0, 2.0], [0.5, 0.25], reduce=None)
-    assert f.array.products == 0 and f.array.operations == 3
+    assert f.array.plain.products == 0 and f.array.plain.operations == 3
 
 
 def test_what_lanes_share_is_added_once() -> None:
-    """A penalty on the parameters is no matter of the lanes."""
+    """A penalty on the parameters does not depend on the lanes."""
     ps = [Value(x) for x in (0.5, -1.5, 2.0)]
     f = tl.compile(lambda x: tl.dot(ps, ps) + ps[0] * x, executor="array")
     f.batch([1.0, 3.0], reduce="sum").backward()
     assert [p.grad for p in ps] == pytest.approx([2 * 2 * 0.5 + 4.0, 2 * 2 * -1.5, 2 * 2 * 2.0])
-    run = f.array.source.partition("def run():")[2]
+    run = f.array.plain.text.partition("def run():")[2]
     assert "vecdot" not in run and run.count("\n") < 10
 
 
@@ -206,7 +207,7 @@ def test_outputs_that_are_read_shared_or_wanted_twice() -> None:
     ],
 )  # fmt: skip
 def test_special_numbers_are_those_of_the_native_executor(function: Any) -> None:
-    """Also signs of zeros; and what differs only by rounding may differ by that."""
+    """Signs of zeros agree too; results that are computed in another order may differ by rounding."""
     program = as_sums_of_products(program_of(function, 2))
     inputs = np.array(np.meshgrid(SPECIAL, SPECIAL)).reshape(2, -1)
     found = ArrayExecutor(program).run(np.empty(0), inputs)
@@ -242,12 +243,14 @@ def test_a_namespace_that_lacks_quick_functions() -> None:
     f.batch(*columns)
     numbers, inputs = np.array([p.data for p in f.leaves[1]]), np.concatenate([columns[0].T, columns[1][None]])
     other = ArrayExecutor(f.passes["sums of products"], True, Namespace())
-    assert "dot = xp.dot" in f.array.source and "xp.dot" not in other.source and "copyto" not in other.source
+    assert (
+        "dot = xp.dot" in f.array.plain.text and "xp.dot" not in other.plain.text and "copyto" not in other.plain.text
+    )
     assert other.sums(numbers, inputs) == pytest.approx(f.array.sums(numbers, inputs), rel=1e-13)
 
 
 def test_which_executor_is_expected_to_be_quicker() -> None:
     f = tl.compile(perceptron(), executor="array")
     f.batch(np.ones((2, 3)), np.ones(2))
-    cost = f.array.cost
-    assert cost.native(1) < cost.arrays(1) and cost.arrays(10_000) < cost.native(10_000)
+    native = NativeCost(f.passes["sums of products"])
+    assert native.time(1) < f.array.time(1) and f.array.time(10_000) < native.time(10_000)

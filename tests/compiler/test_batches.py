@@ -1,4 +1,4 @@
-"""Batches that do not fit are refused by argument, what was expected and what came; those that fit run as they come."""
+"""A batch that does not fit is refused: the error names the argument, what it expected and what it got."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from compiled import EXECUTORS
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, nn, train
-from tinygrad_lite.compiler.batching import stacked
+from tinygrad_lite.compiler.columns import stacked
 from tinygrad_lite.errors import ShapeError
 
 
@@ -135,7 +135,7 @@ def test_a_batch_changes_nothing_that_it_is_given(executor: Any) -> None:
     first = compiled.batch(x, y, reduce=None)
     kept = first.copy()
     compiled.batch(2.0 * x, y, reduce=None)
-    assert (first == kept).all()  # what came out is the caller's own
+    assert (first == kept).all()  # the caller owns the result
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -185,7 +185,7 @@ def test_what_does_not_depend_on_the_lane(executor: Any) -> None:
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_products_that_all_lanes_share(executor: Any) -> None:
-    """A matrix product of captured leaves alone, to which is added what differs from lane to lane."""
+    """A matrix product of captured leaves only, plus terms that differ between lanes."""
     a = [[Value(float(i - j)) for j in range(3)] for i in range(4)]
     b = [[Value(0.5 * i + j) for j in range(3)] for i in range(5)]
     for rows, columns in ((a, b), (a, b[:1]), (a[:1], b), (a[:1], b[:1])):
@@ -212,7 +212,7 @@ def test_products_that_all_lanes_share(executor: Any) -> None:
 
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_results_that_are_kept_keep_their_derivatives(executor: Any) -> None:
-    """Though the next call computes in the same arrays."""
+    """The result stays, although the next call computes in the same arrays."""
     ws = [Value(0.5), Value(-2.0)]
     f = compile(lambda x: tl.dot(ws, [x, x * x]).tanh(), executor=executor)
     columns = [np.array([1.0, 2.0]), np.array([0.25, 0.5]), np.array([-1.0, 3.0])]
@@ -246,9 +246,7 @@ def test_samples_from_zip_are_answered_with_what_a_tuple_means() -> None:
     samples = [([0.5, 1.0], 1.0), ([0.2, -1.0], -1.0), ([0.1, 0.3], 1.0)]
     xs, ys = zip(*samples, strict=True)
     loss = compile(lambda x, t: (x[0] * x[1] - t) ** 2)
-    meaning = (
-        r"; a tuple stands for a tuple of columns here: .*X, y = zip\(\*pairs\) makes them, write list\(X\), list\(y\)"
-    )
+    meaning = r"; here a tuple means a tuple of columns: .*X, y = zip\(\*pairs\), write list\(X\), list\(y\)"
     for columns in ((xs, ys), (list(xs), ys), (xs, list(ys))):
         with pytest.raises(ShapeError, match=meaning):
             loss.batch(*columns)
@@ -262,11 +260,11 @@ def test_samples_from_zip_are_answered_with_what_a_tuple_means() -> None:
 
 
 def test_samples_in_a_tuple_are_not_taken_for_columns() -> None:
-    """As many samples as numbers in each would be transposed without a word."""
+    """If there were as many samples as numbers in each, they would be silently transposed."""
     samples = [([0.5, 1.0], [1.0, 0.0]), ([0.2, -1.0], [0.0, 1.0])]
     xs, ys = zip(*samples, strict=True)
     loss = compile(lambda x, t: x[0] * t[0] + x[1] ** 2 * t[1])
-    with pytest.raises(ShapeError, match=r"argument x is a tuple of 2 lists: where they are columns, make arrays"):
+    with pytest.raises(ShapeError, match=r"argument x is a tuple of 2 lists: if they are columns, make arrays"):
         loss.batch(xs, ys)
     with pytest.raises(ShapeError, match=r"inputs is a tuple of 2 lists"):
         train.evaluate(_Product(), nn.mse, (xs, [1.0, 2.0]))

@@ -1,4 +1,4 @@
-"""Derivatives taken inside compiled functions, where what reads them hides that a program has nan or an infinity."""
+"""Derivatives taken inside compiled functions whose readers hide that a program has a nan or an infinity."""
 
 from __future__ import annotations
 

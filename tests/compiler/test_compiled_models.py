@@ -84,7 +84,7 @@ def test_attention() -> None:
 @settings(max_examples=25, deadline=None)
 @given(programs, st.lists(moderate, min_size=2, max_size=4))
 def test_random_programs(program: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
-    """Of inputs and of captured leaves, called and in batches."""
+    """Derivatives by inputs and by captured leaves, in calls and in batches."""
     leaves = [Value(x) for x in numbers[1:]]
 
     def f(x: Any) -> Any:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_lite.errors.CutOffWarn
 
 ROWS = list(ops.TABLE.values())
 NAMES = [row.name for row in ROWS]
-# Rules round a few times, and what they round may cancel.
+# Rules round a few times, and rounded terms may cancel.
 GRADIENT, CURVATURE = 64.0, 4096.0
 
 Row = tuple[float, ...]
@@ -71,7 +71,7 @@ def outcome(f: Callable[..., Any], args: Row) -> Any:
 
 
 def settled(f: Callable[..., Any], rows: list[Row]) -> tuple[list[Row], list[Any], list[tuple[Row, type]]]:
-    """The arguments at which f gives something, what it gives, and those at which it raises."""
+    """The arguments at which f returns, its results, and the arguments at which it raises."""
     found = [(row, outcome(f, row)) for row in rows]
     good = [(row, y) for row, y in found if not isinstance(y, type)]
     return [row for row, _ in good], [y for _, y in good], [(row, y) for row, y in found if isinstance(y, type)]
@@ -89,7 +89,7 @@ def check_lanes(found: Any, rows: list[Row], expected: list[Any], ulps: float, s
 
 
 def rounded(want: Any, ulps: float) -> float:
-    """Second derivatives cancel: they are rounded as the largest of them."""
+    """Second derivatives cancel: their rounding error is that of the largest of them."""
     finite = [abs(x) for x in Structure(want).numbers if math.isfinite(x)]
     return 16.0 * max(finite, default=0.0) if ulps == CURVATURE else 0.0
 
@@ -187,7 +187,7 @@ def test_sizes_of_batches(row: Op, executor: Any) -> None:
 @pytest.mark.parametrize("executor", FORCED)
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "pow"])
 def test_plain_numbers_on_either_side(name: str, executor: Any) -> None:
-    """What a pass makes of x + 0.0 or 1.0 * x has the sign of what was written."""
+    """If a pass rewrites x + 0.0 or 1.0 * x, the sign of zero stays the same."""
     row = ops.TABLE[name]
 
     def f(x: Any) -> list[Any]:

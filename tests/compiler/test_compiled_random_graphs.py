@@ -56,7 +56,7 @@ sharp_programs = st.lists(
 )
 # 1 / 1e-300 would make any rounding large.
 settled = moderate.filter(lambda x: abs(x) > 0.01)
-"""So far from 0 that derivatives are no larger than can be told from what is left where they cancel."""
+"""Far enough from 0 that derivatives do not grow so large that their cancellation hides a difference."""
 hostile = st.one_of(settled, st.sampled_from([x for x in UGLY if abs(x) not in (1e300, 1e-310)]))
 numbers = st.lists(hostile, min_size=2, max_size=4)
 
@@ -64,7 +64,7 @@ Program = Sequence[tuple[Any, ...]]
 
 
 def run(program: Program, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """The result, and all that was computed on the way to it."""
+    """The result, and all intermediate results."""
     known = list(inputs)
     for name, *picks in program:
         if name in SHARP:
@@ -82,7 +82,7 @@ def run(program: Program, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
 
 
 def near(found: Sequence[float], *expected: Sequence[float]) -> bool:
-    """To rounding, which is of the largest of them, since what was added up may have cancelled.
+    """Compares up to rounding, which is that of the largest of them, since terms may have cancelled.
 
     A nan that meets an operation without a derivative is nan in an eager sweep, and nothing in the graph of
     derivatives: where these two eager ways differ, either will do.
@@ -160,7 +160,7 @@ def test_second_derivatives(program: Program, given: list[float]) -> None:
 @settings(max_examples=up_to(few(60, 12)), deadline=None)
 @given(programs, st.lists(settled, min_size=2, max_size=4), st.integers(0, 3))
 def test_long_smooth_programs(program: Program, given: list[float], turns: int) -> None:
-    """Where leaves move between calls, and the rows of a batch are many."""
+    """Leaves move between calls, and a batch has many rows."""
     leaves = [Value(x) for x in given[1:]]
     lanes = [given[0], 0.5, -1.25, 2.0, 0.0]
 

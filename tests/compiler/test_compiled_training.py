@@ -28,14 +28,14 @@ def test_captured_leaves_are_read_at_each_call() -> None:
     assert compiled(3.0) == 28.0  # a captured number is a constant
     w.data, b.data, fixed.data = 1.0, 0.0, 20.0
     assert compiled(3.0) == 28.0
-    loss = compiled.batch([3.0, 5.0], reduce="mean")  # another program, for which the function runs again
+    loss = compiled.batch([3.0, 5.0], reduce="mean")  # another program: the function runs again
     loss.backward()
     assert (loss.data, w.grad, b.grad, fixed.grad) == (30.0, 8.0, 1.0, 0.0)
 
 
 @pytest.mark.parametrize("executor", FORCED)
 def test_captured_leaves_that_are_bound_elsewhere_are_still_read(executor: Any) -> None:
-    """As by an optimizer of these leaves and others; between calls of one program, which is not traced again."""
+    """Like an optimizer of these leaves and others; between calls of one program, which is not traced again."""
     w, b, others = Value(2.0), Value(1.0), [Value(0.0), Value(0.0)]
     f = compile(lambda x: w * x + b, executor=executor)
     for turn in range(1, 4):
@@ -56,7 +56,7 @@ def test_an_inner_value_may_come_from_a_compiled_call() -> None:
     w.data = 1.0
     assert compiled(1.0) == 5.0
     lanes = compile(lambda x: x * w).batch([1.0, 2.0])
-    with pytest.raises(HistoryError, match=r"batch\(...\) gave was captured"):
+    with pytest.raises(HistoryError, match=r"batch\(...\) was captured"):
         compile(lambda x: lanes + x)(1.0)
     kept = lanes.detach()
     assert compile(lambda x: kept + x)(1.0) == 2.5
@@ -65,7 +65,7 @@ def test_an_inner_value_may_come_from_a_compiled_call() -> None:
 @pytest.mark.parametrize("executor", FORCED)
 @pytest.mark.parametrize("count", [1, 2, 12])
 def test_several_storages(count: int, executor: Any) -> None:
-    """Of several models, bound in turn, and free leaves between."""
+    """Leaves of several models, bound in turn, with free leaves between them."""
     random.seed(count)
     models = [nn.MLP(2, [3, 1], activation="tanh") for _ in range(count)]
     loose, still = [Value(0.5), Value(-0.25)], Value(2.0).detach()

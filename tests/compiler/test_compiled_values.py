@@ -157,7 +157,7 @@ def test_gradients_add_up_over_batches() -> None:
         f.batch([1.0, 2.0], reduce="sum").backward()
     assert w.grad == 36.0
     loss = f.batch([1.0], reduce="sum")
-    w.data = 100.0  # a derivative belongs to the numbers at the call
+    w.data = 100.0  # a derivative belongs to the numbers at the time of the call
     tl.engine.clear_grads([w])
     loss.backward()
     assert w.grad == 4.0

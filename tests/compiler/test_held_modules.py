@@ -1,4 +1,4 @@
-"""What compiled functions are handed as objects: modules are looked at, and what could change unnoticed is refused."""
+"""Objects as arguments: changes in modules are noticed, and objects that could change unnoticed are refused."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Model(nn.Module):
 
 
 class Keeping(Model):
-    """One that keeps what it computed."""
+    """A module that keeps its result as an attribute."""
 
     def forward(self, x: Any) -> Any:
         self.last = super().forward(x)
@@ -137,12 +137,12 @@ def test_what_changes_nothing_is_no_other_program(kind: type[Model]) -> None:
     call(2.0)
     same = list(model.ws)
     nothing: list[Callable[[], Any]] = [
-        lambda: model(1.0),  # which keeps a result as an attribute
+        lambda: model(1.0),  # keeps a result as an attribute
         lambda: setattr(model, "ws", same),
         lambda: setattr(model, "factor", float("1.0")),
         lambda: optim.SGD(model.parameters(), lr=0.1),
         lambda: model.load_state_dict(model.state_dict()),
-        lambda: nn.Sequential(model)(1.0),  # which is another place
+        lambda: nn.Sequential(model)(1.0),  # the module is in another place
         lambda: (model.eval(), model.train()),
         lambda: setattr(model, "text", "".join(["pl", "us"])),
     ]
@@ -186,7 +186,7 @@ def test_leaves_that_a_module_makes_at_its_first_call_are_captured() -> None:
 
 
 def test_plain_layers_are_looked_at_without_a_dict() -> None:
-    """Reading vars() of a neuron slows every call of it from then on."""
+    """Reading vars() of a neuron slows every later call of it."""
     model = nn.MLP(3, [4, 1])
     held = Held([model])
     assert held.is_unchanged() and model([1.0, 2.0, 3.0]) is not None
@@ -242,7 +242,7 @@ def test_what_would_be_done_once_while_tracing_is_refused() -> None:
 
 
 def test_what_a_closure_holds_is_read_once() -> None:
-    """As the docstring says; handed over it is looked at, and a leaf's own number always is."""
+    """As the docstring says. If it is an argument, changes are noticed; a leaf's number is always read."""
     w = [Value(2.0)]
     f, g = compile(lambda x: w[0] * x), compile(lambda w, x: w[0] * x)
     assert f(3.0) == 6.0 and g(w, 3.0).data == 6.0

@@ -11,7 +11,7 @@ from tinygrad_lite import Value, nn, optim
 
 
 def test_a_replaced_leaf_while_fit_runs() -> None:
-    """Another number as an attribute is learned with; another leaf is one that the optimizer does not move."""
+    """A new number as an attribute is used from then on; a new leaf is refused: the optimizer would not move it."""
     data = ([1.0, 2.0], [3.0, 6.0])
 
     class Line(nn.Module):

@@ -25,7 +25,7 @@ from tinygrad_lite.engine import bind, derivative_graph, located, products, tran
 
 
 def traced(function: Callable[..., Any], inputs: int, parameters: int = 0, apart: bool = False) -> Program:
-    """A function of so many inputs, then parameters."""
+    """A function of this many inputs, then parameters."""
     xs, ps = ([Value(0.5 + k) for k in range(n)] for n in (inputs, parameters))
     outputs = function(*xs, *ps)
     return flattened(outputs if isinstance(outputs, list) else [outputs], xs, ps, apart)
@@ -69,7 +69,7 @@ def test_zeros_of_both_signs_are_two_constants() -> None:
 @pytest.mark.parametrize(
     ("function", "last"),
     [
-        (lambda x, y, p: tl.dot([p, y], [x, p], 1.0), "%0 * %1 + %0 * %2 + %3"),  # what lanes share stands left
+        (lambda x, y, p: tl.dot([p, y], [x, p], 1.0), "%0 * %1 + %0 * %2 + %3"),  # shared factors come first
         (lambda x, y, p: x * y + p * x - y, "%2 * %1 + %0 * %1 - %2"),
         (lambda x, y, p: x + (y + (p + 2.0 * x)), "%3 * %1 + %1 + %2 + %0"),  # sums of sums are one sum
         (lambda x, y, p: x**2, "%1 * %1"),
@@ -167,7 +167,7 @@ def test_passes_keep_values(steps: list[tuple[str, int, int, int]], numbers: lis
 @settings(max_examples=up_to(60), deadline=None)
 @given(programs, st.lists(moderate, min_size=2, max_size=4))
 def test_sums_of_derivatives_over_lanes(steps: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
-    """With products apart or among the operations, on arrays or in the native sweep."""
+    """With products separate or among the operations, on arrays or in the native sweep."""
 
     def outputs(*xs: Any) -> list[Any]:
         y = run(steps, list(xs), 0)
@@ -185,7 +185,7 @@ def test_sums_of_derivatives_over_lanes(steps: list[tuple[str, int, int, int]], 
 
 
 def test_gradients_of_a_layer_are_one_matrix_product() -> None:
-    """The biases', whose other factor is 1.0, among them; of two outputs that are the same, each is written."""
+    """Those of biases, whose other factor is 1.0, are included; if two outputs are the same, both are written."""
 
     def outputs(*values: Any) -> list[Any]:
         g, xs = values[:3], values[3:]
@@ -196,7 +196,7 @@ def test_gradients_of_a_layer_are_one_matrix_product() -> None:
     lanes = np.random.default_rng(0).normal(size=(7, 5))
     expected = [*(lanes[:3] @ lanes[3:].T).ravel(), *np.exp(lanes[:3]).sum(axis=1), lanes[0] @ lanes[3]]
     assert executor.sums(np.empty(0), lanes) == pytest.approx(np.array(expected), rel=1e-12)
-    assert executor.products == 1
+    assert executor.plain.products == 1
 
 
 def test_transcribe() -> None:

@@ -1,4 +1,4 @@
-"""What may stand beside numbers in a compiled call: told apart by type and value, and refused where it may change."""
+"""Arguments besides numbers: they are distinguished by type and value, and refused if they may change."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_may_stand_beside_numbers(thing: Any) -> None:
 
 
 class Hashed:
-    """Whose hash says nothing of equality."""
+    """Its hash is unrelated to equality."""
 
     def __hash__(self) -> int:
         return 1
@@ -127,7 +127,7 @@ def test_what_may_change_unnoticed_is_refused(thing: Any, hashed: bool) -> None:
 
 
 def test_methods_of_a_thing_are_one_program() -> None:
-    """Each time another object; of a thing that may change they are refused, as it is."""
+    """Each access gives another object; methods of a thing that may change are refused, like the thing itself."""
     layer, compiled = nn.ReLU(), compile(lambda g, x: g(x))
     for _ in range(3):
         assert compiled(layer.forward, 2.0) == 2.0

@@ -26,7 +26,7 @@ def values(tree: Any) -> Any:
 
 
 def total(tree: Any) -> Any:
-    """Of all numbers in it, each with another weight."""
+    """A sum of all numbers in it, each with a different weight."""
     found: list[Any] = []
     mapped(lambda x: found.append(x) or x if isinstance(x, (Value, Real)) else x, tree)
     return tl.dot(found, [float(k + 1) for k in range(len(found))])

@@ -17,7 +17,7 @@ THREADS = 4
 
 
 def together(work: Callable[[int], Any]) -> list[Any]:
-    """What the work gives for each thread's number; what one raises is raised."""
+    """The results of the work for each thread's number; an error in a thread is raised."""
     start, results, errors = threading.Barrier(THREADS), [None] * THREADS, list[BaseException]()
 
     def run(k: int) -> None:
@@ -73,7 +73,7 @@ def test_while_it_is_traced(executor: Any) -> None:
     inside = threading.Semaphore(0)
 
     def slow(x: Any) -> Any:
-        inside.acquire(timeout=0.05)  # another thread has time to come
+        inside.acquire(timeout=0.05)  # gives another thread time to arrive
         return tl.grad(lambda t: tl.sin(t) * t)(x)
 
     compiled = compile(slow, executor=executor)
@@ -87,7 +87,7 @@ def test_while_it_is_traced(executor: Any) -> None:
 
 
 def test_a_trace_is_of_its_own_thread() -> None:
-    """Eager code, and numbers read, beside a trace in another thread."""
+    """Eager code that reads numbers, while another thread traces."""
     entered, leave = threading.Event(), threading.Event()
 
     def waiting(x: Any) -> Any:

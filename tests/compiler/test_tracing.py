@@ -1,4 +1,4 @@
-"""A trace freezes nothing in silence: what reads a number says where, and what to write instead; draws; what ran."""
+"""A trace silently freezes nothing: an error says where a number is read and what to write instead; draws."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _matching(x: Any) -> Any:
 @pytest.mark.parametrize("transformed", [False, True])
 @pytest.mark.parametrize("name", READS)
 def test_what_reads_a_number_is_refused(name: str, transformed: bool) -> None:
-    """Also inside a transform, where the Values are others."""
+    """The same inside a transform, where there are other Values."""
     f, instead = READS[name]
     compiled = compile(tl.grad(f)) if transformed else compile(f)
     for call in (lambda: compiled(1.0), lambda: compiled.batch([1.0, 2.0], reduce=None), lambda: compiled(Value(2.0))):
@@ -234,7 +234,7 @@ def _caught(x: Any) -> Any:
 
 
 def test_a_refusal_that_is_caught_is_raised_all_the_same() -> None:
-    """What the function does instead would be that of one call."""
+    """Whatever the function does after catching the error would be valid for one call only."""
     f = compile(_caught)
     for call in (lambda: f(1.0), lambda: f.batch([1.0, -1.0]), lambda: tl.grad(f)(1.0)):
         with pytest.raises(TraceError, match=f"branching of a traced Value, in .*{Path(__file__).name}"):

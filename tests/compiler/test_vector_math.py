@@ -1,4 +1,4 @@
-"""The functions of many lanes at once: how far they are from the true value, and where C's must take over."""
+"""The functions of many lanes at once: their error, and the numbers for which the C library must take over."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ODD = (math.nan, *SIZES, *[-x for x in SIZES])
 
 
 def of_lanes(name: str, numbers: Sequence[float]) -> list[float]:
-    """What the native executor makes of them, in one batch."""
+    """The native executor's results for them, in one batch."""
     program = Program()
     program.outputs = [program.add(ops.TABLE[name], (program.add(INPUT, (0,)),))]
     out = array("d", bytes(8 * len(numbers)))
@@ -37,7 +37,7 @@ def of_lanes(name: str, numbers: Sequence[float]) -> list[float]:
 
 
 def numbers_for(name: str, count: int) -> list[float]:
-    """Of all sizes, evenly by logarithm; and where tables are read, beside their numbers and halfway between them."""
+    """Numbers of all sizes, evenly by logarithm; and near the points of the tables and halfway between them."""
     source = random.Random(name)
     numbers = [math.exp(source.uniform(*bounds)) for bounds in ((-745.0, 700.0), (-12.0, 7.0)) for _ in range(count)]
     steps = (1 / 256, math.log(2.0) / 256)

@@ -10,7 +10,7 @@ import pytest
 from compiled import FORCED
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, compile
+from tinygrad_lite import Value, compile, engine
 from tinygrad_lite.errors import HistoryError
 
 
@@ -41,12 +41,12 @@ def test_equal_operations_stand_once() -> None:
 
 
 def test_the_source_is_what_runs() -> None:
-    """But over few lanes."""
+    """With few lanes it does."""
     f, xs = compile(lambda x: tl.tanh(x) * 3.0, executor="array"), np.linspace(-2.0, 2.0, 600)
     assert f.batch(xs, reduce=None) == pytest.approx(3 * np.tanh(xs))
     assert "tanh" in f.source and "multiply" in f.source
     compiled = __builtins__["compile"] if isinstance(__builtins__, dict) else __builtins__.compile
-    names: dict[str, Any] = {**f.array.layout.indices}
+    names: dict[str, Any] = {**f.array.plain.layout.indices}
     exec(compiled(f.source.replace("xp.tanh", "xp.sin"), "<changed>", "exec"), names)
     f.array.plain.bind = names["bind"]
     f.array._idle.clear()
@@ -62,9 +62,24 @@ def test_the_summary_says_which_executor_ran(executor: Any) -> None:
     assert f"the {executor} executor ran it" in f.summary
 
 
+def test_what_does_not_run_is_not_made() -> None:
+    """Neither for the choice nor for the summary."""
+    f = compile(lambda x: tl.sum([tl.exp(tl.sin(k * x)) for k in range(1, 1000)]))
+    f(0.5)
+    execution, chosen = f._ran(), "native" if engine.compiled else "array"
+    assert f"the {chosen} executor ran it" in f.summary
+    assert (execution._array if engine.compiled else execution._native) is None
+    w = [[Value(0.01 * i * j) for j in range(30)] for i in range(30)]
+    g = compile(lambda xs: [tl.dot(row, xs) for row in w])
+    g.batch(np.ones((200, 30)), reduce=None)
+    execution = g._ran()
+    made = {"plain", "swept"} & vars(execution.array).keys()
+    assert "the array executor ran it" in g.summary and execution._native is None and len(made) == 1
+
+
 def test_a_matrix_product_is_found() -> None:
     w = [[Value(float(i * 3 + j)) for j in range(3)] for i in range(4)]
-    f = compile(lambda x: [tl.dot(row, x) for row in w])
+    f = compile(lambda x: [tl.dot(row, x) for row in w], executor="array")
     assert f.batch(np.ones((50, 3)), reduce=None).shape == (50, 4)
     assert "1 of them matrix products" in f.summary
 

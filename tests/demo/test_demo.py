@@ -31,7 +31,7 @@ def right(report: str) -> float:
 
 
 def page(folder: Path) -> dict[str, Any]:
-    """What the explorer's page holds."""
+    """The data in the explorer's page."""
     text = (folder / "explorer.html").read_text(encoding="utf-8")
     held: dict[str, Any] = json.loads(text.partition('id="payload">')[2].partition("</script>")[0])
     return held

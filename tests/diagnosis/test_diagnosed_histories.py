@@ -1,4 +1,4 @@
-"""What a training's history tells: overfitting and losses that rise, and nothing where it is sound."""
+"""Findings in a training's history: overfitting and rising losses; none if the training is sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""diagnose and lr_find: what is broken on purpose is found, and what is sound is left in peace."""
+"""diagnose and lr_find: deliberate defects are found, and nothing is found in sound networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""diagnose leaves in peace what is sound: networks of many layers and activations, and a training."""
+"""diagnose finds nothing in sound networks with many kinds of layers and activations, nor in a sound training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Rows(nn.Module):
 
 
 def block() -> nn.Module:
-    """Of layers that are told apart by training and eval, that normalize, and that pass by."""
+    """A network with layers that differ between training and eval, that normalize, and that skip."""
     inner = nn.Residual(nn.Sequential(nn.Linear(16, 16), nn.Tanh()))
     return nn.Sequential(nn.Linear(64, 16), nn.LayerNorm(16), nn.ReLU(), nn.Dropout(0.5), inner, nn.Linear(16, 10))
 

@@ -1,4 +1,4 @@
-"""Bad arguments raise. Compiled code trusts addresses, so what is wrong, short or not yet made must not get that far.
+"""Bad arguments raise. Compiled code trusts addresses: wrong, short or unfinished objects must be caught before.
 
 A crash shows as such; what only reads beyond an end shows under tests/tools/sanitize.py.
 """
@@ -76,7 +76,7 @@ def nothing_left() -> Iterator[None]:
 
 
 def attempt(call: Callable[[], Any]) -> None:
-    """Does it, and puts back what it may have set."""
+    """Does it, and restores what it may have set."""
     try:
         call()
     except (Exception, GeneratorExit):
@@ -190,7 +190,7 @@ def test_the_arrays_of_a_storage_keep_their_size() -> None:
     ids=["backward", "gradients", "create_graph", "grad"],
 )
 def test_hooks_may_do_what_they_like(sweep: Any) -> None:
-    """The graph, its storages and its arrays change under a sweep that is under way."""
+    """The graph, its storages and its arrays change during a sweep."""
     xs = [Value(1.5), Value(2.5)]
     compiled = tl.compile(lambda x: xs[0] * x + xs[1] ** 2)
     storage, _ = bind(xs)

@@ -1,4 +1,4 @@
-"""What record, spans, operations and programs of the engine are given: what is missing or malformed is refused."""
+"""Operands of record, spans, operations and programs: missing or malformed ones are refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_record_wants_all_arguments(op: Any, args: Any) -> None:
 
 
 def test_record_looks_at_its_arguments_once() -> None:
-    """The value may be a function of the user's, which changes the list that it came from."""
+    """The value may be a user's function, which changes the list that it got."""
     given: list[Any] = [Value(1.0), Value(2.0)]
 
     def value(a: float, b: float) -> float:
@@ -150,12 +150,12 @@ def test_operations_on_rows_keep_what_they_were_given() -> None:
 def test_a_program_that_is_not_well_formed_is_refused() -> None:
     wrong = program()
     wrong.args[2] = (0, 1, 1)
-    with pytest.raises(ValueError, match=r"of a program are cut short|not well formed"):
+    with pytest.raises(ValueError, match=r"of a program is cut short|not well formed"):
         native.Executor(wrong)
     early = Program()
     early.kinds, early.args, early.varies = [ops.neg, INPUT], [(1,), (0,)], [True, True]
     early.outputs = [0]
-    with pytest.raises(ValueError, match="reads or writes the number -1 of"):
+    with pytest.raises(ValueError, match="reads or writes slot -1 of"):
         native.Executor(early)
 
 
@@ -166,6 +166,6 @@ def test_batches_are_as_large_as_they_say() -> None:
             executor.batch([1.0], [np.zeros((1, 2))], lanes, out)
     two = Program()
     two.outputs = [two.add(ops.add, (two.add(INPUT, (0,)), two.add(INPUT, (1,))))]
-    with pytest.raises(ShapeError, match="each part of the inputs has 2 lanes"):
+    with pytest.raises(ShapeError, match="each part of the inputs must have 2 lanes"):
         native.Executor(two).batch([], [np.zeros(3), np.zeros(1)], 2, out)
     executor.batch([1.0], [np.zeros((1, 0))], 0, np.zeros((2, 0)))

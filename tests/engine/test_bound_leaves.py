@@ -1,4 +1,4 @@
-"""Leaves that are bound elsewhere after a forward pass: nothing that knew where they lay loses them."""
+"""Leaves that move to another storage after a forward pass: whatever knew their old place still finds them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tinygrad_lite.train.checkpoint import Others
 
 XS = [0.5, -1.5, 2.0]
 
-# What binds leaves anew, some together with others.
+# Ways to bind leaves again, some together with others.
 MOVES: dict[str, Callable[[list[Value]], object]] = {
     "an optimizer over these and others": lambda ws: optim.SGD([*ws, Value(1.0)], lr=0.1),
     "clipping": lambda ws: optim.clip_grad_norm_([Value(1.0), *reversed(ws)], 1e9),
@@ -51,7 +51,7 @@ def of_value(ws: Sequence[Value]) -> Value:
 
 
 def apart(ws: Sequence[Value]) -> Value:
-    """By a node whose parameters lie in three storages."""
+    """One node has parameters in three storages."""
     for w in ws:
         bind([w, Value(1.0)])
     return of_batch(ws)
@@ -164,7 +164,7 @@ def test_leaves_that_were_replaced_in_between_keep_their_share() -> None:
     result = tl.compile(lambda x: model([x]) ** 2).batch(XS)
     kept = [w.data for w in old]
     model.w[0] = Value(100.0)
-    new = model.parameters()  # which moves those that stay
+    new = model.parameters()  # this moves the remaining ones
     assert new[0] is not old[0] and new[1] is old[1]
     result.backward()
     mean = [2 * np.mean([(kept[0] * x + kept[1]) * d for x, d in zip(XS, by, strict=True)]) for by in (XS, [1.0] * 3)]

@@ -1,4 +1,4 @@
-"""Where a branch that is not taken, or what is flat behind, may be singular: its derivatives are not missed."""
+"""A branch that is not taken, or a node behind a flat operation, may be singular without harm."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BRANCHES: dict[str, Function] = {
 @pytest.mark.parametrize("branch", BRANCHES.values(), ids=BRANCHES)
 @pytest.mark.parametrize("x", [0.0, -1.0])
 def test_a_branch_not_taken_may_be_singular(branch: Function, x: float) -> None:
-    """In it, in front of it, within another, and where both of two are."""
+    """The singular point is in the branch, before it, in a nested one, and in both branches."""
     slope, curvature = 3 * x * x, 6 * x
 
     def holds(f: Function, slope: float, curvature: float) -> None:

@@ -75,7 +75,7 @@ def test_in_a_trace_they_are_the_same_variable(copied: Callable[[Any], Any], exe
 
 @copies
 def test_where_a_compiled_derivative_is_looked_at_eagerly(copied: Callable[[Any], Any]) -> None:
-    """It is not finite at 0, so that the function runs on Values, outside a trace."""
+    """It is not finite at 0, so the function runs again on Values, outside a trace."""
     f = compile(tl.grad(lambda x: tl.sum(copied([x * tl.sqrt(x), x]))))
     assert f(4.0) == pytest.approx(4.0) and f(0.0) == tl.grad(lambda x: x * tl.sqrt(x) + x)(0.0)
 
@@ -115,7 +115,7 @@ def test_captured_leaves_are_the_same_variable_too(copied: Callable[[Any], Any])
 
 
 def test_a_model_copied_inside_shares_its_parameters() -> None:
-    """Its attributes are its own, so that a step written down, as in meta-learning, is differentiated."""
+    """Its attributes are its own, so a step that sets them, as in meta-learning, can be differentiated."""
     random.seed(0)
     model = nn.MLP(2, [2, 1], activation="tanh")
     x = [0.5, -1.0]

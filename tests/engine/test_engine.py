@@ -1,4 +1,4 @@
-"""Value: what it records, how it sweeps, what it refuses; the same on the compiled and on the readable engine."""
+"""Value: what it records, how it sweeps, what it refuses; for the compiled and the readable engine alike."""
 
 from __future__ import annotations
 
@@ -245,7 +245,7 @@ def test_a_million_nodes_in_a_chain() -> None:
 
 
 def test_what_does_not_depend_on_the_inputs_is_looked_at_once() -> None:
-    """There are 2**60 ways through it."""
+    """There are 2**60 paths through it."""
     w, x = Value(2.0), Value(1.0)
     y = w
     for _ in range(60):

@@ -1,4 +1,4 @@
-"""Which engine runs: the compiled one or the readable one, what was asked for, and what is said of a stale build."""
+"""Which engine runs, the compiled or the readable one; what was asked for; and the warning for a stale build."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_engine_that_runs_is_the_one_asked_for() -> None:
 
 
 def test_the_examples_in_its_docstrings() -> None:
-    """Here, since pytest looks for them in the source, and what runs may be the compiled module."""
+    """Runs the doctests here: pytest looks for them in the source, but the compiled module may be in use."""
     found = doctest.testmod(values)
     assert found.attempted >= 2 and found.failed == 0
 
@@ -49,7 +49,7 @@ def test_the_readable_engine_can_be_chosen() -> None:
 
 
 def said_in_a_copy(folder: Path, change: str) -> tuple[str, str]:
-    """What runs in a copy of the package after a change of it, and what it warns of."""
+    """The engine that runs in a changed copy of the package, and its warnings."""
     copied = shutil.copytree(Path(tl.__file__).parent, folder / "tinygrad_lite", dirs_exist_ok=True)
     exec(change, {"engine": copied / "engine"})
     program = (

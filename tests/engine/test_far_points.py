@@ -1,4 +1,4 @@
-"""First and second derivatives far out, at the ends of domains and in the tails, where digits are lost or overflow."""
+"""First and second derivatives at the ends of domains and in the tails, where digits are lost or numbers overflow."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_logaddexp_of_ties_and_of_large_inputs(top: float) -> None:
 
 
 def test_logaddexp_of_alike_infinities() -> None:
-    """A tie: what is masked out on both sides gets finite derivatives, and disturbs nothing."""
+    """A tie: entries that are masked out on both sides get finite derivatives and change nothing."""
     for x in (inf, -inf):
         check(tl.logaddexp, [x, x], [0.5, 0.5])
     check(lambda x, y: tl.logaddexp(tl.logaddexp(x, x), y), [-inf, 1.0], [0.0, 1.0], zeros(2))
@@ -114,7 +114,7 @@ def test_logaddexp_of_alike_infinities() -> None:
 
 @pytest.mark.parametrize("shift", [0.0, 1000.0, -1000.0, 1e15])
 def test_logsumexp_and_softmax_of_large_inputs(shift: float) -> None:
-    """A shift, exact in these numbers, changes no derivative."""
+    """A shift, which is exact for these numbers, changes no derivative."""
     p = [1 / (1 + math.exp(-1)), 1 / (1 + math.exp(1))]
     at = [shift + 1.0, shift]
     q = p[0] * p[1]
@@ -128,7 +128,7 @@ def test_logsumexp_and_softmax_of_large_inputs(shift: float) -> None:
 
 
 def test_logsumexp_and_softmax_with_minus_infinity() -> None:
-    """What is masked out gets no gradient and disturbs nothing."""
+    """A masked entry gets no gradient and changes nothing."""
     at = [-inf, 1.0, 1.0]
     quarter = [[0.0, 0.0, 0.0], [0.0, 0.25, -0.25], [0.0, -0.25, 0.25]]
     check(lambda *xs: tl.logsumexp(xs), at, [0.0, 0.5, 0.5], quarter)

@@ -1,4 +1,4 @@
-"""What a notebook or a server does again and again does not grow."""
+"""Memory does not grow over things that a notebook or a server does again and again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinygrad_lite.compiler.compiled import Compiled
 from tinygrad_lite.compiler.compiled_fixed_point import Settle
 from tinygrad_lite.compiler.native import bytecode_machine as native
 
-# Beyond this, what is kept for use again (free nodes, small arrays) is no explanation.
+# Objects kept for reuse (free nodes, small arrays) cannot explain more than this.
 MOST = 20_000
 X, Y = np.linspace(-1.0, 1.0, 16).reshape(8, 2), np.arange(8.0)
 

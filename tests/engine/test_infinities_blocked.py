@@ -1,4 +1,4 @@
-"""Nothing passes what is flat, be the adjoint infinite or not a number: eager, compiled, around fixed points."""
+"""Nothing passes a flat operation, even if the adjoint is infinite or nan: eager, compiled, around fixed points."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_nothing_passes_what_is_flat_be_the_adjoint_infinite(name: str) -> None:
 @pytest.mark.parametrize("executor", ["array", "native"])
 @pytest.mark.parametrize("name", BLOCKED)
 def test_nothing_passes_what_is_flat_in_compiled_functions(name: str, executor: Any) -> None:
-    """Differentiated inside, outside, in a batch, with leaves that are captured, and to the second order."""
+    """Differentiated inside, outside, in a batch, with captured leaves, and to the second order."""
     f, x = BLOCKED[name]
     whole = tl.compile(lambda x: x * x + f(x), executor=executor)
     assert tl.compile(grad(lambda x: x * x + f(x)), executor=executor)(x) == 2.0 * x
@@ -63,7 +63,7 @@ def test_nothing_passes_what_is_flat_in_compiled_functions(name: str, executor: 
 
 @pytest.mark.parametrize("executor", ["array", "native"])
 def test_a_compiled_node_is_flat_where_its_graph_is(executor: Any) -> None:
-    """The adjoint that is infinite comes from outside; that the derivative is 0 says nothing of why."""
+    """The infinite adjoint comes from outside; a derivative of 0 does not say why it is 0."""
     w = Value(-1.0)
     for relu, square in (
         (lambda: tl.compile(tl.relu, executor=executor)(w), lambda: tl.compile(lambda x: (x + 1.0) ** 2)(w)),
@@ -122,7 +122,7 @@ def test_what_merely_happens_to_be_zero_is_multiplied() -> None:
 
 
 def test_a_tangent_that_happens_to_be_zero_moves() -> None:
-    """(x ** 3) ** (1 / 3) is x: forward mode does not make 0 of what it does not know."""
+    """(x ** 3) ** (1 / 3) is x: forward mode does not give 0 where it does not know the derivative."""
     check(lambda x: (x**3) ** (1 / 3), [0.0], [nan])
     assert math.isnan(hvp(lambda x: (x[0] ** 3) ** (1 / 3), [0.0], [1.0])[0])
 

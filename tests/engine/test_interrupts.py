@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment: what a thread was in the middle of is over, and the next forward and backward are right.
+"""Ctrl-C at any moment ends what a thread was doing, and the next forward and backward are right.
 
 At every line of this package that a piece of work runs, on the readable engine its own lines among them; and by real
 signals, which come between two steps of the interpreter, at any time.
@@ -124,7 +124,7 @@ WORKS = (
 
 
 def check(work: Work) -> None:
-    """Nothing is left of what was cut short, and the next forward and backward are right."""
+    """Nothing of the interrupted work is left, and the next forward and backward are right."""
     assert not engine.is_tracing() and engine.is_recording() and engine.current_watch() is None
     assert engine.current_origin() is None and gc.isenabled() and not engine.hooks
     assert engine.current_inside() is None and getattr(draws._replay, "numbers", None) is None
@@ -202,7 +202,7 @@ def test_a_cleared_gradient_stays_cleared() -> None:
 
 
 def test_an_optimizer_goes_on_after_a_step_that_was_cut_short() -> None:
-    """A step may be done in part, as its docstring says; its leaves and its buffers stay what they are."""
+    """A step may be done in part, as its docstring says; its leaves and buffers stay valid."""
     for make in (lambda ws: optim.Adam(ws, lr=0.1), lambda ws: optim.SGD(ws, lr=0.1, momentum=0.9)):
         line, reached = 1, True
         while reached:
@@ -210,7 +210,7 @@ def test_an_optimizer_goes_on_after_a_step_that_was_cut_short() -> None:
             bind([ws[0], others[0], ws[1], others[1]])
             optimizer = make(ws)
             (ws[0] * ws[1]).backward()
-            bind([ws[1], others[1], others[0]])  # so that the step has to find them anew
+            bind([ws[1], others[1], others[0]])  # so that the step has to locate them again
             reached = interrupted(optimizer.step, line)
             assert [w.data for w in others] == [1.0, 3.0] and all(w.kind == "parameter" for w in ws)
             steps, before = optimizer.state_dict()["steps"], [w.data for w in ws]

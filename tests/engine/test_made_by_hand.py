@@ -1,4 +1,4 @@
-"""Results whose local derivatives are given, Value(data, children, local_grads), as many small Value classes do it."""
+"""Results with given local derivatives, Value(data, children, local_grads), as in many small Value classes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_it_is_a_result_like_any_other(tmp_path: Path) -> None:
     assert tl.compare(z).ok and "given" in z.graph().svg()
     z.explore().save(tmp_path / "page.html")
     assert "given" in (tmp_path / "page.html").read_text(encoding="utf-8")
-    with pytest.raises(HistoryError, match=r"set a leaf and compute again; .* put a leaf Value"):
+    with pytest.raises(HistoryError, match=r"set a leaf and compute again; .* use a leaf Value"):
         y.data = 3.0
     for same in (Value(6.0, {a: 1.0}.keys() & {a}, (3.0,)), Value(6.0, "y", children={a}, local_grads=iter([3]))):
         assert same.local_derivatives == (3.0,) and same.parents == (a,)
@@ -115,7 +115,7 @@ def test_no_program_goes_through_it() -> None:
     y = Value(6.0, (a,), (3.0,))
     with pytest.raises(HistoryError, match=r"only first derivatives, and no program: write .*custom_op"):
         compile(lambda x: x * y)(3.0)
-    for data in (1.0, a * 2.0):  # a Value as data is no way around it
+    for data in (1.0, a * 2.0):  # a Value as data does not avoid it
         with pytest.raises(TraceError, match=r"making a result by hand .*custom_op\(name, value, rule\)"):
             compile(lambda x, data=data: Value(data, (x,), (3.0,)))(3.0)
     with pytest.raises(TypeError, match="use it as it is, or take its"):
@@ -230,7 +230,7 @@ def test_rows_are_methods_of_the_class() -> None:
 
 
 def test_a_value_of_a_value_inside_is_that_value() -> None:
-    """Programs make Values of their inputs; in a trace and in a transform these are Values already."""
+    """Programs wrap their inputs in Values; in a trace and in a transform these are Values already."""
     f = compile(lambda xs: sum(x * x for x in map(Value, xs)))
     assert f([1.0, 2.0]) == 5.0 and tl.grad(f)([1.0, 2.0]) == [2.0, 4.0]
     assert tl.grad(lambda x: Value(x) * x)(3.0) == 6.0 and tl.hessian(lambda x: Value(x) ** 3)(2.0) == 12.0

@@ -1,4 +1,4 @@
-"""What takes the number out of a Value, and NumPy's functions: right, or an error that says what to do."""
+"""Functions that take the number out of a Value, and NumPy's: they are right, or an error says what to do."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ OWN_FLAGS |= {"deg2rad", "radians", "rad2deg", "degrees"}
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda u: u.__name__)
 def test_results_raise_nothing_through_numpy(ufunc: Any) -> None:
-    """log(0) is -inf, and 1 / 0 in the derivative of sqrt is nobody's business; sums and products are as of floats."""
+    """log(0) and the 1 / 0 in the derivative of sqrt raise no warning; sums and products warn as floats do."""
     if ufunc.__name__ in OWN_FLAGS or ufunc.nin > 2:
         return
     for x in SINGULAR:
@@ -236,7 +236,7 @@ INSIDE: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", INSIDE)
 def test_placeholders_raise_nothing(name: str) -> None:
-    """Nor their derivatives, whatever number the trace is made with."""
+    """Neither do their derivatives, whatever number the trace is made with."""
     f = INSIDE[name]
     with np.errstate(all="raise"):
         for x in (0.0, 1.0, -1.0, 1e300):
@@ -256,7 +256,7 @@ def test_detect_anomaly_inside_a_trace_says_nothing_of_placeholders() -> None:
 
 
 def test_a_value_is_no_whole_number_where_one_is_asked_for() -> None:
-    """Though it has an __index__, which is there to raise."""
+    """It has an __index__, but only to raise an error."""
     two = Value(2.0)
     for call, message in (
         (lambda: tl.Draws(two), r"seed=...\) must be a whole number, 0 or larger, or None, got a Value"),

@@ -66,7 +66,7 @@ def check(
     *,
     forward_may_be_nan: bool = False,
 ) -> None:
-    """Asserts what every way must give; curvature is left out where there is no second derivative."""
+    """Asserts what each way must give; curvature is left out if there is no second derivative."""
     for way, got in first_derivatives(f, at).items():
         got = known(got, gradient) if forward_may_be_nan and way in FORWARD else got
         assert got == pytest.approx(gradient, rel=1e-14, abs=1e-300, nan_ok=True), (way, at)
@@ -78,7 +78,7 @@ def check(
 
 
 def known(got: Sequence[float], want: Sequence[float]) -> list[float]:
-    """What was found, and where that is nan what was wanted."""
+    """The result, with nan replaced by the expected number."""
     return [y if x != x else x for x, y in zip(got, want, strict=True)]
 
 
@@ -114,7 +114,7 @@ def test_zero_to_the_power_of_a_value() -> None:
 
 @pytest.mark.parametrize("n", [-3, -2, -1, 0, 1, 2, 3, 4])
 def test_powers_of_negative_numbers(n: int) -> None:
-    """Whole powers have derivatives by the base; by the exponent none exists."""
+    """Whole powers have derivatives by the base, but none by the exponent."""
     slope, curvature = n * (-2.0) ** (n - 1), n * (n - 1) * (-2.0) ** (n - 2)
     check(lambda x: x**n, [-2.0], [slope], [[curvature]])
     check(lambda x: (-x) ** n, [2.0], [-slope], [[curvature]])
@@ -181,7 +181,7 @@ def test_norm_at_zero() -> None:
 
 @pytest.mark.parametrize("x", [0.0, -0.0, 3.0, 0.1, 1e300, 1.5e308, 5e-324])
 def test_std_of_numbers_that_are_alike(x: float) -> None:
-    """As norm's at the origin, also where the mean is rounded: the first derivative is 0, there is no second one."""
+    """Like norm at the origin, even if the mean is rounded: the first derivative is 0, there is no second one."""
     three = [[nan] * 3] * 3
     check(lambda *xs: tl.std(xs), [x] * 3, [0.0] * 3, three)
     check(lambda *xs: tl.std(xs, ddof=1) ** 2, [x] * 3, [0.0] * 3, three)
@@ -196,7 +196,7 @@ def test_std_of_numbers_that_are_alike(x: float) -> None:
 
 @pytest.mark.parametrize("remainder", [tl.fmod, tl.mod])
 def test_remainders(remainder: Function) -> None:
-    """The derivative by the divisor is the whole number that was taken off, not a rounded a / b."""
+    """The derivative by the divisor is minus the exact whole quotient, not a rounded a / b."""
     for a, b in [(7.0, 3.0), (-7.0, 3.0), (7.0, -3.0), (-7.0, -3.0), (1.0, 0.1), (0.3, 0.1), (6.0, 3.0), (-1e-20, 3.0)]:
         exact = Fraction(a) / Fraction(b)
         taken = math.trunc(exact) if remainder is tl.fmod else math.floor(exact)
@@ -207,7 +207,7 @@ def test_remainders(remainder: Function) -> None:
 
 
 def test_no_second_derivative_is_made_up_where_the_inner_one_is_0() -> None:
-    """norm([x**2]) is x**2, whose second derivative is 2; the chain rule multiplies what is not there with 2 * x."""
+    """norm([x**2]) is x**2, whose second derivative is 2; the chain rule multiplies a missing derivative by 2 * x."""
     check(lambda x: tl.norm([x**2]), [0.0], [0.0], [[nan]])
     check(lambda x: tl.norm([1.0 - tl.cos(x)]), [0.0], [0.0], [[nan]])
     check(lambda x, y: tl.norm([x * y]), [0.0, 0.0], [0.0, 0.0], NONE)
@@ -232,7 +232,7 @@ def test_atan2_all_around(a: float, b: float) -> None:
 
 
 def test_hypot_is_norm_of_two() -> None:
-    """Also at the origin, and without overflow; beside a plain number that is not 0 there is no origin."""
+    """At the origin too, and without overflow; next to a plain number other than 0 there is no origin."""
     check(tl.hypot, [0.0, 0.0], [0.0, 0.0], NONE)
     check(lambda x: tl.hypot(x, 0.0), [-0.0], [0.0], [[nan]])
     check(lambda x, y: tl.hypot(x**2, y**2) + x, [0.0, 0.0], [1.0, 0.0], NONE)
@@ -246,7 +246,7 @@ def test_hypot_is_norm_of_two() -> None:
 
 @pytest.mark.parametrize("x", [0.0, -0.0, 1e-200, -1e-9, 0.1, 0.999, 1.0, -1.001, 2.5, 40.0])
 def test_sinc(x: float) -> None:
-    """Near 0, where the closed form loses all its digits, as well as on both sides of where the series ends."""
+    """Near 0, where the closed form loses all its digits, and on both sides of the point where the series ends."""
     with mpmath.workdps(1000):
         slope = float(mpmath.diff(mpmath.sincpi, mpmath.mpf(x)))
         curvature = float(mpmath.diff(mpmath.sincpi, mpmath.mpf(x), 2))

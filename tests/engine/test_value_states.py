@@ -1,4 +1,4 @@
-"""What a Value takes part in and is kept in: no_grad, threads, copies, arrays of bound leaves; and that it is freed."""
+"""Values under no_grad, in threads, copied, in arrays of bound leaves; and that they are freed."""
 
 from __future__ import annotations
 

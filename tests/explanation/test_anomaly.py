@@ -29,7 +29,7 @@ VALUES: dict[str, tuple[Build, str, list[str | None], str]] = {
     "0/0": (lambda z, t, b: z / z + t, "div", ["zero", "zero"], "zero / zero = nan at zero = 0"),
     "1/0": (lambda z, t, b: 1.0 / z, "div", [None, "zero"], "the denominator is 0"),
     "inf - inf": (lambda z, t, b: b.exp() - (b * 1.0).exp(), "exp", ["big"], "beyond 710 this overflows"),
-    "0 ** -1": (lambda z, t, b: (z**-1) * t, "pow", ["zero", None], "0 one that is not negative"),
+    "0 ** -1": (lambda z, t, b: (z**-1) * t, "pow", ["zero", None], "0 an exponent of 0 or more"),
     "root of a negative": (lambda z, t, b: (z - t) ** 0.5, "pow", [None, None], "needs a whole exponent"),
     "sqrt below 0": (lambda z, t, b: (z - t).sqrt() + b, "sqrt", [None], "maximum(x, 0.0)"),
     "asin of 2": (lambda z, t, b: t.asin(), "asin", ["two"], "from -1 to 1"),

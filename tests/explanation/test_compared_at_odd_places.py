@@ -1,4 +1,4 @@
-"""compare where numbers do not tell: kinks, changed leaves, what is not finite, hooks, ends of domains."""
+"""compare where numbers alone do not decide: kinks, changed leaves, inf and nan, hooks, ends of domains."""
 
 from __future__ import annotations
 

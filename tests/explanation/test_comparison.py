@@ -1,4 +1,4 @@
-"""compare: what is right passes, and every wrong rule is found where it stands."""
+"""compare: right rules pass, and every wrong rule is found at its node."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tinygrad_lite.ops import Op
 
 
 def on_values(row: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Leaves in the place of the numbers by which the row has a rule."""
+    """Leaves in place of the numbers for which the row has a rule."""
     made = []
     for rule, arg in zip(row.rules, args, strict=True):
         made.append(tuple(map(Value, arg)) if isinstance(arg, tuple) else Value(arg) if rule else arg)
@@ -46,7 +46,7 @@ def adjoint(report: Comparison, v: Value) -> Any:
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Op]:
     def make(row: Op, position: int = 0, factor: float = 1.01) -> Op:
-        """The row with its rule by one argument off by a factor."""
+        """The row, with the rule for one argument wrong by a factor."""
         right = row.rules[position]
         assert right is not None
 

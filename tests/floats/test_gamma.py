@@ -113,7 +113,7 @@ def test_special_values(name: str, point: tuple[Any, ...], expected: float) -> N
 
 
 def test_the_obvious_formulas_miss() -> None:
-    """What the compensated formulas are for: the plain ones fail the same test."""
+    """Shows why the compensated formulas are needed: the plain ones fail the same test."""
     ACCURACY.is_missed_by(
         {
             "lgamma": lambda x: ieee._ieee(math.lgamma)(x),
@@ -123,7 +123,7 @@ def test_the_obvious_formulas_miss() -> None:
 
 @pytest.mark.parametrize(("n", "count"), [(20, 60), (170, 10), (1000, 2)])
 def test_polygamma_of_high_order(n: int, count: int) -> None:
-    """n! alone overflows beyond 170; the values need not. Rounding of x + k would tell most just below powers of 2."""
+    """n! alone overflows beyond 170; the values need not. Rounding of x + k matters most just below powers of 2."""
     rng = random.Random(n)
     for x in (0.7, 1000.0, 1e5, *(rng.uniform(12.0, 32.0) for _ in range(count))):
         assert ulps(gamma.polygamma(n, x), mpmath.psi(n, mpmath.mpf(x))) <= BOUND

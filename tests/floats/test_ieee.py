@@ -191,7 +191,7 @@ def test_special_values(name: str, point: tuple[Any, ...], expected: float) -> N
 
 
 def test_the_obvious_formulas_miss() -> None:
-    """What the compensated formulas are for: the plain ones fail the same test."""
+    """Shows why the compensated formulas are needed: the plain ones fail the same test."""
     ACCURACY.is_missed_by(
         {
             "cbrt": lambda x: math.copysign(ieee.power(abs(x), 1.0 / 3.0), x),
@@ -257,7 +257,7 @@ def test_special_values_are_numpys(name: str) -> None:
 
 
 def test_imports_nothing_but_math() -> None:
-    """The package must import fast, and everything in it stands on this module."""
+    """The package must import fast, and everything in it imports this module."""
     assert imports(ieee) == (["math"], ["__future__"])
     for module in (gamma, normal_law, sequences):
         names, modules = imports(module)

@@ -107,7 +107,7 @@ def test_special_values(name: str, point: tuple[Any, ...], expected: float) -> N
 
 
 def test_the_obvious_formulas_miss() -> None:
-    """What the compensated formulas are for: the plain ones fail the same test."""
+    """Shows why the compensated formulas are needed: the plain ones fail the same test."""
     ACCURACY.is_missed_by(
         {
             "normcdf": lambda x: 0.5 * math.erfc(-x / math.sqrt(2.0)),

@@ -34,7 +34,7 @@ def scores(rng: random.Random) -> tuple[list[float]]:
 
 
 def sample(rng: random.Random) -> tuple[list[float], float]:
-    """Numbers whose differences are of any size beside them."""
+    """Numbers whose differences may be of any size relative to them."""
     middle, width = rng.choice((0.0, 1.0, 1e15, signed(rng, -1e-140, 1e140))), rng.choice((1.0, 1e-8, 1e8))
     xs = [middle + (middle or 1.0) * width * rng.gauss(0.0, 1.0) for _ in range(rng.randint(2, 8))]
     return xs, float(rng.randint(0, 1))

@@ -49,7 +49,7 @@ def evaluated(f: Formula, number: Callable[[float], Any], functions: dict[str, A
 
 
 def agrees(f: Formula, y: Value) -> None:
-    """The text is worth what the graph is; exact arithmetic leaves no rounding to excuse a difference."""
+    """The text has the same value as the graph; in exact arithmetic no rounding can excuse a difference."""
     with mp.workdps(2 * DIGITS):
         functions = {row.name: (lambda *args, row=row: exactly(row)(*args)) for row in BUILT_IN}
         assert float(evaluated(f, mpf, functions)) == pytest.approx(float(exact(y)), rel=1e-12, abs=1e-60), str(f)
@@ -90,7 +90,7 @@ JUMPING = {"floor", "ceil", "trunc", "round"}
 
 
 def into(interval: tuple[float, float], v: Any) -> Any:
-    """v, moved into a row's domain where it has bounds."""
+    """v, moved into a row's domain if that has bounds."""
     low, high = interval
     if math.isinf(low):
         return v
@@ -111,7 +111,7 @@ def recorded(program: list[tuple[Op, list[int]]], leaves: list[Value]) -> Value:
             args[0] = float(picks[3] % 3)
         elif row in (ops.var, ops.std):
             args[1] = 0.0
-        # Where a row bends or jumps, two ways to the same number may come to lie on different sides.
+        # Where a row bends or jumps, two ways to compute the same number may end on different sides.
         at = [0.0, *[getattr(item, "data", item) for item in flat(tuple(args))]]
         if (row.flat or row.name in KINKED) and min(abs(p - q) for i, p in enumerate(at) for q in at[:i]) < 1e-6:
             continue
@@ -139,7 +139,7 @@ def test_random_graphs(program: list[tuple[Op, list[int]]], numbers: list[float]
 
 @pytest.mark.parametrize("row", ROWS)
 def test_local_derivatives(row: Op) -> None:
-    """By the parents' labels, and where they have none by what the row calls its arguments."""
+    """The names are the parents' labels, or for parents without one the row's names of its arguments."""
     for labelled in (True, False):
         (point,) = points(row, count=1, reach=1.0)
         leaves: list[Value] = []
@@ -172,7 +172,7 @@ def test_local_derivatives_are_short() -> None:
 
 
 def test_a_branch_not_taken_may_be_singular() -> None:
-    """As in the graph: what multiplies 0 there is not looked at."""
+    """As in the graph, a factor of 0 hides the other factor."""
     for number in (-1.0, 0.0, 2.0):
         z = Value(number, "z")
         y = ops.where(ops.less(0.0, z), (z.sqrt() * 3).tanh(), 0.0)
@@ -212,7 +212,7 @@ def test_sharing_is_kept() -> None:
 
 
 def chain(steps: int) -> Value:
-    """Two nodes a step."""
+    """Two nodes per step."""
     y = x
     for _ in range(steps):
         y = y * 0.9999 + 1e-6
@@ -234,7 +234,7 @@ def test_deep_and_large_graphs() -> None:
 
 
 def test_rows_from_outside(own_operations: Callable[..., Op]) -> None:
-    """Printed by name; differentiated by their own rule, be it what it may, also where it calls methods."""
+    """They are printed by name and differentiated by their own rules, whatever those are, even if they call methods."""
     cubed = own_operations("cubed", lambda x: x**3, lambda g, y, x: g * 3.0 * x.cos() * x)
     f = Formula(cubed(x * 2) + 1)
     assert str(f) == "cubed(2*x) + 1" and f.latex() == r"\operatorname{cubed}\left(2 x\right) + 1"

@@ -1,4 +1,4 @@
-"""How formulas are written: texts that are right to the letter, labels that are not, numbers, LaTeX, named parts."""
+"""How formulas are written: exact texts, labels that are no identifiers, numbers, LaTeX, named parts."""
 
 from __future__ import annotations
 

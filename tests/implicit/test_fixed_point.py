@@ -215,7 +215,7 @@ def test_memory_does_not_grow_with_the_steps() -> None:
     weights = [[Value(x) for x in row] for row in rng.normal(size=(30, 30)) / 30**0.5]
 
     def most(steps: int) -> int:
-        """Bytes at most, for a contraction that takes so many steps to pass the tolerance."""
+        """The peak of memory in bytes, for a contraction that takes this many steps to reach the tolerance."""
 
         def f(z: Any) -> Any:
             return [0.3 * tl.tanh(tl.dot(row, z, 1.0)) + 0.7 * x for row, x in zip(weights, z, strict=True)]

@@ -34,7 +34,7 @@ def test_a_compiled_function_settles_as_well() -> None:
 
 
 def test_a_linearization_of_a_compiled_batch() -> None:
-    """Whose node has the derivatives of the sum over the lanes, and the share of a lane apart."""
+    """Its node has the derivatives of the sum over the lanes, and separately the part of a single lane."""
     w, b = Value(0.5), Value(-1.0)
     line = tl.compile(lambda x: w * x + b)
     ys = [line.batch([1.0, 3.0, 5.0]) * 2.0, line.batch([1.0, 3.0], reduce="sum") * w]

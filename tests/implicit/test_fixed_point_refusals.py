@@ -1,4 +1,4 @@
-"""fixed_point refuses what does not settle: what happened and what to try, the slope, tolerance, wrong calls."""
+"""fixed_point raises if it does not settle: the error says what happened and what to try; tolerance; wrong calls."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_tolerance_below_rounding_is_told() -> None:
 
 def test_no_gradient_is_passed_on_where_the_adjoints_are_not_reached() -> None:
     a, b = Value(1.0), Value(3.0)
-    z = tl.fixed_point(lambda z: 2 * z - a, 1.0).values  # starts where it is, and would not come back
+    z = tl.fixed_point(lambda z: 2 * z - a, 1.0).values  # starts at the fixed point, and would not return to it
     loss = z + b * a
     b.backward()
     with pytest.raises(ConvergenceError, match=r"the adjoints of .*slope 2 there.*No damping helps"):

@@ -1,4 +1,4 @@
-"""Activations: every unary operation, their names, modules, and ones of one's own."""
+"""Activations: every unary operation, their names, modules, and custom ones."""
 
 from __future__ import annotations
 

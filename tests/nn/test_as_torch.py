@@ -25,7 +25,7 @@ def gradients(tree: Any) -> list[float]:
 
 
 def torchs_name(name: str) -> str:
-    """What PyTorch calls a parameter: its sequences have no cells."""
+    """PyTorch's name of a parameter: its sequences have no cells."""
     if name.startswith("cells."):
         _, layer, parameter = name.split(".")
         return f"{parameter}_l{layer}"
@@ -37,7 +37,7 @@ def state_of(module: nn.Module) -> dict[str, Any]:
     state = {}
     for name, array in module.state_dict().items():
         part, _, kind = name.partition(".")
-        if part in PROJECTIONS:  # which PyTorch keeps in one matrix, one below the other
+        if part in PROJECTIONS:  # PyTorch stacks these in one matrix
             rows = np.array(numbers(f"in_proj_{kind}", 3 * array.size)).reshape(3, *array.shape)
             state[name] = rows[PROJECTIONS.index(part)]
         else:
@@ -119,7 +119,7 @@ def test_losses(case: Any, expected: dict[str, Any]) -> None:
     plain = Structure(loss(mapped(lambda v: v.data, x), target, **settings)).numbers
     assert plain == pytest.approx(expected["outputs"], rel=1e-12, abs=1e-14, nan_ok=True)
     check(loss(x, target, **settings), leaves, None, only(expected, "input"))
-    # All that may be Values.
+    # All arguments that may be Values.
     leaves = {"input": values("input", shape)}
     labels = mapped(Value, target)
     if not has_labels(name, target):

@@ -61,7 +61,7 @@ def test_names_and_state(tmp_path: Path) -> None:
 
 
 def test_a_transformer_learns_to_continue_a_sequence() -> None:
-    """After "a" comes "b" or "c", in turns: told from the token before only by attention."""
+    """After "a" comes "b" or "c", in turns: only attention to the token before can predict which."""
     random.seed(3)
     width, text = 8, [0, 1, 0, 2, 0, 1, 0, 2]
     model = nn.Sequential(

@@ -1,4 +1,4 @@
-"""What losses refuse, and numbers that are not finite."""
+"""Arguments that losses refuse, and numbers that are not finite."""
 
 from __future__ import annotations
 

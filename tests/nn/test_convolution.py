@@ -1,4 +1,4 @@
-"""Conv1d and Conv2d; their numbers are held against PyTorch's in test_as_torch.py."""
+"""Conv1d and Conv2d; test_as_torch.py compares their numbers with PyTorch's."""
 
 from __future__ import annotations
 

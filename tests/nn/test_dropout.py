@@ -1,4 +1,4 @@
-"""Dropout: what is left out, when, and that a compiled function draws as an eager one does."""
+"""Dropout: which numbers are dropped, when, and that a compiled function draws like an eager one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding: plain indices and traced ones, and indices that are none."""
+"""Embedding: plain and traced indices, and invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear and Residual, and what they say of inputs that do not fit."""
+"""Linear and Residual, and their errors for inputs that do not fit."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Scale(Module):
 
 
 class Everything(Module):
-    """Parameters in all the places where they are looked for, and Values that are none."""
+    """Parameters in all places that are searched, and Values that are not parameters."""
 
     def __init__(self) -> None:
         self.single = Value(1.0)

@@ -1,4 +1,4 @@
-"""Recurrent cells and sequences; their numbers are held against PyTorch's in test_as_torch.py."""
+"""Recurrent cells and sequences; test_as_torch.py compares their numbers with PyTorch's."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_derivatives_and_executors_of_sequences(make: Any) -> None:
 
 
 def steps(module: Any, xs: Any, state: Any, cut: int) -> Any:
-    """Outputs of a sequence that is given in parts, the state between them detached."""
+    """The outputs of a sequence given in parts, with the state detached between them."""
     outputs: list[Any] = []
     for start in range(0, len(xs), cut):
         more, state = module(xs[start : start + cut], state)

@@ -1,4 +1,4 @@
-"""States of optimizers and schedules with groups: they go on where they were, and what does not fit changes nothing."""
+"""States of optimizers and schedules with groups: they continue where they were, and a bad state changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LBFGS against PyTorch's recorded steps; its closure, its state, and what it puts back."""
+"""LBFGS against PyTorch's recorded steps; its closure, its state, and what it restores."""
 
 from __future__ import annotations
 

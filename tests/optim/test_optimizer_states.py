@@ -1,4 +1,4 @@
-"""Settings and states of optimizers: set, saved, copied with the model, and refused where they do not fit."""
+"""Settings and states of optimizers: set, saved, copied with the model, and refused if they do not fit."""
 
 from __future__ import annotations
 

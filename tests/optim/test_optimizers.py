@@ -99,7 +99,7 @@ def test_wherever_the_leaves_are_bound(kind: type[Optimizer], settings: dict[str
 
 @pytest.mark.parametrize("others", [0, 1])
 def test_a_step_after_zero_grad_moves_nothing(others: int) -> None:
-    """Zeros are written late; the arrays that an optimizer holds have them in time."""
+    """Zeros are written late, but before the arrays that an optimizer holds are read."""
     x = leaves()
     bind([*x, *[Value(0.0) for _ in range(others)]])
     optimizer = SGD(x, lr=0.1)
@@ -133,7 +133,7 @@ def test_two_optimizers_on_parts_of_one_model() -> None:
     parts = [SGD(first, lr=0.1, momentum=0.9), SGD(last, lr=0.1, momentum=0.9)]
     both = SGD(whole.parameters(), lr=0.1, momentum=0.9)
     for _ in range(3):
-        model.zero_grad()  # the model binds all its parameters anew, away from the optimizers' arrays
+        model.zero_grad()  # the model binds all its parameters again, away from the optimizers' arrays
         (model([1.0, 2.0]) ** 2).backward()
         for optimizer in parts:
             optimizer.step()

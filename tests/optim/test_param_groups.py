@@ -25,7 +25,7 @@ def made(case: Any, x: list[Value]) -> Optimizer:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Of two states."""
+    """Compares two states."""
     return repr(a) == repr(b)
 
 

@@ -1,4 +1,4 @@
-"""Schedules against PyTorch's recorded rates, step by step; and what they refuse."""
+"""Schedules against PyTorch's recorded rates, step by step; and the arguments they refuse."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_metric_that_is_nan_is_no_better() -> None:
 
 
 def test_what_a_later_schedule_begins_with() -> None:
-    """As in PyTorch: the lr from before the first schedule; a cycle says its own, and a plateau none."""
+    """As in PyTorch: the lr before the first schedule; a cycle has one of its own, a plateau has none."""
     optimizer = SGD([Value(1.0)], lr=1.0, momentum=0.9)
     plateau = optim.ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
     plateau.step(1.0)

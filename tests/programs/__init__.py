@@ -1,1 +1,1 @@
-"""Programs of the kind that people wrote around their own small Value class; tests and benchmarks run them."""
+"""Programs like those that people write around a small Value class of their own; tests and benchmarks run them."""

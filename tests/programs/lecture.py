@@ -21,7 +21,7 @@ def expression(value: Callable[..., Any]) -> tuple[Any, list[Any]]:
 
 
 def neuron(value: Callable[..., Any]) -> tuple[Any, list[Any]]:
-    """A neuron whose tanh is taken apart into exp, minus and division."""
+    """A neuron whose tanh is written with exp, minus and division."""
     x1, x2 = value(2.0, label="x1"), value(0.5, label="x2")
     w1, w2 = value(-0.6, label="w1"), value(1.1, label="w2")
     b = value(0.9, label="b")

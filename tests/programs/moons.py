@@ -1,4 +1,4 @@
-"""micrograd's well-known demo, told anew: a small network parts two half moons by a hinge loss with weight decay."""
+"""micrograd's well-known demo, rewritten: a network separates two half moons, with hinge loss and weight decay."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Points = Sequence[Sequence[Any]]
 
 
 def half_moons(count: int, seed: int = 7) -> tuple[list[list[float]], list[int]]:
-    """Points on two interleaved half circles, with noise, and the side (-1 or 1) on which each belongs."""
+    """Points on two interleaved half circles, with noise, and the class (-1 or 1) of each."""
     draw = random.Random(seed)
     points, sides = [], []
     for k in range(count):
@@ -25,7 +25,7 @@ def half_moons(count: int, seed: int = 7) -> tuple[list[list[float]], list[int]]
 
 
 def loss_and_accuracy(value: NewValue, model: Any, points: Points, sides: Sequence[Any]) -> tuple[Any, float]:
-    """The loss as a Value, and the share of points on their right side."""
+    """The loss as a Value, and the fraction of points that are classified correctly."""
     inputs = [list(map(value, point)) for point in points]
     scores = list(map(model, inputs))
     hinges = [(1 + -side * score).relu() for side, score in zip(sides, scores, strict=True)]

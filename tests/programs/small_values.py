@@ -1,4 +1,4 @@
-"""Two small Value classes such as people write for themselves, and a network around them, to compare ours with."""
+"""Two small Value classes like those that people write, and a network around them, to compare ours with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps inside hooks and around them: the right gradients, and nothing changed where one fails."""
+"""Sweeps inside hooks and around them: gradients are right, and a failed sweep changes nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_sweep_in_which_a_hook_raises_changes_nothing() -> None:
 @pytest.mark.parametrize("inner", [*SWEEPS, "transforms"])
 @pytest.mark.parametrize("place", ["x", "h", "y"])
 def test_a_sweep_inside_a_hook_does_not_disturb_the_one_around_it(outer: str, inner: str, place: str) -> None:
-    """Whatever nodes both meet: what the outer sweep finds is what it finds alone, and the inner one's is added."""
+    """Both may meet the same nodes: the outer sweep finds what it finds alone, and the inner one's result is added."""
 
     def graph() -> dict[str, Value]:
         x, w = Value(2.0), Value(0.5)
@@ -106,7 +106,7 @@ def test_a_leafs_hook_and_a_sweep_inside_another_hook(sweep: Any) -> None:
 
 @every_sweep
 def test_a_sweep_inside_a_hook_that_fails(sweep: Any) -> None:
-    """Caught, it has done nothing; where the outer sweep fails after it, neither has done anything."""
+    """If its error is caught, it has changed nothing; if the outer sweep fails later, neither has."""
     x, w = Value(2.0), Value(3.0)
     h = x * w
 

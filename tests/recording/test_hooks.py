@@ -20,7 +20,7 @@ from tinygrad_lite.errors import HistoryError
 # Derivatives at plain numbers, by design.
 pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_lite.errors.CutOffWarning")
 
-# Every sweep that goes backward from y: what it makes of the leaf x.
+# Every kind of backward sweep from y, with its gradient of the leaf x.
 SWEEPS: dict[str, Callable[[Value, Value], float]] = {
     "backward": lambda y, x: y.backward() or x.grad,
     "gradients": lambda y, x: gradients(y, [x])[0],

@@ -1,4 +1,4 @@
-"""Hooks live and die with their nodes, and each thread's are its own."""
+"""Hooks live as long as their nodes, and each thread has its own."""
 
 from __future__ import annotations
 

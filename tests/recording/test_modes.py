@@ -1,4 +1,4 @@
-"""Modes around every kind of function, and beside other threads: they hold where they are written, and nowhere else."""
+"""Modes around every kind of function, and next to other threads: they apply where they are written, nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saving: what stands at a place and is no file stays, links stay, killed writers leave nothing for ever."""
+"""Saving: anything at the path that is not a regular file stays, links stay, leftovers of killed writers go."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_link_stays_and_what_it_leads_to_is_replaced(name: str, save: Callable
         linked(tmp_path / name, tmp_path / f"b_{name}"),
         linked(tmp_path / f"b_{name}", tmp_path / "there" / name),
     )
-    save(first)  # of a link that leads to nothing, the file that it names is made
+    save(first)  # a link to nothing: the file that it names is made
     assert first.is_symlink() and second.is_symlink() and (tmp_path / "there" / name).stat().st_size > 0
     assert os.listdir(tmp_path / "there") == [name]
 
@@ -135,7 +135,7 @@ def test_an_open_file_without_a_name_is_not_written_beside(tmp_path: Path) -> No
     [(stat.S_IFCHR, "a device"), (stat.S_IFBLK, "a device"), (stat.S_IFSOCK, "a socket"), (0, "not a named file")],
 )
 def test_what_devices_are_called(mode: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches one: a file is only said to be one."""
+    """No test touches a real one: only the status of the file is faked."""
     (tmp_path / "x").write_text("x")
     found = os.stat_result((mode | 0o666, *os.stat(tmp_path / "x")[1:]))
     assert words in kind_of(found)

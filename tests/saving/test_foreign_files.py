@@ -1,4 +1,4 @@
-"""Files that are foreign, damaged or no file at all are called what they are."""
+"""For files that are foreign, damaged or not regular, the error says what they are."""
 
 from __future__ import annotations
 

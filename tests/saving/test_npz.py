@@ -1,4 +1,4 @@
-"""Reading .npz files: nothing is unpacked before it is known to be wanted; foreign files are called what they are."""
+"""Reading .npz files: nothing unexpected is unpacked, and the error says what a foreign file is."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def lying(content: bytes, size: int) -> bytes:
 @pytest.mark.parametrize("declared", [0, 100, 128, 1 << 30])
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_sizes_that_lie(declared: int, method: int, tmp_path: Path) -> None:
-    """What unpacks to more than it says, or says more than it has, is cut off where it should end."""
+    """A member that unpacks to more than it declares, or declares more than it has, is cut off where it should end."""
     path = tmp_path / "x.npz"
     for claims, size in (((BIG // 8,), BIG), ((2,), BIG), ((declared // 8,), BIG)):
         start = header(repr(claims))
@@ -213,7 +213,7 @@ def test_members_that_stand_twice_or_are_packed_otherwise(tmp_path: Path) -> Non
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         with zipfile.ZipFile(path, "w", method) as archive:
             archive.writestr("a.npy", header("(2,)") + bytes(16))
-        with pytest.raises(StateDictError, match=r"compressed in another way than numpy.savez_compressed\(\)"):
+        with pytest.raises(StateDictError, match=r"not compressed the way numpy.savez_compressed\(\)"):
             read_model(path)
 
 

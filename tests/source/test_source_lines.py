@@ -1,4 +1,4 @@
-"""The line that a message names is the user's, whatever library stands between it and this package."""
+"""The line that a message names is the user's, whatever library is between it and this package."""
 
 from __future__ import annotations
 

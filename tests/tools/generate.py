@@ -41,7 +41,7 @@ def stub(text: str) -> str:
 
 
 def methods(text: str) -> str:
-    """engine/values.py with the table's rows as methods of Value, but for those that it has written out."""
+    """engine/values.py with the table's rows as methods of Value, except those that are written out."""
     lines = []
     for row in ROWS:
         for name in (row.name, *row.aliases) if 0 not in row.sequences else ():
@@ -145,7 +145,7 @@ def _rule_texts(row: ops.Op) -> str:
 
 
 def operations_page(text: str) -> str:
-    """pages/operations.md with its table made anew."""
+    """pages/operations.md with a new table."""
     return _between("<!-- operations -->\n", "<!-- end of operations -->", operations_table() + "\n", text)
 
 

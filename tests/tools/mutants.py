@@ -69,7 +69,7 @@ class _Finder:
             if name in ("annotation", "returns", "decorator_list") or _skips(node, name):
                 continue
             for child in field if isinstance(field, list) else [field]:
-                if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr):  # which has no true places
+                if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr):  # its positions are wrong
                     yield from self._visited(child, function)
 
 
@@ -85,7 +85,7 @@ def _skips(node: ast.AST, part: str) -> bool:
 
 
 def _changes(node: ast.expr | ast.stmt) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
-    """A part of a node, or itself, and what may stand in its place."""
+    """A part of a node, or the node itself, and what may replace it."""
     test = getattr(node, "test", None)  # of an if, a while, a conditional expression
     if test is not None and not isinstance(test, (ast.Compare, ast.BoolOp)) and not _skips(node, "test"):
         yield test, f"(not ({ast.unparse(test)}))"
@@ -111,7 +111,7 @@ def _changed_statement(node: ast.stmt) -> Iterator[str]:
 
 
 def _changed_expression(node: ast.expr) -> Iterator[str]:
-    """The expressions that may stand in its place, in brackets where they need some."""
+    """The expressions that may replace it, in brackets if they need them."""
     if isinstance(node, ast.Constant):
         if isinstance(node.value, bool):
             yield str(not node.value)

@@ -117,7 +117,7 @@ def run_pytest(copy: Path, arguments: Sequence[str], plugin: object, seconds: fl
 
 
 class Judge:
-    """Which tests say what of a change, in a copy of the project."""
+    """Runs tests on a change, in a copy of the project."""
 
     def __init__(self, copy: Path, files: Sequence[str], tests: dict[str, Any], budget: float) -> None:
         self._copy, self._files, self._tests, self._budget = copy, list(files), tests, budget
@@ -182,7 +182,7 @@ def copied(root: Path, to: Path) -> Path:
 
 
 def recorded(copy: Path, files: Sequence[str], tests: Sequence[str]) -> dict[str, Any]:
-    """What each test enters. A remark at the end of the files fails those tests that look at their text."""
+    """The functions that each test enters. An added comment makes those tests fail that read the files' text."""
     for file in files:
         with open(copy / file, "a", encoding="utf-8") as end:
             end.write("# changed\n")

@@ -1,4 +1,4 @@
-"""Random programs on special numbers, and every way to their values and derivatives:
+"""Random programs on special numbers, and every way to compute their values and derivatives:
 
     python tests/tools/random_programs.py --count 100000 [--first SEED] [--torch] [--readable]
 
@@ -16,7 +16,6 @@ import argparse
 import itertools
 import math
 import os
-import random
 import subprocess
 import sys
 import warnings
@@ -25,151 +24,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from drawn_programs import Drawn, Function, as_value, drawn, run
+
 import tinygrad_lite as tl
-from tinygrad_lite import Value, compile, nn, ops
+from tinygrad_lite import Value, compile, ops
 from tinygrad_lite.engine import topological_order
 from tinygrad_lite.errors import ConvergenceError
 
-SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.5, math.inf, -math.inf, math.nan, 5e-324, -1e-310, 1e308, -1e308, 1e-200)
 EXECUTORS = ("array", "native")
 EPSILON = 2.0**-52
 
 _SUMS = (ops.add, ops.sub, ops.sum, ops.dot, ops.mean)
 _SIGNED = (ops.atan2, ops.div, ops.pow, ops.polygamma)
-_PLAIN = {("polygamma", 0): 3, ("mills", 0): 3, ("var", 1): 1, ("std", 1): 1}
-_SEQUENCES = (1, 2, 3, 4)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operation: what it is, and for each argument the place of an earlier number or a plain one."""
-
-    name: str
-    args: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A program with the numbers of its inputs and of the leaves that it captures; more inputs for a batch."""
-
-    seed: int
-    steps: tuple[Step, ...]
-    inputs: tuple[float, ...]
-    leaves: tuple[float, ...]
-    lanes: tuple[tuple[float, ...], ...]
-
-
-Function = Callable[..., Any]
-
-
-def _unlisted(name: str, value: Function, rule: Function, flat: bool | None) -> ops.Op:
-    """A row like those of custom_op, which does not enter the table."""
-    return ops.Op(name, value, (rule,), array="", domain=(ops.REAL,), doc="custom", flat=flat)
-
-
-CUBED = _unlisted("cubed", lambda x: x * x * x, lambda g, y, x: g * (3.0 * x * x), None)
-RAMP = _unlisted("ramp", lambda x: max(x, 0.0) if x == x else x, lambda g, y, x: g * tl.step(x), True)
-
-
-def _define() -> dict[str, Function]:
-    """What a program may do beside the rows of the table, on known numbers; the last argument is a small module."""
-    random.seed(0)
-    model = nn.MLP(2, [2, 1])
-
-    def settled(a: Any) -> Any:
-        inside = tl.where(tl.less(tl.ops.abs(a), 3.0), a, 0.5)
-        return tl.fixed_point(lambda z: 0.25 * tl.sin(z) + 0.5 * inside, 0.0).values
-
-    return {
-        "cubed": CUBED,
-        "ramp": RAMP,
-        "where equal": lambda a, b, c, d: tl.where(a == b, c, d),
-        "where not equal": lambda a, b, c, d: tl.where(a != b, c, d),
-        "one hot": lambda a, b, c: tl.dot([1.0 * (k == a) for k in (0, 1)], [b, c]),
-        "take": lambda a, b, c, d: tl.take([b, c, d], tl.less(0.0, a) + tl.less(1.0, a)),
-        "take plain": lambda a, b: tl.take([a, b], 1),
-        "slope": lambda a, b: tl.grad(lambda t: t * t * b + tl.tanh(t))(_value(a)),
-        "relu slope": lambda a, b: tl.grad(lambda t: tl.sqrt(tl.relu(t)) * b)(_value(a)),
-        "moved": lambda a, b: tl.jvp(lambda t: tl.sin(t) * b, (_value(a),), (1.0,))[1],
-        "module": lambda a, b: model([a, b]),
-        "settled": settled,
-        "squash": lambda a: tl.tanh(a),
-    }
-
-
-def _value(x: Any) -> Any:
-    return x if isinstance(x, Value) else Value(x)
-
-
-EXTRA = _define()
-COUNTS = {"cubed": 1, "ramp": 1, "where equal": 4, "where not equal": 4, "one hot": 3, "take": 4, "take plain": 2}
-COUNTS |= {"slope": 2, "relu slope": 2, "moved": 2, "module": 2, "settled": 1, "squash": 1}
-ROWS = [row for row in ops.TABLE.values() if row.name not in (*EXTRA, "take")]
-
-
-def drawn(seed: int) -> Drawn:
-    source = random.Random(seed)
-    inputs, leaves = source.randint(1, 2), source.randint(0, 2)
-    known = inputs + leaves
-    steps = []
-    for _ in range(source.randint(1, 9)):
-        if source.random() < 0.35:
-            name = source.choice(list(EXTRA))
-            args: tuple[Any, ...] = tuple([source.randrange(known) for _ in range(COUNTS[name])])
-        else:
-            row = source.choice(ROWS)
-            name, args = row.name, tuple([_argument(source, row, k, known) for k in range(len(row.args))])
-            if row is ops.dot:
-                size = min(len(args[0]), len(args[1]))
-                args = (args[0][:size], args[1][:size], args[2])
-        steps.append(Step(name, args))
-        known += 1
-    numbers = [_number(source) for _ in range(inputs + leaves)]
-    if source.random() < 0.3:
-        numbers = [numbers[0]] * len(numbers)
-    lanes = [tuple([_number(source) for _ in range(inputs)]) for _ in range(3)]
-    return Drawn(seed, tuple(steps), tuple(numbers[:inputs]), tuple(numbers[inputs:]), tuple(lanes))
-
-
-def _argument(source: random.Random, row: ops.Op, k: int, known: int) -> Any:
-    if (row.name, k) in _PLAIN:
-        return float(source.randint(0, _PLAIN[row.name, k]))
-    if k in row.sequences:
-        return tuple([_operand(source, known, 0.2) for _ in range(source.choice(_SEQUENCES))])
-    return _operand(source, known, 0.2 if k else 0.0)
-
-
-def _operand(source: random.Random, known: int, plain: float) -> Any:
-    return _number(source) if source.random() < plain else source.randrange(known)
-
-
-def _number(source: random.Random) -> float:
-    return source.choice(SPECIAL) if source.random() < 0.35 else round(source.gauss(0.0, 1.5), 3)
-
-
-def run(program: Drawn, inputs: Sequence[Any], leaves: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """The result, and all numbers on the way."""
-    known = [*inputs, *leaves]
-
-    def operand(x: Any) -> Any:
-        return tuple(map(operand, x)) if type(x) is tuple else known[x] if type(x) is int else x
-
-    for step in program.steps:
-        function = EXTRA.get(step.name) or ops.TABLE[step.name]
-        known.append(function(*map(operand, step.args)))
-    total = known[-1]
-    for x in known[-3:-1]:
-        total = total + 0.5 * x
-    return total, known
 
 
 class LostSignError(Exception):
-    """Before an operation that tells 0.0 from -0.0, a sum is zero: a program may add up to the other one."""
+    """A sum is zero before an operation that distinguishes 0.0 from -0.0: a program may get the other zero."""
 
 
 @dataclass
 class Truth:
-    """What backward() gives, and how far rounding may lead from it."""
+    """The result of backward(), and how far rounding may change it."""
 
     numbers: list[float]
     slack: list[float]
@@ -181,7 +56,7 @@ class Truth:
 def eager(program: Drawn, inputs: Sequence[float]) -> Truth:
     """The value and the derivatives by inputs and leaves."""
     xs, ws = list(map(Value, inputs)), list(map(Value, program.leaves))
-    y = _value(run(program, xs, ws)[0])
+    y = as_value(run(program, xs, ws)[0])
     y.backward()
     order = topological_order(y)
     if any(v.data == 0.0 and v.op in _SUMS for v in order) and any(v.op in _SIGNED for v in order):
@@ -194,7 +69,7 @@ def eager(program: Drawn, inputs: Sequence[float]) -> Truth:
 
 
 def _rounding(y: Value, leaves: Sequence[Value]) -> list[float]:
-    """How much rounding may change y and its derivatives by leaves: each node's own, carried on."""
+    """How much rounding may change y and its derivatives by leaves: the rounding of each node is propagated."""
     order = topological_order(y)
     forward: dict[Value, float] = {}
     for v in order:
@@ -214,7 +89,7 @@ def nudged(xs: Sequence[float], factor: float) -> list[float]:
 
 
 def slacks(program: Drawn, inputs: Sequence[float], truth: Truth) -> list[float] | None:
-    """How far from the truth another order of the same operations may end; None where even that is not known."""
+    """How far another order of the same operations may be from the truth; None if that is not known."""
     moved = []
     for factor in (1.0 + 2.0**-44, 1.0 - 2.0**-44):
         other = Drawn(program.seed, program.steps, (), tuple(nudged(program.leaves, factor)), ())
@@ -235,7 +110,7 @@ def differs(
     forward: bool = False,
     extreme: bool = False,
 ) -> bool:
-    """Whether two ways disagree.
+    """Whether two ways give different results.
 
     forward  the first goes forward and may be nan
     extreme  products overflow in one order and not in another, so that finite numbers alone are compared
@@ -257,7 +132,7 @@ def ways(program: Drawn, inputs: Sequence[float]) -> Iterator[tuple[str, Callabl
     count = len(inputs)
 
     def f(*xs: Any) -> Any:
-        return _value(run(program, xs[:count], xs[count:])[0])
+        return as_value(run(program, xs[:count], xs[count:])[0])
 
     every = [*inputs, *program.leaves]
     arguments = tuple(range(len(every)))
@@ -294,7 +169,7 @@ def _through(compiled: Any, at: Sequence[float]) -> list[float]:
 def in_a_batch(program: Drawn, rows: Sequence[Sequence[float]], executor: Any) -> tuple[list[float], list[float]]:
     """The values by lane; their sum and its derivatives by the captured leaves."""
     ws = list(map(Value, program.leaves))
-    compiled = compile(lambda *xs: _value(run(program, xs, ws)[0]), executor=executor)
+    compiled = compile(lambda *xs: as_value(run(program, xs, ws)[0]), executor=executor)
     columns = [list(column) for column in zip(*rows, strict=True)]
     values = compiled.batch(*columns, reduce=None).tolist()
     y = compiled.batch(*columns, reduce="sum")
@@ -304,7 +179,7 @@ def in_a_batch(program: Drawn, rows: Sequence[Sequence[float]], executor: Any) -
 
 
 def check(program: Drawn, torch: bool = False) -> tuple[list[str], bool]:
-    """In which ways a program disagrees with backward(), and whether there was something to judge by."""
+    """The ways in which a program disagrees with backward(), and whether anything could be compared."""
     wrong: list[str] = []
     try:
         truth = eager(program, program.inputs)
@@ -350,7 +225,7 @@ def check(program: Drawn, torch: bool = False) -> tuple[list[str], bool]:
 
 
 def lines(first: int, count: int) -> Iterator[str]:
-    """What this engine computes, to hold against another's."""
+    """This engine's results, to compare with another's."""
     for seed in range(first, first + count):
         program = drawn(seed)
         try:

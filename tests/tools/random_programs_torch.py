@@ -1,4 +1,4 @@
-"""The random programs in PyTorch, float64: their values and derivatives, where both libraries mean the same.
+"""The random programs in PyTorch, float64: their values and derivatives, where both libraries define the same.
 
 Left out are programs that meet a point at which conventions differ: ties of maximum and minimum, the ends of clip,
 powers of 0 and to the power 0, norm, hypot and atan2 at the origin, std of numbers that are alike, jumps, kinks at 0,
@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from random_programs import RAMP, Drawn, differs, run
+from drawn_programs import RAMP, Drawn, run
+from random_programs import differs
 
 from tinygrad_lite import Value, ops
 from tinygrad_lite.engine import topological_order
@@ -102,7 +103,7 @@ def _meets_a_convention(program: Drawn) -> bool:
 
 
 def check(program: Drawn, numbers: Sequence[float], slack: Sequence[float]) -> list[str]:
-    """In what PyTorch differs; nothing where it has no say."""
+    """How PyTorch differs; nothing if it cannot be compared."""
     if not all(step.name in TWINS for step in program.steps) or _meets_a_convention(program):
         return []
     known = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (*program.inputs, *program.leaves)]

@@ -33,7 +33,7 @@ def of_readme() -> Explorer:
 
 
 def of_notebook() -> list[Explorer]:
-    """Those that its cells end with, in its order. What they write goes where it is thrown away."""
+    """The explorers that its cells end with, in order. Files that the cells write go to a temporary folder."""
     notebook = json.loads((NOTEBOOKS / "12_playing_backpropagation.ipynb").read_text(encoding="utf-8"))
     names: dict[str, Any] = {}
     shown = []
@@ -63,7 +63,7 @@ def step(*keys: str) -> Play:
 
 
 def find(text: str) -> Play:
-    """Goes to the first that a search finds."""
+    """Goes to the first node that a search finds."""
 
     def play(page: Any) -> None:
         page.get_by_role("searchbox").fill(text)
@@ -124,7 +124,7 @@ def main() -> None:
             page.evaluate("document.activeElement.blur()")
             page.wait_for_timeout(300)
             taken = Image.open(io.BytesIO(page.locator(".tgl-explorer").screenshot())).convert("RGB")
-            few = taken.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # rare colours stay theirs
+            few = taken.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)  # keeps rare colours
             few.save(NOTEBOOKS / f"{name}.png", optimize=True)
             page.close()
         browser.close()

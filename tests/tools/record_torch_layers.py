@@ -1,4 +1,4 @@
-"""Writes torch_layers.json: what PyTorch's layers and losses give, and their gradients, for test_as_torch.py to check.
+"""Writes torch_layers.json: results and gradients of PyTorch's layers and losses, for test_as_torch.py to check.
 
 Run it from anywhere: python tests/tools/record_torch_layers.py
 """
@@ -200,7 +200,7 @@ def of_loss(name: str, shape: list[int], target: Any, settings: dict[str, Any]) 
         if key in settings:
             settings[key] = torch.tensor(settings[key], dtype=torch.float64)
     if "var" in settings:
-        # A Python float is all that it takes for one number beside several.
+        # It takes only a Python float for one number together with several.
         if settings["var"].ndim == 0 and shape:
             settings["var"] = settings["var"].item()
         else:
@@ -210,7 +210,7 @@ def of_loss(name: str, shape: list[int], target: Any, settings: dict[str, Any]) 
 
 
 def has_labels(name: str, target: Any) -> bool:
-    """Whether the target is of class indices, of which there is no derivative."""
+    """Whether the target consists of class indices, which have no derivative."""
     return name == "cross_entropy" and (isinstance(target, int) or isinstance(target[0], int))
 
 

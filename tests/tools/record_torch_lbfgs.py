@@ -68,7 +68,7 @@ def valley(x: Any, sin: Any) -> Any:
 
 
 def waves(x: Any, sin: Any) -> Any:
-    """Of many least values, and of slopes that turn along a step."""
+    """A function with many minima, whose slope changes sign along a step."""
     return sin(3.0 * x[0]) + sin(2.0 * x[1] + x[2]) + sin(5.0 * x[3]) + 0.05 * (x[0] ** 2 + x[1] ** 2 + x[2] ** 2)
 
 

@@ -47,7 +47,7 @@ FILES = (
     "transforms/test_random_transforms",
 )
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g"
-# What pytest captures of a process that dies is lost, and so would the report be.
+# If a process dies, the output that pytest captured is lost, and the report would be too.
 QUIET = ("-p", "no:cacheprovider", "-p", "no:faulthandler", "--capture=sys")
 BUILD = "import setuptools; setuptools.setup()"
 

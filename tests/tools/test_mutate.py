@@ -1,4 +1,4 @@
-"""The tool that changes sources: which changes it makes, and what it says of a project with a hole in its tests."""
+"""The tool that changes sources: which changes it makes, and its report on a project with a gap in its tests."""
 
 from __future__ import annotations
 

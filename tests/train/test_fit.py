@@ -1,4 +1,4 @@
-"""train.fit: what it learns, its bits by seed and after a stop, what it stops at, and what it refuses."""
+"""train.fit: it learns, gives the same bits by seed and after a stop, stops at nan, and refuses bad arguments."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_the_seed_repeats_a_training_to_the_last_bit(eager: bool) -> None:
     found = []
     for seed in (3, 3, 4):
         random.seed(1)
-        model = Noisy()  # whose draws have no seed of their own
+        model = Noisy()  # its draws have no seed of their own
         history = fitted(model, 2, seed=seed, eager=eager, validation=HELD_OUT)
         found.append((numbers(model), list(history)))
     assert found[0] == found[1] and found[0][0] != found[2][0]
@@ -115,7 +115,7 @@ def test_without_a_seed_the_draws_go_on() -> None:
 
 
 def test_a_seed_is_for_all_sources_also_where_modules_share_one() -> None:
-    """Each begins anew with it, what stands behind a source that was met before too."""
+    """Each source starts again with the seed, even those behind a source that was met before."""
     found = []
     for own in (1, 2):
         model = Noisy(seed=own)
@@ -172,7 +172,7 @@ def test_bad_input_is_refused_and_changes_nothing() -> None:
         (
             {"data": ([[1.0], [1.0, 2.0]], [0, 1])},
             ShapeError,
-            r"inputs must be .* with rows of 1 and 2 numbers: rows must be of one length",
+            r"inputs must be .* with rows of 1 and 2 numbers: all rows must have the same length",
         ),
         ({"validation": (x,)}, TypeError, r"fit\(validation\) must be a pair"),
         ({"optimizer": 0.1}, TypeError, r"fit\(optimizer\) takes an optimizer from optim, got a float"),

@@ -58,7 +58,7 @@ def test_the_bar_shows_what_was_measured_alone(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("eager", [False, True])
 def test_a_loss_that_is_asked_for_again_is_that_of_the_same_draws(eager: bool) -> None:
-    """Or a line search would compare the losses of different networks."""
+    """Otherwise a line search would compare the losses of different networks."""
     model, asked = network(), []
     optimizer: Any = optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe", max_iter=5)
     history = fitted(model, 6, optimizer=optimizer, batch_size=None, eager=eager)

@@ -1,4 +1,4 @@
-"""What a training tells, and takes beside its data: callbacks, schedules, history, progress bar, several parts."""
+"""Reports and options of a training: callbacks, schedules, history, progress bar, several parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training goes on where a file was saved, to the same bits, also after it was killed."""
+"""A training continues from a saved file, to the same bits, even after it was killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of optimizers, schedules and trainings: what comes back, and what is refused."""
+"""Files of optimizers, schedules and trainings: what is restored, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""custom_op refuses names, rows and rules that cannot be, and names nonsense that values and rules give."""
+"""custom_op refuses invalid names, rows and rules; errors name what a value or a rule returned."""
 
 from __future__ import annotations
 

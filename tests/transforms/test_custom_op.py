@@ -1,4 +1,4 @@
-"""custom_op: an operation of one's own behaves as the table's own do, and a wrong one is refused in clear words."""
+"""custom_op: a custom operation behaves like those of the table, and a wrong one is refused with a clear message."""
 
 from __future__ import annotations
 
@@ -140,14 +140,19 @@ def test_a_row_in_another_rows_rule_and_in_its_own(own_operations: Define) -> No
 
 
 def test_a_flat_operation_blocks_and_pictures_say_so(own_operations: Define) -> None:
-    for name, flat in (("rounded", True), ("sloping", False)):
-        own_operations(name, lambda x: float(round(x)), lambda g, y, x: 0.0, flat=flat, symbol="≈⌊x⌉")
+    """One that is declared flat, and one whose rule returns a plain 0.0; not one that multiplies by 0."""
+    for name, rule, flat, blocks in (
+        ("rounded", lambda g, y, x: g * 0.0, True, True),
+        ("constant", lambda g, y, x: 0.0, False, True),
+        ("sloping", lambda g, y, x: g * 0.0, False, False),
+    ):
+        own_operations(name, lambda x: float(round(x)), rule, flat=flat, symbol="≈⌊x⌉")
         x = Value(1.3, label="x")
         y = getattr(x, name)() * 2
         y.backward()
         assert x.grad == 0.0 and bool(ops.TABLE[name].flat) is flat
         picture = y.graph().svg()
-        assert "≈⌊x⌉" in picture and ("grad 0, blocked" in picture) is flat
+        assert "≈⌊x⌉" in picture and ("grad 0, blocked" in picture) is blocks
 
 
 def test_in_networks_and_in_the_arrays_of_numpy(own_operations: Define) -> None:

@@ -1,4 +1,4 @@
-"""Operations defined anew live as long as what was recorded with them."""
+"""Rows of operations that are defined again live as long as the graphs recorded with them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def living() -> int:
 
 
 def test_a_row_defined_anew_lives_as_long_as_what_was_recorded_with_it(own_operations: Define) -> None:
-    """As in a notebook's cell that runs again and again; every use of the row must let go of it."""
+    """As in a notebook's cell that runs again and again; everything that used the row must release it."""
 
     def run(k: float) -> tuple[Value, Value]:
         row = own_operations("mine", lambda x, n: k * x**n, (lambda g, y, x, n: g * (k * n) * x ** (n - 1.0), None),

@@ -1,4 +1,4 @@
-"""A derivative at plain numbers is a number; where it depends on leaves from outside, a warning says so."""
+"""A derivative at plain numbers is a number; if it depends on leaves from outside, a warning says so."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_compiled_functions_of_plain_numbers() -> None:
 
 
 def test_gradients_as_floats() -> None:
-    """By themselves they are asked for; in a transform's function they cut off what it differentiates by."""
+    """Alone they are what was asked for; in a transform's function they cut off its variables."""
     x, w = Value(2.0), Value(3.0)
     assert tl.gradients(x * x * w, [x]) == [12.0]
     assert "create_graph" in said(lambda: tl.grad(lambda v: tl.gradients(v * v * w, [v])[0] * v)(2.0))[0]

@@ -1,4 +1,4 @@
-"""Dataclasses are structures: traced, differentiated and batched as dicts are; and other kinds beside them."""
+"""Dataclasses are structures: traced, differentiated and batched like dicts, together with other kinds."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Checked(Pair):
 
 
 class Attributes(dict):  # type: ignore[type-arg]
-    """Whose keys are its attributes."""
+    """A dict whose keys are its attributes."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -227,7 +227,7 @@ def test_structures_of_them() -> None:
 
 @dataclasses.dataclass
 class Line(nn.Module):
-    """A module, and so one thing, though a dataclass too."""
+    """A module, so it counts as a single thing, although it is a dataclass too."""
 
     slope: Any
 

@@ -1,4 +1,4 @@
-"""grad and its kin: what they compute, what they take and give, and what they say of what they cannot take."""
+"""grad and the other transforms: what they compute, take and return, and their errors for bad arguments."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_a_pullback_may_be_called_often_and_late() -> None:
 
 
 def test_what_is_exactly_zero_moves_nothing() -> None:
-    """A singular branch that is not taken harms neither the sweep backward nor the one forward."""
+    """A singular branch that is not taken harms neither the backward nor the forward sweep."""
     for f, slope in (
         (lambda x: tl.where(Value(0.0), x.sqrt(), x * 2), 2.0),
         (lambda x: x.log() * 0.0 + x, 1.0),

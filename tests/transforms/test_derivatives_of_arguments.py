@@ -1,4 +1,4 @@
-"""Which arguments grad and its kin differentiate by: argnums, others passed as they are, calls without one."""
+"""Which arguments transforms differentiate by: argnums; other arguments pass unchanged; calls without arguments."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def test_argnums(argnums: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("argnums", "message"),
     [
-        (2, "argnums=2 was asked for, and it was called with 2 positional arguments"),
-        (-3, "argnums=-3 was asked for, and it was called with 2 positional arguments"),
+        (2, "argnums=2 was asked for, but it was called with 2 positional arguments"),
+        (-3, "argnums=-3 was asked for, but it was called with 2 positional arguments"),
         ((0, 5), r"argnums=\(0, 5\) was asked for"),
         (True, "argnums is the position of an argument, or several, got a bool, True"),
         (False, "argnums is the position of an argument, or several, got a bool, False"),

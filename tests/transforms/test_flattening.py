@@ -1,4 +1,4 @@
-"""ravel: all numbers of a structure as one array, and restore, which puts others in their places."""
+"""ravel: all numbers of a structure as one array, and restore, which replaces them by others."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_arrays_come_as_object_arrays_where_a_value_is_among_theirs() -> None:
 
 
 def test_what_is_restored_is_nobody_elses() -> None:
-    """What is done to the tree, to flat or to what was restored is seen nowhere else."""
+    """Changes to the tree, to flat or to a restored structure have no effect on the others."""
     tree = {"w": [[1.0, 2.0]], "m": np.array([3.0]), "none": np.zeros(0)}
     before = copy.deepcopy(tree)
     flat, restore = tl.ravel(tree)
@@ -197,7 +197,7 @@ def squared(p: Any) -> Any:
 
 @pytest.mark.parametrize("run", [lambda f: f, tl.compile], ids=["eager", "compiled"])
 def test_inside_a_transform_no_gradient_is_lost(run: Any) -> None:
-    """Numbers would cut off what is differentiated by."""
+    """Plain numbers would cut off the transform's variables."""
     assert run(tl.grad(squared))(TREE) == {"w": [[2.0, 4.0], [6.0, 8.0]], "b": 1.0}
     assert tl.grad(run(squared))(TREE) == {"w": [[2.0, 4.0], [6.0, 8.0]], "b": 1.0}
     assert run(tl.hessian(squared))({"b": 3.0}) == {"b": {"b": 2.0}}
@@ -232,7 +232,7 @@ def test_a_history_is_not_lost_in_silence() -> None:
 
 
 def test_deep_structures() -> None:
-    """Deeper than Python reads brackets."""
+    """Deeper than Python's limit for nested brackets."""
     tree: Any = 1.0
     for _ in range(300):
         tree = [tree]

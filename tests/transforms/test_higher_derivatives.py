@@ -43,7 +43,7 @@ Direction = tuple[float, ...]
 
 
 def directions(row: Op, args: tuple[Any, ...]) -> list[Direction]:
-    """Along each differentiable number, and across all of them twice."""
+    """Along each differentiable number, and along two mixed directions."""
     count = len(_differentiable_numbers(row, args))
     source = random.Random(row.name)
     along = [tuple(float(i == k) for i in range(count)) for k in range(count)]

@@ -1,4 +1,4 @@
-"""Enums, modules and dicts of other classes beside dataclasses: what is a structure and what is not."""
+"""Enums, modules and subclasses of dict next to dataclasses: what is a structure and what is not."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ class Kind(enum.IntEnum):
 @pytest.mark.parametrize("choice", [True, np.True_, Kind.SQUARE, Colour.RED, Member.LIGHT])
 @pytest.mark.parametrize("transform", [tl.grad, tl.value_and_grad, tl.jacobian, tl.hessian])
 def test_nothing_is_differentiated_by_a_choice(transform: Callable[..., Any], choice: Any) -> None:
-    """As a Value it would be another thing: `p.b is Kind.SQUARE` would be False in silence."""
+    """A Value would be another object: `p.b is Kind.SQUARE` would silently be False."""
     for given in (Plain(2.0, choice), [2.0, choice], {"x": 2.0, "kind": choice}):
-        with pytest.raises(TypeError, match=r"no derivative by .*, which is a choice: keep it apart"):
+        with pytest.raises(TypeError, match=r"no derivative by .*, which is a choice: pass it as"):
             transform(lambda given: 1.0)(given)
     assert tl.grad(lambda x, kind: x * x if kind is choice else x)(2.0, choice) == 4.0
 
@@ -99,5 +99,5 @@ def test_a_module_may_be_a_frozen_dataclass() -> None:
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_compiled_function_is_not_copied(copied: Callable[[Any], Any]) -> None:
-    with pytest.raises(TypeError, match=r"a Compiled cannot be copied or pickled, .* compile the copy's function anew"):
+    with pytest.raises(TypeError, match=r"a Compiled cannot be copied or pickled, .* compile the function of the"):
         copied(compile(abs))

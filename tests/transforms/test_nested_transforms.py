@@ -118,7 +118,7 @@ def test_a_million_nodes_in_a_chain() -> None:
 
 
 def test_perturbations_are_not_confused() -> None:
-    """Siskind and Pearlmutter, Perturbation confusion and referential transparency (2005), and its kin."""
+    """Siskind and Pearlmutter, Perturbation confusion and referential transparency (2005), and similar cases."""
     for a in TRANSFORMS.values():
         for b in TRANSFORMS.values():
             assert a(lambda x, b=b: x * b(lambda y: x + y, 1.0), 1.0) == 1.0

@@ -1,4 +1,4 @@
-"""Arguments and results in nested lists, tuples, dicts and arrays: derivatives stand where their numbers stood."""
+"""Arguments and results in nested lists, tuples, dicts and arrays: derivatives take the places of the numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Line(NamedTuple):
 
 
 def numbers(tree: Any) -> Iterator[Any]:
-    """Every number of a structure, by a walk that shares nothing with the one tested."""
+    """Every number of a structure, by a walk that shares no code with the tested one."""
     if isinstance(tree, (list, tuple)):
         for item in tree:
             yield from numbers(item)
@@ -39,7 +39,7 @@ def squares(tree: Any) -> Any:
 
 
 def of_values(tree: Any) -> Any:
-    """The structure with a leaf in the place of each number."""
+    """The structure with a leaf in place of each number."""
     if isinstance(tree, np.ndarray):
         made = np.empty(tree.shape, dtype=object)
         made.flat = [Value(x) for x in tree.flat]
@@ -152,7 +152,7 @@ def test_arrays_of_derivatives_have_numpys_shapes() -> None:
 
 
 def test_derivatives_by_structures_of_arrays() -> None:
-    """Where an array is differentiated by a list or dict, the structure is outside and arrays inside, as in JAX."""
+    """If an array is differentiated by a list or dict, the structure is outside and arrays are inside, as in JAX."""
     by_list = jacobian(lambda x: np.array([x[0] * x[1], x[0], 1.0]))([2.0, 3.0])
     assert type(by_list) is list and [g.tolist() for g in by_list] == [[3.0, 1.0, 0.0], [2.0, 0.0, 0.0]]
     by_line = jacobian(lambda line: np.array([line.slope, line.offset * 2]))(Line(1.0, 2.0))
@@ -226,7 +226,7 @@ def test_what_holds_no_numbers_is_refused_by_name(argument: Any, message: str) -
 
 
 class Batch(list[Any]):
-    """A list that is made in a way of its own."""
+    """A list with a constructor of its own."""
 
     def __init__(self, items: Any, scale: float) -> None:
         super().__init__(items)

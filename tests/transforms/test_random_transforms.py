@@ -43,7 +43,7 @@ def functions(program: Program, xs: list[float]) -> Function:
 
 
 def elsewhere(program: Program, namespace: Any, xs: Any) -> Any:
-    """The same program with another library's functions in the place of autograd.numpy's."""
+    """The same program with another library's functions in place of autograd.numpy's."""
     steps = {}
     for name, (count, ours, theirs) in STEPS.items():
         found = theirs
@@ -58,7 +58,7 @@ def elsewhere(program: Program, namespace: Any, xs: Any) -> Any:
 
 
 def alike(got: Any, want: Any, rounding: float = 1e-10) -> bool:
-    """Within rounding of the largest of the numbers, or of 1: what cancels inside a program has about that size."""
+    """Within rounding of the largest number, or of 1: terms that cancel inside a program have about that size."""
     ours, theirs = np.asarray(got, float), np.asarray(want, float)
     size = max(1.0, float(np.max(np.abs(theirs))))
     return ours.shape == theirs.shape and bool(np.max(np.abs(ours - theirs)) <= rounding * size)

@@ -150,7 +150,7 @@ def test_single_values_keep_their_edges() -> None:
 
 
 def inside(path: str, v: Value | None) -> Value:
-    """Half of v, or a leaf, made as if within the module of this path."""
+    """Half of v, or a leaf, made as if inside the module with this path."""
     before = set_origin(Origin(None, path))
     try:
         return Value(1.0) if v is None else v * 0.5

@@ -1,4 +1,4 @@
-"""A picture of what compare() found: wrong rules in a colour of their own, with a sign, words and numbers."""
+"""A picture of compare()'s findings: wrong rules have a colour of their own, a sign, words and numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sweeps leave behind on leaves and results: gradients, states, and what other kinds of sweeps must not touch."""
+"""What sweeps leave on leaves and results: gradients and states; other kinds of sweeps must change nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, gradients, nn, optim
 from tinygrad_lite.engine import bind, clear_grads
 
-# Ways to derivatives that change no gradient.
+# Ways to compute derivatives that change no gradient.
 QUIET: dict[str, Callable[[Value, list[Value]], Any]] = {
     "gradients": gradients,
     "create_graph": lambda y, xs: gradients(y, xs, create_graph=True),

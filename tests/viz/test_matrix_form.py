@@ -1,4 +1,4 @@
-"""Pictures of compiled functions: the scalar graph, and the matrix form that it became."""
+"""Pictures of compiled functions: the scalar graph, and its matrix form."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_whatever_is_compiled_can_be_drawn(function: Callable[..., Any], args: A
 
 def test_matrix_products_are_those_that_run() -> None:
     net = nn.MLP(3, [4, 4, 2], activation="tanh")
-    f = tl.compile(lambda x: tl.sum(net(x)))
+    f = tl.compile(lambda x: tl.sum(net(x)), executor="array")
     f.batch(np.ones((5, 3)))
     products = [step for step in steps(f.graph(), "matrix form").values() if step.kind == "product"]
     assert f", {len(products)} of them matrix products" in f.summary

@@ -1,4 +1,4 @@
-"""The own layout: nothing overlaps, frames hold their own and nothing else, edges end at their boxes."""
+"""The built-in layout: nothing overlaps, frames hold only their own boxes, edges end at their boxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture model: what becomes a box, an edge and a frame, and what is said of each gradient."""
+"""The picture model: what becomes a box, an edge and a frame, and the text for each gradient."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinygrad_lite.viz.diagram.walk import Graph
 
 
 def node(picture: Picture, text: str) -> Node:
-    """The one node of this label or, without a label, of this operation."""
+    """The only node with this label, or without a label, with this operation."""
     found = [
         n for n in picture.nodes if isinstance(n, Node) and text in (n.label, n.operation if not n.label else None)
     ]
@@ -182,6 +182,9 @@ def test_zero_is_not_blocked() -> None:
         lambda x: x.stop_gradient(),
         lambda x: ops.maximum(x, 0.0),
         lambda x: ops.where(Value(0.0), x, 1.0),
+        lambda x: x**0,
+        lambda x: x.leaky_relu(0.0),
+        lambda x: tl.compile(lambda x: x.relu() * 2.0)(x),
     ],
 )
 def test_a_flat_operation_blocks_all_that_is_behind_it(flat: object) -> None:
@@ -210,7 +213,7 @@ def test_a_gradient_that_arrives_another_way_is_not_blocked() -> None:
 
 
 def test_a_zero_factor_on_the_way_to_a_block_is_zero() -> None:
-    """Behind the zero factor nothing arrives that the relu could stop."""
+    """Behind the zero factor, no gradient arrives that the relu could stop."""
     x, zero = Value(-1.0, "x"), Value(0.0)
     hidden = x.relu()
     hidden.label = "hidden"

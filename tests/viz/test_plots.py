@@ -1,4 +1,4 @@
-"""Plots: what they show is what is, on the axes that were given, in colours that are seen on their ground."""
+"""Plots: they show the right data, on the given axes, in colours that are visible on their background."""
 
 from __future__ import annotations
 

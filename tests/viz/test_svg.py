@@ -1,4 +1,4 @@
-"""SVG and DOT text: valid whatever the labels hold, and telling with words and marks, not by colour alone."""
+"""SVG and DOT text: valid for any labels, and readable by words and marks, not by colour alone."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Origin(float):
     known    the inputs that are not arguments of the node: parts of shape (some inputs, lanes), views of the caller's
              arrays. If these change later, a second differentiation of the node sees the change
     scale    the factor of the sum over the lanes; None where there is one lane, that of the arguments
-    blocked  for each argument, laid flat: whether nothing reaches it even if the adjoint is infinite; None until asked
+    blocked  for each argument, flattened: whether nothing reaches it even if the adjoint is infinite; None until asked
     """
 
     __slots__ = ("blocked", "graph", "known", "output", "scale")
@@ -99,7 +99,7 @@ def rows(parts: Sequence[Any]) -> Iterator[list[float]]:
 
 @cache
 def _op(groups: int) -> Op:
-    """The operation of compiled nodes whose parameters stand in this many groups."""
+    """The operation of compiled nodes whose parameters are in this many groups."""
     names = ["*xs", *[f"*parameters{k}" for k in range(groups)], "origin"]
     rules = [*[_rule(group) for group in range(groups + 1)], None]
     domain = [REAL] * len(names)
@@ -183,8 +183,8 @@ def recorded_anew(
 ) -> list[Any]:
     """Records the outputs again, with other Values or numbers in place of some Values.
 
-    instead      what replaces what; filled with everything that is recorded again
-    all_of_them  records also what does not depend on the replaced Values, from what the leaves hold now
+    instead      maps a Value to its replacement; gains everything that is recorded again
+    all_of_them  also records Values that do not depend on replaced ones, from the numbers that leaves hold now
     order        everything that the outputs are computed from, in topological order, or the part of it that matters
     """
     wholes: dict[Value, list[Value]] = {}
@@ -208,8 +208,8 @@ def recorded_anew(
         graph: TracedGraph = origin.graph
         if origin.scale is not None:
             raise HistoryError(
-                f"compile: what {graph.name}.batch(...) gave was captured: it stands for many lanes and is not part of "
-                "another program: call the function inside, or detach() it"
+                f"compile: a result of {graph.name}.batch(...) was captured: it stands for many lanes and cannot be "
+                "part of another program: call the function inside, or detach() it"
             )
         places = {leaf: instead[leaf] for leaf in graph.parameters.leaves if leaf in instead}
         places.update(zip(graph.inputs, [*given[0], *origin.known[0][:, 0].tolist()], strict=True))

@@ -1,111 +1,55 @@
-"""Arguments and results of a batch: arrays whose first axis is the batch, in dicts, tuples and dataclasses."""
+"""Batches: a compiled function over many rows of arguments at once, with the results by row, or reduced to one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
-import numpy as np
+from .. import ops
+from ..engine import Value, is_recording
+from ..errors import ShapeError
+from ..floats.expected import one_of
+from .columns import by_lane, rows_of, stacked
+from .trace.arguments import Columns
+from .trace.specialization import Specialization
 
-from ..engine import Value
-from ..errors import ShapeError, received
-from ..floats.reals import as_array
-from ..transforms.pytree import Structure, is_nested, items_of, named_items, on_arrays, with_items
+Reduction = Literal["mean", "sum"] | None
 
-_FLOAT64 = np.dtype(float)
-
-
-def on_columns(function: Callable[[str, Any], Any], where: str, column: Any) -> Any:
-    """A column with function(where, x) for all that stands in its dicts and tuples; a list is one thing.
-
-    Raises ShapeError for a tuple of lists, which may as well be samples: columns would be transposed in silence.
-    """
-    if not is_nested(column) or type(column) is list:
-        return function(where, column)
-    if type(column) is tuple and column and all(type(item) is list for item in column):
-        raise ShapeError(f"{where} is a tuple of {len(column)} lists: where they are columns, make arrays of them")
-    return with_items(column, [on_columns(function, f"{where}{at}", item) for at, item in named_items(column)])
+_REDUCTIONS = ("mean", "sum", None)
 
 
-def as_column(where: str, x: Any, axis: str) -> Any:
-    """An array of numbers of x, in which something of that name comes first. Raises ShapeError, TypeError."""
-    try:
-        found = as_array(where, x)
-    except ValueError:
-        found = None
-    if found is None or found.dtype.kind not in "biuf":
-        raise (ShapeError if found is None else TypeError)(
-            f"{where} must be an array of numbers with the {axis} as its first axis, got {received(x)}"
-            f"{_complaint(x, found)}"
-        )
-    if found.ndim == 0:
-        raise ShapeError(
-            f"{where} needs the {axis} as its first axis, got the single number {x}: pass an array of shape ({axis},)"
-        )
-    return found
+def check_reduction(name: str, reduce: Any) -> None:
+    """Raises TypeError or ValueError for another reduction than "mean", "sum" and None."""
+    if reduce not in _REDUCTIONS:
+        one_of(*_REDUCTIONS).checked(f"{name}.batch(reduce=...)", reduce)
 
 
-def is_column(x: Any) -> bool:
-    """Whether x is what as_column() takes as it is."""
-    return type(x) is np.ndarray and (x.dtype is _FLOAT64 or x.dtype.kind in "biuf") and x.ndim > 0
+def check_size(name: str, size: int, reduce: Reduction) -> None:
+    """Raises ShapeError for the mean of no rows."""
+    if size == 0 and reduce == "mean":
+        raise ShapeError(f"{name}.batch(...): the mean over an empty batch is not defined")
 
 
-def tuple_of_columns(*args: object) -> str:
-    """What to add to a message on batches where an argument is a tuple, as zip(*pairs) gives them."""
-    if not any(type(arg) is tuple for arg in args):
-        return ""
-    return (
-        "; a tuple stands for a tuple of columns here: where tuples hold the samples, as X, y = zip(*pairs) makes "
-        "them, write list(X), list(y)"
-    )
+def row_by_row(function: Callable[..., Any], columns: Columns, reduce: Reduction) -> Any:
+    """The batch with a call for each row, inside another trace or a function that a transform differentiates."""
+    args, named = columns.args, columns.named
+    found = [function(*rows_of(args, lane), **rows_of(named, lane)) for lane in range(columns.size)]
+    if reduce is None:
+        return by_lane(found)
+    return (ops.mean if reduce == "mean" else ops.sum)(found)
 
 
-def _complaint(arg: Any, found: Any) -> str:
-    if found is None:
-        if all(isinstance(row, (tuple, list)) and len(row) == 2 for row in arg) and hasattr(arg[0][0], "__len__"):
-            return " of pairs: separate them, X, y = zip(*pairs), and pass list(X), list(y)"
-        lengths = sorted({len(row) if hasattr(row, "__len__") else 0 for row in arg})
-        return f" with rows of {' and '.join(map(str, lengths[:4]))} numbers: rows must be of one length"
-    if found.dtype == object and any(type(x) is Value for x in found.ravel()):
-        return ", with Values in it: a batch takes plain numbers, gradients enter what the function captured"
-    return f", an array of {found.dtype}"
-
-
-def rows_of(column: Any, lane: int) -> Any:
-    """The arguments of one lane: nested lists of numbers in the place of arrays."""
-    return on_arrays(lambda array: array[lane].tolist(), column)
-
-
-def by_lane(results: Sequence[Any]) -> Any:
-    """The results of all lanes in one structure, in which each number is an array with one Value per lane."""
-    structures = [Structure(result) for result in results]
-    columns = zip(*[structure.numbers for structure in structures], strict=True)
-    filled = structures[0].filled([np.array(column, dtype=object) for column in columns])
-    return stacked(filled)
-
-
-def stacked(tree: Any) -> Any:
-    """Results by lane as arrays with the batch as first axis.
-
-    A list of arrays of one shape becomes one array, as in the arguments.
-    """
-    if is_nested(tree):
-        inner = [stacked(item) for item in items_of(tree)]
-        even = inner and all(isinstance(item, np.ndarray) and item.shape == inner[0].shape for item in inner)
-        if even and type(tree) is list:
-            return _beside(inner)
-        return with_items(tree, inner)
-    return tree.transpose(-1, *range(tree.ndim - 1)) if isinstance(tree, np.ndarray) else tree
-
-
-def _beside(arrays: Sequence[Any]) -> Any:
-    """Stacks arrays along a new second axis; makes no copy where they are evenly spaced rows of one array."""
-    first = arrays[0]
-    places = [array.__array_interface__["data"][0] for array in arrays]
-    steps = set(np.diff(places).tolist())
-    if len(steps) > 1 or any(
-        array.base is None or array.base is not first.base or array.strides != first.strides for array in arrays
-    ):
-        return np.moveaxis(np.stack(arrays), 0, 1)  # this copies row by row
-    strides = (first.strides[0], steps.pop() if steps else 0, *first.strides[1:])
-    return np.lib.stride_tricks.as_strided(first, (len(first), len(arrays), *first.shape[1:]), strides)
+def all_at_once(found: Specialization, columns: Columns, reduce: Reduction) -> Any:
+    """The batch as one run of the program, with each row in a lane of its own."""
+    parts = columns.parts()
+    if found.graph.draws:
+        parts.append(found.graph.drawn(columns.size))
+    if reduce is None:
+        return stacked(found.filled(list(found.lanes(parts))))
+    found.check_scalar()
+    scale = 1.0 / columns.size if reduce == "mean" else 1.0
+    recording = is_recording()
+    if recording and found.graph.parameters.trainable:
+        return found.reduced(parts, scale)
+    total = Value(found.sum(parts) * scale)
+    return total if recording else total.detach()

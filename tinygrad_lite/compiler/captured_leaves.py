@@ -14,7 +14,7 @@ _MOST_SPANS = 8
 
 
 class Parameters(BoundLeaves):
-    """Leaves in the order in which they are bound, those that no gradient enters last; free ones are bound.
+    """The captured leaves, in the order of their storages and cells; leaves that are not bound yet are bound.
 
     leaves     all of them; the detached ones, which receive no gradient, come last
     trainable  how many of them receive gradients
@@ -41,7 +41,7 @@ class Parameters(BoundLeaves):
         self.arguments: tuple[Any, ...] = tuple([Span(*run) for run in self.runs]) if few else (tuple(self.bound),)
 
     def numbers(self) -> Any:
-        """What they are now: one array that always has them, until a leaf is bound elsewhere."""
+        """Their current numbers: one array that stays current until a leaf moves to another storage."""
         if self.leaves:
             self.locate()
             if self._copied:

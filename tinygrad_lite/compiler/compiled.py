@@ -11,25 +11,22 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from .. import ops
 from ..engine import Value, find_method, is_inside, is_recording, is_tracing
-from ..errors import HistoryError, ShapeError, not_copied, received
+from ..errors import HistoryError, not_copied, received
 from ..floats.expected import one_of, whole
 from ..source.source_lines import stack_level
 from ..text.wording import shortened
 from ..transforms.pytree import Whole, on_arrays
 from .array.array_executor import ArrayExecutor
-from .batching import by_lane, rows_of, stacked
+from .batching import Reduction, all_at_once, check_reduction, check_size, row_by_row
 from .executor_choice import EXECUTORS, Execution
+from .native.plain_call import MISSED, Call
 from .passes.program import Program
-from .trace.arguments import Arguments, Columns, Key, shown
+from .trace.arguments import Arguments, Key, shown
 from .trace.specialization import Specialization
-
-Reduction = Literal["mean", "sum"] | None
 
 _MANY_TRACES = 8
 _TRACES_SHOWN, _LETTERS_SHOWN = 1000, 200
-_REDUCTIONS = ("mean", "sum", None)
 
 
 def compile(
@@ -85,6 +82,7 @@ class Compiled(Whole):
         self._executor, self._max, self._calls = executor, max_traces, 0
         self._kept: dict[Key, list[Specialization]] = {}
         self._last: Specialization | None = None
+        self._call: Call | None = None  # of self._last, while a call with plain numbers is what it ran last
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -92,7 +90,7 @@ class Compiled(Whole):
         return f"<compiled {self._name}{f': {ran.summary}' if ran is not None else ''}>"
 
     def __reduce__(self) -> NoReturn:
-        raise not_copied(self, "compile the copy's function anew, which is to read the copy's leaves")
+        raise not_copied(self, "compile the function of the copied object, so that it reads the copied leaves")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns, with floats in place of Values.
@@ -105,12 +103,18 @@ class Compiled(Whole):
         if inside and is_tracing():
             return self.function(*args, **kwargs)
         self._calls += 1
+        call = self._call
+        if call is not None and not kwargs and not inside:
+            result = call(args)
+            if result is not MISSED:
+                return result
+        self._call = None
         numbers: list[Any] = []
         key = self._arguments.key(args, kwargs, numbers)
         found = self._found(key) or self._trace(key, args, kwargs)
         has_values = type(key) is not int and Value in set(map(type, numbers))
         if inside and found.parameters.trainable and (found.of_variables or not has_values) and is_recording():
-            return self.function(*args, **kwargs)  # floats would cut off what is differentiated by
+            return self.function(*args, **kwargs)  # floats would cut off the transform's variables
         if has_values:
             return found.filled(found.nodes(numbers))
         if found.graph.draws:
@@ -119,6 +123,7 @@ class Compiled(Whole):
         outputs = found.one.one(found.parameters.numbers(), numbers)
         if found.differentiates and not math.isfinite(sum(outputs)):
             outputs = found.graph.eagerly(numbers)
+        self._call = found.call
         return found.filled(outputs)
 
     def batch(self, *arrays: Any, reduce: Reduction = "mean", **named: Any) -> Any:
@@ -134,45 +139,21 @@ class Compiled(Whole):
         >>> loss.backward(); loss.data, w.grad
         (0.5, 2.0)
         """
-        if reduce not in _REDUCTIONS:
-            one_of(*_REDUCTIONS).checked(f"{self._name}.batch(reduce=...)", reduce)
+        check_reduction(self._name, reduce)
+        self._call = None
         columns = self._arguments.columns(arrays, named)
-        size = columns.size
-        if size == 0 and reduce == "mean":
-            raise ShapeError(f"{self._name}.batch(...): the mean over an empty batch is not defined")
+        check_size(self._name, columns.size, reduce)
         inside = is_inside()
         if inside and is_tracing():
-            return self._in_trace(columns, reduce)
+            return row_by_row(self.function, columns, reduce)
         self._calls += 1
         found = self._found(columns.key)
         if found is None:
             sample = on_arrays(lambda array: np.zeros(array.shape[1:]).tolist(), (tuple(columns.args), columns.named))
             found = self._trace(columns.key, *sample)
         if inside and found.parameters.trainable and (found.of_variables or reduce is None) and is_recording():
-            return self._in_trace(columns, reduce)
-        parts = columns.parts()
-        if found.graph.draws:
-            parts.append(found.graph.drawn(size))
-        if reduce is None:
-            return stacked(found.filled(list(found.lanes(parts))))
-        return self._reduced(found, parts, reduce)
-
-    def _reduced(self, found: Specialization, parts: list[Any], reduce: str) -> Value:
-        found.check_scalar()
-        scale = 1.0 / parts[0].shape[1] if reduce == "mean" else 1.0
-        recording = is_recording()
-        if recording and found.graph.parameters.trainable:
-            return found.reduced(parts, scale)
-        total = found.sum(parts) * scale
-        return Value(total) if recording else Value(total).detach()
-
-    def _in_trace(self, columns: Columns, reduce: Reduction) -> Any:
-        """The batch lane by lane, inside another trace or a function that a transform differentiates."""
-        args, named = columns.args, columns.named
-        found = [self.function(*rows_of(args, lane), **rows_of(named, lane)) for lane in range(columns.size)]
-        if reduce is None:
-            return by_lane(found)
-        return (ops.mean if reduce == "mean" else ops.sum)(found)
+            return row_by_row(self.function, columns, reduce)
+        return all_at_once(found, columns, reduce)
 
     def _found(self, key: Key) -> Specialization | None:
         for kept in self._kept.get(key, ()):
@@ -200,8 +181,8 @@ class Compiled(Whole):
             if self.trace_count == _MANY_TRACES and self._calls <= 2 * _MANY_TRACES:
                 warnings.warn(
                     f"{self._name} was traced {_MANY_TRACES} times in {self._calls} calls, last for {shown(key)}: "
-                    "each structure of arguments is another program (see .traces); what changes from call to call "
-                    "belongs into numbers, not into lengths, strings or static arguments",
+                    "each structure of arguments is a program of its own (see .traces); what changes from call to "
+                    "call belongs in numbers, not in lengths, strings or static arguments",
                     stacklevel=stack_level(),
                 )
             return found
@@ -219,11 +200,11 @@ class Compiled(Whole):
     @property
     def source(self) -> str:
         """The NumPy source that runs the program on arrays; with few lanes, the native sweep does part of the work."""
-        return self.array.source
+        return self.array.plain.text
 
     @property
     def summary(self) -> str:
-        """How many nodes, array operations and matrix products the program has."""
+        """How many nodes the program has, which executor ran it, and as how many operations."""
         return self._ran().summary
 
     def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:
@@ -248,5 +229,5 @@ class Compiled(Whole):
 
     def _ran(self) -> Execution:
         if self._last is None or self._last.execution is None:
-            raise HistoryError(f"{self!r} was not called yet, so that it has no program: call it once")
+            raise HistoryError(f"{self!r} was not called yet, so it has no program: call it once")
         return self._last.execution

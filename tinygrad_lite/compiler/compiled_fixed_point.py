@@ -141,4 +141,4 @@ class Kept(threading.local):
         for first, found in reversed(self._found.items()):
             if first <= handle:
                 return found, handle - first
-        raise LookupError(f"a fixed point was lost: handle {handle} is none that this thread keeps")
+        raise LookupError(f"a fixed point was lost: this thread keeps no handle {handle}")

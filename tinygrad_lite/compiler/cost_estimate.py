@@ -1,31 +1,109 @@
-"""How long a run of a program is expected to take: on arrays, and by the native sweep."""
+"""How long a run of a program is expected to take: by the native sweep, and on arrays.
+
+Both estimates read the program alone, before anything is laid out. Times are nanoseconds on one core; only their ratios
+matter. What a function costs above a plain step is left out, as if it were equal in both.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from .. import ops
 from ..ops import Op
-from .passes.grouping import Group
+from .array.array_forms import count_lines
+from .compiled_fixed_point import Settle
+from .native import bytecode_machine as native
+from .native.bytecode import ONE, TWO
+from .passes.grouping import Group, together
+from .passes.program import CONSTANT, SUM, Program
+from .passes.strength_reduction import WHERE_EQUAL
 
-# Nanoseconds on one core, for a call and for an operand in a lane. Only the ratios matter.
-_CALLS, _CALL = 20, 1200.0
+# Of a call on arrays, how many there are beside the lines of the program, and of an operand in a lane.
+_CALL, _CALLS = 1200.0, 20
 _STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT = 0.6, 1.0, 3.0, 0.05
-_NATIVE_CALL, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 2.0
+# Of an operand in a block of lanes, and in a lane.
+_NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 2.0
 _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
+# Of an operation that is known by its value alone, in each lane: a call of a Python function.
+_PYTHON_CALL = 2000.0
+# The native sweep computes a group with at most this many operands and function calls; NumPy is quicker with more.
+_MOST_SWEPT, _MOST_FUNCTIONS = 4096, 16
+# From this many terms on, a sum is one call.
+MANY_TERMS = 4
+# Operations that the native executor knows beside those of `forms`.
+_IN_CODE = frozenset((ops.sum, ops.mean, ops.dot, ops.take, ops.identity, ops.stop_gradient, WHERE_EQUAL))
 
 
-class Cost:
-    """Adds up the costs of groups. What a function costs above a plain step is left out, as if equal in both."""
+class NativeCost:
+    """The cost of a program that runs operation by operation."""
+
+    def __init__(self, program: Program) -> None:
+        # By kind and level, and last the products that stand apart: how many operands, and the time in a lane.
+        operands, by_lane = [], []
+        for members in together(program):
+            kind, count = program.kinds[members[0]], len(members) * program.count_operands(members[0])
+            in_dot = kind == SUM and len(program.args[members[0]][0]) > 1
+            operands.append(count)
+            by_lane.append((_NATIVE_FACTOR if in_dot else _NATIVE_STEP) * count)
+            if isinstance(kind, Op):
+                by_lane[-1] += _called(kind) * len(members)
+        apart = 2 * len(program.products)
+        self._operands, self._by_lane = np.array([*operands, apart]), np.array([*by_lane, _NATIVE_STEP * apart])
+        self._slots = max(1, sum(program.varies))
+
+    def time(self, lanes: int) -> float:
+        return float(self._times(lanes).sum())
+
+    def least_on_arrays(self, lanes: int) -> float:
+        """A lower bound for a run on arrays: operations of one kind on one level take a call, or a native sweep."""
+        return _CALL * _CALLS + float(np.minimum(self._times(lanes), _CALL).sum())
+
+    def _times(self, lanes: int) -> Any:
+        block = max(1, min(_NATIVE_LANES, _NATIVE_NUMBERS // self._slots))
+        return _NATIVE_OPERAND * self._operands * -(-lanes // block) + self._by_lane * lanes
+
+
+class ArrayCost:
+    """The cost of a program whose groups run as array operations.
+
+    plain  if all groups do
+    swept  if the native sweep computes the groups that is_swept() selects
+    """
+
+    def __init__(self, program: Program, groups: Sequence[Group]) -> None:
+        self.plain, self.swept = _Sum(), _Sum()
+        sweeping = False
+        for group in groups:
+            operands = program.count_operands(group.members[0])
+            self.plain.add(program, group, operands)
+            if is_swept(program, group):
+                self.swept.add_swept(group, operands, not sweeping)
+                sweeping = True
+            else:
+                self.swept.add(program, group, operands)
+                sweeping = False
+
+
+class _Sum:
+    """Adds up the costs of groups."""
 
     def __init__(self) -> None:
-        self._by_lane, self._native_by_lane = 0.0, 0.0
-        self._each_run = 0.0
-        self._operands, self._lines, self._slots = 0, 0, 1
+        self._each_run, self._by_lane = _CALL * _CALLS, 0.0
 
-    def add(self, group: Group, operands: int) -> None:
-        """Adds a group; operands is how many each member reads."""
+    def add(self, program: Program, group: Group, operands: int) -> None:
+        """Adds a group on arrays; operands is how many each member reads."""
         count, product = len(group.members) * operands, group.product
-        self._operands += count
-        in_dot = product is not None and product.left.shape[1] > 1
-        self._native_by_lane += (_NATIVE_FACTOR if in_dot else _NATIVE_STEP) * count
+        self._each_run += _CALL * _lines(program, group)
+        if isinstance(group.kind, Settle):
+            self._each_run += _PYTHON_CALL
+        elif isinstance(group.kind, Op) and not group.kind.array:
+            called = _called(group.kind) * len(group.members)
+            self._each_run += 0.0 if group.varies else called
+            self._by_lane += called if group.varies else 0.0
         if group.varies:
             if product is None:
                 factor = _STEP
@@ -35,20 +113,46 @@ class Cost:
                 factor = _FACTOR_IN_PRODUCT if group.summed or product.shared else _FACTOR_BY_LANE
             self._by_lane += factor * count
 
-    def add_swept(self, group: Group, operands: int) -> None:
-        """Adds a group that the native sweep computes; operands is how many each member reads."""
+    def add_swept(self, group: Group, operands: int, begins: bool) -> None:
+        """Adds a group that the native sweep computes; begins if the group before it runs on arrays."""
         count = len(group.members) * operands
-        self._each_run += _NATIVE_CALL * count
+        self._each_run += _NATIVE_OPERAND * count + _CALL * begins
         self._by_lane += (_NATIVE_FACTOR if group.product is not None else _NATIVE_STEP) * count
         if isinstance(group.kind, Op):
             self._by_lane += _NATIVE_FUNCTION * count
 
-    def finish(self, lines: int, slots: int) -> None:
-        self._lines, self._slots = lines, max(1, slots)
+    def time(self, lanes: int) -> float:
+        return self._each_run + self._by_lane * lanes
 
-    def arrays(self, lanes: int) -> float:
-        return _CALL * (_CALLS + self._lines) + self._each_run + self._by_lane * lanes
 
-    def native(self, lanes: int) -> float:
-        block = max(1, min(_NATIVE_LANES, _NATIVE_NUMBERS // self._slots))
-        return _NATIVE_CALL * self._operands * -(-lanes // block) + self._native_by_lane * lanes
+def is_swept(program: Program, group: Group) -> bool:
+    """Whether the native sweep is expected to compute a group quicker than array calls do with few lanes."""
+    product, count = group.product, len(group.members)
+    if not group.varies or group.summed or count * program.count_operands(group.members[0]) > _MOST_SWEPT:
+        return False
+    if product is not None and product.crossed and product.left.shape[1] > 1:
+        return False
+    if isinstance(group.kind, Op) and group.kind is not WHERE_EQUAL and group.kind is not ops.take:
+        form = native.forms.get(group.kind)
+        if form is None or (form[0] in (ONE, TWO) and count > _MOST_FUNCTIONS):
+            return False
+    places = chain.from_iterable(map(program.operands, group.members))
+    return all(program.varies[place] or program.kinds[place] == CONSTANT for place in places)
+
+
+def _called(op: Op) -> float:
+    """The cost of a call from the native executor to a Python function, for an operation without a form in C."""
+    return 0.0 if op in native.forms or op in _IN_CODE else _PYTHON_CALL
+
+
+def _lines(program: Program, group: Group) -> int:
+    """Roughly how many lines a group takes; copies of rows that are not contiguous are left out."""
+    product = group.product
+    if isinstance(group.kind, Op):
+        return count_lines(group.kind)
+    _, plus, minus = program.args[group.members[0]]
+    terms = len(minus) + (1 if product is None and len(plus) >= MANY_TERMS else len(plus))
+    if product is None:
+        return max(1, terms - 1)
+    in_two_steps = group.varies and not group.summed and not product.crossed and product.left.shape[1] > 1
+    return 1 + in_two_steps + (0 if product.complete else terms)

@@ -11,18 +11,21 @@ from typing import Any
 import numpy as np
 
 from .array.array_executor import ArrayExecutor
+from .captured_leaves import Parameters
 from .compiled_fixed_point import Settle
+from .cost_estimate import NativeCost
 from .native.bytecode_machine import Executor, compiled
+from .native.plain_call import Call
 from .passes.program import Program
 from .passes.sums_of_products import as_sums_of_products
 
 EXECUTORS = ("auto", "array", "native")
 # Below this many operands over all lanes, arrays are not considered: they take long to prepare.
 _FEW_OPERANDS = 2000
-# How many times longer the native sweep takes where it is not compiled.
+# How many times longer the native sweep takes if it is not compiled.
 _UNCOMPILED = 1.0 if compiled else 60.0
 _NATIVE_BLOCK = 1 << 10
-# The choice is kept for this many different lane counts, then found out again.
+# The choice is kept for at most this many different lane counts, then all are chosen again.
 _CHOICES_KEPT = 256
 
 
@@ -56,6 +59,12 @@ class Execution:
         run = self.native.run if self._choose(1) == "native" else self._one_lane
         return functools.partial(self._forgetting, run) if self._kept else run
 
+    def call(self, parameters: Parameters, arguments: Any, result: Any, finite: bool) -> Call | None:
+        """One set of inputs from its arguments to its result, if the native executor runs it; see Call."""
+        if self._kept or self._choose(1) != "native":
+            return None
+        return Call(self.native, parameters.numbers if parameters.leaves else None, arguments, result, finite)
+
     def lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes)."""
         if self._kept:
@@ -86,10 +95,13 @@ class Execution:
 
     @property
     def summary(self) -> str:
-        """How many nodes, array operations and matrix products the program has, and which executor ran it."""
+        """How many nodes the program has, which executor ran it, and as how many operations."""
+        nodes, ran = f"{len(self.program):,} nodes", None if self._array is None else self._array.ran
+        if self.chosen == "native" or ran is None:
+            return f"{nodes}, {len(self.simplified.operations()):,} operations; the {self.chosen} executor ran it"
         return (
-            f"{len(self.program):,} nodes, {self.array.operations:,} array operations, "
-            f"{self.array.products:,} of them matrix products; the {self.chosen} executor ran it"
+            f"{nodes}, {ran.operations:,} array operations, {ran.products:,} of them matrix products; "
+            "the array executor ran it"
         )
 
     @property
@@ -134,11 +146,17 @@ class Execution:
         return chosen
 
     def _quicker(self, lanes: int) -> str:
-        """The executor that is expected to be quicker."""
+        """The executor that is expected to be quicker, found without laying anything out."""
         if compiled and self._operands * lanes < _FEW_OPERANDS:
             return "native"
-        cost = self.array.cost
-        return "native" if cost.native(lanes) * _UNCOMPILED < cost.arrays(lanes) else "array"
+        native = self._native_cost.time(lanes) * _UNCOMPILED
+        if native < self._native_cost.least_on_arrays(lanes):
+            return "native"
+        return "native" if native < self.array.time(lanes) else "array"
+
+    @cached_property
+    def _native_cost(self) -> NativeCost:
+        return NativeCost(self.simplified)
 
     def _one_lane(self, parameters: Any, inputs: Sequence[float]) -> list[float]:
         found: list[float] = self.array.run(parameters, np.array(inputs, dtype=float)[:, None])[:, 0].tolist()

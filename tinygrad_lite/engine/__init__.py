@@ -1,15 +1,15 @@
 """The engine: Value records operations into a graph, and sweeps derivatives backward through it.
 
-Its files are plain Python that runs anywhere. Where a compiler is found, Cython compiles them to C, all or none:
-`compiled` says which ones run. What compiled files know of each other stands in the .pxd beside each: fields and
-functions, and what is read of every node, which is compiled into each file that reads it. A file imports only from
-those before it here; what methods of Value call of later files, these put into `base.above`.
+Its files are plain Python that runs anywhere. If there is a C compiler, Cython compiles them, all or none; `compiled`
+says which build runs. The .pxd next to a file declares its fields and functions for the other compiled files. Functions
+that are called for every node are inline there, and so compiled into each file that uses them. A file imports only from
+files that stand before it in this list; functions of later files that methods of Value call are set in `base.above`.
 
-base       what Value stands on: the storage of bound leaves, the terms of nodes with many arguments, plain numbers
-unary_slopes  value and slope of each row of one number, generated from the table
+base       what Value builds on: the storage of bound leaves, the terms of nodes with many arguments, plain numbers
+unary_slopes  the value and the slope of each row with one argument, generated from the table
 values     Value, how its operators record nodes, and each thread's context
-graph      arguments, parents and edges of nodes, the binding of leaves, orders, transcribing
-rows       recording by rows of the table, results of many numbers, the fast paths of sequences
+graph      arguments, parents and edges of nodes, the binding of leaves, topological order, transcribing
+rows       recording by rows of the table, joint results, the fast paths for sequences
 sweep      the sweep backward through floats
 walks      derivatives as graphs, tangents, linearizations
 contexts   how this thread records: modes, origins, watches, traces

@@ -20,13 +20,13 @@ cdef class _Context:
 @cython.final
 cdef class Storage:
     cdef tuple _arrays
-    cdef tuple _held  # a view of each array, while which it cannot be resized, and so stays where it is
+    cdef tuple _held  # a view of each array: while it exists, the array cannot be resized or move
     cdef Py_ssize_t _size
     cdef double *_values
     cdef double *_grads
     cdef Py_ssize_t _moved
-    cdef bint _seen  # a view of the gradients may be held, which shows at once what is written
-    cdef bint _stale  # all gradients are 0, and still to be written
+    cdef bint _seen  # somebody may hold a view of the gradients, so changes must be written at once
+    cdef bint _stale  # all gradients are 0, but the zeros are not written yet
     cdef long long _cleared, _swept
     cdef tuple _made(self)
     cdef void _settle(self) noexcept

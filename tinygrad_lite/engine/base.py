@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""What Value stands on: the storage of bound leaves, the terms of nodes, plain numbers, and what threads share."""
+"""What Value builds on: the storage of bound leaves, the terms of nodes, plain numbers, and what threads share."""
 
 try:
     import cython
@@ -19,18 +19,18 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "f7a3a860"
+source_hash = "f16034c4"
 
 methods: dict = {}
-"""Further methods of Value, by name: functions, or "module:function" for those to be imported when first used."""
+"""Further methods of Value by name: functions, or "module:function" to import on first use."""
 
 
 @cython.final
 @cython.cclass
 class _Counts:
-    """What is counted for all threads."""
+    """Counters that all threads share."""
 
-    # sweeps: nodes know by its number which one reached them last. changes: how often the number of a leaf was set.
+    # sweeps: each node holds the number of the last sweep that reached it. changes: how often a leaf's number was set.
     __slots__ = ("changes", "sweeps")
 
     def __init__(self):
@@ -40,7 +40,7 @@ class _Counts:
 @cython.final
 @cython.cclass
 class _Above:
-    """What methods of Value call of files that need Value themselves: each sets its part when it is imported."""
+    """Functions that methods of Value call, from files that import Value: each file sets its own when imported."""
 
     __slots__ = ("applied", "args", "backward", "edges", "is_computed", "is_inside", "kept", "make_by_hand", "parents")
     __slots__ += ("record", "restore", "row", "stand_for")
@@ -51,7 +51,7 @@ above = _Above()
 
 
 class Origin:
-    """Where a Value came from: its label, the path of the module whose call made it, the source line that did."""
+    """Where a Value came from: its label, the path of the module whose call made it, and the source line."""
 
     __slots__ = ("label", "line", "path")
 
@@ -62,10 +62,10 @@ class Origin:
 @cython.final
 @cython.cclass
 class _Context:
-    """How one thread records just now."""
+    """One thread's recording context."""
 
-    # recording: 1; 0 gives detached leaves; in a trace it is _STOPPING instead, which records what no gradient enters.
-    # inside: where a function runs whose results a transform differentiates, by what it differentiates, else None.
+    # recording: 1 records; 0 makes detached leaves; in a trace _STOPPING replaces 0 and records behind stop_gradient.
+    # inside: (xs, the outer `inside`) while a function runs for a transform that differentiates by xs, else None.
     __slots__ = ("inside", "origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
 
     def __init__(self, thread):
@@ -76,16 +76,16 @@ class _Context:
 @cython.final
 @cython.cclass
 class Storage:
-    """Two shared float64 arrays, for the numbers and the gradients of the leaves bound to them.
+    """Two float64 arrays with the numbers and the gradients of the leaves bound to it.
 
     values, grads  array.array('d'); numpy.frombuffer(storage.values) is a view that reads and writes the leaves
-    moved          how many leaves have been bound elsewhere: holders of a view bind again where it has grown
+    moved          how many leaves have moved to another storage: if it has grown, holders of a view must bind again
     """
 
     __slots__ = ("_arrays", "_cleared", "_grads", "_held", "_moved", "_seen", "_size", "_stale", "_swept", "_values")
 
     def __init__(self, size):
-        import array  # here, since it brings collections.abc with it
+        import array  # only when needed: it imports collections.abc
 
         _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
         arrays = array.array("d", bytes(8 * size)), array.array("d", bytes(8 * size))
@@ -113,7 +113,7 @@ class Storage:
         raise errors.not_copied(self, "copy the leaves instead")
 
     def clear_grads(self):
-        """Sets every gradient to 0, not computed."""
+        """Sets every gradient to 0 and marks it as not computed."""
         self._made()
         self._stale = True
         self._cleared = counts.sweeps
@@ -121,16 +121,16 @@ class Storage:
             self._settle()
 
     def settled(self):
-        """The gradients, for those who hold a view of them and call this before each use of it.
+        """The gradients, for a caller that holds a view and calls this before each use of the view.
 
-        While nobody else holds one, zeros are not written where the next sweep overwrites them.
+        While there is no other holder, clear_grads() need not write zeros that the next sweep overwrites.
         """
         self._settle()
         return self._made()[1]
 
     @cython.cfunc
     def _made(self) -> tuple:
-        """The arrays: compiled, a storage that __init__ never saw has none."""
+        """The arrays. In the compiled engine, a storage whose __init__ never ran has none."""
         if cython.compiled and self._arrays is None:
             raise errors.not_made(self)
         return self._arrays
@@ -147,7 +147,7 @@ class Storage:
 
 @cython.cfunc
 def _refuse_again(made, before) -> cython.void:
-    """Raises TypeError where what __init__ makes is there: others may hold addresses of it."""
+    """Raises TypeError if __init__ has run already: others may hold addresses of what it made."""
     if before is not None:
         raise errors.made_already(made)
 
@@ -164,11 +164,11 @@ def _pointer(numbers) -> cython.p_double:
 @cython.final
 @cython.cclass
 class _Terms:
-    """The arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each.
+    """Arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each number.
 
-    args             last, where the row is no built-in one, that row
-    partials, scale  times scale, the partials are the local derivatives
-    lender           the array whose numbers the partials are, where they were taken over
+    args             the arguments; a custom row comes last
+    partials, scale  partials times scale are the local derivatives
+    lender           the array that owns the memory of partials, or None
     """
 
     __slots__ = ("args", "lender", "partials", "scale")
@@ -204,7 +204,7 @@ def _is_other_real(x) -> cython.bint:
 
 @cython.cfunc
 def _unlike(who, other):
-    """For what is not compared as a real number: a number of another kind would differ in silence."""
+    """Comparison with something that is no real number. Raises for another kind of number: no silent False."""
     import numbers
 
     if isinstance(other, numbers.Number):
@@ -223,18 +223,18 @@ def _real(who, x) -> cython.double:
     if _is_real(x):
         try:
             return float(x)
-        except OverflowError:  # which as_float words
+        except OverflowError:  # as_float raises it with a better message
             pass
     return reals.as_float(who, x)
 
 
 def leaf_changes():
-    """How often the number of a leaf was set, anywhere."""
+    """How often the number of any leaf was set."""
     return counts.changes
 
 
 def find_method(name, kind):
-    """The further method of that name, imported if need be; AttributeError for a kind of thing that has none."""
+    """The further method of that name, imported if needed; raises AttributeError if `kind` has none."""
     found = methods.get(name)
     if found is None:
         instead = errors.OTHER_NAMES.get(name, "operations and attributes are listed by dir(value)")

@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""How this thread records just now: asked, set, and set while a function or a `with` block runs."""
+"""This thread's recording context: to read it, to set it, and to set it while a function or a `with` block runs."""
 
 try:
     import cython
@@ -12,11 +12,11 @@ if not cython.compiled:
     from .values import _STOPPING, _here, _trace_for
 
 compiled: bool = cython.compiled
-source_hash = "c28c9753"
+source_hash = "e9938679"
 
 
 def set_origin(origin):
-    """From now on this thread's new Values come from `origin` (an Origin or None); returns the one until now."""
+    """Sets the origin (an Origin or None) of this thread's new Values; returns the previous one."""
     here: _Context = _here()
     before = here.origin
     here.origin = origin
@@ -24,7 +24,7 @@ def set_origin(origin):
 
 
 def set_recording(on):
-    """Whether this thread's operations are recorded from now on; returns whether they were until now."""
+    """Sets whether this thread's operations are recorded; returns whether they were before."""
     here: _Context = _here()
     before: cython.bint = here.recording == 1
     here.recording = 1 if on else 0 if here.trace is None else _STOPPING
@@ -32,31 +32,31 @@ def set_recording(on):
 
 
 def current_inside():
-    """What is differentiated by where this thread computes for a transform, (xs, what is around it), else None.
+    """(xs, the enclosing transform's pair) inside a transform that differentiates by xs, else None.
 
-    Copying a Value then gives the same variable.
+    Inside a transform, copying a Value gives the same variable.
     """
     return _here().inside
 
 
 def is_inside():
-    """Whether what this thread computes just now is for a transform to differentiate, or traced."""
+    """Whether this thread runs a function for a transform to differentiate, or traces one."""
     here: _Context = _here()
     return here.inside is not None or here.trace is not None
 
 
 def is_recording():
-    """Whether this thread's operations are recorded just now."""
+    """Whether this thread records operations now."""
     return _here().recording == 1
 
 
 def current_watch():
-    """What is told of what this thread does (see set_watch), or None."""
+    """This thread's watch (see set_watch), or None."""
     return _here().watch
 
 
 def current_origin():
-    """What this thread's new Values come from just now, or None."""
+    """The Origin that this thread's new Values get, or None."""
     return _here().origin
 
 
@@ -64,11 +64,11 @@ _KEPT = cython.declare(object, object())
 
 
 def within(function, *args, recording=_KEPT, watch=_KEPT, trace=_KEPT, origin=_KEPT, inside=_KEPT):
-    """function(*args), while this thread records, is watched, traces and so on as given; see the set_... beside.
+    """Calls function(*args) in the given context (see the set_... functions), and restores the old one after it.
 
-    Whatever ends it, all is afterwards as it was. In C nothing comes between the call and the `finally`. Where this
-    file runs as Python, Ctrl-C may come at every line, also at the first of a `finally`: what it was to do stands there
-    twice, so that one of the two is done whole.
+    It is restored however the call ends. In C nothing can come between the call and the `finally`. If this file runs as
+    Python, Ctrl-C may come at any line, even the first of a `finally`. That is why the `finally` is there twice: one of
+    the two runs completely.
     """
     here: _Context = _here()
     before: tuple = (here.recording, here.watch, here.trace, here.origin, here.inside)
@@ -100,7 +100,7 @@ def _set(here: _Context, state: tuple) -> cython.void:
 
 
 def recorded(function, *args):
-    """function(*args), recorded in whatever mode."""
+    """Calls function(*args) and records it, whatever the mode."""
     here: _Context = _here()
     before: cython.int = here.recording
     try:
@@ -114,7 +114,7 @@ def recorded(function, *args):
 
 
 def within_transform(xs, function, args, kwargs):
-    """function(*args, **kwargs), recorded in whatever mode, inside a transform that differentiates by xs."""
+    """Calls function(*args, **kwargs) inside a transform that differentiates by xs; records it, whatever the mode."""
     here: _Context = _here()
     before: cython.int = here.recording
     inside = here.inside
@@ -129,7 +129,7 @@ def within_transform(xs, function, args, kwargs):
 
 
 def within_origin(origin, function, args, kwargs):
-    """function(*args, **kwargs), its new Values coming from `origin`."""
+    """Calls function(*args, **kwargs); its new Values get `origin`."""
     here: _Context = _here()
     before = here.origin
     try:
@@ -144,10 +144,11 @@ def within_origin(origin, function, args, kwargs):
 
 @cython.cclass
 class Mode:
-    """A context manager that sets how this thread records, and puts back what was.
+    """A context manager that sets how this thread records, and restores the old state.
 
-    A subclass says in `records` whether operations are recorded, and in `watcher` what makes a watch; None leaves that
-    as it is. In C, entering and leaving are one step for Python: no Ctrl-C comes between a step and the `with` body.
+    A subclass sets `records` (whether operations are recorded) and `watcher` (a function that makes a watch); None
+    changes nothing. In C, entering and leaving are one step for Python: Ctrl-C cannot come between it and the `with`
+    body.
     """
 
     _before: list
@@ -190,21 +191,22 @@ def _leave_mode(mode: Mode) -> cython.void:
 
 
 def is_tracing():
-    """Whether this thread traces just now."""
+    """Whether this thread traces now."""
     return _here().trace is not None
 
 
 def current_trace():
-    """What this thread traces for just now (see set_trace), or None."""
+    """This thread's trace (see set_trace), or None."""
     return _here().trace
 
 
 def set_trace(trace):
-    """An object for which this thread traces from now on, or None; returns the one until now.
+    """Sets the trace that this thread records for, or None; returns the previous one.
 
-    In a trace no choice may depend on a number: comparisons give 0/1 Values, trace.refuse(what, v) is called where a
-    number is read, and what no_grad() or detach() makes is recorded behind a stop_gradient. New leaves are constants of
-    the trace, and enter the set trace.constants; derivatives that enter it are added to the list trace.derivatives.
+    In a trace no choice may depend on a number: comparisons give 0/1 Values, reading a number calls
+    trace.refuse(what, v), and results of no_grad() or detach() are recorded behind a stop_gradient. New leaves are
+    constants of the trace and are added to the set trace.constants; adjoints and tangents that become part of the trace
+    are added to the list trace.derivatives.
     """
     here: _Context = _here()
     before = here.trace
@@ -213,10 +215,10 @@ def set_trace(trace):
 
 
 def set_watch(watch):
-    """An object told of what this thread does from now on, or None; returns the one until now.
+    """Sets the watch, an object that is told what this thread does, or None; returns the previous one.
 
-    watch.recorded(v) is called with each new result and returns its Origin; watch.sweeps(root) before each sweep. In a
-    trace, which is its own watch, no result is told: numbers are placeholders there, and raise no flags.
+    watch.recorded(v) is called with each new result and returns its Origin; watch.sweeps(root) is called before each
+    sweep. A trace is its own watch. It is not told of results: their numbers are placeholders, and raise no flags.
     """
     here: _Context = _here()
     before = here.watch

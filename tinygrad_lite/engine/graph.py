@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""The graph: a node's arguments and parents, the leaves bound to a Storage, orders, and transcribing."""
+"""The graph: arguments and parents of nodes, leaves bound to a Storage, topological order, and transcribing."""
 
 try:
     import cython
@@ -14,7 +14,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
 
 compiled: bool = cython.compiled
-source_hash = "f46cc0aa"
+source_hash = "1c959f03"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -25,9 +25,9 @@ _MUL = cython.declare(cython.int, ops.mul.code)
 @cython.final
 @cython.cclass
 class Span:
-    """Consecutive cells of a Storage, from `start` on, as one argument of a node; `leaves` are those bound there.
+    """Consecutive cells of a Storage, from `start` on, as one argument of a node; `leaves` are bound to these cells.
 
-    What is recorded belongs to the leaves: where one has been bound elsewhere since, sweeps go leaf by leaf.
+    The node depends on the leaves: if one of them has moved to another storage since, sweeps go leaf by leaf.
     """
 
     __slots__ = ("_leaves", "_moved", "_start", "_storage")
@@ -66,7 +66,7 @@ class Span:
 
 @cython.cfunc
 def _unspanned(args: tuple) -> tuple:
-    """The arguments, with the leaves of a Span in its place."""
+    """The arguments, with each Span replaced by its leaves."""
     for arg in args:
         if type(arg) is Span:
             return tuple([cython.cast(Span, a)._leaves if type(a) is Span else a for a in args])
@@ -75,7 +75,7 @@ def _unspanned(args: tuple) -> tuple:
 
 @cython.cfunc
 def _checked_value(who, x) -> Value:
-    """A Value, or TypeError: a C variable for Values would take None as well."""
+    """Returns x if it is a Value, else raises TypeError: a C variable for Values would take None as well."""
     if type(x) is not Value:
         raise TypeError(f"{who} takes a Value, got {errors.received(x)}")
     return x
@@ -94,14 +94,14 @@ def _all_checked(who, xs) -> list:
 
 @cython.cfunc
 def _solution(whole: Value):
-    """What knows the derivatives of a result of many."""
+    """The object that knows the derivatives of a joint result (one node of many numbers)."""
     args: tuple = cython.cast(_Terms, whole._left).args
     return args[len(args) - 1]
 
 
 @cython.cfunc
 def _left(v: Value):
-    """The first argument of a node of one or two: a Value or a plain number."""
+    """The first argument of a node without _Terms: a Value or a plain number."""
     return v._left_partial if v._left is None else v._left
 
 
@@ -112,7 +112,7 @@ def _right(v: Value):
 
 @cython.cfunc
 def _laid_flat(v: Value) -> list:
-    """The arguments one number after the other, Values and plain ones; a leaf has none."""
+    """The numbers of all arguments in one list, Values and plain ones; empty for a leaf."""
     if v._code < _MANY:
         return [_left(v), _right(v)] if v._code >= 0 else []
     found: list = []
@@ -126,7 +126,7 @@ def _laid_flat(v: Value) -> list:
 
 @cython.cfunc
 def _laid_flat_jointly(whole: Value) -> list:
-    """Those of a result of many, without what knows the derivatives."""
+    """The same for a joint result, without the object that knows the derivatives."""
     found: list = _laid_flat(whole)
     found.pop()
     return found
@@ -134,7 +134,7 @@ def _laid_flat_jointly(whole: Value) -> list:
 
 @cython.cfunc
 def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
-    """The derivative of v by the k-th of the numbers that _laid_flat() gives, which is a Value."""
+    """The local derivative by the k-th number of _laid_flat(v), which must be a Value."""
     if v._code < _MANY:
         return v._right_partial if k else v._left_partial
     return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
@@ -142,7 +142,7 @@ def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
 
 @cython.cfunc
 def _row(v: Value):
-    """The row of a result. A node of a row that may go again holds it, behind its arguments."""
+    """The row of a result. A custom row may be deleted, so its nodes hold it as their last argument."""
     if v._code == _CUSTOM:
         args: tuple = cython.cast(_Terms, v._left).args
         return args[len(args) - 1]
@@ -161,7 +161,7 @@ def _given(v: Value) -> tuple:
 
 @cython.cfunc
 def _parents(v: Value) -> list:
-    """The arguments that are Values, in order; of a component those of the whole, of which it is one result."""
+    """The arguments that are Values, in order; for a component, those of the joint result it belongs to."""
     if v._code == _COMPONENT:
         return _parents(cython.cast(_Terms, v._left).args[0])
     return [x for x in _laid_flat(v) if type(x) is Value]
@@ -169,9 +169,9 @@ def _parents(v: Value) -> list:
 
 @cython.cfunc
 def _edges(v: Value) -> list:
-    """For each parent its place among the numbers of the arguments, the local derivative, and itself, in order.
+    """For each parent, in order: its position among the numbers of the arguments, the local derivative, the parent.
 
-    Of a component, by a solve for it alone.
+    The derivatives of a component take a solve of their own.
     """
     k: cython.Py_ssize_t
     derivatives = None
@@ -194,7 +194,7 @@ def _edges(v: Value) -> list:
 
 @cython.cfunc
 def _push_parents(stack: list, v: Value) -> cython.void:
-    """The parents, the first on top."""
+    """Pushes the parents, so that the first is on top."""
     if v._code >= _MANY:
         for item in reversed(_laid_flat(v)):
             if type(item) is Value:
@@ -227,7 +227,7 @@ def parents_of(v: Value):
 
 
 def edges_of(v: Value):
-    """For each parent its place among the numbers of the arguments, the local derivative, and itself, in order."""
+    """For each parent, in order: its position among the numbers of the arguments, the local derivative, the parent."""
     return _edges(v)
 
 
@@ -246,12 +246,12 @@ def is_computed(v: Value):
 
 @cython.cfunc
 def _swept(v: Value) -> cython.longlong:
-    """The number of the last sweep that reached all that lies where v lies."""
+    """The number of the last sweep that reached all leaves of v's storage; 0 for a leaf that has none."""
     return cython.cast(Storage, v._left)._swept if v._code == _BOUND else 0
 
 
 def topological_order(*roots):
-    """Every Value that roots depend on and they themselves, each once, parents before what was made of them."""
+    """The roots and every Value they depend on, each once, parents before their results."""
     order: list = []
     seen: set = set()
     stack: list = _all_checked("topological_order(*roots)", reversed(roots))
@@ -267,11 +267,11 @@ def topological_order(*roots):
 
 
 def transcribe(roots, known, constant, add):
-    """Does again elsewhere what roots were computed from, parents first; `known` gains what stands for results.
+    """Copies the graph below roots into another form, parents first: `known` gains the copy of each result.
 
-    known     what stands for some Values: what these were computed from is not looked at
-    constant  (number) -> what stands for a plain number, and for what depends on nothing known
-    add       (op, args) -> what stands for a result, from what stands for its arguments
+    known     {Value: its copy}, given for some Values: the walk stops at these
+    constant  (number) -> the copy of a plain number, or of a Value that depends on nothing in `known`
+    add       (op, args) -> the copy of a result, from the copies of its arguments
     """
     v: Value
     fixed: set = set()
@@ -297,7 +297,7 @@ def transcribe(roots, known, constant, add):
 
 @cython.cfunc
 def _program_row(v: Value):
-    """The row of a result; of a result of many and of its components, those by which programs compute them."""
+    """The row of a result; for a joint result and its components, the rows that programs use for them."""
     if v._code < _JOINT:
         row = _row(v)
         if row is ops.given:
@@ -323,7 +323,7 @@ def _standing(known: dict, constant, args: tuple) -> tuple:
 
 
 def products(ys):
-    """Which of ys are the product of two Values: (positions among ys, left factors, right factors)."""
+    """The ys that are the product of two Values: (positions among ys, left factors, right factors)."""
     v: Value
     found: tuple = [], [], []
     k: cython.Py_ssize_t
@@ -344,9 +344,9 @@ def sweep_number(v):
 
 
 def bind(leaves):
-    """Puts the leaves into one Storage: (storage, cells), cells[k] being the cell of leaves[k].
+    """Puts the leaves into one Storage; returns (storage, cells), where cells[k] is the cell of leaves[k].
 
-    Leaves that share a storage already stay where they are; otherwise all move into a new one, numbers and gradients.
+    Leaves that already share a storage stay there; otherwise all move into a new one, with numbers and gradients.
     """
     v: Value
     storage: Storage
@@ -370,7 +370,7 @@ def bind(leaves):
     for cell, v in enumerate(leaves):
         storage._values[cell] = _number(v)
         storage._grads[cell] = _gradient(v)
-        if v._sweep >= 0 or not sweeping:  # else it may be the mark of one that is under way
+        if v._sweep >= 0 or not sweeping:  # else it may be the mark of a sweep that is under way
             v._sweep = max(v._sweep, _swept(v)) if is_computed(v) else 0
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._moved += 1
@@ -379,7 +379,7 @@ def bind(leaves):
 
 
 def located(leaves):
-    """Where bound leaves lie: their storages, and for each leaf which of these it is in, and in which cell."""
+    """(storages, owners, cells) of bound leaves: leaf k lies in storages[owners[k]], in cell cells[k]."""
     v: Value
     storages: dict = {}
     owners: list = []
@@ -393,7 +393,7 @@ def located(leaves):
 
 
 def clear_grads(leaves):
-    """Sets the gradients to 0, not computed."""
+    """Sets the gradients to 0 and marks them as not computed."""
     v: Value
     for v in _all_checked("clear_grads(leaves)", leaves):
         if v._code == _BOUND:
@@ -418,6 +418,6 @@ def _restore(data, grad, label, detached):
     return v
 
 
-_restore.__module__ = __name__.rpartition(".")[0]  # by which pickles name it
+_restore.__module__ = __name__.rpartition(".")[0]  # pickles name it by this module
 above.args, above.parents, above.edges, above.row = args_of, parents_of, edges_of, row_of
 above.is_computed, above.kept, above.restore = is_computed, kept, _restore

@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""Recording by rows of the table: any row, results known already, of many numbers, and the fast paths of sequences."""
+"""Recording by rows of the table: any row, known results, joint results, and the fast paths for sequences."""
 
 import operator
 
@@ -37,7 +37,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "91a7abaa"
+source_hash = "12919709"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -51,7 +51,7 @@ _IDENTITY = cython.declare(cython.int, ops.identity.code)
 
 
 def stand_for(v: Value, other: Value):
-    """Makes v the same number as another Value, which a trace or a transform gave in the place of a plain one."""
+    """Makes v an identity node of another Value, which a trace or a transform passed instead of a plain number."""
     v._grad = v._right_partial = 0.0
     v._right = None
     v._held, v._left, v._left_partial = _number(other), other, 1.0
@@ -60,7 +60,7 @@ def stand_for(v: Value, other: Value):
 
 
 def make_by_hand(v: Value, data, parents: tuple, derivatives):
-    """Makes v a result whose number and local derivatives are given."""
+    """Makes v a result with the given number and local derivatives."""
     k: cython.Py_ssize_t
     here: _Context = _here()
     _refuse_in_trace("making a result by hand", v)
@@ -102,7 +102,7 @@ def _arguments(who, items) -> tuple:
 
 
 def applied(op, args: tuple):
-    """The result of a row, recorded."""
+    """Applies a row to arguments and records the result."""
     given: tuple = _checked(op, args)
     fast = _FAST.get(op.name)
     return record(op, given) if fast is None else fast(*given)
@@ -110,9 +110,9 @@ def applied(op, args: tuple):
 
 @cython.cfunc
 def _checked(op, args: tuple) -> tuple:
-    """The arguments of a row as it takes them: Values and plain numbers, tuples where it takes a sequence."""
+    """The arguments in the form a row takes: Values, plain numbers, and a tuple for each sequence."""
     if type(args[0]) is tuple and op.sequences:
-        return args  # bind() has looked at them, and what records them looks into the tuples
+        return args  # bind() has checked them, and recording checks the items of the tuples
     for x in args:
         if type(x) is not Value and type(x) is not float and type(x) is not int:
             return tuple([y if type(y) is tuple and k in op.sequences else op.number(k, y) for k, y in enumerate(args)])
@@ -131,9 +131,9 @@ def dot(xs, ys, start=0.0):
 
 
 def dots(rows, ys, function=None):
-    """For each (xs, start, origin) of rows, dot(xs, ys, start) as of that origin, put through function: a layer.
+    """A whole layer: for each (xs, start, origin) of rows, function(dot(xs, ys, start)) with that origin.
 
-    What ys are is read once for all rows.
+    The numbers of ys are read once for all rows.
     """
     here: _Context = _here()
     before = here.origin
@@ -158,7 +158,7 @@ def dots(rows, ys, function=None):
 
 @cython.cfunc
 def _dot(left: tuple, right: tuple, numbers: cython.p_double, start) -> Value:
-    """A dot node, from what right's numbers are."""
+    """A dot node; `numbers` are the numbers of `right`."""
     if type(start) is not Value:
         start = _real("dot(xs, ys, start): start", start)
     n: cython.Py_ssize_t = len(right)
@@ -228,7 +228,7 @@ def _logsumexp(xs):
 
 
 def _where(condition, a, b):
-    """A plain condition chooses at once, so that nothing of the other branch is recorded."""
+    """A plain condition selects at once and records no node, so the graph never holds the other branch."""
     if isinstance(condition, Value):
         return record(ops.where, (condition, a, b))
     a = a if type(a) is Value else _real("where(condition, a, b): a", a)
@@ -244,7 +244,7 @@ def _take(table, index):
 
 
 def record(op, args):
-    """One node by its row alone: the value, and the local derivatives from its rules run on unrecorded Values."""
+    """One node, made by its row alone; the rules give the local derivatives when they run on detached Values."""
     here: _Context = _here()
     _check_row(op)
     places: tuple = op.places
@@ -264,7 +264,7 @@ def record(op, args):
         elif type(arg) is tuple:
             plain.append(tuple([_argument(None, x) for x in _arguments(places[k], arg)]))
         elif rules[k] is None and isinstance(arg, float):
-            plain.append(arg)  # perhaps of a class of its own, which says more than the number
+            plain.append(arg)  # may be of a subclass of float that holds more than the number
         else:
             plain.append(_argument(places[k], arg))
     value = op.value(*plain)
@@ -276,7 +276,7 @@ def record(op, args):
         clear_flags()
         return made
     partials: list = _local_derivatives(here, op, y, args, plain)
-    clear_flags()  # of which the numbers of Values that are not recorded are long computed
+    clear_flags()  # the rules may have raised floating-point flags
     is_custom: cython.bint = op.code == _CUSTOM - _MANY
     if n > 2 or op.sequences or is_custom:
         stored: list = []
@@ -298,11 +298,11 @@ def record(op, args):
 
 
 def record_known(op, data, args, partials, scale=1.0):
-    """One node of op whose number and local derivatives are known already.
+    """One node of op with a known number and known local derivatives.
 
-    args      Spans, Values, tuples of Values and floats, and what no derivative is of, which stands last
-    partials  an array of float64: one for each number of the Spans and tuples in order, for plain numbers too; times
-              scale they are the derivatives. It is taken over: keep_partials() lets go of it
+    args      Spans, Values, tuples of Values and floats; last come arguments that have no derivative
+    partials  a float64 array with one entry for each number of the arguments in order, plain numbers too; multiplied
+              by scale they are the derivatives. The node uses the array itself until keep_partials() copies it
     """
     _check_row(op)
     view = memoryview(partials)
@@ -324,7 +324,7 @@ def record_known(op, data, args, partials, scale=1.0):
 @cython.cfunc
 @cython.exceptval(-1)
 def _count_partials(args: tuple) -> cython.Py_ssize_t:
-    """How many local derivatives are read by what arguments with Spans stand for."""
+    """How many local derivatives sweeps may read for these arguments."""
     count: cython.Py_ssize_t = 0
     needed: cython.Py_ssize_t = 0
     for arg in args:
@@ -344,7 +344,7 @@ def _count_partials(args: tuple) -> cython.Py_ssize_t:
 
 
 def keep_partials(v):
-    """Gives v a copy of the array that record_known() took over, so that another may write to it."""
+    """Gives v its own copy of the array given to record_known(), so that the array may be written again."""
     k: cython.Py_ssize_t
     node: Value = _checked_value("keep_partials(v)", v)
     if node._code == _STOP_GRADIENT and node._left is not None:
@@ -362,14 +362,14 @@ def keep_partials(v):
 
 
 def record_joint(op, numbers, args):
-    """The nodes of the numbers of one result of many, whose adjoints are passed on together.
+    """Records a joint result: one node for all numbers, and a component for each; adjoints are passed on together.
 
-    args  tuples of Values and floats, and last what knows the derivatives, a float with these methods:
+    args  tuples of Values and floats, then an object that knows the derivatives, a float with these methods:
           pull(adjoints): a contribution for each number of the tuples; push(tangents): the tangents of the numbers
-          pull_graph(whole, adjoints, wanted), wanted saying for which, and push_graph(whole, tangents): Values
-          derivatives(index): what an adjoint of 1 of one number contributes
-          which(index): the last argument of a component's row, a float of the index
-          rows: two operations, by which programs compute the whole and a component
+          pull_graph(whole, adjoints, wanted) and push_graph(whole, tangents): the same as Values; wanted: for which
+          derivatives(index): what number `index` contributes if its adjoint is 1
+          which(index): the last argument of a component's row, a float that holds the index
+          rows: two rows, which programs use to compute the joint result and a component
     """
     here: _Context = _here()
     before: cython.int = here.recording
@@ -398,7 +398,7 @@ def record_joint(op, numbers, args):
 
 @cython.cfunc
 def _whole(op, numbers, args: tuple) -> Value:
-    """The node of all the numbers, of which components are taken; it shows in no picture, and they in its place."""
+    """The node of all the numbers. Pictures show its components instead of it."""
     size: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
     for arg in args:
@@ -411,7 +411,7 @@ def _whole(op, numbers, args: tuple) -> Value:
 
 
 def component(whole, index):
-    """One number of a result of many, as a node."""
+    """One number of a joint result, as a node."""
     v: Value = _checked_value("component(whole)", whole)
     if v._code < _JOINT or v._code == _COMPONENT:
         raise TypeError(f"component(whole, index) takes a result of many numbers, got a {v.kind}")
@@ -422,7 +422,7 @@ def component(whole, index):
 
 
 def whole_of(v):
-    """The result of many that v is one number of."""
+    """The joint result that the component v belongs to."""
     value: Value = _checked_value("whole_of(v)", v)
     if value._code != _COMPONENT:
         raise TypeError(f"whole_of(v) takes one number of a result of many, got a {value.kind}")
@@ -430,14 +430,14 @@ def whole_of(v):
 
 
 def is_joint(v):
-    """Whether v is a result of many numbers."""
+    """Whether v is a joint result: one node of many numbers."""
     value: Value = _checked_value("is_joint(v)", v)
     return value._code >= _JOINT and value._code != _COMPONENT
 
 
 @cython.cfunc
 def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) -> list:
-    """The local derivatives by every argument in order, sequences laid flat; 0 where the argument is a plain number."""
+    """The local derivatives by every argument in order, sequences flattened; 0 for a plain number."""
     found: list = []
     k: cython.Py_ssize_t
     rules: tuple = op.rules
@@ -472,7 +472,7 @@ def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) 
 
 @cython.cfunc
 def _contribution(op, given) -> cython.double:
-    """The number of what a rule gave."""
+    """The number of a rule's result."""
     if type(given) is not Value and not _is_real(given):
         raise TypeError(f"a rule of {op.signature} must give one number, got {errors.received(given)}")
     return _argument(None, given)
@@ -480,7 +480,7 @@ def _contribution(op, given) -> cython.double:
 
 @cython.cfunc
 def _contributions(op, rule, given: tuple, size: cython.Py_ssize_t) -> list:
-    """What a sequence's rule gives: one contribution for each of its elements."""
+    """The result of a sequence's rule: one contribution for each element."""
     items = rule(*given)
     if not hasattr(items, "__iter__"):
         raise TypeError(

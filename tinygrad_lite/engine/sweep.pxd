@@ -10,7 +10,7 @@ from .values cimport (
 @cython.final
 cdef class _Snapshot:
     cdef list nodes
-    cdef bint ended  # they hold it again
+    cdef bint ended  # the nodes hold it again
     cdef double *numbers
     cdef Py_ssize_t room
     cdef bint fleeting, everything

@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""The sweep backward through floats: what .backward() does, and derivatives as floats with all left as it was."""
+"""The backward sweep in floats: what .backward() does, and derivatives as floats that leave the graph unchanged."""
 
 try:
     import cython
@@ -39,23 +39,23 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "7a6f4a10"
+source_hash = "3f936ac8"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
-# A list that is short for what it has allocated pops slowly; with this many elements below it never is.
+# pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.
 _BALLAST = cython.declare(cython.int, 16)
 
 hooks: dict = {}
-"""For the id of a Value, the function through which its gradient goes in every sweep; hooks.py keeps it."""
+"""{id of a Value: the function that its gradient passes through in every sweep}; gradient_hooks.py keeps it."""
 
 
 @cython.final
 @cython.cclass
 class _Snapshot:
-    """What the nodes that a sweep met held before: for each its gradient, the number of its last sweep, its count.
+    """What each node met by a sweep held before it: its gradient, the number of its last sweep, its count.
 
-    A fleeting sweep leaves nothing behind; it has a negative number, so that results which held nothing need not be
-    noted: they read as not computed.
+    A fleeting sweep leaves nothing behind. Its number is negative, so the results it marks read as not computed, and
+    those that held no gradient before need no entry.
     """
 
     __slots__ = ("ended", "everything", "fleeting", "nodes", "numbers", "room")
@@ -70,11 +70,11 @@ def backward(root):
 
     A result passes its adjoint on once every use of it has reported (Kahn's topological order, 1962): the first pass
     counts the uses, the second walks from the root to the leaves. An adjoint that is exactly zero contributes nothing,
-    also where the local derivative is infinite; through an operation that is flat nothing passes, also where the
-    adjoint is infinite. Raises HistoryError where no gradient could reach anything.
+    even if the local derivative is infinite; a flat operation passes nothing on, even if the adjoint is infinite.
+    Raises HistoryError if root has no history.
 
-    Compiled, Ctrl-C comes in no sweep but in a hook, which undoes it; on the readable engine it may leave gradients
-    that are added up in part: clear them.
+    In the compiled engine, Ctrl-C can interrupt a sweep only inside a hook, and the sweep is undone. In the readable
+    engine it may leave gradients that are only partly added up: clear them.
     """
     if not isinstance(root, Value):
         raise TypeError(
@@ -97,7 +97,7 @@ def backward(root):
 
 @cython.cfunc
 def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.longlong:
-    """Counts uses, then passes adjoints on; notes in `snapshot`, where that is given, what each node held."""
+    """Counts uses, then passes adjoints on. A given `snapshot` gets what each node held before."""
     if here.watch is not None:
         here.watch.sweeps(top)
     counts.sweeps += 1
@@ -110,7 +110,7 @@ def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.l
     while len(waiting) > _BALLAST:
         v = waiting.pop()
         _count_uses(v, sweep, waiting, snapshot)
-    if waiting[0] is not None and snapshot is None:  # what passes adjoints on together may refuse to
+    if waiting[0] is not None and snapshot is None:  # a joint result may raise while it passes its adjoints on
         _careful_sweep(here, top, None)
         return sweep
     _give_seldom(top, 1.0, waiting)
@@ -124,9 +124,9 @@ def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.l
 
 @cython.cfunc
 def _careful_sweep(here: _Context, top: Value, xs, older=None, call: cython.double = 0.0) -> list:
-    """A sweep that runs hooks, may itself run inside one, and leaves everything as it was where one raises.
+    """A sweep that runs hooks and may run inside one; if a hook raises, everything stays as it was.
 
-    Given xs, it leaves everything as it was in any case, and returns the derivatives by them.
+    Given xs, it returns the derivatives by them and always leaves everything as it was.
     """
     sweeping: cython.int = here.sweeping
     snapshot: _Snapshot = _new_snapshot(xs is not None or sweeping > 0, sweeping > 0 or xs is None)
@@ -166,7 +166,7 @@ def _careful_sweep_once(here: _Context, top: Value, xs, snapshot: _Snapshot, old
 
 @cython.cfunc
 def _end_again(here: _Context, sweeping: cython.int, snapshot: _Snapshot) -> cython.void:
-    """The end of a sweep or a walk that was itself cut short, or that never came to be."""
+    """Ends a sweep or a walk whose own end was cut short or never reached."""
     here.sweeping = sweeping
     if sweeping == 0 and here.waiting:
         here.waiting = []
@@ -176,7 +176,7 @@ def _end_again(here: _Context, sweeping: cython.int, snapshot: _Snapshot) -> cyt
 
 @cython.cfunc
 def _leave(here: _Context, done: cython.bint) -> cython.void:
-    """Once no sweep is under way any more, leaves get what waits for them; where it failed, nothing."""
+    """Ends a sweep. After the outermost one, leaves get the gradients that wait for them, unless it failed."""
     v: Value
     here.sweeping -= 1
     if here.sweeping == 0:
@@ -213,14 +213,14 @@ def _note(snapshot: _Snapshot, v: Value) -> cython.int:
     snapshot.numbers[k] = _gradient(v)
     snapshot.numbers[k + 1] = v._sweep
     snapshot.numbers[k + 2] = v._count
-    snapshot.nodes.append(v)  # last: a node that is here has its numbers
+    snapshot.nodes.append(v)  # last, so that every node in the list has its numbers
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
 def _put_back(snapshot: _Snapshot, results: cython.bint) -> cython.int:
-    """Leaves as they were, and on request results."""
+    """Restores the leaves, and the results too if `results` is true."""
     v: Value
     k: cython.Py_ssize_t
     for k in range(len(snapshot.nodes)):
@@ -268,7 +268,7 @@ def _count_uses(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapsho
 @cython.cfunc
 @cython.exceptval(-1)
 def _use_span(span: Span, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
-    """Leaf by leaf only where something must be noted of each, or some lie elsewhere by now."""
+    """Marks the whole storage at once; goes leaf by leaf only for a snapshot, or if some leaves have moved."""
     if snapshot is None and span._moved == span._storage._moved:
         span._storage._swept = sweep
     else:
@@ -288,7 +288,7 @@ def _use(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | Non
                 _note_if_needed(snapshot, v)
             else:
                 _note(snapshot, v)
-                _set_gradient(v, 0.0)  # this sweep's contributions gather apart
+                _set_gradient(v, 0.0)  # this sweep's contributions add up separately
         v._sweep = sweep
         if v._code >= 0:
             v._grad = 0.0
@@ -340,7 +340,7 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
 @cython.cfunc
 @cython.exceptval(-1)
 def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython.int:
-    """As _pass_on, for an adjoint that is not finite."""
+    """Does what _pass_on does, for an adjoint that is not finite."""
     if v._code >= _JOINT:
         return _pass_on_jointly(v, adjoint, ready)
     for k, derivative, parent in _edges(v):
@@ -350,7 +350,7 @@ def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython
 
 @cython.cfunc
 def _product(v: Value, k: cython.Py_ssize_t, adjoint: cython.double, partial: cython.double) -> cython.double:
-    """What v passes on to the k-th number of its arguments: nothing where the adjoint is 0, or where v is flat."""
+    """What v passes on to the k-th number of its arguments: nothing if the adjoint is 0 or v is flat there."""
     product: cython.double = adjoint * partial
     if product != product and (adjoint == 0.0 or (partial == 0.0 and _blocks(v, k))):
         return 0.0
@@ -359,7 +359,7 @@ def _product(v: Value, k: cython.Py_ssize_t, adjoint: cython.double, partial: cy
 
 @cython.cfunc
 def _blocks(v: Value, k: cython.Py_ssize_t) -> cython.bint:
-    """Whether v is flat in the k-th number of its arguments, by which its derivative is 0: its row knows."""
+    """Whether v is flat in the k-th number of its arguments, where its derivative is 0. Its row decides."""
     op = _row(v)
     if op.flat is not None:
         return op.flat
@@ -374,14 +374,14 @@ def _blocks(v: Value, k: cython.Py_ssize_t) -> cython.bint:
 
 @cython.cfunc
 def _unrecording(arg):
-    """A number from which nothing is recorded, in the place of a Value."""
+    """The argument with each Value replaced by a detached one."""
     if type(arg) is tuple:
         return tuple([_unrecording(x) for x in arg])
     return _leaf(_number(arg), _DETACHED) if type(arg) is Value else arg
 
 
 def contributions(v, adjoint):
-    """What v passes on to each of its parents for an adjoint, in a sweep backward."""
+    """What v passes on to each of its parents for the given adjoint, in a backward sweep."""
     k: cython.Py_ssize_t
     number: cython.double = adjoint
     found: list = []
@@ -393,7 +393,7 @@ def contributions(v, adjoint):
 @cython.cfunc
 @cython.exceptval(-1)
 def _pass_on_jointly(v: Value, adjoint: cython.double, ready: list) -> cython.int:
-    """A component gives its adjoint to the whole, whose adjoints, in ready[0], go on once all are there."""
+    """A component adds its adjoint to those of its joint result, in ready[0]; that passes them on once complete."""
     whole: Value
     args: tuple = cython.cast(_Terms, v._left).args
     vectors: dict = ready[0]
@@ -415,7 +415,7 @@ def _pass_on_jointly(v: Value, adjoint: cython.double, ready: list) -> cython.in
 @cython.inline
 @cython.exceptval(-1)
 def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
-    """Adds to v's gradient; a result whose last use this was is ready to pass its adjoint on."""
+    """Adds to v's gradient; after its last use, a result is ready to pass its adjoint on."""
     if v._code >= 0:
         v._grad += contribution
         v._count -= 1
@@ -433,7 +433,7 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
 @cython.cfunc
 @cython.exceptval(-1)
 def _give_seldom(v: Value, contribution: cython.double, ready: list) -> cython.int:
-    """_give, a call of it: compilers inline what stands in few places."""
+    """Calls _give. C compilers inline _give only while it has few call sites, so rare paths call this."""
     return _give(v, contribution, ready)
 
 
@@ -442,7 +442,7 @@ def _give_seldom(v: Value, contribution: cython.double, ready: list) -> cython.i
 def _give_span(
     span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, ready: list
 ) -> cython.Py_ssize_t:
-    """Adds to the gradients of all cells, or of the leaves where some lie elsewhere by now; how many they are."""
+    """Adds to the gradients of all cells, or leaf by leaf if some leaves have moved; returns how many there are."""
     k: cython.Py_ssize_t
     n: cython.Py_ssize_t = len(span._leaves)
     grads: cython.p_double = span._storage._grads

@@ -1,8 +1,8 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
-"""The value of each row of one number, and its slope: what the row's rule makes of an adjoint of 1, as one function.
+"""For each row with one argument, its value and its slope (the rule's result for an adjoint of 1) as two functions.
 
-Both agree with the row to the last bit: where C rounds otherwise, Python's function is called. The part between the
-marks is generated from the table.
+Both agree with the row to the last bit: if C's function rounds differently, Python's is called. The part between the
+comments `rows` and `end of rows` is generated from the table.
 """
 
 import math
@@ -27,7 +27,7 @@ else:
     _ValueFunction = _Slope = object
 
 compiled: bool = cython.compiled
-source_hash = "9680d06f"
+source_hash = "0ae7ae1c"
 
 
 @cython.cfunc

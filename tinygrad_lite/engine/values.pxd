@@ -7,17 +7,17 @@ from .from_c cimport PyObject_GC_UnTrack, PyObject_GenericSetAttr, clear_flags, 
 from .unary_slopes cimport slopes, values
 
 cdef enum:
-    # What a node's _code says: the code of its row in the table, or one of these where there is no operation.
+    # The _code of a node: the code of its row in the table, or one of these if no operation made it.
     _LEAF = -1
     # A leaf whose number and gradient live in a Storage: _left is the storage, _count the cell.
     _BOUND = -2
     # A leaf that no gradient enters.
     _DETACHED = -3
-    # Added to the row's code where arguments are more than two, or sequences: _left is then a _Terms.
+    # Added to the row's code if there are more than two arguments, or sequences: _left is then a _Terms.
     _MANY = 1 << 16
-    # Added on top of that for a result of many numbers, and for the components that are taken of it.
+    # Added on top of that for a joint result (one node of many numbers) and for its components.
     _JOINT = 3 << 16
-    # How a context records where a trace records what no gradient enters.
+    # The `recording` of a context in a trace that records behind stop_gradient.
     _STOPPING = 2
 
 @cython.final

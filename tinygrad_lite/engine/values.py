@@ -1,9 +1,9 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""Value, how its operators record nodes, and what a thread's context says of recording.
+"""Value, how its operators record nodes, and how a thread's context controls recording.
 
 A node holds its number, its adjoint, and for each parent a pointer and the local derivative at the time of recording.
-The methods below are fast paths, those of rows of one number by functions that are generated from them; every other
+The methods below are fast paths. Rows with one argument use functions that are generated from them; every other
 operation goes through its row of the table (`record`). Each fast path is tested against its row.
 """
 
@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "a352395f"
+source_hash = "580d41b9"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -59,7 +59,7 @@ _DIV = cython.declare(cython.int, ops.div.code)
 _POW = cython.declare(cython.int, ops.pow.code)
 _NEG = cython.declare(cython.int, ops.neg.code)
 _STOP_GRADIENT = cython.declare(cython.int, ops.stop_gradient.code)
-# What is taken for the parents of a result made by hand.
+# The types accepted as the parents of a result made by hand.
 _COLLECTIONS = cython.declare(frozenset, frozenset((tuple, list, set, frozenset)))
 
 _contexts = cython.declare(dict, {})
@@ -73,7 +73,7 @@ _main = cython.declare(
 @cython.final
 @cython.cclass
 class _End:
-    """Goes with its thread, and takes the thread's context along: its number may be another thread's next."""
+    """Dies with its thread and removes the thread's context, since another thread may get the same number later."""
 
     __slots__ = ("context",)
 
@@ -165,7 +165,7 @@ class Value:
                 children = _children if children is None else children
             elif _children is not None:
                 label = _children
-            label = name if label is None else label  # which a lecture's class takes fourth
+            label = name if label is None else label  # micrograd's lecture takes the label as fourth argument
             if children:
                 above.make_by_hand(self, data, tuple(children), _op if local_grads is None else local_grads)
                 if label is not None:
@@ -193,7 +193,7 @@ class Value:
             self.label = label
 
     def __dealloc__(self):
-        """Frees a deep chain without deep recursion: past some depth, parents wait in _graveyard for their turn."""
+        """Frees a deep chain without deep recursion: beyond some depth, parents wait in _graveyard."""
         global _depth
         if self._code < 0:
             return
@@ -228,7 +228,7 @@ class Value:
         if self._code >= 0:
             raise errors.HistoryError(
                 f"the data of a result cannot be set (it is {self.op.name} of its parents): set a leaf and compute "
-                "again; to see what a nudge does, put a leaf Value(v.data + h) in its place, or compute on with v + h"
+                "again; to see what a nudge does, use a leaf Value(v.data + h) instead, or compute with v + h"
             )
         if self._code == _BOUND:
             storage = self._left
@@ -301,7 +301,7 @@ class Value:
 
     @property
     def local_derivatives(self):
-        """One for each of .parents: the derivative of this Value by that argument, when it was recorded."""
+        """For each of .parents, the derivative of this Value by it at the time of recording."""
         _refuse_in_trace("reading .local_derivatives", self)
         return tuple([derivative for _, derivative, _ in above.edges(self)])
 
@@ -323,7 +323,7 @@ class Value:
 
     @property
     def _backward(self):
-        raise AttributeError  # __getattr__ says more
+        raise AttributeError  # __getattr__ gives the message
 
     @_backward.setter
     def _backward(self, function):
@@ -694,9 +694,9 @@ class Value:
 
 _depth = cython.declare(cython.int, 0)
 _graveyard = cython.declare(list, [])
-# The number of the latest call of a transform, which a leaf that is made holds as its _left_partial.
+# The number of the latest call of a transform. Every new leaf holds it as its _left_partial.
 _calls = cython.declare(cython.double, 0.0)
-# How many threads trace just now: mostly none, which is told at once.
+# How many threads trace now. It is mostly 0, which is quick to check.
 _traces = cython.declare(cython.int, 0)
 
 
@@ -767,7 +767,7 @@ def _node(
 
 @cython.cfunc
 def _unary(code: cython.int, v: Value) -> Value:
-    """A result of a row of one number."""
+    """Records a row with one argument."""
     x: cython.double = _number(v)
     y: cython.double = values[code](x)
     slope: cython.double = slopes[code](x, y) if _context.recording or _here().recording else 0.0
@@ -779,7 +779,7 @@ def _unary(code: cython.int, v: Value) -> Value:
 @cython.cfunc
 @cython.exceptval(-1)
 def _watched(v: Value) -> cython.int:
-    """Tells the watch of a new result; in a trace, where its number is a placeholder's, nobody is to hear of it."""
+    """Tells the watch of a new result. In a trace, where the number is a placeholder, it clears the flags instead."""
     if _context.trace is None:
         v._origin = _context.watch.recorded(v)
     else:
@@ -797,7 +797,7 @@ def _unrecorded(
     right,
     right_partial: cython.double,
 ) -> Value:
-    """A detached leaf; in a trace, which must be able to compute it again, a node behind a stop_gradient."""
+    """A detached leaf; in a trace, which must be able to recompute it, a node behind a stop_gradient."""
     if here.recording == 0:
         return _leaf(data, _DETACHED)
     here.recording = 1
@@ -820,7 +820,7 @@ def _refuse_in_trace(what: str, v: Value) -> cython.int:
 @cython.cfunc
 @cython.exceptval(-1)
 def _refuse(what: str, v: Value) -> cython.int:
-    """Of methods that are there to raise: the number alone, taken without a word, would have no gradient."""
+    """For methods that exist only to raise: a plain number, taken silently, would lose the gradient."""
     _refuse_in_trace(what, v)
     raise TypeError(errors.NUMBER_ALONE[what])
 
@@ -834,7 +834,7 @@ def _refuse_of_two(what: str, v: Value, other):
 
 @cython.cfunc
 def _node_of_many(code: cython.int, data: cython.double, terms: _Terms) -> Value:
-    """A node of the terms; their tuples, of Values and floats alone, cannot be in a cycle and leave the collector."""
+    """A node with these terms; their tuples cannot be in a cycle, so the garbage collector need not track them."""
     if cython.compiled:
         for arg in terms.args:
             if type(arg) is tuple:
@@ -844,7 +844,7 @@ def _node_of_many(code: cython.int, data: cython.double, terms: _Terms) -> Value
 
 
 def next_call():
-    """The number of a call that begins now: leaves that were made before it are older, see derivatives()."""
+    """Returns the number of a call that begins now; leaves made before the call are older, see derivatives()."""
     global _calls
     _calls += 1.0
     return _calls
@@ -852,12 +852,12 @@ def next_call():
 
 @cython.cfunc
 def _trace_for(here: _Context, trace) -> cython.void:
-    """From now on that thread traces for this object, or, given None, not at all."""
+    """Sets the trace of the thread with this context, or ends it if `trace` is None."""
     global _traces
     _traces, here.trace = _traces + (trace is not None) - (here.trace is not None), trace
 
 
 if cython.compiled:
-    let_subclasses_begin(Value)  # noqa: F821  from_c.pxd: so that it is __init_subclass__ that refuses them
+    let_subclasses_begin(Value)  # noqa: F821  from_c.pxd: so that __init_subclass__ refuses them, with a message
 else:
-    del Value.__setattr__  # Python would come by for every slot that a sweep sets
+    del Value.__setattr__  # Python would call it for every slot that a sweep sets

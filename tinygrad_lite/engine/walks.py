@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""Walks through what depends on some Values alone: derivatives as graphs, tangents, and linearizations."""
+"""Walks through only the nodes that depend on given Values: derivatives as graphs, tangents, and linearizations."""
 
 try:
     import cython
@@ -44,7 +44,7 @@ if not cython.compiled:
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "fc90fab8"
+source_hash = "bebbbb81"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -57,10 +57,11 @@ _ROWS = cython.declare(list, ops.ROWS)
 @cython.final
 @cython.cclass
 class _Walk:
-    """What depends on some xs, parents first, and the adjoints that gather there, Values or floats.
+    """The nodes that depend on xs, in topological order, and their adjoints or tangents, Values or floats.
 
-    While it lasts, each has `mark` as its _sweep, and its place in `order` as its _count or, bound, in `leaves`. From
-    `first` on they pass their adjoints on; those before are xs, and `reached` where the root depends on them.
+    During the walk, _sweep of each node is `mark`, and _count is its position in `order` (`leaves` holds that of a
+    bound leaf). Nodes from `first` on pass their adjoints on; those before are xs. `reached` (kept only if there are
+    hooks) holds the xs that the root depends on.
     """
 
     __slots__ = ("adjoints", "first", "leaves", "mark", "order", "reached", "snapshot")
@@ -75,13 +76,13 @@ class _Walk:
 
 
 def derivatives(root, xs, older=None, call=0.0):
-    """The derivatives of root by each of xs, leaves or results, as floats: a sweep that changes nothing it meets.
+    """The derivatives of root by each of xs (leaves or results), as floats. The sweep leaves the graph unchanged.
 
-    older  a list that gains the leaves below root which are older than the call of this number, see next_call()
+    older  a list; the sweep adds the leaves below root that were made before call number `call`, see next_call()
     """
     root, xs = _checked_value("derivatives(root)", root), _all_checked("derivatives(..., xs)", xs)
     _refuse_in_trace("taking derivatives as floats", root)
-    if hooks:  # only of what depends on xs
+    if hooks:  # a walk runs only the hooks of nodes that depend on xs
         if _here().watch is not None:
             _here().watch.sweeps(root)
         return _walk_back(root, xs, True, False, older, call)
@@ -91,7 +92,7 @@ def derivatives(root, xs, older=None, call=0.0):
 def derivative_graph(root, xs, below=True):
     """The derivatives of root by each of xs as Values (floats where constant), by the rules of the table.
 
-    below  False: none of xs depends on another, and what they were computed from is not looked at
+    below  False: no x depends on another x, and the walk does not look below xs
     """
     who = "derivative_graph"
     return _walk_back(_checked_value(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), below, True)
@@ -100,7 +101,7 @@ def derivative_graph(root, xs, below=True):
 @cython.cfunc
 @cython.inline
 def _note_derivative(here: _Context, found) -> cython.void:
-    """Tells a trace of an adjoint or a tangent, also on the way to what is asked for."""
+    """Tells the trace, if there is one, of an adjoint or a tangent, intermediate ones too."""
     if here.trace is not None and type(found) is Value:
         here.trace.derivatives.append(found)
 
@@ -109,7 +110,7 @@ def _note_derivative(here: _Context, found) -> cython.void:
 def _walk_back(
     root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0
 ) -> list:
-    """The derivatives of root by each of xs, through what depends on them alone, as a graph or as floats."""
+    """The derivatives of root by each of xs, as a graph or as floats; visits only nodes that depend on xs."""
     here: _Context = _here()
     sweeping: cython.int = here.sweeping
     walk: _Walk = _walk(sweeping > 0)
@@ -157,7 +158,7 @@ def _walk_back_once(
 
 @cython.cfunc
 def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) -> cython.void:
-    """As _pass_on_jointly; the adjoint of the whole is a dict of those of its components."""
+    """Does what _pass_on_jointly does; the adjoint of a joint result is a dict of its components' adjoints."""
     args: tuple = cython.cast(_Terms, v._left).args
     if v._code == _COMPONENT:
         place: cython.Py_ssize_t = _place(walk, args[0])
@@ -178,7 +179,7 @@ def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) ->
 
 
 def partial_derivatives(root, xs):
-    """The derivatives of root by each of xs as floats, each as if none of them depended on another."""
+    """The derivatives of root by each of xs as floats, as if no x depended on another x."""
     who = "partial_derivatives"
     return _walk_back(_checked_value(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), False, False)
 
@@ -186,15 +187,14 @@ def partial_derivatives(root, xs):
 @cython.final
 @cython.cclass
 class Linearization:
-    """The derivatives of ys by xs at what was recorded, as a linear map that is quick to apply often.
+    """The recorded derivatives of ys by xs, as a linear map that is quick to apply many times.
 
-    What xs were computed from is not looked at. Raises ValueError for a result of many below ys, which has no local
-    derivatives.
+    It does not look below xs. Raises ValueError if there is a joint result below ys: that has no local derivatives.
 
-    pull(adjoints)  of ys: those of xs
+    pull(adjoints)  takes the adjoints of ys, returns those of xs
     """
 
-    # Node k, of which the first are xs, has the edges from starts[k] up to starts[k + 1]: parents, and derivatives.
+    # The first nodes are xs. Node k has the edges starts[k] up to starts[k + 1], each with a parent and a derivative.
     __slots__ = ("_adjoints", "_arrays", "_first", "_nodes", "_parents", "_partials", "_places", "_roots", "_starts")
 
     _arrays: tuple
@@ -295,7 +295,7 @@ def _integers(given) -> cython.p_longlong:
 
 
 def dependents(roots, xs, below=True):
-    """What depends on any of xs among all that roots are computed from, and xs themselves, parents first."""
+    """The xs and the nodes at or below roots that depend on any of them, parents first."""
     walk: _Walk = _walk(_here().sweeping > 0)
     roots, xs = _all_checked("dependents(roots)", roots), _all_checked("dependents(..., xs)", xs)
     try:
@@ -310,12 +310,13 @@ def dependents(roots, xs, below=True):
 
 
 def tangents(roots, xs, direction, as_graph=False, older=None, call=0.0):
-    """How roots move when xs, none of which depends on another, move along direction: in one forward sweep.
+    """The tangents of roots when xs move along direction, in one forward sweep. No x may depend on another x.
 
-    Floats, by the local derivatives; as a graph Values (floats where constant), by the rules of the table: they are
-    linear in what they pass on, so they take tangents as they do adjoints. What does not move contributes nothing: a
-    zero in the direction, and what stands behind an operation that is flat. A tangent that happens to be zero moves:
-    times an infinite derivative it is nan. Hooks are of sweeps backward. `older` and `call` are as in derivatives().
+    Floats come from the local derivatives. With as_graph, the rules of the table give Values (floats for constants):
+    rules are linear in the adjoint, so they take a tangent in its place. A node that does not move contributes nothing:
+    an x whose direction is 0, or a node behind a flat operation. A tangent that happens to be 0 does contribute: times
+    an infinite derivative it is nan. Hooks do not run: they belong to backward sweeps. For `older` and `call` see
+    derivatives().
     """
     here: _Context = _here()
     sweeping: cython.int = here.sweeping
@@ -358,7 +359,7 @@ def _tangents_once(
 
 @cython.cfunc
 def _tangent_jointly(walk: _Walk, v: Value, as_graph: cython.bint):
-    """Of a component; of the whole, a tuple of those of its components."""
+    """The tangent of a component; for a joint result, the tuple of its components' tangents."""
     args: tuple = cython.cast(_Terms, v._left).args
     if v._code == _COMPONENT:
         moved = _tangent_of(walk, args[0])
@@ -382,7 +383,7 @@ def _tangent(walk: _Walk, v: Value):
 
 @cython.cfunc
 def _is_constant(v: Value, k: cython.Py_ssize_t) -> cython.bint:
-    """Whether v, whose derivative by the k-th number of its arguments is 0, is flat there, or multiplies it by 0."""
+    """Whether a 0 derivative of v by the k-th number of its arguments means that v is flat, or multiplies it by 0."""
     if v._code == _MUL:
         return v._left is None or v._right is None
     if v._code == _MANY + _DOT:
@@ -395,13 +396,13 @@ def _is_constant(v: Value, k: cython.Py_ssize_t) -> cython.bint:
 @cython.cfunc
 @cython.inline
 def _tangent_of(walk: _Walk, x):
-    """How an argument moves, or None where it does not."""
+    """The tangent of an argument, or None if it does not move."""
     return walk.adjoints[_place(walk, x)] if _is_marked(x, walk.mark) else None
 
 
 @cython.cfunc
 def _tangent_graph(walk: _Walk, v: Value):
-    """By the row's rules, and for the commonest rows by what they come to."""
+    """The tangent of v by its row's rules; the commonest rules are written out."""
     if v._code != _ADD and v._code != _SUB and v._code != _MUL:
         return _tangent_graph_by_rules(walk, v)
     by_left = _tangent_of(walk, v._left)
@@ -419,10 +420,11 @@ def _tangent_graph(walk: _Walk, v: Value):
 
 @cython.cfunc
 def _by_convention(v: Value, found):
-    """A derivative of v; where that is 0 by convention, since v has none at the origin, one that has none itself.
+    """Adds an undefined node to a derivative of v that is 0 by convention: v has no derivative at the origin.
 
-    What is multiplied with it is often 0 there too, as in norm([x**2]), so its own derivative is nan whatever the
-    adjoint: a sweep multiplies that by the scale first. In a trace nan itself stands for it, which is looked at again.
+    The number stays 0, but its own derivative is nan. The adjoint it gets is often 0, as in norm([x**2]), so nan is in
+    the scale of the node, which a sweep multiplies by first. In a trace nan replaces the derivative: a run that gives
+    nan is repeated eagerly.
     """
     op = _row(v)
     if _here().trace is not None:
@@ -439,7 +441,7 @@ def _by_convention(v: Value, found):
 @cython.cfunc
 @cython.inline
 def _has_none(v: Value) -> cython.bint:
-    """Whether v is a 0 that stands for a derivative which is 0 by convention, see _by_convention()."""
+    """Whether v is the undefined node that _by_convention() adds."""
     return _MANY <= v._code < _JOINT and cython.cast(_Terms, v._left).scale != cython.cast(_Terms, v._left).scale
 
 
@@ -475,7 +477,10 @@ def _tangent_graph_by_rules(walk: _Walk, v: Value):
 def _add_product(
     walk: _Walk, terms: list, v: Value, first: cython.Py_ssize_t, items: tuple, derivatives: tuple
 ) -> cython.void:
-    """Adds how much a sequence, the numbers from `first` on, moves v: tangents times derivatives, as one node."""
+    """Adds what a sequence contributes to the tangent of v: tangents times derivatives, as one node.
+
+    `first` is the position of the sequence's first number among the numbers of the arguments.
+    """
     moved: list = []
     by: list = []
     k: cython.Py_ssize_t
@@ -492,7 +497,7 @@ def _add_product(
 
 @cython.cfunc
 def _add_term(terms: list, v: Value, k: cython.Py_ssize_t, tangent, given) -> cython.void:
-    """Adds what a rule made of a tangent, unless v is flat there."""
+    """Adds a rule's result for a tangent, unless v is flat there."""
     if type(given) is not Value:
         _contribution(_row(v), given)
         if _is_plain_zero(given) and not _is_plain_zero(tangent):
@@ -578,7 +583,7 @@ def _place_elsewhere(walk: _Walk, v: Value) -> cython.Py_ssize_t:
     place = walk.leaves.get(v)
     if place is not None:
         return place
-    for k in range(len(walk.order)):  # it was free when the walk met it: a hook or a rule has bound it since
+    for k in range(len(walk.order)):  # it was not bound when the walk met it: a hook or a rule has bound it since
         if walk.order[k] is v:
             walk.leaves[v] = k
             return k
@@ -616,7 +621,7 @@ def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
 
 @cython.cfunc
 def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
-    """What v passes on to those of its parents that are marked: by its row's rules, or by what they come to."""
+    """Passes the adjoint on to the marked parents of v, by its row's rules; the commonest rules are written out."""
     if v._code != _ADD and v._code != _SUB and v._code != _MUL:
         _pass_on_graph_by_rules(walk, v, adjoint)
         return
@@ -655,9 +660,9 @@ def _pass_on_graph_by_rules(walk: _Walk, v: Value, adjoint) -> cython.void:
 
 @cython.cfunc
 def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, contribution) -> cython.void:
-    """Adds what v passes on to x, the k-th number of its arguments, to what x has, from the second on a list.
+    """Adds the contribution of v to the adjoint of x, the k-th number of v's arguments; two or more make a list.
 
-    A nan that is zero times infinity contributes nothing where the adjoint is the zero, or where v is flat.
+    Zero times infinity is nan, but contributes nothing if the adjoint is the zero or v is flat.
     """
     op = _row(v)
     number: cython.double = _contribution(op, contribution)
@@ -679,19 +684,19 @@ def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, cont
 
 @cython.cfunc
 def _is_blocked(v: Value, k: cython.Py_ssize_t) -> cython.bint:
-    """Whether v passes nothing to the k-th number of its arguments: in a trace that is not known."""
+    """Whether v passes nothing to the k-th number of its arguments; False in a trace, where that is not known."""
     return _partial(v, k) == 0.0 and _here().trace is None and _blocks(v, k)
 
 
 @cython.cfunc
 def _is_zero(x) -> cython.bint:
-    """Whether an adjoint is exactly zero: in a trace that is not known."""
+    """Whether an adjoint is exactly zero; False in a trace, where that is not known."""
     return _argument(None, x) == 0.0 and _here().trace is None
 
 
 @cython.cfunc
 def _total(gathered):
-    """The sum of a list, None for no terms; what is no list as it is."""
+    """The sum of a list, None for an empty one; anything but a list is returned as it is."""
     if type(gathered) is not list:
         return gathered
     if len(gathered) < 2:

@@ -45,11 +45,11 @@ _VALUE_ADVICE = {
     "acosh": "the argument must not be below 1: write maximum(x, 1.0) if rounding takes it there",
     "atanh": "the argument must be between -1 and 1: write clip(x, -1 + 1e-9, 1 - 1e-9)",
     "sqrt": "the argument must not be below 0: write maximum(x, 0.0) if rounding takes it there",
-    "pow": "a negative base needs a whole exponent, and the base 0 one that is not negative: keep the base above 0",
+    "pow": "a negative base needs a whole exponent, and the base 0 an exponent of 0 or more: keep the base above 0",
     **dict.fromkeys(("asin", "acos"), _OUTSIDE),
     "erfinv": "the argument must be between -1 and 1, and it is infinite at both: write clip(x, -1 + 1e-9, 1 - 1e-9)",
     "ndtri": "the argument must be between 0 and 1, and it is infinite at both: write clip(p, 1e-12, 1 - 1e-12)",
-    **dict.fromkeys(("fmod", "mod"), "an infinite number has no remainder, and neither has a division by 0"),
+    **dict.fromkeys(("fmod", "mod"), "an infinite number has no remainder, nor has a division by 0"),
     **dict.fromkeys(("var", "std"), "len(xs) must be above ddof, and all numbers must be finite"),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
     **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), _EXPONENTIAL),
@@ -119,7 +119,7 @@ def explain_nan(y: Value) -> NanExplanation:
     order = topological_order(y)
     if not math.isfinite(y.data):
         return _value(y, order)
-    # Without the watch, which would refuse the very sweep that is examined.
+    # Without the watch, which would raise in the sweep that is examined.
     adjoints = dict(zip(order, within(gradients, y, order, watch=None), strict=True))
     return _derivative(y, order, adjoints) or _all_finite(y, order, adjoints)
 
@@ -157,7 +157,7 @@ def _origin(y: Value, order: list[Value]) -> tuple[Value, list[Value], list[Valu
 
 
 def _causes(v: Value) -> list[Value]:
-    """The parents that make v not finite; a branch that `where` did not take is none of them."""
+    """The parents that make v not finite, without a branch that `where` did not take."""
     given = list(dict.fromkeys(p for p in v.parents if not math.isfinite(p.data)))
     if len(given) > _SHOWN:
         return given

@@ -17,6 +17,7 @@ from ..text.reports import Report, Table
 from ..text.wording import called, count, counted, equation, expression, number, parent_names, shortened
 from ..transforms.derivatives import gradients
 from ..transforms.replay import recorded_otherwise
+from .flatness import blocking
 
 _EXACT = 2.0**53
 """Floats hold every whole number up to here."""
@@ -273,7 +274,7 @@ def _edge_note(v: Value, k: int) -> str:
     if v.op.name == "stop_gradient":
         return f"blocked: {expression(v)}"
     where = f"{parent_names(v)[k]} = {_six(parent.data)}"
-    return f"{'blocked' if v.op.flat else 'zero'}: {expression(v)} is flat at {where}"
+    return f"{'blocked' if blocking(v)[k] else 'zero'}: {expression(v)} is flat at {where}"
 
 
 def _product(v: Value, k: int, parent: Value, adjoint: float, d: float) -> float:

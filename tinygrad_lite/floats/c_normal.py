@@ -1,8 +1,8 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
-"""The normal distribution and its kin as C computes them: for compiled files.
+"""The normal distribution and related functions, for compiled files.
 
-Plain Python that Cython compiles, as the engine is. Each is held to the row of its name within 4 ulps: sums are not
-exact here.
+Like the engine, this is plain Python that Cython compiles. Tests compare each function with the row of its name, within
+4 ulps: sums are not exact here.
 """
 
 import math
@@ -24,14 +24,14 @@ else:
     _erfc_rule, _normcdf_rule, _mills_rule = [0.0] * 28, [0.0] * 28, [0.0] * 282
 
 compiled: bool = cython.compiled
-source_hash = "a5a8b0ba"
+source_hash = "24d43c14"
 
 _inf, _nan, _pi = math.inf, math.nan, math.pi
 _sqrt_half, _sqrt_2_pi, _period = math.sqrt(0.5), math.sqrt(2.0 * math.pi), 128.0 / 29.0 * math.pi
 
 
 def _tail_ratio(x, scale, rule):
-    """normal_law.py's."""
+    """The same as _tail_ratio in normal_law.py."""
     k: cython.Py_ssize_t
     z = x * c.sqrt(scale)
     total = 0.0
@@ -43,7 +43,7 @@ def _tail_ratio(x, scale, rule):
 
 
 def _tail(factor, x, scale, rule):
-    """normal_law.py's _gauss_tail."""
+    """The same as _gauss_tail in normal_law.py."""
     total = factor * _tail_ratio(x, scale, rule)
     head = 134217729.0 * x
     head -= head - x
@@ -94,7 +94,7 @@ def mills(n, x):
         scale = c.exp2(c.floor(c.log2(x)))
     half = 0.5 / scale / scale
     lost = 0.0
-    for k in range(_MILLS):  # as _exact_sum
+    for k in range(_MILLS):  # the same steps as in _exact_sum
         u = _mills_rule[k]
         term = _mills_rule[_MILLS + k] * c.pow(u, n) * c.exp(-u * (half * u + x / scale)) - lost
         after = value + term
@@ -143,7 +143,7 @@ def gelu(x):
 
 
 def _fill():
-    """normal_law.py's rules: all nodes, then all weights."""
+    """Fills in the quadrature rules of normal_law.py: all nodes, then all weights."""
     for k in range(_NODES):
         _erfc_rule[k], _erfc_rule[_NODES + k] = normal_law._ERFC_RULE[k]
         _normcdf_rule[k], _normcdf_rule[_NODES + k] = normal_law._NORMCDF_RULE[k]

@@ -1,4 +1,4 @@
-"""What plain arguments must be: whole numbers, numbers of a range, flags, one of some names."""
+"""Checks of plain arguments: whole numbers, numbers in a range, flags, one of several names."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Expected:
     """What an argument must be.
 
-    text     in words, as they stand after "must be"
-    convert  convert(x): x in its own type; raises TypeError for another kind of thing, ValueError for one that does not
-             fit, with what to do instead
+    text     the words that follow "must be" in a message
+    convert  convert(x): x in the right type; raises TypeError for another kind of thing, ValueError for one that does
+             not fit; the error's text says what to do instead
     """
 
     def __init__(self, text: str, convert: Callable[[Any], Any]) -> None:
@@ -33,10 +33,10 @@ class Expected:
         not_fitting: type[Exception] = ValueError,
         instead: str = "",
     ) -> Any:
-        """The argument in its own type. Raises other_kind or not_fitting.
+        """The argument in the right type. Raises other_kind or not_fitting.
 
         who      the caller and the argument; without it the message begins with "must be"
-        instead  what to do where it is something else
+        instead  what to do instead
 
         >>> whole(1).checked("fit(epochs=...)", 0)
         Traceback (most recent call last):
@@ -55,7 +55,7 @@ class Expected:
 
 
 def as_whole(x: Any) -> int:
-    """What Python takes as an index, but no bool, as an int. Raises TypeError."""
+    """Converts what Python takes as an index, except bools, to an int. Raises TypeError."""
     if is_choice(x) or not hasattr(x, "__index__"):
         raise TypeError("write int(...)" if isinstance(x, float) and x.is_integer() else "")
     try:
@@ -65,7 +65,7 @@ def as_whole(x: Any) -> int:
 
 
 def whole(low: int) -> Expected:
-    """A whole number, low or larger."""
+    """Expects a whole number, low or larger."""
 
     def convert(x: Any) -> int:
         n = as_whole(x)
@@ -77,7 +77,7 @@ def whole(low: int) -> Expected:
 
 
 def number(text: str, fits: Callable[[float], bool]) -> Expected:
-    """A real number that fits, but no bool, as a float."""
+    """Expects a real number that fits, but no bool; converts it to a float."""
 
     def convert(x: Any) -> float:
         if type(x) is not float and (is_choice(x) or not is_real(x)):
@@ -94,7 +94,7 @@ def number(text: str, fits: Callable[[float], bool]) -> Expected:
 
 
 def one_of(*names: str | None) -> Expected:
-    """One of these texts, or None where that is among them."""
+    """Expects one of these strings, or None if it is among them."""
 
     def convert(x: Any) -> str | None:
         if not (x is None or isinstance(x, str)) or x not in names:

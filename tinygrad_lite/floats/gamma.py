@@ -1,4 +1,4 @@
-"""The gamma function's logarithm and its derivatives, to the same promise as ieee's functions.
+"""The gamma function's logarithm and its derivatives, as accurate as the functions in ieee.py.
 
 >>> lgamma(3.0) - math.log(2.0), polygamma(0, 0.0)
 (0.0, -inf)
@@ -19,7 +19,8 @@ _LOG2_HEAD, _LOG2_TAIL = 0.6931471803691238, 1.9082149292705877e-10
 def _zeta_terms(s: float, x: float, first: int, unit: float) -> list[float]:
     """Floats whose sum is unit**s times the sum of (x + k)**-s over k >= first; for s = 1, -digamma(x + first).
 
-    Terms up to x + k >= 16 one by one, the rest by Euler and Maclaurin's formula (Abramowitz & Stegun 6.4.11, 6.3.18).
+    Terms with x + k < 16 are added one by one, the rest by the Euler-Maclaurin formula (Abramowitz & Stegun 6.4.11,
+    6.3.18).
     """
     terms = []
     edge = max(16.0, 2.0 * s)
@@ -49,9 +50,9 @@ def _zeta_terms(s: float, x: float, first: int, unit: float) -> list[float]:
 def polygamma(n: float, x: float) -> float:
     """The n-th derivative of digamma at x, for n = 0, 1, ... 1000 (nan for other n); polygamma(0, x) is digamma.
 
-    Poles: inf for odd n; for even n, -inf at 0, inf at -0 and nan at -1, -2, ... (the two sides differ). Near roots,
-    which even n have, 4 ulps do not hold: for n = 0 and x > 0 the error stays within 2.3e-16, for x < 0 within 4 ulps
-    of the larger of n! / d**(n + 1), d the distance to the next pole, and abs(polygamma(n, -x)).
+    Poles: inf for odd n; for even n, -inf at 0, inf at -0 and nan at -1, -2, ... (the two sides differ). Near its roots
+    (n even) the error may exceed 4 ulps: for n = 0 and x > 0 it stays within 2.3e-16; for x < 0, within 4 ulps of the
+    larger of n! / d**(n + 1) and abs(polygamma(n, -x)), where d is the distance to the next pole.
     Source: Abramowitz & Stegun 6.4.6, 6.4.11.
 
     >>> polygamma(0, 1.0), polygamma(1, 1.0) - math.pi**2 / 6
@@ -86,7 +87,7 @@ _TAYLOR: dict[float, list[float]] = {}
 
 
 def _lgamma_near(center: float, z: float) -> float:
-    """lgamma(center + z) for center 1, 1.5 or 2 and |z| <= center / 4; right also at the roots 1 and 2."""
+    """lgamma(center + z) for center 1, 1.5 or 2 and |z| <= center / 4; accurate at the roots 1 and 2 too."""
     series = _TAYLOR.get(center)
     if series is None:  # its derivatives at the center, which take too long to compute them at import
         terms = [(-1) ** k * math.fsum(_zeta_terms(float(k), center, 0, 1.0)) / k for k in range(28, 0, -1)]
@@ -101,7 +102,7 @@ def lgamma(x: float) -> float:
     """log(abs(gamma(x))), inf at the poles 0, -1, -2, ...
 
     Close to the roots left of -2 the error is within 4 ulps of the larger of 1.0 and lgamma(-x). Source: Abramowitz &
-    Stegun 6.1.15 and Taylor's series below 8, 6.1.41 (Stirling) beyond, 6.1.17 (reflection) for negative x.
+    Stegun 6.1.15 and a Taylor series below 8, 6.1.41 (Stirling) beyond, 6.1.17 (reflection) for negative x.
 
     >>> lgamma(1.0), lgamma(0.5) - math.log(math.pi) / 2, lgamma(-1.0)
     (0.0, 0.0, inf)

@@ -1,8 +1,8 @@
 """IEEE 754 scalar functions: they return inf or nan where Python's math raises.
 
-Special values are those of C99, Annex F, so of NumPy. Other results are within 4 units in the last place (ulps) of the
-true value, denormal results within 4 of their steps, given a libm as good as glibc's; close to roots some promise less,
-and say so. Every function takes and gives Python floats, and none raises.
+Special values are those of C99, Annex F, and so of NumPy. Other results are within 4 units in the last place (ulps) of
+the true value (4 steps for denormal results), given a libm as good as glibc's. Functions that are less accurate near
+their roots say so. Every function takes and returns Python floats, and none raises.
 
 >>> log(0.0), exp(1000.0), sqrt(-1.0), divide(-1.0, 0.0)
 (-inf, inf, nan, -inf)
@@ -21,7 +21,7 @@ nan = math.nan
 
 
 def _ieee(function: Callable[[float], float], pole: float = nan, at_pole: float = nan) -> Callable[[float], float]:
-    """The function of math, with at_pole at the pole, nan outside the domain, and the limit where it overflows."""
+    """Wraps a function of math: it gives at_pole at the pole, nan outside the domain, and the limit on overflow."""
 
     def value(x: float) -> float:
         try:
@@ -121,7 +121,7 @@ def mod(x: float, y: float) -> float:
 
 
 def divide(x: float, y: float) -> float:
-    """x / y, with x / 0 an infinity of the right sign, or nan where x is 0 or nan.
+    """x / y; x / 0 is an infinity of the right sign, or nan if x is 0 or nan.
 
     >>> divide(1.0, -0.0), divide(0.0, 0.0)
     (-inf, nan)
@@ -185,7 +185,7 @@ def atanh(x: float) -> float:
 
 
 def xlogy(x: float, y: float) -> float:
-    """x * log(y), and 0 where x is 0, whatever number y is.
+    """x * log(y), and 0 if x is 0, for any y but nan.
 
     >>> xlogy(0.0, 0.0), xlogy(2.0, 0.0), xlogy(0.0, nan)
     (0.0, -inf, nan)
@@ -246,4 +246,4 @@ def logaddexp(a: float, b: float) -> float:
         return a + b if a != a or b != b else top
     if math.fabs(top) > 16.0:
         return top + math.log1p(math.exp(other - top))
-    return top + math.log1p(math.exp(other) * math.exp(-top))  # the rounding of other - top would tell near a root
+    return top + math.log1p(math.exp(other) * math.exp(-top))  # the rounding of other - top would matter near a root

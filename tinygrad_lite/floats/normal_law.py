@@ -1,4 +1,4 @@
-"""The normal distribution and its kin, error functions, to the same promise as ieee's functions.
+"""The normal distribution and error functions, as accurate as the functions in ieee.py.
 
 >>> normcdf(0.0), erfc(-inf), ndtri(1.0), gelu(0.0)
 (0.5, 2.0, inf, 0.0)
@@ -11,8 +11,8 @@ import math
 from . import ieee
 from .ieee import inf, nan
 
-# Midpoint rule of _gauss_tail, one row a node: the weights 2 * step / pi * exp(-node**2) for erfc, and sqrt(1/2) times
-# these for normcdf. They are written out since computing them rounds several times, which would be the largest error.
+# The midpoint rule of _gauss_tail, one row per node: the weights 2 * step / pi * exp(-node**2) for erfc, and sqrt(1/2)
+# times these for normcdf. They are written out, since computing them rounds several times: the largest error of all.
 _WEIGHTS = (
     (0.27403470361941235, 0.1937717972097322),
     (0.18174602085442518, 0.12851384379983574),
@@ -38,11 +38,11 @@ def _tail_ratio(x: float, scale: float, rule: tuple[tuple[float, float], ...]) -
     """exp(scale * x * x) times erfc(x) (scale 1) or normcdf(-x) (scale 1/2), for x from 1/2 on.
 
     erfc(z) = exp(-z z) 2 z / pi * (integral of exp(-t t) / (t t + z z) over t > 0), Abramowitz & Stegun 7.4.11. The
-    midpoint rule (step 29/64) errs by 1e-21 and the pole at t = i z, whose share is known (Chiarella & Reichel 1968).
+    midpoint rule (step 29/64) is off by 1e-21 and by the pole at t = i z, which is added (Chiarella & Reichel 1968).
     """
     terms = [weight / (x + t / x) for t, weight in rule]
     z = x * math.sqrt(scale)
-    if z < 6.9:  # nearer than pi / step, the pole counts
+    if z < 6.9:  # the pole matters if it is nearer than pi / step
         period = 128.0 / 29.0 * math.pi
         terms.append(2.0 * scale * math.exp(z * (z - period)) / (1.0 + math.exp(-period * z)))
     return math.fsum(terms)
@@ -59,7 +59,7 @@ def _gauss_tail(factor: float, x: float, scale: float, rule: tuple[tuple[float, 
 
 
 def erfc(x: float) -> float:
-    """1 - erf(x), right in the tail.
+    """1 - erf(x), accurate in the tail.
 
     >>> erfc(0.0), erfc(30.0)
     (1.0, 0.0)
@@ -70,7 +70,7 @@ def erfc(x: float) -> float:
 
 
 def normcdf(x: float) -> float:
-    """Distribution function of the standard normal law, right in the left tail.
+    """Distribution function of the standard normal law, accurate in the left tail.
 
     >>> normcdf(0.0), normcdf(-40.0)
     (0.5, 0.0)
@@ -81,7 +81,7 @@ def normcdf(x: float) -> float:
 
 
 def log_ndtr(x: float) -> float:
-    """log(normcdf(x)), right in both tails.
+    """log(normcdf(x)), accurate in both tails.
 
     >>> log_ndtr(-40.0), log_ndtr(-1e10)
     (-804.6084420137538, -5e+19)
@@ -95,7 +95,7 @@ _MILLS_RULE: list[tuple[float, float]] = []
 
 
 def _mills_rule() -> list[tuple[float, float]]:
-    """Nodes and weights of the trapezoidal rule for u = exp(s - exp(-s)), at every 16th (Takahasi and Mori 1974)."""
+    """Nodes and weights of the trapezoidal rule for u = exp(s - exp(-s)) with step 1/16 (Takahasi and Mori 1974)."""
     if not _MILLS_RULE:
         for k in range(-60, 81):
             small = math.exp(-k / 16)
@@ -115,7 +115,7 @@ def mills(n: float, x: float) -> float:
     """
     if not (0.0 <= n <= 20.0 and n % 1.0 == 0.0) or x != x:
         return nan
-    if x < -1.0:  # by the recurrence, of which all terms are positive here
+    if x < -1.0:  # by the recurrence, whose terms are all positive here
         head = 134217729.0 * x
         head -= head - x
         before, value = 0.0, ieee.exp(0.5 * head * head) * ieee.exp(0.5 * (x - head) * (x + head)) if x > -1e9 else inf
@@ -133,9 +133,9 @@ def mills(n: float, x: float) -> float:
 
 
 def erfinv(x: float) -> float:
-    """The y of which erf is x; nan outside -1 to 1.
+    """The y with erf(y) = x; nan outside -1 to 1.
 
-    By the power series and two steps of Halley's iteration near 0, by ndtri elsewhere.
+    Near 0 it takes the power series and two steps of Halley's iteration, elsewhere ndtri.
 
     >>> erfinv(1.0), erfinv(-0.0), ieee.erf(erfinv(0.25))
     (inf, -0.0, 0.25)
@@ -151,9 +151,9 @@ def erfinv(x: float) -> float:
 
 
 def ndtri(p: float) -> float:
-    """The y of which normcdf is p; nan outside 0 to 1.
+    """The y with normcdf(y) = p; nan outside 0 to 1.
 
-    From Abramowitz & Stegun 26.2.23 by Halley's iteration, for the logarithm first, which holds down to denormal p.
+    Halley's iteration starts from Abramowitz & Stegun 26.2.23, on the logarithm first, which works even for denormal p.
 
     >>> ndtri(0.5), ndtri(0.0), ndtri(1e-300)
     (0.0, -inf, -37.0470962993612)
@@ -180,7 +180,7 @@ def ndtri(p: float) -> float:
 
 
 def gelu(x: float) -> float:
-    """x * normcdf(x) (Hendrycks and Gimpel 2016); nan at -inf, as that product.
+    """x * normcdf(x) (Hendrycks and Gimpel 2016); nan at -inf, like that product.
 
     >>> gelu(0.0), gelu(-40.0)
     (0.0, -0.0)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-_NO_SEQUENCES = (str, bytes, bytearray, dict, set, frozenset)  # letters, bytes and keys; and what has no order
+_NO_SEQUENCES = (str, bytes, bytearray, dict, set, frozenset)  # letters, bytes, keys, and collections without order
 
 _PLAIN = frozenset((float, int, bool))
 FLAT = "a sequence holds numbers alone: lay it flat, or take it row by row"

@@ -1,4 +1,4 @@
-"""Functions of many numbers, to the same promise as ieee's functions, but for sums of what cancels."""
+"""Functions of many numbers, as accurate as the functions in ieee.py, except for sums with cancellation."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def logsumexp(xs: Sequence[float]) -> float:
     top = max(xs, default=-inf)
     if not math.isfinite(top):
         return nan if any(x != x for x in xs) else top
-    shift = top if abs(top) > 16.0 else 0.0  # the rounding of x - top would tell where the result is small
-    # The largest term is taken out, so that the others keep their digits.
+    shift = top if abs(top) > 16.0 else 0.0  # the rounding of x - top would matter if the result is small
+    # The largest term is left out, so that the others keep their digits.
     others = math.fsum([-math.exp(top - shift), *[math.exp(x - shift) for x in xs]])
     return top + math.log1p(others * math.exp(shift - top))
 
 
 def norm(xs: Sequence[float]) -> float:
-    """Euclidean length of xs without overflow; nan if one is, as NumPy has it (C's hypot prefers an infinity).
+    """Euclidean length of xs without overflow; nan if any x is nan, as in NumPy (C's hypot prefers an infinity).
 
     >>> norm([3.0, 4.0]), norm([1e200, 0.0]), norm([inf, nan])
     (5.0, 1e+200, nan)
@@ -36,9 +36,9 @@ def norm(xs: Sequence[float]) -> float:
 
 
 def _deviations(xs: Sequence[float]) -> tuple[list[float], float]:
-    """The differences from the mean in units of 1, or of 4 for huge numbers, and that unit.
+    """The differences from the mean, divided by a unit, and the unit: 1, or 4 for huge numbers.
 
-    They are taken from the middle first, so that none is of the rounding of a large mean.
+    The midpoint of smallest and largest is subtracted first, so that the rounding of a large mean does no harm.
     """
     if not all(map(math.isfinite, xs)):
         return [nan], 1.0
@@ -52,7 +52,7 @@ def _deviations(xs: Sequence[float]) -> tuple[list[float], float]:
 
 
 def var(xs: Sequence[float], ddof: float) -> float:
-    """Mean square of the differences from the mean, but over len(xs) - ddof; nan or inf where that is not positive.
+    """Sum of squared differences from the mean, over len(xs) - ddof; nan or inf if that is not positive.
 
     >>> var([1e16, 1e16 + 2.0], 0.0), var([1.0, 2.0, 6.0], 1.0), var([1.0], 1.0)
     (1.0, 7.0, nan)

@@ -80,7 +80,7 @@ class Formula:
     def derivative(self, x: Value | str | Formula) -> Formula:
         """The derivative by a leaf, a name or a symbol, as a Formula; it comes from the table's rules run on formulas.
 
-        Where the engine lets an adjoint of exactly 0 win over an infinite local derivative, this has 0 times infinity.
+        It may hold 0 times infinity; in the engine, an adjoint of exactly 0 wins over an infinite local derivative.
         Raises ValueError for a name that is not in the formula, TypeError for anything that is not a symbol.
         """
         symbol = self._symbol(x)

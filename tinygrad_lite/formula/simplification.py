@@ -299,12 +299,12 @@ def _where(all_: Expressions, condition: Expression, a: Expression, b: Expressio
 
 
 def _mean(all_: Expressions, xs: tuple[Expression, ...]) -> Expression:
-    ops.mean.value([0.0] * len(xs))  # raises where there are none
+    ops.mean.value([0.0] * len(xs))  # raises if there are none
     return all_.multiply([all_.add([(1, x) for x in xs]), all_.number(Fraction(1, len(xs)))])
 
 
 def _dot(all_: Expressions, xs: tuple[Expression, ...], ys: tuple[Expression, ...], start: Expression) -> Expression:
-    ops.dot.value([0.0] * len(xs), [0.0] * len(ys), 0.0)  # raises where they do not match
+    ops.dot.value([0.0] * len(xs), [0.0] * len(ys), 0.0)  # raises if the lengths differ
     return all_.add([(1, all_.multiply(pair)) for pair in zip(xs, ys, strict=True)] + [(1, start)])
 
 

@@ -1,6 +1,6 @@
 """Reads and writes .npz files, which hold arrays by name, without unpickling.
 
-The names, types, shapes and sizes of all arrays stand in the archive's directory and in short headers. The arrays are
+The names, types, shapes and sizes of all arrays are in the archive's directory and in short headers. The arrays are
 read only after these agree with each other and with what the reader expects, so nothing unexpected is unpacked.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
     Arrays = Mapping[str, Array]
 
-# NumPy's kinds of types that are numbers.
+# The kinds of NumPy dtypes that are numbers.
 NUMBERS = "biufc"
 # The first bytes of other kinds of files, and what to say about these.
 _BEGINNINGS = {
@@ -130,7 +130,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> _Member:
     if not name.endswith(".npy"):
         raise ValueError(f"its member {name!r} is not an array")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"its member {name!r} is compressed in another way than numpy.savez_compressed() does it")
+        raise ValueError(f"its member {name!r} is not compressed the way numpy.savez_compressed() does it")
     form = np.lib.format
     with archive.open(info) as file:
         try:

@@ -20,6 +20,7 @@ _NATIVE = (
     "bytecode_functions",
     "bytecode_loop",
     "bytecode_machine",
+    "plain_call",
 )
 SOURCES = {
     f"{_PACKAGE}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"
@@ -43,7 +44,7 @@ def hash_of(source: bytes) -> str:
 
 
 class _SourceFinder:
-    """An import finder that takes the source file although a compiled extension stands beside it."""
+    """An import finder that takes the source file even if a compiled extension is next to it."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:

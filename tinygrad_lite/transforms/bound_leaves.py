@@ -1,4 +1,4 @@
-"""Where leaves lie in storages, found again wherever they are bound anew."""
+"""Where leaves lie in storages. They are located again when they move to another storage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..engine import Storage, Value, located
 
 
 class BoundLeaves:
-    """Bound leaves. A subclass makes arrays of them in _locate(), which is called again when any has moved.
+    """Bound leaves. A subclass makes arrays of them in _locate(), which is called again after any leaf has moved.
 
     bound  the leaves
-    runs   storage, first cell and leaves of those whose cells follow each other
+    runs   (storage, first cell, leaves) for each run of leaves in consecutive cells
     """
 
     def __init__(self, bound: Sequence[Value]) -> None:
@@ -30,11 +30,11 @@ class BoundLeaves:
         self.runs = [(storages[owners[start]], cells[start], self.bound[start:stop]) for start, stop in ends]
 
     def locate(self, first: bool = False) -> None:
-        """Finds them again, if any was bound elsewhere since."""
+        """Locates the leaves again if any has moved to another storage."""
         for storage, moved in self._moved.items():
             if storage.moved != moved:
                 first = True
                 break
         if first:
             self._locate()
-            self._moved = self._found  # last: cut short, it is done again
+            self._moved = self._found  # last, so that an interrupted call is repeated

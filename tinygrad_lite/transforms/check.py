@@ -22,7 +22,7 @@ STEP = EPSILON ** (1 / 3)
 """The step that balances the truncation error of a central difference against its rounding error."""
 KINK, WRONG, OK, NOT_FINITE = "kink", "WRONG", "ok", "not finite"
 _CREDIBLE = 1e-3
-"""A difference with another than the usual step counts if rounding is at most this part of it."""
+"""A difference with an unusual step counts only if rounding is at most this fraction of it."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def gradcheck(
 
 
 def check_tolerances(who: str, eps: float, rtol: float, atol: float) -> None:
-    """Raises ValueError where a step or a tolerance is none."""
+    """Raises ValueError for an invalid step or tolerance."""
     for name, expected, x in (("eps", POSITIVE, eps), ("rtol", UP_TO_INF, rtol), ("atol", UP_TO_INF, atol)):
         expected.checked(f"{who}({name}=...)", x)
 

@@ -9,13 +9,9 @@ from typing import Any
 
 from ..engine import Value, topological_order
 from ..errors import CutOffWarning
+from ..ops import no_gradient
 from ..source.source_lines import calling_frame
 
-_FLAT = frozenset((
-    "stop_gradient", "step", "sign", "floor", "ceil", "trunc", "round", "less", "less_equal", "equal", "not_equal",
-))  # fmt: skip
-"""Rows through which no gradient passes."""
-_FLAT_ARGUMENT = {"where": 0, "take": 1}
 _LINEAR = frozenset((
     "add", "sub", "neg", "sum", "mean", "fmod", "mod", "identity", "abs", "relu", "maximum", "minimum", "clip", "where",
     "take",
@@ -41,8 +37,6 @@ def cut_off(y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -
             if v in leaves:
                 below[v] = v
             continue
-        if v.op.name in _FLAT:
-            continue
         parents = list(_passing(v))
         leaf = next((below[p] for p in parents if p in below), None)
         if leaf is not None:
@@ -60,8 +54,8 @@ def cut_off(y: Any, xs: Sequence[Value], older: Sequence[Value], itself: bool) -
 def _passing(v: Value) -> Iterator[Value]:
     """The parents that get gradients."""
     assert v.op is not None
-    for k, arg in enumerate(v.args):
-        if k != _FLAT_ARGUMENT.get(v.op.name):
+    for rule, arg in zip(v.op.rules, v.args, strict=True):
+        if rule is not no_gradient:
             for x in arg if type(arg) is tuple else (arg,):
                 if isinstance(x, Value):
                     yield x
@@ -92,7 +86,7 @@ def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Valu
     """
     frame = calling_frame()
     site = frame.f_code.co_filename, frame.f_lineno, what, getattr(f, "__code__", type(f))
-    text = _shown.get(site)  # a warning that was found once is not searched for again
+    text = _shown.get(site)  # the search for a leaf is not repeated at a line that was warned of
     if text is None:
         leaf = cut_off(y, xs, older, itself)
         if leaf is None:
@@ -101,9 +95,9 @@ def warn_of(what: str, f: Any, y: Any, xs: Sequence[Value], older: Sequence[Valu
         if len(_shown) == _MOST:
             _shown.clear()
         text = _shown[site] = (
-            f"{what} was called with numbers and gives numbers; these depend on {name} as well, which no gradient "
-            "will reach. Pass a Value in the place of a number, or compile the function around it; where only the "
-            "numbers are wanted, call it under no_grad()"
+            f"{what} was called with numbers and gives numbers; these also depend on {name}, which no gradient will "
+            "reach. Pass a Value instead of a number, or compile the function around it; if you only want the numbers, "
+            "call it under no_grad()"
         )
     _warn_at(frame, text)
     return True

@@ -73,7 +73,7 @@ def _refusal(x: Any) -> TypeError:
         )
     if is_choice(x):
         return TypeError(
-            f"ravel(tree): {x!r} in it is a choice, in whose place restore would put any number: keep it apart from "
-            "the numbers, or write float(...) where it is meant as one"
+            f"ravel(tree): {x!r} in it is a choice, which restore would replace by some number: keep it apart from "
+            "the numbers, or write float(...) if it is meant as one"
         )
     return not_a_number("ravel(tree)", x)

@@ -170,6 +170,34 @@ def _filling(tree: Any, at: int) -> tuple[str | None, int]:
     return (f"[{', '.join(parts)}]" if kind is list else f"({', '.join(parts)}{',' * (len(parts) == 1)})"), at
 
 
+def positions(tree: Any) -> Any:
+    """A structure of lists and tuples with the position of each number in its place; None for another structure.
+
+    A list or tuple of numbers alone is (list or tuple, the first position, how many), another one (its kind, items).
+
+    >>> positions((1.0, [2.0, 3.0]))
+    (<class 'tuple'>, (0, (<class 'list'>, 1, 2)))
+    """
+    return _positions(tree, 0)[0]
+
+
+def _positions(tree: Any, at: int) -> tuple[Any, int]:
+    kind = type(tree)
+    if kind in _NUMBERS:
+        return at, at + 1
+    if kind is not list and kind is not tuple:
+        return None, at
+    if all(type(item) in _NUMBERS for item in tree):
+        return (kind, at, len(tree)), at + len(tree)
+    found = []
+    for item in tree:
+        inner, at = _positions(item, at)
+        if inner is None:
+            return None, at
+        found.append(inner)
+    return (kind, tuple(found)), at
+
+
 def sketch(tree: Any) -> str:
     """A structure as a short text, with * for every number.
 
@@ -193,24 +221,24 @@ def _sketched(tree: Any) -> str:
 
 
 def is_nested(x: Any) -> bool:
-    """Whether x is a list, a tuple, a dict or a dataclass, of which with_items() makes others."""
+    """Whether x is a list, a tuple, a dict or a dataclass, which with_items() can rebuild."""
     return is_list(x) or isinstance(x, dict) or is_dataclass(x)
 
 
 def items_of(tree: Any) -> list[Any]:
-    """What stands in a list, a tuple, a dict or a dataclass."""
+    """The items of a list, a tuple, a dict or a dataclass."""
     return list(tree if is_list(tree) else by_name(tree).values())
 
 
 def named_items(tree: Any) -> list[tuple[str, Any]]:
-    """These, each with how it is written after the structure's name, such as "['w']", "[0]" or ".w"."""
+    """The items, each with the text that selects it, such as "['w']", "[0]" or ".w"."""
     names = "[{}]" if is_list(tree) else "[{!r}]" if isinstance(tree, dict) else ".{}"
     pairs = enumerate(tree) if is_list(tree) else by_name(tree).items()
     return [(names.format(name), item) for name, item in pairs]
 
 
 def by_name(tree: Any) -> dict[Any, Any]:
-    """What stands in a dict by its keys, in a dataclass by the names of the fields that are set."""
+    """The items of a dict by key, or of a dataclass by the names of the fields that are set."""
     if isinstance(tree, dict):
         return tree
     from dataclasses import fields
@@ -219,7 +247,7 @@ def by_name(tree: Any) -> dict[Any, Any]:
 
 
 def on_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
-    """The structure with function(array) in the place of each array in it; all else is as it is."""
+    """The structure with function(array) in place of each array; everything else stays."""
     if is_nested(tree):
         return with_items(tree, [on_arrays(function, item) for item in items_of(tree)])
     return function(tree) if _is_array(tree) else tree
@@ -230,7 +258,7 @@ def _is_row(x: Any) -> bool:
 
 
 def is_list(x: Any) -> bool:
-    """A list, a tuple or a named tuple; other kinds of sequences are one thing each."""
+    """Whether x is a list, a tuple or a named tuple; other kinds of sequences count as a single thing."""
     return type(x) is list or type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields"))
 
 
@@ -256,7 +284,7 @@ def with_items(tree: Any, items: Iterable[Any]) -> Any:
         return kind._make(items) if hasattr(tree, "_fields") else kind(items)
     made = object.__new__(kind)
     for name, item in zip(by_name(tree), items, strict=True):
-        object.__setattr__(made, name, item)  # which a frozen one allows
+        object.__setattr__(made, name, item)  # works for a frozen dataclass too
     return made
 
 
@@ -295,7 +323,7 @@ def _filled(tree: Any, items: Sequence[Any]) -> Any:
 
 
 def _is_flat(tree: Any) -> bool:
-    """A list or tuple of nothing but numbers."""
+    """Whether a list or tuple holds only numbers."""
     return is_list(tree) and _NUMBERS.issuperset(map(type, tree))
 
 

@@ -35,7 +35,7 @@ def computed(v: Value, numbers: Sequence[float]) -> float:
 
 
 def parent_data(v: Value) -> list[float]:
-    """The present numbers of v's parents."""
+    """The current numbers of v's parents."""
     return [parent.data for parent in v.parents]
 
 

@@ -53,7 +53,7 @@ class Run:
     ) -> None:
         self._who, self._f, self.aux = who, f, None
         if not callable(f):
-            raise TypeError(f"{who}(f) takes a function, got {received(f)}: of a recorded Value take gradients(y, xs)")
+            raise TypeError(f"{who}(f) takes a function, got {received(f)}: for a recorded Value use gradients(y, xs)")
         one = type(argnums) is int or not isinstance(argnums, Iterable)
         at = [0] if type(argnums) is int and argnums == 0 and args else self._positions(argnums, len(args))
         self._inputs = Structure(args[at[0]] if one else tuple([args[k] for k in at]), self._argument_error)
@@ -178,8 +178,8 @@ class Run:
             at[place] = k = operator.index(k)
             if not -count <= k < count:
                 raise TypeError(
-                    f"{self}: argnums={argnums} was asked for, and it was called with {count} positional arguments: "
-                    f"argnums counts them from 0"
+                    f"{self}: argnums={argnums} was asked for, but it was called with {count} positional arguments: "
+                    f"argnums counts from 0"
                 )
             at[place] = k % count
             if at[place] in at[:place]:
@@ -190,8 +190,8 @@ class Run:
         if not is_choice(x):
             return not_a_number(f"{self}: what to differentiate by", x)
         return TypeError(
-            f"{self}: there is no derivative by {x!r}, which is a choice: keep it apart from what to "
-            "differentiate by, as another argument, or write float(...) where it is meant as a number"
+            f"{self}: there is no derivative by {x!r}, which is a choice: pass it as an argument that is not "
+            "differentiated, or write float(...) if it is meant as a number"
         )
 
     def like_inputs(self, items: Sequence[Any]) -> Any:

@@ -18,9 +18,9 @@ from ..saving.atomic import replacing
 from ..text.wording import counted, shortened, xml
 from .diagram.boxes import boxes, edge_texts
 from .diagram.checks import checks_of
-from .diagram.collapse import collapsed
-from .diagram.details import detailed
+from .diagram.collapse import MOST_BOXES, OVERVIEW, collapsed
 from .diagram.diagram import Cluster, Diagram, Edge, Group, Node, Step
+from .diagram.nodes_and_edges import detailed
 from .diagram.walk import Graph
 from .drawing import theme
 from .drawing.dot_language import dot_text
@@ -37,15 +37,11 @@ if TYPE_CHECKING:
 LayoutChoice = Literal["auto", "dot", "own"]
 
 
-_OVERVIEW = 50
-"""The most boxes of a collapsed graph, which should fit on a page."""
-
-
 def graph(
     root: Value | Compiled,
     *,
     rankdir: str = "LR",
-    max_nodes: int = 300,
+    max_nodes: int = MOST_BOXES,
     expand: bool = False,
     compare: Comparison | None = None,
 ) -> Picture:
@@ -81,11 +77,11 @@ def graph(
     found = Graph(root)
     diagram = detailed(found, checks, expand=expand, limit=max_nodes) if expand else None
     diagram = diagram or detailed(found, checks, limit=max_nodes)
-    return Picture(diagram or collapsed(found, checks, min(max_nodes, _OVERVIEW)), direction)
+    return Picture(diagram or collapsed(found, checks, min(max_nodes, OVERVIEW)), direction)
 
 
 def draw_dot(
-    root: Value, format: str = "svg", rankdir: str = "LR", *, max_nodes: int = 300, expand: bool = False
+    root: Value, format: str = "svg", rankdir: str = "LR", *, max_nodes: int = MOST_BOXES, expand: bool = False
 ) -> graphviz.Digraph:
     """Returns the graph of root as a graphviz.Digraph, as micrograd's notebooks expect it.
 

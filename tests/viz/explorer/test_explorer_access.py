@@ -101,6 +101,16 @@ def test_tab_reaches_everything_and_the_focus_shows(show: Show) -> None:
     assert shown.root.evaluate(NAMELESS) == []
 
 
+def test_each_key_that_the_page_lists_does_something(show: Show) -> None:
+    shown = show(neuron().explore())
+    listed = " ".join(shown.root.locator(".tgl-keys dt").all_text_contents()).split()
+    names = {"→": "ArrowRight", "←": "ArrowLeft", "↑": "ArrowUp", "↓": "ArrowDown", "Space": " "}
+    taken = """(root, key) =>
+      !root.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }))"""
+    assert len(listed) == 15 and not shown.root.evaluate(taken, "x")
+    assert [key for key in listed if not shown.root.evaluate(taken, names.get(key, key))] == []
+
+
 def test_keys_alone_play_the_passes(show: Show) -> None:
     shown = show(neuron().explore())
     tab_to(shown, "loss,")

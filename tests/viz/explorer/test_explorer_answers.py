@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from test_explorer import FUNCTIONS, GRAPHS, decoded, detached, leaves, payload, same
@@ -26,10 +27,10 @@ def test_recomputed_is_recorded_with_other_leaves(name: str) -> None:
     found = explorer._answer(message)
     other = explore(f(*leaves(moved)))
     hooks = dict(engine.hooks)
-    assert set(found) == {"id", "data", "adjoint", "partials"} and found["id"] == 7
+    assert set(found) == {"id", "data", "adjoint", "partials", "blocks"} and found["id"] == 7
     constant = [i for i, v in enumerate(explorer._graph.values) if v.kind == "detached"]
     if not constant:  # else the copy is a constant of its own in the graph
-        for key in ("data", "adjoint") if name == "compiled" else ("data", "adjoint", "partials"):
+        for key in ("data", "adjoint") if name == "compiled" else ("data", "adjoint", "partials", "blocks"):
             assert decoded(found[key]) == pytest.approx(decoded(other._payload[key]), rel=1e-13, nan_ok=True)
     assert explorer._json == before and explore(explorer._graph.values[-1])._json == before
     assert hooks == engine.hooks
@@ -61,6 +62,22 @@ def test_a_compiled_function_is_recomputed_with_other_parameters() -> None:
     first, last = (decoded(explorer._payload["offsets"])[whole + k] for k in (0, 1))
     by_args = decoded(found["partials"])[first:last]
     assert 3.0 in by_args and 0.5 in by_args and before not in by_args
+
+
+def test_a_compiled_function_is_flat_where_what_it_stands_for_is() -> None:
+    call = tl.compile(lambda x, y: x.relu() + y * 0.0 + x.relu() * y)
+    explorer = explore(call(Value(-1.0), Value(2.0)) + call(Value(3.0), Value(0.0)))
+    calls = [i for i, v in enumerate(explorer._graph.values) if v.op is not None and v.op.name == "compiled"]
+    leaves = [i for i, v in enumerate(explorer._graph.values) if v.op is None]
+
+    def blocks(found: dict[str, Any]) -> list[list[int]]:
+        first = decoded(explorer._payload["offsets"])
+        return [decoded(found["blocks"])[first[i] : first[i] + 2] for i in calls]
+
+    assert blocks(explorer._payload) == [[1, 0], [0, 0]]
+    with tl.no_grad():
+        moved = explorer._answer({"id": 0, "ask": "recompute", "leaves": [[i, -1.0] for i in leaves]})
+    assert blocks(moved) == [[1, 0], [1, 0]]
 
 
 def test_messages_that_cannot_be_answered() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...engine import Value, keep_partials
+from ..cost_estimate import ArrayCost
 from ..native import bytecode_machine as native
 from ..passes.gc_pause import collector_paused
 from ..passes.grouping import grouped
@@ -21,7 +22,7 @@ from .array_source import Source
 
 _BLOCK = 1 << 21
 _SPACES_KEPT = 4
-# With more lanes, the rows that a native sweep goes through do not stay in the cache.
+# With more lanes, the rows that a native sweep reads and writes do not stay in the cache.
 _MOST_LANES_SWEPT = 512
 
 _quiet = np.errstate(all="ignore")  # a decorator takes half as long as `with`
@@ -32,14 +33,13 @@ class ArrayExecutor:
 
     Threads may share it.
 
+    program     what it runs, after the passes for arrays
     summed      whether the outputs are wanted as sums over the lanes
     lane_sums   if so, the outputs as sums over the lanes, else None
     xp          the namespace of the arrays
     groups      the array operations, in the order in which they run
-    plain       the NumPy source
-    source      its text
-    products    how many matrix products it has
-    operations  how many lines run
+    cost        how long a run is expected to take
+    ran         the source that ran last, if one did
     most_lanes  how many lanes a block has at most
     """
 
@@ -50,14 +50,16 @@ class ArrayExecutor:
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
         self.groups = grouped(self.program, summed)
-        self.plain = source = Source(self.program, self.groups, self.lane_sums, xp)
-        self.source, self.products, self.operations = source.text, source.products, source.operations
-        self.layout, self.cost = source.layout, source.cost
-        self.most_lanes = max(64, _BLOCK // (8 * max(1, self.layout.rows[V])))
+        self.cost = ArrayCost(self.program, self.groups)
+        self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies))))
         self._idle: dict[tuple[int, ...], _Workspace] = {}
-        outputs = np.array(self.program.outputs, dtype=int)
-        homes, rows = self.layout.home[outputs], self.layout.row[outputs]
-        self._outputs = [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
+        self.ran: Source | None = None
+
+    @cached_property
+    @collector_paused
+    def plain(self) -> Source:
+        """The source for many lanes."""
+        return Source(self.program, self.groups, self.lane_sums, self.xp)
 
     @cached_property
     @collector_paused
@@ -65,11 +67,17 @@ class ArrayExecutor:
         """The source for few lanes: between matrix products it uses the native sweep instead of small array calls."""
         return Source(self.program, self.groups, self.lane_sums, self.xp, swept=True)
 
+    def time(self, lanes: int) -> float:
+        """How long a run is expected to take, as NativeCost.time() says it for the native executor."""
+        return (self.cost.swept if self._is_swept(lanes) else self.cost.plain).time(lanes)
+
     def source_for(self, lanes: int) -> Source:
         """The source that is expected to be quicker for this many lanes."""
-        if not native.compiled or self.xp is not np or lanes > _MOST_LANES_SWEPT:
-            return self.plain
-        return min(self.plain, self.swept, key=lambda source: source.cost.arrays(lanes))
+        return self.swept if self._is_swept(lanes) else self.plain
+
+    def _is_swept(self, lanes: int) -> bool:
+        few = native.compiled and self.xp is np and lanes <= _MOST_LANES_SWEPT
+        return few and self.cost.swept.time(lanes) < self.cost.plain.time(lanes)
 
     @_quiet
     def run(self, parameters: Any, inputs: Any) -> Any:
@@ -81,7 +89,7 @@ class ArrayExecutor:
         lanes = parts[0].shape[1]
         found = self.xp.empty((self.outputs, lanes))
         for space, block in self._blocks(parameters, parts, lanes):
-            for home, positions, rows in self._outputs:
+            for home, positions, rows in space.outputs:
                 if home == V:
                     found[positions, block] = space.arrays[V][rows]
                 elif len(rows):
@@ -143,7 +151,8 @@ class _Workspace:
 
     def __init__(self, executor: ArrayExecutor, parameters: Any, key: tuple[int, ...]) -> None:
         source, xp = executor.source_for(key[0]), executor.xp
-        layout = source.layout
+        layout, executor.ran = source.layout, source
+        self.outputs = layout.outputs
         self.key, lanes, lengths = key, key[0], key[1:]
         self.arrays = {P: parameters, S: xp.empty(layout.rows[S]), V: xp.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = xp.asarray(layout.constants)

@@ -6,7 +6,7 @@ import ast
 import copy
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple, Protocol
 
 from ...ops import Op
@@ -52,6 +52,13 @@ def write(op: Op, names: Mapping[str, str], lengths: Mapping[str, int], out: str
     if found != out:
         lines.line(f"{out}[...] = {found}")
     return True
+
+
+@cache
+def count_lines(op: Op) -> int:
+    """About how many lines an operation takes."""
+    texts = _parsed(op.array).texts if op.array else {}
+    return max(1, len({text for part, text in texts.items() if _operands(part)}))
 
 
 class _Form(NamedTuple):

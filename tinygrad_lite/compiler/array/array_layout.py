@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class Layout:
         self._idle: dict[tuple[Any, ...], list[str]] = defaultdict(list)
         self._lent: list[tuple[tuple[Any, ...], str]] = []
         self._varies, self._count = True, 0
-        self._one = next((k for k in range(len(program)) if program.number(k) == 1.0), -1)
+        self._one = next((k for k in range(program.first, len(program)) if program.number(k) == 1.0), -1)
         self._ones: list[int] = []
         self._place(groups, positions)
 
@@ -57,7 +58,9 @@ class Layout:
         program = self._program
         before_ones = self._before_ones(groups)
         self.home, self.row = np.full(len(program), P), np.zeros(len(program), np.int64)
-        for place, kind in enumerate(program.kinds):
+        self.row[: program.first] = np.arange(program.first)
+        for place in range(program.first, len(program)):
+            kind = program.kinds[place]
             if kind == CONSTANT:
                 self.home[place], self.row[place] = S, self._new(S, 1)
                 self.constants.append(program.args[place][0])
@@ -78,7 +81,15 @@ class Layout:
     @property
     def inputs(self) -> list[int]:
         """The rows of V that take the inputs."""
-        return [int(self.row[place]) for place, kind in enumerate(self._program.kinds) if kind == INPUT]
+        program = self._program
+        return [int(self.row[place]) for place in range(program.first, len(program)) if program.kinds[place] == INPUT]
+
+    @cached_property
+    def outputs(self) -> list[tuple[str, Any, Any]]:
+        """For each array that holds outputs: its name, their positions among the outputs, and their rows."""
+        places = np.array(self._program.outputs, int)
+        homes, rows = self.home[places], self.row[places]
+        return [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
         """The places of factors that are followed by the factor 1.0 in a product."""

@@ -15,21 +15,17 @@ import numpy as np
 from ... import ops
 from ...ops import Op
 from ..compiled_fixed_point import Settle, Settled
-from ..cost_estimate import Cost
+from ..cost_estimate import MANY_TERMS, is_swept
 from ..native import bytecode_machine as native
-from ..native.bytecode import ONE, TWO, Code
+from ..native.bytecode import Code
 from ..passes.grouping import Group, Product
 from ..passes.lane_sums import LaneSums
-from ..passes.program import CONSTANT, Program
-from ..passes.strength_reduction import WHERE_EQUAL
+from ..passes.program import Program
 from . import array_forms
 from .array_layout import G, Layout, S, V
 from .number_by_number import by_value
 
-_MANY_TERMS = 4
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3
-# The native sweep computes a group with at most this many operands and function calls; NumPy is quicker with more.
-_MOST_SWEPT, _MOST_FUNCTIONS = 4096, 16
 
 
 class Source:
@@ -41,7 +37,6 @@ class Source:
     functions  the functions of arrays that it calls, by name: for operations computed number by number, for fixed
                points, and for native sweeps
     products   how many matrix products it has
-    cost       how long a run is expected to take
     """
 
     def __init__(
@@ -55,17 +50,13 @@ class Source:
         self.layout = Layout(program, groups, positions, xp)
         self.functions: dict[str, Any] = {}
         self.products = 0
-        self.cost = Cost()
         stretch: list[Group] = []
         for group in sorted(groups, key=lambda group: group.summed):  # nothing reads sums over lanes: they come last
-            operands = len(tuple(program.operands(group.members[0])))
-            if swept and is_swept(program, group, operands):
-                self.cost.add_swept(group, operands)
+            if swept and is_swept(program, group):
                 stretch.append(group)
                 continue
             self._sweep(stretch)
             stretch.clear()
-            self.cost.add(group, operands)
             self.layout.begin(group.varies, len(group.members))
             if isinstance(group.kind, Settle):
                 self._fixed_points(group, group.kind)
@@ -79,7 +70,6 @@ class Source:
         if sums:
             self.layout.begin(True, 0)
             self._shared_sums(sums)
-        self.cost.finish(self.operations, self.layout.rows[V])
         self.text = self._text()
 
     @property
@@ -183,7 +173,7 @@ class Source:
             terms = [] if group.product.complete else terms
         else:
             by_lane = [k for k in range(plus.shape[1]) if not (group.varies and layout.is_shared(plus[:, k]))]
-            if len(by_lane) >= _MANY_TERMS:
+            if len(by_lane) >= MANY_TERMS:
                 many = plus[:, by_lane]
                 terms = [terms[k] for k in range(len(terms)) if k not in by_lane]
                 start = None
@@ -328,21 +318,6 @@ class Source:
         """Writes the result of a call to rows of G; `call` is its text without the closing parenthesis."""
         view = self.layout.view(G, rows)
         self.layout.line(f"{call}, {view})" if view else f"G[{self.layout.index(rows)}] = {call})")
-
-
-def is_swept(program: Program, group: Group, operands: int) -> bool:
-    """Whether the native sweep is expected to compute a group quicker than array calls do with few lanes."""
-    product, count = group.product, len(group.members)
-    if not group.varies or group.summed or count * operands > _MOST_SWEPT:
-        return False
-    if product is not None and product.crossed and product.left.shape[1] > 1:
-        return False
-    if isinstance(group.kind, Op) and group.kind is not WHERE_EQUAL and group.kind is not ops.take:
-        form = native.forms.get(group.kind)
-        if form is None or (form[0] in (ONE, TWO) and count > _MOST_FUNCTIONS):
-            return False
-    places = chain.from_iterable(map(program.operands, group.members))
-    return all(program.varies[place] or program.kinds[place] == CONSTANT for place in places)
 
 
 def _runs(positions: Any, rows: Any) -> list[Any]:

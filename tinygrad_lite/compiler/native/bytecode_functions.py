@@ -1,5 +1,5 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
-"""The functions that a program in numbers may call, and the check that it calls and reads only what there is."""
+"""The functions that bytecode may call, and the check that it calls and reads only what exists."""
 
 import math
 import types
@@ -27,14 +27,14 @@ else:
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
 
 compiled: bool = cython.compiled
-source_hash = "58e0ebd1"
+source_hash = "21180ded"
 
 
 @cython.cfunc
 @cython.exceptval(-1)
 def check_slot(slot: cython.Py_ssize_t, slots: cython.Py_ssize_t) -> cython.int:
     if not 0 <= slot < slots:
-        raise ValueError(f"an operation reads or writes the number {slot} of {slots}: the program is not well formed")
+        raise ValueError(f"an operation reads or writes slot {slot} of {slots}: the program is not well formed")
     return 0
 
 
@@ -43,7 +43,7 @@ def check_slot(slot: cython.Py_ssize_t, slots: cython.Py_ssize_t) -> cython.int:
 def check_code(
     calls: list, code: cython.p_int, end: cython.Py_ssize_t, slots: cython.Py_ssize_t, widest: cython.Py_ssize_t
 ) -> cython.int:
-    """Raises ValueError where what _sweep would do leads out of the slots, the room, the functions or the code."""
+    """Raises ValueError if _sweep would leave the slots, the spare room, the functions or the code."""
     i: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t
@@ -70,7 +70,7 @@ def check_code(
         elif not 0 <= operation < MANY:
             length = -1
         if length < 0 or first + length > end or (operation == MANY and length > widest):
-            raise ValueError("the operations of a program are cut short, or none that there are")
+            raise ValueError("an operation of a program is cut short or does not exist")
         check_slot(code[i + 1], slots)
         if operation == CALL:
             _check_call(calls, code[i + 2], slots)
@@ -86,7 +86,7 @@ def check_code(
 @cython.cfunc
 def _check_call(calls: list, which: cython.Py_ssize_t, slots: cython.Py_ssize_t) -> cython.void:
     if not 0 <= which < len(calls):
-        raise ValueError(f"a program calls the row {which} of {len(calls)}")
+        raise ValueError(f"a program calls row {which} of {len(calls)}")
     _, args = calls[which]
     for arg in args:
         for slot in arg if type(arg) is tuple else (arg,):
@@ -105,7 +105,7 @@ def _check_function(operation: cython.int, which: cython.Py_ssize_t) -> cython.v
     elif known:
         known = manys[which] is not cython.NULL
     if not known:
-        raise ValueError(f"a program calls the function {which}, which is not known")
+        raise ValueError(f"a program calls function {which}, which does not exist")
 
 
 @cython.cfunc
@@ -119,7 +119,7 @@ def _lanes(op, form: Lanes) -> cython.void:
     if cython.compiled:
         forms[op] = LANES, op.code
         all_lanes[op.code] = form
-    else:  # where there are no vectors, one by one is quicker
+    else:  # without vector instructions, one by one is quicker
         forms[op] = ONE, op.code
         ones[op.code] = getattr(c, op.name)
 
@@ -136,7 +136,7 @@ def _many(op, form: Many) -> cython.void:
     manys[op.code] = form
 
 
-# The code of a row's operation and, where that calls a function, its place among them.
+# For each row the code of its operation and, if that calls a function, the index of the function.
 forms: dict = {ops.add: (ADD,), ops.sub: (SUB,), ops.mul: (MUL,), ops.div: (DIV,), ops.neg: (NEG,)}
 _one(ops.abs, c.fabs)
 _lanes(ops.sqrt, vector_math.sqrt)

@@ -1,5 +1,5 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
-"""The loop that runs a program in numbers, operation by operation, on one array of doubles."""
+"""The loop that runs bytecode, operation by operation, on one array of doubles."""
 
 import numbers
 
@@ -19,7 +19,7 @@ else:
     from .bytecode_functions import Lanes, Many, One, Two, all_lanes, manys, ones, twos
 
 compiled: bool = cython.compiled
-source_hash = "0ca613c8"
+source_hash = "4818c890"
 
 
 @cython.cfunc
@@ -32,7 +32,7 @@ def run_code(
     xs: cython.p_double,
     n: cython.Py_ssize_t,
 ) -> cython.int:
-    """Runs the code on n lanes: those of a slot stand together. There is room at xs for what one function reads."""
+    """Runs the code on n lanes; the lanes of a slot are contiguous. xs has room for the numbers one function reads."""
     return _sweep(calls, code, end, w, xs, 1) if n == 1 else _run_lanes(calls, code, end, w, xs, n)
 
 
@@ -67,7 +67,7 @@ def _sweep(
     xs: cython.p_double,
     n: cython.Py_ssize_t,
 ) -> cython.int:
-    """run_code, compiled into each that calls it: a loop over one lane is none."""
+    """The body of run_code. It is inlined into both callers, so that the loop over a single lane disappears."""
     i: cython.Py_ssize_t = 0
     a: cython.Py_ssize_t
     b: cython.Py_ssize_t
@@ -158,7 +158,7 @@ def _sweep(
 
 @cython.cfunc
 def _call(call: tuple, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py_ssize_t):
-    """What a row gives for the numbers of a lane."""
+    """The value of a row for the numbers of one lane."""
     op, args = call
     i: cython.Py_ssize_t
     given: list = []
@@ -179,7 +179,7 @@ def _call(call: tuple, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py
 def _sums(
     code: cython.p_int, i: cython.Py_ssize_t, w: cython.p_double, d: cython.Py_ssize_t, n: cython.Py_ssize_t
 ) -> cython.void:
-    """Writes start + the pairs' products + plus - minus at d, from left to right."""
+    """Writes start + products of pairs + plus terms - minus terms at d, added from left to right."""
     start: cython.Py_ssize_t = code[i] * n
     plus: cython.Py_ssize_t = i + 4 + 2 * code[i + 1]
     minus: cython.Py_ssize_t = plus + code[i + 2]

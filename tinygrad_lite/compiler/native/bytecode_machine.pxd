@@ -1,4 +1,28 @@
-# What the compiled bytecode_machine.py takes of the files beside.
+# C's side of bytecode_machine.py.
+cimport cython
+
 from tinygrad_lite.compiler.native.bytecode_functions cimport check_code, check_slot
 from tinygrad_lite.compiler.native.bytecode_loop cimport run_code
 from tinygrad_lite.compiler.native.number_views cimport View, check_size, doubles, integers, read, view_of
+
+@cython.final
+cdef class Executor:
+    # Each place of the program has its number in a slot: first inputs, then parameters, then constants and results.
+    cdef tuple _arrays, _latest
+    cdef list _calls, _constants, _spaces
+    cdef int *_code
+    cdef int *_results
+    cdef Py_ssize_t _length, _inputs, _parameters, _outputs, _slots, _widest
+
+    cdef void _take(self, written) except *
+    cdef int _read_parameters(self, given, double *w) except? -1
+
+@cython.final
+cdef class _Space:
+    cdef double *numbers
+    cdef double *spare
+    cdef Py_ssize_t lanes
+    cdef object _array
+
+cdef _Space _space(Executor executor, Py_ssize_t n)
+cdef void _refuse_again(made, before) except *

@@ -2,10 +2,10 @@
 # cython: auto_pickle=False
 """The native executor: runs a Program operation by operation, in one loop over one array of doubles.
 
-For programs too small or too irregular to pay for array calls. Plain Python that Cython compiles to C, as the engine
-is; compiled, an operation makes no Python object, but for those known by their row alone (polygamma, custom ones),
-whose value is called with floats. Results are those of the rows within 4 ulps; a test holds each row against its C
-form.
+It is for programs that are too small or too irregular for array calls. Like the engine, it is plain Python that Cython
+compiles to C. Compiled, an operation makes no Python object, except those without a C function (polygamma, custom
+ones), whose row's value is called with floats. Results agree with the rows within 4 ulps; a test compares each row with
+its C form.
 """
 
 from array import array
@@ -27,19 +27,19 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "6512bbf4"
+source_hash = "dd788001"
 
 
 @cython.final
 @cython.cclass
 class Executor:
-    """A Program made ready to run; later changes of the Program do not reach it.
+    """A Program made ready to run; later changes of the Program have no effect on it.
 
-    run(parameters, inputs, out=None)      one set of numbers, the results as a list of floats, or written into out
-    batch(parameters, parts, lanes, out)   many sets of inputs at once, the results written into out
+    run(parameters, inputs, out=None)      one set of inputs; returns the results as floats, or writes them to out
+    batch(parameters, parts, lanes, out)   many sets of inputs at once; writes the results to out
     Numbers are a list or tuple of real numbers, or an array of any shape (a float64 array in C order is not copied);
-    out is such an array. Raises ShapeError for too few numbers, TypeError for what is not one, and what an operation
-    raises (IndexError for take). Threads may share an Executor.
+    out is such an array. Raises ShapeError for too few numbers, TypeError for anything but numbers, and what operations
+    raise (IndexError for take). Threads may share an Executor.
 
     >>> from tinygrad_lite import ops
     >>> from tinygrad_lite.compiler.passes.program import INPUT, Program
@@ -54,6 +54,7 @@ class Executor:
         "_code",
         "_constants",
         "_inputs",
+        "_latest",
         "_length",
         "_outputs",
         "_parameters",
@@ -61,25 +62,11 @@ class Executor:
     )
     __slots__ += ("_slots", "_spaces", "_widest")
 
-    # A place of the program has its number in a slot: inputs stand first, then parameters, then constants and results.
-    _arrays: tuple
-    _calls: list
-    _constants: list
-    _spaces: list
-    _code: cython.p_int
-    _results: cython.p_int
-    _length: cython.Py_ssize_t
-    _inputs: cython.Py_ssize_t
-    _parameters: cython.Py_ssize_t
-    _outputs: cython.Py_ssize_t
-    _slots: cython.Py_ssize_t
-    _widest: cython.Py_ssize_t
-
     def __init__(self, program):
         _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
         encoding = Encoding(program, forms)
         self._inputs, self._parameters, self._slots = encoding.inputs, encoding.parameters, encoding.slots
-        self._constants, self._outputs = encoding.constants, len(encoding.results)
+        self._constants, self._outputs, self._latest = encoding.constants, len(encoding.results), ((), None)
         for slot in (*encoding.results, *[slot for slot, _ in encoding.constants]):
             check_slot(slot, self._slots)
         self._take(encoding.written)
@@ -88,7 +75,7 @@ class Executor:
 
     @cython.cfunc
     def _take(self, written) -> cython.void:
-        """The operations to run: a copy, once it is known that they stay within the slots."""
+        """Copies the operations to run and checks that they stay within the slots."""
         code = array("i", written.numbers)
         self._calls, self._widest = [*written.calls], max(1, written.widest)
         self._code, self._length = integers(code), len(code)
@@ -109,14 +96,14 @@ class Executor:
         k: cython.Py_ssize_t
         if cython.compiled and self._arrays is None:
             raise errors.not_made(self)
-        try:  # a call that begins within another, on another thread or in an operation, works in a space of its own
+        try:  # calls that overlap, in another thread or inside an operation, each take a space of their own
             space: _Space = self._spaces.pop()
         except IndexError:
             space = _space(self, 1)
         w: cython.p_double = space.numbers
         try:
             read("inputs", inputs, w, 0, self._inputs)
-            read("parameters", parameters, w, self._inputs, self._parameters)
+            self._read_parameters(parameters, w)
             run_code(self._calls, self._code, self._length, w, space.spare, 1)
             if out is None:
                 return [w[self._results[k]] for k in range(self._outputs)]
@@ -127,8 +114,28 @@ class Executor:
         finally:
             self._spaces.append(space)
 
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _read_parameters(self, given, w: cython.p_double) -> cython.int:
+        """The parameters' numbers; where an array is given again, its buffer is known already."""
+        k: cython.Py_ssize_t
+        if self._parameters == 0:
+            return 0
+        known, view = self._latest  # one tuple, so that threads never see the half of it
+        if known is not given:
+            if type(given) is list or type(given) is tuple:
+                return read("parameters", given, w, self._inputs, self._parameters)
+            view = view_of("parameters", given, False)
+            check_size("parameters", cython.cast(View, view).size, self._parameters)
+            if not cython.cast(View, view).copied:
+                self._latest = given, view
+        numbers: cython.p_double = cython.cast(View, view).numbers
+        for k in range(self._parameters):
+            w[self._inputs + k] = numbers[k]
+        return 0
+
     def batch(self, parameters, parts, lanes, out):
-        """The program's outputs for each of the lanes, of shape (outputs, lanes); each part is (some inputs, lanes)."""
+        """Writes the outputs of all lanes, (outputs, lanes), to out; each part has the shape (some inputs, lanes)."""
         if cython.compiled and self._arrays is None:
             raise errors.not_made(self)
         if not 0 <= lanes <= _MOST_LANES // max(1, self._inputs, self._outputs):
@@ -149,7 +156,7 @@ class Executor:
         check_size("inputs", size, self._inputs * count)
         check_size("out", target.size, self._outputs * count)
         row: cython.Py_ssize_t
-        block: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, self._slots)))  # which the cache holds
+        block: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, self._slots)))  # small enough for the cache
         space: _Space = None
         for start in range(0, count, block):
             n = min(block, count - start)
@@ -165,7 +172,7 @@ class Executor:
                         w[k * n + lane] = source.numbers[row * count + start + lane]
                     k += 1
             if k < self._inputs:
-                raise errors.ShapeError(f"each part of the inputs has {count} lanes, got parts that have not")
+                raise errors.ShapeError(f"each part of the inputs must have {count} lanes, got parts that do not")
             run_code(self._calls, self._code, self._length, w, space.spare, n)
             for k in range(self._outputs):
                 for lane in range(n):
@@ -175,17 +182,12 @@ class Executor:
 @cython.final
 @cython.cclass
 class _Space:
-    """Where a program runs: for each slot a number a lane, and room for what one function reads."""
-
-    numbers: cython.p_double
-    spare: cython.p_double
-    lanes: cython.Py_ssize_t
-    _array: object
+    """The memory of one run: for each slot one number per lane, and spare room for the numbers one function reads."""
 
 
 @cython.cfunc
 def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
-    """A space with its constants."""
+    """A new space, with the constants filled in."""
     space: _Space = _Space.__new__(_Space)
     space._array = array("d", bytes(8 * (executor._slots * n + executor._widest)))
     space.numbers, space.lanes = doubles(space._array), n
@@ -198,9 +200,9 @@ def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
 @cython.final
 @cython.cclass
 class OnRows:
-    """Operations on the rows of an array (rows, lanes) of float64, which are their slots: calling it runs them.
+    """Operations whose slots are the rows of a float64 array (rows, lanes). Calling it runs them.
 
-    written  an encoding.Code without calls
+    written  a bytecode.Code without calls
     """
 
     __slots__ = ("_executor", "_lanes", "_room", "_rows", "_view")
@@ -235,7 +237,7 @@ class OnRows:
 
 
 def hold_the_same(containers: list, items: list):
-    """Whether what stands in the containers, one after the other, is these items and no others: thousands at a time."""
+    """Whether the containers, one after the other, hold exactly these items. A loop in C, since there are thousands."""
     count: cython.Py_ssize_t = len(items)
     k: cython.Py_ssize_t = 0
     for container in containers:
@@ -254,7 +256,7 @@ def hold_the_same(containers: list, items: list):
 
 @cython.cfunc
 def _refuse_again(made, before) -> cython.void:
-    """Raises TypeError where what __init__ makes is there: others may hold addresses of it."""
+    """Raises TypeError if __init__ has run already: others may hold addresses of what it made."""
     if before is not None:
         raise errors.made_already(made)
 

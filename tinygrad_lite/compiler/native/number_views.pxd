@@ -6,6 +6,7 @@ cdef class View:
     cdef double *numbers
     cdef Py_ssize_t size, dimensions, rows
     cdef object _memory
+    cdef bint copied
 
 cdef View view_of(who, given, bint writable)
 cdef int read(who, given, double *w, Py_ssize_t start, Py_ssize_t count) except? -1

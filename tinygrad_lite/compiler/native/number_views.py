@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""Numbers that come in and go out: lists, tuples and arrays, read and written where they are."""
+"""Reads numbers from lists, tuples and arrays, and writes numbers to arrays, in place."""
 
 import numbers
 from array import array
@@ -17,20 +17,20 @@ if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
 
 compiled: bool = cython.compiled
-source_hash = "5eeff04f"
+source_hash = "d1b432c0"
 
 
 @cython.final
 @cython.cclass
 class View:
-    """The numbers of an array, where they are."""
+    """The numbers of an array, in place; `copied` if they are a copy."""
 
-    __slots__ = ("_memory", "dimensions", "numbers", "rows", "size")
+    __slots__ = ("_memory", "copied", "dimensions", "numbers", "rows", "size")
 
 
 @cython.cfunc
 def view_of(who, given, writable: cython.bint) -> View:
-    """A view of a float64 array in C order, or, unless it is to be written, of a copy of other numbers."""
+    """A view of a float64 array in C order. Other numbers are copied first, unless the view is writable."""
     view: View = View.__new__(View)
     try:
         memory = memoryview(given)
@@ -41,7 +41,7 @@ def view_of(who, given, writable: cython.bint) -> View:
         if writable:
             raise TypeError(f"{who} takes a writable float64 array in C order, got {errors.received(given)}")
         memory = memoryview(array("d", [_real(who, x) for x in _listed(who, given)]))
-    view._memory, view.size, view.dimensions = memory, memory.nbytes // 8, memory.ndim
+    view._memory, view.size, view.dimensions, view.copied = memory, memory.nbytes // 8, memory.ndim, not suits
     view.rows = memory.shape[0] if memory.ndim else 0
     if cython.compiled:
         view.numbers = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(memory).buf)

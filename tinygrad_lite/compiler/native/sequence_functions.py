@@ -1,5 +1,5 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
-"""Rows' functions of many numbers in C. What they read, they may write over."""
+"""Functions in C for rows that take sequences. They may overwrite the numbers that they read."""
 
 import math
 import types
@@ -20,7 +20,7 @@ else:
     c = types.SimpleNamespace(fabs=math.fabs, **vars(ieee))
 
 compiled: bool = cython.compiled
-source_hash = "0cd8ab63"
+source_hash = "7416ba12"
 
 _inf, _nan = math.inf, math.nan
 
@@ -72,7 +72,7 @@ def logsumexp(xs, n):
 
 
 def _unit(xs, n):
-    """What huge numbers are multiplied with first."""
+    """The factor by which numbers are multiplied first: 0.25 if some are huge, else 1.0."""
     k: cython.Py_ssize_t
     for k in range(n):
         if c.fabs(xs[k]) > 1e300:
@@ -81,7 +81,7 @@ def _unit(xs, n):
 
 
 def _deviations(xs, n):
-    """Writes differences from their mean in the place of numbers, or quarters of them; gives the largest, or nan."""
+    """Replaces numbers by unit times their differences from the mean; returns the largest size, or nan."""
     k: cython.Py_ssize_t
     low = _inf
     high = -_inf
@@ -107,7 +107,7 @@ def _deviations(xs, n):
 
 
 def _mean_square(xs, n, top):
-    """The sum of squares of n - 1 differences, in units of the largest, over their number without xs[n - 1]."""
+    """The sum of the squares of n - 1 differences, in units of the largest, divided by n - 1 - xs[n - 1]."""
     k: cython.Py_ssize_t
     count = maximum(n - 1 - xs[n - 1], 0.0)
     for k in range(n - 1):

@@ -1,10 +1,11 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 """Functions of many numbers at once, for the lanes of the native executor: sqrt, exp, log, sigmoid, tanh, erf.
 
-C's own take one number a call. These are loops without a branch, which a C compiler turns into vector instructions:
-a table gives the function nearby, and Taylor's series the rest. Numbers for which that fails (infinite, nan, denormal,
-far out) are done once more by C's function. What a lane gives depends neither on the lanes beside it nor on the
-processor; a test holds it within 1 ulp of the true value, 1.5 for erf, 2 for tanh, 3 for sigmoid.
+Functions of the C library take one number per call. These are loops without a branch, which a C compiler turns into
+vector instructions: a table gives the function at a point nearby, a Taylor series the rest. If this fails for a number
+(infinite, nan, denormal, very large), the C library computes it again. The result of a lane depends neither on its
+neighbours nor on the processor; a test checks that it is within 1 ulp of the true value, 1.5 for erf, 2 for tanh, 3 for
+sigmoid.
 """
 
 import math
@@ -33,7 +34,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "7dacdfa1"
+source_hash = "43e138f4"
 
 
 def sqrt(x, y, n):
@@ -44,7 +45,7 @@ def sqrt(x, y, n):
 
 def exp(x, y, n):
     i: cython.Py_ssize_t
-    odd: cython.ulonglong = 0  # the highest bit tells that a number is beyond 708, where results may be denormal
+    odd: cython.ulonglong = 0  # the highest bit is set if a number is beyond 708, where results may be denormal
     for i in range(n):
         odd |= _bits(708.0) - _bits(c.fabs(x[i]))
         y[i] = _exp(x[i])
@@ -68,7 +69,7 @@ def sigmoid(x, y, n):
 
 def log(x, y, n):
     i: cython.Py_ssize_t
-    odd: cython.ulonglong = 0  # the highest bit tells that a number is below the normal ones, or above
+    odd: cython.ulonglong = 0  # the highest bit is set if a number is outside the range of normal numbers
     for i in range(n):
         odd |= (_bits(x[i]) - _bits(2.2250738585072014e-308)) | (_bits(1.7976931348623157e308) - _bits(x[i]))
         y[i] = _log(x[i])
@@ -80,7 +81,7 @@ def log(x, y, n):
 
 def tanh(x, y, n):
     i: cython.Py_ssize_t
-    odd: cython.ulonglong = 0  # the highest bit tells that a number is nan
+    odd: cython.ulonglong = 0  # the highest bit is set if a number is nan
     for i in range(n):
         odd |= _bits(_inf) - _bits(c.fabs(x[i]))
         y[i] = _tanh(x[i])
@@ -92,7 +93,7 @@ def tanh(x, y, n):
 
 def erf(x, y, n):
     i: cython.Py_ssize_t
-    odd: cython.ulonglong = 0  # the highest bit tells that a number is nan
+    odd: cython.ulonglong = 0  # the highest bit is set if a number is nan
     for i in range(n):
         odd |= _bits(_inf) - _bits(c.fabs(x[i]))
         y[i] = _erf(x[i])
@@ -102,12 +103,12 @@ def erf(x, y, n):
                 y[i] = x[i]
 
 
-# 1.5 * 2**52, which added to a number rounds it to an integer, and leaves that in the lowest bits.
+# 1.5 * 2**52: adding it to a number rounds the number to an integer, which is then in the lowest bits.
 _rounder = 6755399441055744.0
 
 
 def _exp(x):
-    """exp(x) = 2**(k / 128) * exp(r) for an integer k: of 128 such powers there is a table, and r is below 0.0028."""
+    """exp(x) = 2**(k / 128) * exp(r) for an integer k; a table holds 128 such powers, and r is below 0.0028."""
     shifted: cython.double = x * 184.6649652337873 + _rounder
     k: cython.double = shifted - _rounder
     bits: cython.ulonglong = _bits(shifted)
@@ -122,7 +123,7 @@ def _sigmoid(x, e):
 
 
 def _log(x):
-    """log(2**k * m) = k * log(2) + 2 * atanh(s), s = (m - 1) / (m + 1), for m from sqrt(1/2) to sqrt(2)."""
+    """log(2**k * m) = k * log(2) + 2 * atanh(s) with s = (m - 1) / (m + 1) and m from sqrt(1/2) to sqrt(2)."""
     bits: cython.ulonglong = _bits(x)
     exponent: cython.ulonglong = (bits + (_bits(1.0) - _bits(0.7071067811865476))) >> 52
     k: cython.double = _number(_bits(4503599627370496.0) | exponent) - (4503599627370496.0 + 1023.0)
@@ -133,14 +134,14 @@ def _log(x):
     last: cython.double = (2.0 / 15.0 + z * (2.0 / 17.0)) + zz * (2.0 / 19.0 + z * (2.0 / 21.0))
     rest: cython.double = (2.0 / 7.0 + z * (2.0 / 9.0)) + zz * ((2.0 / 11.0 + z * (2.0 / 13.0)) + zz * last)
     series: cython.double = z * ((2.0 / 3.0 + z * (2.0 / 5.0)) + zz * rest)
-    half: cython.double = 0.5 * f * f  # 2 s = f - f f / 2 + s f f / 2, whose first term is exact
+    half: cython.double = 0.5 * f * f  # 2 s = f - f f / 2 + s f f / 2, and the first term is exact
     return k * 0.6931471803691238 + (f - (half - (s * (half + series) + k * 1.9082149292705877e-10)))
 
 
 def _tanh(x):
-    """tanh(a + h) = (tanh(a) + t) / (1 + tanh(a) * t), t = tanh(h), at the nearest 64th, by Taylor's series of t."""
+    """tanh(a + h) = (tanh(a) + t) / (1 + tanh(a) * t): a is the nearest 64th, t = tanh(h) by its Taylor series."""
     size: cython.double = c.fabs(x)
-    size = size if size < 20.0 else 20.0  # from where on tanh is 1
+    size = size if size < 20.0 else 20.0  # beyond 20, tanh is 1
     shifted: cython.double = size * 64.0 + _rounder
     h: cython.double = size - (shifted - _rounder) * (1.0 / 64.0)
     at: cython.double = _tanh_at[_bits(shifted) & 2047]
@@ -151,9 +152,9 @@ def _tanh(x):
 
 
 def _erf(x):
-    """Taylor's series of erf at the nearest 128th, whose coefficients are Hermite's polynomials."""
+    """The Taylor series of erf at the nearest 128th; its coefficients are Hermite polynomials."""
     size: cython.double = c.fabs(x)
-    size = size if size < 6.0 else 6.0  # from where on erf is 1
+    size = size if size < 6.0 else 6.0  # beyond 6, erf is 1
     shifted: cython.double = size * 128.0 + _rounder
     a: cython.double = (shifted - _rounder) * (1.0 / 128.0)
     h: cython.double = size - a
@@ -164,14 +165,14 @@ def _erf(x):
     fifth: cython.double = (3.0 + aa * (4.0 * aa - 12.0)) * (1.0 / 30.0)
     sixth: cython.double = a * (aa * (20.0 - 4.0 * aa) - 15.0) * (1.0 / 90.0)
     hh: cython.double = h * h
-    # the seventh tells near 0 only, so it is that of 0
+    # the seventh coefficient matters only near 0, so its value at 0 is used
     series: cython.double = (third + h * fourth) + hh * ((fifth + h * sixth) - hh * (1.0 / 42.0))
     value: cython.double = _erf_at[near] + _slope_at[near] * (h + hh * (h * series - a))
     return _number(_bits(value) | (_bits(x) & _bits(-0.0)))
 
 
 def _fill():
-    """The tables: each number rounded once, from integers that are multiples of 2**-200, or as C's library has it."""
+    """Fills the tables: numbers come from integers in units of 2**-200, rounded once, or from the C library."""
     one = 1 << 200
     root = 2 * one
     for _ in range(7):

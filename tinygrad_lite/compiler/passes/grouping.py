@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
@@ -66,11 +67,7 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
     apart = set(lone)
     places = [place for place in program.operations() if place not in apart]
     levels = _levels(program, places)
-    found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for place in places:
-        kind, args = program.kinds[place], program.args[place]
-        lengths = map(len, args) if kind is SUM else [len(arg) if type(arg) is tuple else 0 for arg in args]
-        found[levels[place], program.varies[place], place in only_summed, kind, *lengths].append(place)
+    found = _by_kind(program, places, levels, only_summed)
     if lone:
         found[len(program), True, True, SUM, 1, 0, 0] = lone
     order = _Order(program)
@@ -88,6 +85,24 @@ def grouped(program: Program, summed: bool = False) -> list[Group]:
             order.place(group.members)
         groups += made
     return groups
+
+
+def together(program: Program) -> list[list[int]]:
+    """The operations of one kind on one level: no group has more."""
+    places = program.operations()
+    return list(_by_kind(program, places, _levels(program, places), frozenset()).values())
+
+
+def _by_kind(
+    program: Program, places: Sequence[int], levels: Sequence[int], only_summed: AbstractSet[int]
+) -> dict[tuple[Any, ...], list[int]]:
+    """The operations of one kind on one level, by the level and the kind."""
+    found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for place in places:
+        kind, args = program.kinds[place], program.args[place]
+        lengths = map(len, args) if kind is SUM else [len(arg) if type(arg) is tuple else 0 for arg in args]
+        found[levels[place], program.varies[place], place in only_summed, kind, *lengths].append(place)
+    return found
 
 
 def _levels(program: Program, places: Sequence[int]) -> list[int]:
@@ -190,7 +205,9 @@ class _Order:
     def __init__(self, program: Program) -> None:
         self._program = program
         owners = {PARAMETER: -3, CONSTANT: -2, INPUT: -1}
-        self._owner = [owners.get(kind, 0) if type(kind) is str else 0 for kind in program.kinds]
+        rest = program.kinds[program.first :]
+        self._owner = [owners[PARAMETER]] * program.first
+        self._owner += [owners.get(kind, 0) if type(kind) is str else 0 for kind in rest]
         self._position = list(range(len(program)))
         self._groups, self._rows = 0, len(program)
 
@@ -234,7 +251,7 @@ class _Order:
         program = self._program
         found: dict[int, int] = {}
         count = 0
-        for place in range(len(program)):
+        for place in range(program.first, len(program)):
             for operand in program.operands(place):
                 found.setdefault(operand, count)
                 count += 1

@@ -26,6 +26,7 @@ class Program:
     args      of each place: see Args
     varies    whether a place depends on an input, and so differs between the lanes of a batch
     outputs   places of the results; -1 for those in products
+    first     the first place that is not a parameter: passes start there, since most places of a model are parameters
     watched   how many places at the end of outputs are not results, but numbers that must be finite (finite_checks.py)
     products  results that are a product of two places, kept apart as integers (results, 3): the output and both places.
               Derivatives make as many as there are weights, and lists of so many would be slow
@@ -36,7 +37,7 @@ class Program:
         self.args: list[Args] = []
         self.varies: list[bool] = []
         self.outputs: list[int] = []
-        self.watched = 0
+        self.watched = self.first = 0
         self.products: Any = np.empty((0, 3), int)
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
@@ -60,6 +61,8 @@ class Program:
     def add_all(self, kind: str, count: int) -> range:
         """Adds this many inputs or parameters and returns their places; add() does not find them again."""
         first = len(self.kinds)
+        if kind == PARAMETER and first == 0:
+            self.first = count
         self.kinds += [kind] * count
         self.args += zip(range(count), strict=True)
         self.varies += [kind == INPUT] * count
@@ -67,14 +70,16 @@ class Program:
 
     def begun(self) -> Program:
         """A new program with the inputs and parameters at the start of this one, at the same places."""
-        count = next((k for k, kind in enumerate(self.kinds) if kind not in (INPUT, PARAMETER)), len(self))
+        count = next((k for k in range(self.first, len(self)) if self.kinds[k] not in (INPUT, PARAMETER)), len(self))
         made = Program()
+        made.first = self.first
         made.kinds, made.args, made.varies = self.kinds[:count], self.args[:count], self.varies[:count]
         return made
 
     def copied(self) -> Program:
         """A copy whose operations can be changed; among these, its add() recognizes only constants."""
         made = Program()
+        made.first = self.first
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
         made.outputs, made.watched, made.products = self.outputs[:], self.watched, self.products
         made._places[CONSTANT] = dict(self._places[CONSTANT])
@@ -126,7 +131,8 @@ class Program:
 
     def operations(self) -> list[int]:
         """The places of all but inputs, parameters and constants."""
-        return [place for place, kind in enumerate(self.kinds) if kind not in SOURCES]
+        kinds = self.kinds
+        return [place for place in range(self.first, len(kinds)) if kinds[place] not in SOURCES]
 
     def reads(self) -> Iterable[int]:
         """The places that operations and outputs read, as often as they read them; those that products read, once."""

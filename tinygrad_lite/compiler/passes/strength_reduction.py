@@ -28,8 +28,8 @@ def multiply_by_masks(program: Program, adjoints: set[int]) -> None:
 
     The two differ where g is not finite. The result is then not finite either, and is computed again eagerly.
     """
-    for place, kind in enumerate(program.kinds):
-        if kind is not ops.where or program.number(program.args[place][2]) != 0.0:
+    for place in range(program.first, len(program)):
+        if program.kinds[place] is not ops.where or program.number(program.args[place][2]) != 0.0:
             continue
         mask, g, _ = program.args[place]
         factors = program.args[g] if program.kinds[g] is ops.mul else (g,)
@@ -49,8 +49,8 @@ def rewrite(program: Program) -> None:
     """Replaces step by the sign of a relu, and where(a == b, ...) by one operation, in place."""
     relus: dict[int, int] = {}
     conditions: set[int] = set()
-    for place, kind in enumerate(program.kinds):
-        args = program.args[place]
+    for place in range(program.first, len(program)):
+        kind, args = program.kinds[place], program.args[place]
         if kind is ops.relu:
             relus[args[0]] = place
         elif kind is ops.step and args[0] in relus:

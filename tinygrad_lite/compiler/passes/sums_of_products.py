@@ -43,7 +43,8 @@ class _Rewriting:
         first = len(self.made)
         self._kinds, self._args, self._varies = program.kinds, program.args, program.varies
         self._uses = np.bincount(np.fromiter(program.reads(), int), minlength=len(program)).tolist()
-        self._units = {k for k, kind in enumerate(program.kinds) if kind is CONSTANT and abs(program.args[k][0]) == 1.0}
+        constants = [k for k in range(program.first, len(program)) if program.kinds[k] is CONSTANT]
+        self._units = {k for k in constants if abs(program.args[k][0]) == 1.0}
         self._places = [*range(first), *[-1] * (len(program) - first)]
         for place in range(first, len(program)):
             self._visit(place)

@@ -22,7 +22,7 @@ from ...engine import Value
 from ...errors import ShapeError, not_a_number, received
 from ...floats.reals import has_masked
 from ...transforms.pytree import by_name, is_dataclass, is_list
-from ..batching import as_column, is_column, on_columns, tuple_of_columns
+from ..columns import as_column, is_column, on_columns, tuple_of_columns
 from .static_arguments import Keyed, Refused, Same, fixed, holds, static
 
 Key = Any
@@ -63,13 +63,13 @@ class Columns(NamedTuple):
 
 
 class Arguments:
-    """The arguments of one function: knows which are static, and makes keys.
+    """The arguments of one function: knows which are static, by name in `static`, and makes keys.
 
     Raises ValueError for the name of a static argument that the function does not take.
     """
 
     def __init__(self, name: str, function: Callable[..., Any], static: Sequence[str]) -> None:
-        self.name, self._static = name, frozenset([static] if isinstance(static, str) else static)
+        self.name, self.static = name, frozenset([static] if isinstance(static, str) else static)
         self._names: list[str] = []
         try:
             parameters = inspect.signature(function).parameters
@@ -77,7 +77,7 @@ class Arguments:
             parameters = {}  # type: ignore[assignment]
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self._names = [key for key, p in parameters.items() if p.kind in positional]
-        unknown = sorted(self._static - parameters.keys())
+        unknown = sorted(self.static - parameters.keys())
         if unknown and not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
             raise ValueError(
                 f"compile({name}, static_argnames=...): it takes no argument {', '.join(unknown)}: "
@@ -86,7 +86,7 @@ class Arguments:
 
     def key(self, args: Sequence[Any], named: dict[str, Any], found: list[Any]) -> Key:
         """The key of a call; adds its numbers and Values, in order, to `found`."""
-        if not named and not self._static:
+        if not named and not self.static:
             if _PLAIN.issuperset(map(type, args)):
                 found += args
                 return len(args)
@@ -98,7 +98,7 @@ class Arguments:
         parts: list[Key] = []
         try:
             for label, arg in self._labelled(args, named):
-                parts.append((label, self._fixed(label, arg) if label in self._static else _sketch(arg, found)))
+                parts.append((label, self._fixed(label, arg) if label in self.static else _sketch(arg, found)))
         except Refused as refused:
             raise self._refusal(refused.thing, args, named) from None
         return tuple(parts)
@@ -108,12 +108,12 @@ class Arguments:
     ) -> tuple[list[Any], dict[str, Any]]:
         """(args, named), with function(label, arg) in place of each argument that is not static."""
         labelled = self._labelled(args, named)
-        made = [(label, arg if label in self._static else function(label, arg)) for label, arg in labelled]
+        made = [(label, arg if label in self.static else function(label, arg)) for label, arg in labelled]
         return [arg for _, arg in made[: len(args)]], dict(made[len(args) :])
 
     def columns(self, args: Sequence[Any], named: dict[str, Any]) -> Columns:
         """The arguments of a batch. Raises ShapeError, TypeError."""
-        if not named and not self._static and all(map(is_column, args)):
+        if not named and not self.static and all(map(is_column, args)):
             arrays: list[Any] = [arg if arg.dtype is _FLOAT64 else arg.astype(float) for arg in args]
             return Columns(
                 (_BATCH, (), *[array.shape[1:] for array in arrays]), arrays, named, arrays, self._size(arrays, args)
@@ -135,7 +135,7 @@ class Arguments:
             raise ShapeError(f"{error}{tuple_of_columns(*args)}") from None
         try:
             parts = [
-                self._fixed(label, arg) if label in self._static else _sketch(arg, [], True)
+                self._fixed(label, arg) if label in self.static else _sketch(arg, [], True)
                 for label, arg in self._labelled(given, given_named)
             ]
         except Refused as refused:
@@ -164,9 +164,7 @@ class Arguments:
 
     def _refusal(self, thing: Any, args: Sequence[Any], named: Mapping[str, Any]) -> TypeError:
         """The error for a thing that an argument is or holds."""
-        labels = [
-            label for label, arg in self._labelled(args, named) if label not in self._static and holds(arg, thing)
-        ]
+        labels = [label for label, arg in self._labelled(args, named) if label not in self.static and holds(arg, thing)]
         hashed = type(thing).__hash__ is not None
         instead = "a list of it, list(...)" if hasattr(thing, "__next__") else "its numbers"
         return TypeError(
@@ -189,7 +187,7 @@ def is_number(x: Any) -> bool:
 
 
 def _sketch(tree: Any, found: list[Any], in_batch: bool = False) -> Key:
-    """What a program depends on of an argument, whose numbers are added to `found`; in a batch arrays hold these."""
+    """The part of a key for one argument; adds its numbers to `found` (in a batch, its arrays)."""
     kind = type(tree)
     if kind is float or kind is int:
         found.append(tree)
@@ -219,7 +217,7 @@ def _sketch(tree: Any, found: list[Any], in_batch: bool = False) -> Key:
 
 
 def _beside(tree: Any) -> list[Any]:
-    """What a dict of a class of its own is beside its items: the default it makes, its attributes."""
+    """What an instance of a dict subclass holds besides its items: the default factory and its attributes."""
     if type(tree) is dict or not isinstance(tree, dict):
         return []
     beside = {} if getattr(tree, "__dict__", tree) is tree else vars(tree)

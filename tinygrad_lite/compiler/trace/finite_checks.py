@@ -1,8 +1,8 @@
-"""Which numbers of a trace must be finite beside its results, since an operation may hide that they are not.
+"""Which numbers of a trace must be finite besides its results, since an operation may hide that they are not.
 
-A program multiplies a zero adjoint by an infinite local derivative and gets nan, or later an infinity, where backward()
-passes on nothing. Every number computed from it shows this, except behind a comparison, or where a function of an
-infinity is finite, as in exp(-inf).
+A program multiplies a zero adjoint by an infinite local derivative and gets nan, or later an infinity; backward() would
+pass on nothing. Every number computed from it shows this, except behind a comparison, or if a function of an infinity
+is finite, as in exp(-inf).
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def _containers(modules: Iterable[Holder]) -> Iterator[Any]:
 
 
 def _contents(modules: Iterable[Holder]) -> Iterator[Any]:
-    """For each container its kind and its keys; everything else as it is."""
+    """For each container its kind and its keys; anything else is given as it is."""
     for thing in _met(modules):
         if isinstance(thing, dict):
             yield type(thing), *thing

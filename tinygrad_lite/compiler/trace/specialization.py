@@ -12,11 +12,12 @@ import numpy as np
 from ...engine import Value, topological_order, within_transform
 from ...errors import received
 from ...recording.random_source import replayed
-from ...transforms.pytree import Structure, filler, mapped
+from ...transforms.pytree import Structure, filler, mapped, positions
 from ...transforms.runs import variables
 from ..autodiff import expanded, recorded, recorded_anew, reduced, rows
 from ..captured_leaves import Parameters
 from ..executor_choice import Execution
+from ..native.plain_call import Call
 from .arguments import Arguments, is_number
 from .finite_checks import watched
 from .held_modules import Held, modules_of
@@ -70,6 +71,8 @@ class Specialization:
         modules = modules_of([function, *args, *kwargs.values()])
         self._held = Held(modules) if modules else None
         output, trace, outputs, derivatives = run()
+        known_by_position = not fresh_named and not arguments.static
+        self._structures = positions(tuple(fresh)) if known_by_position else None, positions(output)
         self.filled, self.choices, self.differentiates = filler(output), trace.choices, bool(trace.derivatives)
         self.depends = bool(self.choices or modules)
         inputs = [*given, *[v for v, _ in trace.draws]]
@@ -111,6 +114,14 @@ class Specialization:
     @functools.cached_property
     def one(self) -> Execution:
         return self.graph.by_lane
+
+    @functools.cached_property
+    def call(self) -> Call | None:
+        """What computes a call with plain numbers in compiled code, where that sees all that there is to see."""
+        arguments, result = self._structures
+        if self.depends or self.graph.draws or arguments is None or result is None:
+            return None
+        return self.one.call(self.parameters, arguments, result, self.differentiates)
 
     def lanes(self, parts: Sequence[Any]) -> Any:
         """The outputs by lane; lanes in which a derivative is not finite are computed again eagerly."""

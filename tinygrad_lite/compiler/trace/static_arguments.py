@@ -1,4 +1,4 @@
-"""What stands for untraced arguments in the key of a program. An argument that may change unnoticed is refused."""
+"""How untraced arguments enter the key of a program. An argument that could change unnoticed is refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def fixed(who: str, arg: Any) -> tuple[type, Keyed]:
 
 
 def static(thing: Any) -> Any:
-    """What stands for a thing in a key. Raises Refused."""
+    """The form of a thing in a key. Raises Refused."""
     kind: Any = type(thing)
     if isinstance(thing, (type, Enum, Whole)):  # changes in modules are noticed elsewhere, see held_modules.py
         return Same(thing)
@@ -81,7 +81,7 @@ def typed(thing: Any) -> Any:
 
 
 class Keyed:
-    """A thing, compared and hashed by what stands for it in a key."""
+    """A thing that compares and hashes by its static() form."""
 
     def __init__(self, thing: object, key: Any) -> None:
         self.thing, self._key = thing, key
@@ -100,7 +100,7 @@ def holds(arg: Any, thing: Any) -> bool:
 
 
 class Same:
-    """A thing, compared and hashed by identity."""
+    """A thing that compares and hashes by identity."""
 
     def __init__(self, thing: object) -> None:
         self.thing = thing

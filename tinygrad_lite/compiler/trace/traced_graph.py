@@ -56,7 +56,7 @@ class TracedGraph:
 
     @cached_property
     def watched(self) -> list[Value]:
-        """What programs compute beside the outputs: if it is not finite, eagerly() computes the outputs again."""
+        """What programs compute besides the outputs: if it is not finite, eagerly() computes the outputs again."""
         return watched(self.outputs, self._derivatives)
 
     @cached_property

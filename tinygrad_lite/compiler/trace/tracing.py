@@ -42,7 +42,7 @@ _INSTEAD = {
     ),
     **dict.fromkeys(NUMBER_ALONE, _AS_A_NUMBER),
 }
-# Parts of the messages of Python and NumPy where a Value is used as a number or an index; the second do not name Value.
+# Parts of messages that Python and NumPy give if a Value is used as a number or an index; _UNNAMED do not name Value.
 _CONVERSIONS = ("has no callable", "number is required")
 _UNNAMED = ("only integers, slices", "not supported for the input types")
 

@@ -9,11 +9,17 @@ from collections.abc import Sequence
 from ...transforms.check import WRONG, Row
 from .alike import Groups, bands, by_height, by_structure
 from .checks import Checks, edge_checks, has_wrong_rule
-from .details import KINDS, operation_text, value_node
 from .diagram import Diagram, Edge, Group, Node
-from .gradient_states import gradient_states, stops_gradient
+from .gradient_states import gradient_states, stopped_edges
 from .module_frames import Place, frames, places, separate_calls
+from .nodes_and_edges import KINDS, operation_text, value_node
 from .walk import Graph
+
+MOST_BOXES = 300
+"""A graph with more boxes is drawn collapsed, unless the caller says otherwise."""
+
+OVERVIEW = 50
+"""The most boxes of a collapsed graph, which should fit on a page."""
 
 _LEVELS = 40
 """If there are more groups by operation and height than this, bands are clearer."""
@@ -110,14 +116,10 @@ class _Collapse:
         if len(self.members[s]) > 1 or len(self.members[t]) > 1:
             return [Edge(s, t, count=n, check=self._wrong_between(s, t))]
         source, target = self.members[s][0], self.members[t][0]
-        v, parent, state = self.graph.values[target], self.graph.values[source], self.states[target]
-        return [
-            Edge(s, t, d, blocked=stops_gradient(v, state, parent, d), check=check)
-            for p, d, check in zip(
-                self.graph.parents[target], v.local_derivatives, edge_checks(self.checks, v), strict=True
-            )
-            if p == source
-        ]
+        v, parents = self.graph.values[target], self.graph.parents[target]
+        stopped, checks = stopped_edges(v, self.states[target]), edge_checks(self.checks, v)
+        told = zip(parents, v.local_derivatives, stopped, checks, strict=True)
+        return [Edge(s, t, d, blocked=blocked, check=check) for p, d, blocked, check in told if p == source]
 
     def _wrong_between(self, s: int, t: int) -> Row | None:
         """The row of a wrong rule that computed a member of t from a member of s, if there is one."""

@@ -16,9 +16,9 @@ from ...ops import Op
 from ...text.wording import counted, number, shortened, times
 from .array_names import Names
 from .array_operations import described, operands
+from .collapse import OVERVIEW
 from .diagram import Cluster, Diagram, Edge, Kind, Step
 
-_OVERVIEW = 50
 _KINDS: dict[Op | str, Kind] = {INPUT: "input", PARAMETER: "parameter", CONSTANT: "constant"}
 
 
@@ -107,7 +107,7 @@ class _Drawing:
             steps = steps or [Step("nothing to compute", "constant")]
             box_of = list(range(len(steps)))
         else:
-            at_once = -(-len(self._groups) // max(1, min(limit, _OVERVIEW) - 2)) or 1
+            at_once = -(-len(self._groups) // max(1, min(limit, OVERVIEW) - 2)) or 1
             steps = [self._sources_step(is_parameter) for is_parameter in (True, False)]
             bands = range(0, len(self._groups), at_once)
             steps += [self._band_step(range(k, min(k + at_once, len(self._groups)))) for k in bands]
@@ -149,7 +149,7 @@ class _Drawing:
 
     def _is_even(self, places: Any) -> bool:
         """Whether places are in one array, evenly spaced along each axis, so that they need not be gathered."""
-        layout = self._array.layout
+        layout = self._array.plain.layout
         rows = layout.row[places]
         steps = [np.diff(rows, axis=axis) for axis in range(rows.ndim)]
         even = all(step.size == 0 or (step == step.flat[0]).all() for step in steps)

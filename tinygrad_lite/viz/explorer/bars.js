@@ -1,21 +1,10 @@
-// The bars around the drawing: player, search, tools, legend and the list of keys.
+// The bars around the drawing: player, search, tools and legend.
 
 import { shortened } from "./graph_data.js";
 import { made } from "./drawing.js";
 
 const FOUND = 30;
 const SPEEDS = [0.5, 1, 2, 4, 8];
-const KEYS = [
-  ["→ ←", "step forward, back"],
-  ["Home End", "first, last step"],
-  ["Space", "play or pause"],
-  ["↑ ↓", "previous, next box"],
-  ["Enter", "select; open a closed module"],
-  ["o c", "open, close the module"],
-  ["+ - 0", "zoom in, out, fit"],
-  ["/", "search"],
-  ["Escape", "clear the selection"],
-];
 const SIGNS = [
   ["tgl-positive", "positive"],
   ["tgl-negative", "negative"],
@@ -172,15 +161,5 @@ export function addLegend(left) {
     const item = made(legend, "span", name);
     made(item, "i");
     item.append(text);
-  }
-}
-
-export function addKeys(panel) {
-  const details = made(panel, "details", "tgl-keys");
-  made(details, "summary", "", "keys");
-  const list = made(details, "dl");
-  for (const [key, what] of KEYS) {
-    made(list, "dt", "", key);
-    made(list, "dd", "", what);
   }
 }

@@ -7,7 +7,8 @@ import { KernelEngine, PageEngine, decodedChecks, isWrong } from "./recomputing.
 import { Player } from "./player.js";
 import { Scene } from "./scene.js";
 import { DetailView, LeafView, StepView } from "./panel.js";
-import { PlayerBar, SearchBox, ToolBar, addKeys, addLegend } from "./bars.js";
+import { PlayerBar, SearchBox, ToolBar, addLegend } from "./bars.js";
+import { addKeys, pressed } from "./keys.js";
 import { trainingView } from "./training.js";
 
 const ELEMENTS = 2000;
@@ -19,7 +20,7 @@ class Explorer {
   constructor(element, payload, remote, evaluator) {
     this.graph = new Graph(payload);
     this.hierarchy = new Hierarchy(this.graph, payload);
-    this.recorded = { data: this.graph.data, adjoint: this.graph.adjoint, partials: this.graph.partials };
+    this.recorded = this.graph.numbers;
     this.engine = remote ? new KernelEngine(remote, this.graph) : new PageEngine(this.graph, evaluator);
     this.changes = new Map();
     this.trained = new Map();
@@ -61,7 +62,7 @@ class Explorer {
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", `backprop explorer: ${payload.title}`);
-    root.addEventListener("keydown", (event) => this.#key(event));
+    root.addEventListener("keydown", (event) => pressed(event, this));
     const bar = made(root, "div", "tgl-bar");
     this.playerBar = new PlayerBar(bar, this.player);
     this.search = new SearchBox(bar, this.hierarchy, {
@@ -71,7 +72,7 @@ class Explorer {
     const main = made(root, "div", "tgl-main");
     const left = made(main, "div", "tgl-left");
     this.drawing = new Drawing(left, {
-      onSelect: (item) => this.select(item === this.selected ? null : item),
+      onSelect: (item) => this.toggle(item),
       onOpen: (item) => this.open(item),
       onClose: (frame) => this.close(frame),
       onHover: (item) => this.details.show(item ?? this.selected, this.player),
@@ -115,40 +116,15 @@ class Explorer {
     for (const [i, { set }] of this.leaves.rows) if (!this.changes.has(i)) set(this.trained.get(i));
   }
 
-  #key(event) {
-    event.stopPropagation();
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const { target, key } = event;
-    if (target.matches("input, select, textarea") || (target.closest(".tgl-run") && key !== "Escape")) return;
-    if (target.matches("button, summary") && (key === " " || key === "Enter")) return;
-    const item = this.drawing.current;
-    const act = {
-      ArrowRight: () => this.player.step(1),
-      ArrowLeft: () => this.player.step(-1),
-      Home: () => this.player.jump(0),
-      End: () => this.player.jump(this.player.end),
-      " ": () => this.player.toggle(),
-      ArrowDown: () => this.#walk(1),
-      ArrowUp: () => this.#walk(-1),
-      Enter: () => (this.hierarchy.isFrame(item) ? this.open(item) : this.select(item === this.selected ? null : item)),
-      o: () => this.open(item),
-      c: () => this.close(this.hierarchy.frameOfItem(item)),
-      "+": () => this.drawing.zoom(1.3),
-      "=": () => this.drawing.zoom(1.3),
-      "-": () => this.drawing.zoom(1 / 1.3),
-      0: () => this.drawing.fit(),
-      "/": () => this.search.focus(),
-      Escape: () => this.select(null),
-    }[key];
-    if (!act) return;
-    event.preventDefault();
-    act();
-  }
-
-  #walk(by) {
+  walk(by) {
     const { items } = this.scene;
     const at = items.indexOf(this.drawing.current);
     this.drawing.focus(items[(at + by + items.length) % items.length]);
+  }
+
+  enter(item) {
+    if (this.hierarchy.isFrame(item)) this.open(item);
+    else this.toggle(item);
   }
 
   say(text) {
@@ -160,6 +136,10 @@ class Explorer {
     const i = item === null || this.hierarchy.isFrame(item) ? -1 : this.hierarchy.chosen[item];
     if (i >= 0 && this.graph.isLeaf(i) && this.graph.kind[i] !== DETACHED) this.leaves.point(i);
     this.refresh();
+  }
+
+  toggle(item) {
+    this.select(item === this.selected ? null : item);
   }
 
   go(item) {

@@ -15,6 +15,8 @@ export const KINDS = ["parameter", "input", "constant", "result"];
 export const PARAMETER = 0;
 export const INPUT = 1;
 export const DETACHED = 2;
+// The arrays that change with the leaves; for each slot `blocks` has 1 if nothing passes to it.
+export const NUMBERS = ["data", "adjoint", "partials", "blocks"];
 
 export class Graph {
   // Nodes are in topological order, the root last. A slot is one argument of one node.
@@ -32,11 +34,9 @@ export class Graph {
       "offsets",
       "args",
       "constants",
-      "data",
-      "adjoint",
-      "partials",
       "grad",
       "graded",
+      ...NUMBERS,
     ]) {
       this[name] = decoded(payload[name]);
     }
@@ -84,18 +84,15 @@ export class Graph {
   }
 
   contribution(slot) {
-    return this.passed(slot, this.adjoint[this.owner[slot]], this.partials[slot]);
+    return contributionOf(this.adjoint[this.owner[slot]], this.partials[slot], this.blocks[slot]);
   }
 
-  // The contribution of an adjoint to a slot. It is 0 if the adjoint is 0, even if the derivative is infinite; if the
-  // operation is flat, even if the adjoint is infinite; and for a detached leaf.
-  passed(slot, adjoint, partial) {
-    const flat = partial === 0 && this.variants[this.op[this.owner[slot]]].flat;
-    return adjoint === 0 || flat || this.kind[this.args[slot]] === DETACHED ? 0 : adjoint * partial;
+  get numbers() {
+    return Object.fromEntries(NUMBERS.map((name) => [name, this[name]]));
   }
 
-  take({ data, adjoint, partials }) {
-    Object.assign(this, { data, adjoint, partials });
+  take(numbers) {
+    Object.assign(this, numbers);
   }
 
   operation(i) {
@@ -178,28 +175,12 @@ export class Graph {
       return names.has(word) ? bracketed(names.get(word), alone ? 0 : ATOM) : word;
     });
   }
+}
 
-  // The state of each gradient: "computed", "zero" or "blocked" (by an operation that is flat there, or a detached leaf).
-  states() {
-    const stopped = new Uint8Array(this.count);
-    const reached = new Uint8Array(this.count);
-    const states = new Array(this.count);
-    for (let i = this.root; i >= 0; i--) {
-      const adjoint = this.adjoint[i];
-      const state = adjoint !== 0 ? "computed" : stopped[i] > reached[i] ? "blocked" : "zero";
-      states[i] = this.kind[i] === DETACHED ? "blocked" : state;
-      if (this.isLeaf(i) || state === "zero") continue;
-      const flat = this.variants[this.op[i]].flat;
-      for (let slot = this.offsets[i]; slot < this.offsets[i + 1]; slot++) {
-        const a = this.args[slot];
-        if (a < 0) continue;
-        if (this.partials[slot] === 0) stopped[a] |= flat;
-        else if (state === "blocked") stopped[a] = 1;
-        else if (adjoint * this.partials[slot] !== 0) reached[a] = 1;
-      }
-    }
-    return states;
-  }
+// What passes to a slot: 0 of an adjoint of 0, even if the derivative is infinite, and 0 if the slot is blocked, even if
+// the adjoint is infinite.
+export function contributionOf(adjoint, partial, blocked) {
+  return adjoint === 0 || blocked ? 0 : adjoint * partial;
 }
 
 export function formatted(x, digits = 4) {

@@ -22,6 +22,8 @@ _LONG = 16
 _DEEP = 50
 """How deep the expressions of elements are compared; products of more and more factors differ anyway."""
 
+Shape = Sequence[int | float | None]
+
 _OPERATORS = {"+", "-", "*", "/", "<", "<=", ">", ">=", "===", "!=="}
 _REDUCTIONS = {"sum": ("0", "{} + {}"), "prod": ("1", "{} * {}"), "max": ("-Infinity", "maximum({}, {})")}
 
@@ -191,50 +193,61 @@ def _literal(x: float) -> str:
     return "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
 
 
-def _functions(op: Op, lengths: Sequence[int | None]) -> str:
-    """The JavaScript object with a variant's two functions; raises if the row uses something that JavaScript lacks."""
+def _functions(op: Op, shape: Shape) -> str:
+    """The JavaScript object with a variant's functions; raises if the row uses something that JavaScript lacks."""
     args: list[Any] = []
     places = [0]
-    for position, length in enumerate(lengths):
-        size = length or 0 if position in op.sequences else 1
+    for position, told in enumerate(shape):
+        size = int(told or 0) if position in op.sequences else 1
         numbered = tuple([Expression("argument", places[-1] + k) for k in range(size)])
-        args.append(numbered if position in op.sequences else numbered[0])
+        args.append(numbered if position in op.sequences else told if type(told) is float else numbered[0])
         places.append(places[-1] + size)
-    value, partials = _Function(), _Function()
+    value = _Function()
     value.give("return {};", formed(op, args))
+    made = [f"value(a, o) {{\n{value}\n}}", f"partials(a, o, y, out) {{\n{_contributions(op, args, places, 1.0)}\n}}"]
+    if op.flat is None:
+        made.append(f"infinite(a, o, y, out) {{\n{_contributions(op, args, places, math.inf)}\n}}")
+    return f"{{ {', '.join(made)} }}"
+
+
+def _contributions(op: Op, args: Sequence[Any], places: Sequence[int], adjoint: float) -> _Function:
+    """What each number gets of an adjoint."""
+    made = _Function()
     for rule, arg, place in zip(op.rules, args, places, strict=False):
         found = [0.0] * (len(arg) if isinstance(arg, tuple) else 1)
         if rule is not None:
-            given = rule(1.0, Expression("y"), *args)
+            given = rule(adjoint, Expression("y"), *args)
             found = list(given) if isinstance(arg, tuple) else [given]
-        partials.store(place, found)
-    return f"{{ value(a, o) {{\n{value}\n}}, partials(a, o, y, out) {{\n{partials}\n}} }}"
+        made.store(place, found)
+    return made
 
 
-def _tried(op: Op, lengths: Sequence[int | None]) -> tuple[str, str | None]:
+def _tried(op: Op, shape: Shape) -> tuple[str, str | None]:
     """The variant's object, or null and the reason."""
     try:
-        return _functions(op, lengths), None
+        return _functions(op, shape), None
     except Exception as error:  # a user's own form or rule may raise anything when it gets Expressions
         return "null", f"the page cannot compute {op.name}: {error or type(error).__name__}"
 
 
-def unsupported(op: Op, lengths: Sequence[int | None] | None = None) -> str | None:
-    """Why the page cannot compute an operation (with these lengths, as in `evaluator`); None if it can.
+def unsupported(op: Op, shape: Shape | None = None) -> str | None:
+    """Why the page cannot compute an operation (with this shape, as in `evaluator`); None if it can.
 
     >>> from tinygrad_lite import ops
     >>> unsupported(ops.tanh), unsupported(ops.component)
     (None, 'the page cannot compute fixed_point: it has no array form, so only Python can')
     """
-    return _tried(op, lengths or [3] * len(op.args))[1]
+    return _tried(op, shape or [3] * len(op.args))[1]
 
 
-def evaluator(variants: Sequence[tuple[Op, Sequence[int | None]]]) -> str:
+def evaluator(variants: Sequence[tuple[Op, Shape]]) -> str:
     """A JavaScript array with {value(a, o), partials(a, o, y, out)} for each variant, or null if it is unsupported.
 
-    variants   an operation, and for each argument its length if it is a sequence, else None
+    variants   an operation, and its shape: for each argument its length if it is a sequence, its number as a float if
+               that is always the same, else None
     `a` holds the arguments from o on, as a flat list; `y` is the value; `out` receives, from o on, the derivative of
-    the value by each number, 0 if there is no rule.
+    the value by each number, 0 if there is no rule. Of a row that shows by its rules where it is flat, infinite(a, o,
+    y, out) gives what each number gets of an infinite adjoint.
 
     >>> from tinygrad_lite import ops
     >>> print(evaluator([(ops.exp, [None])]).partition("return [")[2])
@@ -248,5 +261,5 @@ def evaluator(variants: Sequence[tuple[Op, Sequence[int | None]]]) -> str:
     })()
     """
     special = Path(__file__).with_name("special.js").read_text(encoding="utf-8")
-    made = ",\n".join([_tried(op, lengths)[0] for op, lengths in variants])
+    made = ",\n".join([_tried(op, shape)[0] for op, shape in variants])
     return f"(() => {{\n{special}\nreturn [{made}\n];\n}})()"

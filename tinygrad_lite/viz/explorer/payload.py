@@ -10,8 +10,10 @@ from typing import Any
 from ... import engine, ops
 from ...engine import Value, partial_derivatives
 from ...explanation.comparison import MEANINGS
+from ...explanation.flatness import blocking
 from ...formula import NOT_BY_RULES, rule_texts
 from ...ops import Op
+from ...recording.modes import enable_grad
 from ...text.wording import counted
 from ...transforms.derivatives import gradients
 from ..diagram.checks import Checks
@@ -27,8 +29,8 @@ Payload = dict[str, Any]
 _KINDS = {"parameter": 0, "leaf": 1, "detached": 2, "result": 3}
 _NOT_ALONE = 255
 
-Variant = tuple[Op, tuple[int | None, ...], float | None]
-"""An operation, the lengths of its sequence arguments, and the exponent if formulas show it as a number."""
+Variant = tuple[Op, tuple[int | float | None, ...]]
+"""An operation, and for each argument its length if it is a sequence, its number if that is told, else None."""
 
 
 class Operations:
@@ -41,9 +43,8 @@ class Operations:
             if op is None:
                 self.numbers.append(-1)
                 continue
-            args = v.args
-            lengths = tuple([len(arg) if type(arg) is tuple else None for arg in args])
-            self.numbers.append(known.setdefault((op, lengths, _shown_exponent(op, args)), len(known)))
+            shape = tuple([len(arg) if type(arg) is tuple else _told(op, arg) for arg in v.args])
+            self.numbers.append(known.setdefault((op, shape), len(known)))
         self.variants = list(known)
 
 
@@ -91,18 +92,23 @@ def payload_of(graph: Graph, operations: Operations, checks: Checks, training: P
 
 
 def numbers(graph: Graph, values: Sequence[Value]) -> Payload:
-    """The numbers that change with the leaves: each Value's number, adjoint, and local derivatives by all arguments.
+    """The numbers that change with the leaves: each Value's number and adjoint, and for each argument the local
+    derivative and whether nothing passes to it.
 
     values  the graph's Values, or the same recorded again from other leaves
     """
     partials: list[float] = []
+    blocks: list[bool] = []
     for i, v in enumerate(graph.values):
         if v.op is not None:
-            partials += _by_each(v, _local_derivatives(v.op, values[i], [values[p] for p in graph.parents[i]]))
+            derivatives, blocked = _by_parents(v.op, values[i], [values[p] for p in graph.parents[i]])
+            partials += _by_each(v, derivatives)
+            blocks += _by_each(v, blocked, False)
     return {
         "data": packed("f64", [v.data for v in values]),
         "adjoint": packed("f64", gradients(values[-1], values)),
         "partials": packed("f64", partials),
+        "blocks": packed("u8", blocks),
     }
 
 
@@ -134,13 +140,16 @@ def verdicts(graph: Graph, checks: Checks) -> Payload:
     }
 
 
-def _local_derivatives(op: Op, v: Value, parents: Sequence[Value]) -> Sequence[float]:
-    """The local derivatives by each parent; for a compiled node's own graph, a repeated parent has the sum once."""
+def _by_parents(op: Op, v: Value, parents: Sequence[Value]) -> tuple[Sequence[float], Sequence[bool]]:
+    """The local derivatives, the sum once by a repeated parent of a compiled node's graph, and where nothing passes."""
     if v.op is op:
-        return v.local_derivatives
+        return v.local_derivatives, blocking(v)
     apart = list(dict.fromkeys(parents))
     found = dict(zip(apart, partial_derivatives(v, apart), strict=True))
-    return [found.pop(parent, 0.0) for parent in parents]
+    with enable_grad():
+        passed = dict(zip(apart, partial_derivatives(v * math.inf, apart), strict=True))
+    blocked = [passed[parent] == 0.0 or parent.kind == "detached" for parent in parents]
+    return [found.pop(parent, 0.0) for parent in parents], blocked
 
 
 class _Texts:
@@ -163,37 +172,36 @@ def _by_each(v: Value, of_parents: Sequence[Any], otherwise: Any = 0.0) -> list[
     return [next(rest) if type(x) is Value else otherwise for x in _flat(v.args)]
 
 
-def _shown_exponent(op: Op, args: Sequence[Any]) -> float | None:
-    """The exponent if it is a plain, common number, which formulas then show."""
-    if op is ops.pow and type(args[1]) is float and abs(args[1]) <= 8 and (2 * args[1]).is_integer():
-        return args[1]
-    return None
+def _told(op: Op, arg: Any) -> float | None:
+    """A plain number that makes a row flat, or a common exponent, which formulas then show."""
+    if type(arg) is not float or op.flat is not None:
+        return None
+    common = op is ops.pow and abs(arg) <= 8 and (2 * arg).is_integer()
+    return arg if common or arg == 0.0 else None
 
 
 def _described(variant: Variant) -> Payload:
-    op, lengths, exponent = variant
+    op, shape = variant
     return {
         "name": op.name,
         "symbol": op.symbol,
         "args": op.args,
-        "lengths": lengths,
-        "flat": bool(op.flat) or exponent == 0.0,
-        "local": _local_texts(op, lengths, exponent),
-        "unsupported": unsupported(op, lengths),
+        "lengths": [n if type(n) is int else None for n in shape],
+        "flat": op.flat,
+        "local": _local_texts(op, shape),
+        "unsupported": unsupported(op, shape),
     }
 
 
-def _local_texts(op: Op, lengths: tuple[int | None, ...], exponent: float | None) -> list[str]:
+def _local_texts(op: Op, shape: Sequence[int | float | None]) -> list[str]:
     """The derivatives by each argument as a flat list of texts, in the row's argument names."""
-    count = sum([1 if n is None else n for n in lengths])
+    count = sum([n if type(n) is int else 1 for n in shape])
     if op in NOT_BY_RULES:
         return [NOT_BY_RULES[op]] * count
     names: list[Any] = [
-        name if n is None else tuple([f"{name}[{k}]" for k in range(n)])
-        for name, n in zip(op.args, lengths, strict=True)
+        name if n is None else n if type(n) is float else tuple([f"{name}[{k}]" for k in range(int(n))])
+        for name, n in zip(op.args, shape, strict=True)
     ]
-    if exponent is not None:
-        names[1] = exponent
     try:
         return rule_texts(op, names)
     except Exception:  # a custom rule may not work on symbols

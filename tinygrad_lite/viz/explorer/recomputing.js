@@ -1,6 +1,6 @@
 // Recomputes the numbers when a leaf is changed, in the notebook's kernel or with the page's evaluator.
 
-import { DETACHED, decoded } from "./graph_data.js";
+import { DETACHED, NUMBERS, contributionOf, decoded } from "./graph_data.js";
 
 const STEP = 6e-6;
 const CLOSE = 1e-4;
@@ -39,21 +39,30 @@ export class PageEngine {
   async recompute(changes) {
     const { graph } = this;
     const data = this.forward(changes, 0, this.recorded);
-    const partials = graph.partials.slice();
+    const [partials, blocks] = [graph.partials.slice(), graph.blocks.slice()];
+    const infinite = new Float64Array(partials.length);
     const args = this.#arguments(data);
     const adjoint = new Float64Array(graph.count);
     adjoint[graph.root] = 1;
     for (let i = graph.root; i >= 0; i--) {
       if (graph.isLeaf(i)) continue;
       const begin = graph.offsets[i];
-      this.evaluator[graph.op[i]]?.partials(args, begin, data[i], partials);
+      const functions = this.evaluator[graph.op[i]];
+      const { flat } = graph.variants[graph.op[i]];
+      functions?.partials(args, begin, data[i], partials);
+      functions?.infinite?.(args, begin, data[i], infinite);
       for (let slot = begin; slot < graph.offsets[i + 1]; slot++) {
         const a = graph.args[slot];
-        if (a >= 0) adjoint[a] += graph.passed(slot, adjoint[i], partials[slot]);
-        else partials[slot] = 0;
+        if (a < 0) {
+          partials[slot] = 0;
+          continue;
+        }
+        const isFlat = partials[slot] === 0 && (flat ?? infinite[slot] === 0);
+        if (functions) blocks[slot] = isFlat || graph.kind[a] === DETACHED;
+        adjoint[a] += contributionOf(adjoint[i], partials[slot], blocks[slot]);
       }
     }
-    return { data, adjoint, partials };
+    return { data, adjoint, partials, blocks };
   }
 
   #arguments(data) {
@@ -131,8 +140,8 @@ export class KernelEngine {
   }
 
   async recompute(changes) {
-    const { data, adjoint, partials } = await this.#ask({ ask: "recompute", leaves: [...changes] });
-    return { data: decoded(data), adjoint: decoded(adjoint), partials: decoded(partials) };
+    const answer = await this.#ask({ ask: "recompute", leaves: [...changes] });
+    return Object.fromEntries(NUMBERS.map((name) => [name, decoded(answer[name])]));
   }
 
   async compare(nodes, changes) {

@@ -1,6 +1,7 @@
 // What the drawing shows at a position of the player: the texts and marks of each box, and the weight of each edge.
 
 import { KINDS, counted, formatted, shortened } from "./graph_data.js";
+import { gradientStates, isStopped } from "./gradient_states.js";
 import { laidOut } from "./frame_layout.js";
 import { isWrong } from "./recomputing.js";
 
@@ -28,7 +29,7 @@ export class Scene {
   // Updates the summaries after the numbers changed.
   measure() {
     const { graph, hierarchy } = this;
-    this.states = graph.states();
+    this.states = gradientStates(graph);
     const squares = new Float64Array(hierarchy.edges.length);
     hierarchy.edgeOfSlot.forEach((e, slot) => {
       if (e >= 0) squares[e] += graph.contribution(slot) ** 2;
@@ -176,7 +177,7 @@ export class Scene {
       const marks = passed ? ["passed"] : [];
       if (edge.target === player.current) marks.push("lit");
       if (related && !(related.has(edge.source) && related.has(edge.target))) marks.push("dim");
-      if (passed && slots.length && slots.every((slot) => this.#isStopped(slot))) marks.push("stopped");
+      if (passed && slots.length && slots.every((slot) => isStopped(slot, this.states, this.graph))) marks.push("stopped");
       const tone = !passed || value === 0 ? "none" : slots.length ? (value > 0 ? "positive" : "negative") : "many";
       const local = () => (computed ? `× ${formatted(this.graph.partials[slots[0]], 3)}` : "");
       const text = slots.length === 1 ? local() : edge.count > 1 ? `${edge.count.toLocaleString("en")} edges` : "";
@@ -188,11 +189,6 @@ export class Scene {
     const slots = this.slotsOf(edge);
     const value = slots.length ? slots.reduce((sum, slot) => sum + this.graph.contribution(slot), 0) : this.norms[k];
     return { slots, value };
-  }
-
-  #isStopped(slot) {
-    const { graph } = this;
-    return graph.adjoint[graph.owner[slot]] !== 0 && graph.contribution(slot) === 0;
   }
 
   // An item, everything that it was computed from, and everything that was computed from it.

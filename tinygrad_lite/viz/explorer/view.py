@@ -94,8 +94,7 @@ class Explorer:
         return answer(self._graph, self._numbers, message)
 
     def _page(self) -> str:
-        computing = evaluator([(op, lengths) for op, lengths, _ in self._operations.variants])
-        return page_of(self._payload["title"], self._json, computing)
+        return page_of(self._payload["title"], self._json, evaluator(self._operations.variants))
 
     @cached_property
     def _json(self) -> str:

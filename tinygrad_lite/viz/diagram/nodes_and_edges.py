@@ -9,7 +9,7 @@ from ...text.wording import INFIX, count, number
 from ...transforms.check import Row
 from .checks import Checks, edge_checks
 from .diagram import Diagram, Edge, Kind, Node
-from .gradient_states import GradientState, gradient_states, stops_gradient
+from .gradient_states import GradientState, gradient_states, stopped_edges
 from .module_frames import UNTITLED, Place, frames, places, separate_calls
 from .walk import Graph
 
@@ -110,35 +110,34 @@ class _Drawing:
         boxed = [] if len(numbers) > _BOXED_NUMBERS else numbers
         constants = [self._add(Node(data=x, kind="constant", plain=True), place) for x in boxed]
         box = self._add(value_node(v, state, self._checks, root=root, operation=operation_text(v)), place)
-        checks = edge_checks(self._checks, v)
-        for parent, source, d, check in zip(v.parents, sources, v.local_derivatives, checks, strict=True):
-            self.edges.append(Edge(source, box, d, blocked=stops_gradient(v, state, parent, d), check=check))
+        told = zip(sources, v.local_derivatives, stopped_edges(v, state), edge_checks(self._checks, v), strict=True)
+        self.edges += [Edge(source, box, d, blocked=stopped, check=check) for source, d, stopped, check in told]
         self.edges += [Edge(constant, box, plain=True) for constant in constants]
         self._box.append(box)
 
     def _expanded_dot(self, v: Value, sources: list[int], place: Place, state: GradientState, root: bool) -> None:
         """Draws the products and their sum, with the dot's own number and order of terms."""
         xs, ys, start = v.args
-        remaining = iter(zip(sources, v.local_derivatives, edge_checks(self._checks, v), strict=True))
-        factors = [[(x, *next(remaining)) if isinstance(x, Value) else None for x in side] for side in (xs, ys)]
+        told = zip(sources, v.local_derivatives, stopped_edges(v, state), edge_checks(self._checks, v), strict=True)
+        factors = [[next(told) if isinstance(x, Value) else None for x in side] for side in (xs, ys)]
         grad = v.grad if state != "not computed" else 0.0
         inside = (*place, f"{v.op.symbol if v.op else ''}{UNTITLED}{len(self.nodes)}")
-        terms: list[tuple[int, float | None, Row | None]] = []
+        terms: list[tuple[int, float | None, bool, Row | None]] = []
         for x, y, left, right in zip(xs, ys, *factors, strict=True):
             a, b = (z.data if isinstance(z, Value) else z for z in (x, y))
             if left is None and right is None:
-                terms.append((self._add(Node(data=a * b, kind="constant", plain=True), inside), None, None))
+                terms.append((self._add(Node(data=a * b, kind="constant", plain=True), inside), None, False, None))
                 continue
             text = "*" if left and right else f"* {number(b)}" if left else f"{number(a)} * ·"
             product = Node(data=a * b, kind="result", operation=text, grad=grad, state=state)
             box = self._add(product, inside)
-            for parent, source, d, check in [factor for factor in (left, right) if factor]:
-                self.edges.append(Edge(source, box, d, blocked=stops_gradient(v, state, parent, d), check=check))
-            terms.append((box, 1.0, None))
+            for source, d, stopped, check in [factor for factor in (left, right) if factor]:
+                self.edges.append(Edge(source, box, d, blocked=stopped, check=check))
+            terms.append((box, 1.0, False, None))
         text = f"sum(…, {number(start)})" if type(start) is float and start != 0.0 else "sum"
         total = self._add(value_node(v, state, self._checks, root=root, operation=text), inside)
-        for source, derivative, check in [*terms, *remaining]:
-            self.edges.append(Edge(source, total, derivative, plain=derivative is None, check=check))
+        for source, d, stopped, check in [*terms, *told]:
+            self.edges.append(Edge(source, total, d, plain=d is None, blocked=stopped, check=check))
         self._box.append(total)
 
     def diagram(self) -> Diagram:
