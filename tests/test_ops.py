@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import struct
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mpmath import mp, mpf
 from table import (
     DIGITS,
@@ -24,16 +27,23 @@ from table import (
     truth,
     with_leaves,
 )
+from thoroughness import up_to
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, gradcheck, ops
+from tinygrad_lite import Value, gradcheck, no_grad, ops
 from tinygrad_lite.engine import record, tangents
 from tinygrad_lite.ops import Op
 from tinygrad_lite.transforms.derivatives import gradients
 
 ROWS = [pytest.param(row, id=row.name) for row in ops.TABLE.values()]
+UNARY = [pytest.param(row, id=row.name) for row in ops.TABLE.values() if row.arity == 1]
 SUMS = {"sum", "dot", "mean"}  # their error is of the size of their terms, not of their result
 EDGES = (0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, -5e-324, 1.7e308, -1.7e308, 1.0, -1.0, 0.5)
+
+
+def bits(x: float) -> bytes:
+    """A float to the last bit; nan has one sign here, which IEEE 754 leaves open."""
+    return struct.pack("d", math.nan if x != x else x)
 
 
 def partial_truth(row: Op, args: tuple[Any, ...], *ks: int) -> float:
@@ -202,6 +212,28 @@ def test_the_fast_path_is_its_row(row: Op) -> None:
                 (given,) = tangents([fast], leaves, along, as_graph=True)
                 t = given.data if isinstance(given, Value) else given
                 assert t == e or abs(t - e) <= 8 * EPSILON * max(1.0, abs(e)), (row.name, args)
+
+
+@pytest.mark.parametrize("row", UNARY)
+@settings(max_examples=up_to(100), deadline=None)
+@given(x=st.sampled_from(EDGES) | st.floats(-4.0, 4.0) | st.floats())
+def test_what_is_compiled_from_a_row_of_one_number_is_that_row_to_the_last_bit(row: Op, x: float) -> None:
+    made = Value(x)
+    fast, slow = getattr(made, row.name)(), record(row, (made,))
+    assert fast.op is row and fast.parents == (made,)
+    assert bits(fast.data) == bits(slow.data)
+    assert bits(*fast.local_derivatives) == bits(*slow.local_derivatives)
+
+
+@pytest.mark.parametrize("row", UNARY)
+def test_every_row_of_one_number_is_compiled(row: Op, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its value nor its rule is asked any more when it is called."""
+    monkeypatch.setattr(row, "value", None)
+    monkeypatch.setattr(row, "rules", (None,))
+    for y in (getattr(Value(0.5), row.name)(), row(Value(0.5))):
+        assert y.op is row and len(y.local_derivatives) == 1
+        with no_grad():
+            assert bits(getattr(Value(0.5), row.name)().data) == bits(y.data)
 
 
 @pytest.mark.parametrize("row", ROWS)

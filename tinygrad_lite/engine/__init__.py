@@ -6,6 +6,7 @@ that are called for every node are inline there, and so compiled into each file 
 files that stand before it in this list; functions of later files that methods of Value call are set in `base.above`.
 
 base       what Value builds on: the storage of bound leaves, the terms of nodes with many arguments, plain numbers
+unary_slopes  the value and the slope of each row with one argument, generated from the table
 values     Value, how its operators record nodes, and each thread's context
 graph      arguments, parents and edges of nodes, the binding of leaves, topological order, transcribing
 rows       recording by rows of the table, joint results, the fast paths for sequences
@@ -14,7 +15,7 @@ walks      derivatives as graphs, tangents, linearizations
 contexts   how this thread records: modes, origins, watches, traces
 """
 
-from . import base, contexts, graph, rows, sweep, values, walks
+from . import base, contexts, graph, rows, sweep, unary_slopes, values, walks
 from .base import Origin, Storage, find_method, leaf_changes, methods
 from .contexts import (
     Mode,
@@ -67,4 +68,4 @@ from .walks import (
     tangents,
 )
 
-source_hash = "".join([file.source_hash for file in (base, values, graph, rows, sweep, walks, contexts)])
+source_hash = "".join([file.source_hash for file in (base, unary_slopes, values, graph, rows, sweep, walks, contexts)])

@@ -15,7 +15,12 @@ cdef Value _checked_value(who, x)
 cdef list _all_checked(who, xs)
 cdef _row(Value v)
 cdef _solution(Value whole)
-cdef list _laid_flat(tuple args)
+cdef _left(Value v)
+cdef _right(Value v)
+cdef list _laid_flat(Value v)
+cdef list _laid_flat_jointly(Value whole)
+cdef double _partial(Value v, Py_ssize_t k) except? -1
 cdef tuple _given(Value v)
+cdef list _parents(Value v)
 cdef list _edges(Value v)
 cdef void _push_parents(list stack, Value v) except *

@@ -14,7 +14,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
 
 compiled: bool = cython.compiled
-source_hash = "a3bec709"
+source_hash = "1c959f03"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -100,13 +100,44 @@ def _solution(whole: Value):
 
 
 @cython.cfunc
-def _laid_flat(args: tuple) -> list:
-    """The items of all tuples among the arguments, in one list."""
+def _left(v: Value):
+    """The first argument of a node without _Terms: a Value or a plain number."""
+    return v._left_partial if v._left is None else v._left
+
+
+@cython.cfunc
+def _right(v: Value):
+    return v._right_partial if v._right is None else v._right
+
+
+@cython.cfunc
+def _laid_flat(v: Value) -> list:
+    """The numbers of all arguments in one list, Values and plain ones; empty for a leaf."""
+    if v._code < _MANY:
+        return [_left(v), _right(v)] if v._code >= 0 else []
     found: list = []
-    for arg in args:
+    for arg in _unspanned(cython.cast(_Terms, v._left).args):
         if type(arg) is tuple:
             found.extend(arg)
+        else:
+            found.append(arg)
     return found
+
+
+@cython.cfunc
+def _laid_flat_jointly(whole: Value) -> list:
+    """The same for a joint result, without the object that knows the derivatives."""
+    found: list = _laid_flat(whole)
+    found.pop()
+    return found
+
+
+@cython.cfunc
+def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
+    """The local derivative by the k-th number of _laid_flat(v), which must be a Value."""
+    if v._code < _MANY:
+        return v._right_partial if k else v._left_partial
+    return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
 
 
 @cython.cfunc
@@ -120,21 +151,20 @@ def _row(v: Value):
 
 @cython.cfunc
 def _given(v: Value) -> tuple:
-    """The arguments of a node that has _Terms, without its custom row."""
-    args: tuple = cython.cast(_Terms, v._left).args
-    return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
+    """The arguments of a result, as its row takes them."""
+    if v._code >= _MANY:
+        args: tuple = cython.cast(_Terms, v._left).args
+        return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
+    rules: tuple = _ROWS[v._code].rules
+    return (_left(v),) if len(rules) == 1 else (_left(v), _right(v))
 
 
 @cython.cfunc
 def _parents(v: Value) -> list:
     """The arguments that are Values, in order; for a component, those of the joint result it belongs to."""
-    args: tuple
-    if v._code < _MANY:
-        return [parent for parent in (v._left, v._right) if parent is not None] if v._code >= 0 else []
-    args = _unspanned(cython.cast(_Terms, v._left).args)
     if v._code == _COMPONENT:
-        return _parents(args[0])
-    return [x for arg in args for x in (arg if type(arg) is tuple else (arg,)) if type(x) is Value]
+        return _parents(cython.cast(_Terms, v._left).args[0])
+    return [x for x in _laid_flat(v) if type(x) is Value]
 
 
 @cython.cfunc
@@ -143,60 +173,47 @@ def _edges(v: Value) -> list:
 
     The derivatives of a component take a solve of their own.
     """
-    k: cython.Py_ssize_t = 0
+    k: cython.Py_ssize_t
+    derivatives = None
     found: list = []
-    if v._code == _COMPONENT:
-        args: tuple = cython.cast(_Terms, v._left).args
-        derivatives: list = _solution(args[0]).derivatives(int(args[1]))
-        for item in _laid_flat(cython.cast(_Terms, cython.cast(Value, args[0])._left).args):
-            if type(item) is Value:
-                found.append((k, derivatives[k], item))
-            k += 1
-    elif v._code >= _MANY:
-        terms: _Terms = cython.cast(_Terms, v._left)
-        for arg in _unspanned(terms.args):
-            for item in arg if type(arg) is tuple else (arg,):
-                if type(item) is Value:
-                    found.append((k, terms.partials[k] * terms.scale, item))
-                k += 1
-    elif v._code >= 0:
-        if v._left is not None:
+    if v._code < _MANY:  # most are, and of a leaf _left is its storage
+        if v._code >= 0 and v._left is not None:
             found.append((0, v._left_partial, v._left))
         if v._right is not None:
             found.append((1, v._right_partial, v._right))
+        return found
+    items: list = _laid_flat(v)
+    if v._code == _COMPONENT:
+        derivatives = _solution(items[0]).derivatives(int(items[1]))
+        items = _laid_flat(items[0])
+    for k in range(len(items)):
+        if type(items[k]) is Value:
+            found.append((k, _partial(v, k) if derivatives is None else derivatives[k], items[k]))
     return found
 
 
 @cython.cfunc
 def _push_parents(stack: list, v: Value) -> cython.void:
     """Pushes the parents, so that the first is on top."""
-    if v._code < 0:  # _left of a leaf is its storage
-        return
     if v._code >= _MANY:
-        for arg in reversed(_unspanned(cython.cast(_Terms, v._left).args)):
-            for item in reversed(arg) if type(arg) is tuple else (arg,):
-                if type(item) is Value:
-                    stack.append(item)
-        return
-    if v._right is not None:
-        stack.append(v._right)
-    if v._left is not None:
-        stack.append(v._left)
+        for item in reversed(_laid_flat(v)):
+            if type(item) is Value:
+                stack.append(item)
+    elif v._code >= 0:  # of a leaf, _left is its storage
+        if v._right is not None:
+            stack.append(v._right)
+        if v._left is not None:
+            stack.append(v._left)
 
 
 def args_of(v: Value):
     """The operation's arguments, as .args gives them."""
     if v._code < 0:
         return ()
-    if v._code == _COMPONENT:
-        whole, which = cython.cast(_Terms, v._left).args
-        return (*cython.cast(_Terms, cython.cast(Value, whole)._left).args[: len(whole.args) - 1], which)
-    if v._code >= _MANY:
+    if v._code != _COMPONENT:
         return _given(v)
-    left = v._left_partial if v._left is None else v._left
-    if len(ops.ROWS[v._code].args) == 1:
-        return (left,)
-    return (left, v._right_partial if v._right is None else v._right)
+    whole, which = cython.cast(_Terms, v._left).args
+    return (*cython.cast(_Terms, cython.cast(Value, whole)._left).args[: len(whole.args) - 1], which)
 
 
 def row_of(v: Value):
@@ -265,7 +282,7 @@ def transcribe(roots, known, constant, add):
         if v is None:
             v = stack.pop()
             args: tuple = cython.cast(_Terms, v._left).args if v._code == _COMPONENT else v.args
-            if _are_fixed(args, fixed):
+            if all([item in fixed for item in _laid_flat(v) if type(item) is Value]):
                 fixed.add(v)
             else:
                 known[v] = add(_program_row(v), _standing(known, constant, args))
@@ -289,15 +306,6 @@ def _program_row(v: Value):
     if v._code == _COMPONENT:
         return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
     return _solution(v).rows[0]
-
-
-@cython.cfunc
-def _are_fixed(args: tuple, fixed: set) -> cython.bint:
-    for arg in args:
-        for item in arg if type(arg) is tuple else (arg,):
-            if type(item) is Value and item not in fixed:
-                return False
-    return True
 
 
 @cython.cfunc

@@ -37,7 +37,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "798d99d4"
+source_hash = "12919709"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -495,19 +495,12 @@ def _contributions(op, rule, given: tuple, size: cython.Py_ssize_t) -> list:
 
 
 _FAST: dict = {
+    **{row.name: getattr(Value, row.name, None) for row in ops.TABLE.values() if row.arity == 1},
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
     "div": operator.truediv,
     "pow": operator.pow,
-    "neg": operator.neg,
-    "exp": Value.exp,
-    "log": Value.log,
-    "sqrt": Value.sqrt,
-    "tanh": Value.tanh,
-    "sigmoid": Value.sigmoid,
-    "relu": Value.relu,
-    "identity": Value.identity,
     "sum": _sum,
     "mean": _mean,
     "dot": dot,

@@ -13,7 +13,7 @@ if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Realloc
 else:
     from .base import Storage, _Context, _Terms, above, counts
-    from .graph import Span, _edges, _laid_flat, _row, _solution
+    from .graph import Span, _edges, _laid_flat_jointly, _row, _solution
     from .values import (
         _BOUND,
         _DETACHED,
@@ -39,7 +39,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "0726c83c"
+source_hash = "3f936ac8"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 # pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.
@@ -405,7 +405,7 @@ def _pass_on_jointly(v: Value, adjoint: cython.double, ready: list) -> cython.in
         vector[int(args[1])] += adjoint
         _give_seldom(whole, 0.0, ready)
         return 0
-    for x, contribution in zip(_laid_flat(args), _solution(v).pull(vectors.pop(v)), strict=True):
+    for x, contribution in zip(_laid_flat_jointly(v), _solution(v).pull(vectors.pop(v)), strict=True):
         if type(x) is Value:
             _give_seldom(cython.cast(Value, x), contribution, ready)
     return 0

@@ -4,6 +4,7 @@ cimport cython
 
 from .base cimport Storage, _Context, _Terms, _is_real, _real, _unlike, above, counts
 from .from_c cimport PyObject_GC_UnTrack, PyObject_GenericSetAttr, clear_flags, flags_cleared, let_subclasses_begin
+from .unary_slopes cimport slopes, values
 
 cdef enum:
     # The _code of a node: the code of its row in the table, or one of these if no operation made it.

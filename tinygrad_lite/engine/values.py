@@ -3,8 +3,8 @@
 """Value, how its operators record nodes, and how a thread's context controls recording.
 
 A node holds its number, its adjoint, and for each parent a pointer and the local derivative at the time of recording.
-The methods below are fast paths; every other operation goes through its row of the table (`record`), and each fast path
-is tested against its row.
+The methods below are fast paths. Rows with one argument use functions that are generated from them; every other
+operation goes through its row of the table (`record`). Each fast path is tested against its row.
 """
 
 import sys
@@ -21,14 +21,14 @@ from .base import Origin, _refuse_subclass, find_method, methods
 
 if cython.compiled:
     from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
-    from cython.cimports.libc.math import exp, log, pow, sqrt, tanh
+    from cython.cimports.libc.math import pow
 else:
     from _thread import get_ident
 
     from ..floats.flags import clear_flags, flags_cleared
-    from ..floats.ieee import exp, log, sqrt, tanh
     from ..floats.ieee import power as pow
     from .base import Storage, _Context, _is_real, _real, _Terms, _unlike, above, counts
+    from .unary_slopes import slopes, values
 
     # What values.pxd says for compiled files: see there.
     _LEAF, _BOUND, _DETACHED, _STOPPING = -1, -2, -3, 2
@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "a89354ea"
+source_hash = "580d41b9"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -58,14 +58,7 @@ _MUL = cython.declare(cython.int, ops.mul.code)
 _DIV = cython.declare(cython.int, ops.div.code)
 _POW = cython.declare(cython.int, ops.pow.code)
 _NEG = cython.declare(cython.int, ops.neg.code)
-_EXP = cython.declare(cython.int, ops.exp.code)
-_LOG = cython.declare(cython.int, ops.log.code)
-_SQRT = cython.declare(cython.int, ops.sqrt.code)
-_TANH = cython.declare(cython.int, ops.tanh.code)
-_RELU = cython.declare(cython.int, ops.relu.code)
-_SIGMOID = cython.declare(cython.int, ops.sigmoid.code)
 _STOP_GRADIENT = cython.declare(cython.int, ops.stop_gradient.code)
-_IDENTITY = cython.declare(cython.int, ops.identity.code)
 # The types accepted as the parents of a result made by hand.
 _COLLECTIONS = cython.declare(frozenset, frozenset((tuple, list, set, frozenset)))
 
@@ -123,13 +116,14 @@ def _as_method(row):
     """A row of the table as a method of Value."""
 
     def unary(self, *args):
-        return row(self, *args) if args or type(self) is not Value else above.record(row, (self,))
+        return row(self, *args) if args or type(self) is not Value else _unary(code, self)
 
     def method(self, *args, **named):
         if named or len(args) != count - 1 or type(self) is not Value:
             return row(self, *args, **named)
         return above.applied(row, (self, *args))
 
+    code: cython.int = row.code
     count: cython.Py_ssize_t = row.arity
     made = unary if count == 1 else method
     made.__name__, made.__qualname__, made.__doc__ = row.name, f"Value.{row.name}", row.doc
@@ -604,63 +598,7 @@ class Value:
         return self
 
     def __abs__(self):
-        return above.record(ops.abs, (self,))
-
-    def exp(self):
-        """e to the power x"""
-        y: cython.double = exp(_number(self))
-        made: Value = _node(_EXP, y, self, y, None, 0.0)
-        clear_flags()
-        return made
-
-    def log(self):
-        """natural logarithm"""
-        x: cython.double = _number(self)
-        y: cython.double = log(x)
-        d: cython.double = _divide(1.0, x)
-        made: Value = _node(_LOG, y, self, d, None, 0.0)
-        clear_flags()
-        return made
-
-    def sqrt(self):
-        """square root"""
-        y: cython.double = sqrt(_number(self))
-        d: cython.double = _divide(0.5, y)
-        made: Value = _node(_SQRT, y, self, d, None, 0.0)
-        clear_flags()
-        return made
-
-    def tanh(self):
-        """hyperbolic tangent"""
-        y: cython.double = tanh(_number(self))
-        d: cython.double = 1.0 - y * y
-        made: Value = _node(_TANH, y, self, d, None, 0.0)
-        clear_flags()
-        return made
-
-    def sigmoid(self):
-        """1 / (1 + exp(-x))"""
-        x: cython.double = _number(self)
-        e: cython.double = exp(-x if x > 0.0 else x)
-        y: cython.double = (1.0 if x > 0.0 else e) / (1.0 + e)
-        d: cython.double = y * (1.0 - y)
-        made: Value = _node(_SIGMOID, y, self, d, None, 0.0)
-        clear_flags()
-        return made
-
-    def identity(self):
-        """x, as a node of its own"""
-        return _node(_IDENTITY, _number(self), self, 1.0, None, 0.0)
-
-    def relu(self):
-        """max(x, 0); derivative 0 at 0"""
-        x: cython.double = _number(self)
-        if x <= 0.0:
-            return _node(_RELU, 0.0, self, 0.0, None, 0.0)
-        made: Value = _node(_RELU, x, self, 1.0, None, 0.0)
-        if x != x:
-            clear_flags()
-        return made
+        return self.abs()
 
     __init_subclass__ = classmethod(_refuse_subclass)
     # operations
@@ -682,9 +620,12 @@ class Value:
     abs = _as_method(ops.abs)
     absolute = _as_method(ops.abs)
     fabs = _as_method(ops.abs)
+    sqrt = _as_method(ops.sqrt)
     cbrt = _as_method(ops.cbrt)
+    exp = _as_method(ops.exp)
     expm1 = _as_method(ops.expm1)
     exp2 = _as_method(ops.exp2)
+    log = _as_method(ops.log)
     log1p = _as_method(ops.log1p)
     log2 = _as_method(ops.log2)
     log10 = _as_method(ops.log10)
@@ -708,11 +649,14 @@ class Value:
     arcsinh = _as_method(ops.asinh)
     acosh = _as_method(ops.acosh)
     arccosh = _as_method(ops.acosh)
+    tanh = _as_method(ops.tanh)
     atanh = _as_method(ops.atanh)
     arctanh = _as_method(ops.atanh)
+    sigmoid = _as_method(ops.sigmoid)
     logit = _as_method(ops.logit)
     softplus = _as_method(ops.softplus)
     logaddexp = _as_method(ops.logaddexp)
+    relu = _as_method(ops.relu)
     leaky_relu = _as_method(ops.leaky_relu)
     elu = _as_method(ops.elu)
     gelu = _as_method(ops.gelu)
@@ -732,6 +676,7 @@ class Value:
     equal = _as_method(ops.equal)
     not_equal = _as_method(ops.not_equal)
     where = _as_method(ops.where)
+    identity = _as_method(ops.identity)
     positive = _as_method(ops.identity)
     stop_gradient = _as_method(ops.stop_gradient)
     erf = _as_method(ops.erf)
@@ -818,6 +763,17 @@ def _node(
     if _context.watch is not None:
         _watched(v)
     return v
+
+
+@cython.cfunc
+def _unary(code: cython.int, v: Value) -> Value:
+    """Records a row with one argument."""
+    x: cython.double = _number(v)
+    y: cython.double = values[code](x)
+    slope: cython.double = slopes[code](x, y) if _context.recording or _here().recording else 0.0
+    made: Value = _node(code, y, v, slope, None, 0.0)
+    clear_flags()
+    return made
 
 
 @cython.cfunc

@@ -1,6 +1,9 @@
 # What compiled files know for walks.py.
 from .base cimport _Context, _pointer, _refuse_again, _Terms, counts
-from .graph cimport _all_checked, _checked_value, _edges, _given, _laid_flat, _push_parents, _row, _solution, _unspanned
+from .graph cimport (
+    _all_checked, _checked_value, _edges, _given, _laid_flat, _laid_flat_jointly, _left, _parents, _partial,
+    _push_parents, _right, _row, _solution, _unspanned,
+)
 from .rows cimport _contribution, _contributions
 from .sweep cimport (
     _add_older, _blocks, _careful_sweep, _end_again, _leave, _new_snapshot, _note_if_needed, _put_back, _Snapshot,

@@ -19,7 +19,12 @@ if not cython.compiled:
         _edges,
         _given,
         _laid_flat,
+        _laid_flat_jointly,
+        _left,
+        _parents,
+        _partial,
         _push_parents,
+        _right,
         _row,
         _solution,
         _unspanned,
@@ -39,7 +44,7 @@ if not cython.compiled:
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "b1ebb555"
+source_hash = "bebbbb81"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -164,7 +169,7 @@ def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) ->
         vector[index] = vector[index] + adjoint if index in vector else adjoint
         return
     solution = _solution(v)
-    items: list = _laid_flat(args)
+    items: list = _laid_flat_jointly(v)
     given: list = [adjoint.get(k, 0.0) for k in range(len(solution.numbers))]
     wanted: list = [_is_marked(x, walk.mark) for x in items]
     found = solution.pull_graph(v, given, wanted) if as_graph else solution.pull(given)
@@ -222,15 +227,15 @@ class Linearization:
         k: cython.Py_ssize_t
         edge: cython.Py_ssize_t = 0
         position: cython.Py_ssize_t
+        laid_flat: list = []
+        items: list
         v: Value
         count: cython.Py_ssize_t = 0
         for v in walk.order:
             if v._code >= _JOINT or _has_none(v):
                 raise ValueError("a result of many has no local derivatives")
-            count += 2 if 0 <= v._code < _MANY else 0
-            if v._code >= _MANY:
-                for arg in _unspanned(cython.cast(_Terms, v._left).args):
-                    count += len(arg) if type(arg) is tuple else 1
+            laid_flat.append(_laid_flat(v) if v._code >= _MANY else None)
+            count += 2 if v._code < _MANY else len(laid_flat[len(laid_flat) - 1])
         doubles = array.array("d", bytes(8 * self._nodes)), array.array("d", bytes(8 * count))
         integers = array.array("q", bytes(8 * (self._nodes + 1))), array.array("q", bytes(8 * count))
         self._arrays = doubles, integers
@@ -239,17 +244,13 @@ class Linearization:
         for k in range(self._first, self._nodes):
             v = walk.order[k]
             self._starts[k] = edge
-            if v._code >= _MANY:
-                terms: _Terms = v._left
-                position = 0
-                for arg in _unspanned(terms.args):
-                    for item in arg if type(arg) is tuple else (arg,):
-                        if type(item) is Value:
-                            edge += self._add(walk, edge, v, position, item, terms.partials[position] * terms.scale)
-                        position += 1
-            else:
+            if v._code < _MANY:
                 edge += self._add(walk, edge, v, 0, v._left, v._left_partial)
                 edge += self._add(walk, edge, v, 1, v._right, v._right_partial)
+                continue
+            items = laid_flat[k]
+            for position in range(len(items)):
+                edge += self._add(walk, edge, v, position, items[position], _partial(v, position))
         self._starts[self._nodes] = edge
 
     @cython.cfunc
@@ -363,7 +364,7 @@ def _tangent_jointly(walk: _Walk, v: Value, as_graph: cython.bint):
     if v._code == _COMPONENT:
         moved = _tangent_of(walk, args[0])
         return None if moved is None else moved[int(args[1])]
-    given: list = [_tangent_of(walk, x) for x in _laid_flat(args)]
+    given: list = [_tangent_of(walk, x) for x in _laid_flat_jointly(v)]
     if all([tangent is None for tangent in given]):
         return None
     given = [0.0 if tangent is None else tangent for tangent in given]
@@ -402,32 +403,19 @@ def _tangent_of(walk: _Walk, x):
 @cython.cfunc
 def _tangent_graph(walk: _Walk, v: Value):
     """The tangent of v by its row's rules; the commonest rules are written out."""
-    if v._code >= _MANY:
-        return _tangent_graph_of_many(walk, v)
+    if v._code != _ADD and v._code != _SUB and v._code != _MUL:
+        return _tangent_graph_by_rules(walk, v)
     by_left = _tangent_of(walk, v._left)
     by_right = _tangent_of(walk, v._right)
-    if by_left is None and by_right is None:
-        return None
-    if v._code == _ADD:
-        return by_right if by_left is None else by_left if by_right is None else by_left + by_right
-    if v._code == _SUB:
-        return -by_right if by_left is None else by_left if by_right is None else by_left - by_right
-    left = v._left_partial if v._left is None else v._left
-    right = v._right_partial if v._right is None else v._right
     if v._code == _MUL:
+        left, right = _left(v), _right(v)
         by_left = None if by_left is None or _is_plain_zero(right) else by_left * right
         by_right = None if by_right is None or _is_plain_zero(left) else by_right * left
-        return by_right if by_left is None else by_left if by_right is None else by_left + by_right
-    op = _ROWS[v._code]
-    rules: tuple = op.rules
-    terms: list = []
-    if by_left is not None:
-        given = rules[0](by_left, v, left) if len(rules) == 1 else rules[0](by_left, v, left, right)
-        _add_term(terms, v, 0, by_left, given)
-    if by_right is not None:
-        _add_term(terms, v, 1, by_right, rules[1](by_right, v, left, right))
-    tangent = _total(terms)
-    return _by_convention(v, tangent) if op.conventional and tangent is not None else tangent
+    if by_left is None:
+        return -by_right if v._code == _SUB and by_right is not None else by_right
+    if by_right is None:
+        return by_left
+    return by_left - by_right if v._code == _SUB else by_left + by_right
 
 
 @cython.cfunc
@@ -438,14 +426,13 @@ def _by_convention(v: Value, found):
     the scale of the node, which a sweep multiplies by first. In a trace nan replaces the derivative: a run that gives
     nan is repeated eagerly.
     """
-    args: list = _laid_flat(v.args if v._code >= _MANY else (v.args,))
-    told: list = args if v.op is ops.atan2 else [v]  # the other rows are themselves 0 at the origin
+    op = _row(v)
     if _here().trace is not None:
-        return ops.where(ops.norm(args) if v.op is ops.atan2 else v, found, found * float("nan"))
-    for x in told:
+        return ops.where(ops.norm(_given(v)) if op is ops.atan2 else v, found, found * float("nan"))
+    for x in _given(v) if op is ops.atan2 else (v,):  # others are 0 themselves there
         if _argument(None, x) != 0.0:
             return found
-    nothing: Value = record(ops.undefined, (tuple(args),))
+    nothing: Value = record(ops.undefined, (tuple(_parents(v)),))
     if nothing._code >= _MANY:
         cython.cast(_Terms, nothing._left).scale = float("nan")
     return found + nothing
@@ -459,7 +446,7 @@ def _has_none(v: Value) -> cython.bint:
 
 
 @cython.cfunc
-def _tangent_graph_of_many(walk: _Walk, v: Value):
+def _tangent_graph_by_rules(walk: _Walk, v: Value):
     op = _row(v)
     args: tuple = _given(v)
     terms: list = []
@@ -617,57 +604,43 @@ def _is_marked(x, mark: cython.longlong) -> cython.bint:
 
 
 @cython.cfunc
+def _any_marked(args: tuple, mark: cython.longlong) -> cython.bint:
+    for arg in args:
+        for item in arg if type(arg) is tuple else (arg,):
+            if _is_marked(item, mark):
+                return True
+    return False
+
+
+@cython.cfunc
 def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
     if v._code >= _MANY:
-        for arg in _unspanned(cython.cast(_Terms, v._left).args):
-            for item in arg if type(arg) is tuple else (arg,):
-                if _is_marked(item, mark):
-                    return True
-        return False
+        return _any_marked(_unspanned(cython.cast(_Terms, v._left).args), mark)
     return _is_marked(v._left, mark) or _is_marked(v._right, mark)
 
 
 @cython.cfunc
 def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
-    """Passes the adjoint on to the marked parents of v, by its row's rules."""
-    mark: cython.longlong = walk.mark
-    if v._code >= _MANY or v._code < 0:
-        _pass_on_graph_of_many(walk, v, adjoint)
+    """Passes the adjoint on to the marked parents of v, by its row's rules; the commonest rules are written out."""
+    if v._code != _ADD and v._code != _SUB and v._code != _MUL:
+        _pass_on_graph_by_rules(walk, v, adjoint)
         return
-    left = v._left_partial if v._left is None else v._left
-    right = v._right_partial if v._right is None else v._right
-    by_left: cython.bint = _is_marked(left, mark)
-    by_right: cython.bint = _is_marked(right, mark)
-    rules: tuple = _ROWS[v._code].rules
-    if v._code == _ADD or v._code == _SUB:
-        if by_left:
-            _gather(walk, left, v, 0, adjoint, adjoint)
-        if by_right:
-            _gather(walk, right, v, 1, adjoint, adjoint if v._code == _ADD else -adjoint)
-    elif v._code == _MUL:
-        if by_left:
-            _gather(walk, left, v, 0, adjoint, adjoint * right)
-        if by_right:
-            _gather(walk, right, v, 1, adjoint, adjoint * left)
-    elif len(rules) == 1:
-        if by_left:
-            _gather(walk, left, v, 0, adjoint, rules[0](adjoint, v, left))
-    else:
-        if by_left:
-            _gather(walk, left, v, 0, adjoint, rules[0](adjoint, v, left, right))
-        if by_right:
-            _gather(walk, right, v, 1, adjoint, rules[1](adjoint, v, left, right))
+    if _is_marked(v._left, walk.mark):
+        _gather(walk, v._left, v, 0, adjoint, adjoint * _right(v) if v._code == _MUL else adjoint)
+    if _is_marked(v._right, walk.mark):
+        by_right = adjoint * _left(v) if v._code == _MUL else adjoint if v._code == _ADD else -adjoint
+        _gather(walk, v._right, v, 1, adjoint, by_right)
 
 
 @cython.cfunc
-def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
+def _pass_on_graph_by_rules(walk: _Walk, v: Value, adjoint) -> cython.void:
     op = _row(v)
     args: tuple = _given(v)
     given: tuple = (adjoint, v, *args)
     first: cython.Py_ssize_t = 0
     k: cython.Py_ssize_t
     if _has_none(v):
-        for x in _laid_flat(args):
+        for x in _laid_flat(v):
             if _is_marked(x, walk.mark):
                 _gather(walk, x, v, -1, adjoint, float("nan"))
         return
@@ -677,7 +650,7 @@ def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
                 _gather(walk, arg, v, first, adjoint, rule(*given))
             first += 1
             continue
-        if any([_is_marked(item, walk.mark) for item in arg]):
+        if _any_marked(arg, walk.mark):
             found: list = _contributions(op, rule, given, len(arg))
             for k in range(len(found)):
                 if _is_marked(arg[k], walk.mark):
@@ -713,13 +686,6 @@ def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, cont
 def _is_blocked(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     """Whether v passes nothing to the k-th number of its arguments; False in a trace, where that is not known."""
     return _partial(v, k) == 0.0 and _here().trace is None and _blocks(v, k)
-
-
-@cython.cfunc
-def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
-    if v._code < _MANY:
-        return v._right_partial if k else v._left_partial
-    return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
 
 
 @cython.cfunc

@@ -8,6 +8,7 @@ cdef double sinc(double x) noexcept
 cdef double logit(double p) noexcept
 cdef double xlogy(double x, double y) noexcept
 cdef double logaddexp(double a, double b) noexcept
+cdef double sigmoid(double x) noexcept
 cdef double silu(double x) noexcept
 cdef double relu(double x) noexcept
 cdef double step(double x) noexcept

@@ -23,7 +23,7 @@ else:
     divide = ieee.divide
 
 compiled: bool = cython.compiled
-source_hash = "5c0868de"
+source_hash = "9765a62f"
 
 _inf, _pi = math.inf, math.pi
 
@@ -63,6 +63,11 @@ def logaddexp(a, b):
     if c.fabs(top) > 16.0:
         return top + c.log1p(c.exp(other - top))
     return top + c.log1p(c.exp(other) * c.exp(-top))
+
+
+def sigmoid(x):
+    e = c.exp(-c.fabs(x))
+    return (1.0 if x >= 0.0 else e) / (1.0 + e)
 
 
 def silu(x):
