@@ -44,7 +44,7 @@ if not cython.compiled:
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "bebbbb81"
+source_hash = "24f8c49d"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -245,20 +245,21 @@ class Linearization:
             v = walk.order[k]
             self._starts[k] = edge
             if v._code < _MANY:
-                edge += self._add(walk, edge, v, 0, v._left, v._left_partial)
-                edge += self._add(walk, edge, v, 1, v._right, v._right_partial)
+                edge += self._add(walk, edge, v, 0, v._left)
+                edge += self._add(walk, edge, v, 1, v._right)
                 continue
             items = laid_flat[k]
             for position in range(len(items)):
-                edge += self._add(walk, edge, v, position, items[position], _partial(v, position))
+                edge += self._add(walk, edge, v, position, items[position])
         self._starts[self._nodes] = edge
 
     @cython.cfunc
     @cython.inline
-    def _add(
-        self, walk: _Walk, edge: cython.Py_ssize_t, v: Value, k: cython.Py_ssize_t, x, derivative: cython.double
-    ) -> cython.Py_ssize_t:
-        if not _is_marked(x, walk.mark) or (derivative == 0.0 and _blocks(v, k)):
+    def _add(self, walk: _Walk, edge: cython.Py_ssize_t, v: Value, k: cython.Py_ssize_t, x) -> cython.Py_ssize_t:
+        if not _is_marked(x, walk.mark):
+            return 0
+        derivative: cython.double = _partial(v, k)
+        if derivative == 0.0 and _blocks(v, k):
             return 0
         self._parents[edge], self._partials[edge] = _place(walk, x), derivative
         return 1
