@@ -134,7 +134,7 @@ def test_what_compare_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert right is not None
     monkeypatch.setattr(ops.erf, "rules", (lambda g, y, x: right(g, y, x) * 1.5,))
     x = Value(0.5, "x")
-    inner = (x * 2.0).erf()
+    inner = engine.record(ops.erf, (x * 2.0,))
     root = inner * 3.0 + tl.sum([x] * 40)
     report = compare(root)
     for checks in (
