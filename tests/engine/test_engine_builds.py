@@ -66,7 +66,7 @@ def said_in_a_copy(folder: Path, change: str) -> tuple[str, str]:
 
 
 @pytest.mark.skipif(not engine.compiled, reason="nothing is compiled")
-@pytest.mark.parametrize("file", ["base", "walks"])
+@pytest.mark.parametrize("file", ["storage", "walks"])
 def test_a_build_that_lacks_a_file_runs_the_source_of_all(tmp_path: Path, file: str) -> None:
     change = f"[p.unlink() for p in engine.glob('{file}.*') if p.suffix in ('.so', '.pyd')]"
     assert said_in_a_copy(tmp_path, change) == ("False False {}", "")
@@ -75,7 +75,7 @@ def test_a_build_that_lacks_a_file_runs_the_source_of_all(tmp_path: Path, file: 
 @pytest.mark.skipif(not engine.compiled, reason="nothing is compiled")
 def test_each_file_says_so_where_it_was_compiled_from_another_source(tmp_path: Path) -> None:
     assert said_in_a_copy(tmp_path, "") == ("True True {}", "")
-    for file in ("walks", "base"):
+    for file in ("walks", "storage"):
         said, warned = said_in_a_copy(tmp_path, f"(engine / '{file}.py').open('a').write('# changed')")
         assert said == "True True {}" and f"engine.{file} was compiled from another {file}.py" in warned
         assert warned.count("was compiled from another") == 1

@@ -3,20 +3,19 @@
 Its files are plain Python that runs anywhere. If there is a C compiler, Cython compiles them, all or none; `compiled`
 says which build runs. The .pxd next to a file declares its fields and functions for the other compiled files. Functions
 that are called for every node are inline there, and so compiled into each file that uses them. A file imports only from
-files that stand before it in this list; functions of later files that methods of Value call are set in `base.above`.
+files that stand before it in this list; functions of later files that methods of Value call are set in `storage.above`.
 
-base       what Value builds on: the storage of bound leaves, the terms of nodes with many arguments, plain numbers
+storage       what Value builds on: the storage of bound leaves, the terms of nodes with many arguments, plain numbers
 unary_slopes  the value and the slope of each row with one argument, generated from the table
-values     Value, how its operators record nodes, and each thread's context
-graph      arguments, parents and edges of nodes, the binding of leaves, topological order, transcribing
-rows       recording by rows of the table, joint results, the fast paths for sequences
-sweep      the sweep backward through floats
-walks      derivatives as graphs, tangents, linearizations
-contexts   how this thread records: modes, origins, watches, traces
+values        Value, how its operators record nodes, and each thread's context
+graph         arguments, parents and edges of nodes, the binding of leaves, topological order, transcribing
+rows          recording by rows of the table, joint results, the fast paths for sequences
+sweep         the sweep backward through floats
+walks         derivatives as graphs, tangents, linearizations
+contexts      how this thread records: modes, origins, watches, traces
 """
 
-from . import base, contexts, graph, rows, sweep, unary_slopes, values, walks
-from .base import Origin, Storage, find_method, leaf_changes, methods
+from . import contexts, graph, rows, storage, sweep, unary_slopes, values, walks
 from .contexts import (
     Mode,
     current_inside,
@@ -57,6 +56,7 @@ from .rows import (
     record_known,
     whole_of,
 )
+from .storage import Origin, Storage, find_method, leaf_changes, methods
 from .sweep import backward, contributions, hooks
 from .values import Value, compiled, next_call
 from .walks import (
@@ -68,4 +68,6 @@ from .walks import (
     tangents,
 )
 
-source_hash = "".join([file.source_hash for file in (base, unary_slopes, values, graph, rows, sweep, walks, contexts)])
+source_hash = "".join(
+    [file.source_hash for file in (storage, unary_slopes, values, graph, rows, sweep, walks, contexts)]
+)

@@ -1,3 +1,3 @@
 # What compiled files know for contexts.py.
-from .base cimport _Context, above
+from .storage cimport _Context, above
 from .values cimport _STOPPING, _here, _trace_for

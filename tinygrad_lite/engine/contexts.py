@@ -8,11 +8,11 @@ except ImportError:
     from ..source.cython_shim import cython
 
 if not cython.compiled:
-    from .base import _Context, above
+    from .storage import _Context, above
     from .values import _STOPPING, _here, _trace_for
 
 compiled: bool = cython.compiled
-source_hash = "e9938679"
+source_hash = "5fa73f4d"
 
 
 def set_origin(origin):

@@ -1,7 +1,7 @@
 # What compiled files know of graph.py.
 cimport cython
 
-from .base cimport Storage, _refuse_again, _Terms, above
+from .storage cimport Storage, _refuse_again, _Terms, above
 from .values cimport _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
 
 @cython.final

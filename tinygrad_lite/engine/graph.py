@@ -10,11 +10,11 @@ except ImportError:
 from .. import errors, ops
 
 if not cython.compiled:
-    from .base import Storage, _refuse_again, _Terms, above
+    from .storage import Storage, _refuse_again, _Terms, above
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
 
 compiled: bool = cython.compiled
-source_hash = "1c959f03"
+source_hash = "8a1fb88a"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)

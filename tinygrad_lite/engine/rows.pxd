@@ -1,5 +1,5 @@
 # What compiled files know of rows.py.
-from .base cimport _is_real, _item, _real, _Terms, _terms, above
+from .storage cimport _is_real, _item, _real, _Terms, _terms, above
 from .from_c cimport clear_flags
 from .graph cimport Span, _checked_value, _solution
 from .values cimport (

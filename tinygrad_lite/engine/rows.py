@@ -17,8 +17,8 @@ if cython.compiled:
 else:
     from ..floats.flags import clear_flags
     from ..floats.ieee import exp
-    from .base import _is_real, _item, _real, _Terms, _terms, above
     from .graph import Span, _checked_value, _solution
+    from .storage import _is_real, _item, _real, _Terms, _terms, above
     from .values import (
         _DETACHED,
         _JOINT,
@@ -37,7 +37,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "12919709"
+source_hash = "c1e69065"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)

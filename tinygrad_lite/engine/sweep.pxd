@@ -1,7 +1,7 @@
 # What compiled files know of sweep.py.
 cimport cython
 
-from .base cimport Storage, _Context, _Terms, above, counts
+from .storage cimport Storage, _Context, _Terms, above, counts
 from .graph cimport Span, _edges, _laid_flat_jointly, _row, _solution
 from .values cimport (
     _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf, _number, _refuse_in_trace, _set_gradient,

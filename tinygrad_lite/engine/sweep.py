@@ -12,8 +12,8 @@ from .. import errors, ops
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Realloc
 else:
-    from .base import Storage, _Context, _Terms, above, counts
     from .graph import Span, _edges, _laid_flat_jointly, _row, _solution
+    from .storage import Storage, _Context, _Terms, above, counts
     from .values import (
         _BOUND,
         _DETACHED,
@@ -39,7 +39,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "3f936ac8"
+source_hash = "1edb0dfd"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 # pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.

@@ -17,7 +17,7 @@ except ImportError:
     from ..source.cython_shim import cython
 
 from .. import errors, ops
-from .base import Origin, _refuse_subclass, find_method, methods
+from .storage import Origin, _refuse_subclass, find_method, methods
 
 if cython.compiled:
     from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
@@ -27,7 +27,7 @@ else:
 
     from ..floats.flags import clear_flags, flags_cleared
     from ..floats.ieee import power as pow
-    from .base import Storage, _Context, _is_real, _real, _Terms, _unlike, above, counts
+    from .storage import Storage, _Context, _is_real, _real, _Terms, _unlike, above, counts
     from .unary_slopes import slopes, values
 
     # What values.pxd says for compiled files: see there.
@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "580d41b9"
+source_hash = "e469cd46"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)

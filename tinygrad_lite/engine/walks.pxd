@@ -1,5 +1,5 @@
 # What compiled files know for walks.py.
-from .base cimport _Context, _pointer, _refuse_again, _Terms, counts
+from .storage cimport _Context, _pointer, _refuse_again, _Terms, counts
 from .graph cimport (
     _all_checked, _checked_value, _edges, _given, _laid_flat, _laid_flat_jointly, _left, _parents, _partial,
     _push_parents, _right, _row, _solution, _unspanned,

@@ -12,7 +12,6 @@ from .rows import _sum, dot, record
 from .sweep import hooks
 
 if not cython.compiled:
-    from .base import _Context, _pointer, _refuse_again, _Terms, counts
     from .graph import (
         _all_checked,
         _checked_value,
@@ -30,6 +29,7 @@ if not cython.compiled:
         _unspanned,
     )
     from .rows import _contribution, _contributions
+    from .storage import _Context, _pointer, _refuse_again, _Terms, counts
     from .sweep import (
         _add_older,
         _blocks,
@@ -44,7 +44,7 @@ if not cython.compiled:
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "24f8c49d"
+source_hash = "f2e1b926"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)

@@ -1,4 +1,4 @@
-# What compiled files know of base.py.
+# What compiled files know of storage.py.
 cimport cython
 
 @cython.final
