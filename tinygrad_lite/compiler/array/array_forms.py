@@ -6,7 +6,7 @@ import ast
 import copy
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from ...ops import Op
@@ -54,11 +54,9 @@ def write(op: Op, names: Mapping[str, str], lengths: Mapping[str, int], out: str
     return True
 
 
-@cache
 def count_lines(op: Op) -> int:
     """About how many lines an operation takes."""
-    texts = _parsed(op.array).texts if op.array else {}
-    return max(1, len({text for part, text in texts.items() if _operands(part)}))
+    return _parsed(op.array).lines if op.array else 1
 
 
 class _Form(NamedTuple):
@@ -68,6 +66,7 @@ class _Form(NamedTuple):
     called: frozenset[str]  # the names of functions
     texts: dict[ast.expr, str]  # the text of each part; equal parts have equal texts
     counts: Counter[str]  # how often each text occurs
+    lines: int  # about how many it is written as
 
 
 @lru_cache(1024)  # programs use the same few forms again and again, and parsing one costs more than writing it
@@ -75,7 +74,8 @@ def _parsed(form: str) -> _Form:
     tree = ast.parse(form, mode="eval").body
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     texts = {node: ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.expr)}
-    return _Form(tree, frozenset(called), texts, Counter(texts.values()))
+    lines = max(1, len({text for part, text in texts.items() if _operands(part)}))
+    return _Form(tree, frozenset(called), texts, Counter(texts.values()), lines)
 
 
 class _Writing:
