@@ -44,7 +44,7 @@ if not cython.compiled:
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "f2e1b926"
+source_hash = "dca68f13"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -623,18 +623,34 @@ def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
 @cython.cfunc
 def _pass_on_graph(walk: _Walk, v: Value, adjoint) -> cython.void:
     """Passes the adjoint on to the marked parents of v, by its row's rules; the commonest rules are written out."""
-    if v._code != _ADD and v._code != _SUB and v._code != _MUL:
-        _pass_on_graph_by_rules(walk, v, adjoint)
+    if v._code < 0 or v._code >= _MANY:
+        _pass_on_graph_of_many(walk, v, adjoint)
         return
-    if _is_marked(v._left, walk.mark):
-        _gather(walk, v._left, v, 0, adjoint, adjoint * _right(v) if v._code == _MUL else adjoint)
-    if _is_marked(v._right, walk.mark):
-        by_right = adjoint * _left(v) if v._code == _MUL else adjoint if v._code == _ADD else -adjoint
-        _gather(walk, v._right, v, 1, adjoint, by_right)
+    by_left: cython.bint = _is_marked(v._left, walk.mark)
+    by_right: cython.bint = _is_marked(v._right, walk.mark)
+    if v._code == _ADD or v._code == _SUB:
+        if by_left:
+            _gather(walk, v._left, v, 0, adjoint, adjoint)
+        if by_right:
+            _gather(walk, v._right, v, 1, adjoint, adjoint if v._code == _ADD else -adjoint)
+        return
+    left, right = _left(v), _right(v)
+    rules: tuple = _ROWS[v._code].rules
+    if v._code == _MUL:
+        if by_left:
+            _gather(walk, left, v, 0, adjoint, adjoint * right)
+        if by_right:
+            _gather(walk, right, v, 1, adjoint, adjoint * left)
+    else:
+        if by_left:
+            given = rules[0](adjoint, v, left) if len(rules) == 1 else rules[0](adjoint, v, left, right)
+            _gather(walk, left, v, 0, adjoint, given)
+        if by_right:
+            _gather(walk, right, v, 1, adjoint, rules[1](adjoint, v, left, right))
 
 
 @cython.cfunc
-def _pass_on_graph_by_rules(walk: _Walk, v: Value, adjoint) -> cython.void:
+def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
     op = _row(v)
     args: tuple = _given(v)
     given: tuple = (adjoint, v, *args)
