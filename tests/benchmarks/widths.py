@@ -1,0 +1,109 @@
+"""How compiling and stepping grow with the width of a network: python tests/benchmarks/widths.py picture.png
+
+The first and a later step of training of 64-n-n-10, batch 64, in a process of their own: seconds of CPU, and the most
+memory of the first; beside it jax.jit where that is installed. --widest says where to stop, at most 2,048.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import itertools
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+if not __package__:
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.measuring import in_child, most_memory, pin_to_one_core
+
+WIDTHS = tuple(2**k for k in range(4, 12))
+INPUTS, CLASSES, LANES = 64, 10, 64
+SHOWN = ("first step (s)", "memory of the first step (MB)", "later step (s)")
+
+
+def ours(width: int) -> list[float]:
+    import numpy as np
+
+    import tinygrad_lite as tl
+    from tinygrad_lite import nn
+
+    model = nn.MLP(INPUTS, [width, width, CLASSES], activation="tanh")
+    x, labels = _batch(np)
+    loss = tl.compile(lambda x, label: nn.cross_entropy(model(x), label))
+    return _measured(lambda: loss.batch(x, labels).backward())
+
+
+def jax(width: int) -> list[float]:
+    import jax
+    import numpy as np
+
+    jax.config.update("jax_enable_x64", True)
+    sizes = [INPUTS, width, width, CLASSES]
+    source = np.random.default_rng(0)
+    weights = [source.normal(size=shape) / 16 for shape in itertools.pairwise(sizes)]
+    x, labels = map(jax.numpy.array, _batch(np))
+
+    def loss(weights: list[Any]) -> Any:
+        h = x
+        for w in weights[:-1]:
+            h = jax.numpy.tanh(h @ w)
+        return -jax.nn.log_softmax(h @ weights[-1])[jax.numpy.arange(LANES), labels].mean()
+
+    step = jax.jit(jax.value_and_grad(loss))
+    return _measured(lambda: jax.block_until_ready(step(weights)))
+
+
+def _batch(np: Any) -> tuple[Any, Any]:
+    source = np.random.default_rng(0)
+    return source.normal(size=(LANES, INPUTS)), source.integers(0, CLASSES, LANES)
+
+
+def _measured(step: Callable[[], object]) -> list[float]:
+    seconds: list[float] = []
+
+    def timed() -> None:
+        start = time.process_time()
+        step()
+        seconds.append(time.process_time() - start)
+
+    memory = most_memory(timed) / 1e6
+    for _ in range(5):
+        timed()
+    return [seconds[0], memory, min(seconds[1:])]
+
+
+def draw(picture: str, widest: int) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    widths = [width for width in WIDTHS if width <= widest]
+    peers = {"tinygrad_lite": ours} | ({"jax.jit": jax} if importlib.util.find_spec("jax") is not None else {})
+    figure, plots = pyplot.subplots(1, len(SHOWN), figsize=(13, 4))
+    for label, entry in peers.items():
+        found = [in_child(entry, width) for width in widths]
+        for axes, quantity, column in zip(plots, SHOWN, zip(*found, strict=True), strict=True):
+            axes.plot(widths, column, marker="o", label=label)
+            print(label, quantity, *[f"{w}: {x:.3g}" for w, x in zip(widths, column, strict=True)], sep="\n")
+            axes.set(xscale="log", yscale="log", xlabel="width n of 64-n-n-10", title=quantity)
+            axes.grid(alpha=0.3)
+    plots[0].legend()
+    figure.savefig(picture, dpi=150, bbox_inches="tight")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("picture", help="the file to draw to; its ending says of what kind")
+    parser.add_argument("--widest", type=int, default=WIDTHS[-1], help="the widest network (default: 2048)")
+    pin_to_one_core()
+    options = parser.parse_args()
+
+    from benchmarks import widths  # whose functions the child processes find by their module's name
+
+    widths.draw(options.picture, options.widest)
