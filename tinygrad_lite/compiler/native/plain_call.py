@@ -15,7 +15,7 @@ if not cython.compiled:
     from .bytecode_machine import Executor, _refuse_again, _Space, _space
 
 compiled: bool = cython.compiled
-source_hash = "19c46a11"
+source_hash = "8dd132d7"
 
 MISSED = object()
 
@@ -119,14 +119,16 @@ def _structured(structure, w: cython.p_double, results: cython.p_int):
     """A result in its structure."""
     if type(structure) is int:
         return w[results[cython.cast(cython.Py_ssize_t, structure)]]
-    made: list = []
+    made: list
     if len(structure) == 2:
-        for inner in structure[1]:
-            made.append(_structured(inner, w, results))
+        made = [_structured(inner, w, results) for inner in structure[1]]
     else:
         k: cython.Py_ssize_t
-        for k in range(structure[1], structure[1] + structure[2]):
-            made.append(w[results[k]])
+        start: cython.Py_ssize_t = structure[1]
+        count: cython.Py_ssize_t = structure[2]
+        made = [None] * count  # at its size at once
+        for k in range(count):
+            made[k] = w[results[start + k]]
     return made if structure[0] is list else tuple(made)
 
 
