@@ -92,6 +92,8 @@ def draw(picture: str, widest: int) -> None:
             axes.plot(widths, column, marker="o", label=label)
             print(label, quantity, *[f"{w}: {x:.3g}" for w, x in zip(widths, column, strict=True)], sep="\n")
             axes.set(xscale="log", yscale="log", xlabel="width n of 64-n-n-10", title=quantity)
+            axes.set_xticks(widths, list(map(str, widths)))
+            axes.minorticks_off()
             axes.grid(alpha=0.3)
     plots[0].legend()
     figure.savefig(picture, dpi=150, bbox_inches="tight")
