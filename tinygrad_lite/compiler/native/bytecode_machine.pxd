@@ -24,5 +24,5 @@ cdef class _Space:
     cdef Py_ssize_t lanes
     cdef object _array
 
-cdef _Space _space(Executor executor, Py_ssize_t n)
+cdef _Space _idle_space(Executor executor)
 cdef void _refuse_again(made, before) except *

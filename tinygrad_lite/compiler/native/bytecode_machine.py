@@ -27,7 +27,7 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "dd788001"
+source_hash = "2f5409dc"
 
 
 @cython.final
@@ -96,10 +96,7 @@ class Executor:
         k: cython.Py_ssize_t
         if cython.compiled and self._arrays is None:
             raise errors.not_made(self)
-        try:  # calls that overlap, in another thread or inside an operation, each take a space of their own
-            space: _Space = self._spaces.pop()
-        except IndexError:
-            space = _space(self, 1)
+        space: _Space = _idle_space(self)
         w: cython.p_double = space.numbers
         try:
             read("inputs", inputs, w, 0, self._inputs)
@@ -195,6 +192,15 @@ def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
     for slot, number in executor._constants:
         _spread(space.numbers, slot, n, number)
     return space
+
+
+@cython.cfunc
+def _idle_space(executor: Executor) -> _Space:
+    """A space for one lane. Calls that overlap, in another thread or inside an operation, take one each."""
+    try:
+        return executor._spaces.pop()
+    except IndexError:
+        return _space(executor, 1)
 
 
 @cython.final

@@ -12,10 +12,10 @@ from ...source.engine_choice import warn_of_stale
 
 if not cython.compiled:
     from .bytecode_loop import run_code
-    from .bytecode_machine import Executor, _refuse_again, _Space, _space
+    from .bytecode_machine import Executor, _idle_space, _refuse_again, _Space
 
 compiled: bool = cython.compiled
-source_hash = "8dd132d7"
+source_hash = "43396d19"
 
 MISSED = object()
 
@@ -55,10 +55,7 @@ class Call:
         k: cython.Py_ssize_t
         if cython.compiled and executor is None:
             raise errors.not_made(self)
-        try:  # as in Executor.run
-            space: _Space = executor._spaces.pop()
-        except IndexError:
-            space = _space(executor, 1)
+        space: _Space = _idle_space(executor)
         w: cython.p_double = space.numbers
         try:
             if not _flattened(self._arguments, args, w):
