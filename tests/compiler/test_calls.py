@@ -131,6 +131,8 @@ def test_what_is_not_finite_is_computed_again_eagerly() -> None:
     f = compile(tl.grad(lambda x: tl.sqrt(x) * 0.0), executor="native")
     assert f(4.0) == f(4.0) == 0.0
     assert f(0.0) == tl.grad(lambda x: tl.sqrt(x) * 0.0)(0.0) == 0.0
+    h = compile(tl.grad(lambda x: tl.where(x > 0.0, tl.log(x), 3.0 * x)), executor="native")
+    assert called(h, 2.0) == 0.5 and h(0.0) == 3.0, "the zero adjoint of log passes nothing on"
     g = compile(lambda x: tl.log(x), executor="native")
     assert g(1.0) == 0.0 and g(0.0) == -math.inf
 
