@@ -32,13 +32,13 @@ def test_sums_of_products_add_from_left_to_right() -> None:
     program = Program()
     a, b, c = [program.add(INPUT, (k,)) for k in range(3)]
     program.outputs = [
-        program.add(SUM, (((a, b), (b, c)), (c, a), (b, b))),
-        program.add(SUM, ((), (a, b, c), ())),
-        program.add(SUM, ((), (), (a,))),
-        program.add(SUM, ((), (), (a, b))),
-        program.add(SUM, (((a, b),), (), ())),
-        program.add(SUM, ((), (a,), ())),
-        program.add(SUM, ((), (), ())),
+        program.add(SUM, ((a, b), (b, c), (c, a), (b, b))),
+        program.add(SUM, ((), (), (a, b, c), ())),
+        program.add(SUM, ((), (), (), (a,))),
+        program.add(SUM, ((), (), (), (a, b))),
+        program.add(SUM, ((a,), (b,), (), ())),
+        program.add(SUM, ((), (), (a,), ())),
+        program.add(SUM, ((), (), (), ())),
     ]
     for x, y, z in [(0.1, 1e16, -1e16), (-0.0, 0.0, 1.0), (0.0, -0.0, -0.0), (math.inf, 1.0, 2.0)]:
         want = [x * y + y * z + z + x - y - y, x + y + z, -x, -x - y, x * y, x, 0.0]
@@ -161,7 +161,7 @@ def test_a_batch_of_many_blocks_is_its_lanes() -> None:
     p = program.add(PARAMETER, (0,))
     program.outputs = [
         program.add(ops.dot, ((x, y), (y, p), program.constant(0.5))),
-        program.add(SUM, (((x, y),), (p,), (y, x))),
+        program.add(SUM, ((x,), (y,), (p,), (y, x))),
         p,
     ]
     executor = Executor(program)

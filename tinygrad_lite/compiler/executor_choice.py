@@ -45,7 +45,7 @@ class Execution:
         self.program, self.simplified = program, as_sums_of_products(program)
         self.chosen = ""
         self._summed, self._executor = summed, executor
-        apart = 2 * len(program.products)
+        apart = 2 * sum(map(len, program.outers))
         self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
         self._choices: dict[int, str] = {}
         self._kept = [row.kept for row in set(self.simplified.kinds) if isinstance(row, Settle)]

@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""The graph: arguments and parents of nodes, leaves bound to a Storage, topological order, and transcribing."""
+"""The graph: arguments and parents of nodes, leaves bound to a Storage, and topological order."""
 
 try:
     import cython
@@ -11,15 +11,14 @@ from .. import errors, ops
 
 if not cython.compiled:
     from .storage import Storage, _refuse_again, _Terms, above
-    from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
+    from .values import _BOUND, _DETACHED, _LEAF, _MANY, Value, _gradient, _here, _number
 
 compiled: bool = cython.compiled
-source_hash = "8a1fb88a"
+source_hash = "f4429371"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
 _ROWS = cython.declare(list, ops.ROWS)
-_MUL = cython.declare(cython.int, ops.mul.code)
 
 
 @cython.final
@@ -264,77 +263,6 @@ def topological_order(*roots):
             stack += (v, None)
             stack += reversed(_parents(v))
     return order
-
-
-def transcribe(roots, known, constant, add):
-    """Copies the graph below roots into another form, parents first: `known` gains the copy of each result.
-
-    known     {Value: its copy}, given for some Values: the walk stops at these
-    constant  (number) -> the copy of a plain number, or of a Value that depends on nothing in `known`
-    add       (op, args) -> the copy of a result, from the copies of its arguments
-    """
-    v: Value
-    fixed: set = set()
-    roots = _all_checked("transcribe(roots)", roots)
-    stack: list = list(reversed(roots))
-    while stack:
-        v = stack.pop()
-        if v is None:
-            v = stack.pop()
-            args: tuple = cython.cast(_Terms, v._left).args if v._code == _COMPONENT else v.args
-            if all([item in fixed for item in _laid_flat(v) if type(item) is Value]):
-                fixed.add(v)
-            else:
-                known[v] = add(_program_row(v), _standing(known, constant, args))
-        elif v not in known and v not in fixed:
-            stack.append(v)
-            stack.append(None)
-            _push_parents(stack, v)
-    for v in roots:
-        if v in fixed:
-            known[v] = constant(_number(v))
-
-
-@cython.cfunc
-def _program_row(v: Value):
-    """The row of a result; for a joint result and its components, the rows that programs use for them."""
-    if v._code < _JOINT:
-        row = _row(v)
-        if row is ops.given:
-            raise errors.made_by_hand("program")
-        return row
-    if v._code == _COMPONENT:
-        return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
-    return _solution(v).rows[0]
-
-
-@cython.cfunc
-def _standing(known: dict, constant, args: tuple) -> tuple:
-    found: list = []
-    for x in args:
-        if type(x) is tuple:
-            found.append(_standing(known, constant, x))
-        elif type(x) is Value:
-            standing = known.get(x)
-            found.append(constant(_number(x)) if standing is None else standing)
-        else:
-            found.append(constant(x))
-    return tuple(found)
-
-
-def products(ys):
-    """The ys that are the product of two Values: (positions among ys, left factors, right factors)."""
-    v: Value
-    found: tuple = [], [], []
-    k: cython.Py_ssize_t
-    for k in range(len(ys)):
-        if type(ys[k]) is Value:
-            v = ys[k]
-            if v._code == _MUL and v._left is not None and v._right is not None:
-                found[0].append(k)
-                found[1].append(v._left)
-                found[2].append(v._right)
-    return found
 
 
 def sweep_number(v):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
-from ..engine import Storage, Value, located
+from ..engine import Storage, Value, runs_of
 
 
 class BoundLeaves:
@@ -21,13 +20,9 @@ class BoundLeaves:
         self.locate(first=True)
 
     def _locate(self) -> None:
-        import numpy as np  # here, so that optimizers import fast
-
-        storages, owners, cells = located(self.bound)
-        self._found = {storage: storage.moved for storage in storages}
-        apart = np.flatnonzero((np.diff(owners) != 0) | (np.diff(cells) != 1)) + 1
-        ends = pairwise([0, *apart.tolist(), len(cells)] if cells else [])
-        self.runs = [(storages[owners[start]], cells[start], self.bound[start:stop]) for start, stop in ends]
+        runs = runs_of(self.bound)
+        self._found = {storage: storage.moved for storage, *_ in runs}
+        self.runs = [(storage, first, self.bound[start:stop]) for storage, first, start, stop in runs]
 
     def locate(self, first: bool = False) -> None:
         """Locates the leaves again if any has moved to another storage."""

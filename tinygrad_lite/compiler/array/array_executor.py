@@ -49,7 +49,7 @@ class ArrayExecutor:
         self.program = program.copied()
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
-        self.groups = grouped(self.program, summed)
+        self.groups = grouped(self.program, self.lane_sums)
         self.cost = ArrayCost(self.program, self.groups)
         self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies))))
         self._idle: dict[tuple[int, ...], _Workspace] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..captured_leaves import Parameters
 from ..executor_choice import Execution
 from ..passes.program import Program
 from .finite_checks import watched
-from .tracing import flattened, traced
+from .tracing import RowResult, flattened, traced
 
 _Derivatives = Callable[[Any, Sequence[Value]], list[Any]]
 
@@ -32,6 +32,7 @@ class TracedGraph:
                  multiply them and choose among them, which hides nothing
     adjoints     the derivatives, and those of the outputs
     executor     "array" or "native" forces one, "auto" chooses
+    rows         what outputs receive from rows, see flattened(); an output that is nothing else is None
     eager        eager(xs, by): the outputs for Values in place of the inputs, recorded one by one; by(y, wanted)
                  computes the derivatives among them
     """
@@ -47,25 +48,25 @@ class TracedGraph:
         adjoints: Sequence[Any],
         executor: str,
         eager: Callable[[Sequence[Value], _Derivatives], Sequence[Any]],
+        rows: Sequence[RowResult] = (),
     ) -> None:
         self.name, self.inputs, self.draws, self.parameters = name, inputs, draws, parameters
         self.outputs, self.executor, self._eager = outputs, executor, eager
-        self._derivatives, self._adjoints = derivatives, adjoints
+        self._derivatives, self._adjoints, self._rows = derivatives, adjoints, rows
         self.arguments = len(inputs) - len(draws)
         self._derived: dict[Any, TracedGraph] = {}
 
     @cached_property
     def watched(self) -> list[Value]:
         """What programs compute besides the outputs: if it is not finite, eagerly() computes the outputs again."""
-        return watched(self.outputs, self._derivatives)
+        rows = self._rows if self._derivatives else ()
+        of_rows = chain.from_iterable([(factor, *items) for _, factor, items in rows])
+        return watched([*self.outputs, *of_rows], self._derivatives)
 
     @cached_property
     def program(self) -> Program:
         """The outputs as a Program."""
-        return self._flattened(False)
-
-    def _flattened(self, apart: bool) -> Program:
-        return flattened(self.outputs, self.inputs, self.parameters.leaves, apart, self.watched, self._adjoints)
+        return flattened(self.outputs, self.inputs, self.parameters, self._rows, self.watched, self._adjoints)
 
     @cached_property
     def by_lane(self) -> Execution:
@@ -75,7 +76,7 @@ class TracedGraph:
     @cached_property
     def summed(self) -> Execution:
         """The execution for the sums of the outputs over the lanes."""
-        return Execution(self._flattened(True), True, self.executor)
+        return Execution(self.program, True, self.executor)
 
     def drawn(self, lanes: int) -> Any:
         """Random numbers for this many lanes, (draws, lanes), drawn lane by lane as single calls would draw them."""
@@ -90,12 +91,13 @@ class TracedGraph:
         return found
 
     def with_gradient(self, k: int) -> TracedGraph:
-        """Output k, then its derivatives by the trainable parameters."""
+        """Output k, then its derivatives by the trainable parameters; those by rows of weights stay rows."""
+        rows: list[RowResult] = []
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
             return [ys[k], *by(ys[k], self.parameters.leaves[: self.parameters.trainable])]
 
-        return self._derive(("gradient", k), outputs)
+        return self._derive(("gradient", k), outputs, rows)
 
     def with_jacobian(self) -> TracedGraph:
         """All outputs, then for each its derivatives by the arguments and by the trainable parameters."""
@@ -137,22 +139,30 @@ class TracedGraph:
         return within(contributions, recording=True)
 
     def _derive(
-        self, key: Any, made: Callable[[Sequence[Any], Sequence[Value], _Derivatives], list[Any]]
+        self,
+        key: Any,
+        made: Callable[[Sequence[Any], Sequence[Value], _Derivatives], list[Any]],
+        rows: list[RowResult] | None = None,
     ) -> TracedGraph:
+        """
+        rows  takes rows of results, if these come after one other result
+        """
         found = self._derived.get(key)
         if found is None:
-            outputs, trace = traced(made, (self.outputs, self.inputs, _as_graph), self.name)
+            by = partial(_as_graph, rows=rows)
+            outputs, trace = traced(made, (self.outputs, self.inputs, by), self.name)
             found = TracedGraph(
                 self.name, self.inputs, self.draws, self.parameters, outputs, self._derivatives,
                 [*self._adjoints, *trace.derivatives], self.executor,
                 lambda xs, by: made(self._eager(xs, _as_graph), xs, by),
+                [(1 + first, factor, items) for first, factor, items in rows or ()],
             )  # fmt: skip
             found = self._derived.setdefault(key, found)
         return found
 
 
-def _as_graph(y: Any, wanted: Sequence[Value]) -> list[Any]:
-    return _without_hooks(lambda: derivative_graph(y, wanted, False), y, wanted)
+def _as_graph(y: Any, wanted: Sequence[Value], rows: list[RowResult] | None = None) -> list[Any]:
+    return _without_hooks(lambda: derivative_graph(y, wanted, False, rows), y, wanted)
 
 
 def _as_floats(y: Any, wanted: Sequence[Value]) -> list[Any]:
