@@ -59,7 +59,8 @@ class LaneSums:
                     varies[row] = any(map(self._program.by_lane, listed(row)))
             by_lane = [(f, row) for f, row in terms if self._program.by_lane(f) or varies[row]]
             shared = [(f, row) for f, row in terms if not (self._program.by_lane(f) or varies[row])]
-            for some, kept in zip((sorted(by_lane, key=lambda term: (term[1][0], term[0])), shared), found, strict=True):
+            by_lane.sort(key=lambda term: (term[1][0], term[0]))
+            for some, kept in zip((by_lane, shared), found, strict=True):
                 if some:
                     factors, rows = zip(*some, strict=True)
                     kept.append(Outer(outer.first, factors, rows))
