@@ -213,7 +213,7 @@ def test_products_and_located() -> None:
     x, y = Value(2.0), Value(3.0)
     assert products([x, x * y, 1.0, x * 2.0, x + y, y * y]) == ([1, 5], [x, y], [y, y])
     first, second = bind([x])[0], bind([y])[0]
-    assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0])
+    assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0], [1, 1, 1])
 
 
 def test_the_collector_is_as_it_was() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
 
-from ..engine import Span, Value, bind, located
+from ..engine import Span, Value, are_parameters, located, storage_of
 from ..transforms.bound_leaves import BoundLeaves
 
 _MOST_SPANS = 8
@@ -22,13 +23,17 @@ class Parameters(BoundLeaves):
     """
 
     def __init__(self, leaves: Sequence[Value]) -> None:
-        free = [v for v in leaves if v.kind == "leaf"]
-        if free:
-            bind(free)
-        bound = [v for v in leaves if v.kind == "parameter"]
-        _, owners, cells = located(bound)
-        bound = [bound[k] for k in np.lexsort((cells, owners))]
-        self._fixed = [v for v in leaves if v.kind == "detached"]
+        bound, self._fixed = leaves, []
+        if not are_parameters(leaves, bound=True):
+            free = [v for v in leaves if v.kind == "leaf"]
+            if free:
+                storage_of(free)
+            bound = [v for v in leaves if v.kind == "parameter"]
+            self._fixed = [v for v in leaves if v.kind == "detached"]
+        _, owners, cells, sizes = located(bound)
+        stops = [*accumulate(sizes)]
+        runs = [bound[stops[k] - sizes[k] : stops[k]] for k in np.lexsort((cells, owners))]
+        bound = list(chain.from_iterable(runs))
         self.leaves, self.trainable = [*bound, *self._fixed], len(bound)
         super().__init__(bound)
 

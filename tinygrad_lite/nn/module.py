@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
-from ..engine import Origin, Value, bind, clear_grads, current_origin, current_trace, within_origin
+from ..engine import (
+    Origin,
+    Value,
+    clear_grads,
+    current_origin,
+    current_trace,
+    distinct,
+    label_row,
+    storage_of,
+    within_origin,
+)
 from ..floats.expected import FLAG
-from .tree import Node, each_once, walk
+from .tree import Found, Node, each_once, walk
 
 if TYPE_CHECKING:
     import os
@@ -100,11 +111,7 @@ class Module(Node):
 
     def parameters(self) -> list[Value]:
         """All parameters, each once, in the order of the attributes; this binds them to two shared arrays (`bind`)."""
-        leaves: list[Value] = []
-        for _, _, things in walk(self):
-            if type(things[0]) is Value:
-                leaves.extend(things)
-        return _bound(leaves)
+        return _bound(walk(self))
 
     def zero_grad(self) -> None:
         """Sets the gradients of all parameters to 0, in the state "not computed"."""
@@ -218,9 +225,10 @@ def _settle(root: Module, path: str) -> _Place:
     """
     place = _Place(path, root)
     _set(root, "_place", place)
-    leaves: list[Value] = []
+    found = list(walk(root))
+    _bound(found)
     owners = [""]
-    for prefix, keys, things in list(walk(root)):
+    for prefix, keys, things in found:
         while not prefix.startswith(owners[-1]):
             owners.pop()
         if isinstance(things[0], Module):
@@ -228,20 +236,19 @@ def _settle(root: Module, path: str) -> _Place:
             _set(things[0], "_place", _Place(f"{path}.{name}".lstrip("."), things[0]))
             owners.append(f"{name}.")
             continue
-        leaves.extend(things)
         within = prefix.removeprefix(owners[-1])
-        for key, leaf in zip(keys, things, strict=True):
-            if leaf.label is None:
-                leaf.label = f"{within}{key}"
-    _bound(leaves)
+        if isinstance(keys, range):
+            label_row(things, within)
+        elif things[0].label is None:
+            things[0].label = f"{within}{keys[0]}"
     return place
 
 
-def _bound(leaves: list[Value]) -> list[Value]:
-    """Binds the leaves, each once, to one storage and returns them."""
-    once = list(dict.fromkeys(leaves))
+def _bound(found: Iterable[Found]) -> list[Value]:
+    """Binds the leaves among what was found to one storage, each once, and returns them."""
+    once = distinct(chain.from_iterable([things for _, _, things in found if type(things[0]) is Value]))
     if once:
-        bind(once)
+        storage_of(once)
     return once
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..engine import Value
+from ..engine import Value, are_parameters
 from ..transforms.pytree import Holder
 
 Found = tuple[str, Sequence[Any], Sequence[Any]]
@@ -54,7 +54,7 @@ def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -
                 if whole_arrays and array_shape(thing) is not None:
                     yield prefix, (key,), (thing,)
                     continue
-                if set(map(type, thing)) == {Value} and _TRAINABLE.issuperset([v.kind for v in thing]):
+                if are_parameters(thing):
                     yield f"{prefix}{key}.", range(len(thing)), thing
                     continue
                 inner = enumerate(thing)
@@ -94,6 +94,8 @@ def array_shape(thing: Any) -> tuple[int, ...] | None:
         return () if is_parameter(thing) else None
     if not isinstance(thing, (list, tuple)) or not thing:
         return None
+    if are_parameters(thing):
+        return (len(thing),)
     first = array_shape(thing[0])
     if first is None or any(array_shape(item) != first for item in thing[1:]):
         return None
@@ -104,4 +106,6 @@ def leaves_of(array: Any) -> list[Value]:
     """The parameters of an array, row by row."""
     if type(array) is Value:
         return [array]
+    if type(array[0]) is Value:
+        return list(array)
     return [v for item in array for v in leaves_of(item)]
