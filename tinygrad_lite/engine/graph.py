@@ -15,7 +15,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf_in_cell, _number
 
 compiled: bool = cython.compiled
-source_hash = "f164777d"
+source_hash = "78eeaddf"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -483,51 +483,54 @@ def located(leaves):
 
     Run k lies in storages[owners[k]], from cell cells[k] on, and is sizes[k] leaves long.
     """
-    v: Value
-    end: cython.Py_ssize_t = 0
-    size: cython.Py_ssize_t = 0
-    owner = None
-    storages: dict = {}
-    found: tuple = [], [], []
-    if _are_row(leaves):
-        v = leaves[0]
-        return [v._left], [0], [v._count], [len(leaves)]
-    for v in _all_checked("located(leaves)", leaves):
-        if v._code != _BOUND:
+    given: list = leaves if _are_row(leaves) else _all_checked("located(leaves)", leaves)
+    for v in given:
+        if cython.cast(Value, v)._code != _BOUND:
             raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
-        if v._left is not owner or v._count != end:
-            if size:
-                found[2].append(size)
-            owner, size = v._left, 0
-            found[0].append(storages.setdefault(owner, len(storages)))
-            found[1].append(v._count)
-        end = v._count + 1
-        size += 1
-    if size:
-        found[2].append(size)
-    return list(storages), *found
+    return _runs(given)
+
+
+@cython.cfunc
+def _runs(leaves: list) -> tuple:
+    """What located(leaves) gives for a list of bound leaves."""
+    v: Value
+    owner: Storage = None
+    start: cython.Py_ssize_t = 0
+    end: cython.Py_ssize_t = -1
+    storages: dict = {}
+    owners: list = []
+    cells: list = []
+    sizes: list = []
+    for x in leaves:
+        v = cython.cast(Value, x)
+        if v._count != end or v._left is not owner:
+            if owner is not None:
+                sizes.append(end - start)
+            owner, start = v._left, v._count
+            owners.append(storages.setdefault(owner, len(storages)))
+            cells.append(start)
+            end = start
+        end += 1
+    if owner is not None:
+        sizes.append(end - start)
+    return list(storages), owners, cells, sizes
 
 
 def distinct(leaves):
     """The leaves in order, each once; a list in which none comes again is returned itself."""
-    if _are_row(leaves):
-        return leaves
-    given: list = _all_checked("distinct(leaves)", leaves)
-    return given if _are_apart(given) else list(dict.fromkeys(given))
+    given: list = leaves if _are_row(leaves) else _all_checked("distinct(leaves)", leaves)
+    if not given or (are_parameters(given, True) and _are_apart(_runs(given), len(given))):
+        return given
+    return list(dict.fromkeys(given))
 
 
 @cython.cfunc
-def _are_apart(leaves: list) -> cython.bint:
-    """Whether the leaves are surely distinct: all are bound, in few runs that share no cell."""
-    v: Value
-    for v in leaves:
-        if v._code != _BOUND:
-            return False
-    _, owners, cells, sizes = located(leaves)
-    if 8 * len(sizes) > len(leaves) + 8:
+def _are_apart(runs: tuple, count: cython.Py_ssize_t) -> cython.bint:
+    """Whether no two of the runs share a cell, if that is quickly told."""
+    if 8 * len(runs[1]) > count + 8:
         return False
     before: tuple = (-1, 0, 0)
-    for run in sorted(zip(owners, cells, sizes, strict=True)):
+    for run in sorted(zip(*runs[1:], strict=True)):
         if run[0] == before[0] and run[1] < before[1] + before[2]:
             return False
         before = run
