@@ -90,6 +90,9 @@ def test_labels_of_a_row() -> None:
     free = [Value(1.0), Value(2.0, label="x"), Value(3.0)]
     label_row(free, "u.")
     assert labels(free) == ["u.0", "x", "u.2"]
+    scattered = new_leaves([0.0] * 4)
+    label_row([scattered[k] for k in (3, 1, 2, 0)], "s.")
+    assert labels(scattered) == ["s.3", "s.1", "s.2", "s.0"]
 
 
 def test_a_row_keeps_path_and_line() -> None:
@@ -147,6 +150,8 @@ def test_runs_of_leaves() -> None:
         assert distinct(leaves) == leaves
     assert distinct([*a, *b, *a]) == distinct([*a, *b, a[3]]) == [*a, *b]
     assert distinct([free, *a, free]) == [free, *a] and distinct([*a[1:], *a]) == [*a[1:], a[0]]
+    many = row(40)
+    assert distinct([*many[5:], *many]) == [*many[5:], *many[:5]]
     with pytest.raises(ValueError, match="stands twice"):
         bind([*a, *b, a[0]])
     assert storage_of(a[1:]) is first and not first.moved
@@ -175,9 +180,13 @@ def test_gradients_of_a_whole_storage_are_cleared_like_those_of_some(some: slice
 
 
 def test_clearing_in_a_hook() -> None:
-    leaves = row(2)
-    y = leaves[0] * 2.0
-    z = y * leaves[1]
-    tl.register_hook(y, lambda g: clear_grads(leaves))
-    z.backward()
-    assert leaves[0].grad == 2.0
+    def found(clear: Callable[[list[Value]], None]) -> list[object]:
+        leaves = row(3)
+        y = leaves[0] * 2.0
+        tl.register_hook(y, lambda g: clear(leaves))
+        z = y * leaves[1] + leaves[2] * 0.0
+        by = tl.gradients(z, leaves)
+        z.backward()
+        return [by, [(v.grad, v.grad_state, sweep_number(v) > 0) for v in leaves]]
+
+    assert found(clear_grads) == found(lambda leaves: [clear_grads([v]) for v in leaves] and None)

@@ -41,6 +41,7 @@ from .graph import (
     bind,
     clear_grads,
     distinct,
+    hold_the_same,
     label_row,
     located,
     new_leaves,

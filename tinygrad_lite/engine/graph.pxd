@@ -2,6 +2,7 @@
 cimport cython
 
 from .storage cimport Storage, _Context, _real, _refuse_again, _Terms, above
+from .from_c cimport are_items
 from .values cimport _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf_in_cell, _number
 
 @cython.final

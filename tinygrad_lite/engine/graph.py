@@ -15,7 +15,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf_in_cell, _number
 
 compiled: bool = cython.compiled
-source_hash = "78eeaddf"
+source_hash = "2b4a19cb"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -517,7 +517,7 @@ def _runs(leaves: list) -> tuple:
 
 
 def distinct(leaves):
-    """The leaves in order, each once; a list in which none comes again is returned itself."""
+    """The leaves in order, each once. A given list may be returned itself."""
     given: list = leaves if _are_row(leaves) else _all_checked("distinct(leaves)", leaves)
     if not given or (are_parameters(given, True) and _are_apart(_runs(given), len(given))):
         return given
@@ -535,6 +535,24 @@ def _are_apart(runs: tuple, count: cython.Py_ssize_t) -> cython.bint:
             return False
         before = run
     return True
+
+
+def hold_the_same(containers, items):
+    """Whether the containers, one after the other, hold exactly the items of a tuple."""
+    k: cython.Py_ssize_t = 0
+    given: tuple = tuple(items)
+    count: cython.Py_ssize_t = len(given)
+    for container in containers:
+        if cython.compiled and type(container) is list:  # quick: touches none of the items
+            if k + len(container) > count or not are_items(container, given, k):  # noqa: F821  from_c.pxd
+                return False
+            k += len(container)
+            continue
+        for item in container:
+            if k == count or given[k] is not item:
+                return False
+            k += 1
+    return k == count
 
 
 def clear_grads(leaves):
