@@ -237,9 +237,8 @@ def _settle(root: Module, path: str) -> _Place:
     """
     place = _Place(path, root)
     _set(root, "_place", place)
-    root.parameters()
     owners = [""]
-    for prefix, keys, things in list(walk(root)):
+    for prefix, keys, things in root._found().found:
         while not prefix.startswith(owners[-1]):
             owners.pop()
         if isinstance(things[0], Module):

@@ -91,13 +91,15 @@ def _own(node: Node) -> Iterable[Any]:
 class Leaves:
     """The parameters below a module, each once, in one storage, and a note of everything that was looked into.
 
+    found  what walk() yielded
     Nothing here leads back to the module, which holds this object, so that a model is freed at once.
     """
 
     def __init__(self, root: Node) -> None:
         self._read: list[Any] = []
-        found = walk(root, read=self._read)
-        self.leaves = distinct(chain.from_iterable([things for _, _, things in found if type(things[0]) is Value]))
+        self.found = list(walk(root, read=self._read))
+        rows = [things for _, _, things in self.found if type(things[0]) is Value]
+        self.leaves = distinct(list(chain.from_iterable(rows)))
         self.storage = storage_of(self.leaves) if self.leaves else Storage(0)
         self._moved = self.storage.moved
         self._items = tuple(chain.from_iterable(self._read))
