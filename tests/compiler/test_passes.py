@@ -21,7 +21,7 @@ from tinygrad_lite.compiler.passes.gc_pause import collector_paused
 from tinygrad_lite.compiler.passes.program import Program
 from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
 from tinygrad_lite.compiler.trace.tracing import flattened
-from tinygrad_lite.engine import bind, derivative_graph, leaves_below, located, runs_of, transcribe
+from tinygrad_lite.engine import bind, derivative_graph, leaves_below, located, transcribe
 
 
 def traced(
@@ -212,8 +212,7 @@ def test_transcribe() -> None:
 def test_where_leaves_are() -> None:
     x, y, z = Value(2.0), Value(3.0), Value(4.0).detach()
     first, second = bind([x])[0], bind([y])[0]
-    assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0])
-    assert runs_of([y, x]) == [(second, 0, 0, 1), (first, 0, 1, 2)] and runs_of([]) == []
+    assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0], [1, 1, 1])
     free = Value(1.0)
     assert leaves_below([x * y + z, free * x], {y}) == ([free], [x], [z])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Span, Storage, Value, bind
+from ..engine import Span, Storage, Value, storage_of
 from ..transforms.bound_leaves import BoundLeaves
 
 _MOST_SPANS = 8
@@ -28,7 +28,7 @@ class Parameters(BoundLeaves):
         bound  in the order of their cells
         """
         if free:
-            bind(free)
+            storage_of(free)
         self._fixed = detached
         self.leaves, self.trainable = [*bound, *free, *detached], len(bound) + len(free)
         super().__init__(self.leaves[: self.trainable])

@@ -38,9 +38,15 @@ from .contexts import (
 from .graph import (
     Span,
     _restore,
+    are_parameters,
     bind,
     clear_grads,
+    distinct,
+    hold_the_same,
+    label_row,
     located,
+    new_leaves,
+    storage_of,
     sweep_number,
     topological_order,
 )
@@ -57,7 +63,7 @@ from .rows import (
 )
 from .storage import Origin, Storage, find_method, leaf_changes, methods
 from .sweep import backward, contributions, hooks
-from .transcription import leaves_below, results_below, runs_of, transcribe
+from .transcription import leaves_below, results_below, transcribe
 from .values import Value, compiled, next_call
 from .walks import (
     Linearization,

@@ -1,8 +1,9 @@
 # What compiled files know of graph.py.
 cimport cython
 
-from .storage cimport Storage, _refuse_again, _Terms, above
-from .values cimport _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
+from .storage cimport Storage, _Context, _real, _refuse_again, _Terms, above
+from .from_c cimport are_items
+from .values cimport _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf_in_cell, _number
 
 @cython.final
 cdef class Span:

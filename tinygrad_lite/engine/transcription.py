@@ -19,7 +19,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "83bc7e09"
+source_hash = "54e1661b"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
@@ -112,29 +112,6 @@ def _add_leaf(v: Value, known, free: dict, detached: dict, tables: dict) -> cyth
         detached[v] = None
     else:
         free[v] = None
-
-
-def runs_of(leaves):
-    """Where bound leaves are: (storage, first cell, start, stop) for leaves[start:stop] in consecutive cells."""
-    v: Value
-    k: cython.Py_ssize_t
-    found: list = []
-    start: cython.Py_ssize_t = 0
-    given: list = _all_checked("runs_of(leaves)", leaves)
-    owner = None
-    cell: cython.Py_ssize_t = 0
-    for k in range(len(given)):
-        v = given[k]
-        if v._code != _BOUND:
-            raise TypeError(f"runs_of(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
-        if k and (v._left is not owner or v._count != cell + k - start):
-            found.append((owner, cell, start, k))
-            owner = None
-        if owner is None:
-            owner, cell, start = v._left, v._count, k
-    if owner is not None:
-        found.append((owner, cell, start, len(given)))
-    return found
 
 
 @cython.final

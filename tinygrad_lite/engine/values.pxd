@@ -32,6 +32,7 @@ cdef _Context _here()
 cdef double _divide(double a, double b) noexcept
 cdef void _set_gradient(Value v, double gradient) noexcept
 cdef Value _leaf(double data, int code)
+cdef Value _leaf_in_cell(Storage storage, int cell, origin)
 cdef Value _node(int code, double data, left, double left_partial, right, double right_partial)
 cdef Value _node_of_many(int code, double data, _Terms terms)
 cdef int _watched(Value v) except? -1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
-from ..engine import Storage, Value, runs_of
+from ..engine import Storage, Value, located
 
 
 class BoundLeaves:
@@ -20,9 +21,13 @@ class BoundLeaves:
         self.locate(first=True)
 
     def _locate(self) -> None:
-        runs = runs_of(self.bound)
-        self._found = {storage: storage.moved for storage, *_ in runs}
-        self.runs = [(storage, first, self.bound[start:stop]) for storage, first, start, stop in runs]
+        storages, owners, cells, sizes = located(self.bound)
+        self._found = {storage: storage.moved for storage in storages}
+        ends = pairwise(accumulate(sizes, initial=0))
+        self.runs = [
+            (storages[owner], cell, self.bound[start:stop])
+            for owner, cell, (start, stop) in zip(owners, cells, ends, strict=True)
+        ]
 
     def locate(self, first: bool = False) -> None:
         """Locates the leaves again if any has moved to another storage."""
