@@ -34,12 +34,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if has_its_browser(item)]
 
 
-def pytest_collection_finish() -> None:
-    """Freezes the objects that exist before the first test, so that gc.collect() does not scan them each time."""
-    gc.collect()
-    gc.freeze()
-
-
 def has_its_browser(item: pytest.Item) -> bool:
     """Whether what the mark `browser` asks for is there, or nothing is asked for; its arguments are further modules."""
     mark = item.get_closest_marker("browser")
@@ -58,6 +52,13 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Freezes the objects that exist before a file's first test, so that collections do not scan them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
