@@ -128,6 +128,14 @@ def test_hooks_left_at_the_end_of_a_program_are_no_trouble() -> None:
     assert (out.stdout, out.stderr) == ("8.0\n", "")
 
 
+def test_a_hooked_value_may_outlive_the_package_at_the_end_of_a_program() -> None:
+    program = (
+        "import gc, sys, types; early = sys.modules['early'] = types.ModuleType('early'); early.own = vars(early)\n"
+        "from tinygrad_lite import Value; early.x = Value(2.0); early.x.register_hook(lambda g: g); gc.freeze()"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stderr == b""
+
+
 def test_hooks_in_threads_with_graphs_of_their_own() -> None:
     sums: dict[int, float] = {}
 
