@@ -20,6 +20,7 @@ from tinygrad_lite.transforms.custom import custom_op
 settings.register_profile("check", derandomize=True)
 if thoroughness.ALL:
     settings.load_profile("check")
+gc.set_threshold(20_000, 20, 20)  # graphs need no collector, and most of what it would look at lives on
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
