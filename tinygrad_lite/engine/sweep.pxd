@@ -22,6 +22,7 @@ cdef _Snapshot _new_snapshot(bint fleeting, bint everything)
 cdef int _note(_Snapshot snapshot, Value v) except? -1
 cdef int _put_back(_Snapshot snapshot, bint results) except? -1
 cdef bint _blocks(Value v, Py_ssize_t k) except? -1
+cdef set _reached(Value top)
 
 cdef inline int _note_if_needed(_Snapshot snapshot, Value v) except? -1:
     if snapshot.everything or v._sweep > 0 or (v._sweep == 0 and v._grad != 0.0):

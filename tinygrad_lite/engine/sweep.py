@@ -39,7 +39,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "1edb0dfd"
+source_hash = "645c023a"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 # pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.
@@ -113,6 +113,7 @@ def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.l
     if waiting[0] is not None and snapshot is None:  # a joint result may raise while it passes its adjoints on
         _careful_sweep(here, top, None)
         return sweep
+    waiting[1] = top
     _give_seldom(top, 1.0, waiting)
     while len(waiting) > _BALLAST:
         v = waiting.pop()
@@ -310,13 +311,14 @@ def _use_seldom(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapsho
 @cython.exceptval(-1)
 def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
     k: cython.Py_ssize_t = 0
-    if adjoint - adjoint != 0.0:
-        return _pass_on_one_by_one(v, adjoint, ready)
     if v._code >= _MANY:
         if v._code >= _JOINT:
             return _pass_on_jointly(v, adjoint, ready)
         terms: _Terms = cython.cast(_Terms, v._left)
+        unscaled: cython.double = adjoint
         adjoint *= terms.scale
+        if adjoint - adjoint != 0.0:
+            return _pass_on_one_by_one(v, unscaled, ready)
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
@@ -330,6 +332,8 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
                     k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, ready) - 1
                 k += 1
         return 0
+    if adjoint - adjoint != 0.0:
+        return _pass_on_one_by_one(v, adjoint, ready)
     if v._left is not None:
         _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
     if v._right is not None:
@@ -340,12 +344,30 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
 @cython.cfunc
 @cython.exceptval(-1)
 def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython.int:
-    """Does what _pass_on does, for an adjoint that is not finite."""
-    if v._code >= _JOINT:
-        return _pass_on_jointly(v, adjoint, ready)
+    """Does what _pass_on does, for an adjoint that is not finite, and for an undefined node."""
+    if adjoint == 0.0 and type(ready[1]) is Value:
+        ready[1] = _reached(ready[1])
+    lost: cython.bint = adjoint == 0.0 and v in ready[1]
     for k, derivative, parent in _edges(v):
-        _give_seldom(cython.cast(Value, parent), _product(v, k, adjoint, derivative), ready)
+        _give_seldom(cython.cast(Value, parent), derivative if lost else _product(v, k, adjoint, derivative), ready)
     return 0
+
+
+@cython.cfunc
+def _reached(top: Value) -> set:
+    """What an adjoint of top reaches, even if it is 0 on the way; what only flat rows lead to is not reached.
+
+    An undefined node passes nan on for an adjoint that is 0, but nothing if no adjoint reaches it.
+    """
+    found: set = {top}
+    waiting: list = [top]
+    while waiting:
+        v: Value = waiting.pop()
+        for k, derivative, parent in _edges(v):
+            if parent not in found and not (derivative == 0.0 and _blocks(v, k)):
+                found.add(parent)
+                waiting.append(parent)
+    return found
 
 
 @cython.cfunc

@@ -6,6 +6,7 @@ from .graph cimport (
 )
 from .rows cimport _contribution, _contributions
 from .sweep cimport (
-    _add_older, _blocks, _careful_sweep, _end_again, _leave, _new_snapshot, _note_if_needed, _put_back, _Snapshot,
+    _add_older, _blocks, _careful_sweep, _end_again, _leave, _new_snapshot, _note_if_needed, _put_back, _reached,
+    _Snapshot,
 )
 from .values cimport _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace

@@ -39,12 +39,13 @@ if not cython.compiled:
         _new_snapshot,
         _note_if_needed,
         _put_back,
+        _reached,
         _Snapshot,
     )
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "dc8a41d5"
+source_hash = "279b78ae"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -132,6 +133,7 @@ def _walk_back_once(
 ) -> list:
     v: Value
     k: cython.Py_ssize_t
+    reached = None
     done: cython.bint = False
     try:
         here.sweeping += 1
@@ -146,7 +148,11 @@ def _walk_back_once(
                 adjoint = hooks[id(v)](Value(adjoint) if as_graph and type(adjoint) is not Value else adjoint)
             walk.adjoints[k] = adjoint
             lost: cython.bint = _has_none(v)
-            if k >= walk.first and (lost or not _is_plain_zero(adjoint)):
+            passes: cython.bint = lost or not _is_plain_zero(adjoint)
+            if lost and _is_zero(adjoint):
+                reached = reached or _reached(root)
+                passes = v in reached
+            if passes and k >= walk.first:
                 if v._code >= _JOINT:
                     _walk_back_jointly(walk, v, adjoint, as_graph)
                 elif as_graph:
@@ -468,7 +474,7 @@ def _tangent_graph_by_rules(walk: _Walk, v: Value):
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
     if _has_none(v):
-        return float("nan")
+        return None if all([_tangent_of(walk, x) is None for x in args[0]]) else float("nan")
     for k in range(len(args)):
         arg = args[k]
         if type(arg) is not tuple:
