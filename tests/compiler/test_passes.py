@@ -20,17 +20,15 @@ from tinygrad_lite.compiler.native.bytecode_machine import Executor
 from tinygrad_lite.compiler.passes.gc_pause import collector_paused
 from tinygrad_lite.compiler.passes.program import Program
 from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
-from tinygrad_lite.compiler.trace.tracing import flattened
+from tinygrad_lite.compiler.trace.tracing import RowResults, flattened
 from tinygrad_lite.engine import bind, derivative_graph, leaves_below, located, transcribe
 
 
-def traced(
-    function: Callable[..., Any], inputs: int, parameters: int = 0, rows: Sequence[tuple[int, Any, Any]] = ()
-) -> Program:
+def traced(function: Callable[..., Any], inputs: int, parameters: int = 0) -> Program:
     """A function of this many inputs, then parameters."""
     xs, ps = ([Value(0.5 + k) for k in range(n)] for n in (inputs, parameters))
     outputs = function(*xs, *ps)
-    return flattened(outputs if isinstance(outputs, list) else [outputs], xs, ps, rows)
+    return flattened(outputs if isinstance(outputs, list) else [outputs], xs, ps)
 
 
 def check_lines(program: Program, expected: str) -> None:
@@ -128,7 +126,7 @@ def test_outer_products_stand_apart() -> None:
     x, y, p, q = Value(2.0), Value(3.0), Value(4.0), Value(5.0)
     e = x.exp()
     rows = [(0, e, (x, y)), (0, y, (p, q)), (1, x, (p, q, 1.0))]
-    program = flattened([None, p * p, None, None], [x, y], [p, q], rows)
+    program = flattened([p * p], [x, y], [p, q], RowResults(4, [1], rows))
     check_lines(
         program,
         """
@@ -170,16 +168,15 @@ def test_sums_of_derivatives_over_lanes(steps: list[tuple[str, int, int, int]], 
     y = run(steps, [xs, *ps], 0)
     outputs = [y, *derivative_graph(y, ps, False)]
     rows = [(1, xs, (y, *ps)), (1, ps[0], (xs, *ps)), (2, y, tuple(ps)), (0, xs, (xs,))]
-    parts = [Value(0.0) if k == 0 else None for k in range(len(outputs) + 1)]
-    whole = [[*outputs, 0.0], [0.0] * (len(outputs) + 1)]
-    for first, factor, items in rows:
-        for k, item in enumerate(items, first):
-            for some in whole:
-                some[k] = some[k] + factor * item
+    count = len(outputs) + 2  # the last is 0.0
     parameters, lanes = np.array(numbers[1:]), np.array([[numbers[0], 0.25, -1.5]])
-    for some, expanded in (([*outputs, None], whole[0]), (parts, whole[1])):
-        apart = as_sums_of_products(flattened(some, [xs], ps, rows))
-        joined = as_sums_of_products(flattened(expanded, [xs], ps))
+    for some in (outputs, []):
+        whole = [*some, *[0.0] * (count - len(some))]
+        for first, factor, items in rows:
+            for k, item in enumerate(items, first):
+                whole[k] = whole[k] + factor * item
+        apart = as_sums_of_products(flattened(some, [xs], ps, RowResults(count, [*range(len(some))], rows)))
+        joined = as_sums_of_products(flattened(whole, [xs], ps))
         expected = np.sum([Executor(joined).run(parameters, lane) for lane in lanes.T], axis=0)
         close = pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
         assert np.sum([Executor(apart.joined()).run(parameters, lane) for lane in lanes.T], axis=0) == close
@@ -190,8 +187,9 @@ def test_sums_of_derivatives_over_lanes(steps: list[tuple[str, int, int, int]], 
 def test_gradients_of_a_layer_are_one_matrix_product() -> None:
     """Those of biases, whose other factor is 1.0, are included; if two outputs are the same, both are written."""
     g, xs = ([Value(0.5 + k) for k in range(n)] for n in (3, 4))
-    outputs = [*[None] * 12, *[adjoint.exp() for adjoint in g], g[0] * xs[0]]
-    program = as_sums_of_products(flattened(outputs, [*g, *xs], [], [(4 * k, g[k], tuple(xs)) for k in range(3)]))
+    outputs = [*[adjoint.exp() for adjoint in g], g[0] * xs[0]]
+    rows = RowResults(16, [12, 13, 14, 15], [(4 * k, g[k], tuple(xs)) for k in range(3)])
+    program = as_sums_of_products(flattened(outputs, [*g, *xs], [], rows))
     executor = ArrayExecutor(program, True)
     lanes = np.random.default_rng(0).normal(size=(7, 5))
     expected = [*(lanes[:3] @ lanes[3:].T).ravel(), *np.exp(lanes[:3]).sum(axis=1), lanes[0] @ lanes[3]]

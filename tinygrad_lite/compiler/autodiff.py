@@ -75,7 +75,7 @@ def reduced(graph: TracedGraph, output: int, gradient: TracedGraph, parts: Seque
     parameters = graph.parameters
     values = parameters.numbers()  # this locates the leaves again if they were bound elsewhere
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
-    op, count = _op(len(parameters.arguments)), len(gradient.outputs)
+    op, count = _op(len(parameters.arguments)), gradient.count
 
     def node(sums: Any) -> Value | None:
         if not math.isfinite(np.add.reduce(sums)) and not np.isfinite(sums).all():

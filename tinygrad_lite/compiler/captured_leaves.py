@@ -30,8 +30,9 @@ class Parameters(BoundLeaves):
         if free:
             storage_of(free)
         self._fixed = detached
-        self.leaves, self.trainable = [*bound, *free, *detached], len(bound) + len(free)
-        super().__init__(self.leaves[: self.trainable])
+        trained = [*bound, *free] if free else bound
+        self.leaves, self.trainable = [*trained, *detached] if detached else trained, len(trained)
+        super().__init__(trained)
 
     def _locate(self) -> None:
         super()._locate()

@@ -75,7 +75,7 @@ class Execution:
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
             return self.array.run(parameters, parts)
-        found = np.empty((len(self.program.outputs), lanes))
+        found = np.empty((self.program.results, lanes))
         self.native.batch(parameters, [np.ascontiguousarray(part) for part in parts], lanes, found)
         return found
 
@@ -86,7 +86,7 @@ class Execution:
             if self._kept:
                 return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
-        total = np.zeros(len(self.program.outputs))
+        total = np.zeros(self.program.results)
         with np.errstate(all="ignore"):
             for start in range(0, lanes, _NATIVE_BLOCK):
                 some = [part[:, start : start + _NATIVE_BLOCK] for part in parts]

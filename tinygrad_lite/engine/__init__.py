@@ -70,6 +70,7 @@ from .walks import (
     dependents,
     derivative_graph,
     derivatives,
+    derivatives_by_rows,
     partial_derivatives,
     tangents,
 )

@@ -25,3 +25,5 @@ cdef tuple _given(Value v)
 cdef list _parents(Value v)
 cdef list _edges(Value v)
 cdef void _push_parents(list stack, Value v) except *
+cdef tuple _args(Value v)
+cdef void _push_results(list stack, Value v, set seen) except *

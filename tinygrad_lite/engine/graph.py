@@ -15,7 +15,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _LEAF, _MANY, Value, _gradient, _here, _leaf_in_cell, _number
 
 compiled: bool = cython.compiled
-source_hash = "e5c3e9bf"
+source_hash = "e4f088be"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -204,6 +204,31 @@ def _push_parents(stack: list, v: Value) -> cython.void:
             stack.append(v._right)
         if v._left is not None:
             stack.append(v._left)
+
+
+@cython.cfunc
+def _args(v: Value) -> tuple:
+    """What a result holds as arguments: Values, numbers, and rows as they are stored."""
+    if v._code >= _MANY:
+        return cython.cast(_Terms, v._left).args
+    return (_left(v), _right(v))
+
+
+@cython.cfunc
+def _push_results(stack: list, v: Value, seen: set) -> cython.void:
+    """Pushes the parents that are results, so that the first is on top; those of a row only once."""
+    k: cython.Py_ssize_t
+    args: tuple = _args(v)
+    for arg in reversed(args):
+        if type(arg) is Value:
+            if cython.cast(Value, arg)._code >= 0:
+                stack.append(arg)
+        elif type(arg) is tuple and id(arg) not in seen:
+            row: tuple = arg
+            seen.add(id(row))
+            for k in range(len(row) - 1, -1, -1):
+                if type(row[k]) is Value and cython.cast(Value, row[k])._code >= 0:
+                    stack.append(row[k])
 
 
 def args_of(v: Value):

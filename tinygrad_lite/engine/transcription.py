@@ -14,22 +14,14 @@ except ImportError:
 from .. import errors, ops
 
 if not cython.compiled:
-    from .graph import Span, _all_checked, _left, _right, _row, _solution
+    from .graph import Span, _all_checked, _args, _push_results, _row, _solution
     from .storage import Storage, _Terms
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "54e1661b"
+source_hash = "7492bb25"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
-
-
-@cython.cfunc
-def _args(v: Value) -> tuple:
-    """What a result holds as arguments: Values, numbers, and rows as they are stored."""
-    if v._code >= _MANY:
-        return cython.cast(_Terms, v._left).args
-    return (_left(v), _right(v))
 
 
 @cython.cfunc
@@ -52,23 +44,6 @@ def results_below(*roots):
             stack += (v, None)
             _push_results(stack, v, seen)
     return order
-
-
-@cython.cfunc
-def _push_results(stack: list, v: Value, seen: set) -> cython.void:
-    """Pushes the parents that are results, so that the first is on top; those of a row only once."""
-    k: cython.Py_ssize_t
-    args: tuple = _args(v)
-    for arg in reversed(args):
-        if type(arg) is Value:
-            if cython.cast(Value, arg)._code >= 0:
-                stack.append(arg)
-        elif type(arg) is tuple and id(arg) not in seen:
-            row: tuple = arg
-            seen.add(id(row))
-            for k in range(len(row) - 1, -1, -1):
-                if type(row[k]) is Value and cython.cast(Value, row[k])._code >= 0:
-                    stack.append(row[k])
 
 
 def leaves_below(roots, known):
@@ -95,19 +70,24 @@ def leaves_below(roots, known):
                 for x in _items(arg):
                     if type(x) is Value and cython.cast(Value, x)._code < 0:
                         _add_leaf(x, known, free, detached, tables)
-    bound: list = [x for table in tables.values() for x in table if x is not None]
+    for v in known:  # the leaves in a table, whose search is by cell, are not looked up one by one
+        if v._code == _BOUND and v._left in tables:
+            tables[v._left][v._count] = None
+    bound: list = []
+    for table in tables.values():
+        bound += [x for x in table if x is not None]
     return list(free), bound, list(detached)
 
 
 @cython.cfunc
 def _add_leaf(v: Value, known, free: dict, detached: dict, tables: dict) -> cython.void:
-    if v in known:
-        return
     if v._code == _BOUND:
         table = tables.get(v._left)
         if table is None:
             table = tables[v._left] = [None] * cython.cast(Storage, v._left)._size
         cython.cast(list, table)[v._count] = v
+    elif v in known:
+        return
     elif v._code == _DETACHED:
         detached[v] = None
     else:
@@ -215,7 +195,7 @@ def _range_of(copying: _Copying, row: tuple):
     n: cython.Py_ssize_t = len(row)
     k: cython.Py_ssize_t
     v: Value
-    if n < 2 or type(row[0]) is not Value or type(row[1]) is not Value:
+    if not copying.cells or n < 2 or type(row[0]) is not Value or type(row[1]) is not Value:
         return None
     v = row[0]
     owner = v._left
@@ -227,7 +207,7 @@ def _range_of(copying: _Copying, row: tuple):
         if type(row[k]) is not Value:
             return None
         v = row[k]
-        if v._code != _BOUND or v._left is not owner or v._count != cell + k * step or v in copying.known:
+        if v._code != _BOUND or v._left is not owner or v._count != cell + k * step:
             return None
     first, last = _place_of(copying, row[0]), _place_of(copying, v)
     if first is None or last is None or first - last != step * (n - 1):

@@ -2,7 +2,7 @@
 from .storage cimport _Context, _pointer, _refuse_again, _Terms, counts
 from .graph cimport (
     _all_checked, _checked_value, _edges, _given, _laid_flat, _laid_flat_jointly, _left, _parents, _partial,
-    _push_parents, _right, _row, _solution, _unspanned,
+    _push_parents, _push_results, _right, _row, _solution, _unspanned,
 )
 from .rows cimport _contribution, _contributions
 from .sweep cimport (

@@ -23,6 +23,7 @@ if not cython.compiled:
         _parents,
         _partial,
         _push_parents,
+        _push_results,
         _right,
         _row,
         _solution,
@@ -45,7 +46,7 @@ if not cython.compiled:
     from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "279b78ae"
+source_hash = "00513797"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -63,13 +64,14 @@ class _Walk:
     During the walk, _sweep of each node is `mark`, and _count is its position in `order` (of a bound leaf, whose _count
     is its cell, _right_partial is). Nodes from `first` on pass their adjoints on; those before are xs. `reached` (kept
     only if there are hooks) holds the xs that the root depends on. `traced` says whether a trace records the walk, and
-    `rows` holds what whole rows of xs receive, see derivative_graph().
+    `rows` holds what whole rows of xs receive, see derivatives_by_rows(); `lefts` are the factors of the last dot made.
     """
 
-    __slots__ = ("adjoints", "first", "mark", "order", "reached", "rows", "snapshot", "traced")
+    __slots__ = ("adjoints", "first", "lefts", "mark", "order", "reached", "rows", "snapshot", "traced")
 
     order: list
     adjoints: list
+    lefts: tuple
     reached: set
     rows: list
     snapshot: _Snapshot
@@ -92,16 +94,25 @@ def derivatives(root, xs, older=None, call=0.0):
     return _careful_sweep(_here(), root, xs, older, call)
 
 
-def derivative_graph(root, xs, below=True, rows=None):
+def derivative_graph(root, xs, below=True):
     """The derivatives of root by each of xs as Values (floats where constant), by the rules of the table.
 
     below  False: no x depends on another x, and the walk does not look below xs
-    rows   a list that gains (k, factor, items) where a trace has a dot of xs[k], xs[k + 1], ... with items: what these
-           xs receive there is factor times the items. The derivative of an x that receives nothing else is then None
     """
     who = "derivative_graph"
-    root = _checked_value(f"{who}(root)", root)
-    return _walk_back(root, _all_checked(f"{who}(..., xs)", xs), below, True, None, 0.0, rows)
+    return _walk_back(_checked_value(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), below, True)
+
+
+def derivatives_by_rows(root, xs):
+    """The same by bound leaves, each given once, for a trace: (derivatives, rows).
+
+    derivatives  {k: what xs[k] receives}, without those that receive nothing but from rows
+    rows         (k, factor, items): xs[k], xs[k + 1], ... also receive factor times the items, from a dot with these
+    """
+    who = "derivatives_by_rows"
+    rows: list = []
+    given: list = _all_checked(f"{who}(..., xs)", xs)
+    return _walk_back(_checked_value(f"{who}(root)", root), given, False, True, None, 0.0, rows), rows
 
 
 @cython.cfunc
@@ -115,7 +126,7 @@ def _note_derivative(here: _Context, found) -> cython.void:
 @cython.cfunc
 def _walk_back(
     root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0, rows=None
-) -> list:
+):
     """The derivatives of root by each of xs, as a graph or as floats; visits only nodes that depend on xs."""
     here: _Context = _here()
     sweeping: cython.int = here.sweeping
@@ -130,7 +141,7 @@ def _walk_back(
 @cython.cfunc
 def _walk_back_once(
     here: _Context, walk: _Walk, root: Value, xs, below: cython.bint, as_graph: cython.bint, older, call: cython.double
-) -> list:
+):
     v: Value
     k: cython.Py_ssize_t
     reached = None
@@ -142,7 +153,10 @@ def _walk_back_once(
             walk.adjoints[_place(walk, root)] = 1.0
         for k in range(len(walk.order) - 1, -1, -1):
             v = walk.order[k]
-            adjoint = _total(walk.adjoints[k])
+            adjoint = walk.adjoints[k]
+            if k < walk.first and type(adjoint) is float and not hooks:
+                continue
+            adjoint = _total(walk, adjoint)
             _note_derivative(here, adjoint)
             if hooks and id(v) in hooks and (k >= walk.first or v in walk.reached):
                 adjoint = hooks[id(v)](Value(adjoint) if as_graph and type(adjoint) is not Value else adjoint)
@@ -165,11 +179,13 @@ def _walk_back_once(
                         if _is_marked(parent, walk.mark):
                             _gather(walk, parent, v, -1 if lost else place, adjoint, adjoint * derivative)
         done = True
-        found: list = [_adjoint(walk, x) for x in xs]
-        for first, _, items in walk.rows or ():
-            for k in range(first, first + len(items)):
-                if type(found[k]) is float and found[k] == 0.0:
-                    found[k] = None
+        if walk.rows is None:
+            return [_adjoint(walk, x) for x in xs]
+        found: dict = {}
+        for k in range(walk.first):
+            adjoint = walk.adjoints[k]
+            if adjoint is not None and not (type(adjoint) is float and adjoint == 0.0):
+                found[k] = adjoint
         return found
     finally:
         _put_back(walk.snapshot, True)
@@ -352,7 +368,7 @@ def tangents(roots, xs, direction, as_graph=False, older=None, call=0.0):
 @cython.cfunc
 def _tangents_once(
     here: _Context, walk: _Walk, roots: list, xs: list, direction, as_graph: cython.bint, older, call: cython.double
-) -> list:
+):
     v: Value
     k: cython.Py_ssize_t
     done: cython.bint = False
@@ -490,7 +506,7 @@ def _tangent_graph_by_rules(walk: _Walk, v: Value):
                 derivatives = tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg)))
             _add_product(walk, terms, v, first, arg, derivatives)
         first += len(arg)
-    tangent = _total(terms)
+    tangent = _total(walk, terms)
     return _by_convention(v, tangent) if op.conventional and tangent is not None else tangent
 
 
@@ -537,6 +553,7 @@ def _walk(nested: cython.bint) -> _Walk:
     """A walk that has met nothing yet."""
     walk: _Walk = _Walk.__new__(_Walk)
     walk.order, walk.adjoints, walk.rows, walk.reached, walk.traced = [], [], None, set(), False
+    walk.lefts = ()
     walk.snapshot = _new_snapshot(True, nested)
     return walk
 
@@ -555,6 +572,7 @@ def _find_dependents(walk: _Walk, roots, xs, below: cython.bint, older=None, cal
             _note_if_needed(walk.snapshot, v)
             _mark(walk, v)
     walk.first = len(walk.order)
+    rows: set = set()
     stack: list = list(roots)
     while stack:
         item = stack.pop()
@@ -573,7 +591,10 @@ def _find_dependents(walk: _Walk, roots, xs, below: cython.bint, older=None, cal
         if v._code >= 0:
             stack.append(v)
             stack.append(None)
-            _push_parents(stack, v)
+            if older is None and not hooks:
+                _push_results(stack, v, rows)
+            else:
+                _push_parents(stack, v)
         elif older is not None:
             _add_older(older, v, call)
 
@@ -799,7 +820,19 @@ def _is_zero(x) -> cython.bint:
 
 
 @cython.cfunc
-def _total(gathered):
+def _as_before(before: tuple, items: list) -> tuple:
+    """The items as a tuple, the one before if it holds the same: all inputs of a layer receive from its neurons."""
+    k: cython.Py_ssize_t
+    if len(before) != len(items):
+        return tuple(items)
+    for k in range(len(items)):
+        if before[k] is not items[k]:
+            return tuple(items)
+    return before
+
+
+@cython.cfunc
+def _total(walk: _Walk, gathered):
     """The sum of a list, in which pairs are products, None for an empty one; what is no list is returned as it is."""
     if type(gathered) is not list:
         return gathered
@@ -813,8 +846,9 @@ def _total(gathered):
         else:
             others.append(x)
     if len(lefts) > 1:
-        rest = _total(others[::-1])
-        return dot(tuple(lefts), tuple(rights), 0.0 if rest is None else rest)
+        rest = _total(walk, others[::-1])
+        walk.lefts = _as_before(walk.lefts, lefts)
+        return dot(walk.lefts, tuple(rights), 0.0 if rest is None else rest)
     if lefts:
         gathered = [*reversed(others), lefts[0] * rights[0]]
     if len(gathered) < 2:

@@ -25,7 +25,7 @@ class BoundLeaves:
         self._found = {storage: storage.moved for storage in storages}
         ends = pairwise(accumulate(sizes, initial=0))
         self.runs = [
-            (storages[owner], cell, self.bound[start:stop])
+            (storages[owner], cell, self.bound if len(owners) == 1 else self.bound[start:stop])
             for owner, cell, (start, stop) in zip(owners, cells, ends, strict=True)
         ]
 

@@ -147,10 +147,12 @@ class Layout:
         return name
 
     def is_shared(self, places: Any) -> bool:
-        return not self._varying[places].any()
+        return places.max(initial=-1) < 0 or not self._varying[places].any()
 
     def shared(self, places: Any) -> str:
         """The numbers at places that all lanes share, in an array of the shape of places."""
+        if places.size and places.max() < 0:
+            return self._read(P, ~places)
         array = P if (self.home[places] == P).all() else S
         return self._read(array, self._rows(array, places))
 

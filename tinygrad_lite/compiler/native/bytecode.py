@@ -47,7 +47,7 @@ class Encoding:
         self._free: list[int] = []
         self._slot = [-1] * len(program)
         self._encode()
-        self.results = array("i", [self._slot_of(place) for place in program.outputs if place is not None])
+        self.results = array("i", list(map(self._slot_of, program.outputs)))
         self.constants = list(self._constants.values())
 
     def _encode(self) -> None:
@@ -183,7 +183,7 @@ def _last_readers(program: Program, copies: Mapping[int, int], reads: Sequence[S
     end = len(program)
     last = [-1] * end
     for place in program.outputs:
-        kept = -1 if place is None else copies.get(place, place)
+        kept = copies.get(place, place)
         if kept >= 0:
             last[kept] = end
     for place in range(end - 1, -1, -1):

@@ -77,6 +77,15 @@ def _levels(program: Program, places: Sequence[int]) -> list[int]:
     """The level of each place: the length of the longest path of operations that leads to it."""
     levels = [0] * len(program)
     level_of = levels.__getitem__
+    of_rows: dict[int, int] = {}  # by the id of a row, which many operations share
     for place in places:
-        levels[place] = 1 + max(map(level_of, program.operands(place)), default=0)
+        level = 0
+        for row in program.rows(place):
+            found = of_rows.get(id(row), -1)
+            if found < 0:
+                found = max(map(level_of, program.listed(row)), default=0)
+                if len(row) > 1:
+                    of_rows[id(row)] = found
+            level = max(level, found)
+        levels[place] = 1 + level
     return levels

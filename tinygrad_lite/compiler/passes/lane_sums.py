@@ -27,14 +27,11 @@ class LaneSums:
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
         self.outers, self.shared_outers = self._divided(program.outers)
-        rows = chain.from_iterable([(outer.factors, *outer.rows) for outer in program.outers])
-        read = set(chain.from_iterable(map(listed, dict.fromkeys(rows))))
+        read = program.of_outers()
         read.update(chain.from_iterable(map(program.operands, program.operations())))
         first: dict[int, int] = {}
         self.again: dict[int, int] = {}
-        for position, place in enumerate(program.outputs):
-            if place is None:
-                continue
+        for position, place in zip(program.positions, program.outputs, strict=True):
             if first.setdefault(place, position) != position:
                 self.again[position] = first[place]
             elif not program.by_lane(place):
@@ -46,19 +43,19 @@ class LaneSums:
         for outer in [outer for outer in self.outers if len(outer) == 1]:
             self.outers.remove(outer)
             self.by_lane[outer.first] = program.append(SUM, next(outer.products()), True)
-        program.outputs, program.outers = list(self.by_lane.values()), []
+        program.outputs, program.outers, program.sparse = list(self.by_lane.values()), [], None
 
     def _divided(self, outers: Sequence[Outer]) -> tuple[list[Outer], list[Outer]]:
         """The terms that differ between lanes, sorted by their rows, and those that lanes share."""
         found: tuple[list[Outer], list[Outer]] = [], []
-        varies: dict[Row, bool] = {}
+        varies: dict[int, bool] = {}  # by the id of a row
         for outer in outers:
             terms = list(zip(outer.factors, outer.rows, strict=True))
             for row in outer.rows:
-                if row not in varies:
-                    varies[row] = any(map(self._program.by_lane, listed(row)))
-            by_lane = [(f, row) for f, row in terms if self._program.by_lane(f) or varies[row]]
-            shared = [(f, row) for f, row in terms if not (self._program.by_lane(f) or varies[row])]
+                if id(row) not in varies:
+                    varies[id(row)] = any(map(self._program.by_lane, listed(row)))
+            by_lane = [(f, row) for f, row in terms if self._program.by_lane(f) or varies[id(row)]]
+            shared = [(f, row) for f, row in terms if not (self._program.by_lane(f) or varies[id(row)])]
             by_lane.sort(key=lambda term: (term[1][0], term[0]))
             for some, kept in zip((by_lane, shared), found, strict=True):
                 if some:

@@ -54,7 +54,9 @@ class Program:
     kinds     of each place: an Op, or INPUT, CONSTANT, SUM
     args      of each place: see Args
     varies    whether a place depends on an input, and so differs between the lanes of a batch
-    outputs   places of the results; None for those in outers
+    outputs   places of the results
+    positions where each of these stands among the results. The others are outer products, or 0.0
+    results   how many results there are, and what is watched
     watched   how many places at the end of outputs are not results, but numbers that must be finite (finite_checks.py)
     outers    results that are outer products, kept apart
     """
@@ -63,8 +65,10 @@ class Program:
         self.kinds: list[Op | str] = []
         self.args: list[Args] = []
         self.varies: list[bool] = []
-        self.outputs: list[int | None] = []
+        self.outputs: list[int] = []
+        self.sparse: tuple[int, list[int]] | None = None
         self.watched = self.parameters = 0
+        self._listed: dict[int, tuple[Row, Row]] = {}
         self.outers: list[Outer] = []
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
@@ -117,20 +121,31 @@ class Program:
         made = Program()
         made.parameters = self.parameters
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
-        made.outputs, made.watched, made.outers = self.outputs[:], self.watched, self.outers
+        made.outputs, made.sparse, made.watched, made.outers = self.outputs[:], self.sparse, self.watched, self.outers
         made._places[CONSTANT] = dict(self._places[CONSTANT])
         return made
 
     def joined(self) -> Program:
-        """The program with its outer products among the sums of products."""
-        if not self.outers:
+        """The program with its outer products among the sums of products, and a place for each result."""
+        if self.sparse is None:
             return self
         made = self.copied()
-        made.outers = []
+        made.outputs = [made.constant(0.0)] * self.results
+        for position, place in zip(self.positions, self.outputs, strict=True):
+            made.outputs[position] = place
         for outer in self.outers:
             for k, args in enumerate(outer.products(), outer.first):
                 made.outputs[k] = made.add(SUM, args, True)
+        made.outers, made.sparse = [], None
         return made
+
+    @property
+    def results(self) -> int:
+        return len(self.outputs) if self.sparse is None else self.sparse[0]
+
+    @property
+    def positions(self) -> Sequence[int]:
+        return range(len(self.outputs)) if self.sparse is None else self.sparse[1]
 
     def constant(self, number: float) -> int:
         return self.add(CONSTANT, (float(number),))
@@ -154,21 +169,40 @@ class Program:
 
     def operands(self, place: int) -> Iterator[int]:
         """The places that an operation reads, in order, with duplicates, without parameters."""
-        return chain.from_iterable(map(listed, self.rows(place)))
+        return chain.from_iterable(map(self.listed, self.rows(place)))
+
+    def listed(self, row: Row) -> Row:
+        """The places of a row without parameters."""
+        if len(row) < _LONG:
+            return listed(row)
+        found = self._listed.get(id(row))
+        if found is None:  # of rows that many operations share, found once
+            found = self._listed[id(row)] = row, listed(row)
+        return found[1]
 
     def operations(self) -> list[int]:
         """The places of all but inputs and constants."""
         return [place for place, kind in enumerate(self.kinds) if kind not in SOURCES]
 
-    def results(self) -> list[int]:
-        """The places that are outputs, and those that outer products read, without parameters."""
-        found = [place for place in self.outputs if place is not None and place >= 0]
-        rows = {row for outer in self.outers for row in (outer.factors, *outer.rows)}
-        return [*found, *chain.from_iterable(map(listed, rows))]
+    def of_outers(self) -> set[int]:
+        """The places that outer products read, without parameters."""
+        rows = {id(row): row for outer in self.outers for row in (outer.factors, *outer.rows)}
+        return set(chain.from_iterable(map(listed, rows.values())))
 
-    def reads(self) -> Iterator[int]:
-        """The places that operations and outputs read, as often as they read them, without parameters."""
-        return chain(self.results(), chain.from_iterable(map(self.operands, self.operations())))
+    def uses(self) -> list[int]:
+        """How often each place is read by operations, and once for being an output, and once for outer products."""
+        found, often = [0] * len(self), Counter[int]()
+        of_rows: dict[int, Row] = {}  # many operations share a row
+        for place in self.operations():
+            for row in self.rows(place):
+                often[id(row)] += 1
+                of_rows[id(row)] = row
+        for row_id, row in of_rows.items():
+            for place in listed(row):
+                found[place] += often[row_id]
+        for place in chain([place for place in self.outputs if place >= 0], self.of_outers()):
+            found[place] += 1
+        return found
 
     def count_operands(self, place: int) -> int:
         """How many numbers an operation reads."""
@@ -184,10 +218,9 @@ class Program:
     def lines(self) -> Iterator[str]:
         """One line for each operation: `%2 = mul(%0, %1)`; p0 is the first parameter."""
         outputs: dict[int, list[str]] = {}
-        results = len(self.outputs) - self.watched
-        for position, place in enumerate(self.outputs):
-            if place is not None:
-                outputs.setdefault(place, []).append(f"output {position}" if position < results else "watched")
+        results = self.results - self.watched
+        for position, place in zip(self.positions, self.outputs, strict=True):
+            outputs.setdefault(place, []).append(f"output {position}" if position < results else "watched")
         for place, (kind, args) in enumerate(zip(self.kinds, self.args, strict=True)):
             note = f"   # {', '.join(outputs[place])}" if place in outputs else ""
             yield f"%{place} = {_text(kind, args)}{note}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from ... import ops
@@ -63,12 +62,13 @@ def rewrite(program: Program) -> None:
 
 def _drop(program: Program, places: Iterable[int]) -> None:
     """Turns those places that nothing reads, and what only they read, into constants."""
-    readers = Counter(program.reads())
+    readers = program.uses()
     work = list(places)
     while work:
         place = work.pop()
         if not readers[place] and program.kinds[place] not in SOURCES:
             operands = tuple(program.operands(place))
-            readers.subtract(operands)
+            for operand in operands:
+                readers[operand] -= 1
             work += operands
             program.kinds[place], program.args[place], program.varies[place] = CONSTANT, (0.0,), False

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from itertools import chain
 from operator import itemgetter, le
 
-import numpy as np
-
 from ... import ops
 from .gc_pause import collector_paused
 from .program import CONSTANT, PARAMETER, SUM, Args, Outer, Program, Row, row_of
@@ -43,7 +41,7 @@ class _Rewriting:
         self.made = program.begun()
         first = len(self.made)
         self._kinds, self._args, self._varies = program.kinds, program.args, program.varies
-        self._uses = np.bincount(np.fromiter(program.reads(), int), minlength=len(program)).tolist()
+        self._uses = program.uses()
         constants = [k for k, kind in enumerate(program.kinds) if kind is CONSTANT]
         self._units = {k for k in constants if abs(program.args[k][0]) == 1.0}
         self._places: list[int | None] = [*range(first), *[None] * (len(program) - first)]
@@ -53,8 +51,8 @@ class _Rewriting:
         self._orders: dict[int, tuple[Row, list[int] | None]] = {}
         for place in range(first, len(program)):
             self._visit(place)
-        self.made.outputs = [None if place is None else self._place(place) for place in program.outputs]
-        self.made.watched = program.watched
+        self.made.outputs = list(map(self._place, program.outputs))
+        self.made.watched, self.made.sparse = program.watched, program.sparse
         self.made.outers = [
             Outer(outer.first, tuple(self._row(outer.factors)), tuple(map(self._row, outer.rows)))
             for outer in program.outers

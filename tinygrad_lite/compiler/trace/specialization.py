@@ -17,6 +17,7 @@ from ...transforms.runs import variables
 from ..autodiff import expanded, recorded, recorded_anew, reduced, rows
 from ..executor_choice import Execution
 from ..native.plain_call import Call
+from ..passes.gc_pause import collector_paused
 from .arguments import Arguments, is_number
 from .finite_checks import watched
 from .frozen_numbers import check_repeated
@@ -37,6 +38,7 @@ class Specialization:
     execution     the one that ran last
     """
 
+    @collector_paused
     def __init__(
         self,
         function: Callable[..., Any],
@@ -98,7 +100,7 @@ class Specialization:
             _, trace, repeated, derivatives = run()
             again = [*given, *[v for v, _ in trace.draws]]
             seen = watched(repeated, derivatives)
-            program = flattened(repeated, again, self.parameters, (), seen, derivatives)
+            program = flattened(repeated, again, self.parameters, None, seen, derivatives)
             check_repeated(program, self.graph.program, name)
 
     def _not_a_number(self, x: Any) -> Exception:

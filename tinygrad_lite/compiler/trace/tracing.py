@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ... import ops
@@ -47,8 +48,18 @@ _CONVERSIONS = ("has no callable", "number is required")
 _UNNAMED = ("only integers, slices", "not supported for the input types")
 
 
-RowResult = tuple[int, Any, tuple[Any, ...]]
-"""What results receive from a row, as derivative_graph() tells it: the first result, the factor, the items."""
+@dataclass(frozen=True)
+class RowResults:
+    """Results by rows.
+
+    count      how many results there are
+    positions  where outputs stand among them
+    rows       (first, factor, items): results first, first + 1, ... receive the factor times the items
+    """
+
+    count: int
+    positions: list[int]
+    rows: list[tuple[int, Any, tuple[Any, ...]]]
 
 
 class Trace:
@@ -123,13 +134,13 @@ def flattened(
     outputs: Sequence[Any],
     inputs: Sequence[Value],
     parameters: Parameters | Sequence[Value],
-    rows: Sequence[RowResult] = (),
+    rows: RowResults | None = None,
     watched: Sequence[Value] = (),
     adjoints: Sequence[Value] = (),
 ) -> Program:
     """The graph of the outputs as a Program; a Value that depends on neither inputs nor parameters is a constant.
 
-    rows      outputs that are a factor times the items of a row; None among the outputs if they are nothing else
+    rows      what results receive from rows; a result that receives nothing else is not among the outputs
     watched   Values of the graph that follow the results among the outputs, see Program
     adjoints  adjoints and tangents: where a mask chooses between one of these and 0, the program multiplies
     """
@@ -142,16 +153,19 @@ def flattened(
         places, cells = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True)), {}
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
     outputs = [*outputs, *watched]
-    found = values_of(outputs)
-    rest = [x for _, factor, items in rows for x in (factor, items) if type(x) is not float]
-    copies = iter(transcribe([*found, *rest], places, program.constant, program.add, cells))
-    for y in outputs:
-        program.outputs.append(None if y is None else next(copies) if type(y) is Value else program.constant(y))
-    placed = [
-        (first, program.constant(factor) if type(factor) is float else next(copies), next(copies))
-        for first, factor, _ in rows
-    ]
-    add_outers(program, placed)
+    terms = rows.rows if rows else []
+    roots = [*values_of(outputs), *[x for _, factor, items in terms for x in (factor, items) if type(x) is not float]]
+    copies = iter(transcribe(roots, places, program.constant, program.add, cells))
+    program.outputs = [next(copies) if type(y) is Value else program.constant(y) for y in outputs]
+    if rows:
+        placed = [
+            (first, program.constant(factor) if type(factor) is float else next(copies), next(copies))
+            for first, factor, _ in terms
+        ]
+        seen = range(rows.count, rows.count + len(watched))
+        by_position = dict(zip([*rows.positions, *seen], program.outputs, strict=True))
+        add_outers(program, by_position, placed)
+        program.sparse, program.outputs = (seen.stop, list(by_position)), list(by_position.values())
     if ops.where in program.kinds:
         multiply_by_masks(program, {places[v] for v in adjoints if v in places})
     return program

@@ -121,8 +121,7 @@ def _labels(program: Program, inputs: Sequence[Value], parameters: Sequence[Valu
 def _read_together(program: Program, reads: Sequence[Sequence[Any]], labels: dict[int, str]) -> list[list[int]]:
     """The inputs and parameters that are read, grouped by the operands that they are in and the beginning of their
     labels, in the order of first use."""
-    outputs = [place for place in program.outputs if place is not None]
-    operands = [*chain.from_iterable(reads), np.array(outputs, dtype=int)]
+    operands = [*chain.from_iterable(reads), np.array(program.outputs, dtype=int)]
     marks = np.zeros(len(program) + program.parameters, np.uint64)
     first = np.full(len(marks), len(operands))
     for k, mark in enumerate(np.random.default_rng(0).integers(1 << 63, size=len(operands), dtype=np.uint64)):

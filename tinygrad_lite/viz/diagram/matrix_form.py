@@ -39,7 +39,7 @@ class _Drawing:
         self._results = self._array.outputs - self._program.watched
         self._outputs: dict[int, list[int]] = {}
         for position, place in sums.shared.items() if sums else positions:
-            if place is not None and position < self._results:
+            if position < self._results:
                 self._outputs.setdefault(place, []).append(position)
         self._nodes: list[Step] = []
         self._clusters: list[Cluster] = []
@@ -72,7 +72,7 @@ class _Drawing:
         first, frames = len(self._names.sources), {-1: 0}
         boxes: dict[int, int] = {}
         read = set(chain.from_iterable([row for place in range(len(program)) for row in program.rows(place)]))
-        read.update([place for place in program.outputs if place is not None])
+        read.update(program.outputs)
         sources = [*sorted(place for place in read if place < 0)[::-1], *sorted(read)]
         known = [(int(self._names.owners[place]), place) for place in sources if place < 0 or self._is_source(place)]
         for owner, place in [*known, *[(first + k, place) for k, some in enumerate(members) for place in some]]:
