@@ -6,26 +6,20 @@ import graphlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import pytest
-from test_explorer import GRAPHS, payload
+from test_explorer import GRAPHS, chain, payload, wide
 
 from tinygrad_lite.viz.diagram.walk import Graph
 from tinygrad_lite.viz.explorer import page
 from tinygrad_lite.viz.explorer.hierarchy import ROOM
 
 
-@cache
-def shown(name: str) -> tuple[dict[str, Any], Graph]:
-    root = GRAPHS[name]()
-    return payload(root), Graph(root)
-
-
 @pytest.mark.parametrize("name", GRAPHS)
 def test_hierarchy_is_small_everywhere(name: str) -> None:
-    found, graph = shown(name)
+    root = GRAPHS[name]()
+    found, graph = payload(root), Graph(root)
     classes, frames, homes = found["class"], found["frames"], found["frame"]
     assert set(classes) == set(range(len(homes)))
     assert all(-1 <= f["parent"] < k for k, f in enumerate(frames)) and all(-1 <= h < len(frames) for h in homes)
@@ -64,18 +58,19 @@ def is_acyclic(edges: set[tuple[Any, Any]]) -> bool:
 
 
 def test_frames_are_modules_calls_and_parts() -> None:
-    demo, loop, chain, wide = (shown(name)[0] for name in ("demo", "loop", "chain", "wide"))
+    demo = payload(GRAPHS["demo"]())
     assert {f["kind"] for f in demo["frames"]} == {"module"} and len(demo["frames"]) == 3 + 33
     assert ("neurons.3", "layers.1.neurons.3") in [(f["title"], f["path"]) for f in demo["frames"]]
     outermost = demo["frame"].count(-1) + [f["parent"] for f in demo["frames"]].count(-1)
     assert outermost <= 15  # the penalty, a sum over 337 parameters of two kinds in turn, is one class
     sizes = Counter(demo["class"])
     assert {100, 1} <= set(sizes.values())  # what each sample does alike, and each parameter
+    loop = payload(GRAPHS["loop"]())
     assert [f["title"] for f in loop["frames"] if f["path"] == "cell"] == [f"cell (call {k})" for k in range(1, 6)]
     assert {f["kind"] for f in loop["frames"]} == {"call"}
-    parts = chain["frames"]
+    parts = payload(chain())["frames"]
     assert {f["kind"] for f in parts} == {"part"} and {"operations 1 to 10,000"} <= {f["title"] for f in parts}
-    assert any(f["title"].startswith("modules 1 to 1") for f in wide["frames"])
+    assert any(f["title"].startswith("modules 1 to 1") for f in payload(wide())["frames"])
 
 
 def test_names_of_joined_modules_are_told_apart() -> None:
