@@ -19,7 +19,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "7492bb25"
+source_hash = "6fd42630"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
@@ -101,10 +101,12 @@ class _Copying:
 
     fixed  results that depend on nothing in `known`, and leaves that are not in it
     rows   the copies of rows, by the id of the tuple
+    alike  the same copies by themselves, so that equal ones are one
     """
 
-    __slots__ = ("add", "cells", "constant", "fixed", "known", "rows")
+    __slots__ = ("add", "alike", "cells", "constant", "fixed", "known", "rows")
 
+    alike: dict
     known: dict
     cells: dict
     rows: dict
@@ -126,7 +128,7 @@ def transcribe(roots, known, constant, add, cells=None):
     v: Value
     copying: _Copying = _Copying()
     copying.known, copying.cells, copying.rows, copying.fixed = known, {} if cells is None else cells, {}, set()
-    copying.constant, copying.add = constant, add
+    copying.constant, copying.add, copying.alike = constant, add, {}
     stack: list = []
     for root in reversed(roots):
         if type(root) is tuple:
@@ -251,7 +253,8 @@ def _copy_of(copying: _Copying, x):
 def _copy_of_row(copying: _Copying, row):
     found = copying.rows.get(id(row))
     if found is None:
-        found = copying.rows[id(row)] = tuple([_copy_of(copying, x) for x in _items(row)])
+        found = tuple([_copy_of(copying, x) for x in _items(row)])
+        found = copying.rows[id(row)] = copying.alike.setdefault(found, found)
     return found
 
 
