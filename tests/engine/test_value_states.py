@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, detect_anomaly, engine, no_grad
 from tinygrad_lite.engine import bind, set_origin
 from tinygrad_lite.errors import AnomalyError, HistoryError
+from tinygrad_lite.transforms.derivatives import gradients
 
 
 def test_detach_and_no_grad() -> None:
@@ -35,6 +37,22 @@ def test_detach_and_no_grad() -> None:
         return v * 3
 
     assert f(x).kind == "detached" and (x * 3).kind == "result"
+
+
+def test_no_gradient_enters_a_detached_value() -> None:
+    x, other = Value(2.0), Value(1.0)
+    d = (x * x).detach()
+    y = d * x
+
+    def found() -> list[Any]:
+        made = [gradients(root, [d, x], create_graph) for root in (y, d) for create_graph in (False, True)]
+        return [[g.data if isinstance(g, Value) else g for g in each] for each in made]
+
+    expected = [[0.0, 4.0], [0.0, 4.0], [0.0, 0.0], [0.0, 0.0]]
+    assert found() == expected
+    with other.register_hook(lambda g: g):  # sweeps then are walks
+        assert found() == expected
+    assert y.local_derivatives == (2.0, 4.0) and engine.partial_derivatives(y, [d, x]) == [2.0, 4.0]
 
 
 def test_no_grad_and_origins_belong_to_a_thread() -> None:

@@ -9,4 +9,4 @@ from .sweep cimport (
     _add_older, _blocks, _careful_sweep, _end_again, _leave, _new_snapshot, _note_if_needed, _put_back, _reached,
     _Snapshot,
 )
-from .values cimport _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
+from .values cimport _BOUND, _DETACHED, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace

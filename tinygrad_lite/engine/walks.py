@@ -43,10 +43,10 @@ if not cython.compiled:
         _reached,
         _Snapshot,
     )
-    from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
+    from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "00513797"
+source_hash = "630b8638"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -148,7 +148,9 @@ def _walk_back_once(
     done: cython.bint = False
     try:
         here.sweeping += 1
-        _find_dependents(walk, [root], xs, below, older, call)
+        # No gradient enters a detached Value, but there are partial derivatives by it.
+        entered: list = [x for x in xs if cython.cast(Value, x)._code != _DETACHED] if below or as_graph else xs
+        _find_dependents(walk, [root], entered, below, older, call)
         if root._sweep == walk.mark:
             walk.adjoints[_place(walk, root)] = 1.0
         for k in range(len(walk.order) - 1, -1, -1):

@@ -75,6 +75,10 @@ def power_of(e: Expression) -> tuple[Expression, Expression | None]:
     return e.args if isinstance(e, Operation) and e.op is ops.pow else (e, None)
 
 
+def is_one(e: Expression) -> bool:
+    return isinstance(e, Number) and e.value == 1
+
+
 def below(roots: Iterable[Expression]) -> list[Expression]:
     """The roots and all expressions below them, each once, arguments first."""
     waiting, seen = list(roots), set[Expression]()

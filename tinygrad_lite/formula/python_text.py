@@ -1,9 +1,8 @@
-"""Writes expressions as Python text; shared or large parts get names, on lines of their own."""
+"""Writes expressions as Python text; the parts that shared_parts.py chose get names, on lines of their own."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import groupby
@@ -12,15 +11,11 @@ from typing import Any, NamedTuple
 from .. import ops
 from ..ops import Op
 from .coefficients import Real, magnitude
-from .expression import Expression, Number, Operation, Symbol, below, factors_of, power_of, terms_of
+from .expression import Expression, Number, Operation, Symbol, below, factors_of, is_one, power_of, terms_of
+from .shared_parts import parts_to_name
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 """How tightly a piece of text binds: the outermost operation in it."""
-
-_SHARED, _LARGE = 4, 6
-"""The sizes from which a part gets a name: if it is used twice, and if its line is too long."""
-_DEEPEST = 6
-"""Brackets nested deeper than this are hard to read."""
 
 
 class Written(NamedTuple):
@@ -46,7 +41,7 @@ class Text:
         self, roots: Sequence[Expression], limit: int | None, by: Sequence[Symbol] = (), short: bool = False
     ) -> None:
         order = below(roots)
-        named = [] if limit is None else _parts_to_name(order, roots, limit, shared=not short)
+        named = [] if limit is None else parts_to_name(order, roots, limit, shared=not short)
         symbols = [e for e in below([*roots, *by]) if isinstance(e, Symbol)]
         taken = {s.name for s in symbols}
         names = [f"t{k}" for k in range(1, len(named) + len(taken) + 1) if f"t{k}" not in taken]
@@ -82,7 +77,7 @@ class Text:
         text = ""
         for c, e in terms:
             taken_apart = isinstance(e, Operation) and e.op in (ops.prod, ops.pow) and e not in self._names
-            written = self._product(magnitude(c), [] if _is_one(e) else factors_of(e) if taken_apart else [e])
+            written = self._product(magnitude(c), [] if is_one(e) else factors_of(e) if taken_apart else [e])
             if not text and c > 0:
                 text = written.text
                 if len(terms) == 1:
@@ -177,47 +172,3 @@ class Text:
 
     def sequence(self, texts: Sequence[str]) -> str:
         return f"[{', '.join(texts)}]"
-
-
-def _is_one(e: Expression) -> bool:
-    return isinstance(e, Number) and e.value == 1
-
-
-def _parts_to_name(
-    order: Sequence[Expression], roots: Sequence[Expression], limit: int, shared: bool
-) -> list[Expression]:
-    """The parts that get names, so that no line exceeds the limit; none if everything fits in one line."""
-    size: dict[Expression, int] = {}
-    for e in order:
-        size[e] = min(_size(e, size), limit + 1)
-    if all(size[root] <= limit for root in roots):
-        return []
-    depth: dict[Expression, int] = {}
-    uses = Counter(part for e in order if isinstance(e, Operation) for part in e.parts)
-    named = set()
-    for e in order:
-        size[e] = _size(e, size)
-        if size[e] > limit and isinstance(e, Operation):
-            for part, times in sorted(Counter(e.parts).items(), key=lambda item: -size[item[0]]):
-                if size[e] <= limit or size[part] < _LARGE:
-                    break
-                size[e] -= times * (size[part] - 1)
-                size[part] = 1
-                named.add(part)
-        depth[e] = 0
-        if isinstance(e, Operation):
-            depth[e] = max([depth[part] for part in e.parts], default=0) + (e.op not in (ops.prod, ops.pow))
-        if (shared and uses[e] > 1 and size[e] >= _SHARED) or (uses[e] and depth[e] >= _DEEPEST):
-            named.add(e)
-            size[e], depth[e] = 1, 0
-    return [e for e in order if e in named and (shared or e not in roots)]
-
-
-def _size(e: Expression, size: dict[Expression, int]) -> int:
-    """The number of names, numbers and functions in an expression's text."""
-    if not isinstance(e, Operation):
-        return 1
-    own = 0 if e.op in (ops.prod, ops.pow) else 1
-    if e.op is ops.dot:
-        own = sum(c not in (1, -1) and not _is_one(term) for c, term in terms_of(e))
-    return own + sum(size[part] for part in e.parts)

@@ -19,8 +19,8 @@ from typing import Any
 from ..engine import Value, dependents, derivative_graph, derivatives, hooks, is_inside, is_recording
 from ..errors import received
 from .cut_off import warn_of_floats
-from .pytree import has_values
-from .runs import Run, as_value, check_unchanged, numbers_like
+from .pytree import has_values, numbers_like
+from .runs import Run, as_value, check_unchanged
 
 _Function = Callable[..., Any]
 

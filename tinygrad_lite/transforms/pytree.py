@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..engine import Value
+from ..errors import ShapeError, not_a_number
 from ..floats.reals import has_masked, is_choice, listed
 
 _NUMBERS = frozenset((float, int, Value))
@@ -128,6 +129,19 @@ def numbers_along(tree: Any, given: Any) -> list[Any] | None:
             return None
         found += numbers
     return found
+
+
+def numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
+    """The same as Values and floats. Raises ShapeError if the structures differ, TypeError for what is not a number."""
+    found = numbers_along(tree, given)
+    if found is None:
+        raise ShapeError(f"{what} must have the structure of {sketch(tree)}, got {sketch(given)}")
+    if {Value, float}.issuperset(map(type, found)):
+        return found
+    for x in found:
+        if not isinstance(x, (Value, numbers.Real)):
+            raise not_a_number(what, x)
+    return [x if isinstance(x, Value) else float(x) for x in found]
 
 
 def filler(tree: Any) -> Callable[[list[Any]], Any]:

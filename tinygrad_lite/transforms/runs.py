@@ -25,12 +25,12 @@ from ..engine import (
     within,
     within_transform,
 )
-from ..errors import HistoryError, ShapeError, not_a_number, received
+from ..errors import HistoryError, not_a_number, received
 from ..floats.reals import is_choice
 from ..ops import component
 from .argnums import named_by
 from .cut_off import warn_of
-from .pytree import Structure, has_values, mapped, numbers_along, sketch
+from .pytree import Structure, has_values, mapped
 
 _Function = Callable[..., Any]
 
@@ -198,18 +198,6 @@ def variables() -> Iterator[Value]:
 def _afresh(given: Sequence[Any]) -> list[Value]:
     """New Values with the same numbers, through which derivatives pass on to the given Values."""
     return [x.identity() if type(x) is Value else Value(x) for x in given]
-
-
-def numbers_like(tree: Any, given: Any, what: str) -> list[Any]:
-    found = numbers_along(tree, given)
-    if found is None:
-        raise ShapeError(f"{what} must have the structure of {sketch(tree)}, got {sketch(given)}")
-    if {Value, float}.issuperset(map(type, found)):
-        return found
-    for x in found:
-        if not isinstance(x, (Value, Real)):
-            raise not_a_number(what, x)
-    return [x if isinstance(x, Value) else float(x) for x in found]
 
 
 def as_value(x: Any) -> Value:

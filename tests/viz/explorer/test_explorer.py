@@ -1,4 +1,4 @@
-"""The explorer's payload equals the graph; its hierarchy is small everywhere; its page needs nothing but itself."""
+"""The explorer's payload says what the graph is: numbers, edges, hooks and labels, with no Value changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def decoded(array: dict[str, str]) -> list[Any]:
 
 
 def payload(root: Value, **options: Any) -> dict[str, Any]:
-    """What the page gets, with arrays as lists."""
+    """What the page gets, with arrays decoded to lists."""
     found = json.loads(explore(root, **options)._json)
     return {k: decoded(v) if isinstance(v, dict) and v.keys() <= TYPES.keys() and v else v for k, v in found.items()}
 
@@ -44,7 +44,7 @@ def neuron(x1: Any, x2: Any, w1: Any, w2: Any, b: Any) -> Value:
 
 
 def mixture(a: Any, b: Any, c: Any) -> Value:
-    """Constants on either side, a Value used twice, sequences, a branch, a flat place, infinite derivatives, nan."""
+    """Has constants on both sides, a Value used twice, sequences, a branch, a flat row, infinite slopes and nan."""
     kept = tl.where(a, (a - 2.0).sqrt(), b) + tl.take([a, b, c], Value(1.0)) + tl.dot([a, 2.0], [b, b], c)
     return kept + 3.0 / (a * a) ** 2.5 + tl.logsumexp([a, 1.0, c]) + (b - 9.0).relu() + b.stop_gradient() + (-a).log()
 
@@ -59,7 +59,7 @@ def settled(w: Any, x: Any) -> Value:
 
 
 def clicked(x: Any, y: Any) -> Value:
-    """With a hook."""
+    """Has a hook on an intermediate result."""
     h = x * y
     tl.register_hook(h, lambda g: 10.0 * g)
     return h.tanh() + x
@@ -93,7 +93,7 @@ def module_loss(model: nn.Module, count: int) -> Value:
 
 
 class Loop(nn.Module):
-    """A cell whose output comes back to it by way of another module."""
+    """A recurrent cell whose output returns to it through another module."""
 
     def __init__(self) -> None:
         self.cell, self.read = nn.GRUCell(2, 3), nn.Linear(3, 2)
@@ -115,7 +115,7 @@ def chain() -> Value:
 
 
 def scalar_network() -> Value:
-    """micrograd's way without modules: each product and sum a node."""
+    """A network without modules, as in micrograd: each product and each sum is a node."""
     weights = [[Value(0.1 * (i - j)) for j in range(8)] for i in range(8)]
     losses = []
     for k in range(20):

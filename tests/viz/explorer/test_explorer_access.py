@@ -1,4 +1,4 @@
-"""The explorer by keyboard alone, on narrow screens, with large text; and labels of any kind, which are only text."""
+"""The explorer works by keyboard alone, on narrow screens and with large text. Labels are only ever text."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def neuron() -> Value:
 
 
 def tab_stops(shown: Shown) -> list[dict[str, Any]]:
-    """Where Tab leads, from the page's beginning to its end."""
+    """The elements that Tab reaches, from the beginning of the page to its end."""
     stops: list[dict[str, Any]] = []
     for _ in range(60):
         shown.keys("Tab")

@@ -1,4 +1,4 @@
-"""What the explorer answers: values recomputed with other leaves, comparisons, and what cannot be answered."""
+"""What the explorer answers: values recomputed for other leaves, comparisons, and errors for bad messages."""
 
 from __future__ import annotations
 

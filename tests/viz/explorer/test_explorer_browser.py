@@ -1,4 +1,4 @@
-"""The explorer's saved page in a browser: stepping, moving leaves, opening modules, searching, checking, big graphs."""
+"""The explorer's saved page in a browser: steps, moved leaves, states of gradients, hovering, search and checks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Show]:
 
 
 def expression(x: float = 0.7, y: float = -1.3, w: float = 2.0) -> Value:
-    """Values that are used more than once, twice by one operation, and in a sequence beside a plain number."""
+    """Uses some Values several times, some twice in one operation, and some in a sequence next to a plain number."""
     leaves = Value(x, label="x"), Value(y, label="y"), Value(w, label="w")
     a, b = (leaves[0] * leaves[2] + leaves[1]).tanh(), leaves[1] / leaves[2]
     total = ops.logsumexp([a, 0.5, leaves[0], a]) + (a * a - b).exp() + ops.dot([a, 2.0], [leaves[2], b])
@@ -83,7 +83,7 @@ def test_each_step_has_the_engines_numbers(show: Show, build: Callable[[], Value
 
 
 def check_chain_rule(step: dict[str, Any], v: Value, sums: dict[str, float], values: Iterable[Value]) -> None:
-    """The lines of a step: upstream x local = contribution, added to what had come before; adds them to sums."""
+    """Checks the lines of a step (upstream x local = contribution, then the running sum), and adds them to sums."""
     assert step["numbers"][0] == v.grad
     for line, p, local in zip(step["lines"], v.parents, v.local_derivatives, strict=True):
         assert line["to"] == p.label
@@ -129,13 +129,13 @@ def test_moved_leaves_give_the_engines_numbers(show: Show, by: str) -> None:
 
 
 def control_step(slider: Any, x: float) -> float:
-    """The number nearest to x that the slider can stand at."""
+    """The position of the slider that is nearest to x."""
     low, step = (float(slider.get_attribute(name)) for name in ("min", "step"))
     return low + round((x - low) / step) * step
 
 
 def check_numbers(shown: Shown, root: Value) -> None:
-    """All boxes have the numbers of this graph, made of the same operations."""
+    """Checks that all boxes show the numbers of this graph, which has the same operations."""
     values = named(root)
     root.backward()
     expected = {label: pytest.approx([v.data, v.grad], rel=1e-12, abs=1e-12) for label, v in values.items()}

@@ -1,4 +1,4 @@
-"""The page's evaluator in a browser: the value and local derivatives of every row of the table are the engine's."""
+"""The page's evaluator in a browser gives the engine's value and local derivatives for every row of the table."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ Point = tuple[Any, ...]
 
 
 def lengths_of(row: Op) -> tuple[int, ...]:
-    """Of its sequences; without any, the one length says nothing."""
+    """The lengths to test its sequences at. A row without sequences gets one length, which is ignored."""
     if not row.sequences:
         return (1,)
     return tuple(n for n in LENGTHS if n or row not in (ops.mean, ops.take, ops.var, ops.std))
 
 
 def of_length(row: Op, args: Point, length: int) -> Point:
-    """The arguments with sequences cut, or repeated a little larger, to that length."""
+    """The arguments with sequences of that length: cut, or continued by slightly larger copies of their numbers."""
     made = [
         tuple((x * (1 + k // len(a) / 64)) for k, x in enumerate(itertools.islice(itertools.cycle(a), length)))
         if isinstance(a, tuple)
@@ -60,13 +60,13 @@ def of_length(row: Op, args: Point, length: int) -> Point:
 
 
 def ordinary(row: Op, length: int) -> list[Point]:
-    """Points of the row's domain."""
+    """Points inside the row's domain."""
     reach = {ops.prod: 2.0 / length if length else 1.0, ops.polygamma: 2.0, ops.mills: 2.0}.get(row, 8.0)
     return [of_length(row, args, length) for args in points(row, 60, reach)]
 
 
 def odd(row: Op, length: int) -> list[Point]:
-    """Every special number in the place of each argument, pairs of them in the first two."""
+    """Points made of special numbers: each in every argument, and all pairs in the first two."""
     if row in (ops.polygamma, ops.mills):
         return [(n, x) for n in (0.0, 1.0, 2.0, 300.0) for x in (*EDGES, -2.7, -0.1)]
     if row is ops.take:
@@ -85,7 +85,7 @@ def odd(row: Op, length: int) -> list[Point]:
 
 
 def engines(row: Op, args: Point) -> list[float]:
-    """The value, and the derivative by each number, 0 where there is no rule."""
+    """The engine's value, then the derivative by each number: 0 where the row has no rule."""
     made = [
         a if row.rules[i] is None else tuple(map(Value, a)) if isinstance(a, tuple) else Value(a)
         for i, a in enumerate(args)
@@ -98,7 +98,7 @@ def engines(row: Op, args: Point) -> list[float]:
 
 
 def pages(browser: Any, wanted: list[tuple[Op, int, list[Point]]]) -> dict[str, list[tuple[Point, list[float]]]]:
-    """What the page gives at points of rows, with sequences of that length: as `engines`, by the names of the rows."""
+    """What the page gives at the points of each row, by the row's name, in the form that engines() gives."""
     variants: dict[tuple[str, int], int] = {(row.name, n): k for k, (row, n, _) in enumerate(wanted)}
     cases = []
     for row, n, made in wanted:
@@ -117,14 +117,14 @@ def pages(browser: Any, wanted: list[tuple[Op, int, list[Point]]]) -> dict[str, 
 
 
 def agree(got: float, want: float) -> bool:
-    """Whether they are the same to TOLERANCE, or the same infinity, or both nan, or zeros of the same sign."""
+    """Whether both are equal to TOLERANCE, the same infinity, nan, or zeros of the same sign."""
     if got == want:
         return got != 0.0 or math.copysign(1.0, got) == math.copysign(1.0, want)
     return (got != got and want != want) or abs(got - want) <= TOLERANCE * max(1.0, abs(want)) < math.inf
 
 
 def disagreements(row: Op, found: list[tuple[Point, list[float]]]) -> Iterator[tuple[int, str]]:
-    """Where page and engine differ: 0 for the value, k + 1 for the derivative by the k-th number."""
+    """Where page and engine differ, with a text: 0 means the value, k + 1 the derivative by the k-th number."""
     for args, got in found:
         for k, (x, want) in enumerate(zip(got, engines(row, args), strict=True)):
             if not agree(x, want):
@@ -139,7 +139,7 @@ def found(browser: Any) -> dict[str, list[tuple[Point, list[float]]]]:
 
 @pytest.fixture(scope="module")
 def found_broken(browser: Any) -> dict[str, list[tuple[Point, list[float]]]]:
-    """As `found`, while each value and each rule of the table is off by a thousandth."""
+    """The same as found, but each value and each rule of the table is wrong by a thousandth."""
     wanted = [(row, 3, ordinary(row, 3)) for row in ops.TABLE.values()]
     with pytest.MonkeyPatch.context() as patch:
         for row in ops.TABLE.values():
@@ -173,7 +173,7 @@ def test_the_page_computes_what_the_engine_does(row: Op, found: dict[str, list[t
 @pytest.mark.browser
 @pytest.mark.parametrize("row", ROWS)
 def test_a_broken_row_is_noticed(row: Op, found_broken: dict[str, list[tuple[Point, list[float]]]]) -> None:
-    """The test above can fail, in the value and in each derivative."""
+    """Shows that the test above can fail, for the value and for each derivative."""
     points = found_broken[row.name]
     owner = owners(points[0][0])
     expected = {0, *[k + 1 for k, i in enumerate(owner) if row.rules[i] is not None]}
@@ -182,7 +182,7 @@ def test_a_broken_row_is_noticed(row: Op, found_broken: dict[str, list[tuple[Poi
 
 @pytest.mark.browser
 def test_an_index_that_is_no_place_gives_nan(browser: Any) -> None:
-    """Where the engine raises: a page has sliders, which can get there."""
+    """The engine raises an error there. The page must show something, since a slider can reach such an index."""
     for n in (3, 100):
         indices = [-1.0, float(n), 0.5, math.nan, math.inf]
         (got,) = pages(browser, [(ops.take, n, [((7.0,) * n, index) for index in indices])]).values()
@@ -191,7 +191,7 @@ def test_an_index_that_is_no_place_gives_nan(browser: Any) -> None:
 
 @pytest.mark.browser
 def test_an_own_operation_with_an_array_form_is_computed(browser: Any, own_operations: Callable[..., Op]) -> None:
-    """By operators, methods and functions; with constants that JSON has not, and numbers of its own in a loop."""
+    """Uses operators, methods and functions, constants that JSON lacks, and numbers that change from item to item."""
     mixed = own_operations(
         "mixed",
         lambda xs, scale: scale * sum(float(x) for x in xs) if scale < math.inf else -math.inf,
@@ -210,7 +210,7 @@ def test_an_own_operation_with_an_array_form_is_computed(browser: Any, own_opera
 
 
 def test_what_the_page_cannot_compute(own_operations: Callable[..., Op]) -> None:
-    """All of the table it can; not what is Python's alone."""
+    """It can compute all rows of the table, but not operations that only Python can."""
     assert {row.name: unsupported(row) for row in ops.TABLE.values() if unsupported(row)} == {}
     by_method = own_operations("by_method", abs, lambda g, y, x: g * x.reciprocal().square(), array="abs(x)")
     assert unsupported(by_method) is None

@@ -1,4 +1,4 @@
-"""The explorer's frames: modules, calls and parts, few on each level, and no circle among them."""
+"""The explorer's frames are modules, calls and parts: few on each level, and in no circle."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_hierarchy_is_small_everywhere(name: str) -> None:
 
 
 def ancestors(frames: list[dict[str, Any]], frame: int) -> Iterator[int]:
-    """From the outermost to this one."""
+    """The frames around a frame, from the outermost to the frame itself."""
     if frame >= 0:
         yield from ancestors(frames, frames[frame]["parent"])
         yield frame

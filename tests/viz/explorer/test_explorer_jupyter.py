@@ -1,4 +1,4 @@
-"""The explorer in JupyterLab: cells run in a browser, keys stay in the explorer, the kernel computes what is moved."""
+"""The explorer in JupyterLab: it gets its keys, and the kernel recomputes what the page cannot."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ QUIET = {"fetchNews": "false", "checkForUpdates": False}  # JupyterLab would ask
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which Python finds an installed package: the one that is tested, or else a wheel's."""
+    """Environment variables with which Python imports an installed package: the tested one, or one from a wheel."""
     if not Path(tl.__file__).is_relative_to(CHECKOUT):
         return dict(os.environ)
     folder = tmp_path_factory.mktemp("packages")
@@ -65,7 +65,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def lab(packages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """JupyterLab's address, and the folder that it serves; all that it writes for itself is beside that folder."""
+    """JupyterLab's address, and the folder that it serves. JupyterLab's own files are in another folder."""
     home, work = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("work")
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
@@ -138,7 +138,7 @@ def test_a_notebook_in_jupyterlab(browser: Any, lab: tuple[str, Path], own_opera
 
 
 def check_steps(shown: Shown) -> None:
-    """The passes by buttons; the numbers are the engine's, which had swept the graph."""
+    """Steps through the passes with the buttons, and checks that the numbers are the engine's."""
     shown.press("first", "forward")
     assert shown.step()["numbers"] == [8.0]
     shown.press("last", "back")
@@ -150,7 +150,7 @@ def check_steps(shown: Shown) -> None:
 
 
 def check_keys(shown: Shown, cells: Any) -> None:
-    """Neither do JupyterLab's shortcuts take the explorer's keys, nor do these reach the notebook."""
+    """Checks that keys pressed in the explorer work there and do nothing in the notebook."""
     chosen, count = cells.nth(1), cells.count()
     eventually(chosen).to_have_class(ACTIVE)
     shown.box("loss").focus()
@@ -177,7 +177,7 @@ def check_keys(shown: Shown, cells: Any) -> None:
 
 
 def check_kernel(shown: Shown, build: Callable[[float, float], list[Value]]) -> None:
-    """Leaves that lead through a custom operation, which the page itself cannot compute, are moved by the kernel."""
+    """Checks that the kernel recomputes the graph, since the page cannot compute its custom operation."""
     shown.press("last")
     for control, number in ((shown.slider("x"), "1.2"), (shown.field("y"), "3.5"), (shown.field("x"), "-0.75")):
         control.fill(number)

@@ -1,4 +1,4 @@
-"""The explorer's page of many nodes: modules opened and closed, samples chosen, 68,000 nodes, a training's time."""
+"""The explorer's page for large graphs: opening modules, choosing samples, 68,000 nodes, the steps of a training."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tinygrad_lite.viz.diagram.walk import Graph
 pytestmark = pytest.mark.browser
 Show = Callable[[Explorer], Shown]
 
-# People shall wait less than 2 seconds, as tests/benchmarks measures. A busy machine takes several times as long; what
-# lays out every node takes minutes.
+# People should wait less than 2 seconds, which tests/benchmarks measures. A busy machine takes several times as long; a
+# layout of every node takes minutes.
 LONGEST = 8.0
 ELEMENTS = 2000
 
@@ -31,7 +31,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Show]:
 
 
 def open_all(shown: Shown) -> int:
-    """Opens every module, each once, and closes none; how many there were, each time in bounds."""
+    """Opens each module once and returns how many there are. The page never has more than ELEMENTS elements."""
     done: set[str] = set()
     while True:
         closed = shown.drawing.locator(".tgl-module").evaluate_all("es => es.map((e) => e.dataset.item)")

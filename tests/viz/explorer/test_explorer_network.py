@@ -1,4 +1,4 @@
-"""A network in the explorer's page: its leaves follow the training's time, and its modules stand in order."""
+"""A network in the explorer's page: its leaves show the chosen step of training, and its layers are in order."""
 
 from __future__ import annotations
 

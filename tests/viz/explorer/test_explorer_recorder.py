@@ -1,4 +1,4 @@
-"""Recorder: what it recorded is what was, and nothing of the training is changed by it."""
+"""Recorder records the true numbers of a training, and does not change the training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ binary = nn.binary_cross_entropy_with_logits
 
 
 class Noisy(nn.Module):
-    """Drops numbers at random while it trains, and draws some in the mode eval() too."""
+    """Uses dropout while it trains, and draws random numbers in evaluation mode too."""
 
     def __init__(self) -> None:
         self.hidden, self.out, self.draws, self.dropout = nn.Layer(2, 4), nn.Layer(4, 1), Draws(5), nn.Dropout(0.5)
@@ -41,7 +41,7 @@ def network(*widths: int) -> nn.MLP:
 
 
 def looped(model: nn.Module, recorder: Recorder, steps: int, as_number: bool = False) -> list[dict[str, Any]]:
-    """What was at each step of a plain loop, between backward() and step()."""
+    """Trains in a plain loop; returns the numbers at each step between backward() and step()."""
     optimizer, seen = optim.SGD(model.parameters(), lr=0.1), []
     for _ in range(steps):
         optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""The explorer's page and widget: whole, of itself alone, and what a notebook shows."""
+"""The explorer's page is one complete file that needs no other; a notebook shows the widget or the page."""
 
 from __future__ import annotations
 

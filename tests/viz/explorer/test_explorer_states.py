@@ -1,4 +1,4 @@
-"""The page's states of gradients, recorded and with moved leaves, are those of the pictures."""
+"""The page and the pictures agree on the states of gradients, as recorded and after leaves have moved."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ STEPS: dict[str, tuple[int, Callable[..., Any]]] = {
 EDGES = (0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, 1.7e308, 1.0, -1.0, 0.5, 2.0)
 SINGLE = [row for row in ops.TABLE.values() if row.flat is None and not row.sequences]
 Told = tuple[list[str], list[int]]
-"""The states of a graph's gradients, and for each argument whether nothing passes to it."""
+"""The state of each gradient of a graph, and for each argument whether it is blocked."""
 
 
 def built(seed: int, at: Sequence[float]) -> Value:
-    """A random graph of two detached leaves and of leaves with these numbers, on which its form does not depend."""
+    """A random graph of two detached leaves and of leaves with these numbers. Its form depends on the seed only."""
     draw = random.Random(seed)
     known = [Value(draw.choice(NUMBERS)).detach() for _ in range(2)] + [Value(x) for x in at]
     leaves = list(known)
@@ -84,7 +84,7 @@ def pictured(root: Value) -> Told:
 
 
 def shown(browser: Any, cases: Sequence[tuple[Value, list[list[tuple[int, float]]]]]) -> list[list[Told]]:
-    """What the page tells of graphs, as they are recorded and after each of several changes of leaves."""
+    """What the page says of each graph, as recorded and after each change of leaves."""
     explorers = [explore(root) for root, _ in cases]
     evaluators = ",\n".join(evaluator(explorer._operations.variants) for explorer in explorers)
     source = page.module().replace("export default { render };", "")

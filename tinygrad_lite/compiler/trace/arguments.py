@@ -23,7 +23,7 @@ from ...errors import ShapeError, not_a_number, received
 from ...floats.reals import has_masked
 from ...transforms.pytree import by_name, is_dataclass, is_list
 from ..columns import as_column, count_rows, is_column, on_columns, tuple_of_columns
-from .static_arguments import Keyed, Refused, Same, fixed, holds, static
+from .static_keys import Keyed, Refused, Same, fixed, holds, static
 
 Key = Any
 _PLAIN = frozenset((float, int))
