@@ -40,6 +40,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     scaling,
     shared_weights,
     transforms_cost,
+    wide_networks,
 )
 from benchmarks.measuring import Findings, Row, pin_to_one_core  # noqa: E402
 
@@ -67,6 +68,7 @@ CASES = {
     "path": Case(chain.path_pointer),
     **{name: Case(partial(perceptrons.against, name), perceptrons.PEERS) for name in perceptrons.PROGRAMS},
     **{name: Case(partial(shared_weights.against, name), shared_weights.PEERS) for name in shared_weights.PROGRAMS},
+    "wide": Case(wide_networks.against, ("jax, jit", "")),
     "W6 compiled": Case(hessian_of_rosenbrock.compiled_against, ("jax, jit", "casadi", "")),
     "W7": Case(black_scholes.option, ("casadi", "")),
     "W7 batch": Case(black_scholes.many_options, ("numpy, by hand", "jax, jit"), ("scipy",)),

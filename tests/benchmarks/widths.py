@@ -10,8 +10,6 @@ import argparse
 import importlib.util
 import itertools
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,8 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.measuring import in_child, most_memory, pin_to_one_core
+from benchmarks.measuring import in_child, pin_to_one_core
+from benchmarks.wide_networks import first_and_later
 
 WIDTHS = tuple(2**k for k in range(4, 12))
 INPUTS, CLASSES, LANES = 64, 10, 64
@@ -35,7 +34,7 @@ def ours(width: int) -> list[float]:
     model = nn.MLP(INPUTS, [width, width, CLASSES], activation="tanh")
     x, labels = _batch(np)
     loss = tl.compile(lambda x, label: nn.cross_entropy(model(x), label))
-    return _measured(lambda: loss.batch(x, labels).backward())
+    return first_and_later(lambda: loss.batch(x, labels).backward())
 
 
 def jax(width: int) -> list[float]:
@@ -55,26 +54,12 @@ def jax(width: int) -> list[float]:
         return -jax.nn.log_softmax(h @ weights[-1])[jax.numpy.arange(LANES), labels].mean()
 
     step = jax.jit(jax.value_and_grad(loss))
-    return _measured(lambda: jax.block_until_ready(step(weights)))
+    return first_and_later(lambda: jax.block_until_ready(step(weights)))
 
 
 def _batch(np: Any) -> tuple[Any, Any]:
     source = np.random.default_rng(0)
     return source.normal(size=(LANES, INPUTS)), source.integers(0, CLASSES, LANES)
-
-
-def _measured(step: Callable[[], object]) -> list[float]:
-    seconds: list[float] = []
-
-    def timed() -> None:
-        start = time.process_time()
-        step()
-        seconds.append(time.process_time() - start)
-
-    memory = most_memory(timed) / 1e6
-    for _ in range(5):
-        timed()
-    return [seconds[0], memory, min(seconds[1:])]
 
 
 def draw(picture: str, widest: int) -> None:

@@ -6,16 +6,18 @@ higher derivatives use, gives nodes of the same kind, whose traced graph is that
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..engine import Value, is_joint, record_known, results_below, whole_of
+from ..engine import Value, dot, hooks, is_joint, record_known, results_below, sums_of_products, whole_of
 from ..errors import HistoryError
-from ..ops import REAL, Op, component
+from ..ops import REAL, Op, component, mean
 from .trace.traced_graph import TracedGraph
 
 
@@ -173,6 +175,27 @@ def expanded(outputs: Sequence[Any]) -> list[Any]:
     Raises HistoryError for a node of a batch: its lanes cannot be part of another program.
     """
     return recorded_anew(outputs, {})
+
+
+def with_dots(outputs: Sequence[Any]) -> list[Any]:
+    """The outputs with each sum of products that is written as additions, sum(w * x for ...) + b, as one dot."""
+    found, order = sums_of_products([y for y in outputs if type(y) is Value], hooks)
+    if not found:
+        return list(outputs)
+    instead: dict[Value, Any] = {}
+    for v in order:
+        if v not in found:
+            recorded_anew((), instead, order=[v])
+            continue
+        lefts, rights, others = found[v]
+        numbers = [x for x in others if type(x) is not Value]
+        terms = _moved([x for x in others if type(x) is Value], instead)
+        start = functools.reduce(operator.add, [*terms, *([sum(numbers)] if any(numbers) else [])] or [0.0])
+        xs, ys = _moved([lefts, rights], instead)
+        instead[v] = dot(xs, ys, start)
+        if v.op is mean:
+            instead[v] = instead[v] / len(v.args[0])
+    return [instead.get(y, y) if type(y) is Value else y for y in outputs]
 
 
 def recorded_anew(

@@ -19,8 +19,12 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "7492bb25"
+source_hash = "d831a18c"
 
+_ADD = cython.declare(cython.int, ops.add.code)
+_MUL = cython.declare(cython.int, ops.mul.code)
+_MEAN = cython.declare(cython.int, (1 << 16) + ops.mean.code)
+_SUM = cython.declare(cython.int, (1 << 16) + ops.sum.code)
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
 
@@ -44,6 +48,62 @@ def results_below(*roots):
             stack += (v, None)
             _push_results(stack, v, seen)
     return order
+
+
+def sums_of_products(roots, kept):
+    """Sums of products that are written as additions: ({root: (lefts, rights, others)}, the other results in order).
+
+    Such a root is the sum of lefts[k] * rights[k] and of others, or a mean, which has this sum. What it was added up
+    from is read nowhere else below the roots, and is not among the other results.
+
+    kept  ids of Values that must stay as they are
+    """
+    v: Value
+    found: dict = {}
+    inner: set = set()
+    uses: dict = dict.fromkeys(roots, 2)
+    order: list = results_below(*roots)
+    for v in order:
+        for arg in _args(v):
+            if type(arg) is Value:
+                uses[arg] = uses.get(arg, 0) + 1
+            elif type(arg) is tuple:
+                for x in cython.cast(tuple, arg):
+                    uses[x] = uses.get(x, 0) + 1
+    for v in reversed(order):
+        if (v._code == _ADD or v._code == _SUM or v._code == _MEAN) and v not in inner:
+            lefts: list = []
+            rights: list = []
+            others: list = []
+            between: list = []
+            _add_terms(v, uses, kept, lefts, rights, others, between)
+            if len(lefts) > 1:
+                inner.update(between)
+                found[v] = tuple(lefts), tuple(rights), others
+    return found, [v for v in order if v not in inner]
+
+
+@cython.cfunc
+def _add_terms(root: Value, uses: dict, kept, lefts: list, rights: list, others: list, between: list) -> cython.void:
+    v: Value
+    stack: list = [root]
+    while stack:
+        x = stack.pop()
+        v = x if type(x) is Value else None
+        is_sum: cython.bint = v is not None and (v._code == _ADD or v._code == _SUM)
+        is_product: cython.bint = v is not None and v._code == _MUL and v._left is not None and v._right is not None
+        if v is not root and (uses.get(x) != 1 or id(x) in kept or not (is_sum or is_product)):
+            others.append(x)
+            continue
+        if v is not root:
+            between.append(v)
+        if is_product:
+            lefts.append(v._left)
+            rights.append(v._right)
+        elif v._code == _SUM or v._code == _MEAN:
+            stack.extend(reversed(_items(_args(v)[0])))
+        else:
+            stack.extend(reversed(_args(v)))
 
 
 def leaves_below(roots, known):
@@ -101,10 +161,12 @@ class _Copying:
 
     fixed  results that depend on nothing in `known`, and leaves that are not in it
     rows   the copies of rows, by the id of the tuple
+    alike  the same copies by themselves, so that equal ones are one
     """
 
-    __slots__ = ("add", "cells", "constant", "fixed", "known", "rows")
+    __slots__ = ("add", "alike", "cells", "constant", "fixed", "known", "rows")
 
+    alike: dict
     known: dict
     cells: dict
     rows: dict
@@ -126,7 +188,7 @@ def transcribe(roots, known, constant, add, cells=None):
     v: Value
     copying: _Copying = _Copying()
     copying.known, copying.cells, copying.rows, copying.fixed = known, {} if cells is None else cells, {}, set()
-    copying.constant, copying.add = constant, add
+    copying.constant, copying.add, copying.alike = constant, add, {}
     stack: list = []
     for root in reversed(roots):
         if type(root) is tuple:
@@ -251,7 +313,8 @@ def _copy_of(copying: _Copying, x):
 def _copy_of_row(copying: _Copying, row):
     found = copying.rows.get(id(row))
     if found is None:
-        found = copying.rows[id(row)] = tuple([_copy_of(copying, x) for x in _items(row)])
+        found = tuple([_copy_of(copying, x) for x in _items(row)])
+        found = copying.rows[id(row)] = copying.alike.setdefault(found, found)
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..passes.grouping import Group
-from ..passes.program import CONSTANT, INPUT, Program
+from ..passes.program import CONSTANT, INPUT, Program, even_steps
 
 P, S, V, G = "PSVG"
 
@@ -181,13 +181,13 @@ class Layout:
         """The numbers at places of shape (n, k) as a matrix (n, k * lanes)."""
         n, k = places.shape
         rows = self._rows(V, places)
-        steps = _steps(rows)
+        steps = even_steps(rows)
         name = self._read(V, rows) if steps is not None and steps[1] == 1 else self._gathered(V, rows)
         return self.name(f"{name}.reshape({n}, {k} * lanes)", "w")
 
     def view(self, array: str, rows: Any) -> str | None:
         """The name of a view of rows if they are evenly spaced along each axis, else None."""
-        steps = _steps(rows)
+        steps = even_steps(rows)
         if steps is None:
             return None
         first = rows.flat[0]
@@ -228,7 +228,7 @@ class Layout:
             take = self.name(f"{array}.take", f"take_{array.lower()}")
             fixed = array == S and rows.max() < len(self.constants)
             lines = self.setup if fixed else self.run if array == V else self.share
-            lines.append(f"{take}({self.index(rows)}, 0, {name}, 'clip')")
+            lines.append(f"{take}({self.index(rows.astype(np.intp))}, 0, {name}, 'clip')")
         return self._names[key]
 
     def _rows(self, array: str, places: Any) -> Any:
@@ -258,17 +258,3 @@ class Layout:
             self.setup.append(f"{target}[...] = {self.index(numbers)}")
         else:
             self.run.append(f"{target}[...] = {self.by_lane(np.array(missing))}")
-
-
-def _steps(rows: Any) -> tuple[int, ...] | None:
-    """The step from row to row along each axis; None if the steps are not even."""
-    steps: list[int] = []
-    for axis in reversed(range(rows.ndim)):
-        between = np.diff(rows, axis=axis)
-        if between.size == 0:  # as if it were contiguous
-            steps.insert(0, steps[0] * rows.shape[axis + 1] if steps else 1)
-        elif (between == between.flat[0]).all():
-            steps.insert(0, int(between.flat[0]))
-        else:
-            return None
-    return tuple(steps)

@@ -10,7 +10,7 @@ from typing import Any
 from ...ops import Op
 from .lane_sums import LaneSums
 from .matrix_products import Product, crossed, over_lanes, row_by_row
-from .program import SUM, Program
+from .program import SUM, Program, listed
 from .row_order import RowOrder
 
 
@@ -76,16 +76,18 @@ def _by_kind(program: Program, places: Sequence[int], levels: Sequence[int]) -> 
 def _levels(program: Program, places: Sequence[int]) -> list[int]:
     """The level of each place: the length of the longest path of operations that leads to it."""
     levels = [0] * len(program)
-    level_of = levels.__getitem__
     of_rows: dict[int, int] = {}  # by the id of a row, which many operations share
     for place in places:
         level = 0
         for row in program.rows(place):
+            if len(row) <= 2:
+                for operand in row:
+                    if operand >= 0 and levels[operand] > level:
+                        level = levels[operand]
+                continue
             found = of_rows.get(id(row), -1)
             if found < 0:
-                found = max(map(level_of, program.listed(row)), default=0)
-                if len(row) > 1:
-                    of_rows[id(row)] = found
+                found = of_rows[id(row)] = max([levels[operand] for operand in listed(row)], default=0)
             level = max(level, found)
         levels[place] = 1 + level
     return levels

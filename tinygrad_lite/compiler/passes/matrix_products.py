@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .lane_sums import LaneSums
-from .program import Program, Row, as_array, listed
+from .program import Program, Row, as_array, even_steps, listed
 from .row_order import RowOrder
 
 
@@ -104,14 +104,14 @@ def over_lanes(
     made = []
     for some, keys in by_factors.items():
         lefts, blocks = sorted(some, key=order.of_row), [rows for _, rows in keys]
-        firsts = np.array([[by_rows[key][left] for key in keys] for left in lefts])
+        firsts = np.array([[by_rows[key][left] for key in keys] for left in lefts], dtype=np.int32)
         if firsts.size == len(blocks[0][0]) == 1:
             apart.append((blocks[0], lefts[0], int(firsts[0, 0])))
         else:
             made.append(_over_lanes(lefts, blocks, firsts, order, one))
     for rows, factors, first in apart:
         if len(rows[0]) > 1:
-            made.append(_over_lanes([factors], [rows], np.array([[first]]), order, one))
+            made.append(_over_lanes([factors], [rows], np.array([[first]], dtype=np.int32), order, one))
         else:
             alone.append(sums.by_lane[first])
     by_length: dict[int, list[int]] = defaultdict(list)
@@ -127,9 +127,8 @@ def _over_lanes(
     lefts: Sequence[tuple[int, ...]], blocks: Sequence[tuple[Row, ...]], firsts: Any, order: RowOrder, one: int
 ) -> tuple[Product, Any]:
     right = np.concatenate([as_array(rows).T for rows in blocks])
-    positions = np.concatenate(
-        [first[:, None] + np.arange(len(rows[0])) for first, rows in zip(firsts.T, blocks, strict=True)], axis=1
-    )
+    columns_of = [np.arange(len(rows[0]), dtype=np.int32) for rows in blocks]
+    positions = np.concatenate([first[:, None] + k for first, k in zip(firsts.T, columns_of, strict=True)], axis=1)
     sort = np.lexsort((order.of(right[:, 0]), right[:, 0] == one))
     columns = order.of_columns(lefts[0])
     left = np.array(lefts)[:, columns]
@@ -167,12 +166,11 @@ def _complete(program: Program, product: Product, members: Any, one: int) -> Non
     if _is_even(product.left) and not _is_even(left):
         product.bias = left[:, -1]
         return
-    product.left = left
+    product.left = left.astype(product.left.dtype)
     product.right = np.hstack([product.right, np.full((len(product.right), 1), one)])
     product.complete = True
 
 
 def _is_even(left: Any) -> bool:
     """Whether the rows are parameters that are evenly spaced along both axes."""
-    between = [np.diff(left, axis=axis) for axis in (0, 1)]
-    return bool(left.max() < 0 and all(not step.size or (step == step.flat[0]).all() for step in between))
+    return bool(left.max() < 0 and even_steps(left) is not None)

@@ -253,9 +253,25 @@ def as_array(rows: Sequence[Row]) -> Any:
     """Rows of equal length as an integer array, (rows, places)."""
     ranges = [row for row in rows if type(row) is range]
     if len(ranges) == len(rows) > 0:
-        starts, steps = np.array([(row.start, row.step) for row in ranges], dtype=np.int64).T
-        return starts[:, None] + steps[:, None] * np.arange(len(rows[0]))
-    return np.array([np.arange(r.start, r.stop, r.step) if type(r) is range else r for r in rows], dtype=np.int64)
+        starts, steps = np.array([(row.start, row.step) for row in ranges], dtype=np.int32).T
+        return starts[:, None] + steps[:, None] * np.arange(len(rows[0]), dtype=np.int32)
+    return np.array([np.arange(r.start, r.stop, r.step) if type(r) is range else r for r in rows], dtype=np.int32)
+
+
+def even_steps(places: Any) -> tuple[int, ...] | None:
+    """The step from number to number along each axis of an array; None if the steps are not even."""
+    steps: list[int] = []
+    even = places[(slice(0, 1),) * places.ndim]
+    for axis in reversed(range(places.ndim)):
+        count = places.shape[axis]
+        if count > 1 and places.size:
+            second = (0,) * axis + (1,) + (0,) * (places.ndim - axis - 1)
+            steps.insert(0, int(places[second] - places.flat[0]))
+            after = (*range(1, places.ndim - axis),)
+            even = even + np.expand_dims(np.arange(count, dtype=even.dtype) * steps[0], after)
+        else:  # as if it were contiguous
+            steps.insert(0, steps[0] * places.shape[axis + 1] if steps else 1)
+    return tuple(steps) if (places == even).all() else None
 
 
 def _name(place: int) -> str:

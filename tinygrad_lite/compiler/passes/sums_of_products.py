@@ -48,7 +48,7 @@ class _Rewriting:
         # By id: rows of the old program as rows of the new one; of these, whether they vary, and their order.
         self._rows: dict[int, Row] = {}
         self._kept: dict[int, tuple[Row, bool | None]] = {}
-        self._orders: dict[int, tuple[Row, list[int] | None]] = {}
+        self._orders: dict[int, tuple[Row, list[int] | None, Row]] = {}
         for place in range(first, len(program)):
             self._visit(place)
         self.made.outputs = list(map(self._place, program.outputs))
@@ -196,12 +196,15 @@ class _Rewriting:
         if type(rights) is range:
             return (lefts, rights) if rights.step > 0 else (lefts[::-1], rights[::-1])
         found = self._orders.get(id(rights))
-        if found is None or found[0] is not rights:
+        if found is None:
             order = None if all(map(le, rights, rights[1:])) else sorted(range(len(rights)), key=rights.__getitem__)
-            found = self._orders[id(rights)] = rights, order
-        if found[1] is None:
+            found = rights, order, rights if order is None else row_of([rights[k] for k in order])
+            self._orders[id(rights)] = found
+        _, order, in_order = found
+        if order is None:
             return lefts, rights
-        return tuple([row_of([row[k] for k in found[1]]) for row in (lefts, rights)])  # type: ignore[return-value]
+        turned = type(lefts) is range and order == list(range(len(rights) - 1, -1, -1))
+        return lefts[::-1] if turned else row_of([lefts[k] for k in order]), in_order
 
     def _ordered(self, a: int, b: int) -> Pair:
         """The pair with a factor first that lanes share, of two of these a parameter; otherwise the later one first."""

@@ -14,7 +14,7 @@ from ...errors import received
 from ...recording.random_source import replayed
 from ...transforms.pytree import Structure, filler, mapped, positions
 from ...transforms.runs import variables
-from ..autodiff import expanded, recorded, recorded_anew, reduced, rows
+from ..autodiff import expanded, recorded, recorded_anew, reduced, rows, with_dots
 from ..executor_choice import Execution
 from ..native.plain_call import Call
 from ..passes.gc_pause import collector_paused
@@ -66,7 +66,7 @@ class Specialization:
             """Traces the function: what it returns, the trace, the numbers in it, and the derivatives in the trace."""
             output, trace = traced(functools.partial(function, **fresh_named), fresh, name)
             numbers = Structure(output, self._not_a_number).numbers
-            found = traced(lambda: expanded([*numbers, *trace.derivatives]), (), name)[0]
+            found = traced(lambda: with_dots(expanded([*numbers, *trace.derivatives])), (), name)[0]
             return output, trace, found[: len(numbers)], found[len(numbers) :]
 
         modules = modules_of([function, *args, *kwargs.values()])
