@@ -5,6 +5,7 @@ cdef extern from "Python.h":
 cdef extern from *:
     """
     #include <fenv.h>
+    #include <string.h>
 
     #define RAISED (FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW | FE_UNDERFLOW)
 
@@ -21,11 +22,17 @@ cdef extern from *:
         return kept;
     }
 
+    /* Whether the items of a list or tuple are these very objects, found without a look at any of them. */
+    static inline int are_items(PyObject *items, void **objects) {
+        return !memcmp(PySequence_Fast_ITEMS(items), objects, PySequence_Fast_GET_SIZE(items) * sizeof(void *));
+    }
+
     static inline void let_subclasses_begin(PyObject *type) {
         ((PyTypeObject *)type)->tp_flags |= Py_TPFLAGS_BASETYPE;
     }
     """
     void let_subclasses_begin(object) noexcept
+    bint are_items(object, void **) noexcept
     void clear_flags() noexcept
     bint flags_cleared(bint) noexcept
 

@@ -1,16 +1,23 @@
 # What compiled files know of graph.py.
 cimport cython
 
-from .storage cimport Storage, _refuse_again, _Terms, above
-from .values cimport _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
+from .storage cimport Storage, _forget_gone, _Layer, _refuse_again, _Terms, above
+from .from_c cimport are_items
+from .values cimport (
+    _BOUND, _DETACHED, _LAYER, _JOINT, _LEAF, _MANY, Value, _forget_sweep, _gradient, _here, _leaf, _number,
+)
 
 @cython.final
 cdef class Span:
     cdef Storage _storage
     cdef tuple _leaves
-    cdef Py_ssize_t _start, _moved
+    cdef Py_ssize_t _start, _size, _moved
 
-cdef tuple _unspanned(tuple args)
+cdef _span_of(items)
+cdef tuple _leaves_of(Span span)
+cdef bint _are_cells(items) except? -1
+cdef tuple _args(Value v)
+cdef tuple _left_in_layer(Value v)
 cdef Value _checked_value(who, x)
 cdef list _all_checked(who, xs)
 cdef _row(Value v)

@@ -10,11 +10,24 @@ except ImportError:
 from .. import errors, ops
 
 if not cython.compiled:
-    from .storage import Storage, _refuse_again, _Terms, above
-    from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _number
+    from .storage import Storage, _forget_gone, _Layer, _refuse_again, _Terms, above
+    from .values import (
+        _BOUND,
+        _DETACHED,
+        _JOINT,
+        _LAYER,
+        _LEAF,
+        _MANY,
+        Value,
+        _forget_sweep,
+        _gradient,
+        _here,
+        _leaf,
+        _number,
+    )
 
 compiled: bool = cython.compiled
-source_hash = "8a1fb88a"
+source_hash = "1dcdfbe8"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -22,6 +35,8 @@ _ROWS = cython.declare(list, ops.ROWS)
 _MUL = cython.declare(cython.int, ops.mul.code)
 
 
+@cython.no_gc
+@cython.freelist(64)
 @cython.final
 @cython.cclass
 class Span:
@@ -30,12 +45,13 @@ class Span:
     The node depends on the leaves: if one of them has moved to another storage since, sweeps go leaf by leaf.
     """
 
-    __slots__ = ("_leaves", "_moved", "_start", "_storage")
+    # One that stands for a list of leaves holds none of them (_leaves is None) until they are asked for.
+    __slots__ = ("_leaves", "_moved", "_size", "_start", "_storage")
 
     def __init__(self, storage, start, leaves):
         v: Value
         cell: cython.Py_ssize_t = start
-        _refuse_again(self, self._leaves if cython.compiled else getattr(self, "_leaves", None))
+        _refuse_again(self, self._storage if cython.compiled else getattr(self, "_storage", None))
         if type(storage) is not Storage:
             raise TypeError(f"Span(storage, ...) takes a Storage, got {errors.received(storage)}")
         given: list = _all_checked("Span(..., leaves)", leaves)
@@ -45,8 +61,12 @@ class Span:
                     f"Span(storage, start={start}, leaves): cell {cell} of the storage is not that of {v!r}"
                 )
             cell += 1
-        self._storage, self._start, self._leaves = storage, start, tuple(given)
+        self._storage, self._start, self._leaves, self._size = storage, start, tuple(given), len(given)
         self._moved = self._storage._moved
+
+    def __dealloc__(self):
+        if self._leaves is None and self._storage is not None:
+            _forget_gone(self._storage)
 
     def __reduce__(self):
         raise errors.not_copied(self, "copy the leaves instead")
@@ -61,16 +81,96 @@ class Span:
 
     @property
     def leaves(self):
-        return self._leaves
+        return _leaves_of(self)
 
 
 @cython.cfunc
-def _unspanned(args: tuple) -> tuple:
-    """The arguments, with each Span replaced by its leaves."""
+def _span_of(items):
+    """The Span of a list or tuple of leaves that are bound to consecutive cells; None for another."""
+    if not _are_cells(items):
+        return None
+    first: Value = items[0]
+    storage: Storage = first._left
+    span: Span = Span.__new__(Span)
+    span._storage, span._start, span._size, span._moved = storage, first._count, len(items), storage._moved
+    storage._spans += 1
+    return span
+
+
+@cython.cfunc
+def _are_cells(items) -> cython.bint:
+    """Whether a list or tuple holds leaves that are bound to consecutive cells. Only the first leaf is touched.
+
+    The readable engine says no: to read cells as an array would gain it nothing.
+    """
+    n: cython.Py_ssize_t = len(items)
+    if not cython.compiled or n == 0 or type(items[0]) is not Value or above.hooks:
+        return False
+    first: Value = items[0]
+    if first._code != _BOUND:
+        return False
+    storage: Storage = first._left
+    return first._count + n <= storage._size and are_items(items, storage._bound + first._count)  # noqa: F821
+
+
+@cython.cfunc
+def _leaves_of(span: Span) -> tuple:
+    if span._leaves is None and span._storage is not None:
+        span._leaves = tuple([_leaf_at(span._storage, k) for k in range(span._start, span._start + span._size)])
+        _forget_gone(span._storage)
+    return span._leaves
+
+
+@cython.cfunc
+def _leaf_at(storage: Storage, cell: cython.Py_ssize_t) -> Value:
+    """The leaf that is or was bound to a cell. If it has died nobody can tell it from a new one."""
+    if storage._bound[cell] is not cython.NULL:
+        return cython.cast(Value, cython.cast(object, storage._bound[cell]))
+    kept = storage._gone[cell]
+    if type(kept) is Value:
+        return kept
+    made: Value = _leaf(0.0, _LEAF)
+    made._origin, made._left_partial = kept
+    _settle_in(made, storage, cell)
+    return made
+
+
+@cython.cfunc
+def _settle_in(leaf: Value, storage: Storage, cell: cython.int) -> cython.void:
+    leaf._left, leaf._code, leaf._count = storage, _BOUND, cell
+    if cython.compiled:
+        storage._bound[cell] = cython.cast(cython.p_void, leaf)
+
+
+@cython.cfunc
+def _args(v: Value) -> tuple:
+    """The arguments of a node with many, with a tuple of its numbers in place of each Span."""
+    if _is_in_layer(v):
+        return _left_in_layer(v), cython.cast(_Layer, v._left).items, _right(v)
+    args: tuple = cython.cast(_Terms, v._left).args
     for arg in args:
         if type(arg) is Span:
-            return tuple([cython.cast(Span, a)._leaves if type(a) is Span else a for a in args])
+            return tuple([_leaves_of(cython.cast(Span, a)) if type(a) is Span else a for a in args])
     return args
+
+
+@cython.cfunc
+@cython.inline
+def _is_in_layer(v: Value) -> cython.bint:
+    return _LAYER <= v._code < _JOINT
+
+
+@cython.cfunc
+def _left_in_layer(v: Value) -> tuple:
+    """The first argument of a dot of a layer."""
+    layer: _Layer = cython.cast(_Layer, v._left)
+    k: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, v._left_partial)
+    if layer.lefts is None:
+        layer.lefts = [None] * layer.dots
+    if layer.lefts[k] is None:
+        first: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, layer.cells[k])
+        layer.lefts[k] = tuple([_leaf_at(layer.storage, cell) for cell in range(first, first + layer.size)])
+    return layer.lefts[k]
 
 
 @cython.cfunc
@@ -116,7 +216,7 @@ def _laid_flat(v: Value) -> list:
     if v._code < _MANY:
         return [_left(v), _right(v)] if v._code >= 0 else []
     found: list = []
-    for arg in _unspanned(cython.cast(_Terms, v._left).args):
+    for arg in _args(v):
         if type(arg) is tuple:
             found.extend(arg)
         else:
@@ -137,6 +237,13 @@ def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
     """The local derivative by the k-th number of _laid_flat(v), which must be a Value."""
     if v._code < _MANY:
         return v._right_partial if k else v._left_partial
+    if _is_in_layer(v):
+        layer: _Layer = cython.cast(_Layer, v._left)
+        if k < layer.size:
+            return layer.numbers[k]
+        if k == 2 * layer.size:
+            return 1.0
+        return layer.weights[cython.cast(cython.Py_ssize_t, v._left_partial) * layer.size + k - layer.size]
     return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
 
 
@@ -153,8 +260,8 @@ def _row(v: Value):
 def _given(v: Value) -> tuple:
     """The arguments of a result, as its row takes them."""
     if v._code >= _MANY:
-        args: tuple = cython.cast(_Terms, v._left).args
-        return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
+        args: tuple = _args(v)
+        return args if v._code != _CUSTOM else args[: len(args) - 1]
     rules: tuple = _ROWS[v._code].rules
     return (_left(v),) if len(rules) == 1 else (_left(v), _right(v))
 
@@ -241,13 +348,17 @@ def is_computed(v: Value):
     if v._code != _BOUND:
         return v._sweep > 0
     storage = v._left
-    return max(v._sweep, storage._swept) > storage._cleared
+    return max(v._sweep, _swept(v)) > storage._cleared
 
 
 @cython.cfunc
 def _swept(v: Value) -> cython.longlong:
-    """The number of the last sweep that reached all leaves of v's storage; 0 for a leaf that has none."""
-    return cython.cast(Storage, v._left)._swept if v._code == _BOUND else 0
+    """The number of the last sweep that reached any Span of v's storage, if one has reached v; else 0."""
+    storage: Storage
+    if v._code != _BOUND:
+        return 0
+    storage = v._left
+    return storage._swept if storage._reached[v._count] else 0
 
 
 def topological_order(*roots):
@@ -340,7 +451,7 @@ def products(ys):
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
     value: Value = _checked_value("sweep_number(v)", v)
-    return max(value._sweep, 0)
+    return max(value._sweep, _swept(value), 0)
 
 
 def bind(leaves):
@@ -373,9 +484,20 @@ def bind(leaves):
         if v._sweep >= 0 or not sweeping:  # else it may be the mark of a sweep that is under way
             v._sweep = max(v._sweep, _swept(v)) if is_computed(v) else 0
         if v._code == _BOUND:
-            cython.cast(Storage, v._left)._moved += 1
-        v._left, v._code, v._count = storage, _BOUND, cell
+            _move_out(v)
+        _settle_in(v, storage, cell)
     return storage, list(range(len(leaves)))
+
+
+@cython.cfunc
+def _move_out(leaf: Value) -> cython.void:
+    """Takes a leaf that moves out of its storage, in which Spans find it nevertheless."""
+    old: Storage = leaf._left
+    old._moved += 1
+    if cython.compiled:
+        old._bound[leaf._count] = cython.NULL
+        if old._spans:
+            old._gone[leaf._count] = leaf
 
 
 def located(leaves):
@@ -399,7 +521,7 @@ def clear_grads(leaves):
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._grads[v._count] = 0.0
         v._grad = 0.0
-        v._sweep = 0
+        _forget_sweep(v)
 
 
 def kept(v: Value):

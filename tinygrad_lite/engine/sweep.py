@@ -12,12 +12,13 @@ from .. import errors, ops
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Realloc
 else:
-    from .graph import Span, _edges, _laid_flat_jointly, _row, _solution
-    from .storage import Storage, _Context, _Terms, above, counts
+    from .graph import Span, _edges, _laid_flat_jointly, _leaves_of, _left_in_layer, _row, _solution
+    from .storage import Storage, _Context, _Layer, _Terms, above, counts
     from .values import (
         _BOUND,
         _DETACHED,
         _JOINT,
+        _LAYER,
         _LEAF,
         _MANY,
         Value,
@@ -39,7 +40,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "1edb0dfd"
+source_hash = "3c7ede77"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 # pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.
@@ -55,10 +56,10 @@ class _Snapshot:
     """What each node met by a sweep held before it: its gradient, the number of its last sweep, its count.
 
     A fleeting sweep leaves nothing behind. Its number is negative, so the results it marks read as not computed, and
-    those that held no gradient before need no entry.
+    those that held no gradient before need no entry. `layers` has the state of each _Layer, for a sweep inside another.
     """
 
-    __slots__ = ("ended", "everything", "fleeting", "nodes", "numbers", "room")
+    __slots__ = ("ended", "everything", "fleeting", "layers", "nodes", "numbers", "room")
 
     def __dealloc__(self):
         if cython.compiled:
@@ -192,7 +193,7 @@ def _leave(here: _Context, done: cython.bint) -> cython.void:
 def _new_snapshot(fleeting: cython.bint, everything: cython.bint) -> _Snapshot:
     snapshot: _Snapshot = _Snapshot.__new__(_Snapshot)
     snapshot.fleeting, snapshot.everything, snapshot.ended = fleeting, everything, False
-    snapshot.nodes, snapshot.room = [], 0
+    snapshot.nodes, snapshot.layers, snapshot.room = [], [], 0
     if not cython.compiled:
         snapshot.numbers = []
     return snapshot
@@ -218,6 +219,13 @@ def _note(snapshot: _Snapshot, v: Value) -> cython.int:
 
 
 @cython.cfunc
+def _note_layer(snapshot: _Snapshot, layer: _Layer) -> cython.void:
+    if snapshot.everything:
+        adjoints: list = [layer.adjoints[k] for k in range(layer.size)]
+        snapshot.layers.append((layer, layer.sweep, layer.waiting, adjoints))
+
+
+@cython.cfunc
 @cython.exceptval(-1)
 def _put_back(snapshot: _Snapshot, results: cython.bint) -> cython.int:
     """Restores the leaves, and the results too if `results` is true."""
@@ -230,8 +238,18 @@ def _put_back(snapshot: _Snapshot, results: cython.bint) -> cython.int:
             v._sweep = cython.cast(cython.longlong, snapshot.numbers[3 * k + 1])
             if v._code != _BOUND:
                 v._count = cython.cast(cython.int, snapshot.numbers[3 * k + 2])
+    for layer, sweep, waiting, adjoints in snapshot.layers:
+        _put_back_layer(layer, sweep, waiting, adjoints)
     snapshot.ended = True
     return 0
+
+
+@cython.cfunc
+def _put_back_layer(layer: _Layer, sweep: cython.longlong, waiting: cython.Py_ssize_t, adjoints: list) -> cython.void:
+    k: cython.Py_ssize_t
+    layer.sweep, layer.waiting = sweep, waiting
+    for k in range(layer.size):
+        layer.adjoints[k] = adjoints[k]
 
 
 @cython.cfunc
@@ -245,10 +263,12 @@ def _through_hooks(v: Value, gradient: cython.double) -> cython.double:
 @cython.exceptval(-1)
 def _count_uses(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
     if v._code >= _MANY:
-        terms: _Terms = cython.cast(_Terms, v._left)
-        if v._code >= _JOINT and met[0] is None:
-            met[0] = {}
-        for arg in terms.args:
+        if v._code >= _LAYER:
+            if v._code < _JOINT:
+                return _count_uses_in_layer(v, sweep, met, snapshot)
+            if met[0] is None:
+                met[0] = {}
+        for arg in cython.cast(_Terms, v._left).args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
                     if type(item) is Value:
@@ -267,12 +287,61 @@ def _count_uses(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapsho
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _use_span(span: Span, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
-    """Marks the whole storage at once; goes leaf by leaf only for a snapshot, or if some leaves have moved."""
-    if snapshot is None and span._moved == span._storage._moved:
-        span._storage._swept = sweep
+def _count_uses_in_layer(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+    """The same for a dot of a layer. All dots together are one use of the items."""
+    k: cython.Py_ssize_t
+    layer: _Layer = cython.cast(_Layer, v._left)
+    if snapshot is None and _has_cells(layer):
+        layer.storage._reach(_cell(v), layer.size, sweep)
     else:
-        for leaf in span._leaves:
+        _use_items(_left_in_layer(v), sweep, met, snapshot)
+    if layer.flows:
+        if layer.sweep != sweep:
+            if snapshot is not None:
+                _note_layer(snapshot, layer)
+            layer.sweep, layer.waiting = sweep, 0
+            for k in range(layer.size):
+                layer.adjoints[k] = 0.0
+            _use_items(layer.items, sweep, met, snapshot)
+        layer.waiting += 1
+    if v._right is not None:
+        _use_seldom(cython.cast(Value, v._right), sweep, met, snapshot)
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+def _has_cells(layer: _Layer) -> cython.bint:
+    """Whether the lefts of a layer are still in the cells that they were read from."""
+    return layer.storage is not None and layer.moved == layer.storage._moved
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _cell(v: Value) -> cython.Py_ssize_t:
+    """The first cell of a dot of a layer."""
+    layer: _Layer = cython.cast(_Layer, v._left)
+    return cython.cast(cython.Py_ssize_t, layer.cells[cython.cast(cython.Py_ssize_t, v._left_partial)])
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _use_items(items: tuple, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+    for item in items:
+        if type(item) is Value:
+            _use(cython.cast(Value, item), sweep, met, snapshot)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _use_span(span: Span, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+    """Marks all cells at once; goes leaf by leaf only for a snapshot, or if some leaves have moved."""
+    if snapshot is None and span._moved == span._storage._moved:
+        span._storage._reach(span._start, span._size, sweep)
+    else:
+        for leaf in _leaves_of(span):
             _use_seldom(cython.cast(Value, leaf), sweep, met, snapshot)
     return 0
 
@@ -313,8 +382,8 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
     if adjoint - adjoint != 0.0:
         return _pass_on_one_by_one(v, adjoint, ready)
     if v._code >= _MANY:
-        if v._code >= _JOINT:
-            return _pass_on_jointly(v, adjoint, ready)
+        if v._code >= _LAYER:
+            return _pass_on_jointly(v, adjoint, ready) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, ready)
         terms: _Terms = cython.cast(_Terms, v._left)
         adjoint *= terms.scale
         for arg in terms.args:
@@ -341,10 +410,47 @@ def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
 @cython.exceptval(-1)
 def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython.int:
     """Does what _pass_on does, for an adjoint that is not finite."""
-    if v._code >= _JOINT:
-        return _pass_on_jointly(v, adjoint, ready)
+    if v._code >= _LAYER:  # a dot is nowhere flat
+        return _pass_on_jointly(v, adjoint, ready) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, ready)
     for k, derivative, parent in _edges(v):
         _give_seldom(cython.cast(Value, parent), _product(v, k, adjoint, derivative), ready)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _pass_on_in_layer(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+    """Gives to its left, and adds to the adjoints of the items, which the last dot of the layer passes on."""
+    layer: _Layer = cython.cast(_Layer, v._left)
+    k: cython.Py_ssize_t
+    n: cython.Py_ssize_t = layer.size
+    if _has_cells(layer):
+        _give_cells(layer.storage, _cell(v), n, adjoint, layer.numbers, 0)
+    else:
+        _give_items(_left_in_layer(v), adjoint, layer.numbers, ready)
+    if layer.flows:
+        if adjoint != 0.0:
+            first: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, v._left_partial) * n
+            adjoints: cython.p_double = layer.adjoints
+            weights: cython.p_double = layer.weights
+            for k in range(n):
+                adjoints[k] += adjoint * weights[first + k]
+        layer.waiting -= 1
+        if layer.waiting == 0:
+            _give_items(layer.items, 1.0, layer.adjoints, ready)
+    if v._right is not None:
+        _give_seldom(cython.cast(Value, v._right), adjoint, ready)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _give_items(items: tuple, adjoint: cython.double, partials: cython.p_double, ready: list) -> cython.int:
+    k: cython.Py_ssize_t
+    for k in range(len(items)):
+        item = items[k]
+        if type(item) is Value:
+            _give_seldom(cython.cast(Value, item), adjoint * partials[k] if adjoint != 0.0 else 0.0, ready)
     return 0
 
 
@@ -444,22 +550,39 @@ def _give_span(
 ) -> cython.Py_ssize_t:
     """Adds to the gradients of all cells, or leaf by leaf if some leaves have moved; returns how many there are."""
     k: cython.Py_ssize_t
-    n: cython.Py_ssize_t = len(span._leaves)
-    grads: cython.p_double = span._storage._grads
-    start: cython.Py_ssize_t = span._start
-    if span._moved != span._storage._moved:
-        for k in range(n):
+    if span._moved == span._storage._moved:
+        _give_cells(span._storage, span._start, span._size, adjoint, partials, first)
+    else:
+        leaves: tuple = _leaves_of(span)
+        for k in range(span._size):
             contribution = adjoint * partials[first + k] if adjoint != 0.0 else 0.0
-            _give_seldom(cython.cast(Value, span._leaves[k]), contribution, ready)
-    elif adjoint != 0.0 and span._storage._stale and n == span._storage._size:
-        for k in range(n):
+            _give_seldom(cython.cast(Value, leaves[k]), contribution, ready)
+    return span._size
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _give_cells(
+    storage: Storage,
+    start: cython.Py_ssize_t,
+    size: cython.Py_ssize_t,
+    adjoint: cython.double,
+    partials: cython.p_double,
+    first: cython.Py_ssize_t,
+) -> cython.void:
+    """Adds to the gradients of consecutive cells."""
+    k: cython.Py_ssize_t
+    grads: cython.p_double = storage._grads
+    if adjoint == 0.0:
+        return
+    if storage._stale and size == storage._size:
+        for k in range(size):
             grads[k] = 0.0 + adjoint * partials[first + k]
-        span._storage._stale = False
-    elif adjoint != 0.0:
-        span._storage._settle()
-        for k in range(n):
-            grads[start + k] += adjoint * partials[first + k]
-    return n
+        storage._stale = False
+        return
+    storage._settle()
+    for k in range(size):
+        grads[start + k] += adjoint * partials[first + k]
 
 
-above.backward = backward
+above.backward, above.hooks = backward, hooks

@@ -32,7 +32,7 @@ else:
 
     # What values.pxd says for compiled files: see there.
     _LEAF, _BOUND, _DETACHED, _STOPPING = -1, -2, -3, 2
-    _MANY, _JOINT = 1 << 16, 3 << 16
+    _MANY, _LAYER, _JOINT = 1 << 16, 2 << 16, 3 << 16
 
     def _number(v):
         if v._code == _BOUND:
@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "e469cd46"
+source_hash = "d42f4611"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -196,6 +196,8 @@ class Value:
         """Frees a deep chain without deep recursion: beyond some depth, parents wait in _graveyard."""
         global _depth
         if self._code < 0:
+            if self._code == _BOUND:
+                _let_go(self)
             return
         if _depth > 100:
             _graveyard.append(self._left)
@@ -248,7 +250,7 @@ class Value:
         number: cython.double = 0.0 if grad is None else _real("Value.grad", grad)
         _set_gradient(self, number)
         if number == 0.0 or self._sweep < 0:
-            self._sweep = 0
+            _forget_sweep(self)
 
     @property
     def grad_state(self):
@@ -718,6 +720,23 @@ def _set_gradient(v: Value, gradient: cython.double) -> cython.void:
         cython.cast(Storage, v._left)._grads[v._count] = gradient
     else:
         v._grad = gradient
+
+
+@cython.cfunc
+def _forget_sweep(v: Value) -> cython.void:
+    """Marks the gradient as not computed."""
+    v._sweep = 0
+    if v._code == _BOUND:
+        cython.cast(Storage, v._left)._reached[v._count] = False
+
+
+@cython.cfunc
+def _let_go(leaf: Value) -> cython.void:
+    """Takes a leaf that dies out of its storage, which keeps what a Span needs to make it anew."""
+    storage: Storage = leaf._left
+    storage._bound[leaf._count] = cython.NULL
+    if storage._spans:
+        storage._gone[leaf._count] = leaf._origin, leaf._left_partial
 
 
 @cython.cfunc

@@ -14,6 +14,7 @@ from .sweep import hooks
 if not cython.compiled:
     from .graph import (
         _all_checked,
+        _args,
         _checked_value,
         _edges,
         _given,
@@ -26,7 +27,6 @@ if not cython.compiled:
         _right,
         _row,
         _solution,
-        _unspanned,
     )
     from .rows import _contribution, _contributions
     from .storage import _Context, _pointer, _refuse_again, _Terms, counts
@@ -41,10 +41,10 @@ if not cython.compiled:
         _put_back,
         _Snapshot,
     )
-    from .values import _BOUND, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
+    from .values import _BOUND, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "dca68f13"
+source_hash = "c67cc45e"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -387,11 +387,18 @@ def _is_constant(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     """Whether a 0 derivative of v by the k-th number of its arguments means that v is flat, or multiplies it by 0."""
     if v._code == _MUL:
         return v._left is None or v._right is None
-    if v._code == _MANY + _DOT:
-        args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
+    if _is_dot(v):
+        args: tuple = _args(v)
         n: cython.Py_ssize_t = len(args[0])
         return k < 2 * n and type(args[1 - k // n][k % n]) is float
     return _blocks(v, k)
+
+
+@cython.cfunc
+@cython.inline
+def _is_dot(v: Value) -> cython.bint:
+    """Whether a result is a dot, alone or in a layer."""
+    return v._code & (_MANY - 1) == _DOT
 
 
 @cython.cfunc
@@ -443,7 +450,7 @@ def _by_convention(v: Value, found):
 @cython.inline
 def _has_none(v: Value) -> cython.bint:
     """Whether v is the undefined node that _by_convention() adds."""
-    return _MANY <= v._code < _JOINT and cython.cast(_Terms, v._left).scale != cython.cast(_Terms, v._left).scale
+    return _MANY <= v._code < _LAYER and cython.cast(_Terms, v._left).scale != cython.cast(_Terms, v._left).scale
 
 
 @cython.cfunc
@@ -464,7 +471,7 @@ def _tangent_graph_by_rules(walk: _Walk, v: Value):
             first += 1
             continue
         if any([_tangent_of(walk, item) is not None for item in arg]):
-            if v._code == _MANY + _DOT:
+            if _is_dot(v):
                 derivatives = args[1 - k]
             else:
                 derivatives = tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg)))
@@ -616,7 +623,7 @@ def _any_marked(args: tuple, mark: cython.longlong) -> cython.bint:
 @cython.cfunc
 def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
     if v._code >= _MANY:
-        return _any_marked(_unspanned(cython.cast(_Terms, v._left).args), mark)
+        return _any_marked(_args(v), mark)
     return _is_marked(v._left, mark) or _is_marked(v._right, mark)
 
 
