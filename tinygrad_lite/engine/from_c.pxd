@@ -30,8 +30,69 @@ cdef extern from *:
     static inline void let_subclasses_begin(PyObject *type) {
         ((PyTypeObject *)type)->tp_flags |= Py_TPFLAGS_BASETYPE;
     }
+
+    /* What a class of many small objects does besides what Cython makes it do when an object is made or dies. */
+    typedef int (*Question)(PyObject *);
+    typedef void (*Action)(PyObject *);
+    static destructor cythons_own;
+    static Question is_left_elsewhere;
+    static Action leave;
+    static PyObject *waiting;
+    static int depth;
+
+    static void end(PyObject *it) {
+        if (is_left_elsewhere(it)) {
+            PyObject *kind, *error, *trace;
+            PyErr_Fetch(&kind, &error, &trace);
+            Py_SET_REFCNT(it, 1);
+            leave(it);
+            Py_SET_REFCNT(it, 0);
+            PyErr_Restore(kind, error, trace);
+        }
+        cythons_own(it);
+    }
+
+    /* A chain of any length ends without deep recursion: beyond some depth objects wait, linked by their counts. */
+    static void end_of_chain(PyObject *it) {
+        if (depth > 100) {
+            Py_SET_REFCNT(it, (Py_ssize_t)waiting);
+            waiting = it;
+            return;
+        }
+        depth++;
+        end(it);
+        while (depth == 1 && waiting) {
+            it = waiting;
+            waiting = (PyObject *)Py_REFCNT(it);
+            Py_SET_REFCNT(it, 0);
+            end(it);
+        }
+        depth--;
+    }
+
+    /* PyType_GenericAlloc for a type that is no heap type and that no garbage collector sees. */
+    static PyObject *allocated(PyTypeObject *type, Py_ssize_t none) {
+        PyObject *it = PyObject_Malloc(type->tp_basicsize);
+        if (!it)
+            return PyErr_NoMemory();
+        memset(it, 0, type->tp_basicsize);
+        Py_SET_TYPE(it, type);
+        Py_SET_REFCNT(it, 1);
+        return it;
+    }
+
+    static inline void make_and_free_quickly(PyObject *type, void *question, void *action) {
+        PyTypeObject *value = (PyTypeObject *)type;
+        cythons_own = value->tp_dealloc;
+        value->tp_dealloc = end_of_chain;
+        if (!(value->tp_flags & Py_TPFLAGS_HEAPTYPE))
+            value->tp_alloc = allocated;
+        is_left_elsewhere = (Question)question;
+        leave = (Action)action;
+    }
     """
     void let_subclasses_begin(object) noexcept
+    void make_and_free_quickly(object, void *, void *) noexcept
     bint are_items(object, void **) noexcept
     void clear_flags() noexcept
     bint flags_cleared(bint) noexcept

@@ -40,7 +40,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "3c7ede77"
+source_hash = "4014d7a9"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 # pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.
@@ -109,14 +109,14 @@ def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.l
     v: Value
     _use_seldom(top, sweep, waiting, snapshot)
     while len(waiting) > _BALLAST:
-        v = waiting.pop()
+        v = cython.cast(Value, waiting.pop())
         _count_uses(v, sweep, waiting, snapshot)
     if waiting[0] is not None and snapshot is None:  # a joint result may raise while it passes its adjoints on
         _careful_sweep(here, top, None)
         return sweep
     _give_seldom(top, 1.0, waiting)
     while len(waiting) > _BALLAST:
-        v = waiting.pop()
+        v = cython.cast(Value, waiting.pop())
         if snapshot is not None and hooks:
             v._grad = _through_hooks(v, v._grad)
         _pass_on(v, v._grad, waiting)

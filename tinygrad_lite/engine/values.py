@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "d42f4611"
+source_hash = "3dc9d4d8"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -191,28 +191,6 @@ class Value:
             here.trace.constants.add(self)
         if label is not None:
             self.label = label
-
-    def __dealloc__(self):
-        """Frees a deep chain without deep recursion: beyond some depth, parents wait in _graveyard."""
-        global _depth
-        if self._code < 0:
-            if self._code == _BOUND:
-                _let_go(self)
-            return
-        if _depth > 100:
-            _graveyard.append(self._left)
-            self._left = None
-            if self._right is not None:
-                _graveyard.append(self._right)
-                self._right = None
-            return
-        _depth += 1
-        self._left = None
-        self._right = None
-        if _depth == 1:
-            while _graveyard:
-                _graveyard.pop()
-        _depth -= 1
 
     @property
     def data(self):
@@ -694,8 +672,6 @@ class Value:
     # end of operations
 
 
-_depth = cython.declare(cython.int, 0)
-_graveyard = cython.declare(list, [])
 # The number of the latest call of a transform. Every new leaf holds it as its _left_partial.
 _calls = cython.declare(cython.double, 0.0)
 # How many threads trace now. It is mostly 0, which is quick to check.
@@ -731,9 +707,16 @@ def _forget_sweep(v: Value) -> cython.void:
 
 
 @cython.cfunc
+@cython.exceptval(check=False)
+def _is_bound(v: Value) -> cython.bint:
+    return v._code == _BOUND
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
 def _let_go(leaf: Value) -> cython.void:
-    """Takes a leaf that dies out of its storage, which keeps what a Span needs to make it anew."""
-    storage: Storage = leaf._left
+    """Takes a bound leaf that dies out of its storage, which keeps what a Span needs to make it anew."""
+    storage: Storage = cython.cast(Storage, leaf._left)
     storage._bound[leaf._count] = cython.NULL
     if storage._spans:
         storage._gone[leaf._count] = leaf._origin, leaf._left_partial
@@ -878,5 +861,6 @@ def _trace_for(here: _Context, trace) -> cython.void:
 
 if cython.compiled:
     let_subclasses_begin(Value)  # noqa: F821  from_c.pxd: so that __init_subclass__ refuses them, with a message
+    make_and_free_quickly(Value, cython.cast(cython.p_void, _is_bound), cython.cast(cython.p_void, _let_go))  # noqa: F821
 else:
     del Value.__setattr__  # Python would call it for every slot that a sweep sets
