@@ -22,8 +22,13 @@ cdef extern from *:
         return kept;
     }
 
+    /* The size of a list or tuple, -1 of anything else. */
+    static inline Py_ssize_t listed(PyObject *items) {
+        return PyList_CheckExact(items) || PyTuple_CheckExact(items) ? PySequence_Fast_GET_SIZE(items) : -1;
+    }
+
     /* Whether the items of a list or tuple are these very objects, found without a look at any of them. */
-    static inline int are_items(PyObject *items, void **objects) {
+    static inline int holds_these(PyObject *items, void **objects) {
         return !memcmp(PySequence_Fast_ITEMS(items), objects, PySequence_Fast_GET_SIZE(items) * sizeof(void *));
     }
 
@@ -81,6 +86,30 @@ cdef extern from *:
         return it;
     }
 
+    /* When a graph is freed, Python gives most of its memory back to the system, which has to clear it for the next
+       graph. These functions keep some of it, in the pieces that Python asks for: at most 32 MiB. */
+    enum { ARENA = 1 << 20, MOST_ARENAS = 32 };
+    static void *arenas[MOST_ARENAS];
+    static int arena_count;
+    static PyObjectArenaAllocator pythons_own;
+
+    static void *taken_arena(void *context, size_t size) {
+        return arena_count && size == ARENA ? arenas[--arena_count] : pythons_own.alloc(context, size);
+    }
+
+    static void keep_arena(void *context, void *arena, size_t size) {
+        if (arena_count < MOST_ARENAS && size == ARENA)
+            arenas[arena_count++] = arena;
+        else
+            pythons_own.free(context, arena, size);
+    }
+
+    static inline void keep_some_memory(void) {
+        PyObject_GetArenaAllocator(&pythons_own);
+        PyObjectArenaAllocator keeping = {pythons_own.ctx, taken_arena, keep_arena};
+        PyObject_SetArenaAllocator(&keeping);
+    }
+
     static inline void make_and_free_quickly(PyObject *type, void *question, void *action) {
         PyTypeObject *value = (PyTypeObject *)type;
         cythons_own = value->tp_dealloc;
@@ -93,7 +122,9 @@ cdef extern from *:
     """
     void let_subclasses_begin(object) noexcept
     void make_and_free_quickly(object, void *, void *) noexcept
-    bint are_items(object, void **) noexcept
+    void keep_some_memory() noexcept
+    Py_ssize_t listed(object) noexcept
+    bint holds_these(object, void **) noexcept
     void clear_flags() noexcept
     bint flags_cleared(bint) noexcept
 

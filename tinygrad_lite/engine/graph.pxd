@@ -2,7 +2,7 @@
 cimport cython
 
 from .storage cimport Storage, _forget_gone, _Layer, _refuse_again, _Terms, above
-from .from_c cimport are_items
+from .from_c cimport holds_these, listed
 from .values cimport (
     _BOUND, _DETACHED, _LAYER, _JOINT, _LEAF, _MANY, Value, _forget_sweep, _gradient, _here, _leaf, _number,
 )
@@ -15,7 +15,7 @@ cdef class Span:
 
 cdef _span_of(items)
 cdef tuple _leaves_of(Span span)
-cdef bint _are_cells(items) except? -1
+cdef Py_ssize_t _first_cell(items) noexcept
 cdef tuple _args(Value v)
 cdef tuple _left_in_layer(Value v)
 cdef Value _checked_value(who, x)

@@ -27,7 +27,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "1dcdfbe8"
+source_hash = "95921397"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -86,31 +86,35 @@ class Span:
 
 @cython.cfunc
 def _span_of(items):
-    """The Span of a list or tuple of leaves that are bound to consecutive cells; None for another."""
-    if not _are_cells(items):
+    """The Span of a list or tuple of leaves that are bound to consecutive cells; None for anything else."""
+    start: cython.Py_ssize_t = -1 if above.hooks else _first_cell(items)
+    if start < 0:
         return None
     first: Value = items[0]
-    storage: Storage = first._left
     span: Span = Span.__new__(Span)
-    span._storage, span._start, span._size, span._moved = storage, first._count, len(items), storage._moved
-    storage._spans += 1
+    span._storage, span._start, span._size = first._left, start, len(items)
+    span._moved = span._storage._moved
+    span._storage._spans += 1
     return span
 
 
 @cython.cfunc
-def _are_cells(items) -> cython.bint:
-    """Whether a list or tuple holds leaves that are bound to consecutive cells. Only the first leaf is touched.
+@cython.exceptval(check=False)
+def _first_cell(items) -> cython.Py_ssize_t:
+    """The cell of the first leaf of a list or tuple of leaves bound to consecutive cells; -1 for anything else.
 
-    The readable engine says no: to read cells as an array would gain it nothing.
+    Only the first leaf is touched. In the readable engine it is -1: to read cells as an array would gain it nothing.
     """
-    n: cython.Py_ssize_t = len(items)
-    if not cython.compiled or n == 0 or type(items[0]) is not Value or above.hooks:
-        return False
-    first: Value = items[0]
-    if first._code != _BOUND:
-        return False
-    storage: Storage = first._left
-    return first._count + n <= storage._size and are_items(items, storage._bound + first._count)  # noqa: F821
+    if not cython.compiled or listed(items) < 1:  # noqa: F821  from_c.pxd
+        return -1
+    first = cython.cast(list, items)[0] if type(items) is list else cython.cast(tuple, items)[0]
+    if type(first) is not Value or cython.cast(Value, first)._code != _BOUND:
+        return -1
+    storage: Storage = cython.cast(Storage, cython.cast(Value, first)._left)
+    cell: cython.Py_ssize_t = cython.cast(Value, first)._count
+    if cell + listed(items) > storage._size or not holds_these(items, storage._bound + cell):  # noqa: F821
+        return -1
+    return cell
 
 
 @cython.cfunc

@@ -1,7 +1,7 @@
 # What compiled files know of rows.py.
 from .storage cimport Storage, _doubles, _is_real, _item, _Layer, _real, _Terms, _terms, above
 from .from_c cimport PyObject_GC_UnTrack, clear_flags
-from .graph cimport Span, _are_cells, _checked_value, _solution, _span_of
+from .graph cimport Span, _checked_value, _first_cell, _solution, _span_of
 from .values cimport (
     _DETACHED, _LAYER, _JOINT, _MANY, Value, _argument, _Context, _divide, _here, _leaf, _node, _node_of_many, _number,
     _refuse_in_trace, _unary, _watched,

@@ -17,7 +17,7 @@ if cython.compiled:
 else:
     from ..floats.flags import clear_flags
     from ..floats.ieee import exp
-    from .graph import Span, _are_cells, _checked_value, _solution, _span_of
+    from .graph import Span, _checked_value, _first_cell, _solution, _span_of
     from .storage import _doubles, _is_real, _item, _Layer, _real, _Terms, _terms, above
     from .values import (
         _DETACHED,
@@ -39,7 +39,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "2ed7dbb8"
+source_hash = "fa1430e1"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -196,15 +196,18 @@ def dots(rows, ys, function=None):
     before = here.origin
     j: cython.Py_ssize_t
     code: cython.int = _UNARY.get(id(function), -1)
-    given: list = rows if type(rows) is list else list(rows)
+    given: list = list(rows)
+    items: tuple = _arguments("dot(xs, ys): ys", ys)
     m: cython.Py_ssize_t = len(given)
     totals: _Terms = _terms((), m)
-    layer: _Layer = _new_layer(given, _arguments("dot(xs, ys): ys", ys), totals.partials)
+    layer: _Layer = _new_layer(given, items, totals.partials)
     made: list = [None] * m
     try:
         try:
             for j in range(m):
-                _, start, here.origin = given[j]
+                row: tuple = cython.cast(tuple, given[j])
+                start = row[1]
+                here.origin = row[2]
                 if type(start) is Value:
                     v = _node(_LAYER + _DOT, totals.partials[j], layer, j, start, 1.0)
                 else:
@@ -219,14 +222,15 @@ def dots(rows, ys, function=None):
 
 @cython.cfunc
 def _new_layer(rows: list, items: tuple, totals: cython.p_double) -> _Layer:
-    """The layer of the dots with `items`; writes their numbers to `totals`."""
+    """The layer of the dots with `items`; writes their numbers to `totals`. Makes each row a tuple."""
     j: cython.Py_ssize_t
     k: cython.Py_ssize_t
     n: cython.Py_ssize_t = len(items)
     m: cython.Py_ssize_t = len(rows)
+    numbers: cython.p_double
     layer: _Layer = _Layer.__new__(_Layer)
-    layer.items, layer.lefts, layer.storage, layer.size = items, None, None, n
-    layer.flows, layer.sweep, layer.waiting, layer.moved, layer.dots = False, 0, 0, 0, m
+    layer.items, layer.size, layer.dots = items, n, m
+    layer.lefts, layer.storage, layer.flows, layer.sweep, layer.waiting, layer.moved = None, None, False, 0, 0, 0
     for item in items:
         if type(item) is Value:
             layer.flows = True
@@ -236,45 +240,51 @@ def _new_layer(rows: list, items: tuple, totals: cython.p_double) -> _Layer:
     if cython.compiled:
         PyObject_GC_UnTrack(items)  # noqa: F821  as in _node_of_many()
         layer.cells = layer.numbers + n
-    for j in range(m):
-        _, start, _ = rows[j]
-        totals[j] = _argument("dot(xs, ys, start): start", start)
-    _find_cells(layer, rows)
+    _find_cells(layer, rows, totals)
     if layer.flows or layer.storage is None:
         layer.adjoints = _doubles(n + m * n)
-        if cython.compiled:
-            layer.weights = layer.adjoints + n
-        else:
-            layer.weights = _doubles(m * n)
+        layer.weights = layer.adjoints + n if cython.compiled else _doubles(m * n)
     if layer.storage is None:
         layer.lefts = [None] * m
-    for j in range(m):
-        if layer.storage is None:
+        for j in range(m):
             layer.lefts[j] = _arguments("dot(xs, ys): xs", rows[j][0])
             _check_lengths(len(cython.cast(tuple, layer.lefts[j])), n)
             _read(layer.lefts[j], layer.weights, j * n)
-        elif layer.flows:
+    elif layer.flows:
+        for j in range(m):
+            numbers = layer.storage._values + cython.cast(cython.Py_ssize_t, layer.cells[j])
             for k in range(n):
-                layer.weights[j * n + k] = layer.storage._values[cython.cast(cython.Py_ssize_t, layer.cells[j]) + k]
+                layer.weights[j * n + k] = numbers[k]
     _add_products(layer, m, totals)
     return layer
 
 
 @cython.cfunc
-def _find_cells(layer: _Layer, rows: list) -> cython.void:
-    """Notes the cells of all lefts, if all are lists of leaves in cells of one storage."""
-    k: cython.Py_ssize_t
+def _owner(leaves):
+    """The storage of the first of some bound leaves."""
+    first = cython.cast(list, leaves)[0] if type(leaves) is list else cython.cast(tuple, leaves)[0]
+    return cython.cast(Value, first)._left
+
+
+@cython.cfunc
+def _find_cells(layer: _Layer, rows: list, totals: cython.p_double) -> cython.void:
+    """Notes the cells of all lefts, if all are lists of leaves in cells of one storage; writes the starts to totals."""
+    j: cython.Py_ssize_t
+    cell: cython.Py_ssize_t
     storage = None
-    for k in range(len(rows)):
-        xs, _, _ = rows[k]
-        if (type(xs) is not list and type(xs) is not tuple) or len(xs) != layer.size or not _are_cells(xs):
-            return
-        leaf: Value = xs[0]
-        if storage is not None and leaf._left is not storage:
-            return
-        storage = leaf._left
-        layer.cells[k] = leaf._count
-    if storage is not None:
+    all_are: cython.bint = cython.compiled and not above.hooks
+    for j in range(len(rows)):
+        if type(rows[j]) is not tuple:
+            rows[j] = tuple(rows[j])
+        xs, start, _ = cython.cast(tuple, rows[j])
+        totals[j] = _argument("dot(xs, ys, start): start", start)
+        if all_are:
+            cell = _first_cell(xs)
+            all_are = cell >= 0 and len(xs) == layer.size and (storage is None or _owner(xs) is storage)
+            if all_are:
+                storage = _owner(xs)
+                layer.cells[j] = cell
+    if all_are and storage is not None:
         layer.storage = storage
         layer.moved = layer.storage._moved
         layer.storage._spans += 1

@@ -16,6 +16,15 @@ cdef class _Snapshot:
     cdef Py_ssize_t room
     cdef bint fleeting, everything
 
+@cython.final
+cdef class _Waiting:
+    cdef void **items
+    cdef Py_ssize_t size, room
+    cdef dict vectors
+    cdef int push(self, Value v) except? -1
+    cdef Value pop(self)
+    cdef int grow(self) except? -1
+
 cdef list _careful_sweep(_Context here, Value top, xs, older=*, double call=*)
 cdef void _end_again(_Context here, int sweeping, _Snapshot snapshot) except *
 cdef void _leave(_Context here, bint done) except *

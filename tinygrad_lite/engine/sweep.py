@@ -40,11 +40,9 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "4014d7a9"
+source_hash = "a5c0e814"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
-# pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.
-_BALLAST = cython.declare(cython.int, 16)
 
 hooks: dict = {}
 """{id of a Value: the function that its gradient passes through in every sweep}; gradient_hooks.py keeps it."""
@@ -64,6 +62,50 @@ class _Snapshot:
     def __dealloc__(self):
         if cython.compiled:
             PyMem_Free(self.numbers)
+
+
+@cython.final
+@cython.cclass
+class _Waiting:
+    """A stack of results: those of which the uses are still to count, later those ready to pass their adjoints on.
+
+    It does not hold them, since the root of the sweep does. vectors: the adjoints of each joint result, if any was met
+    """
+
+    __slots__ = ("items", "room", "size", "vectors")
+
+    def __dealloc__(self):
+        if cython.compiled:
+            PyMem_Free(self.items)
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def push(self, v: Value) -> cython.int:
+        if not cython.compiled:
+            self.items.append(v)
+        else:
+            if self.size == self.room:
+                self.grow()
+            self.items[self.size] = cython.cast(cython.p_void, v)
+        self.size += 1
+        return 0
+
+    @cython.cfunc
+    def pop(self) -> Value:
+        self.size -= 1
+        if not cython.compiled:
+            return self.items.pop()
+        return cython.cast(Value, self.items[self.size])
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def grow(self) -> cython.int:
+        room: cython.Py_ssize_t = 2 * self.room + 64
+        items = cython.cast(cython.pp_void, PyMem_Realloc(self.items, room * 8))
+        if items is cython.NULL:
+            raise MemoryError
+        self.items, self.room = items, room
+        return 0
 
 
 def backward(root):
@@ -105,18 +147,21 @@ def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.l
     sweep: cython.longlong = (
         counts.sweeps if snapshot is None or not cython.cast(_Snapshot, snapshot).fleeting else -counts.sweeps
     )
-    waiting: list = [None] * _BALLAST
+    waiting: _Waiting = _Waiting.__new__(_Waiting)
+    waiting.size, waiting.room, waiting.vectors = 0, 0, None
+    if not cython.compiled:
+        waiting.items = []
     v: Value
     _use_seldom(top, sweep, waiting, snapshot)
-    while len(waiting) > _BALLAST:
-        v = cython.cast(Value, waiting.pop())
+    while waiting.size:
+        v = waiting.pop()
         _count_uses(v, sweep, waiting, snapshot)
-    if waiting[0] is not None and snapshot is None:  # a joint result may raise while it passes its adjoints on
+    if waiting.vectors is not None and snapshot is None:  # a joint result may raise while it passes its adjoints on
         _careful_sweep(here, top, None)
         return sweep
     _give_seldom(top, 1.0, waiting)
-    while len(waiting) > _BALLAST:
-        v = cython.cast(Value, waiting.pop())
+    while waiting.size:
+        v = waiting.pop()
         if snapshot is not None and hooks:
             v._grad = _through_hooks(v, v._grad)
         _pass_on(v, v._grad, waiting)
@@ -261,40 +306,42 @@ def _through_hooks(v: Value, gradient: cython.double) -> cython.double:
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _count_uses(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+def _count_uses(v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
     if v._code >= _MANY:
         if v._code >= _LAYER:
             if v._code < _JOINT:
-                return _count_uses_in_layer(v, sweep, met, snapshot)
-            if met[0] is None:
-                met[0] = {}
+                return _count_uses_in_layer(v, sweep, waiting, snapshot)
+            if waiting.vectors is None:
+                waiting.vectors = {}
         for arg in cython.cast(_Terms, v._left).args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
                     if type(item) is Value:
-                        _use(cython.cast(Value, item), sweep, met, snapshot)
+                        _use(cython.cast(Value, item), sweep, waiting, snapshot)
             elif type(arg) is Value:
-                _use(cython.cast(Value, arg), sweep, met, snapshot)
+                _use(cython.cast(Value, arg), sweep, waiting, snapshot)
             elif type(arg) is Span:
-                _use_span(cython.cast(Span, arg), sweep, met, snapshot)
+                _use_span(cython.cast(Span, arg), sweep, waiting, snapshot)
         return 0
     if v._left is not None:
-        _use(cython.cast(Value, v._left), sweep, met, snapshot)
+        _use(cython.cast(Value, v._left), sweep, waiting, snapshot)
     if v._right is not None:
-        _use(cython.cast(Value, v._right), sweep, met, snapshot)
+        _use(cython.cast(Value, v._right), sweep, waiting, snapshot)
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _count_uses_in_layer(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+def _count_uses_in_layer(
+    v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None"
+) -> cython.int:
     """The same for a dot of a layer. All dots together are one use of the items."""
     k: cython.Py_ssize_t
     layer: _Layer = cython.cast(_Layer, v._left)
     if snapshot is None and _has_cells(layer):
         layer.storage._reach(_cell(v), layer.size, sweep)
     else:
-        _use_items(_left_in_layer(v), sweep, met, snapshot)
+        _use_items(_left_in_layer(v), sweep, waiting, snapshot)
     if layer.flows:
         if layer.sweep != sweep:
             if snapshot is not None:
@@ -302,10 +349,10 @@ def _count_uses_in_layer(v: Value, sweep: cython.longlong, met: list, snapshot: 
             layer.sweep, layer.waiting = sweep, 0
             for k in range(layer.size):
                 layer.adjoints[k] = 0.0
-            _use_items(layer.items, sweep, met, snapshot)
+            _use_items(layer.items, sweep, waiting, snapshot)
         layer.waiting += 1
     if v._right is not None:
-        _use_seldom(cython.cast(Value, v._right), sweep, met, snapshot)
+        _use_seldom(cython.cast(Value, v._right), sweep, waiting, snapshot)
     return 0
 
 
@@ -327,29 +374,29 @@ def _cell(v: Value) -> cython.Py_ssize_t:
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _use_items(items: tuple, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+def _use_items(items: tuple, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
     for item in items:
         if type(item) is Value:
-            _use(cython.cast(Value, item), sweep, met, snapshot)
+            _use(cython.cast(Value, item), sweep, waiting, snapshot)
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _use_span(span: Span, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+def _use_span(span: Span, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
     """Marks all cells at once; goes leaf by leaf only for a snapshot, or if some leaves have moved."""
     if snapshot is None and span._moved == span._storage._moved:
         span._storage._reach(span._start, span._size, sweep)
     else:
         for leaf in _leaves_of(span):
-            _use_seldom(cython.cast(Value, leaf), sweep, met, snapshot)
+            _use_seldom(cython.cast(Value, leaf), sweep, waiting, snapshot)
     return 0
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _use(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+def _use(v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
     """Counts one more use of v; a result met for the first time starts a fresh adjoint."""
     if v._sweep != sweep:
         if snapshot is not None:
@@ -362,7 +409,7 @@ def _use(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | Non
         if v._code >= 0:
             v._grad = 0.0
             v._count = 1
-            met.append(v)
+            waiting.push(v)
     elif v._code >= 0:
         v._count += 1
     return 0
@@ -370,56 +417,58 @@ def _use(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | Non
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _use_seldom(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
-    return _use(v, sweep, met, snapshot)
+def _use_seldom(v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
+    return _use(v, sweep, waiting, snapshot)
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+def _pass_on(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
     k: cython.Py_ssize_t = 0
     if adjoint - adjoint != 0.0:
-        return _pass_on_one_by_one(v, adjoint, ready)
+        return _pass_on_one_by_one(v, adjoint, waiting)
     if v._code >= _MANY:
         if v._code >= _LAYER:
-            return _pass_on_jointly(v, adjoint, ready) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, ready)
+            return (
+                _pass_on_jointly(v, adjoint, waiting) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, waiting)
+            )
         terms: _Terms = cython.cast(_Terms, v._left)
         adjoint *= terms.scale
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
                     if type(item) is Value:
-                        _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                        _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, waiting)
                     k += 1
             else:
                 if type(arg) is Value:
-                    _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                    _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, waiting)
                 elif type(arg) is Span:
-                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, ready) - 1
+                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, waiting) - 1
                 k += 1
         return 0
     if v._left is not None:
-        _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
+        _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, waiting)
     if v._right is not None:
-        _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
+        _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, waiting)
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+def _pass_on_one_by_one(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
     """Does what _pass_on does, for an adjoint that is not finite."""
     if v._code >= _LAYER:  # a dot is nowhere flat
-        return _pass_on_jointly(v, adjoint, ready) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, ready)
+        return _pass_on_jointly(v, adjoint, waiting) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, waiting)
     for k, derivative, parent in _edges(v):
-        _give_seldom(cython.cast(Value, parent), _product(v, k, adjoint, derivative), ready)
+        _give_seldom(cython.cast(Value, parent), _product(v, k, adjoint, derivative), waiting)
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _pass_on_in_layer(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+def _pass_on_in_layer(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
     """Gives to its left, and adds to the adjoints of the items, which the last dot of the layer passes on."""
     layer: _Layer = cython.cast(_Layer, v._left)
     k: cython.Py_ssize_t
@@ -427,7 +476,7 @@ def _pass_on_in_layer(v: Value, adjoint: cython.double, ready: list) -> cython.i
     if _has_cells(layer):
         _give_cells(layer.storage, _cell(v), n, adjoint, layer.numbers, 0)
     else:
-        _give_items(_left_in_layer(v), adjoint, layer.numbers, ready)
+        _give_items(_left_in_layer(v), adjoint, layer.numbers, waiting)
     if layer.flows:
         if adjoint != 0.0:
             first: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, v._left_partial) * n
@@ -437,20 +486,20 @@ def _pass_on_in_layer(v: Value, adjoint: cython.double, ready: list) -> cython.i
                 adjoints[k] += adjoint * weights[first + k]
         layer.waiting -= 1
         if layer.waiting == 0:
-            _give_items(layer.items, 1.0, layer.adjoints, ready)
+            _give_items(layer.items, 1.0, layer.adjoints, waiting)
     if v._right is not None:
-        _give_seldom(cython.cast(Value, v._right), adjoint, ready)
+        _give_seldom(cython.cast(Value, v._right), adjoint, waiting)
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _give_items(items: tuple, adjoint: cython.double, partials: cython.p_double, ready: list) -> cython.int:
+def _give_items(items: tuple, adjoint: cython.double, partials: cython.p_double, waiting: _Waiting) -> cython.int:
     k: cython.Py_ssize_t
     for k in range(len(items)):
         item = items[k]
         if type(item) is Value:
-            _give_seldom(cython.cast(Value, item), adjoint * partials[k] if adjoint != 0.0 else 0.0, ready)
+            _give_seldom(cython.cast(Value, item), adjoint * partials[k] if adjoint != 0.0 else 0.0, waiting)
     return 0
 
 
@@ -498,35 +547,35 @@ def contributions(v, adjoint):
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _pass_on_jointly(v: Value, adjoint: cython.double, ready: list) -> cython.int:
-    """A component adds its adjoint to those of its joint result, in ready[0]; that passes them on once complete."""
+def _pass_on_jointly(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
+    """A component adds its adjoint to those of its joint result, in waiting[0]; that passes them on once complete."""
     whole: Value
     args: tuple = cython.cast(_Terms, v._left).args
-    vectors: dict = ready[0]
+    vectors: dict = waiting.vectors
     if v._code == _COMPONENT:
         whole = args[0]
         vector = vectors.get(whole)
         if vector is None:
             vector = vectors[whole] = [0.0] * len(_solution(whole).numbers)
         vector[int(args[1])] += adjoint
-        _give_seldom(whole, 0.0, ready)
+        _give_seldom(whole, 0.0, waiting)
         return 0
     for x, contribution in zip(_laid_flat_jointly(v), _solution(v).pull(vectors.pop(v)), strict=True):
         if type(x) is Value:
-            _give_seldom(cython.cast(Value, x), contribution, ready)
+            _give_seldom(cython.cast(Value, x), contribution, waiting)
     return 0
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
+def _give(v: Value, contribution: cython.double, waiting: _Waiting) -> cython.int:
     """Adds to v's gradient; after its last use, a result is ready to pass its adjoint on."""
     if v._code >= 0:
         v._grad += contribution
         v._count -= 1
         if v._count == 0:
-            ready.append(v)
+            waiting.push(v)
     elif v._code == _LEAF:
         v._grad += contribution
     elif v._code == _BOUND:
@@ -538,15 +587,15 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _give_seldom(v: Value, contribution: cython.double, ready: list) -> cython.int:
+def _give_seldom(v: Value, contribution: cython.double, waiting: _Waiting) -> cython.int:
     """Calls _give. C compilers inline _give only while it has few call sites, so rare paths call this."""
-    return _give(v, contribution, ready)
+    return _give(v, contribution, waiting)
 
 
 @cython.cfunc
 @cython.exceptval(-1)
 def _give_span(
-    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, ready: list
+    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, waiting: _Waiting
 ) -> cython.Py_ssize_t:
     """Adds to the gradients of all cells, or leaf by leaf if some leaves have moved; returns how many there are."""
     k: cython.Py_ssize_t
@@ -556,7 +605,7 @@ def _give_span(
         leaves: tuple = _leaves_of(span)
         for k in range(span._size):
             contribution = adjoint * partials[first + k] if adjoint != 0.0 else 0.0
-            _give_seldom(cython.cast(Value, leaves[k]), contribution, ready)
+            _give_seldom(cython.cast(Value, leaves[k]), contribution, waiting)
     return span._size
 
 

@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "3dc9d4d8"
+source_hash = "f8d91636"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -862,5 +862,6 @@ def _trace_for(here: _Context, trace) -> cython.void:
 if cython.compiled:
     let_subclasses_begin(Value)  # noqa: F821  from_c.pxd: so that __init_subclass__ refuses them, with a message
     make_and_free_quickly(Value, cython.cast(cython.p_void, _is_bound), cython.cast(cython.p_void, _let_go))  # noqa: F821
+    keep_some_memory()  # noqa: F821
 else:
     del Value.__setattr__  # Python would call it for every slot that a sweep sets
