@@ -20,6 +20,7 @@ from tinygrad_lite.transforms.custom import custom_op
 settings.register_profile("check", derandomize=True)
 if thoroughness.ALL:
     settings.load_profile("check")
+gc.set_threshold(20_000, 20, 20)  # graphs need no collector, and most of what it would look at lives on
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -32,12 +33,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if has_its_browser(item)]
-
-
-def pytest_collection_finish() -> None:
-    """Freezes the objects that exist before the first test, so that gc.collect() does not scan them each time."""
-    gc.collect()
-    gc.freeze()
 
 
 def has_its_browser(item: pytest.Item) -> bool:
@@ -58,6 +53,13 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Freezes the objects that exist before a file's first test, so that collections do not scan them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

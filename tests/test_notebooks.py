@@ -1,5 +1,6 @@
 """Every notebook runs from its first cell to its last, as a user would run it, and gives its saved outputs.
 
+One kernel runs them all, each in a fresh namespace: starting one and importing matplotlib takes longer than most do.
 They are saved with the compiled engine, and compared where it runs: with the readable one some do less. Texts are
 compared exactly, but for the last digits of numbers; pictures by their presence. The outputs of a cell tagged "varies"
 (metadata.tags), such as times, are not compared.
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +84,24 @@ def test_there_are_notebooks() -> None:
     assert NOTEBOOKS
 
 
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Any]:
+    client = nbclient.NotebookClient(nbformat.v4.new_notebook())
+    manager = client.create_kernel_manager()
+    client.start_new_kernel(env={name: text for name, text in os.environ.items() if name != "MPLBACKEND"})
+    yield manager  # without MPLBACKEND plots show inline
+    client._cleanup_kernel()
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_a_notebook_gives_what_it_is_saved_with(path: Path, tmp_path: Path) -> None:
+def test_a_notebook_gives_what_it_is_saved_with(path: Path, kernel: Any, tmp_path: Path) -> None:
     saved, notebook = (nbformat.read(path, as_version=4) for _ in range(2))
-    client = nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
-    client.execute(env={name: text for name, text in os.environ.items() if name != "MPLBACKEND"})  # plots show inline
+    anew = f"__import__('os').chdir({str(tmp_path)!r}); get_ipython().reset()"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(anew))
+    client = nbclient.NotebookClient(notebook, km=kernel, timeout=600)
+    client.execute()
+    client.kc.stop_channels()
+    del notebook.cells[0]
     assert os.listdir(tmp_path) == [] or "save(" in path.read_text(encoding="utf-8")
     assert differences(saved, notebook) == [] or not engine.compiled
 

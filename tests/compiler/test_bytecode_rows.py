@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from table import flat, points
 from tinygrad_lite import ops
 from tinygrad_lite.compiler.native import bytecode_machine as native
 from tinygrad_lite.compiler.native.bytecode_machine import Executor
-from tinygrad_lite.compiler.passes.program import CONSTANT, INPUT, PARAMETER, SUM, Program
+from tinygrad_lite.compiler.passes.program import INPUT, PARAMETER, SOURCES, SUM, Program
 from tinygrad_lite.errors import ShapeError
 from tinygrad_lite.ops import Op
 
@@ -156,8 +156,8 @@ def random_program(drawn: Sequence[tuple[Op | str, list[int]]]) -> Program:
         if isinstance(kind, str):
             pairs, plus, minus = picks[0] % 4, picks[1] % 3, picks[2] % 3
             rest = places[3:]
-            products = tuple([(places[k], places[-1 - k]) for k in range(pairs)])
-            args: tuple[Any, ...] = (products, tuple(rest[:plus]), tuple(rest[plus : plus + minus]))
+            lefts, rights = tuple(places[:pairs]), tuple(places[::-1][:pairs])
+            args: tuple[Any, ...] = (lefts, rights, tuple(rest[:plus]), tuple(rest[plus : plus + minus]))
         else:
             length = 1 + picks[0] % 4
             args = tuple([tuple(places[i : i + length]) if i in kind.sequences else p for i, p in enumerate(places)])
@@ -167,16 +167,17 @@ def random_program(drawn: Sequence[tuple[Op | str, list[int]]]) -> Program:
             elif kind is ops.polygamma or kind is ops.mills:
                 args = (program.constant(float(picks[1] % 3)), args[1])
         known.append(program.add(kind, args))
-    program.outputs = list(range(len(program)))
+    program.outputs = [*known, *[k for k in range(len(program)) if k not in known]]
     return program
 
 
-def by_its_row(program: Program, place: int, numbers: Sequence[float]) -> float:
+def by_its_row(program: Program, place: int, numbers: Mapping[Any, float]) -> float:
     """An operation's value on the numbers that its operands have."""
     kind, args = program.kinds[place], program.args[place]
     if kind == SUM:
-        terms = [numbers[a] * numbers[b] for a, b in args[0]] + [numbers[a] for a in args[1]]
-        terms += [-numbers[a] for a in args[2]]
+        lefts, rights, plus, minus = args
+        terms = [numbers[a] * numbers[b] for a, b in zip(lefts, rights, strict=True)] + [numbers[a] for a in plus]
+        terms += [-numbers[a] for a in minus]
         total = terms[0] if terms else 0.0
         for term in terms[1:]:
             total += term
@@ -200,11 +201,13 @@ def test_random_programs_are_their_rows(
     drawn: list[tuple[Op | str, list[int]]], numbers: list[float], wanted: list[int]
 ) -> None:
     program = random_program(drawn)
+    values: dict[int | None, float]
     parameters, inputs = [0.25, -1.0], numbers[:INPUTS]
-    values = Executor(program).run(parameters, inputs)
-    assert bits(values[:10]) == bits([*inputs, *parameters, *CONSTANTS])
+    found = Executor(program).run(parameters, inputs)
+    assert bits(found[:10]) == bits([*inputs, *parameters, *CONSTANTS])
+    values = dict(zip(program.outputs, found, strict=True))
     for place, kind in enumerate(program.kinds):
-        if kind in (INPUT, PARAMETER, CONSTANT):
+        if kind in SOURCES:
             continue
         args = program.args[place]
         read = tuple(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from compiled import FORCED, UGLY, few
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from test_compiled_random_graphs import Program, backward, by_graph, hostile, is_tame, near, run, sharp_programs
 from thoroughness import up_to
@@ -222,6 +222,8 @@ reading = (
 
 @settings(max_examples=up_to(few(300, 40)), deadline=None)
 @given(*reading, st.lists(hostile, min_size=1, max_size=4), hostile)
+@example([("atan2", 0, 0, 0, 0)], "grad", ["equal"], [0.0], 0.5)
+@example([("minimum", 0, 0, 0, 0), ("norm", 0, 0, 1, 0)], "grad", ["less_equal"], [-0.0], 1.0)
 def test_what_hides_a_derivative(program: Program, taken: str, readers: list[str], xs: list[float], w: float) -> None:
     derivative, f = read(program, taken, readers)
     assume(all(is_tame(program, [x, w]) and is_far(derivative, x, w) for x in xs))

@@ -20,15 +20,15 @@ from tinygrad_lite.compiler.native.bytecode_machine import Executor
 from tinygrad_lite.compiler.passes.gc_pause import collector_paused
 from tinygrad_lite.compiler.passes.program import Program
 from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
-from tinygrad_lite.compiler.trace.tracing import flattened
-from tinygrad_lite.engine import bind, derivative_graph, located, products, transcribe
+from tinygrad_lite.compiler.trace.tracing import RowResults, flattened
+from tinygrad_lite.engine import bind, derivative_graph, leaves_below, located, transcribe
 
 
-def traced(function: Callable[..., Any], inputs: int, parameters: int = 0, apart: bool = False) -> Program:
+def traced(function: Callable[..., Any], inputs: int, parameters: int = 0) -> Program:
     """A function of this many inputs, then parameters."""
     xs, ps = ([Value(0.5 + k) for k in range(n)] for n in (inputs, parameters))
     outputs = function(*xs, *ps)
-    return flattened(outputs if isinstance(outputs, list) else [outputs], xs, ps, apart)
+    return flattened(outputs if isinstance(outputs, list) else [outputs], xs, ps)
 
 
 def check_lines(program: Program, expected: str) -> None:
@@ -54,10 +54,10 @@ def test_outputs_may_be_inputs_numbers_and_the_same_one() -> None:
     check_lines(
         traced(lambda x, p: [x, 1.5, p, -x, -x], 1, 1),
         """
-        %0 = parameter 0   # output 2
-        %1 = input 0   # output 0
+        %0 = input 0   # output 0
+        %1 = neg(%0)   # output 3, output 4
         %2 = 1.5   # output 1
-        %3 = neg(%1)   # output 3, output 4
+        output 2 = p0
         """,
     )
 
@@ -69,14 +69,14 @@ def test_zeros_of_both_signs_are_two_constants() -> None:
 @pytest.mark.parametrize(
     ("function", "last"),
     [
-        (lambda x, y, p: tl.dot([p, y], [x, p], 1.0), "%0 * %1 + %0 * %2 + %3"),  # shared factors come first
-        (lambda x, y, p: x * y + p * x - y, "%2 * %1 + %0 * %1 - %2"),
-        (lambda x, y, p: x + (y + (p + 2.0 * x)), "%3 * %1 + %1 + %2 + %0"),  # sums of sums are one sum
-        (lambda x, y, p: x**2, "%1 * %1"),
-        (lambda x, y, p: x * x + 0.0, "%1 * %1 + %3"),  # never -0.0,
-        (lambda x, y, p: tl.mean([x, y]), "%5 * %4"),
-        (lambda x, y, p: 1.0 * x - (-1.0) * y, "%1 - %5"),
-        (lambda x, y, p: x**0.5, "pow(%1, %3)"),
+        (lambda x, y, p: tl.dot([p, y], [x, p], 1.0), "p0 * %0 + p0 * %1 + %2"),  # shared factors come first
+        (lambda x, y, p: x * y + p * x - y, "%1 * %0 + p0 * %0 - %1"),
+        (lambda x, y, p: x + (y + (p + 2.0 * x)), "%2 * %0 + %0 + %1 + p0"),  # sums of sums are one sum
+        (lambda x, y, p: x**2, "%0 * %0"),
+        (lambda x, y, p: x * x + 0.0, "%0 * %0 + %2"),  # never -0.0,
+        (lambda x, y, p: tl.mean([x, y]), "%4 * %3"),
+        (lambda x, y, p: 1.0 * x - (-1.0) * y, "%0 - %4"),
+        (lambda x, y, p: x**0.5, "pow(%0, %2)"),
     ],
 )
 def test_sums_of_products(function: Callable[..., Any], last: str) -> None:
@@ -121,30 +121,26 @@ def test_long_chains_of_other_terms_need_none_either(step: Callable[..., Any]) -
     ]
 
 
-def test_products_stand_apart() -> None:
-    def outputs(x: Any, y: Any, p: Any) -> list[Any]:
-        read = x * p
-        return [x * y, p * p, read, read.exp(), y * p, x * 2.0]
-
-    program = traced(outputs, 2, 1, apart=True)
+def test_outer_products_stand_apart() -> None:
+    """A result that receives more than a row has an output of its own, and so has one whose row is a single number."""
+    x, y, p, q = Value(2.0), Value(3.0), Value(4.0), Value(5.0)
+    e = x.exp()
+    rows = [(0, e, (x, y)), (0, y, (p, q)), (1, x, (p, q, 1.0))]
+    program = flattened([p * p], [x, y], [p, q], RowResults(4, [1], rows))
     check_lines(
         program,
         """
-        %0 = parameter 0
-        %1 = input 0
-        %2 = input 1
-        %3 = mul(%1, %0)   # output 2
-        %4 = exp(%3)   # output 3
-        %5 = 2.0
-        %6 = mul(%1, %5)   # output 5
-        %7 = mul(%0, %0)   # output 1
-        output 0 = %1 * %2
-        output 4 = %2 * %0
+        %0 = input 0
+        %1 = input 1
+        %2 = mul(p0, p0)
+        %3 = exp(%0)
+        %4 = 1.0
+        %5 = 0.0
+        %6 = dot([%3, %1], [%0, p0], %5)   # output 0
+        %7 = dot([%3, %1, %0], [%1, p1, p0], %2)   # output 1
+        outputs 2 to 3 = %0 * [p1, %4]
         """,
     )
-    joined = as_sums_of_products(program).joined()
-    assert -1 not in joined.outputs and not len(joined.products)
-    assert Executor(joined).run([3.0], [0.5, 2.0]) == pytest.approx([1.0, 9.0, 1.5, np.exp(1.5), 6.0, 1.0])
 
 
 def eager(program: Any, numbers: Sequence[float]) -> float:
@@ -167,31 +163,33 @@ def test_passes_keep_values(steps: list[tuple[str, int, int, int]], numbers: lis
 @settings(max_examples=up_to(60), deadline=None)
 @given(programs, st.lists(moderate, min_size=2, max_size=4))
 def test_sums_of_derivatives_over_lanes(steps: list[tuple[str, int, int, int]], numbers: list[float]) -> None:
-    """With products separate or among the operations, on arrays or in the native sweep."""
-
-    def outputs(*xs: Any) -> list[Any]:
-        y = run(steps, list(xs), 0)
-        return [y, *derivative_graph(y, xs[1:], False), xs[0] * xs[1], xs[0] * xs[1], xs[1] * xs[1]]
-
-    apart, whole = (as_sums_of_products(traced(outputs, 1, len(numbers) - 1, apart=apart)) for apart in (True, False))
+    """With rows apart or among the operations, on arrays or in the native sweep."""
+    xs, *ps = [Value(x) for x in numbers]
+    y = run(steps, [xs, *ps], 0)
+    outputs = [y, *derivative_graph(y, ps, False)]
+    rows = [(1, xs, (y, *ps)), (1, ps[0], (xs, *ps)), (2, y, tuple(ps)), (0, xs, (xs,))]
+    count = len(outputs) + 2  # the last is 0.0
     parameters, lanes = np.array(numbers[1:]), np.array([[numbers[0], 0.25, -1.5]])
-    expected = np.sum([Executor(whole).run(parameters, lane) for lane in lanes.T], axis=0)
-    assert np.sum([Executor(apart.joined()).run(parameters, lane) for lane in lanes.T], axis=0) == pytest.approx(
-        expected, rel=1e-9, abs=1e-9
-    )
-    for program in (apart, whole):
-        found = ArrayExecutor(program, True).sums(parameters, lanes)
-        assert found == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    for some in (outputs, []):
+        whole = [*some, *[0.0] * (count - len(some))]
+        for first, factor, items in rows:
+            for k, item in enumerate(items, first):
+                whole[k] = whole[k] + factor * item
+        apart = as_sums_of_products(flattened(some, [xs], ps, RowResults(count, [*range(len(some))], rows)))
+        joined = as_sums_of_products(flattened(whole, [xs], ps))
+        expected = np.sum([Executor(joined).run(parameters, lane) for lane in lanes.T], axis=0)
+        close = pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
+        assert np.sum([Executor(apart.joined()).run(parameters, lane) for lane in lanes.T], axis=0) == close
+        for program in (apart, joined, apart.joined()):
+            assert ArrayExecutor(program, True).sums(parameters, lanes) == close
 
 
 def test_gradients_of_a_layer_are_one_matrix_product() -> None:
     """Those of biases, whose other factor is 1.0, are included; if two outputs are the same, both are written."""
-
-    def outputs(*values: Any) -> list[Any]:
-        g, xs = values[:3], values[3:]
-        return [*[adjoint * x for adjoint in g for x in xs], *[tl.exp(adjoint) for adjoint in g], g[0] * xs[0]]
-
-    program = as_sums_of_products(traced(outputs, 7, apart=True))
+    g, xs = ([Value(0.5 + k) for k in range(n)] for n in (3, 4))
+    outputs = [*[adjoint.exp() for adjoint in g], g[0] * xs[0]]
+    rows = RowResults(16, [12, 13, 14, 15], [(4 * k, g[k], tuple(xs)) for k in range(3)])
+    program = as_sums_of_products(flattened(outputs, [*g, *xs], [], rows))
     executor = ArrayExecutor(program, True)
     lanes = np.random.default_rng(0).normal(size=(7, 5))
     expected = [*(lanes[:3] @ lanes[3:].T).ravel(), *np.exp(lanes[:3]).sum(axis=1), lanes[0] @ lanes[3]]
@@ -209,11 +207,26 @@ def test_transcribe() -> None:
     assert known[total] == "%3" and known[x] == "x"
 
 
-def test_products_and_located() -> None:
-    x, y = Value(2.0), Value(3.0)
-    assert products([x, x * y, 1.0, x * 2.0, x + y, y * y]) == ([1, 5], [x, y], [y, y])
+def test_where_leaves_are() -> None:
+    x, y, z = Value(2.0), Value(3.0), Value(4.0).detach()
     first, second = bind([x])[0], bind([y])[0]
-    assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0])
+    assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0], [1, 1, 1])
+    free = Value(1.0)
+    assert leaves_below([x * y + z, free * x], {y}) == ([free], [x], [z])
+
+
+def test_rows_of_leaves_are_ranges() -> None:
+    """If their cells are evenly spaced, whatever the order; a row with anything else is a tuple."""
+    ws, x = [Value(float(k)) for k in range(6)], Value(0.5)
+    storage = bind(ws)[0]
+    said: list[Any] = []
+    for row in (ws[:3], ws[::2], ws[::-1], [ws[0], ws[1], ws[3]], [ws[0], 2.0], [ws[0], ws[0]], [x, ws[0]]):
+        y = tl.sum(row)
+        (copy,) = transcribe([y], {x: "x"}, repr, lambda op, args: args[0], {storage: [(0, 5, -1), (5, 6, -9)]})
+        said.append(copy)
+    assert said == [
+        range(-1, -4, -1), range(-1, -6, -2), (-9, -5, -4, -3, -2, -1), (-1, -2, -4), (-1, "2.0"), (-1, -1), ("x", -1),
+    ]  # fmt: skip
 
 
 def test_the_collector_is_as_it_was() -> None:

@@ -149,7 +149,7 @@ def test_operations_on_rows_keep_what_they_were_given() -> None:
 @compiled_only
 def test_a_program_that_is_not_well_formed_is_refused() -> None:
     wrong = program()
-    wrong.args[2] = (0, 1, 1)
+    wrong.args[1] = (0, ~0, ~0)
     with pytest.raises(ValueError, match=r"of a program is cut short|not well formed"):
         native.Executor(wrong)
     early = Program()

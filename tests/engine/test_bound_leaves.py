@@ -174,7 +174,7 @@ def test_leaves_that_were_replaced_in_between_keep_their_share() -> None:
 def test_a_compiled_function_looks_for_moved_leaves_once() -> None:
     ws = weights()
     bind(ws)
-    parameters = Parameters(ws[1:])
+    parameters = Parameters(ws[1:], [], [])
     before, numbers = parameters.arguments, parameters.numbers()
     assert parameters.numbers() is numbers and parameters.arguments is before
     bind([ws[0], Value(1.0)])  # another leaf of their storage

@@ -121,6 +121,39 @@ def test_what_merely_happens_to_be_zero_is_multiplied() -> None:
         check(f, [0.0], [nan])
 
 
+def slope_of_norm(x: Any) -> Any:
+    """At 0 it is 0 by convention, and has no derivative: nan, even for an adjoint that is 0."""
+    return grad(lambda t: tl.norm([t, t]))(x)
+
+
+UNREACHED: dict[str, Function] = {
+    "maximum": lambda x: tl.maximum(slope_of_norm(x), 0.5),
+    "equal": lambda x: tl.where(tl.equal(slope_of_norm(x), 0.5), 3.0 * x, 0.0),
+    "the other branch": lambda x: tl.where(tl.less(x, 1.0), 0.0, slope_of_norm(x)),
+    "0 times it": lambda x: tl.relu(x * slope_of_norm(x) - 1.0),
+    "below": lambda x: slope_of_norm(tl.relu(x - 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", UNREACHED)
+def test_what_has_no_derivative_passes_on_nothing_where_nothing_reaches_it(name: str) -> None:
+    f = UNREACHED[name]
+    check(lambda x: 2.0 * x + x * x + f(x), [0.0], [2.0], [[2.0]])
+    assert tl.jvp(lambda x: tl.jvp(lambda x: x * x + f(x), (x,), (1.0,))[1], (0.0,), (1.0,)) == (0.0, 2.0)
+    x = Value(0.0)
+    with x.register_hook(lambda g: g):
+        assert gradients(2.0 * x + f(x), [x]) == [gradients(2.0 * x + f(x), [x], create_graph=True)[0].data] == [2.0]
+
+
+def test_what_has_no_derivative_passes_on_nan_for_an_adjoint_that_is_0() -> None:
+    check(lambda x: x * slope_of_norm(x), [0.0], [nan])
+    check(lambda x: x * slope_of_norm(x) + tl.maximum(slope_of_norm(x), 0.5), [0.0], [nan])
+    x = Value(0.0)
+    slope = slope_of_norm(x)
+    (x * slope + tl.maximum(slope, 0.5)).backward()
+    assert math.isnan(x.grad)
+
+
 def test_a_tangent_that_happens_to_be_zero_moves() -> None:
     """(x ** 3) ** (1 / 3) is x: forward mode does not give 0 where it does not know the derivative."""
     check(lambda x: (x**3) ** (1 / 3), [0.0], [nan])

@@ -64,7 +64,7 @@ def test_names_of_an_mlp() -> None:
 
 def test_parameters_come_to_lie_in_one_storage() -> None:
     model = MLP(2, [2, 1])
-    assert model.layers[0].neurons[0].b.kind == "leaf"
+    assert model.layers[0].neurons[0].b.kind == "parameter"
     model.layers[1].parameters()
     storage, cells = bind(model.parameters())
     assert cells == list(range(9)) and len(storage) == 9

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, is_joint, record_known, topological_order, whole_of
+from ..engine import Value, is_joint, record_known, results_below, whole_of
 from ..errors import HistoryError
 from ..ops import REAL, Op, component
 from .trace.traced_graph import TracedGraph
@@ -75,7 +75,7 @@ def reduced(graph: TracedGraph, output: int, gradient: TracedGraph, parts: Seque
     parameters = graph.parameters
     values = parameters.numbers()  # this locates the leaves again if they were bound elsewhere
     args = ((), *parameters.arguments, Origin.of(graph, output, parts, scale))
-    op, count = _op(len(parameters.arguments)), len(gradient.outputs)
+    op, count = _op(len(parameters.arguments)), gradient.count
 
     def node(sums: Any) -> Value | None:
         if not math.isfinite(np.add.reduce(sums)) and not np.isfinite(sums).all():
@@ -185,14 +185,14 @@ def recorded_anew(
 
     instead      maps a Value to its replacement; gains everything that is recorded again
     all_of_them  also records Values that do not depend on replaced ones, from the numbers that leaves hold now
-    order        everything that the outputs are computed from, in topological order, or the part of it that matters
+    order        the results that the outputs are computed from, in topological order, or the part of it that matters
     """
     wholes: dict[Value, list[Value]] = {}
-    for v in topological_order(*[y for y in outputs if type(y) is Value]) if order is None else order:
+    for v in results_below(*[y for y in outputs if type(y) is Value]) if order is None else order:
         if v in instead or v.op is None or is_joint(v):
             continue
         is_compiled = v.op.name == "compiled"
-        if not is_compiled and not all_of_them and instead.keys().isdisjoint(v.parents):
+        if not is_compiled and not all_of_them and (not instead or instead.keys().isdisjoint(v.parents)):
             continue
         if v.op is component:  # recorded together with all other components of its whole
             whole, (*given, which) = whole_of(v), v.args

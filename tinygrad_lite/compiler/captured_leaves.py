@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..engine import Span, Value, bind, located
+from ..engine import Span, Storage, Value, storage_of
 from ..transforms.bound_leaves import BoundLeaves
 
 _MOST_SPANS = 8
 
 
 class Parameters(BoundLeaves):
-    """The captured leaves, in the order of their storages and cells; leaves that are not bound yet are bound.
+    """The captured leaves.
 
-    leaves     all of them; the detached ones, which receive no gradient, come last
+    leaves     all of them: bound ones storage by storage, then those that were free and are bound now, then detached
+               ones, which receive no gradient
     trainable  how many of them receive gradients
     arguments  the trainable leaves as arguments of one node: as spans, if a few spans cover them
     """
 
-    def __init__(self, leaves: Sequence[Value]) -> None:
-        free = [v for v in leaves if v.kind == "leaf"]
+    def __init__(self, free: Sequence[Value], bound: Sequence[Value], detached: Sequence[Value]) -> None:
+        """
+        bound  in the order of their cells
+        """
         if free:
-            bind(free)
-        bound = [v for v in leaves if v.kind == "parameter"]
-        _, owners, cells = located(bound)
-        bound = [bound[k] for k in np.lexsort((cells, owners))]
-        self._fixed = [v for v in leaves if v.kind == "detached"]
-        self.leaves, self.trainable = [*bound, *self._fixed], len(bound)
-        super().__init__(bound)
+            storage_of(free)
+        self._fixed = detached
+        trained = [*bound, *free] if free else bound
+        self.leaves, self.trainable = [*trained, *detached] if detached else trained, len(trained)
+        super().__init__(trained)
 
     def _locate(self) -> None:
         super()._locate()
@@ -47,3 +49,13 @@ class Parameters(BoundLeaves):
             if self._copied:
                 self._numbers[...] = np.concatenate([*self._views, [v.data for v in self._fixed]])
         return self._numbers
+
+    def places(self) -> tuple[dict[Value, int], dict[Storage, list[tuple[int, int, int]]]]:
+        """The places of the detached leaves in a Program, and those of the others by their cells; see transcribe()."""
+        self.locate()
+        cells: dict[Storage, list[tuple[int, int, int]]] = defaultdict(list)
+        position = 0
+        for storage, first, leaves in self.runs:
+            cells[storage].append((first, first + len(leaves), ~position))
+            position += len(leaves)
+        return {v: ~k for k, v in enumerate(self._fixed, self.trainable)}, dict(cells)

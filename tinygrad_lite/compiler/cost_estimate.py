@@ -51,7 +51,7 @@ class NativeCost:
             by_lane.append((_NATIVE_FACTOR if in_dot else _NATIVE_STEP) * count)
             if isinstance(kind, Op):
                 by_lane[-1] += _called(kind) * len(members)
-        apart = 2 * len(program.products)
+        apart = 2 * sum(map(len, program.outers))
         self._operands, self._by_lane = np.array([*operands, apart]), np.array([*by_lane, _NATIVE_STEP * apart])
         self._slots = max(1, sum(program.varies))
 
@@ -78,7 +78,7 @@ class ArrayCost:
         self.plain, self.swept = _Sum(), _Sum()
         sweeping = False
         for group in groups:
-            operands = program.count_operands(group.members[0])
+            operands = _operands(program, group)
             self.plain.add(program, group, operands)
             if is_swept(program, group):
                 self.swept.add_swept(group, operands, not sweeping)
@@ -96,7 +96,7 @@ class _Sum:
 
     def add(self, program: Program, group: Group, operands: int) -> None:
         """Adds a group on arrays; operands is how many each member reads."""
-        count, product = len(group.members) * operands, group.product
+        count, product = len(group) * operands, group.product
         self._each_run += _CALL * _lines(program, group)
         if isinstance(group.kind, Settle):
             self._each_run += _PYTHON_CALL
@@ -110,7 +110,7 @@ class _Sum:
             elif not product.crossed:
                 factor = _FACTOR
             else:
-                factor = _FACTOR_IN_PRODUCT if group.summed or product.shared else _FACTOR_BY_LANE
+                factor = _FACTOR_IN_PRODUCT if group.summed is not None or product.shared else _FACTOR_BY_LANE
             self._by_lane += factor * count
 
     def add_swept(self, group: Group, operands: int, begins: bool) -> None:
@@ -125,10 +125,17 @@ class _Sum:
         return self._each_run + self._by_lane * lanes
 
 
+def _operands(program: Program, group: Group) -> int:
+    """How many numbers each member of a group reads."""
+    if group.product is not None and group.summed is not None:
+        return 2 * int(group.product.left.shape[1])
+    return program.count_operands(group.members[0])
+
+
 def is_swept(program: Program, group: Group) -> bool:
     """Whether the native sweep is expected to compute a group quicker than array calls do with few lanes."""
     product, count = group.product, len(group.members)
-    if not group.varies or group.summed or count * program.count_operands(group.members[0]) > _MOST_SWEPT:
+    if not group.varies or group.summed is not None or count * program.count_operands(group.members[0]) > _MOST_SWEPT:
         return False
     if product is not None and product.crossed and product.left.shape[1] > 1:
         return False
@@ -136,8 +143,8 @@ def is_swept(program: Program, group: Group) -> bool:
         form = native.forms.get(group.kind)
         if form is None or (form[0] in (ONE, TWO) and count > _MOST_FUNCTIONS):
             return False
-    places = chain.from_iterable(map(program.operands, group.members))
-    return all(program.varies[place] or program.kinds[place] == CONSTANT for place in places)
+    places = chain.from_iterable([row for place in group.members for row in program.rows(place)])
+    return all(place >= 0 and (program.varies[place] or program.kinds[place] == CONSTANT) for place in places)
 
 
 def _called(op: Op) -> float:
@@ -150,9 +157,11 @@ def _lines(program: Program, group: Group) -> int:
     product = group.product
     if isinstance(group.kind, Op):
         return count_lines(group.kind)
-    _, plus, minus = program.args[group.members[0]]
+    if group.summed is not None:
+        return 1
+    *_, plus, minus = program.args[group.members[0]]
     terms = len(minus) + (1 if product is None and len(plus) >= MANY_TERMS else len(plus))
     if product is None:
         return max(1, terms - 1)
-    in_two_steps = group.varies and not group.summed and not product.crossed and product.left.shape[1] > 1
+    in_two_steps = group.varies and not product.crossed and product.left.shape[1] > 1
     return 1 + in_two_steps + (0 if product.complete else terms)

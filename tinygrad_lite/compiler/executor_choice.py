@@ -45,7 +45,7 @@ class Execution:
         self.program, self.simplified = program, as_sums_of_products(program)
         self.chosen = ""
         self._summed, self._executor = summed, executor
-        apart = 2 * len(program.products)
+        apart = 2 * sum(map(len, program.outers))
         self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
         self._choices: dict[int, str] = {}
         self._kept = [row.kept for row in set(self.simplified.kinds) if isinstance(row, Settle)]
@@ -75,7 +75,7 @@ class Execution:
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
             return self.array.run(parameters, parts)
-        found = np.empty((len(self.program.outputs), lanes))
+        found = np.empty((self.program.results, lanes))
         self.native.batch(parameters, [np.ascontiguousarray(part) for part in parts], lanes, found)
         return found
 
@@ -86,7 +86,7 @@ class Execution:
             if self._kept:
                 return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
-        total = np.zeros(len(self.program.outputs))
+        total = np.zeros(self.program.results)
         with np.errstate(all="ignore"):
             for start in range(0, lanes, _NATIVE_BLOCK):
                 some = [part[:, start : start + _NATIVE_BLOCK] for part in parts]

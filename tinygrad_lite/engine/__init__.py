@@ -8,14 +8,15 @@ files that stand before it in this list; functions of later files that methods o
 storage       what Value builds on: the storage of bound leaves, the terms of nodes with many arguments, plain numbers
 unary_slopes  the value and the slope of each row with one argument, generated from the table
 values        Value, how its operators record nodes, and each thread's context
-graph         arguments, parents and edges of nodes, the binding of leaves, topological order, transcribing
+graph         arguments, parents and edges of nodes, the binding of leaves, topological order
+transcription  what compilers read of a graph: its results, its leaves, its copy in another form
 rows          recording by rows of the table, joint results, the fast paths for sequences
 sweep         the sweep backward through floats
 walks         derivatives as graphs, tangents, linearizations
 contexts      how this thread records: modes, origins, watches, traces
 """
 
-from . import contexts, graph, rows, storage, sweep, unary_slopes, values, walks
+from . import contexts, graph, rows, storage, sweep, transcription, unary_slopes, values, walks
 from .contexts import (
     Mode,
     current_inside,
@@ -37,13 +38,17 @@ from .contexts import (
 from .graph import (
     Span,
     _restore,
+    are_parameters,
     bind,
     clear_grads,
+    distinct,
+    hold_the_same,
+    label_row,
     located,
-    products,
+    new_leaves,
+    storage_of,
     sweep_number,
     topological_order,
-    transcribe,
 )
 from .rows import (
     component,
@@ -58,16 +63,18 @@ from .rows import (
 )
 from .storage import Origin, Storage, find_method, leaf_changes, methods
 from .sweep import backward, contributions, hooks
+from .transcription import leaves_below, results_below, transcribe
 from .values import Value, compiled, next_call
 from .walks import (
     Linearization,
     dependents,
     derivative_graph,
     derivatives,
+    derivatives_by_rows,
     partial_derivatives,
     tangents,
 )
 
 source_hash = "".join(
-    [file.source_hash for file in (storage, unary_slopes, values, graph, rows, sweep, walks, contexts)]
+    [file.source_hash for file in (storage, unary_slopes, values, graph, transcription, rows, sweep, walks, contexts)]
 )

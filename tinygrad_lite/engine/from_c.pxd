@@ -119,7 +119,15 @@ cdef extern from *:
         is_left_elsewhere = (Question)question;
         leave = (Action)action;
     }
+
+    /* Whether a list holds the items of a tuple from `start` on. */
+    static inline int are_items(PyObject *list, PyObject *tuple, Py_ssize_t start) {
+        Py_ssize_t n = PyList_GET_SIZE(list);
+        PyObject **items = ((PyTupleObject *)tuple)->ob_item + start;
+        return n == 0 || memcmp(((PyListObject *)list)->ob_item, items, n * sizeof(PyObject *)) == 0;
+    }
     """
+    bint are_items(object, object, Py_ssize_t) noexcept
     void let_subclasses_begin(object) noexcept
     void make_and_free_quickly(object, void *, void *) noexcept
     void keep_some_memory() noexcept

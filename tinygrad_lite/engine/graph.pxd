@@ -1,10 +1,10 @@
 # What compiled files know of graph.py.
 cimport cython
 
-from .storage cimport Storage, _forget_gone, _Layer, _refuse_again, _Terms, above
-from .from_c cimport holds_these, listed
+from .storage cimport Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
+from .from_c cimport are_items, holds_these, listed
 from .values cimport (
-    _BOUND, _DETACHED, _LAYER, _JOINT, _LEAF, _MANY, Value, _forget_sweep, _gradient, _here, _leaf, _number,
+    _BOUND, _DETACHED, _JOINT, _LAYER, _LEAF, _MANY, Value, _forget_sweep, _gradient, _here, _leaf_in_cell, _number,
 )
 
 @cython.final
@@ -16,7 +16,7 @@ cdef class Span:
 cdef _span_of(items)
 cdef tuple _leaves_of(Span span)
 cdef Py_ssize_t _first_cell(items) noexcept
-cdef tuple _args(Value v)
+cdef tuple _unspanned(tuple args)
 cdef tuple _left_in_layer(Value v)
 cdef Value _checked_value(who, x)
 cdef list _all_checked(who, xs)
@@ -31,3 +31,5 @@ cdef tuple _given(Value v)
 cdef list _parents(Value v)
 cdef list _edges(Value v)
 cdef void _push_parents(list stack, Value v) except *
+cdef tuple _args(Value v)
+cdef void _push_results(list stack, Value v, set seen) except *

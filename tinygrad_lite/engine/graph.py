@@ -1,6 +1,6 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""The graph: arguments and parents of nodes, leaves bound to a Storage, topological order, and transcribing."""
+"""The graph: arguments and parents of nodes, leaves bound to a Storage, and topological order."""
 
 try:
     import cython
@@ -8,9 +8,10 @@ except ImportError:
     from ..source.cython_shim import cython
 
 from .. import errors, ops
+from .storage import RowOrigin
 
 if not cython.compiled:
-    from .storage import Storage, _forget_gone, _Layer, _refuse_again, _Terms, above
+    from .storage import Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
     from .values import (
         _BOUND,
         _DETACHED,
@@ -22,17 +23,16 @@ if not cython.compiled:
         _forget_sweep,
         _gradient,
         _here,
-        _leaf,
+        _leaf_in_cell,
         _number,
     )
 
 compiled: bool = cython.compiled
-source_hash = "95921397"
+source_hash = "dc286b4e"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
 _ROWS = cython.declare(list, ops.ROWS)
-_MUL = cython.declare(cython.int, ops.mul.code)
 
 
 @cython.no_gc
@@ -133,25 +133,15 @@ def _leaf_at(storage: Storage, cell: cython.Py_ssize_t) -> Value:
     kept = storage._gone[cell]
     if type(kept) is Value:
         return kept
-    made: Value = _leaf(0.0, _LEAF)
-    made._origin, made._left_partial = kept
-    _settle_in(made, storage, cell)
+    origin, call = kept
+    made: Value = _leaf_in_cell(storage, cell, origin)
+    made._left_partial = call
     return made
 
 
 @cython.cfunc
-def _settle_in(leaf: Value, storage: Storage, cell: cython.int) -> cython.void:
-    leaf._left, leaf._code, leaf._count = storage, _BOUND, cell
-    if cython.compiled:
-        storage._bound[cell] = cython.cast(cython.p_void, leaf)
-
-
-@cython.cfunc
-def _args(v: Value) -> tuple:
-    """The arguments of a node with many, with a tuple of its numbers in place of each Span."""
-    if _is_in_layer(v):
-        return _left_in_layer(v), cython.cast(_Layer, v._left).items, _right(v)
-    args: tuple = cython.cast(_Terms, v._left).args
+def _unspanned(args: tuple) -> tuple:
+    """The arguments, with each Span replaced by its leaves."""
     for arg in args:
         if type(arg) is Span:
             return tuple([_leaves_of(cython.cast(Span, a)) if type(a) is Span else a for a in args])
@@ -220,7 +210,7 @@ def _laid_flat(v: Value) -> list:
     if v._code < _MANY:
         return [_left(v), _right(v)] if v._code >= 0 else []
     found: list = []
-    for arg in _args(v):
+    for arg in _unspanned(_args(v)):
         if type(arg) is tuple:
             found.extend(arg)
         else:
@@ -264,7 +254,7 @@ def _row(v: Value):
 def _given(v: Value) -> tuple:
     """The arguments of a result, as its row takes them."""
     if v._code >= _MANY:
-        args: tuple = _args(v)
+        args: tuple = _unspanned(_args(v))
         return args if v._code != _CUSTOM else args[: len(args) - 1]
     rules: tuple = _ROWS[v._code].rules
     return (_left(v),) if len(rules) == 1 else (_left(v), _right(v))
@@ -317,6 +307,33 @@ def _push_parents(stack: list, v: Value) -> cython.void:
             stack.append(v._left)
 
 
+@cython.cfunc
+def _args(v: Value) -> tuple:
+    """What a result holds as arguments: Values, numbers, and rows as they are stored."""
+    if _is_in_layer(v):
+        return _left_in_layer(v), cython.cast(_Layer, v._left).items, _right(v)
+    if v._code >= _MANY:
+        return cython.cast(_Terms, v._left).args
+    return (_left(v), _right(v))
+
+
+@cython.cfunc
+def _push_results(stack: list, v: Value, seen: set) -> cython.void:
+    """Pushes the parents that are results, so that the first is on top; those of a row only once."""
+    k: cython.Py_ssize_t
+    args: tuple = _args(v)
+    for arg in reversed(args):
+        if type(arg) is Value:
+            if cython.cast(Value, arg)._code >= 0:
+                stack.append(arg)
+        elif type(arg) is tuple and id(arg) not in seen:
+            row: tuple = arg
+            seen.add(id(row))
+            for k in range(len(row) - 1, -1, -1):
+                if type(row[k]) is Value and cython.cast(Value, row[k])._code >= 0:
+                    stack.append(row[k])
+
+
 def args_of(v: Value):
     """The operation's arguments, as .args gives them."""
     if v._code < 0:
@@ -344,6 +361,12 @@ def edges_of(v: Value):
 
 def is_computed(v: Value):
     """Whether a sweep has reached v since its gradient was cleared."""
+    return _is_computed(v)
+
+
+@cython.cfunc
+@cython.inline
+def _is_computed(v: Value) -> cython.bint:
     storage: Storage
     if v._code >= 0 and v._sweep < 0:
         return False
@@ -381,81 +404,62 @@ def topological_order(*roots):
     return order
 
 
-def transcribe(roots, known, constant, add):
-    """Copies the graph below roots into another form, parents first: `known` gains the copy of each result.
-
-    known     {Value: its copy}, given for some Values: the walk stops at these
-    constant  (number) -> the copy of a plain number, or of a Value that depends on nothing in `known`
-    add       (op, args) -> the copy of a result, from the copies of its arguments
-    """
-    v: Value
-    fixed: set = set()
-    roots = _all_checked("transcribe(roots)", roots)
-    stack: list = list(reversed(roots))
-    while stack:
-        v = stack.pop()
-        if v is None:
-            v = stack.pop()
-            args: tuple = cython.cast(_Terms, v._left).args if v._code == _COMPONENT else v.args
-            if all([item in fixed for item in _laid_flat(v) if type(item) is Value]):
-                fixed.add(v)
-            else:
-                known[v] = add(_program_row(v), _standing(known, constant, args))
-        elif v not in known and v not in fixed:
-            stack.append(v)
-            stack.append(None)
-            _push_parents(stack, v)
-    for v in roots:
-        if v in fixed:
-            known[v] = constant(_number(v))
-
-
-@cython.cfunc
-def _program_row(v: Value):
-    """The row of a result; for a joint result and its components, the rows that programs use for them."""
-    if v._code < _JOINT:
-        row = _row(v)
-        if row is ops.given:
-            raise errors.made_by_hand("program")
-        return row
-    if v._code == _COMPONENT:
-        return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
-    return _solution(v).rows[0]
-
-
-@cython.cfunc
-def _standing(known: dict, constant, args: tuple) -> tuple:
-    found: list = []
-    for x in args:
-        if type(x) is tuple:
-            found.append(_standing(known, constant, x))
-        elif type(x) is Value:
-            standing = known.get(x)
-            found.append(constant(_number(x)) if standing is None else standing)
-        else:
-            found.append(constant(x))
-    return tuple(found)
-
-
-def products(ys):
-    """The ys that are the product of two Values: (positions among ys, left factors, right factors)."""
-    v: Value
-    found: tuple = [], [], []
-    k: cython.Py_ssize_t
-    for k in range(len(ys)):
-        if type(ys[k]) is Value:
-            v = ys[k]
-            if v._code == _MUL and v._left is not None and v._right is not None:
-                found[0].append(k)
-                found[1].append(v._left)
-                found[2].append(v._right)
-    return found
-
-
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
     value: Value = _checked_value("sweep_number(v)", v)
-    return max(value._sweep, _swept(value), 0)
+    number: cython.longlong = max(value._sweep, _swept(value), 0)
+    return number if value._code != _BOUND or number > cython.cast(Storage, value._left)._cleared else 0
+
+
+def new_leaves(numbers):
+    """New leaves with these numbers, bound to the cells of a new Storage in this order."""
+    k: cython.Py_ssize_t
+    here: _Context = _here()
+    given: list = list(numbers)
+    storage: Storage = Storage(len(given))
+    for k in range(len(given)):
+        if type(given[k]) is Value:
+            return [Value(x) for x in given]  # it stands for itself inside a transform, elsewhere it is an error
+        storage._values[k] = _real("Value", given[k])
+    for k in range(len(given)):
+        given[k] = _leaf_in_cell(storage, k, here.origin)
+    if here.trace is not None:
+        here.trace.constants.update(given)
+    return given
+
+
+def label_row(leaves, label):
+    """Gives each leaf that has no label the given one and its position: w.0, w.1, ... for "w."."""
+    v: Value
+    k: cython.Py_ssize_t
+    first: cython.Py_ssize_t = 0
+    before = made = None
+    row: list = _all_checked("label_row(leaves, label)", leaves)
+    for k in range(len(row)):
+        v = row[k]
+        origin = v._origin
+        if origin is not None and (type(origin) is RowOrigin or origin.label is not None):
+            continue
+        if v._code != _BOUND:
+            v.label = f"{label}{k}"
+            continue
+        if made is None or origin is not before or v._count - k != first:
+            before, first = origin, v._count - k
+            made = RowOrigin(label, first, v.path, v.line)
+        v._origin = made
+
+
+def are_parameters(xs, bound=False):
+    """Whether xs holds at least one thing, and only leaves that gradients enter; bound: and that are bound."""
+    code: cython.int
+    other: cython.int = _BOUND if bound else _LEAF
+    for x in xs:
+        if type(x) is not Value:
+            return False
+        code = cython.cast(Value, x)._code
+        if code != _BOUND and code != other:
+            return False
+    return len(xs) > 0
 
 
 def bind(leaves):
@@ -463,11 +467,45 @@ def bind(leaves):
 
     Leaves that already share a storage stay there; otherwise all move into a new one, with numbers and gradients.
     """
+    leaves = _all_checked("bind(leaves)", leaves)
+    storage: Storage = _bound(leaves)
+    return storage, [cython.cast(Value, v)._count for v in leaves]
+
+
+def storage_of(leaves):
+    """The storage that bind(leaves) gives."""
+    if _are_row(leaves):
+        return cython.cast(Value, leaves[0])._left
+    return _bound(_all_checked("storage_of(leaves)", leaves))
+
+
+@cython.cfunc
+def _are_row(leaves) -> cython.bint:
+    """Whether leaves is a list of leaves in consecutive cells of a storage, which is quickly told."""
+    v: Value
+    if cython.compiled:
+        return type(leaves) is list and _first_cell(leaves) >= 0
+    if type(leaves) is not list or not leaves or not are_parameters(leaves[:1], True):
+        return False
+    v = leaves[0]
+    owner: Storage = v._left
+    cell: cython.Py_ssize_t = v._count
+    for x in cython.cast(list, leaves):
+        if type(x) is not Value:
+            return False
+        v = cython.cast(Value, x)
+        if v._code != _BOUND or v._left is not owner or v._count != cell:
+            return False
+        cell += 1
+    return True
+
+
+@cython.cfunc
+def _bound(leaves: list) -> Storage:
     v: Value
     storage: Storage
     owner = None
     together: cython.bint = True
-    leaves = _all_checked("bind(leaves)", leaves)
     for v in leaves:
         if v._code >= 0 or v._code == _DETACHED:
             raise errors.HistoryError(
@@ -476,21 +514,31 @@ def bind(leaves):
         together = together and v._code == _BOUND and (owner is None or owner is v._left)
         owner = v._left
     if together and owner is not None:
-        return owner, [v._count for v in leaves]
-    if len(set(leaves)) != len(leaves):
+        return owner
+    if len(distinct(leaves)) != len(leaves):
         raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
     storage = Storage(len(leaves))
     sweeping: cython.bint = _here().sweeping > 0
     cell: cython.int
+    shift: cython.int = 0
+    before = origin = moved = None
     for cell, v in enumerate(leaves):
         storage._values[cell] = _number(v)
         storage._grads[cell] = _gradient(v)
         if v._sweep >= 0 or not sweeping:  # else it may be the mark of a sweep that is under way
-            v._sweep = max(v._sweep, _swept(v)) if is_computed(v) else 0
+            v._sweep = max(v._sweep, _swept(v)) if _is_computed(v) else 0
         if v._code == _BOUND:
             _move_out(v)
-        _settle_in(v, storage, cell)
-    return storage, list(range(len(leaves)))
+        origin = v._origin
+        if type(origin) is RowOrigin:  # it counts from a cell of the old storage
+            if origin is not before or cell - v._count != shift:
+                before, shift = origin, cell - v._count
+                moved = RowOrigin(origin.label, origin.first + shift, origin.path, origin.line)
+            origin = moved
+        v._left, v._code, v._count, v._origin = storage, _BOUND, cell, origin
+        if cython.compiled:
+            storage._bound[cell] = cython.cast(cython.p_void, v)
+    return storage
 
 
 @cython.cfunc
@@ -505,22 +553,90 @@ def _move_out(leaf: Value) -> cython.void:
 
 
 def located(leaves):
-    """(storages, owners, cells) of bound leaves: leaf k lies in storages[owners[k]], in cell cells[k]."""
+    """(storages, owners, cells, sizes) of bound leaves, by runs of leaves in consecutive cells of a storage.
+
+    Run k lies in storages[owners[k]], from cell cells[k] on, and is sizes[k] leaves long.
+    """
+    given: list = leaves if _are_row(leaves) else _all_checked("located(leaves)", leaves)
+    for v in given:
+        if cython.cast(Value, v)._code != _BOUND:
+            raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
+    return _runs(given)
+
+
+@cython.cfunc
+def _runs(leaves: list) -> tuple:
+    """What located(leaves) gives for a list of bound leaves."""
     v: Value
+    owner: Storage = None
+    start: cython.Py_ssize_t = 0
+    end: cython.Py_ssize_t = -1
     storages: dict = {}
     owners: list = []
     cells: list = []
-    for v in _all_checked("located(leaves)", leaves):
-        if v._code != _BOUND:
-            raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
-        owners.append(storages.setdefault(v._left, len(storages)))
-        cells.append(v._count)
-    return list(storages), owners, cells
+    sizes: list = []
+    for x in leaves:
+        v = cython.cast(Value, x)
+        if v._count != end or v._left is not owner:
+            if owner is not None:
+                sizes.append(end - start)
+            owner, start = v._left, v._count
+            owners.append(storages.setdefault(owner, len(storages)))
+            cells.append(start)
+            end = start
+        end += 1
+    if owner is not None:
+        sizes.append(end - start)
+    return list(storages), owners, cells, sizes
+
+
+def distinct(leaves):
+    """The leaves in order, each once. A given list may be returned itself."""
+    given: list = leaves if _are_row(leaves) else _all_checked("distinct(leaves)", leaves)
+    if not given or (are_parameters(given, True) and _are_apart(_runs(given), len(given))):
+        return given
+    return list(dict.fromkeys(given))
+
+
+@cython.cfunc
+def _are_apart(runs: tuple, count: cython.Py_ssize_t) -> cython.bint:
+    """Whether no two of the runs share a cell, if that is quickly told."""
+    if 8 * len(runs[1]) > count + 8:
+        return False
+    before: tuple = (-1, 0, 0)
+    for run in sorted(zip(*runs[1:], strict=True)):
+        if run[0] == before[0] and run[1] < before[1] + before[2]:
+            return False
+        before = run
+    return True
+
+
+def hold_the_same(containers, items):
+    """Whether the containers, one after the other, hold exactly the items of a tuple."""
+    k: cython.Py_ssize_t = 0
+    given: tuple = tuple(items)
+    count: cython.Py_ssize_t = len(given)
+    for container in containers:
+        if cython.compiled and type(container) is list:  # quick: touches none of the items
+            if k + len(container) > count or not are_items(container, given, k):  # noqa: F821  from_c.pxd
+                return False
+            k += len(container)
+            continue
+        for item in container:
+            if k == count or given[k] is not item:
+                return False
+            k += 1
+    return k == count
 
 
 def clear_grads(leaves):
     """Sets the gradients to 0 and marks them as not computed."""
     v: Value
+    if _are_row(leaves) and not _here().sweeping:
+        storage: Storage = cython.cast(Value, leaves[0])._left
+        if len(leaves) == storage._size:
+            storage.clear_grads()
+            return
     for v in _all_checked("clear_grads(leaves)", leaves):
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._grads[v._count] = 0.0

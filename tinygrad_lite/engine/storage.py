@@ -19,7 +19,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "7e562276"
+source_hash = "4f393dd9"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -57,6 +57,18 @@ class Origin:
 
     def __init__(self, label=None, path=None, line=None):
         self.label, self.path, self.line = label, path, line
+
+
+class RowOrigin(Origin):
+    """The origin that leaves in consecutive cells share: the one in cell first + k is labelled f"{label}{k}".
+
+    Labels are put together when they are read, so that a row of any length costs one object.
+    """
+
+    __slots__ = ("first",)
+
+    def __init__(self, label, first, path=None, line=None):
+        self.label, self.first, self.path, self.line = label, first, path, line
 
 
 @cython.final

@@ -21,6 +21,7 @@ cdef class _Waiting:
     cdef void **items
     cdef Py_ssize_t size, room
     cdef dict vectors
+    cdef object reached
     cdef int push(self, Value v) except? -1
     cdef Value pop(self)
     cdef int grow(self) except? -1
@@ -32,6 +33,7 @@ cdef _Snapshot _new_snapshot(bint fleeting, bint everything)
 cdef int _note(_Snapshot snapshot, Value v) except? -1
 cdef int _put_back(_Snapshot snapshot, bint results) except? -1
 cdef bint _blocks(Value v, Py_ssize_t k) except? -1
+cdef set _reached(Value top)
 
 cdef inline int _note_if_needed(_Snapshot snapshot, Value v) except? -1:
     if snapshot.everything or v._sweep > 0 or (v._sweep == 0 and v._grad != 0.0):

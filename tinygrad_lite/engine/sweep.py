@@ -40,7 +40,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "a5c0e814"
+source_hash = "f806db20"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
@@ -70,9 +70,10 @@ class _Waiting:
     """A stack of results: those of which the uses are still to count, later those ready to pass their adjoints on.
 
     It does not hold them, since the root of the sweep does. vectors: the adjoints of each joint result, if any was met
+    reached: the root; once it is asked for, what _reached(root) gives
     """
 
-    __slots__ = ("items", "room", "size", "vectors")
+    __slots__ = ("items", "reached", "room", "size", "vectors")
 
     def __dealloc__(self):
         if cython.compiled:
@@ -159,6 +160,7 @@ def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.l
     if waiting.vectors is not None and snapshot is None:  # a joint result may raise while it passes its adjoints on
         _careful_sweep(here, top, None)
         return sweep
+    waiting.reached = top
     _give_seldom(top, 1.0, waiting)
     while waiting.size:
         v = waiting.pop()
@@ -426,15 +428,16 @@ def _use_seldom(v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "
 @cython.exceptval(-1)
 def _pass_on(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
     k: cython.Py_ssize_t = 0
-    if adjoint - adjoint != 0.0:
-        return _pass_on_one_by_one(v, adjoint, waiting)
     if v._code >= _MANY:
         if v._code >= _LAYER:
             return (
                 _pass_on_jointly(v, adjoint, waiting) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, waiting)
             )
         terms: _Terms = cython.cast(_Terms, v._left)
+        unscaled: cython.double = adjoint
         adjoint *= terms.scale
+        if adjoint - adjoint != 0.0:
+            return _pass_on_one_by_one(v, unscaled, waiting)
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
@@ -448,6 +451,8 @@ def _pass_on(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
                     k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, waiting) - 1
                 k += 1
         return 0
+    if adjoint - adjoint != 0.0:
+        return _pass_on_one_by_one(v, adjoint, waiting)
     if v._left is not None:
         _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, waiting)
     if v._right is not None:
@@ -458,11 +463,13 @@ def _pass_on(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
 @cython.cfunc
 @cython.exceptval(-1)
 def _pass_on_one_by_one(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
-    """Does what _pass_on does, for an adjoint that is not finite."""
-    if v._code >= _LAYER:  # a dot is nowhere flat
-        return _pass_on_jointly(v, adjoint, waiting) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, waiting)
+    """Does what _pass_on does, for an adjoint that is not finite, and for an undefined node."""
+    if adjoint == 0.0 and type(waiting.reached) is Value:
+        waiting.reached = _reached(waiting.reached)
+    lost: cython.bint = adjoint == 0.0 and v in waiting.reached
     for k, derivative, parent in _edges(v):
-        _give_seldom(cython.cast(Value, parent), _product(v, k, adjoint, derivative), waiting)
+        contribution = derivative if lost else _product(v, k, adjoint, derivative)
+        _give_seldom(cython.cast(Value, parent), contribution, waiting)
     return 0
 
 
@@ -501,6 +508,23 @@ def _give_items(items: tuple, adjoint: cython.double, partials: cython.p_double,
         if type(item) is Value:
             _give_seldom(cython.cast(Value, item), adjoint * partials[k] if adjoint != 0.0 else 0.0, waiting)
     return 0
+
+
+@cython.cfunc
+def _reached(top: Value) -> set:
+    """What an adjoint of top reaches, even if it is 0 on the way; what only flat rows lead to is not reached.
+
+    An undefined node passes nan on for an adjoint that is 0, but nothing if no adjoint reaches it.
+    """
+    found: set = {top}
+    waiting: list = [top]
+    while waiting:
+        v: Value = waiting.pop()
+        for k, derivative, parent in _edges(v):
+            if parent not in found and not (derivative == 0.0 and _blocks(v, k)):
+                found.add(parent)
+                waiting.append(parent)
+    return found
 
 
 @cython.cfunc

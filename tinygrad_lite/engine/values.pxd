@@ -38,6 +38,7 @@ cdef double _divide(double a, double b) noexcept
 cdef void _set_gradient(Value v, double gradient) noexcept
 cdef void _forget_sweep(Value v) except *
 cdef Value _leaf(double data, int code)
+cdef Value _leaf_in_cell(Storage storage, int cell, origin)
 cdef Value _node(int code, double data, left, double left_partial, right, double right_partial)
 cdef Value _unary(int code, Value v)
 cdef Value _node_of_many(int code, double data, _Terms terms)

@@ -17,7 +17,7 @@ except ImportError:
     from ..source.cython_shim import cython
 
 from .. import errors, ops
-from .storage import Origin, _refuse_subclass, find_method, methods
+from .storage import Origin, RowOrigin, _refuse_subclass, find_method, methods
 
 if cython.compiled:
     from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "f8d91636"
+source_hash = "23c137fc"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -246,7 +246,10 @@ class Value:
     @property
     def label(self):
         """A name for pictures and messages, or None."""
-        return None if self._origin is None else self._origin.label
+        origin = self._origin
+        if type(origin) is RowOrigin:
+            return f"{origin.label}{self._count - origin.first}"
+        return None if origin is None else origin.label
 
     @label.setter
     def label(self, label):
@@ -739,6 +742,17 @@ def _leaf(data: cython.double, code: cython.int) -> Value:
     v._sweep = 0
     v._code = code
     v._count = 0
+    return v
+
+
+@cython.cfunc
+def _leaf_in_cell(storage: Storage, cell: cython.int, origin) -> Value:
+    """A new leaf that is bound to a cell."""
+    v: Value = _leaf(0.0, _BOUND)
+    v._left_partial = _calls
+    v._left, v._count, v._origin = storage, cell, origin
+    if cython.compiled:
+        storage._bound[cell] = cython.cast(cython.p_void, v)
     return v
 
 

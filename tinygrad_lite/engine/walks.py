@@ -24,9 +24,11 @@ if not cython.compiled:
         _parents,
         _partial,
         _push_parents,
+        _push_results,
         _right,
         _row,
         _solution,
+        _unspanned,
     )
     from .rows import _contribution, _contributions
     from .storage import _Context, _pointer, _refuse_again, _Terms, counts
@@ -39,12 +41,13 @@ if not cython.compiled:
         _new_snapshot,
         _note_if_needed,
         _put_back,
+        _reached,
         _Snapshot,
     )
     from .values import _BOUND, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "c67cc45e"
+source_hash = "d8037b39"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -59,20 +62,23 @@ _ROWS = cython.declare(list, ops.ROWS)
 class _Walk:
     """The nodes that depend on xs, in topological order, and their adjoints or tangents, Values or floats.
 
-    During the walk, _sweep of each node is `mark`, and _count is its position in `order` (`leaves` holds that of a
-    bound leaf). Nodes from `first` on pass their adjoints on; those before are xs. `reached` (kept only if there are
-    hooks) holds the xs that the root depends on.
+    During the walk, _sweep of each node is `mark`, and _count is its position in `order` (of a bound leaf, whose _count
+    is its cell, _right_partial is). Nodes from `first` on pass their adjoints on; those before are xs. `reached` (kept
+    only if there are hooks) holds the xs that the root depends on. `traced` says whether a trace records the walk, and
+    `rows` holds what whole rows of xs receive, see derivatives_by_rows(); `lefts` are the factors of the last dot made.
     """
 
-    __slots__ = ("adjoints", "first", "leaves", "mark", "order", "reached", "snapshot")
+    __slots__ = ("adjoints", "first", "lefts", "mark", "order", "reached", "rows", "snapshot", "traced")
 
     order: list
     adjoints: list
-    leaves: dict
+    lefts: tuple
     reached: set
+    rows: list
     snapshot: _Snapshot
     mark: cython.longlong
     first: cython.Py_ssize_t
+    traced: cython.bint
 
 
 def derivatives(root, xs, older=None, call=0.0):
@@ -98,6 +104,18 @@ def derivative_graph(root, xs, below=True):
     return _walk_back(_checked_value(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), below, True)
 
 
+def derivatives_by_rows(root, xs):
+    """The same by bound leaves, each given once, for a trace: (derivatives, rows).
+
+    derivatives  {k: what xs[k] receives}, without those that receive nothing but from rows
+    rows         (k, factor, items): xs[k], xs[k + 1], ... also receive factor times the items, from a dot with these
+    """
+    who = "derivatives_by_rows"
+    rows: list = []
+    given: list = _all_checked(f"{who}(..., xs)", xs)
+    return _walk_back(_checked_value(f"{who}(root)", root), given, False, True, None, 0.0, rows), rows
+
+
 @cython.cfunc
 @cython.inline
 def _note_derivative(here: _Context, found) -> cython.void:
@@ -108,12 +126,13 @@ def _note_derivative(here: _Context, found) -> cython.void:
 
 @cython.cfunc
 def _walk_back(
-    root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0
-) -> list:
+    root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0, rows=None
+):
     """The derivatives of root by each of xs, as a graph or as floats; visits only nodes that depend on xs."""
     here: _Context = _here()
     sweeping: cython.int = here.sweeping
     walk: _Walk = _walk(sweeping > 0)
+    walk.traced, walk.rows = here.trace is not None, rows
     try:
         return _walk_back_once(here, walk, root, xs, below, as_graph, older, call)
     finally:  # twice, see within()
@@ -123,9 +142,10 @@ def _walk_back(
 @cython.cfunc
 def _walk_back_once(
     here: _Context, walk: _Walk, root: Value, xs, below: cython.bint, as_graph: cython.bint, older, call: cython.double
-) -> list:
+):
     v: Value
     k: cython.Py_ssize_t
+    reached = None
     done: cython.bint = False
     try:
         here.sweeping += 1
@@ -134,23 +154,40 @@ def _walk_back_once(
             walk.adjoints[_place(walk, root)] = 1.0
         for k in range(len(walk.order) - 1, -1, -1):
             v = walk.order[k]
-            adjoint = _total(walk.adjoints[k])
+            adjoint = walk.adjoints[k]
+            if k < walk.first and type(adjoint) is float and not hooks:
+                continue
+            adjoint = _total(walk, adjoint)
             _note_derivative(here, adjoint)
             if hooks and id(v) in hooks and (k >= walk.first or v in walk.reached):
                 adjoint = hooks[id(v)](Value(adjoint) if as_graph and type(adjoint) is not Value else adjoint)
             walk.adjoints[k] = adjoint
             lost: cython.bint = _has_none(v)
-            if k >= walk.first and (lost or not _is_plain_zero(adjoint)):
+            passes: cython.bint = lost or not _is_plain_zero(adjoint)
+            if lost and _is_zero(adjoint):
+                reached = reached or _reached(root)
+                passes = v in reached
+            if passes and k >= walk.first:
                 if v._code >= _JOINT:
                     _walk_back_jointly(walk, v, adjoint, as_graph)
                 elif as_graph:
-                    _pass_on_graph(walk, v, adjoint)
+                    if walk.traced and _is_dot(v) and not lost:
+                        _pass_on_dot(walk, v, adjoint)
+                    else:
+                        _pass_on_graph(walk, v, adjoint)
                 else:
                     for place, derivative, parent in _edges(v):
                         if _is_marked(parent, walk.mark):
                             _gather(walk, parent, v, -1 if lost else place, adjoint, adjoint * derivative)
         done = True
-        return [_adjoint(walk, x) for x in xs]
+        if walk.rows is None:
+            return [_adjoint(walk, x) for x in xs]
+        found: dict = {}
+        for k in range(walk.first):
+            adjoint = walk.adjoints[k]
+            if adjoint is not None and not (type(adjoint) is float and adjoint == 0.0):
+                found[k] = adjoint
+        return found
     finally:
         _put_back(walk.snapshot, True)
         _leave(here, done)
@@ -332,7 +369,7 @@ def tangents(roots, xs, direction, as_graph=False, older=None, call=0.0):
 @cython.cfunc
 def _tangents_once(
     here: _Context, walk: _Walk, roots: list, xs: list, direction, as_graph: cython.bint, older, call: cython.double
-) -> list:
+):
     v: Value
     k: cython.Py_ssize_t
     done: cython.bint = False
@@ -388,7 +425,7 @@ def _is_constant(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     if v._code == _MUL:
         return v._left is None or v._right is None
     if _is_dot(v):
-        args: tuple = _args(v)
+        args: tuple = _given(v)
         n: cython.Py_ssize_t = len(args[0])
         return k < 2 * n and type(args[1 - k // n][k % n]) is float
     return _blocks(v, k)
@@ -461,7 +498,7 @@ def _tangent_graph_by_rules(walk: _Walk, v: Value):
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
     if _has_none(v):
-        return float("nan")
+        return None if all([_tangent_of(walk, x) is None for x in args[0]]) else float("nan")
     for k in range(len(args)):
         arg = args[k]
         if type(arg) is not tuple:
@@ -477,7 +514,7 @@ def _tangent_graph_by_rules(walk: _Walk, v: Value):
                 derivatives = tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg)))
             _add_product(walk, terms, v, first, arg, derivatives)
         first += len(arg)
-    tangent = _total(terms)
+    tangent = _total(walk, terms)
     return _by_convention(v, tangent) if op.conventional and tangent is not None else tangent
 
 
@@ -523,7 +560,8 @@ def _is_plain_zero(x) -> cython.bint:
 def _walk(nested: cython.bint) -> _Walk:
     """A walk that has met nothing yet."""
     walk: _Walk = _Walk.__new__(_Walk)
-    walk.order, walk.adjoints, walk.leaves, walk.reached = [], [], {}, set()
+    walk.order, walk.adjoints, walk.rows, walk.reached, walk.traced = [], [], None, set(), False
+    walk.lefts = ()
     walk.snapshot = _new_snapshot(True, nested)
     return walk
 
@@ -542,6 +580,7 @@ def _find_dependents(walk: _Walk, roots, xs, below: cython.bint, older=None, cal
             _note_if_needed(walk.snapshot, v)
             _mark(walk, v)
     walk.first = len(walk.order)
+    rows: set = set()
     stack: list = list(roots)
     while stack:
         item = stack.pop()
@@ -560,7 +599,10 @@ def _find_dependents(walk: _Walk, roots, xs, below: cython.bint, older=None, cal
         if v._code >= 0:
             stack.append(v)
             stack.append(None)
-            _push_parents(stack, v)
+            if older is None and not hooks:
+                _push_results(stack, v, rows)
+            else:
+                _push_parents(stack, v)
         elif older is not None:
             _add_older(older, v, call)
 
@@ -569,7 +611,7 @@ def _find_dependents(walk: _Walk, roots, xs, below: cython.bint, older=None, cal
 def _mark(walk: _Walk, v: Value) -> cython.void:
     v._sweep = walk.mark
     if v._code == _BOUND:
-        walk.leaves[v] = len(walk.order)
+        v._right_partial = len(walk.order)
     else:
         v._count = len(walk.order)
     walk.order.append(v)
@@ -581,19 +623,19 @@ def _mark(walk: _Walk, v: Value) -> cython.void:
 @cython.exceptval(-1)
 def _place(walk: _Walk, v: Value) -> cython.Py_ssize_t:
     k: cython.Py_ssize_t = v._count
-    return k if v._code != _BOUND and 0 <= k < len(walk.order) and walk.order[k] is v else _place_elsewhere(walk, v)
+    if v._code == _BOUND:
+        k = cython.cast(cython.Py_ssize_t, v._right_partial) if cython.compiled else int(v._right_partial)
+    return k if 0 <= k < len(walk.order) and walk.order[k] is v else _place_elsewhere(walk, v)
 
 
 @cython.cfunc
 @cython.exceptval(-1)
 def _place_elsewhere(walk: _Walk, v: Value) -> cython.Py_ssize_t:
     k: cython.Py_ssize_t
-    place = walk.leaves.get(v)
-    if place is not None:
-        return place
     for k in range(len(walk.order)):  # it was not bound when the walk met it: a hook or a rule has bound it since
         if walk.order[k] is v:
-            walk.leaves[v] = k
+            if v._code == _BOUND:
+                v._right_partial = k
             return k
     raise RuntimeError("a graph was differentiated in two threads at once, which is not supported")
 
@@ -623,7 +665,7 @@ def _any_marked(args: tuple, mark: cython.longlong) -> cython.bint:
 @cython.cfunc
 def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
     if v._code >= _MANY:
-        return _any_marked(_args(v), mark)
+        return _any_marked(_unspanned(_args(v)), mark)
     return _is_marked(v._left, mark) or _is_marked(v._right, mark)
 
 
@@ -683,6 +725,80 @@ def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
 
 
 @cython.cfunc
+def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
+    """As its rules would, in a trace; of what a number receives from many dots, _total() makes one dot."""
+    k: cython.Py_ssize_t
+    given = adjoint
+    args: tuple = _given(v)
+    rows: tuple = args[0], args[1]
+    start: cython.Py_ssize_t = 0
+    if _is_same(rows[0], rows[1]):
+        start, adjoint = 1, adjoint + adjoint  # what both rows pass on to a number is one product
+    for which in range(start, 2):
+        row: tuple = rows[which]
+        others: tuple = rows[1 - which]
+        if not _any_marked(row, walk.mark):
+            continue
+        if walk.rows is not None and len(row) > 1:
+            first: cython.Py_ssize_t = _place_of_row(walk, row)
+            if first >= 0:
+                walk.rows.append((first, adjoint, others))
+                continue
+        for k in range(len(row)):
+            if not _is_marked(row[k], walk.mark):
+                continue
+            if type(adjoint) is Value or type(others[k]) is Value:
+                _collect(walk, row[k], (adjoint, others[k]))
+            else:
+                _gather(walk, row[k], v, which * len(row) + k, adjoint, adjoint * others[k])
+    if _is_marked(args[2], walk.mark):
+        _gather(walk, args[2], v, 2 * len(args[0]), given, given)
+
+
+@cython.cfunc
+def _is_same(a: tuple, b: tuple) -> cython.bint:
+    """Whether two rows hold the same Values."""
+    k: cython.Py_ssize_t
+    for k in range(len(a)):
+        if a[k] is not b[k] or type(a[k]) is not Value:
+            return False
+    return len(a) > 0
+
+
+@cython.cfunc
+@cython.exceptval(-2)
+def _place_of_row(walk: _Walk, row: tuple) -> cython.Py_ssize_t:
+    """The place of a row's first leaf if all are xs, one after the other, else -1."""
+    k: cython.Py_ssize_t
+    v: Value
+    first: cython.Py_ssize_t = -1
+    for k in range(len(row)):
+        if type(row[k]) is not Value:
+            return -1
+        v = row[k]
+        if v._code != _BOUND or v._sweep != walk.mark:
+            return -1
+        if k == 0:
+            first = _place(walk, v)
+        elif first + k >= walk.first or walk.order[first + k] is not v:
+            return -1
+    return first
+
+
+@cython.cfunc
+def _collect(walk: _Walk, x: Value, contribution) -> cython.void:
+    """Adds a contribution to the adjoint of x; two or more make a list, and so does one that is a pair of factors."""
+    place: cython.Py_ssize_t = _place(walk, x)
+    before = walk.adjoints[place]
+    if type(before) is list:
+        cython.cast(list, before).append(contribution)
+    elif type(before) is float and before == 0.0:
+        walk.adjoints[place] = [contribution] if type(contribution) is tuple else contribution
+    else:
+        walk.adjoints[place] = [before, contribution]
+
+
+@cython.cfunc
 def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, contribution) -> cython.void:
     """Adds the contribution of v to the adjoint of x, the k-th number of v's arguments; two or more make a list.
 
@@ -696,14 +812,7 @@ def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, cont
         contribution = _by_convention(v, contribution)
     if number != number and k >= 0 and (_is_zero(adjoint) or _is_blocked(v, k)):
         return
-    place: cython.Py_ssize_t = _place(walk, x)
-    before = walk.adjoints[place]
-    if type(before) is list:
-        cython.cast(list, before).append(contribution)
-    elif type(before) is float and before == 0.0:
-        walk.adjoints[place] = contribution
-    else:
-        walk.adjoints[place] = [before, contribution]
+    _collect(walk, x, contribution)
 
 
 @cython.cfunc
@@ -719,10 +828,37 @@ def _is_zero(x) -> cython.bint:
 
 
 @cython.cfunc
-def _total(gathered):
-    """The sum of a list, None for an empty one; anything but a list is returned as it is."""
+def _as_before(before: tuple, items: list) -> tuple:
+    """The items as a tuple, the one before if it holds the same: all inputs of a layer receive from its neurons."""
+    k: cython.Py_ssize_t
+    if len(before) != len(items):
+        return tuple(items)
+    for k in range(len(items)):
+        if before[k] is not items[k]:
+            return tuple(items)
+    return before
+
+
+@cython.cfunc
+def _total(walk: _Walk, gathered):
+    """The sum of a list, in which pairs are products, None for an empty one; what is no list is returned as it is."""
     if type(gathered) is not list:
         return gathered
+    lefts: list = []
+    rights: list = []
+    others: list = []
+    for x in reversed(gathered):  # in the order in which they were recorded
+        if type(x) is tuple:
+            lefts.append(x[0])
+            rights.append(x[1])
+        else:
+            others.append(x)
+    if len(lefts) > 1:
+        rest = _total(walk, others[::-1])
+        walk.lefts = _as_before(walk.lefts, lefts)
+        return dot(walk.lefts, tuple(rights), 0.0 if rest is None else rest)
+    if lefts:
+        gathered = [*reversed(others), lefts[0] * rights[0]]
     if len(gathered) < 2:
         return gathered[0] if gathered else None
     if len(gathered) == 2:

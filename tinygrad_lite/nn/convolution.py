@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import ops
 from ..errors import ShapeError, received
-from .init import Initialisation, initialisation
+from .init import Initialisation, drawn, initialisation
 from .inputs import called, positive, shaped
 from .module import Module
 from .parameters import biases, parameters
@@ -42,8 +42,8 @@ class Conv1d(Module):
         self.kernel_size = size = positive("Conv1d(kernel_size)", kernel_size)
         self.stride = positive("Conv1d(stride)", stride)
         self.padding = positive("Conv1d(padding)", padding, least=0)
-        draw = initialisation(init)
-        self.weight = parameters(lambda: draw(channels * size, filters * size), filters, channels, size)
+        numbers = drawn(initialisation(init), filters * channels * size, channels * size, filters * size)
+        self.weight = parameters(numbers, filters, channels, size)
         self.bias = biases(filters, bias)
 
     def forward(self, signal: Any) -> Any:
@@ -87,8 +87,9 @@ class Conv2d(Module):
         self.kernel_size = height, width = _pair("Conv2d(kernel_size)", kernel_size)
         self.stride = _pair("Conv2d(stride)", stride)
         self.padding = _pair("Conv2d(padding)", padding, least=0)
-        draw, area = initialisation(init), height * width
-        self.weight = parameters(lambda: draw(channels * area, filters * area), filters, channels, height, width)
+        area = height * width
+        numbers = drawn(initialisation(init), filters * channels * area, channels * area, filters * area)
+        self.weight = parameters(numbers, filters, channels, height, width)
         self.bias = biases(filters, bias)
 
     def forward(self, image: Any) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from numbers import Real
 from typing import Any
 
 from .. import ops
 from ..engine import Value
 from ..errors import not_a_number
+from .init import normals
 from .inputs import as_list, called, positive
 from .module import Module
 from .parameters import parameters
@@ -28,7 +28,7 @@ class Embedding(Module):
     def __init__(self, num_embeddings: int, embedding_dim: int) -> None:
         size = positive("Embedding(num_embeddings)", num_embeddings)
         width = positive("Embedding(embedding_dim)", embedding_dim)
-        self.weight = parameters(lambda: random.gauss(0.0, 1.0), size, width)
+        self.weight = parameters(normals(1.0, size * width), size, width)
 
     def forward(self, index: Any) -> Any:
         index = as_list(index)

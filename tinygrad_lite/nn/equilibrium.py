@@ -7,14 +7,16 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from ..engine import Value, dot
+from ..engine import dot
 from ..errors import ShapeError, received
 from ..implicit.fixed_point_equation import FixedPoint, fixed_point
 from .activations import Function, on_values
 from .activations import activation as activation_named
+from .init import drawn
 from .inputs import positive
 from .layers import Layer
 from .module import Module
+from .parameters import parameters
 
 
 class Equilibrium(Module):
@@ -66,8 +68,7 @@ class AlmeidaPineda(Module):
             activation_named(activation)
         size = positive("AlmeidaPineda(units)", units)
         self.drive = Layer(positive("AlmeidaPineda(inputs)", inputs), size, nonlin=False, init=_scaled(1.0))
-        draw = _scaled(gain)
-        self.w = [[Value(draw(size, size)) for _ in range(size)] for _ in range(size)]
+        self.w = parameters(drawn(_scaled(gain), size * size, size, size), size, size)
         self.activation, self.settings = activation, settings
 
     def step(self, z: Any, drive: Any) -> list[Any]:

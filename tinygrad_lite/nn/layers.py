@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
-from ..engine import Origin, Value, dot, dots, set_origin, within
+from ..engine import Origin, Value, dot, dots, label_row, new_leaves, within
 from ..errors import ShapeError, received
 from .activations import DISPLAYED, LINEAR, Function, on_values
 from .activations import activation as activation_named
-from .init import Initialisation, initialisation, uniform
+from .init import Initialisation, drawn, initialisation, uniform
 from .inputs import as_list, as_row, called, explained, positive
 from .module import Module
 
-_weight_origins: list[Origin] = []
-_bias_origin = Origin(label="b")
 _changes = [0]
 """How often an attribute of any neuron was set. What a layer stores about its neurons is valid while this stays."""
 
@@ -34,6 +33,8 @@ class Neuron(Module):
     """
 
     _written = _changes
+    w: list[Value]
+    b: Value
 
     def __init__(
         self,
@@ -43,11 +44,21 @@ class Neuron(Module):
         init: str | Initialisation = uniform,
         fan_out: int = 1,
     ) -> None:
+        _make_leaves([self], [self._draw(nin, nonlin, activation, init, fan_out)])
+
+    def _draw(
+        self,
+        nin: int,
+        nonlin: bool = True,
+        activation: str | Function | None = None,
+        init: str | Initialisation = uniform,
+        fan_out: int = 1,
+    ) -> list[float]:
+        """Does everything but make the leaves, whose numbers it returns."""
         size = positive(f"{type(self).__name__}(nin)", nin)
         width = positive(f"{type(self).__name__}(fan_out)", fan_out)
         self.activation = _checked(activation, nonlin)
-        draw = initialisation(init)
-        *self.w, self.b = _labelled([draw(size, width) for _ in range(size)], 0.0)
+        return [*drawn(initialisation(init), size, size, width), 0.0]
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -98,8 +109,13 @@ class Layer(Module):
     _apart = Module._apart | {"_known"}
 
     def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
+        numbers = self._draw(nin, nout, **kwargs)
+        _make_leaves(self.neurons, numbers)
+
+    def _draw(self, nin: int, nout: int, **kwargs: Any) -> list[list[float]]:
         width = positive("Layer(nout)", nout)
-        self.neurons = [Neuron(nin, fan_out=width, **kwargs) for _ in range(width)]
+        self.neurons = [Neuron.__new__(Neuron) for _ in range(width)]
+        return [n._draw(nin, fan_out=width, **kwargs) for n in self.neurons]
 
     def forward(self, x: Any) -> Any:
         row = as_row(x)
@@ -164,10 +180,12 @@ class MLP(Module):
             raise ShapeError("MLP(nin, nouts) needs at least one layer, got no widths: [16, 1] makes one hidden layer")
         hidden = LINEAR if activation is None else activation
         last = len(sizes) - 2
-        self.layers = [
-            Layer(sizes[i], sizes[i + 1], activation=LINEAR if i == last else hidden, **kwargs)
-            for i in range(len(sizes) - 1)
+        self.layers = [Layer.__new__(Layer) for _ in sizes[1:]]
+        numbers = [
+            layer._draw(sizes[i], sizes[i + 1], activation=LINEAR if i == last else hidden, **kwargs)
+            for i, layer in enumerate(self.layers)
         ]
+        _make_leaves([n for layer in self.layers for n in layer.neurons], list(chain.from_iterable(numbers)))
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers:
@@ -245,20 +263,13 @@ def _added(module: Module, x: Any, y: Any) -> Any:
     return [_added(module, a, b) for a, b in zip(x, y, strict=True)]
 
 
-def _labelled(weights: list[float], bias: float) -> list[Value]:
-    """Leaves with the labels w.0, w.1, ..., b; all neurons share the origins that hold these labels."""
-    for k in range(len(_weight_origins), len(weights)):
-        _weight_origins.append(Origin(label=f"w.{k}"))
-
-    def made() -> list[Value]:
-        leaves = []
-        for origin, weight in zip(_weight_origins, weights, strict=False):
-            set_origin(origin)
-            leaves.append(Value(weight))
-        set_origin(_bias_origin)
-        return [*leaves, Value(bias)]
-
-    return within(made)
+def _make_leaves(neurons: Sequence[Neuron], numbers: Sequence[list[float]]) -> None:
+    """Makes the leaves of neurons, in one storage, with the labels w.0, w.1, ..., b."""
+    leaves = iter(within(lambda: new_leaves(chain.from_iterable(numbers)), origin=None))
+    for n, its in zip(neurons, numbers, strict=True):
+        *n.w, n.b = islice(leaves, len(its))
+        label_row(n.w, "w.")
+        n.b.label = "b"
 
 
 def _checked(activation: str | Function | None, nonlin: bool) -> str | Function:

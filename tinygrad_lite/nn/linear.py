@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..engine import current_origin, dots
-from .init import Initialisation, initialisation
+from .init import Initialisation, drawn, initialisation
 from .inputs import check_row, on_rows, positive
 from .module import Module
 from .parameters import biases, parameters
@@ -40,8 +40,8 @@ class Linear(Module):
     ) -> None:
         fan_in = positive("Linear(in_features)", in_features)
         fan_out = positive("Linear(out_features)", out_features)
-        draw = initialisation(init)
-        self.weight = parameters(lambda: draw(fan_in, fan_out), fan_out, fan_in)
+        numbers = drawn(initialisation(init), fan_out * fan_in, fan_in, fan_out)
+        self.weight = parameters(numbers, fan_out, fan_in)
         self.bias = biases(fan_out, bias)
 
     def forward(self, x: Any) -> Any:

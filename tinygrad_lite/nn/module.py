@@ -8,14 +8,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from ..engine import Origin, Value, bind, clear_grads, current_origin, current_trace, within_origin
+from ..engine import (
+    Origin,
+    Value,
+    clear_grads,
+    current_origin,
+    current_trace,
+    hooks,
+    label_row,
+    within_origin,
+)
 from ..floats.expected import FLAG
-from .tree import Node, each_once, walk
+from .tree import Leaves, Node, each_once, walk
 
 if TYPE_CHECKING:
     import os
 
     import numpy
+
+_FOUND = frozenset(("_leaves", "_place"))  # attributes that a module finds itself
 
 
 class Module(Node):
@@ -35,7 +46,8 @@ class Module(Node):
 
     _training: bool = True
     _place: _Place | None = None
-    _apart = frozenset(("_place", "_training"))  # not compared by a trace, which notes the mode when it is asked for
+    _leaves: Leaves | None = None
+    _apart = _FOUND | {"_training"}  # not compared by a trace, which notes the mode when it is asked for
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Lets a subclass write __call__ itself, as in micrograd; its Values know their path all the same."""
@@ -71,9 +83,9 @@ class Module(Node):
         return f"{type(self).__name__}()"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leaves out the path, since copies find their own; reads the mode, since a trace that copies depends on it."""
+        """Leaves out what copies find themselves; reads the mode, since a trace that copies depends on it."""
         _ = self.training
-        return {name: thing for name, thing in vars(self).items() if name != "_place"}
+        return {name: thing for name, thing in vars(self).items() if name not in _FOUND}
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Yields (path, module) for this module, whose path is "", and for all modules below it.
@@ -100,15 +112,22 @@ class Module(Node):
 
     def parameters(self) -> list[Value]:
         """All parameters, each once, in the order of the attributes; this binds them to two shared arrays (`bind`)."""
-        leaves: list[Value] = []
-        for _, _, things in walk(self):
-            if type(things[0]) is Value:
-                leaves.extend(things)
-        return _bound(leaves)
+        return list(self._found().leaves)
+
+    def _found(self) -> Leaves:
+        found = self._leaves
+        if found is None or not found.are_those_of(self):
+            found = Leaves(self)
+            _set(self, "_leaves", found)
+        return found
 
     def zero_grad(self) -> None:
         """Sets the gradients of all parameters to 0, in the state "not computed"."""
-        clear_grads(self.parameters())
+        found = self._found()
+        if len(found.leaves) == len(found.storage) and not hooks:
+            found.storage.clear_grads()
+        else:
+            clear_grads(found.leaves)
 
     def train(self, mode: bool = True) -> Self:
         """Sets `.training` of this module and of all modules below it; returns the module.
@@ -218,9 +237,8 @@ def _settle(root: Module, path: str) -> _Place:
     """
     place = _Place(path, root)
     _set(root, "_place", place)
-    leaves: list[Value] = []
     owners = [""]
-    for prefix, keys, things in list(walk(root)):
+    for prefix, keys, things in root._found().found:
         while not prefix.startswith(owners[-1]):
             owners.pop()
         if isinstance(things[0], Module):
@@ -228,21 +246,12 @@ def _settle(root: Module, path: str) -> _Place:
             _set(things[0], "_place", _Place(f"{path}.{name}".lstrip("."), things[0]))
             owners.append(f"{name}.")
             continue
-        leaves.extend(things)
         within = prefix.removeprefix(owners[-1])
-        for key, leaf in zip(keys, things, strict=True):
-            if leaf.label is None:
-                leaf.label = f"{within}{key}"
-    _bound(leaves)
+        if isinstance(keys, range):
+            label_row(things, within)
+        elif things[0].label is None:
+            things[0].label = f"{within}{keys[0]}"
     return place
-
-
-def _bound(leaves: list[Value]) -> list[Value]:
-    """Binds the leaves, each once, to one storage and returns them."""
-    once = list(dict.fromkeys(leaves))
-    if once:
-        bind(once)
-    return once
 
 
 def _in_place(call: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,7 +29,7 @@ class LayerNorm(Module):
     ) -> None:
         size = positive("LayerNorm(normalized_shape)", normalized_shape)
         self.eps = UP_TO_INF.checked("LayerNorm(eps)", eps, TypeError)
-        self.weight = parameters(lambda: 1.0, size) if elementwise_affine else [1.0] * size
+        self.weight = parameters([1.0] * size, size) if elementwise_affine else [1.0] * size
         self.bias = biases(size, elementwise_affine and bias)
 
     def forward(self, x: Any) -> Any:
@@ -62,7 +62,7 @@ class RMSNorm(Module):
     def __init__(self, normalized_shape: int, eps: float | None = None, elementwise_affine: bool = True) -> None:
         size = positive("RMSNorm(normalized_shape)", normalized_shape)
         self.eps = sys.float_info.epsilon if eps is None else UP_TO_INF.checked("RMSNorm(eps)", eps, TypeError)
-        self.weight = parameters(lambda: 1.0, size) if elementwise_affine else [1.0] * size
+        self.weight = parameters([1.0] * size, size) if elementwise_affine else [1.0] * size
 
     def forward(self, x: Any) -> Any:
         return on_rows(self._of_row, x)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from typing import Any, ClassVar
 
 from .. import ops
@@ -11,6 +10,7 @@ from ..errors import ShapeError, received
 from ..text.wording import counted
 from ..transforms.pytree import mapped
 from .activations import Function, activation, on_values
+from .init import uniforms
 from .inputs import as_list, as_row, called, check_row, positive
 from .linear import affine
 from .module import Module
@@ -34,13 +34,14 @@ class Cell(Module):
         self.hidden_size = positive(f"{kind}(hidden_size)", hidden_size)
         rows, bound = self.gates * self.hidden_size, 1.0 / math.sqrt(self.hidden_size)
 
-        def draw() -> float:
-            return random.uniform(-bound, bound)
+        def drawn(*shape: int) -> list[Any]:
+            found: list[Any] = parameters(uniforms(bound, math.prod(shape)), *shape)
+            return found
 
-        self.weight_ih = parameters(draw, rows, self.input_size)
-        self.weight_hh = parameters(draw, rows, self.hidden_size)
-        self.bias_ih = parameters(draw, rows) if bias else [0.0] * rows
-        self.bias_hh = parameters(draw, rows) if bias else [0.0] * rows
+        self.weight_ih = drawn(rows, self.input_size)
+        self.weight_hh = drawn(rows, self.hidden_size)
+        self.bias_ih = drawn(rows) if bias else [0.0] * rows
+        self.bias_hh = drawn(rows) if bias else [0.0] * rows
 
     def _numbers(self, state: Any) -> tuple[Any, ...]:
         """The hidden state that was given, or zeros before the first step."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
-from ..engine import Value
+from ..engine import Storage, Value, are_parameters, distinct, hold_the_same, storage_of
 from ..transforms.pytree import Holder
 
 Found = tuple[str, Sequence[Any], Sequence[Any]]
@@ -28,7 +29,9 @@ class Node(Holder):
     """An object whose attributes `walk` searches."""
 
 
-def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -> Iterator[Found]:
+def walk(
+    root: Node, *, whole_arrays: bool = False, into_modules: bool = True, read: list[Any] | None = None
+) -> Iterator[Found]:
     """Yields every parameter and every module below root, in the order of the attributes.
 
     Each list, dict or module is entered once. A parameter comes each time it is met (see `each_once`): alone, or
@@ -36,7 +39,9 @@ def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -
 
     whole_arrays  True: a list that is an array of parameters (`array_shape`) comes as one thing
     into_modules  False: root's own modules come, but are not entered
+    read          gets everything below root that was looked into and can change
     """
+    read = [] if read is None else read
     seen = {id(root)}
     stack: list[tuple[str, Iterator[tuple[Any, Any]]]] = [("", iter(root._attributes()))]
     while stack:
@@ -54,14 +59,18 @@ def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -
                 if whole_arrays and array_shape(thing) is not None:
                     yield prefix, (key,), (thing,)
                     continue
-                if set(map(type, thing)) == {Value} and _TRAINABLE.issuperset([v.kind for v in thing]):
+                if isinstance(thing, list):
+                    read.append(thing)
+                if are_parameters(thing):
                     yield f"{prefix}{key}.", range(len(thing)), thing
                     continue
                 inner = enumerate(thing)
             elif isinstance(thing, dict):
                 inner = thing.items()
+                read.append(thing.values())
             elif isinstance(thing, Node):
                 inner = thing._attributes() if into_modules else ()
+                read.append(_own(thing))
             else:
                 continue
             if id(thing) not in seen:
@@ -72,6 +81,40 @@ def walk(root: Node, *, whole_arrays: bool = False, into_modules: bool = True) -
                 break
         else:
             stack.pop()
+
+
+def _own(node: Node) -> Iterable[Any]:
+    """What changes when an attribute of the node is set."""
+    return vars(node).values() if node._written is None else node._written
+
+
+class Leaves:
+    """The parameters below a module, each once, in one storage, and a note of everything that was looked into.
+
+    found  what walk() yielded
+    Nothing here leads back to the module, which holds this object, so that a model is freed at once.
+    """
+
+    def __init__(self, root: Node) -> None:
+        self._read: list[Any] = []
+        self.found = list(walk(root, read=self._read))
+        rows = [things for _, _, things in self.found if type(things[0]) is Value]
+        self.leaves = distinct(list(chain.from_iterable(rows)))
+        self.storage = storage_of(self.leaves) if self.leaves else Storage(0)
+        self._moved = self.storage.moved
+        self._items = tuple(chain.from_iterable(self._read))
+        self._attributes = self._other(root)
+
+    def _other(self, root: Node) -> tuple[Any, ...]:
+        return tuple([x for x in _own(root) if not isinstance(x, Leaves)])
+
+    def are_those_of(self, root: Node) -> bool:
+        """Whether a new search of the same module would find the same, in the same storage."""
+        return (
+            self.storage.moved == self._moved
+            and hold_the_same([self._other(root)], self._attributes)
+            and hold_the_same(self._read, self._items)
+        )
 
 
 def each_once(found: Iterable[Found]) -> Iterator[tuple[str, Any, Any]]:
@@ -94,6 +137,8 @@ def array_shape(thing: Any) -> tuple[int, ...] | None:
         return () if is_parameter(thing) else None
     if not isinstance(thing, (list, tuple)) or not thing:
         return None
+    if are_parameters(thing):
+        return (len(thing),)
     first = array_shape(thing[0])
     if first is None or any(array_shape(item) != first for item in thing[1:]):
         return None
@@ -104,4 +149,6 @@ def leaves_of(array: Any) -> list[Value]:
     """The parameters of an array, row by row."""
     if type(array) is Value:
         return [array]
+    if type(array[0]) is Value:
+        return list(array)
     return [v for item in array for v in leaves_of(item)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..engine import Value, bind, clear_grads, current_trace
+from ..engine import Value, are_parameters, clear_grads, current_trace, distinct, storage_of
 from ..errors import HistoryError, received
 from ..transforms.bound_leaves import BoundLeaves
 
@@ -25,7 +25,7 @@ class Leaves(BoundLeaves):
     def _locate(self) -> None:
         import numpy as np
 
-        storage = self._storage = bind(self.leaves)[0]
+        storage = self._storage = storage_of(self.leaves)
         super()._locate()
         runs = [(first, first + len(its)) for _, first, its in self.runs]
         self._where: Any = slice(*runs[0]) if len(runs) == 1 else np.concatenate([np.arange(*run) for run in runs])
@@ -70,7 +70,7 @@ def checked_leaves(who: str, params: Iterable[Value]) -> list[Value]:
     leaves = list(params)
     if not leaves:
         raise ValueError(f"{who} got an empty list of parameters: there is nothing to optimize")
-    for position, leaf in enumerate(leaves):
+    for position, leaf in enumerate(() if are_parameters(leaves) else leaves):
         if type(leaf) is not Value:
             raise TypeError(f"{who}: parameter {position} is {received(leaf)}, not a Value")
         kind = leaf.kind
@@ -78,6 +78,6 @@ def checked_leaves(who: str, params: Iterable[Value]) -> list[Value]:
             raise HistoryError(
                 f"{who}: parameter {position} is of kind {kind!r}, but only leaves with a gradient move: {leaf!r}"
             )
-    if len(set(leaves)) < len(leaves):
+    if len(distinct(leaves)) < len(leaves):
         raise ValueError(f"{who}: one of the {len(leaves)} parameters is listed twice: pass each once")
     return leaves

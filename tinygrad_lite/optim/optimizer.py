@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..engine import Value
@@ -63,7 +64,7 @@ class Optimizer(Stateful):
         self._groups: tuple[Group, ...] = ()
         for leaves, own in parts:
             self._groups += (self._made(leaves, own),)
-        self._leaves = Leaves(kind.__name__, [leaf for leaves, _ in parts for leaf in leaves])
+        self._leaves = Leaves(kind.__name__, list(chain.from_iterable([leaves for leaves, _ in parts])))
 
     @property
     def params(self) -> Sequence[Value]:

@@ -89,10 +89,13 @@ class _Reference(weakref.ref[Value]):
     key: int
 
 
-def _forget(value: _Reference) -> None:
-    """Clears the hooks of a Value that is gone, since chain and hooks hold each other until the collector runs."""
-    chain = engine.hooks.pop(value.key, None)
-    if isinstance(chain, _Chain):
+def _forget(value: _Reference, hooks: dict[int, Any] = engine.hooks, kind: type[_Chain] = _Chain) -> None:
+    """Clears the hooks of a Value that is gone, since chain and hooks hold each other until the collector runs.
+
+    What it needs are defaults: when a program ends, a Value may live longer than the names of this file.
+    """
+    chain = hooks.pop(value.key, None)
+    if isinstance(chain, kind):
         chain.clear()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from ..engine import Storage, Value, located
 
@@ -21,13 +21,13 @@ class BoundLeaves:
         self.locate(first=True)
 
     def _locate(self) -> None:
-        import numpy as np  # here, so that optimizers import fast
-
-        storages, owners, cells = located(self.bound)
+        storages, owners, cells, sizes = located(self.bound)
         self._found = {storage: storage.moved for storage in storages}
-        apart = np.flatnonzero((np.diff(owners) != 0) | (np.diff(cells) != 1)) + 1
-        ends = pairwise([0, *apart.tolist(), len(cells)] if cells else [])
-        self.runs = [(storages[owners[start]], cells[start], self.bound[start:stop]) for start, stop in ends]
+        ends = pairwise(accumulate(sizes, initial=0))
+        self.runs = [
+            (storages[owner], cell, self.bound if len(owners) == 1 else self.bound[start:stop])
+            for owner, cell, (start, stop) in zip(owners, cells, ends, strict=True)
+        ]
 
     def locate(self, first: bool = False) -> None:
         """Locates the leaves again if any has moved to another storage."""

@@ -45,11 +45,11 @@ class ArrayExecutor:
 
     @collector_paused
     def __init__(self, program: Program, summed: bool = False, xp: Any = np) -> None:
-        self.xp, self.summed, self.outputs = xp, summed, len(program.outputs)
-        self.program = program.copied()
+        self.xp, self.summed, self.outputs = xp, summed, program.results
+        self.program = program.copied() if summed else program.joined().copied()
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
-        self.groups = grouped(self.program, summed)
+        self.groups = grouped(self.program, self.lane_sums)
         self.cost = ArrayCost(self.program, self.groups)
         self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies))))
         self._idle: dict[tuple[int, ...], _Workspace] = {}

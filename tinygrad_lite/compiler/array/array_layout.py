@@ -8,14 +8,14 @@ lanes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..passes.grouping import Group
-from ..passes.program import CONSTANT, INPUT, PARAMETER, Program
+from ..passes.program import CONSTANT, INPUT, Program
 
 P, S, V, G = "PSVG"
 
@@ -26,15 +26,12 @@ class Layout:
     setup, share, run  the lines: setup makes the views, once for a number of lanes; share computes what the lanes
                        share; run computes what differs
     indices            index arrays, by their names in the source
-    home, row          for each place, the array that holds it and its row there
+    home, row          for each place, also ~k of parameter k, the array that holds it and its row there
     rows               how many rows S and V have
     constants          the numbers in the first rows of S
     """
 
-    def __init__(self, program: Program, groups: Sequence[Group], positions: Mapping[int, int], xp: Any) -> None:
-        """
-        positions  the position in G of each place that is a sum over the lanes
-        """
+    def __init__(self, program: Program, groups: Sequence[Group], xp: Any) -> None:
         self._xp = xp
         self.setup: list[str] = []
         self.share: list[str] = []
@@ -43,37 +40,32 @@ class Layout:
         self.rows = {S: 0, V: 0}
         self.constants: list[float] = []
         self._program = program
-        self._varying = np.array(program.varies, bool)
+        self._varying = np.concatenate([np.array(program.varies, bool), np.zeros(program.parameters, bool)])
         self._names: dict[Any, str] = {}
         self._numbers: dict[str, int] = {}
         self._lifted: dict[tuple[str, int], int] = {}
         self._idle: dict[tuple[Any, ...], list[str]] = defaultdict(list)
         self._lent: list[tuple[tuple[Any, ...], str]] = []
         self._varies, self._count = True, 0
-        self._one = next((k for k in range(program.first, len(program)) if program.number(k) == 1.0), -1)
+        self._one = next((k for k in range(len(program)) if program.number(k) == 1.0), len(program))
         self._ones: list[int] = []
-        self._place(groups, positions)
+        self._place(groups)
 
-    def _place(self, groups: Sequence[Group], positions: Mapping[int, int]) -> None:
+    def _place(self, groups: Sequence[Group]) -> None:
         program = self._program
         before_ones = self._before_ones(groups)
-        self.home, self.row = np.full(len(program), P), np.zeros(len(program), np.int64)
-        self.row[: program.first] = np.arange(program.first)
-        for place in range(program.first, len(program)):
-            kind = program.kinds[place]
+        self.home, self.row = np.full(self._varying.shape, P), np.zeros(self._varying.shape, np.int64)
+        self.row[len(program) :] = np.arange(program.parameters)[::-1]  # parameter k is at ~k, counted from the end
+        for place, kind in enumerate(program.kinds):
             if kind == CONSTANT:
                 self.home[place], self.row[place] = S, self._new(S, 1)
                 self.constants.append(program.args[place][0])
-            elif kind == PARAMETER:
-                self.row[place] = program.args[place][0]
             elif kind == INPUT:
                 self.home[place], self.row[place] = V, self._new(V, 1)
                 self._place_ones(place in before_ones)
         for group in groups:
-            self.home[group.members] = array = G if group.summed else V if group.varies else S
-            if group.summed:
-                self.row[group.members] = [positions[place] for place in group.members]
-            else:
+            if group.summed is None:
+                self.home[group.members] = array = V if group.varies else S
                 count = len(group.members)
                 self.row[group.members] = np.arange(count) + self._new(array, count)
                 self._place_ones(group.members[-1] in before_ones)
@@ -82,7 +74,7 @@ class Layout:
     def inputs(self) -> list[int]:
         """The rows of V that take the inputs."""
         program = self._program
-        return [int(self.row[place]) for place in range(program.first, len(program)) if program.kinds[place] == INPUT]
+        return [int(self.row[place]) for place, kind in enumerate(program.kinds) if kind == INPUT]
 
     @cached_property
     def outputs(self) -> list[tuple[str, Any, Any]]:
@@ -155,10 +147,12 @@ class Layout:
         return name
 
     def is_shared(self, places: Any) -> bool:
-        return not self._varying[places].any()
+        return places.max(initial=-1) < 0 or not self._varying[places].any()
 
     def shared(self, places: Any) -> str:
         """The numbers at places that all lanes share, in an array of the shape of places."""
+        if places.size and places.max() < 0:
+            return self._read(P, ~places)
         array = P if (self.home[places] == P).all() else S
         return self._read(array, self._rows(array, places))
 
@@ -259,7 +253,7 @@ class Layout:
         target = self.view(array, np.arange(first, first + len(missing)))
         if array == S:
             self.share.append(f"{target}[...] = {self.shared(np.array(missing))}")
-        elif all(self._program.kinds[place] == CONSTANT for place in missing):
+        elif all(self._program.number(place) is not None for place in missing):
             numbers = np.array([self._program.args[place] for place in missing])
             self.setup.append(f"{target}[...] = {self.index(numbers)}")
         else:

@@ -21,7 +21,7 @@ from ..native.bytecode import Code
 from ..passes.grouping import Group
 from ..passes.lane_sums import LaneSums
 from ..passes.matrix_products import Product
-from ..passes.program import Program
+from ..passes.program import Program, as_array
 from . import array_forms
 from .array_layout import G, Layout, S, V
 from .number_by_number import by_value
@@ -47,23 +47,22 @@ class Source:
         swept  groups that are not matrix products and call few functions run operation by operation, natively
         """
         self._program = program
-        positions = {place: position for position, place in sums.by_lane.items()} if sums else {}
-        self.layout = Layout(program, groups, positions, xp)
+        self.layout = Layout(program, groups, xp)
         self.functions: dict[str, Any] = {}
         self.products = 0
         stretch: list[Group] = []
-        for group in sorted(groups, key=lambda group: group.summed):  # nothing reads sums over lanes: they come last
+        for group in groups:
             if swept and is_swept(program, group):
                 stretch.append(group)
                 continue
             self._sweep(stretch)
             stretch.clear()
-            self.layout.begin(group.varies, len(group.members))
+            self.layout.begin(group.varies, len(group))
             if isinstance(group.kind, Settle):
                 self._fixed_points(group, group.kind)
             elif isinstance(group.kind, Op):
                 self._operation(group, group.kind)
-            elif group.summed:
+            elif group.summed is not None:
                 self._sums_over_lanes(group)
             else:
                 self._sums(group)
@@ -109,7 +108,7 @@ class Source:
         lengths: dict[str, int] = {}
         columns = zip(*[self._program.args[place] for place in group.members], strict=True)
         for name, column in zip(op.args, columns, strict=True):
-            places = np.array(column)
+            places = np.array(column) if type(column[0]) is int else as_array(column)
             if places.ndim == 2:
                 lengths[name] = places.shape[1]
                 names[name] = layout.by_lane(places.T) if group.varies else layout.shared(places.T)
@@ -131,7 +130,7 @@ class Source:
         layout.begin(True, 0)
         code = Code(program, native.forms, layout.row_of_number)
         for place in chain.from_iterable([group.members for group in groups]):
-            read = layout.rows_by_lane(np.array(list(program.operands(place)), int))
+            read = layout.rows_by_lane(np.array(list(chain.from_iterable(program.rows(place))), int))
             code.add(program.kinds[place], program.args[place], int(layout.row[place]), read)
         name = f"sweep{len(self.functions)}"
         self.functions[name] = partial(native.OnRows, code)
@@ -160,18 +159,21 @@ class Source:
         return self.layout.view(V if group.varies else S, rows) or ""
 
     def _terms(self, group: Group, which: int) -> Any:
-        """The places that each member adds (which 1) or subtracts (which 2), of shape (members, terms)."""
+        """The places that each member adds (which 2) or subtracts (which 3), of shape (members, terms)."""
         return np.array([self._program.args[place][which] for place in group.members], dtype=int)
 
     def _sums(self, group: Group) -> None:
         layout, out = self.layout, self._out(group)
-        plus, minus = self._terms(group, 1), self._terms(group, 2)
+        plus, minus = self._terms(group, 2), self._terms(group, 3)
         terms = [("add", plus[:, k]) for k in range(plus.shape[1])]
         have = ""
         if group.product is not None:
             self._product(group.product, group.varies, out)
             have = out
             terms = [] if group.product.complete else terms
+            if group.product.bias is not None and group.product.crossed and len(group.product.right) > 1:
+                self._add_bias(group.product, out)
+                terms = []
         else:
             by_lane = [k for k in range(plus.shape[1]) if not (group.varies and layout.is_shared(plus[:, k]))]
             if len(by_lane) >= MANY_TERMS:
@@ -195,6 +197,12 @@ class Source:
                 have = out
         if have != out:
             layout.line(f"{out}[...] = {have or '0.0'}")
+
+    def _add_bias(self, product: Product, out: str) -> None:
+        """Adds a shared number to all sums of each left row."""
+        cube = self._straight(product, True, out)
+        bias = self.layout.name(f"{self.layout.shared(product.bias)}[:, None, None]", "s")
+        self._call("add", cube, bias, cube)
 
     def _product(self, product: Product, varies: bool, out: str) -> None:
         """Writes the sums of products of a group."""
@@ -262,9 +270,7 @@ class Source:
     def _sums_over_lanes(self, group: Group) -> None:
         layout, product = self.layout, group.product
         assert product is not None
-        left, right, rows = product.left, product.right, layout.row[group.members]
-        if product.crossed:
-            rows = rows.reshape(len(left), len(right))
+        left, right, rows = product.left, product.right, group.summed
         if not layout.is_shared(right):
             wide_left, wide_right = layout.wide(left), layout.wide(right)
             if product.crossed:
@@ -311,9 +317,29 @@ class Source:
                     )
                 else:
                     self._into_sums(f"{multiply}(lanes, {numbers}", positions[run])
+        self._shared_outers(sums)
         if sums.again:
             to, of = (layout.index(np.array(list(some))) for some in (sums.again, sums.again.values()))
             layout.line(f"G[{to}] = G[{of}]")
+
+    def _shared_outers(self, sums: LaneSums) -> None:
+        """Adds outer products that all lanes share, times the number of lanes."""
+        layout, by_lane = self.layout, {outer.first for outer in sums.outers}
+        for outer in sums.shared_outers:
+            layout.begin(False, 0)
+            total, product = (layout.array((len(outer),)) for _ in range(2))
+            for k, (factor, row) in enumerate(zip(outer.factors, outer.rows, strict=True)):
+                factors = layout.shared(np.array([factor]))
+                self._call("multiply", layout.shared(as_array([row])[0]), factors, product if k else total)
+                if k:
+                    self._call("add", total, product, total)
+            self._call("multiply", total, "lanes", total)
+            layout.begin(True, 0)
+            view = layout.view(G, np.arange(outer.first, outer.first + len(outer))) or ""
+            if outer.first in by_lane:
+                self._call("add", view, total, view)
+            else:
+                layout.line(f"{view}[...] = {total}")
 
     def _into_sums(self, call: str, rows: Any) -> None:
         """Writes the result of a call to rows of G; `call` is its text without the closing parenthesis."""

@@ -15,13 +15,13 @@ Each operation is written as its code, the slot of its result, and what it reads
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 from ... import ops
 from ...ops import Op
-from ..passes.program import CONSTANT, INPUT, PARAMETER, SUM, Args, Program
+from ..passes.program import CONSTANT, INPUT, SUM, Args, Program
 from ..passes.strength_reduction import WHERE_EQUAL
 
 ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL = range(13)
@@ -40,14 +40,14 @@ class Encoding:
 
     def __init__(self, program: Program, forms: Mapping[Op | str, tuple[int, ...]]) -> None:
         self.written = Code(program, forms, self._constant)
-        self.inputs, self.parameters = _count(program, INPUT), _count(program, PARAMETER)
+        self.inputs, self.parameters = _count_inputs(program), program.parameters
         self.slots = self.inputs + self.parameters
         self._program = program
         self._constants: dict[str, tuple[int, float]] = {}
         self._free: list[int] = []
         self._slot = [-1] * len(program)
         self._encode()
-        self.results = array("i", [self._slot[place] for place in program.outputs])
+        self.results = array("i", list(map(self._slot_of, program.outputs)))
         self.constants = list(self._constants.values())
 
     def _encode(self) -> None:
@@ -59,21 +59,22 @@ class Encoding:
         for place, (kind, args) in enumerate(zip(program.kinds, program.args, strict=True)):
             if kind == INPUT:
                 slot[place] = args[0]
-            elif kind == PARAMETER:
-                slot[place] = self.inputs + args[0]
             elif place in copies:
-                slot[place] = slot[copies[place]]
+                slot[place] = self._slot_of(copies[place])
             elif last[place] < 0:
                 continue
             elif kind == CONSTANT:
                 slot[place] = self._constant(args[0])
             else:
                 result = slot[place] = self._new_slot()
-                self.written.add(kind, args, result, [slot[read] for read in reads[place]])
+                self.written.add(kind, args, result, list(map(self._slot_of, reads[place])))
                 for read in reads[place]:
-                    if last[read] == place:
+                    if read >= 0 and last[read] == place:
                         last[read] = -1  # an operation may read it twice, but frees it once
                         self._free.append(slot[read])
+
+    def _slot_of(self, place: int) -> int:
+        return self._slot[place] if place >= 0 else self.inputs + ~place
 
     def _new_slot(self) -> int:
         if self._free:
@@ -120,7 +121,8 @@ class Code:
             self.widest = max(self.widest, len(read))
             code.extend((*form[:1], result, *form[1:], len(read), *read))
         elif kind == SUM:
-            pairs, plus, minus = map(len, args)
+            lefts, _, plus, minus = map(len, args)
+            pairs, read = lefts, [*_paired(read, lefts), *read[2 * lefts :]]
             plain = _PLAIN.get((pairs, plus, minus))
             if plain is not None:
                 code.extend((plain, result, *read))
@@ -132,8 +134,7 @@ class Code:
                 code.extend((DIV, result, result, self._constant(float(len(read)))))
         elif kind is ops.dot and len(args[0]) == len(args[1]):
             count = len(args[0])
-            code.extend((SUMS, result, read[-1], count, 0, 0))
-            code.extend(chain.from_iterable(zip(read[:count], read[count:-1], strict=True)))
+            code.extend((SUMS, result, read[-1], count, 0, 0, *_paired(read, count)))
         elif kind is ops.take:
             code.extend((TAKE, result, len(args[0]), *read))
         elif kind is WHERE_EQUAL:
@@ -142,7 +143,7 @@ class Code:
             assert isinstance(kind, Op)
             code.extend((CALL, result, len(self.calls)))
             rest = iter(read)
-            given = [tuple([next(rest) for _ in arg]) if type(arg) is tuple else next(rest) for arg in args]
+            given = [next(rest) if type(arg) is int else tuple([next(rest) for _ in arg]) for arg in args]
             self.calls.append((kind, tuple(given)))
 
 
@@ -150,10 +151,15 @@ _OF_SOME = (ops.var, ops.std)
 """Operations with a function in C whose value raises an error for an empty sequence."""
 
 
-def _count(program: Program, source: str) -> int:
-    """How many inputs or parameters there are, up to the last that the program has."""
+def _paired(read: list[int], count: int) -> Iterable[int]:
+    """The first `count` numbers, each followed by the one that stands `count` after it."""
+    return chain.from_iterable(zip(read[:count], read[count : 2 * count], strict=True))
+
+
+def _count_inputs(program: Program) -> int:
+    """How many inputs there are, up to the last that the program has."""
     known = zip(program.kinds, program.args, strict=True)
-    return max([args[0] + 1 for kind, args in known if kind == source], default=0)
+    return max([args[0] + 1 for kind, args in known if kind == INPUT], default=0)
 
 
 def _copies(program: Program) -> dict[int, int]:
@@ -168,7 +174,7 @@ def _copies(program: Program) -> dict[int, int]:
 
 def _reads(program: Program, place: int, copies: Mapping[int, int]) -> Sequence[int]:
     """The places that an operation reads, in order, with duplicates; sources in place of copies."""
-    operands = tuple(program.operands(place))
+    operands = tuple(chain.from_iterable(program.rows(place)))
     return tuple([copies.get(operand, operand) for operand in operands]) if copies else operands
 
 
@@ -177,12 +183,14 @@ def _last_readers(program: Program, copies: Mapping[int, int], reads: Sequence[S
     end = len(program)
     last = [-1] * end
     for place in program.outputs:
-        last[copies.get(place, place)] = end
+        kept = copies.get(place, place)
+        if kept >= 0:
+            last[kept] = end
     for place in range(end - 1, -1, -1):
         if last[place] >= 0:
             for read in reads[place]:
-                if last[read] < 0:
+                if read >= 0 and last[read] < 0:
                     last[read] = place
-            if program.kinds[place] in (CONSTANT, PARAMETER):
+            if program.kinds[place] is CONSTANT:
                 last[place] = end
     return last

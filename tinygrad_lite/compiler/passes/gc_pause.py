@@ -14,7 +14,7 @@ _R = TypeVar("_R")
 def collector_paused(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorates a function so that the cyclic garbage collector does not run during it.
 
-    The passes make no cyclic garbage, but the search for it would take a third of the time, and grow.
+    Traces and passes make no cyclic garbage, but the search for it would take half of the time, and grow.
     """
 
     @functools.wraps(function)

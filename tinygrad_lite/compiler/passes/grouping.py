@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 from ...ops import Op
-from .matrix_products import Product, crossed, crossed_pairs, row_by_row
+from .lane_sums import LaneSums
+from .matrix_products import Product, crossed, over_lanes, row_by_row
 from .program import SUM, Program
 from .row_order import RowOrder
 
@@ -18,65 +18,58 @@ from .row_order import RowOrder
 class Group:
     """Operations of one kind on one level, computed at once.
 
-    members  their places in the program, in the order of their rows
+    members  their places in the program, in the order of their rows; none if summed
     varies   whether they differ between lanes
-    summed   whether they are only wanted as sums over the lanes
     product  what is multiplied, if they are sums with products
+    summed   if they are only wanted as sums over the lanes: the positions of these among the outputs, else None
     """
 
     kind: Op | str
     members: list[int]
     varies: bool
-    summed: bool
     product: Product | None = None
+    summed: Any = None
+
+    def __len__(self) -> int:
+        return len(self.members) if self.summed is None else int(self.summed.size)
 
 
-def grouped(program: Program, summed: bool = False) -> list[Group]:
-    """The groups of a program, in topological order.
-
-    summed  the outputs are only wanted as sums over the lanes
-    """
+def grouped(program: Program, sums: LaneSums | None = None) -> list[Group]:
+    """The groups of a program, in topological order; the outputs are only wanted as sums over the lanes if given."""
     one = program.constant(1.0)
-    only_summed = set(program.outputs) if summed else set()
-    lone = [place for place in program.outputs if len(program.args[place][0]) == 1] if summed else []
-    apart = set(lone)
-    places = [place for place in program.operations() if place not in apart]
+    only_summed = frozenset(sums.by_lane.values()) if sums else frozenset()
+    places = [place for place in program.operations() if place not in only_summed]
     levels = _levels(program, places)
-    found = _by_kind(program, places, levels, only_summed)
-    if lone:
-        found[len(program), True, True, SUM, 1, 0, 0] = lone
     order = RowOrder(program)
     groups: list[Group] = []
-    for (_, varies, in_sum, kind, *lengths), members in sorted(found.items(), key=lambda item: item[0][0]):
+    by_kind = _by_kind(program, places, levels)
+    for (_, varies, kind, *lengths), members in sorted(by_kind.items(), key=lambda item: item[0][0]):
         has_products = kind == SUM and lengths[0] > 0
-        if in_sum and lengths[0] == 1:
-            products, members = crossed_pairs(program, members, order, one, levels)
-        else:
-            products, members = crossed(program, members, order, in_sum, one) if has_products else ([], members)
-        made = [Group(kind, places, varies, in_sum, product) for places, product in products]
+        products, members = crossed(program, members, order, one) if has_products else ([], members)
+        made = [Group(kind, places, varies, product) for places, product in products]
         for part in order.parts(members):
-            made.append(Group(kind, part, varies, in_sum, row_by_row(program, part, one) if has_products else None))
-        for group in made if not in_sum else ():
+            made.append(Group(kind, part, varies, row_by_row(program, part, one) if has_products else None))
+        for group in made:
             order.place(group.members)
         groups += made
+    if sums:
+        groups += [Group(SUM, [], True, *found) for found in over_lanes(program, sums, order, levels, one)]
     return groups
 
 
 def together(program: Program) -> list[list[int]]:
     """The operations of one kind on one level: no group has more."""
     places = program.operations()
-    return list(_by_kind(program, places, _levels(program, places), frozenset()).values())
+    return list(_by_kind(program, places, _levels(program, places)).values())
 
 
-def _by_kind(
-    program: Program, places: Sequence[int], levels: Sequence[int], only_summed: AbstractSet[int]
-) -> dict[tuple[Any, ...], list[int]]:
+def _by_kind(program: Program, places: Sequence[int], levels: Sequence[int]) -> dict[tuple[Any, ...], list[int]]:
     """The operations of one kind on one level, by the level and the kind."""
     found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for place in places:
         kind, args = program.kinds[place], program.args[place]
-        lengths = map(len, args) if kind is SUM else [len(arg) if type(arg) is tuple else 0 for arg in args]
-        found[levels[place], program.varies[place], place in only_summed, kind, *lengths].append(place)
+        lengths = [0 if type(arg) is int else len(arg) for arg in args]
+        found[levels[place], program.varies[place], kind, *lengths].append(place)
     return found
 
 
@@ -84,6 +77,15 @@ def _levels(program: Program, places: Sequence[int]) -> list[int]:
     """The level of each place: the length of the longest path of operations that leads to it."""
     levels = [0] * len(program)
     level_of = levels.__getitem__
+    of_rows: dict[int, int] = {}  # by the id of a row, which many operations share
     for place in places:
-        levels[place] = 1 + max(map(level_of, program.operands(place)), default=0)
+        level = 0
+        for row in program.rows(place):
+            found = of_rows.get(id(row), -1)
+            if found < 0:
+                found = max(map(level_of, program.listed(row)), default=0)
+                if len(row) > 1:
+                    of_rows[id(row)] = found
+            level = max(level, found)
+        levels[place] = 1 + level
     return levels

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-import numpy as np
-
-from .program import SUM, Program
+from .program import SUM, Outer, Program, Row, listed, row_of
 
 Pair = tuple[int, int]
 
@@ -15,9 +13,11 @@ Pair = tuple[int, int]
 class LaneSums:
     """The outputs of a program, summed over its lanes: the sum of one place, plus the number of lanes times another.
 
-    by_lane  by output: the place of a sum of products that differs between lanes; nothing else reads it
-    shared   by output: the place of what all lanes share
-    again    by output: an earlier output that is the same
+    by_lane        by output: the place of a sum of products that differs between lanes; nothing else reads it
+    shared         by output: the place of what all lanes share
+    again          by output: an earlier output that is the same
+    outers         outer products, of which each term differs between lanes
+    shared_outers  outer products that all lanes share
     """
 
     def __init__(self, program: Program) -> None:
@@ -26,39 +26,61 @@ class LaneSums:
         self.shared: dict[int, int] = {}
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
-        read = set(np.unique(program.products[:, 1:]).tolist())
+        self.outers, self.shared_outers = self._divided(program.outers)
+        read = program.of_outers()
         read.update(chain.from_iterable(map(program.operands, program.operations())))
         first: dict[int, int] = {}
         self.again: dict[int, int] = {}
-        for position, place in enumerate(program.outputs):
-            if place < 0:
-                continue
+        for position, place in zip(program.positions, program.outputs, strict=True):
             if first.setdefault(place, position) != position:
                 self.again[position] = first[place]
-            elif not program.varies[place]:
+            elif not program.by_lane(place):
                 self.shared[position] = place
             elif program.kinds[place] == SUM and place not in read:
                 self._divide(position, place)
             else:
-                self.by_lane[position] = program.add(SUM, (((place, self._one),), (), ()), True)
-        self.by_lane.update(zip(program.products[:, 0].tolist(), program.add_products(), strict=True))
-        program.outputs = list(self.by_lane.values())
+                self.by_lane[position] = program.append(SUM, ((place,), (self._one,), (), ()), True)
+        for outer in [outer for outer in self.outers if len(outer) == 1]:
+            self.outers.remove(outer)
+            self.by_lane[outer.first] = program.append(SUM, next(outer.products()), True)
+        program.outputs, program.outers, program.sparse = list(self.by_lane.values()), [], None
+
+    def _divided(self, outers: Sequence[Outer]) -> tuple[list[Outer], list[Outer]]:
+        """The terms that differ between lanes, sorted by their rows, and those that lanes share."""
+        found: tuple[list[Outer], list[Outer]] = [], []
+        varies: dict[int, bool] = {}  # by the id of a row
+        for outer in outers:
+            terms = list(zip(outer.factors, outer.rows, strict=True))
+            for row in outer.rows:
+                if id(row) not in varies:
+                    varies[id(row)] = any(map(self._program.by_lane, listed(row)))
+            by_lane = [(f, row) for f, row in terms if self._program.by_lane(f) or varies[id(row)]]
+            shared = [(f, row) for f, row in terms if not (self._program.by_lane(f) or varies[id(row)])]
+            by_lane.sort(key=lambda term: (term[1][0], term[0]))
+            for some, kept in zip((by_lane, shared), found, strict=True):
+                if some:
+                    factors, rows = zip(*some, strict=True)
+                    kept.append(Outer(outer.first, factors, rows))
+        return found
 
     def _divide(self, position: int, place: int) -> None:
         """Divides a sum in two: the products that differ between lanes, and the terms that lanes share."""
-        program, varies = self._program, self._program.varies
-        pairs, plus, minus = program.args[place]
-        by_lane = [(b, a) if varies[b] and not varies[a] else (a, b) for a, b in pairs if varies[a] or varies[b]]
-        by_lane += [(p, self._one) for p in plus if varies[p]] + [(m, self._minus_one) for m in minus if varies[m]]
-        program.args[place] = tuple(sorted(by_lane)), (), ()
-        rest = (
-            tuple([pair for pair in pairs if not varies[pair[0]] and not varies[pair[1]]]),
-            self._shared(plus),
-            self._shared(minus),
-        )
+        program, varies = self._program, self._program.by_lane
+        lefts, rights, plus, minus = program.args[place]
+        pairs = list(zip(lefts, rights, strict=True))
+        by_lane = [(b, a) if varies(b) and not varies(a) else (a, b) for a, b in pairs if varies(a) or varies(b)]
+        by_lane += [(p, self._one) for p in plus if varies(p)] + [(m, self._minus_one) for m in minus if varies(m)]
+        rest = [pair for pair in pairs if not varies(pair[0]) and not varies(pair[1])]
+        program.args[place] = *_columns(sorted(by_lane)), (), ()
         self.by_lane[position] = place
-        if any(rest) and rest != ((), (self._zero,), ()):
-            self.shared[position] = program.add(SUM, rest, False)
+        shared = *_columns(rest), self._shared(plus), self._shared(minus)
+        if any(shared) and shared != ((), (), (self._zero,), ()):
+            self.shared[position] = program.add(SUM, shared, False)
 
     def _shared(self, places: Sequence[int]) -> tuple[int, ...]:
-        return tuple([p for p in places if not self._program.varies[p]])
+        return tuple([p for p in places if not self._program.by_lane(p)])
+
+
+def _columns(pairs: Sequence[Pair]) -> tuple[Row, Row]:
+    lefts, rights = zip(*pairs, strict=True) if pairs else ((), ())
+    return row_of(lefts), row_of(rights)

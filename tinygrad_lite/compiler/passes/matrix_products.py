@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from .program import Program
-from .row_order import Row, RowOrder
+from .lane_sums import LaneSums
+from .program import Program, Row, as_array, listed
+from .row_order import RowOrder
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Product:
     by_right     if crossed: the sums are ordered right row by right row, otherwise left row by left row
     shared       if crossed: all lanes share the left factors
     complete     the other terms (a bias) are among the products, times 1.0
+    bias         places of the only other terms, one for each left row, if they are not
     """
 
     left: Any
@@ -31,16 +33,17 @@ class Product:
     by_right: bool = False
     shared: bool = False
     complete: bool = False
+    bias: Any = None
 
 
 def crossed(
-    program: Program, members: Sequence[int], order: RowOrder, summed: bool, one: int
+    program: Program, members: Sequence[int], order: RowOrder, one: int
 ) -> tuple[list[tuple[list[int], Product]], list[int]]:
     """Sums whose left and right rows form full cross products, and the members that are in none."""
     by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
     alone: list[int] = []
     for place in members:
-        left, right = zip(*program.args[place][0], strict=True)
+        left, right, *_ = program.args[place]
         if by_right[right].setdefault(left, place) != place:  # the same products, with other terms added
             alone.append(place)
     by_lefts: dict[frozenset[Row], list[Row]] = defaultdict(list)
@@ -55,64 +58,121 @@ def crossed(
         rights.sort(key=lambda row: (row[0] == one, order.of_row(row)))
         places = [by_right[right][left] for left in lefts for right in rights]
         turned = [by_right[right][left] for right in rights for left in lefts]
-        by_lane = any(program.varies[p] for left in lefts for p in left)
-        by_right_row = (
-            by_lane and not summed and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
-        )
-        columns = order.of_columns(lefts[0] if summed else rights[0])
-        product = Product(np.array(lefts)[:, columns], np.array(rights)[:, columns], True, by_right_row, not by_lane)
+        by_lane = any(program.by_lane(p) for left in lefts for p in listed(left))
+        by_right_row = by_lane and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
+        columns = order.of_columns(rights[0])
+        product = Product(_columns(lefts, columns), _columns(rights, columns), True, by_right_row, not by_lane)
         if not by_lane:
             _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
         found.append((turned if by_right_row else places, product))
     return found, alone
 
 
-def crossed_pairs(
-    program: Program, members: Sequence[int], order: RowOrder, one: int, levels: Sequence[int]
-) -> tuple[list[tuple[list[int], Product]], list[int]]:
-    """As _crossed, with arrays, for sums over lanes that are one product each; by the levels of their left factors."""
-    places = np.array(members)
-    pairs = chain.from_iterable([program.args[place][0][0] for place in members])
-    lefts, rights = np.fromiter(pairs, int).reshape(-1, 2).T
-    rows = np.array(levels)[lefts] * len(program) + rights
-    sort = np.lexsort((lefts, rows))
-    rows, lefts, rights, places = rows[sort], lefts[sort], rights[sort], places[sort]
-    again = (np.diff(lefts, prepend=-1) == 0) & (np.diff(rows, prepend=-1) == 0)
-    alone: list[int] = places[again].tolist()
-    rows, lefts, rights, places = rows[~again], lefts[~again], rights[~again], places[~again]
-    by_lefts: dict[bytes, list[int]] = defaultdict(list)
-    starts = np.flatnonzero(np.diff(rows, prepend=-1)).tolist()
-    for start, end in pairwise([*starts, len(rows)]):
-        by_lefts[lefts[start:end].tobytes()].append(start)
-    found: list[tuple[list[int], Product]] = []
-    for some, firsts in by_lefts.items():
-        left, right = np.frombuffer(some, lefts.dtype), rights[firsts]
-        if len(left) == len(right) == 1:
-            alone.append(int(places[firsts[0]]))
-            continue
-        left_order, right_order = np.argsort(order.of(left)), np.lexsort((order.of(right), right == one))
-        in_order = places[np.array(firsts)[right_order] + left_order[:, None]].ravel().tolist()
-        found.append((in_order, Product(left[left_order, None], right[right_order, None], True)))
-    return found, alone
+def _columns(rows: Sequence[Row], columns: Sequence[int]) -> Any:
+    """Rows as an array, with the columns in this order."""
+    found = as_array(rows)
+    return found if list(columns) == list(range(len(columns))) else found[:, columns]
+
+
+def over_lanes(
+    program: Program, sums: LaneSums, order: RowOrder, levels: Sequence[int], one: int
+) -> list[tuple[Product, Any]]:
+    """The sums over lanes as products, and the positions of their results.
+
+    A block is all results of an outer product, or one sum. Blocks with the same rows and the same left factors are one
+    matrix product. Only factors of one level are considered together: all layers have 1.0 as a right factor.
+    """
+    by_rows: dict[Any, dict[tuple[int, ...], int]] = defaultdict(dict)
+    position_of = {place: position for position, place in sums.by_lane.items()}
+    outers = [(outer.rows, outer.factors, outer.first) for outer in sums.outers]
+    in_order = {tuple(sorted(factors)): factors for _, factors, _ in outers}
+    lone = []
+    for place, position in position_of.items():
+        factors, rights, *_ = program.args[place]
+        if len(set(rights)) == 1:  # the order of the factors, of a bias in many steps, is free
+            factors = in_order.get(tuple(factors), tuple(factors))
+        lone.append((tuple([(right,) for right in rights]), factors, position))
+    alone: list[int] = []
+    apart: list[tuple[tuple[Row, ...], tuple[int, ...], int]] = []
+    for rows, factors, first in chain(outers, lone):
+        level = levels[factors[0]] if 0 <= factors[0] < len(levels) else 0
+        if by_rows[level, rows].setdefault(factors, first) != first:
+            apart.append((rows, factors, first))
+    by_factors: dict[frozenset[tuple[int, ...]], list[Any]] = defaultdict(list)
+    for key, found in by_rows.items():
+        by_factors[frozenset(found)].append(key)
+    made = []
+    for some, keys in by_factors.items():
+        lefts, blocks = sorted(some, key=order.of_row), [rows for _, rows in keys]
+        firsts = np.array([[by_rows[key][left] for key in keys] for left in lefts])
+        if firsts.size == len(blocks[0][0]) == 1:
+            apart.append((blocks[0], lefts[0], int(firsts[0, 0])))
+        else:
+            made.append(_over_lanes(lefts, blocks, firsts, order, one))
+    for rows, factors, first in apart:
+        if len(rows[0]) > 1:
+            made.append(_over_lanes([factors], [rows], np.array([[first]]), order, one))
+        else:
+            alone.append(sums.by_lane[first])
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for place in alone:
+        by_length[len(program.args[place][0])].append(place)
+    for members in by_length.values():
+        for part in order.parts(members):
+            made.append((row_by_row(program, part, one), np.array([position_of[place] for place in part])))
+    return [_by_lane_first(program, *product) for product in made]
+
+
+def _over_lanes(
+    lefts: Sequence[tuple[int, ...]], blocks: Sequence[tuple[Row, ...]], firsts: Any, order: RowOrder, one: int
+) -> tuple[Product, Any]:
+    right = np.concatenate([as_array(rows).T for rows in blocks])
+    positions = np.concatenate(
+        [first[:, None] + np.arange(len(rows[0])) for first, rows in zip(firsts.T, blocks, strict=True)], axis=1
+    )
+    sort = np.lexsort((order.of(right[:, 0]), right[:, 0] == one))
+    columns = order.of_columns(lefts[0])
+    left = np.array(lefts)[:, columns]
+    return Product(left, right[sort][:, columns], True), positions[:, sort]
+
+
+def _by_lane_first(program: Program, product: Product, positions: Any) -> tuple[Product, Any]:
+    """Turns a product whose left factors are shared by all lanes."""
+    if any(map(program.by_lane, product.left.ravel().tolist())):
+        return product, positions
+    return Product(product.right, product.left, True), positions.T
 
 
 def row_by_row(program: Program, members: Sequence[int], one: int) -> Product:
-    pairs = np.array([program.args[place][0] for place in members])
-    product = Product(pairs[:, :, 0], pairs[:, :, 1], False)
-    if pairs.shape[1] > 1 and not any(program.varies[p] for p in product.left.flat):
+    lefts, rights = (as_array([program.args[place][k] for place in members]) for k in (0, 1))
+    product = Product(lefts, rights, False)
+    if lefts.shape[1] > 1 and not any(map(program.by_lane, lefts.ravel().tolist())):
         _complete(program, product, np.array(members)[:, None], one)
     return product
 
 
 def _complete(program: Program, product: Product, members: Any, one: int) -> None:
-    """Turns a shared number that is added to all sums of a left row (a bias) into a factor times 1.0."""
+    """Turns a shared number that is added to all sums of a left row (a bias) into a factor times 1.0.
+
+    If left rows are evenly spaced only without it, they are read where they are, and it stays a term.
+    """
     biases = []
     for row in members:
-        terms = {program.args[place][1:] for place in row}
+        terms = {program.args[place][2:] for place in row}
         plus, minus = terms.pop()
-        if terms or minus or len(plus) != 1 or program.varies[plus[0]] or not program.varies[row[0]]:
+        if terms or minus or len(plus) != 1 or program.by_lane(plus[0]) or not program.varies[row[0]]:
             return
         biases.append(plus)
-    product.left = np.hstack([product.left, np.array(biases)])
+    left = np.hstack([product.left, np.array(biases)])
+    if _is_even(product.left) and not _is_even(left):
+        product.bias = left[:, -1]
+        return
+    product.left = left
     product.right = np.hstack([product.right, np.full((len(product.right), 1), one)])
     product.complete = True
+
+
+def _is_even(left: Any) -> bool:
+    """Whether the rows are parameters that are evenly spaced along both axes."""
+    between = [np.diff(left, axis=axis) for axis in (0, 1)]
+    return bool(left.max() < 0 and all(not step.size or (step == step.flat[0]).all() for step in between))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -12,24 +13,52 @@ import numpy as np
 from ...ops import Op
 
 INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of products"
-SOURCES = frozenset((INPUT, PARAMETER, CONSTANT))
+SOURCES = frozenset((INPUT, CONSTANT))
+_LONG = 10
+
+Row = tuple[int, ...] | range
+"""Places in order. Evenly spaced parameters are a range, so that a row of weights costs no more than one number."""
 
 Args = tuple[Any, ...]
-"""Arguments. Of an operation: the places of its arguments, tuples of places for sequences. Of an input or parameter:
-its position. Of a constant: its number. Of a sum of products: tuples of the pairs, the added and the subtracted."""
+"""Arguments. Of an operation: places, a Row for a sequence. Of an input: its position. Of a constant: its number. Of a
+sum of products: the Rows of the left and of the right factors, then of the added and of the subtracted terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """Results that are the sums of factors times the numbers of rows: result first + k is sum(factor * row[k]).
+
+    Derivatives by the weights of a neuron are such results; taken one by one, there would be as many as weights.
+    """
+
+    first: int
+    factors: tuple[int, ...]
+    rows: tuple[Row, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows[0])
+
+    def products(self) -> Iterator[Args]:
+        """The sum of products of each result."""
+        for column in zip(*self.rows, strict=True):
+            yield row_of(self.factors), row_of(column), (), ()
 
 
 class Program:
     """Operations in topological order; equal operations occur once. A place is a position in this list.
 
-    kinds     of each place: an Op, or INPUT, PARAMETER, CONSTANT, SUM
+    A parameter is not in the list: the place of parameter k is ~k, which is negative. So nothing in a program grows
+    with the number of its parameters.
+
+    parameters  how many there are
+    kinds     of each place: an Op, or INPUT, CONSTANT, SUM
     args      of each place: see Args
     varies    whether a place depends on an input, and so differs between the lanes of a batch
-    outputs   places of the results; -1 for those in products
-    first     the first place that is not a parameter: passes start there, since most places of a model are parameters
+    outputs   places of the results
+    positions where each of these stands among the results. The others are outer products, or 0.0
+    results   how many results there are, and what is watched
     watched   how many places at the end of outputs are not results, but numbers that must be finite (finite_checks.py)
-    products  results that are a product of two places, kept apart as integers (results, 3): the output and both places.
-              Derivatives make as many as there are weights, and lists of so many would be slow
+    outers    results that are outer products, kept apart
     """
 
     def __init__(self) -> None:
@@ -37,8 +66,10 @@ class Program:
         self.args: list[Args] = []
         self.varies: list[bool] = []
         self.outputs: list[int] = []
-        self.watched = self.first = 0
-        self.products: Any = np.empty((0, 3), int)
+        self.sparse: tuple[int, list[int]] | None = None
+        self.watched = self.parameters = 0
+        self._listed: dict[int, tuple[Row, Row]] = {}
+        self.outers: list[Outer] = []
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
     def __len__(self) -> int:
@@ -46,105 +77,136 @@ class Program:
 
     def add(self, kind: Op | str, args: Args, varies: bool | None = None) -> int:
         """Adds an operation unless there is an equal one, and returns its place; varies if it is known already."""
+        if kind is PARAMETER:
+            self.parameters = max(self.parameters, args[0] + 1)
+            return ~args[0]  # type: ignore[no-any-return]
         # 0.0 == -0.0 and nan != nan: constants are compared by their text.
         key = args if kind is not CONSTANT else repr(args[0])
-        new = len(self.kinds)
-        place = self._places[kind].setdefault(key, new)
-        if place == new:
-            self.kinds.append(kind)
-            self.args.append(args)
-            if varies is None:
-                varies = kind is INPUT or any(map(self.varies.__getitem__, self.operands(new)))
-            self.varies.append(varies)
+        place = self._places[kind].get(key)
+        if place is None:
+            place = self._places[kind][key] = self.append(kind, args, varies)
+        return place
+
+    def append(self, kind: Op | str, args: Args, varies: bool | None = None) -> int:
+        """Adds an operation, even if there is an equal one, and returns its place."""
+        self.kinds.append(kind)
+        self.args.append(args)
+        place = len(self.kinds) - 1
+        if varies is None:
+            varies = kind is INPUT or any(map(self.varies.__getitem__, self.operands(place)))
+        self.varies.append(varies)
         return place
 
     def add_all(self, kind: str, count: int) -> range:
-        """Adds this many inputs or parameters and returns their places; add() does not find them again."""
+        """Adds this many inputs or parameters and returns their places; add() does not find these inputs again."""
+        if kind == PARAMETER:
+            self.parameters = max(self.parameters, count)
+            return range(~0, ~count, -1)
         first = len(self.kinds)
-        if kind == PARAMETER and first == 0:
-            self.first = count
         self.kinds += [kind] * count
         self.args += zip(range(count), strict=True)
-        self.varies += [kind == INPUT] * count
+        self.varies += [True] * count
         return range(first, first + count)
 
     def begun(self) -> Program:
-        """A new program with the inputs and parameters at the start of this one, at the same places."""
-        count = next((k for k in range(self.first, len(self)) if self.kinds[k] not in (INPUT, PARAMETER)), len(self))
+        """A new program with the inputs at the start of this one, at the same places."""
+        count = next((k for k in range(len(self)) if self.kinds[k] is not INPUT), len(self))
         made = Program()
-        made.first = self.first
+        made.parameters = self.parameters
         made.kinds, made.args, made.varies = self.kinds[:count], self.args[:count], self.varies[:count]
         return made
 
     def copied(self) -> Program:
         """A copy whose operations can be changed; among these, its add() recognizes only constants."""
         made = Program()
-        made.first = self.first
+        made.parameters = self.parameters
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
-        made.outputs, made.watched, made.products = self.outputs[:], self.watched, self.products
+        made.outputs, made.sparse, made.watched, made.outers = self.outputs[:], self.sparse, self.watched, self.outers
         made._places[CONSTANT] = dict(self._places[CONSTANT])
         return made
 
     def joined(self) -> Program:
-        """The program with its products among the sums of products."""
-        if not len(self.products):
+        """The program with its outer products among the sums of products, and a place for each result."""
+        if self.sparse is None:
             return self
         made = self.copied()
-        for output, place in zip(made.products[:, 0].tolist(), made.add_products(), strict=True):
-            made.outputs[output] = place
-        made.products = made.products[:0]
+        made.outputs = [made.constant(0.0)] * self.results
+        for position, place in zip(self.positions, self.outputs, strict=True):
+            made.outputs[position] = place
+        for outer in self.outers:
+            for k, args in enumerate(outer.products(), outer.first):
+                made.outputs[k] = made.add(SUM, args, True)
+        made.outers, made.sparse = [], None
         return made
 
-    def add_products(self) -> range:
-        """Adds the products as sums of one product and returns their places.
+    @property
+    def results(self) -> int:
+        return len(self.outputs) if self.sparse is None else self.sparse[0]
 
-        In each pair, a factor that differs between lanes comes first; otherwise the later one.
-        """
-        a, b = self.products[:, 1:].T
-        varies = np.array(self.varies, bool)
-        a_first = np.where(varies[a] == varies[b], a >= b, varies[a])
-        pairs = zip(np.where(a_first, a, b).tolist(), np.where(a_first, b, a).tolist(), strict=True)
-        first = len(self.kinds)
-        self.args += [((pair,), (), ()) for pair in pairs]
-        self.kinds += [SUM] * len(a)
-        self.varies += [True] * len(a)
-        return range(first, len(self.kinds))
+    @property
+    def positions(self) -> Sequence[int]:
+        return range(len(self.outputs)) if self.sparse is None else self.sparse[1]
 
     def constant(self, number: float) -> int:
         return self.add(CONSTANT, (float(number),))
 
     def number(self, place: int) -> float | None:
         """The number at a place that is a constant, else None."""
-        return self.args[place][0] if self.kinds[place] == CONSTANT else None
+        return self.args[place][0] if place >= 0 and self.kinds[place] == CONSTANT else None
 
-    def operands(self, place: int) -> Iterable[int]:
-        """The places that an operation reads, in order, with duplicates."""
-        kind, args = self.kinds[place], self.args[place]
-        if isinstance(kind, Op):
-            if not kind.sequences:
-                return args
-            return chain.from_iterable([arg if type(arg) is tuple else (arg,) for arg in args])
-        if kind != SUM:
-            return ()
-        pairs, plus, minus = args
-        return pairs[0] if len(pairs) == 1 and not plus and not minus else chain(*pairs, plus, minus)
+    def by_lane(self, place: int) -> bool:
+        """Whether a place, which may be that of a parameter, differs between lanes."""
+        return place >= 0 and self.varies[place]
 
-    def operations(self) -> list[int]:
-        """The places of all but inputs, parameters and constants."""
-        kinds = self.kinds
-        return [place for place in range(self.first, len(kinds)) if kinds[place] not in SOURCES]
-
-    def reads(self) -> Iterable[int]:
-        """The places that operations and outputs read, as often as they read them; those that products read, once."""
-        results = chain([place for place in self.outputs if place >= 0], np.unique(self.products[:, 1:]).tolist())
-        return chain(results, chain.from_iterable(map(self.operands, self.operations())))
-
-    def count_operands(self, place: int) -> int:
-        """How many places an operation reads."""
+    def rows(self, place: int) -> Iterable[Row]:
+        """The places that an operation reads, as rows, in order, with duplicates."""
         kind, args = self.kinds[place], self.args[place]
         if kind == SUM:
-            return 2 * len(args[0]) + len(args[1]) + len(args[2])
-        return sum([len(arg) if type(arg) is tuple else 1 for arg in args]) if isinstance(kind, Op) else 0
+            return args
+        if isinstance(kind, Op):
+            return [arg if type(arg) is not int else (arg,) for arg in args] if kind.sequences else (args,)
+        return ()
+
+    def operands(self, place: int) -> Iterator[int]:
+        """The places that an operation reads, in order, with duplicates, without parameters."""
+        return chain.from_iterable(map(self.listed, self.rows(place)))
+
+    def listed(self, row: Row) -> Row:
+        """The places of a row without parameters."""
+        if len(row) < _LONG:
+            return listed(row)
+        found = self._listed.get(id(row))
+        if found is None:  # of rows that many operations share, found once
+            found = self._listed[id(row)] = row, listed(row)
+        return found[1]
+
+    def operations(self) -> list[int]:
+        """The places of all but inputs and constants."""
+        return [place for place, kind in enumerate(self.kinds) if kind not in SOURCES]
+
+    def of_outers(self) -> set[int]:
+        """The places that outer products read, without parameters."""
+        rows = {id(row): row for outer in self.outers for row in (outer.factors, *outer.rows)}
+        return set(chain.from_iterable(map(listed, rows.values())))
+
+    def uses(self) -> list[int]:
+        """How often each place is read by operations, and once for being an output, and once for outer products."""
+        found, often = [0] * len(self), Counter[int]()
+        of_rows: dict[int, Row] = {}  # many operations share a row
+        for place in self.operations():
+            for row in self.rows(place):
+                often[id(row)] += 1
+                of_rows[id(row)] = row
+        for row_id, row in of_rows.items():
+            for place in listed(row):
+                found[place] += often[row_id]
+        for place in chain([place for place in self.outputs if place >= 0], self.of_outers()):
+            found[place] += 1
+        return found
+
+    def count_operands(self, place: int) -> int:
+        """How many numbers an operation reads."""
+        return sum(map(len, self.rows(place)))
 
     def counts(self) -> Counter[str]:
         """How many operations there are of each kind."""
@@ -154,28 +216,67 @@ class Program:
         return "\n".join(self.lines())
 
     def lines(self) -> Iterator[str]:
-        """One line for each operation: `%2 = mul(%0, %1)`."""
+        """One line for each operation: `%2 = mul(%0, %1)`; p0 is the first parameter."""
         outputs: dict[int, list[str]] = {}
-        results = len(self.outputs) - self.watched
-        for position, place in enumerate(self.outputs):
+        results = self.results - self.watched
+        for position, place in zip(self.positions, self.outputs, strict=True):
             outputs.setdefault(place, []).append(f"output {position}" if position < results else "watched")
         for place, (kind, args) in enumerate(zip(self.kinds, self.args, strict=True)):
             note = f"   # {', '.join(outputs[place])}" if place in outputs else ""
             yield f"%{place} = {_text(kind, args)}{note}"
-        for position, a, b in self.products.tolist():
-            yield f"output {position} = %{a} * %{b}"
+        for place in sorted(outputs):
+            if place < 0:
+                yield f"{', '.join(outputs[place])} = {_name(place)}"
+        for outer in self.outers:
+            last = outer.first + len(outer) - 1
+            terms = [f"{_name(f)} * {written(row)}" for f, row in zip(outer.factors, outer.rows, strict=True)]
+            yield f"outputs {outer.first} to {last} = {' + '.join(terms)}"
+
+
+def listed(row: Row) -> Row:
+    """The places of a row without parameters."""
+    if type(row) is range:
+        return row if not row or row[0] >= 0 else ()
+    return row if not row or min(row) >= 0 else tuple([place for place in row if place >= 0])
+
+
+def row_of(places: Sequence[int]) -> Row:
+    """Places as a Row: as a range if they are evenly spaced parameters."""
+    if len(places) < 2 or places[0] >= 0 or places[-1] >= 0 or type(places) is range:
+        return places if type(places) is range else tuple(places)
+    step = places[1] - places[0]
+    found, places = range(places[0], places[0] + step * len(places), step or 1), tuple(places)
+    return found if step and tuple(found) == places else places
+
+
+def as_array(rows: Sequence[Row]) -> Any:
+    """Rows of equal length as an integer array, (rows, places)."""
+    ranges = [row for row in rows if type(row) is range]
+    if len(ranges) == len(rows) > 0:
+        starts, steps = np.array([(row.start, row.step) for row in ranges], dtype=np.int64).T
+        return starts[:, None] + steps[:, None] * np.arange(len(rows[0]))
+    return np.array([np.arange(r.start, r.stop, r.step) if type(r) is range else r for r in rows], dtype=np.int64)
+
+
+def _name(place: int) -> str:
+    return f"%{place}" if place >= 0 else f"p{~place}"
 
 
 def _text(kind: Op | str, args: Args) -> str:
     if kind == CONSTANT:
         return repr(args[0])
     if kind == SUM:
-        terms = [f"%{a} * %{b}" for a, b in args[0]] + [f"%{a}" for a in args[1]]
-        return " - ".join([" + ".join(terms) or "0.0", *[f"%{a}" for a in args[2]]])
+        lefts, rights, plus, minus = args
+        terms = [f"{_name(a)} * {_name(b)}" for a, b in zip(lefts, rights, strict=True)] + [_name(a) for a in plus]
+        return " - ".join([" + ".join(terms) or "0.0", *map(_name, minus)])
     if isinstance(kind, str):
         return f"{kind} {args[0]}"
-    return f"{kind.name}({', '.join(map(_argument, args))})"
+    return f"{kind.name}({', '.join(map(written, args))})"
 
 
-def _argument(arg: Any) -> str:
-    return f"[{', '.join(f'%{a}' for a in arg)}]" if type(arg) is tuple else f"%{arg}"
+def written(arg: int | Row) -> str:
+    """A place or a Row as text, such as %3 or [p0, p1, p2]; of a long Row, its ends."""
+    if isinstance(arg, int):
+        return _name(arg)
+    names = [*map(_name, arg[:_LONG]), "...", _name(arg[-1])] if len(arg) > _LONG + 2 else map(_name, arg)
+    return f"[{', '.join(names)}]"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
-from .program import CONSTANT, INPUT, PARAMETER, Program
-
-Row = tuple[int, ...]
+from .program import CONSTANT, INPUT, Program, Row
 
 _MOST_PARTS = 3
+_OF_PARAMETERS = -3
+_FIRST = -(1 << 40)  # where parameters stand: before all other places
 
 
 class RowOrder:
@@ -22,10 +22,8 @@ class RowOrder:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        owners = {PARAMETER: -3, CONSTANT: -2, INPUT: -1}
-        rest = program.kinds[program.first :]
-        self._owner = [owners[PARAMETER]] * program.first
-        self._owner += [owners.get(kind, 0) if type(kind) is str else 0 for kind in rest]
+        owners = {CONSTANT: -2, INPUT: -1}
+        self._owner = [owners.get(kind, 0) if type(kind) is str else 0 for kind in program.kinds]
         self._position = list(range(len(program)))
         self._groups, self._rows = 0, len(program)
 
@@ -39,21 +37,29 @@ class RowOrder:
 
     def of_columns(self, row: Row) -> list[int]:
         """The order of columns in which the factors of a row are contiguous."""
-        return sorted(range(len(row)), key=lambda k: self._position[row[k]])
+        return sorted(range(len(row)), key=lambda k: self._at(row[k]))
 
     def of(self, places: Any) -> Any:
-        return np.array([self._position[place] for place in places.tolist()])
+        return np.array([self._at(place) for place in places.tolist()])
 
     def of_row(self, row: Row) -> int:
-        return self._position[row[0]]
+        return self._at(row[0])
+
+    def _at(self, place: int) -> int:
+        return self._position[place] if place >= 0 else _FIRST + ~place
+
+    def _owners(self, row: Row) -> Sequence[int]:
+        if type(row) is range:
+            return (_OF_PARAMETERS,)
+        return [self._owner[place] if place >= 0 else _OF_PARAMETERS for place in row]
 
     def parts(self, members: Sequence[int]) -> Iterator[list[int]]:
         """The members in the order of what they read, in a few parts if they read from a few groups."""
         parts: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
         for place in members:
-            operands = tuple(self._program.operands(place))
-            first = next((p for p in operands if self._program.varies[p]), operands[0] if operands else 0)
-            parts[tuple([self._owner[p] for p in operands])].append((self._position[first], place))
+            rows = [row for row in self._program.rows(place) if row]
+            first = next((p for row in rows for p in row if self._program.by_lane(p)), rows[0][0] if rows else 0)
+            parts[tuple(chain.from_iterable(map(self._owners, rows)))].append((self._at(first), place))
         if len(parts) > _MOST_PARTS:
             parts = {(): [item for part in parts.values() for item in part]}
         for part in parts.values():
@@ -69,7 +75,7 @@ class RowOrder:
         program = self._program
         found: dict[int, int] = {}
         count = 0
-        for place in range(program.first, len(program)):
+        for place in program.operations():
             for operand in program.operands(place):
                 found.setdefault(operand, count)
                 count += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from ... import ops
@@ -28,18 +27,18 @@ def multiply_by_masks(program: Program, adjoints: set[int]) -> None:
 
     The two differ where g is not finite. The result is then not finite either, and is computed again eagerly.
     """
-    for place in range(program.first, len(program)):
-        if program.kinds[place] is not ops.where or program.number(program.args[place][2]) != 0.0:
+    for place, kind in enumerate(program.kinds):
+        if kind is not ops.where or program.number(program.args[place][2]) != 0.0:
             continue
         mask, g, _ = program.args[place]
-        factors = program.args[g] if program.kinds[g] is ops.mul else (g,)
+        factors = program.args[g] if g >= 0 and program.kinds[g] is ops.mul else (g,)
         if (place in adjoints or not adjoints.isdisjoint(factors)) and _is_mask(program, mask):
             program.kinds[place], program.args[place] = ops.mul, (g, mask)
 
 
 def _is_mask(program: Program, place: int) -> bool:
     """Whether a place always holds 0 or 1."""
-    kind = program.kinds[place]
+    kind = program.kinds[place] if place >= 0 else None
     if kind is ops.mul or kind is ops.maximum:
         return all(_is_mask(program, arg) for arg in program.args[place])
     return kind in _MASKS
@@ -49,13 +48,12 @@ def rewrite(program: Program) -> None:
     """Replaces step by the sign of a relu, and where(a == b, ...) by one operation, in place."""
     relus: dict[int, int] = {}
     conditions: set[int] = set()
-    for place in range(program.first, len(program)):
-        kind, args = program.kinds[place], program.args[place]
+    for place, (kind, args) in enumerate(zip(program.kinds, program.args, strict=True)):
         if kind is ops.relu:
             relus[args[0]] = place
         elif kind is ops.step and args[0] in relus:
             program.kinds[place], program.args[place] = ops.sign, (relus[args[0]],)
-        elif kind is ops.where and program.kinds[args[0]] is ops.equal:
+        elif kind is ops.where and args[0] >= 0 and program.kinds[args[0]] is ops.equal:
             conditions.add(args[0])
             program.kinds[place], program.args[place] = WHERE_EQUAL, (*program.args[args[0]], *args[1:])
     if conditions:
@@ -64,12 +62,13 @@ def rewrite(program: Program) -> None:
 
 def _drop(program: Program, places: Iterable[int]) -> None:
     """Turns those places that nothing reads, and what only they read, into constants."""
-    readers = Counter(program.reads())
+    readers = program.uses()
     work = list(places)
     while work:
         place = work.pop()
         if not readers[place] and program.kinds[place] not in SOURCES:
             operands = tuple(program.operands(place))
-            readers.subtract(operands)
+            for operand in operands:
+                readers[operand] -= 1
             work += operands
             program.kinds[place], program.args[place], program.varies[place] = CONSTANT, (0.0,), False

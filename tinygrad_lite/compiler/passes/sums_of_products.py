@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
-
-import numpy as np
+from collections.abc import Sequence
+from itertools import chain
+from operator import itemgetter, le
 
 from ... import ops
 from .gc_pause import collector_paused
-from .program import CONSTANT, SUM, Args, Program
+from .program import CONSTANT, PARAMETER, SUM, Args, Outer, Program, Row, row_of
 
 _SUMS = frozenset((ops.add, ops.sub, ops.mul, ops.neg, ops.sum, ops.dot, ops.mean, ops.pow))
 _COPIES = frozenset((ops.identity, ops.stop_gradient))
@@ -42,24 +41,28 @@ class _Rewriting:
         self.made = program.begun()
         first = len(self.made)
         self._kinds, self._args, self._varies = program.kinds, program.args, program.varies
-        self._uses = np.bincount(np.fromiter(program.reads(), int), minlength=len(program)).tolist()
-        constants = [k for k in range(program.first, len(program)) if program.kinds[k] is CONSTANT]
+        self._uses = program.uses()
+        constants = [k for k, kind in enumerate(program.kinds) if kind is CONSTANT]
         self._units = {k for k in constants if abs(program.args[k][0]) == 1.0}
-        self._places = [*range(first), *[-1] * (len(program) - first)]
+        self._places: list[int | None] = [*range(first), *[None] * (len(program) - first)]
+        # By id: rows of the old program as rows of the new one; of these, whether they vary, and their order.
+        self._rows: dict[int, Row] = {}
+        self._kept: dict[int, tuple[Row, bool | None]] = {}
+        self._orders: dict[int, tuple[Row, list[int] | None]] = {}
         for place in range(first, len(program)):
             self._visit(place)
-        self.made.outputs = [self._place(place) if place >= 0 else -1 for place in program.outputs]
-        self.made.watched, self.made.products = program.watched, program.products.copy()
-        for place in np.unique(program.products[:, 1:]).tolist():
-            self._place(place)
-        self.made.products[:, 1:] = np.array(self._places)[program.products[:, 1:]]
+        self.made.outputs = list(map(self._place, program.outputs))
+        self.made.watched, self.made.sparse = program.watched, program.sparse
+        self.made.outers = [
+            Outer(outer.first, tuple(self._row(outer.factors)), tuple(map(self._row, outer.rows)))
+            for outer in program.outers
+        ]
 
     def _visit(self, place: int) -> None:
         kind, args = self._kinds[place], self._args[place]
         if kind is ops.mul:
-            for factor in args:
-                if self._places[factor] < 0:
-                    self._place(factor)
+            self._place(args[0])
+            self._place(args[1])
         elif kind is CONSTANT:
             return
         elif kind in _COPIES:
@@ -77,28 +80,33 @@ class _Rewriting:
 
     def _place(self, place: int) -> int:
         """The new place of an old one; writes it now if it waited."""
-        found: int = self._places[place]
-        if found < 0:
+        if place < 0:
+            return place
+        found = self._places[place]
+        if found is None:
             kind, args = self._kinds[place], self._args[place]
             if kind is CONSTANT:
                 found = self.made.add(CONSTANT, args, False)
             elif kind is ops.mul and self._units.isdisjoint(args):
-                pair = self._ordered(self._places[args[0]], self._places[args[1]])
-                found = self.made.add(SUM, ((pair,), (), ()), self._varies[place])
+                pair = self._ordered(self._place(args[0]), self._place(args[1]))
+                found = self._written([pair], (), (), self._varies[place])
             else:
                 found = self._sum(place)
             self._places[place] = found
         return found
 
     def _moved(self, args: Args) -> Args:
-        return tuple([self._row(arg) if type(arg) is tuple else self._place(arg) for arg in args])
+        return tuple([self._place(arg) if type(arg) is int else self._row(arg) for arg in args])
 
-    def _row(self, places: tuple[int, ...]) -> tuple[int, ...]:
-        found = tuple([self._places[place] for place in places])
-        return tuple(map(self._place, places)) if -1 in found else found
+    def _row(self, row: Row) -> Row:
+        found = row if type(row) is range else self._rows.get(id(row))
+        if found is None:
+            found = self._rows[id(row)] = row_of(list(map(self._place, row)))
+        return found
 
     def _sum(self, place: int) -> int:
         """Writes a sum of products, including the sums that are its terms and are read nowhere else."""
+        rows: list[tuple[Row, Row]] = []
         pairs: list[Pair] = []
         plus: list[int] = []
         minus: list[int] = []
@@ -106,14 +114,14 @@ class _Rewriting:
         work = [place]
         while work:
             at = work.pop()
-            kind, args = self._kinds[at], self._args[at]
+            kind, args = (self._kinds[at], self._args[at]) if at >= 0 else (PARAMETER, ())
             if kind is CONSTANT and args[0] == 0.0:
                 zero = zero or math.copysign(1.0, args[0]) > 0.0
-            elif self._places[at] >= 0 or kind not in _SUMS:
+            elif kind not in _SUMS or self._places[at] is not None:
                 plus.append(self._place(at))
             elif kind is ops.mul:
                 if self._units.isdisjoint(args):
-                    pairs.append(self._ordered(self._places[args[0]], self._places[args[1]]))
+                    pairs.append(self._ordered(self._place(args[0]), self._place(args[1])))
                 else:
                     unit, other = args if args[0] in self._units else reversed(args)
                     (plus if self._args[unit][0] > 0.0 else minus).append(self._place(other))
@@ -125,25 +133,29 @@ class _Rewriting:
             elif kind is ops.neg:
                 minus.append(self._place(args[0]))
             elif kind is ops.dot:
-                pairs += self._pairs(self._row(args[0]), self._row(args[1]))
+                rows.append(self._turned(self._row(args[0]), self._row(args[1])))
                 work.append(args[2])
             elif kind is ops.pow:
                 x, n = self._place(args[0]), self._exponent(args)
                 if n == 1.0:
                     plus.append(x)
+                elif n == 2.0:
+                    pairs.append((x, x))
                 else:
-                    pairs.append(
-                        (x, x) if n == 2.0 else self._ordered(x, self._written([(x, x)], (), (), self.made.varies[x]))
-                    )
+                    pairs.append(self._ordered(x, self._written([(x, x)], (), (), self.made.by_lane(x))))
             else:
                 zero = True
                 work += reversed(args[0])
-        if len(pairs) > 1:
-            pairs.sort(key=itemgetter(1))
-        elif zero:
+        count = len(pairs) + sum([len(lefts) for lefts, _ in rows])
+        if count < 2 and zero:
             plus.append(self.made.constant(0.0))
         varies = self._varies[place]
-        total = self._written(pairs, plus, minus, varies)
+        if len(rows) == 1 and not pairs and count > 1:
+            total = self.made.add(SUM, (*self._sorted(*rows[0]), tuple(plus), tuple(minus)), varies)
+        else:
+            pairs += chain.from_iterable([zip(*both, strict=True) for both in rows])
+            pairs.sort(key=itemgetter(1))
+            total = self._written(pairs, plus, minus, varies)
         if self._kinds[place] is ops.mean:
             share = self.made.constant(1.0 / len(self._args[place][0]))
             total = self._written([self._ordered(share, total)], (), (), varies)
@@ -152,21 +164,54 @@ class _Rewriting:
     def _written(self, pairs: Sequence[Pair], plus: Sequence[int], minus: Sequence[int], varies: bool) -> int:
         if len(plus) == 1 and not pairs and not minus:
             return plus[0]
-        return self.made.add(SUM, (tuple(pairs), tuple(plus), tuple(minus)), varies)
+        lefts, rights = map(row_of, zip(*pairs, strict=True)) if pairs else ((), ())
+        return self.made.add(SUM, (lefts, rights, tuple(plus), tuple(minus)), varies)
 
-    def _pairs(self, lefts: tuple[int, ...], rights: tuple[int, ...]) -> Iterable[Pair]:
-        varies = self.made.varies.__getitem__
-        whole = not any(map(varies, lefts)) and all(map(varies, rights))
-        return zip(lefts, rights, strict=True) if whole else map(self._ordered, lefts, rights)
+    def _turned(self, lefts: Row, rights: Row) -> tuple[Row, Row]:
+        """The factors of each pair in order, see _ordered."""
+        one, other = self._varying(lefts), self._varying(rights)
+        if one is False and other is True:
+            return lefts, rights
+        if one is True and other is False:
+            return rights, lefts
+        if type(lefts) is range or type(rights) is range:
+            return (lefts, rights) if type(lefts) is range else (rights, lefts)
+        if not lefts:
+            return (), ()
+        a, b = zip(*map(self._ordered, lefts, rights), strict=True)
+        return row_of(a), row_of(b)
+
+    def _varying(self, row: Row) -> bool | None:
+        """Whether the numbers of a row differ between lanes; None if some do and others do not."""
+        if type(row) is range:
+            return False
+        found = self._kept.get(id(row))
+        if found is None:
+            varies = set(map(self.made.by_lane, row))
+            found = self._kept[id(row)] = row, varies.pop() if len(varies) == 1 else None
+        return found[1]
+
+    def _sorted(self, lefts: Row, rights: Row) -> tuple[Row, Row]:
+        """The pairs sorted by their right factors, so that equal rows are recognized."""
+        if type(rights) is range:
+            return (lefts, rights) if rights.step > 0 else (lefts[::-1], rights[::-1])
+        found = self._orders.get(id(rights))
+        if found is None or found[0] is not rights:
+            order = None if all(map(le, rights, rights[1:])) else sorted(range(len(rights)), key=rights.__getitem__)
+            found = self._orders[id(rights)] = rights, order
+        if found[1] is None:
+            return lefts, rights
+        return tuple([row_of([row[k] for k in found[1]]) for row in (lefts, rights)])  # type: ignore[return-value]
 
     def _ordered(self, a: int, b: int) -> Pair:
-        """The pair with a shared factor first, otherwise with the later factor first."""
-        by_lane, other = self.made.varies[a], self.made.varies[b]
+        """The pair with a factor first that lanes share, of two of these a parameter; otherwise the later one first."""
+        by_lane, other = self.made.by_lane(a), self.made.by_lane(b)
         if by_lane is other:
-            return (a, b) if a >= b else (b, a)
+            return (a, b) if (a >= b) is (min(a, b) >= 0) else (b, a)
         return (b, a) if by_lane else (a, b)
 
     def _exponent(self, args: Args) -> float | None:
         """The exponent of a power that is written as a product, else None."""
-        n: float = self._args[args[1]][0] if self._kinds[args[1]] is CONSTANT else 0.0
+        constant = args[1] >= 0 and self._kinds[args[1]] is CONSTANT
+        n: float = self._args[args[1]][0] if constant else 0.0
         return n if n in _POWERS else None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from ...errors import TraceError
 from ..passes.program import CONSTANT, Program
 
@@ -11,8 +9,7 @@ from ..passes.program import CONSTANT, Program
 def check_repeated(repeated: Program, program: Program, name: str) -> None:
     """Raises TraceError if two programs of one function differ."""
     both = zip(program.kinds, program.args, repeated.args, strict=False)
-    rows = islice(enumerate(both), program.first, None)  # before that, parameters in order
-    differs = (place for place, (kind, a, b) in rows if (repr(a) != repr(b) if kind == CONSTANT else a != b))
+    differs = (place for place, (kind, a, b) in enumerate(both) if (repr(a) != repr(b) if kind == CONSTANT else a != b))
     other = next(differs, None)
     alike = len(program) == len(repeated) and program.kinds == repeated.kinds
     if not alike or (other is not None and program.number(other) is None):

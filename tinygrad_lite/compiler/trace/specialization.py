@@ -15,9 +15,9 @@ from ...recording.random_source import replayed
 from ...transforms.pytree import Structure, filler, mapped, positions
 from ...transforms.runs import variables
 from ..autodiff import expanded, recorded, recorded_anew, reduced, rows
-from ..captured_leaves import Parameters
 from ..executor_choice import Execution
 from ..native.plain_call import Call
+from ..passes.gc_pause import collector_paused
 from .arguments import Arguments, is_number
 from .finite_checks import watched
 from .frozen_numbers import check_repeated
@@ -38,6 +38,7 @@ class Specialization:
     execution     the one that ran last
     """
 
+    @collector_paused
     def __init__(
         self,
         function: Callable[..., Any],
@@ -78,7 +79,7 @@ class Specialization:
         inputs = [*given, *[v for v, _ in trace.draws]]
         known = set(variables())
         self.of_variables = not known.isdisjoint(topological_order(*values_of(outputs)) if known else ())
-        self.parameters = Parameters(captured(outputs, inputs, trace.constants))
+        self.parameters = captured(outputs, inputs, trace.constants)
 
         def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:
             return recorded_anew(outputs, dict(zip(inputs, xs, strict=True)), all_of_them=True)
@@ -98,9 +99,8 @@ class Specialization:
         if first:
             _, trace, repeated, derivatives = run()
             again = [*given, *[v for v, _ in trace.draws]]
-            program = flattened(
-                repeated, again, self.parameters.leaves, False, watched(repeated, derivatives), derivatives
-            )
+            seen = watched(repeated, derivatives)
+            program = flattened(repeated, again, self.parameters, None, seen, derivatives)
             check_repeated(program, self.graph.program, name)
 
     def _not_a_number(self, x: Any) -> Exception:

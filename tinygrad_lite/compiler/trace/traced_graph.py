@@ -6,19 +6,21 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ...engine import Value, derivative_graph, derivatives, hooks, within
+from ...engine import Value, derivative_graph, derivatives, derivatives_by_rows, hooks, within
 from ...recording.random_source import Draws
 from ..captured_leaves import Parameters
 from ..executor_choice import Execution
+from ..passes.gc_pause import collector_paused
 from ..passes.program import Program
 from .finite_checks import watched
-from .tracing import flattened, traced
+from .tracing import RowResults, flattened, traced
 
 _Derivatives = Callable[[Any, Sequence[Value]], list[Any]]
+_R = TypeVar("_R")
 
 
 class TracedGraph:
@@ -32,6 +34,7 @@ class TracedGraph:
                  multiply them and choose among them, which hides nothing
     adjoints     the derivatives, and those of the outputs
     executor     "array" or "native" forces one, "auto" chooses
+    rows         what results receive from rows, see flattened()
     eager        eager(xs, by): the outputs for Values in place of the inputs, recorded one by one; by(y, wanted)
                  computes the derivatives among them
     """
@@ -47,25 +50,30 @@ class TracedGraph:
         adjoints: Sequence[Any],
         executor: str,
         eager: Callable[[Sequence[Value], _Derivatives], Sequence[Any]],
+        rows: RowResults | None = None,
     ) -> None:
         self.name, self.inputs, self.draws, self.parameters = name, inputs, draws, parameters
         self.outputs, self.executor, self._eager = outputs, executor, eager
-        self._derivatives, self._adjoints = derivatives, adjoints
+        self._derivatives, self._adjoints, self._rows = derivatives, adjoints, rows
         self.arguments = len(inputs) - len(draws)
         self._derived: dict[Any, TracedGraph] = {}
+
+    @property
+    def count(self) -> int:
+        """How many results there are."""
+        return len(self.outputs) if self._rows is None else self._rows.count
 
     @cached_property
     def watched(self) -> list[Value]:
         """What programs compute besides the outputs: if it is not finite, eagerly() computes the outputs again."""
-        return watched(self.outputs, self._derivatives)
+        rows = self._rows.rows if self._derivatives and self._rows else ()
+        of_rows = chain.from_iterable([(factor, *items) for _, factor, items in rows])
+        return watched([*self.outputs, *of_rows], self._derivatives)
 
     @cached_property
     def program(self) -> Program:
         """The outputs as a Program."""
-        return self._flattened(False)
-
-    def _flattened(self, apart: bool) -> Program:
-        return flattened(self.outputs, self.inputs, self.parameters.leaves, apart, self.watched, self._adjoints)
+        return flattened(self.outputs, self.inputs, self.parameters, self._rows, self.watched, self._adjoints)
 
     @cached_property
     def by_lane(self) -> Execution:
@@ -75,7 +83,7 @@ class TracedGraph:
     @cached_property
     def summed(self) -> Execution:
         """The execution for the sums of the outputs over the lanes."""
-        return Execution(self._flattened(True), True, self.executor)
+        return Execution(self.program, True, self.executor)
 
     def drawn(self, lanes: int) -> Any:
         """Random numbers for this many lanes, (draws, lanes), drawn lane by lane as single calls would draw them."""
@@ -90,12 +98,18 @@ class TracedGraph:
         return found
 
     def with_gradient(self, k: int) -> TracedGraph:
-        """Output k, then its derivatives by the trainable parameters."""
+        """Output k, then its derivatives by the trainable parameters; those by rows of weights stay rows."""
+        wanted = self.parameters.leaves[: self.parameters.trainable]
+
+        def by_rows(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> tuple[list[Any], RowResults]:
+            found, rows = _by_rows(ys[k], wanted)
+            shifted = [(1 + first, factor, items) for first, factor, items in rows]
+            return [ys[k], *found.values()], RowResults(1 + len(wanted), [0, *[1 + place for place in found]], shifted)
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
-            return [ys[k], *by(ys[k], self.parameters.leaves[: self.parameters.trainable])]
+            return [ys[k], *by(ys[k], wanted)]
 
-        return self._derive(("gradient", k), outputs)
+        return self._derive(("gradient", k), outputs, by_rows)
 
     def with_jacobian(self) -> TracedGraph:
         """All outputs, then for each its derivatives by the arguments and by the trainable parameters."""
@@ -136,34 +150,50 @@ class TracedGraph:
 
         return within(contributions, recording=True)
 
+    @collector_paused
     def _derive(
-        self, key: Any, made: Callable[[Sequence[Any], Sequence[Value], _Derivatives], list[Any]]
+        self,
+        key: Any,
+        made: Callable[[Sequence[Any], Sequence[Value], _Derivatives], list[Any]],
+        by_rows: Callable[[Sequence[Any], Sequence[Value], _Derivatives], tuple[list[Any], RowResults]] | None = None,
     ) -> TracedGraph:
+        """The graph of what `made` makes of outputs and inputs, as by_rows makes it, if given."""
         found = self._derived.get(key)
         if found is None:
-            outputs, trace = traced(made, (self.outputs, self.inputs, _as_graph), self.name)
+            outputs, trace = traced(by_rows or made, (self.outputs, self.inputs, _as_graph), self.name)
+            rows = None
+            if by_rows is not None:
+                outputs, rows = outputs
             found = TracedGraph(
                 self.name, self.inputs, self.draws, self.parameters, outputs, self._derivatives,
                 [*self._adjoints, *trace.derivatives], self.executor,
-                lambda xs, by: made(self._eager(xs, _as_graph), xs, by),
+                lambda xs, by: made(self._eager(xs, _as_graph), xs, by), rows,
             )  # fmt: skip
             found = self._derived.setdefault(key, found)
         return found
 
 
 def _as_graph(y: Any, wanted: Sequence[Value]) -> list[Any]:
-    return _without_hooks(lambda: derivative_graph(y, wanted, False), y, wanted)
+    if type(y) is not Value:
+        return [0.0] * len(wanted)
+    return _without_hooks(lambda: derivative_graph(y, wanted, False), wanted)
+
+
+def _by_rows(y: Any, wanted: Sequence[Value]) -> tuple[dict[int, Any], list[Any]]:
+    if type(y) is not Value:
+        return {}, []
+    return _without_hooks(lambda: derivatives_by_rows(y, wanted), wanted)
 
 
 def _as_floats(y: Any, wanted: Sequence[Value]) -> list[Any]:
-    return _without_hooks(lambda: derivatives(y, wanted), y, wanted)
-
-
-def _without_hooks(function: Callable[[], list[Any]], y: Any, wanted: Sequence[Value]) -> list[Any]:
-    """Derivatives of y without the hooks of `wanted`, which run later, in backward()."""
     if type(y) is not Value:
         return [0.0] * len(wanted)
-    kept = {id(x): hooks[id(x)] for x in wanted if hooks and id(x) in hooks}
+    return _without_hooks(lambda: derivatives(y, wanted), wanted)
+
+
+def _without_hooks(function: Callable[[], _R], wanted: Sequence[Value]) -> _R:
+    """Derivatives without the hooks of `wanted`, which run later, in backward()."""
+    kept = {id(x): hooks[id(x)] for x in wanted if id(x) in hooks} if hooks else {}
     try:
         try:
             for key in kept:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ... import ops
-from ...engine import Value, products, topological_order, transcribe, within
+from ...engine import Value, leaves_below, transcribe, within
 from ...errors import NUMBER_ALONE, TraceError
 from ...recording.random_source import Draws
 from ...source.source_lines import calling_line, raising_line
+from ..captured_leaves import Parameters
 from ..passes.gc_pause import collector_paused
+from ..passes.outer_products import add_outers
 from ..passes.program import INPUT, PARAMETER, Program
 from ..passes.strength_reduction import multiply_by_masks
 
@@ -45,6 +46,20 @@ _INSTEAD = {
 # Parts of messages that Python and NumPy give if a Value is used as a number or an index; _UNNAMED do not name Value.
 _CONVERSIONS = ("has no callable", "number is required")
 _UNNAMED = ("only integers, slices", "not supported for the input types")
+
+
+@dataclass(frozen=True)
+class RowResults:
+    """Results by rows.
+
+    count      how many results there are
+    positions  where outputs stand among them
+    rows       (first, factor, items): results first, first + 1, ... receive the factor times the items
+    """
+
+    count: int
+    positions: list[int]
+    rows: list[tuple[int, Any, tuple[Any, ...]]]
 
 
 class Trace:
@@ -109,53 +124,51 @@ def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tupl
     return trace.run(function, args), trace
 
 
-def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> list[Value]:
+def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> Parameters:
     """The leaves that outputs depend on, without the inputs and the trace's own constants."""
-    known = constants.union(inputs)
-    return [v for v in topological_order(*values_of(outputs)) if v.op is None and v not in known]
+    return Parameters(*leaves_below(values_of(outputs), constants.union(inputs)))
 
 
 @collector_paused
 def flattened(
     outputs: Sequence[Any],
     inputs: Sequence[Value],
-    parameters: Sequence[Value],
-    apart: bool = False,
+    parameters: Parameters | Sequence[Value],
+    rows: RowResults | None = None,
     watched: Sequence[Value] = (),
     adjoints: Sequence[Value] = (),
 ) -> Program:
     """The graph of the outputs as a Program; a Value that depends on neither inputs nor parameters is a constant.
 
-    apart     whether outputs that are products go to program.products
+    rows      what results receive from rows; a result that receives nothing else is not among the outputs
     watched   Values of the graph that follow the results among the outputs, see Program
     adjoints  adjoints and tangents: where a mask chooses between one of these and 0, the program multiplies
     """
     program = Program()
     program.watched = len(watched)
-    outputs = [*outputs, *watched]
-    places = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True))
+    if isinstance(parameters, Parameters):
+        program.add_all(PARAMETER, len(parameters.leaves))
+        places, cells = parameters.places()
+    else:
+        places, cells = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True)), {}
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
-    if apart:
-        program.products = _products(program, outputs, places)
-    done = set(program.products[:, 0].tolist())
-    for k, y in enumerate(outputs):
-        if type(y) is Value and k not in done:
-            transcribe([y], places, program.constant, program.add)
-        program.outputs.append(-1 if k in done else places[y] if type(y) is Value else program.constant(y))
+    outputs = [*outputs, *watched]
+    terms = rows.rows if rows else []
+    roots = [*values_of(outputs), *[x for _, factor, items in terms for x in (factor, items) if type(x) is not float]]
+    copies = iter(transcribe(roots, places, program.constant, program.add, cells))
+    program.outputs = [next(copies) if type(y) is Value else program.constant(y) for y in outputs]
+    if rows:
+        placed = [
+            (first, program.constant(factor) if type(factor) is float else next(copies), next(copies))
+            for first, factor, _ in terms
+        ]
+        seen = range(rows.count, rows.count + len(watched))
+        by_position = dict(zip([*rows.positions, *seen], program.outputs, strict=True))
+        add_outers(program, by_position, placed)
+        program.sparse, program.outputs = (seen.stop, list(by_position)), list(by_position.values())
     if ops.where in program.kinds:
         multiply_by_masks(program, {places[v] for v in adjoints if v in places})
     return program
-
-
-def _products(program: Program, outputs: Sequence[Any], places: dict[Value, int]) -> Any:
-    """The outputs that are products, differ between lanes and are not read elsewhere, as for Program.products."""
-    positions, lefts, rights = products(outputs)
-    apart = set(positions)
-    others = values_of([y for k, y in enumerate(outputs) if k not in apart])
-    transcribe([*others, *lefts, *rights], places, program.constant, program.add)
-    found = np.array([positions, [places[v] for v in lefts], [places[v] for v in rights]], int).T
-    alone = np.array([outputs[k] not in places for k in positions], bool)
-    return found[alone & np.array(program.varies, bool)[found[:, 1:]].any(axis=1)]
 
 
 def values_of(outputs: Sequence[Any]) -> list[Value]:

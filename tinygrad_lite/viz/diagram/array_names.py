@@ -35,7 +35,8 @@ class Names:
 
     reads    for each group, the places of its operands
     sources  the sources, in the order in which they are read
-    owners   for each place, its position among the sources and then the groups; -1 for a constant
+    owners   for each place, also those of parameters, its position among the sources and then the groups; -1 for a
+             constant
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Names:
         self._program = program
         self.labels = _labels(program, inputs, parameters)
         self.sources = _named(program, _read_together(program, reads, self.labels), self.labels)
-        self.owners = np.full(len(program), -1)
+        self.owners = np.full(len(program) + program.parameters, -1)
         for k, members in enumerate(chain([s.places for s in self.sources], [g.members for g in groups])):
             self.owners[members] = k
         self._names = [s.name for s in self.sources] + [f"#{k}" for k in range(1, len(groups) + 1)]
@@ -106,38 +107,38 @@ def _block(places: Any, wanted: Any) -> Any:
 def _labels(program: Program, inputs: Sequence[Value], parameters: Sequence[Value]) -> dict[int, str]:
     """The labels of inputs and parameters; the numbers of one argument get their positions."""
     found: dict[int, str] = {}
-    labels = {PARAMETER: [v.label or "" for v in parameters], INPUT: []}
+    labels: list[str] = []
     often, seen = Counter([v.label for v in inputs]), Counter[str | None]()
     for v in inputs:
-        labels[INPUT].append(f"{v.label}[{seen[v.label]}]" if v.label and often[v.label] > 1 else v.label or "")
+        labels.append(f"{v.label}[{seen[v.label]}]" if v.label and often[v.label] > 1 else v.label or "")
         seen[v.label] += 1
     for place, (kind, args) in enumerate(zip(program.kinds, program.args, strict=True)):
-        if kind in (PARAMETER, INPUT):
-            found[place] = labels[str(kind)][args[0]]
-    return found
+        if kind == INPUT:
+            found[place] = labels[args[0]]
+    return {**{~k: v.label or "" for k, v in enumerate(parameters)}, **found}
 
 
 def _read_together(program: Program, reads: Sequence[Sequence[Any]], labels: dict[int, str]) -> list[list[int]]:
     """The inputs and parameters that are read, grouped by the operands that they are in and the beginning of their
     labels, in the order of first use."""
     operands = [*chain.from_iterable(reads), np.array(program.outputs, dtype=int)]
-    marks = np.zeros(len(program), np.uint64)
-    first = np.full(len(program), len(operands))
+    marks = np.zeros(len(program) + program.parameters, np.uint64)
+    first = np.full(len(marks), len(operands))
     for k, mark in enumerate(np.random.default_rng(0).integers(1 << 63, size=len(operands), dtype=np.uint64)):
         marks[operands[k]] += mark  # two places get the same sum only if they are in the same operands
         first[operands[k]] = np.minimum(first[operands[k]], k)
     stems = {label: _NUMBER.sub("", label) for label in set(labels.values())}
     parts: dict[Any, list[int]] = defaultdict(list)
-    for place, (kind, mark) in enumerate(zip(program.kinds, marks.tolist(), strict=True)):
-        if mark and kind in (INPUT, PARAMETER):
-            parts[kind, mark, stems[labels[place]]].append(place)
-    return sorted(parts.values(), key=lambda part: (first[part[0]], part[0]))
+    for place in [*range(~0, ~program.parameters, -1), *range(len(program))]:
+        if marks[place] and (place < 0 or program.kinds[place] == INPUT):
+            parts[place < 0, int(marks[place]), stems[labels[place]]].append(place)
+    return sorted(parts.values(), key=lambda part: (first[part[0]], abs(part[0])))
 
 
 def _named(program: Program, parts: Sequence[list[int]], labels: dict[int, str]) -> list[Source]:
     made: list[tuple[str, bool, list[int]]] = []
     for part in parts:
-        kind = program.kinds[part[0]]
+        kind = PARAMETER if part[0] < 0 else INPUT
         made.append((_stem({labels[p] for p in part}) or f"{kind}s", kind == PARAMETER, part))
     if len(made) > _MOST_SOURCES:
         merged: dict[tuple[str, bool], list[int]] = defaultdict(list)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...compiler.passes.grouping import Group
 from ...compiler.passes.matrix_products import Product
-from ...compiler.passes.program import SUM, Program
+from ...compiler.passes.program import SUM, Program, as_array
 from ...ops import Op
 from ...text.wording import INFIX
 from .array_names import Names
@@ -32,7 +32,7 @@ def described(program: Program, group: Group, names: Names) -> ArrayOperation:
         return _sum(program, group, names)
     assert isinstance(group.kind, Op)
     op = group.kind
-    args = [names.of(np.array(column)) for column in zip(*[program.args[p] for p in group.members], strict=True)]
+    args = [names.of(places) for places in operands(program, group)]
     formula = f" {op.symbol} ".join(args) if op.name in INFIX else f"{op.name}({', '.join(args)})"
     return ArrayOperation(op.name, formula, _rows(group))
 
@@ -40,13 +40,16 @@ def described(program: Program, group: Group, names: Names) -> ArrayOperation:
 def operands(program: Program, group: Group) -> list[Any]:
     """The places that a group reads, as an array for each operand."""
     if group.kind != SUM:
-        return [np.array(column) for column in zip(*[program.args[p] for p in group.members], strict=True)]
+        columns = zip(*[program.args[p] for p in group.members], strict=True)
+        return [np.array(column) if type(column[0]) is int else as_array(column) for column in columns]
     factors = [group.product.left, group.product.right] if group.product else []
-    return factors + _columns(program, group, 1) + _columns(program, group, 2)
+    return factors + _columns(program, group, 2) + _columns(program, group, 3)
 
 
 def _columns(program: Program, group: Group, which: int) -> list[Any]:
-    """The added (1) or subtracted (2) terms of a sum; none if the matrix product already includes them."""
+    """The added (2) or subtracted (3) terms of a sum; none if the matrix product already includes them."""
+    if group.summed is not None:
+        return []
     first = program.args[group.members[0]]
     if group.product is not None and group.product.left.shape[1] > len(first[0]):
         return []
@@ -57,27 +60,25 @@ def _columns(program: Program, group: Group, which: int) -> list[Any]:
 def _sum(program: Program, group: Group, names: Names) -> ArrayOperation:
     product = group.product
     title, formula, shapes = _product(program, product, group, names) if product else ("elementwise", "", _rows(group))
-    for sign, which in (("+", 1), ("-", 2)):
+    for sign, which in (("+", 2), ("-", 3)):
         for column in _columns(program, group, which):
             name = f"sum({names.of(column)})" if column.ndim == 2 else names.of(column)
-            formula = f"{formula} {sign} {name}" if formula else name if which == 1 else f"-{name}"
-    if group.summed and product is None:
-        title, formula = "sum over lanes", f"sum({formula})"
+            formula = f"{formula} {sign} {name}" if formula else name if which == 2 else f"-{name}"
     return ArrayOperation(title, formula or "0", shapes, title == "matrix product")
 
 
 def _product(program: Program, product: Product, group: Group, names: Names) -> tuple[str, str, str]:
     left, right = product.left, product.right
     (n, k), m = left.shape, len(right)
-    if group.summed:
+    if group.summed is not None:
         inner = _lanes(k)
         if not product.crossed:
             return "sum over lanes", f"sum({names.of(left)} * {names.of(right)})", f"({_lanes(n * k)})"
-        if {program.number(p) for p in right.flat} == {1.0}:
+        if {program.number(p) for p in right.ravel().tolist()} == {1.0}:
             return "sum over lanes", f"sum({names.of(left)})", f"({n} x {inner})"
         return "matrix product", f"{names.of(left)} @ {names.of(right, '.T')}", f"({n} x {inner}) @ ({inner} x {m})"
     if product.crossed and k > 1:
-        by_lane = any(program.varies[p] for p in left.flat)
+        by_lane = any(program.by_lane(p) for p in left.ravel().tolist())
         if not group.varies:
             formula = f"{names.of_matrix(left)} @ {names.of_matrix(right.T)}"
             return "matrix product", formula, f"({n} x {k}) @ ({k} x {m})"
@@ -96,8 +97,7 @@ def _product(program: Program, product: Product, group: Group, names: Names) -> 
 
 
 def _rows(group: Group) -> str:
-    count = len(group.members)
-    return f"({count} x lanes)" if group.varies and not group.summed else f"({count})"
+    return f"({len(group)} x lanes)" if group.varies and group.summed is None else f"({len(group)})"
 
 
 def _lanes(n: int) -> str:

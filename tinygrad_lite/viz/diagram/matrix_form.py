@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...compiler import Compiled
-from ...compiler.passes.program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM
+from ...compiler.passes.grouping import Group
+from ...compiler.passes.program import CONSTANT, INPUT, PARAMETER, SOURCES, SUM, row_of
 from ...ops import Op
 from ...text.wording import counted, number, shortened, times
 from .array_names import Names
@@ -19,7 +20,7 @@ from .array_operations import described, operands
 from .collapse import OVERVIEW
 from .elements import Cluster, Diagram, Edge, Kind, Step
 
-_KINDS: dict[Op | str, Kind] = {INPUT: "input", PARAMETER: "parameter", CONSTANT: "constant"}
+_KINDS: dict[Op | str, Kind] = {INPUT: "input", CONSTANT: "constant"}
 
 
 def compiled_diagram(compiled: Compiled, limit: int) -> Diagram:
@@ -30,24 +31,24 @@ def compiled_diagram(compiled: Compiled, limit: int) -> Diagram:
 class _Drawing:
     def __init__(self, compiled: Compiled) -> None:
         self._array = compiled.array
-        self._program, self._groups = self._array.program, self._array.groups
+        self._program, self._groups = self._array.program.copied(), self._array.groups
         self._reads = [operands(self._program, group) for group in self._groups]
         self._names = Names(self._program, self._groups, self._reads, *compiled.leaves)
         self._operations = [described(self._program, group, self._names) for group in self._groups]
         sums, positions = self._array.lane_sums, enumerate(self._program.outputs)
         self._results = self._array.outputs - self._program.watched
         self._outputs: dict[int, list[int]] = {}
-        for position, place in [*sums.by_lane.items(), *sums.shared.items()] if sums else positions:
+        for position, place in sums.shared.items() if sums else positions:
             if position < self._results:
                 self._outputs.setdefault(place, []).append(position)
         self._nodes: list[Step] = []
         self._clusters: list[Cluster] = []
         self._edges: list[Edge] = []
-        self._scalars = sum([len(group.members) for group in self._groups])
+        self._scalars = sum(map(len, self._groups))
 
     def diagram(self, limit: int) -> Diagram:
         self._clusters.append(Cluster(f"scalar graph: {counted(self._scalars, 'operation')}", None))
-        if len(self._program) <= limit:
+        if len(self._program) + sum([len(group) for group in self._groups if group.summed is not None]) <= limit:
             self._draw_scalars()
         else:
             self._sum_up_scalars()
@@ -65,30 +66,49 @@ class _Drawing:
     def _draw_scalars(self) -> None:
         """Draws a frame for each source and group, around its numbers and operations."""
         program = self._program
+        members = [self._sums(group) if group.summed is not None else group.members for group in self._groups]
         titles = [source.name for source in self._names.sources]
         titles += [f"#{k} {op.title}" for k, op in enumerate(self._operations, 1)]
-        frames = {-1: 0}
+        first, frames = len(self._names.sources), {-1: 0}
         boxes: dict[int, int] = {}
-        read = set(program.outputs).union(*map(program.operands, range(len(program))))
-        sources = [place for place, kind in enumerate(program.kinds) if kind in SOURCES and place in read]
-        for place in chain(sources, *[group.members for group in self._groups]):
-            kind = program.kinds[place]
-            owner = int(self._names.owners[place])
+        read = set(chain.from_iterable([row for place in range(len(program)) for row in program.rows(place)]))
+        read.update(program.outputs)
+        sources = [*sorted(place for place in read if place < 0)[::-1], *sorted(read)]
+        known = [(int(self._names.owners[place]), place) for place in sources if place < 0 or self._is_source(place)]
+        for owner, place in [*known, *[(first + k, place) for k, some in enumerate(members) for place in some]]:
+            if place in boxes:
+                continue
             if owner not in frames:
                 frames[owner] = len(self._clusters)
                 self._clusters.append(Cluster(titles[owner], 0))
-            title = _scalar_title(kind, program.args[place], self._names.labels.get(place))
-            step = Step(title, self._kind(place), root=place in self._outputs)
-            boxes[place] = self._add(step, frames[owner])
-            if kind not in SOURCES:
-                self._edges += [Edge(boxes[p], boxes[place]) for p in program.operands(place)]
+            boxes[place] = self._add(self._scalar_step(owner, place), frames[owner])
+            if not self._is_source(place):
+                operands = chain.from_iterable(program.rows(place))
+                self._edges += [Edge(boxes[p], boxes[place]) for p in operands]
 
-    def _kind(self, place: int) -> Kind:
-        kind = self._program.kinds[place]
+    def _is_source(self, place: int) -> bool:
+        return place < 0 or self._program.kinds[place] in SOURCES
+
+    def _sums(self, group: Group) -> list[int]:
+        """The sums over lanes of a group as places of their own."""
+        product, program = group.product, self._program
+        assert product is not None
+        lefts, rights = product.left.tolist(), product.right.tolist()
+        pairs = [(a, b) for a in lefts for b in rights] if product.crossed else list(zip(lefts, rights, strict=True))
+        found = [program.append(SUM, (row_of(a), row_of(b), (), ()), True) for a, b in pairs]
+        self._outputs.update({place: [k] for place, k in zip(found, group.summed.ravel().tolist(), strict=True)})
+        return found
+
+    def _scalar_step(self, owner: int, place: int) -> Step:
+        program, root = self._program, place in self._outputs
+        if place < 0:
+            return Step(shortened(self._names.labels[place] or PARAMETER, 14), "parameter", root=root)
+        kind = program.kinds[place]
+        title = _scalar_title(kind, program.args[place], self._names.labels.get(place))
         if kind in SOURCES:
-            return _KINDS[kind]
-        operation = self._operations[int(self._names.owners[place]) - len(self._names.sources)]
-        return "product" if operation.is_product else "result"
+            return Step(title, _KINDS[kind], root=root)
+        operation = self._operations[owner - len(self._names.sources)]
+        return Step(title, "product" if operation.is_product else "result", root=root)
 
     def _sum_up_scalars(self) -> None:
         program = self._program
@@ -141,11 +161,17 @@ class _Drawing:
     def _band_step(self, band: range) -> Step:
         """A box for successive groups."""
         often = Counter([self._operations[k].title for k in band])
-        members = [place for k in band for place in self._groups[k].members]
+        groups = [self._groups[k] for k in band]
         rows = tuple([(title, times(n)) for title, n in often.most_common(3)])
         kind: Kind = "product" if any(self._operations[k].is_product for k in band) else "result"
-        root = not self._outputs.keys().isdisjoint(members)
-        return Step(f"#{band.start + 1} to #{band.stop}", kind, len(members), rows, root=root)
+        root = any(map(self._results_of, groups))
+        return Step(f"#{band.start + 1} to #{band.stop}", kind, sum(map(len, groups)), rows, root=root)
+
+    def _results_of(self, group: Group) -> list[int]:
+        """The positions of the results among the members of a group."""
+        if group.summed is not None:
+            return sorted([k for k in group.summed.ravel().tolist() if k < self._results])
+        return sorted(chain.from_iterable([self._outputs.get(place, ()) for place in group.members]))
 
     def _is_even(self, places: Any) -> bool:
         """Whether places are in one array, evenly spaced along each axis, so that they need not be gathered."""
@@ -158,18 +184,18 @@ class _Drawing:
     def _array_step(self, k: int) -> Step:
         group, operation = self._groups[k], self._operations[k]
         rows = [(f"#{k + 1} =", shortened(operation.formula, 44)), ("shape", operation.shapes)]
-        found = sorted(chain.from_iterable([self._outputs.get(place, ()) for place in group.members]))
+        found = self._results_of(group)
         if found:
             rows.append(self._output_row(found))
         kind: Kind = "product" if operation.is_product else "result"
-        return Step(operation.title, kind, len(group.members), tuple(rows), root=bool(found))
+        return Step(operation.title, kind, len(group), tuple(rows), root=bool(found))
 
     def _output_row(self, positions: Sequence[int]) -> tuple[str, str]:
         """A row that names the outputs; a sum over lanes with several outputs has its value first, then gradients."""
         if self._array.lane_sums is None or self._results == 1:
             return "output", " … ".join([str(p) for p in dict.fromkeys((positions[0], positions[-1]))])
         names = self._names
-        owners = [int(names.owners[p - 1]) for p in positions if p]
+        owners = [int(names.owners[-p]) for p in positions if p]
         wanted = dict.fromkeys([names.sources[owner].name for owner in owners if owner >= 0])
         return ("gradient", shortened(", ".join(wanted), 30)) if wanted else ("output", "value")
 
@@ -181,7 +207,7 @@ def _scalar_title(kind: Op | str, args: tuple[object, ...], label: str | None) -
         return shortened(getattr(kind, "symbol", kind.name), 14)
     if kind != SUM:
         return shortened(label or str(kind), 14)
-    pairs, plus, minus = map(len, args)  # type: ignore[arg-type]
+    pairs, _, plus, minus = map(len, args)  # type: ignore[arg-type]
     products = "dot" if pairs > 1 else "*" * pairs
     if (pairs, plus, minus) == (0, 0, 1):
         return "neg"

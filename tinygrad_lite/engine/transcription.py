@@ -1,0 +1,268 @@
+# cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: auto_pickle=False
+"""Reads a graph as compilers need it: its results, its leaves, and its copy in another form.
+
+The arguments of a node are rows, tuples that many nodes share. A row is looked at once, and one of leaves in evenly
+spaced cells becomes a range.
+"""
+
+try:
+    import cython
+except ImportError:
+    from ..source.cython_shim import cython
+
+from .. import errors, ops
+
+if not cython.compiled:
+    from .graph import Span, _all_checked, _args, _leaves_of, _push_results, _row, _solution
+    from .storage import Storage, _Terms
+    from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
+
+compiled: bool = cython.compiled
+source_hash = "45cde37f"
+
+_COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
+
+
+@cython.cfunc
+def _items(row) -> tuple:
+    return _leaves_of(row) if type(row) is Span else row
+
+
+def results_below(*roots):
+    """The roots and the results that they depend on, each once, parents before their results, without leaves."""
+    v: Value
+    order: list = []
+    seen: set = set()
+    stack: list = _all_checked("results_below(*roots)", reversed(roots))
+    while stack:
+        v = stack.pop()
+        if v is None:
+            order.append(stack.pop())
+        elif v._code >= 0 and v not in seen:
+            seen.add(v)
+            stack += (v, None)
+            _push_results(stack, v, seen)
+    return order
+
+
+def leaves_below(roots, known):
+    """The leaves that the roots depend on, each once, without those in `known`: (free, bound, detached).
+
+    Bound leaves come storage by storage, in the order of their cells.
+    """
+    v: Value
+    free: dict = {}
+    detached: dict = {}
+    tables: dict = {}
+    seen: set = set()
+    order: list = results_below(*roots)
+    for v in roots:
+        if v._code < 0:
+            _add_leaf(v, known, free, detached, tables)
+    for v in order:
+        for arg in _args(v):
+            if type(arg) is Value:
+                if cython.cast(Value, arg)._code < 0:
+                    _add_leaf(arg, known, free, detached, tables)
+            elif (type(arg) is tuple or type(arg) is Span) and id(arg) not in seen:
+                seen.add(id(arg))
+                for x in _items(arg):
+                    if type(x) is Value and cython.cast(Value, x)._code < 0:
+                        _add_leaf(x, known, free, detached, tables)
+    for v in known:  # the leaves in a table, whose search is by cell, are not looked up one by one
+        if v._code == _BOUND and v._left in tables:
+            tables[v._left][v._count] = None
+    bound: list = []
+    for table in tables.values():
+        bound += [x for x in table if x is not None]
+    return list(free), bound, list(detached)
+
+
+@cython.cfunc
+def _add_leaf(v: Value, known, free: dict, detached: dict, tables: dict) -> cython.void:
+    if v._code == _BOUND:
+        table = tables.get(v._left)
+        if table is None:
+            table = tables[v._left] = [None] * cython.cast(Storage, v._left)._size
+        cython.cast(list, table)[v._count] = v
+    elif v in known:
+        return
+    elif v._code == _DETACHED:
+        detached[v] = None
+    else:
+        free[v] = None
+
+
+@cython.final
+@cython.cclass
+class _Copying:
+    """One transcription.
+
+    fixed  results that depend on nothing in `known`, and leaves that are not in it
+    rows   the copies of rows, by the id of the tuple
+    """
+
+    __slots__ = ("add", "cells", "constant", "fixed", "known", "rows")
+
+    known: dict
+    cells: dict
+    rows: dict
+    fixed: set
+    add: object
+    constant: object
+
+
+def transcribe(roots, known, constant, add, cells=None):
+    """Copies the graph below roots into another form, parents first; returns the copies of the roots.
+
+    roots     Values, and rows: tuples of Values and numbers
+    known     {Value: its copy}, given for some Values: the walk stops at these; gains the copies of results
+    constant  (number) -> the copy of a plain number, or of a Value that depends on nothing in `known`
+    add       (op, args) -> the copy of a result, from the copies of its arguments. That of a row is a tuple; that of a
+              row of leaves whose places are evenly spaced is a range
+    cells     {storage: [(first cell, end, place)]}: bound leaves whose copies are place, place - 1, ...
+    """
+    v: Value
+    copying: _Copying = _Copying()
+    copying.known, copying.cells, copying.rows, copying.fixed = known, {} if cells is None else cells, {}, set()
+    copying.constant, copying.add = constant, add
+    stack: list = []
+    for root in reversed(roots):
+        if type(root) is tuple:
+            _push_row(copying, stack, root)
+        elif type(root) is Value:
+            stack.append(root)
+        else:
+            raise TypeError(f"transcribe(roots) takes a list of Values, got {errors.received(root)} among them")
+    while stack:
+        v = stack.pop()
+        if v is None:
+            v = stack.pop()
+            _copy(copying, v)
+        elif v not in copying.known and v not in copying.fixed:
+            if v._code < 0:
+                _copy_leaf(copying, v)
+                continue
+            stack.append(v)
+            stack.append(None)
+            for arg in reversed(_args(v)):
+                if type(arg) is Value:
+                    stack.append(arg)
+                elif type(arg) is tuple or type(arg) is Span:
+                    _push_row(copying, stack, arg)
+    return [_copy_of_row(copying, root) if type(root) is tuple else _copy_of(copying, root) for root in roots]
+
+
+@cython.cfunc
+def _push_row(copying: _Copying, stack: list, row) -> cython.void:
+    """Pushes the items of a row, so that the first is on top; nothing if the row or all its items are known."""
+    k: cython.Py_ssize_t
+    if id(row) in copying.rows:
+        return
+    items: tuple = _items(row)
+    found = _range_of(copying, items)
+    if found is not None:
+        copying.rows[id(row)] = found
+        return
+    for k in range(len(items) - 1, -1, -1):
+        if type(items[k]) is Value:
+            stack.append(items[k])
+
+
+@cython.cfunc
+def _copy_leaf(copying: _Copying, v: Value) -> cython.void:
+    found = _place_of(copying, v)
+    if found is None:
+        copying.fixed.add(v)
+    else:
+        copying.known[v] = found
+
+
+@cython.cfunc
+def _place_of(copying: _Copying, v: Value):
+    """The place of a bound leaf in one of the cells, else None."""
+    if v._code == _BOUND:
+        for first, end, place in copying.cells.get(v._left, ()):
+            if first <= v._count < end:
+                return place - (v._count - first)
+    return None
+
+
+@cython.cfunc
+def _range_of(copying: _Copying, row: tuple):
+    """The places of a row of two or more leaves if they are evenly spaced, else None."""
+    n: cython.Py_ssize_t = len(row)
+    k: cython.Py_ssize_t
+    v: Value
+    if not copying.cells or n < 2 or type(row[0]) is not Value or type(row[1]) is not Value:
+        return None
+    v = row[0]
+    owner = v._left
+    cell: cython.Py_ssize_t = v._count
+    step: cython.Py_ssize_t = cython.cast(Value, row[1])._count - cell
+    if step == 0:
+        return None
+    for k in range(n):
+        if type(row[k]) is not Value:
+            return None
+        v = row[k]
+        if v._code != _BOUND or v._left is not owner or v._count != cell + k * step:
+            return None
+    first, last = _place_of(copying, row[0]), _place_of(copying, v)
+    if first is None or last is None or first - last != step * (n - 1):
+        return None
+    return range(first, last - (1 if step > 0 else -1), -step)
+
+
+@cython.cfunc
+def _copy(copying: _Copying, v: Value) -> cython.void:
+    """Copies a result whose arguments are copied; one that depends on nothing is a constant, and waits for a reader."""
+    args: tuple = _args(v) if v._code == _COMPONENT or v._code >= _MANY else _args(v)[: len(_row(v).rules)]
+    if v._code != _COMPONENT and v._code >= _MANY and _row(v) is args[len(args) - 1]:
+        args = args[: len(args) - 1]
+    if not any([_depends(copying, arg) for arg in args]):
+        copying.fixed.add(v)
+        return
+    found: list = []
+    for arg in args:
+        found.append(_copy_of_row(copying, arg) if type(arg) is tuple or type(arg) is Span else _copy_of(copying, arg))
+    copying.known[v] = copying.add(_program_row(v), tuple(found))
+
+
+@cython.cfunc
+def _depends(copying: _Copying, arg) -> cython.bint:
+    if type(arg) is tuple or type(arg) is Span:
+        if type(copying.rows.get(id(arg))) is range:
+            return True
+        return any([type(x) is Value and x not in copying.fixed for x in _items(arg)])
+    return type(arg) is Value and arg not in copying.fixed
+
+
+@cython.cfunc
+def _copy_of(copying: _Copying, x):
+    if type(x) is Value:
+        found = copying.known.get(x)
+        return copying.constant(_number(x)) if found is None else found
+    return copying.constant(x)
+
+
+@cython.cfunc
+def _copy_of_row(copying: _Copying, row):
+    found = copying.rows.get(id(row))
+    if found is None:
+        found = copying.rows[id(row)] = tuple([_copy_of(copying, x) for x in _items(row)])
+    return found
+
+
+@cython.cfunc
+def _program_row(v: Value):
+    """The row of a result; for a joint result and its components, the rows that programs use for them."""
+    if v._code < _JOINT:
+        row = _row(v)
+        if row is ops.given:
+            raise errors.made_by_hand("program")
+        return row
+    if v._code == _COMPONENT:
+        return _solution(cython.cast(_Terms, v._left).args[0]).rows[1]
+    return _solution(v).rows[0]
