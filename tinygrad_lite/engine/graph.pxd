@@ -1,17 +1,23 @@
 # What compiled files know of graph.py.
 cimport cython
 
-from .storage cimport Storage, _Context, _real, _refuse_again, _Terms, above
-from .from_c cimport are_items
-from .values cimport _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf_in_cell, _number
+from .storage cimport Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
+from .from_c cimport are_items, holds_these, listed
+from .values cimport (
+    _BOUND, _DETACHED, _JOINT, _LAYER, _LEAF, _MANY, Value, _forget_sweep, _gradient, _here, _leaf_in_cell, _number,
+)
 
 @cython.final
 cdef class Span:
     cdef Storage _storage
     cdef tuple _leaves
-    cdef Py_ssize_t _start, _moved
+    cdef Py_ssize_t _start, _size, _moved
 
+cdef _span_of(items)
+cdef tuple _leaves_of(Span span)
+cdef Py_ssize_t _first_cell(items) noexcept
 cdef tuple _unspanned(tuple args)
+cdef tuple _left_in_layer(Value v)
 cdef Value _checked_value(who, x)
 cdef list _all_checked(who, xs)
 cdef _row(Value v)

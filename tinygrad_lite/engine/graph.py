@@ -11,17 +11,32 @@ from .. import errors, ops
 from .storage import RowOrigin
 
 if not cython.compiled:
-    from .storage import Storage, _Context, _real, _refuse_again, _Terms, above
-    from .values import _BOUND, _DETACHED, _LEAF, _MANY, Value, _gradient, _here, _leaf_in_cell, _number
+    from .storage import Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
+    from .values import (
+        _BOUND,
+        _DETACHED,
+        _JOINT,
+        _LAYER,
+        _LEAF,
+        _MANY,
+        Value,
+        _forget_sweep,
+        _gradient,
+        _here,
+        _leaf_in_cell,
+        _number,
+    )
 
 compiled: bool = cython.compiled
-source_hash = "e4f088be"
+source_hash = "dc286b4e"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
 _ROWS = cython.declare(list, ops.ROWS)
 
 
+@cython.no_gc
+@cython.freelist(64)
 @cython.final
 @cython.cclass
 class Span:
@@ -30,12 +45,13 @@ class Span:
     The node depends on the leaves: if one of them has moved to another storage since, sweeps go leaf by leaf.
     """
 
-    __slots__ = ("_leaves", "_moved", "_start", "_storage")
+    # One that stands for a list of leaves holds none of them (_leaves is None) until they are asked for.
+    __slots__ = ("_leaves", "_moved", "_size", "_start", "_storage")
 
     def __init__(self, storage, start, leaves):
         v: Value
         cell: cython.Py_ssize_t = start
-        _refuse_again(self, self._leaves if cython.compiled else getattr(self, "_leaves", None))
+        _refuse_again(self, self._storage if cython.compiled else getattr(self, "_storage", None))
         if type(storage) is not Storage:
             raise TypeError(f"Span(storage, ...) takes a Storage, got {errors.received(storage)}")
         given: list = _all_checked("Span(..., leaves)", leaves)
@@ -45,8 +61,12 @@ class Span:
                     f"Span(storage, start={start}, leaves): cell {cell} of the storage is not that of {v!r}"
                 )
             cell += 1
-        self._storage, self._start, self._leaves = storage, start, tuple(given)
+        self._storage, self._start, self._leaves, self._size = storage, start, tuple(given), len(given)
         self._moved = self._storage._moved
+
+    def __dealloc__(self):
+        if self._leaves is None and self._storage is not None:
+            _forget_gone(self._storage)
 
     def __reduce__(self):
         raise errors.not_copied(self, "copy the leaves instead")
@@ -61,7 +81,62 @@ class Span:
 
     @property
     def leaves(self):
-        return self._leaves
+        return _leaves_of(self)
+
+
+@cython.cfunc
+def _span_of(items):
+    """The Span of a list or tuple of leaves that are bound to consecutive cells; None for anything else."""
+    start: cython.Py_ssize_t = -1 if above.hooks else _first_cell(items)
+    if start < 0:
+        return None
+    first: Value = items[0]
+    span: Span = Span.__new__(Span)
+    span._storage, span._start, span._size = first._left, start, len(items)
+    span._moved = span._storage._moved
+    span._storage._spans += 1
+    return span
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _first_cell(items) -> cython.Py_ssize_t:
+    """The cell of the first leaf of a list or tuple of leaves bound to consecutive cells; -1 for anything else.
+
+    Only the first leaf is touched. In the readable engine it is -1: to read cells as an array would gain it nothing.
+    """
+    if not cython.compiled or listed(items) < 1:  # noqa: F821  from_c.pxd
+        return -1
+    first = cython.cast(list, items)[0] if type(items) is list else cython.cast(tuple, items)[0]
+    if type(first) is not Value or cython.cast(Value, first)._code != _BOUND:
+        return -1
+    storage: Storage = cython.cast(Storage, cython.cast(Value, first)._left)
+    cell: cython.Py_ssize_t = cython.cast(Value, first)._count
+    if cell + listed(items) > storage._size or not holds_these(items, storage._bound + cell):  # noqa: F821
+        return -1
+    return cell
+
+
+@cython.cfunc
+def _leaves_of(span: Span) -> tuple:
+    if span._leaves is None and span._storage is not None:
+        span._leaves = tuple([_leaf_at(span._storage, k) for k in range(span._start, span._start + span._size)])
+        _forget_gone(span._storage)
+    return span._leaves
+
+
+@cython.cfunc
+def _leaf_at(storage: Storage, cell: cython.Py_ssize_t) -> Value:
+    """The leaf that is or was bound to a cell. If it has died nobody can tell it from a new one."""
+    if storage._bound[cell] is not cython.NULL:
+        return cython.cast(Value, cython.cast(object, storage._bound[cell]))
+    kept = storage._gone[cell]
+    if type(kept) is Value:
+        return kept
+    origin, call = kept
+    made: Value = _leaf_in_cell(storage, cell, origin)
+    made._left_partial = call
+    return made
 
 
 @cython.cfunc
@@ -69,8 +144,27 @@ def _unspanned(args: tuple) -> tuple:
     """The arguments, with each Span replaced by its leaves."""
     for arg in args:
         if type(arg) is Span:
-            return tuple([cython.cast(Span, a)._leaves if type(a) is Span else a for a in args])
+            return tuple([_leaves_of(cython.cast(Span, a)) if type(a) is Span else a for a in args])
     return args
+
+
+@cython.cfunc
+@cython.inline
+def _is_in_layer(v: Value) -> cython.bint:
+    return _LAYER <= v._code < _JOINT
+
+
+@cython.cfunc
+def _left_in_layer(v: Value) -> tuple:
+    """The first argument of a dot of a layer."""
+    layer: _Layer = cython.cast(_Layer, v._left)
+    k: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, v._left_partial)
+    if layer.lefts is None:
+        layer.lefts = [None] * layer.dots
+    if layer.lefts[k] is None:
+        first: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, layer.cells[k])
+        layer.lefts[k] = tuple([_leaf_at(layer.storage, cell) for cell in range(first, first + layer.size)])
+    return layer.lefts[k]
 
 
 @cython.cfunc
@@ -116,7 +210,7 @@ def _laid_flat(v: Value) -> list:
     if v._code < _MANY:
         return [_left(v), _right(v)] if v._code >= 0 else []
     found: list = []
-    for arg in _unspanned(cython.cast(_Terms, v._left).args):
+    for arg in _unspanned(_args(v)):
         if type(arg) is tuple:
             found.extend(arg)
         else:
@@ -137,6 +231,13 @@ def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
     """The local derivative by the k-th number of _laid_flat(v), which must be a Value."""
     if v._code < _MANY:
         return v._right_partial if k else v._left_partial
+    if _is_in_layer(v):
+        layer: _Layer = cython.cast(_Layer, v._left)
+        if k < layer.size:
+            return layer.numbers[k]
+        if k == 2 * layer.size:
+            return 1.0
+        return layer.weights[cython.cast(cython.Py_ssize_t, v._left_partial) * layer.size + k - layer.size]
     return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
 
 
@@ -153,8 +254,8 @@ def _row(v: Value):
 def _given(v: Value) -> tuple:
     """The arguments of a result, as its row takes them."""
     if v._code >= _MANY:
-        args: tuple = cython.cast(_Terms, v._left).args
-        return _unspanned(args) if v._code != _CUSTOM else args[: len(args) - 1]
+        args: tuple = _unspanned(_args(v))
+        return args if v._code != _CUSTOM else args[: len(args) - 1]
     rules: tuple = _ROWS[v._code].rules
     return (_left(v),) if len(rules) == 1 else (_left(v), _right(v))
 
@@ -209,6 +310,8 @@ def _push_parents(stack: list, v: Value) -> cython.void:
 @cython.cfunc
 def _args(v: Value) -> tuple:
     """What a result holds as arguments: Values, numbers, and rows as they are stored."""
+    if _is_in_layer(v):
+        return _left_in_layer(v), cython.cast(_Layer, v._left).items, _right(v)
     if v._code >= _MANY:
         return cython.cast(_Terms, v._left).args
     return (_left(v), _right(v))
@@ -272,13 +375,17 @@ def _is_computed(v: Value) -> cython.bint:
     if v._code != _BOUND:
         return v._sweep > 0
     storage = v._left
-    return max(v._sweep, storage._swept) > storage._cleared
+    return max(v._sweep, _swept(v)) > storage._cleared
 
 
 @cython.cfunc
 def _swept(v: Value) -> cython.longlong:
-    """The number of the last sweep that reached all leaves of v's storage; 0 for a leaf that has none."""
-    return cython.cast(Storage, v._left)._swept if v._code == _BOUND else 0
+    """The number of the last sweep that reached any Span of v's storage, if one has reached v; else 0."""
+    storage: Storage
+    if v._code != _BOUND:
+        return 0
+    storage = v._left
+    return storage._swept if storage._reached[v._count] else 0
 
 
 def topological_order(*roots):
@@ -300,9 +407,8 @@ def topological_order(*roots):
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
     value: Value = _checked_value("sweep_number(v)", v)
-    if value._code == _BOUND and value._sweep <= cython.cast(Storage, value._left)._cleared:
-        return 0
-    return max(value._sweep, 0)
+    number: cython.longlong = max(value._sweep, _swept(value), 0)
+    return number if value._code != _BOUND or number > cython.cast(Storage, value._left)._cleared else 0
 
 
 def new_leaves(numbers):
@@ -375,8 +481,10 @@ def storage_of(leaves):
 
 @cython.cfunc
 def _are_row(leaves) -> cython.bint:
-    """Whether leaves is a list of leaves in consecutive cells of a storage, which one quick loop tells."""
+    """Whether leaves is a list of leaves in consecutive cells of a storage, which is quickly told."""
     v: Value
+    if cython.compiled:
+        return type(leaves) is list and _first_cell(leaves) >= 0
     if type(leaves) is not list or not leaves or not are_parameters(leaves[:1], True):
         return False
     v = leaves[0]
@@ -420,7 +528,7 @@ def _bound(leaves: list) -> Storage:
         if v._sweep >= 0 or not sweeping:  # else it may be the mark of a sweep that is under way
             v._sweep = max(v._sweep, _swept(v)) if _is_computed(v) else 0
         if v._code == _BOUND:
-            cython.cast(Storage, v._left)._moved += 1
+            _move_out(v)
         origin = v._origin
         if type(origin) is RowOrigin:  # it counts from a cell of the old storage
             if origin is not before or cell - v._count != shift:
@@ -428,7 +536,20 @@ def _bound(leaves: list) -> Storage:
                 moved = RowOrigin(origin.label, origin.first + shift, origin.path, origin.line)
             origin = moved
         v._left, v._code, v._count, v._origin = storage, _BOUND, cell, origin
+        if cython.compiled:
+            storage._bound[cell] = cython.cast(cython.p_void, v)
     return storage
+
+
+@cython.cfunc
+def _move_out(leaf: Value) -> cython.void:
+    """Takes a leaf that moves out of its storage, in which Spans find it nevertheless."""
+    old: Storage = leaf._left
+    old._moved += 1
+    if cython.compiled:
+        old._bound[leaf._count] = cython.NULL
+        if old._spans:
+            old._gone[leaf._count] = leaf
 
 
 def located(leaves):
@@ -520,7 +641,7 @@ def clear_grads(leaves):
         if v._code == _BOUND:
             cython.cast(Storage, v._left)._grads[v._count] = 0.0
         v._grad = 0.0
-        v._sweep = 0
+        _forget_sweep(v)
 
 
 def kept(v: Value):

@@ -17,11 +17,12 @@ if cython.compiled:
 else:
     from ..floats.flags import clear_flags
     from ..floats.ieee import exp
-    from .graph import Span, _checked_value, _solution
-    from .storage import _is_real, _item, _real, _Terms, _terms, above
+    from .graph import Span, _checked_value, _first_cell, _solution, _span_of
+    from .storage import _doubles, _is_real, _item, _Layer, _real, _Terms, _terms, above
     from .values import (
         _DETACHED,
         _JOINT,
+        _LAYER,
         _MANY,
         Value,
         _argument,
@@ -33,11 +34,12 @@ else:
         _node_of_many,
         _number,
         _refuse_in_trace,
+        _unary,
         _watched,
     )
 
 compiled: bool = cython.compiled
-source_hash = "c1e69065"
+source_hash = "fa1430e1"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -101,6 +103,41 @@ def _arguments(who, items) -> tuple:
     return given
 
 
+@cython.cfunc
+def _sequence(who, items):
+    """What a node keeps of a sequence: a Span, or a tuple of Values and floats."""
+    if type(items) is list or type(items) is tuple:
+        span = _span_of(items)
+        if span is not None:
+            return span
+    return _arguments(who, items)
+
+
+@cython.cfunc
+def _size(sequence) -> cython.Py_ssize_t:
+    if type(sequence) is Span:
+        return cython.cast(Span, sequence)._size
+    return len(cython.cast(tuple, sequence))
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _read(sequence, into: cython.p_double, first: cython.Py_ssize_t) -> cython.int:
+    """Copies the numbers of a sequence."""
+    k: cython.Py_ssize_t
+    numbers: cython.p_double
+    if type(sequence) is Span:
+        numbers = cython.cast(Span, sequence)._storage._values
+        start: cython.Py_ssize_t = cython.cast(Span, sequence)._start
+        for k in range(cython.cast(Span, sequence)._size):
+            into[first + k] = numbers[start + k]
+        return 0
+    items: tuple = sequence
+    for k in range(len(items)):
+        into[first + k] = _argument(None, items[k])
+    return 0
+
+
 def applied(op, args: tuple):
     """Applies a row to arguments and records the result."""
     given: tuple = _checked(op, args)
@@ -127,28 +164,55 @@ def _check_row(op) -> cython.void:
 
 def dot(xs, ys, start=0.0):
     """start + xs[0] * ys[0] + xs[1] * ys[1] + ..., as one node."""
-    return dots([(xs, start, _here().origin)], ys)[0]
+    k: cython.Py_ssize_t
+    if type(start) is not Value:
+        start = _real("dot(xs, ys, start): start", start)
+    left, right = _sequence("dot(xs, ys): xs", xs), _sequence("dot(xs, ys): ys", ys)
+    n: cython.Py_ssize_t = _size(right)
+    _check_lengths(_size(left), n)
+    terms: _Terms = _terms((left, right, start), 2 * n + 1)
+    partials: cython.p_double = terms.partials
+    _read(right, partials, 0)
+    _read(left, partials, n)
+    partials[2 * n] = 1.0
+    total: cython.double = _argument(None, start)
+    for k in range(n):
+        total += partials[n + k] * partials[k]
+    return _node_of_many(_DOT, total, terms)
+
+
+@cython.cfunc
+def _check_lengths(xs: cython.Py_ssize_t, ys: cython.Py_ssize_t) -> cython.void:
+    if xs != ys:
+        raise errors.ShapeError(f"dot(xs, ys): the lengths must agree, got {xs} and {ys}")
 
 
 def dots(rows, ys, function=None):
     """A whole layer: for each (xs, start, origin) of rows, function(dot(xs, ys, start)) with that origin.
 
-    The numbers of ys are read once for all rows.
+    The numbers of ys are read once for all rows, and the adjoints of ys are gathered from all rows before they pass on.
     """
     here: _Context = _here()
     before = here.origin
-    right: tuple = _arguments("dot(xs, ys): ys", ys)
-    n: cython.Py_ssize_t = len(right)
-    k: cython.Py_ssize_t
-    numbers: _Terms = _terms((), n)
-    for k in range(n):
-        numbers.partials[k] = _argument(None, right[k])
-    made: list = []
+    j: cython.Py_ssize_t
+    code: cython.int = _UNARY.get(id(function), -1)
+    given: list = list(rows)
+    items: tuple = _arguments("dot(xs, ys): ys", ys)
+    m: cython.Py_ssize_t = len(given)
+    totals: _Terms = _terms((), m)
+    layer: _Layer = _new_layer(given, items, totals.partials)
+    made: list = [None] * m
     try:
         try:
-            for xs, start, here.origin in rows:
-                v = _dot(tuple(xs), right, numbers.partials, start)
-                made.append(v if function is None else function(v))
+            for j in range(m):
+                row: tuple = cython.cast(tuple, given[j])
+                start = row[1]
+                here.origin = row[2]
+                if type(start) is Value:
+                    v = _node(_LAYER + _DOT, totals.partials[j], layer, j, start, 1.0)
+                else:
+                    v = _node(_LAYER + _DOT, totals.partials[j], layer, j, None, _real(None, start))
+                made[j] = v if function is None else _unary(code, v) if code >= 0 else function(v)
         finally:
             here.origin = before
     finally:  # twice, see within()
@@ -157,68 +221,162 @@ def dots(rows, ys, function=None):
 
 
 @cython.cfunc
-def _dot(left: tuple, right: tuple, numbers: cython.p_double, start) -> Value:
-    """A dot node; `numbers` are the numbers of `right`."""
-    if type(start) is not Value:
-        start = _real("dot(xs, ys, start): start", start)
-    n: cython.Py_ssize_t = len(right)
+def _new_layer(rows: list, items: tuple, totals: cython.p_double) -> _Layer:
+    """The layer of the dots with `items`; writes their numbers to `totals`. Makes each row a tuple."""
+    j: cython.Py_ssize_t
     k: cython.Py_ssize_t
-    x: cython.double
-    if len(left) != n:
-        raise errors.ShapeError(f"dot(xs, ys): the lengths must agree, got {len(left)} and {n}")
-    terms: _Terms = _terms((left, right, start), 2 * n + 1)
-    partials: cython.p_double = terms.partials
-    total: cython.double = _argument(None, start)
-    for k in range(n):
-        item = left[k]
+    n: cython.Py_ssize_t = len(items)
+    m: cython.Py_ssize_t = len(rows)
+    numbers: cython.p_double
+    layer: _Layer = _Layer.__new__(_Layer)
+    layer.items, layer.size, layer.dots = items, n, m
+    layer.lefts, layer.storage, layer.flows, layer.sweep, layer.waiting, layer.moved = None, None, False, 0, 0, 0
+    for item in items:
         if type(item) is Value:
-            x = _number(cython.cast(Value, item))
-        elif type(item) is float:
-            x = item
-        else:
-            return _dot(_arguments("dot(xs, ys): xs", left), right, numbers, start)
-        partials[k] = numbers[k]
-        partials[n + k] = x
-        total += x * numbers[k]
-    partials[2 * n] = 1.0
-    return _node_of_many(_DOT, total, terms)
+            layer.flows = True
+            break
+    layer.numbers = _doubles(n + m)
+    _read(items, layer.numbers, 0)
+    if cython.compiled:
+        PyObject_GC_UnTrack(items)  # noqa: F821  as in _node_of_many()
+        layer.cells = layer.numbers + n
+    _find_cells(layer, rows, totals)
+    if layer.flows or layer.storage is None:
+        layer.adjoints = _doubles(n + m * n)
+        layer.weights = layer.adjoints + n if cython.compiled else _doubles(m * n)
+    if layer.storage is None:
+        layer.lefts = [None] * m
+        for j in range(m):
+            layer.lefts[j] = _arguments("dot(xs, ys): xs", rows[j][0])
+            _check_lengths(len(cython.cast(tuple, layer.lefts[j])), n)
+            _read(layer.lefts[j], layer.weights, j * n)
+    elif layer.flows:
+        for j in range(m):
+            numbers = layer.storage._values + cython.cast(cython.Py_ssize_t, layer.cells[j])
+            for k in range(n):
+                layer.weights[j * n + k] = numbers[k]
+    _add_products(layer, m, totals)
+    return layer
+
+
+@cython.cfunc
+def _owner(leaves):
+    """The storage of the first of some bound leaves."""
+    first = cython.cast(list, leaves)[0] if type(leaves) is list else cython.cast(tuple, leaves)[0]
+    return cython.cast(Value, first)._left
+
+
+@cython.cfunc
+def _find_cells(layer: _Layer, rows: list, totals: cython.p_double) -> cython.void:
+    """Notes the cells of all lefts, if all are lists of leaves in cells of one storage; writes the starts to totals."""
+    j: cython.Py_ssize_t
+    cell: cython.Py_ssize_t
+    storage = None
+    all_are: cython.bint = cython.compiled and not above.hooks
+    for j in range(len(rows)):
+        if type(rows[j]) is not tuple:
+            rows[j] = tuple(rows[j])
+        xs, start, _ = cython.cast(tuple, rows[j])
+        totals[j] = _argument("dot(xs, ys, start): start", start)
+        if all_are:
+            cell = _first_cell(xs)
+            all_are = cell >= 0 and len(xs) == layer.size and (storage is None or _owner(xs) is storage)
+            if all_are:
+                storage = _owner(xs)
+                layer.cells[j] = cell
+    if all_are and storage is not None:
+        layer.storage = storage
+        layer.moved = layer.storage._moved
+        layer.storage._spans += 1
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _add_products(layer: _Layer, m: cython.Py_ssize_t, totals: cython.p_double) -> cython.int:
+    """Adds to each total the products of its left with the items; four sums at once take the time of one.
+
+    A sum begins an addition when the one before is done.
+    """
+    j: cython.Py_ssize_t = 0
+    k: cython.Py_ssize_t
+    n: cython.Py_ssize_t = layer.size
+    ys: cython.p_double = layer.numbers
+    if not cython.compiled:
+        for j in range(m):
+            for k in range(n):
+                totals[j] += layer.weights[j * n + k] * ys[k]
+        return 0
+    while j + 4 <= m:
+        a, b, c, d = _left_of(layer, j), _left_of(layer, j + 1), _left_of(layer, j + 2), _left_of(layer, j + 3)
+        p: cython.double = totals[j]
+        q: cython.double = totals[j + 1]
+        r: cython.double = totals[j + 2]
+        s: cython.double = totals[j + 3]
+        for k in range(n):
+            p += a[k] * ys[k]
+            q += b[k] * ys[k]
+            r += c[k] * ys[k]
+            s += d[k] * ys[k]
+        totals[j], totals[j + 1], totals[j + 2], totals[j + 3] = p, q, r, s
+        j += 4
+    while j < m:
+        a = _left_of(layer, j)
+        p = totals[j]
+        for k in range(n):
+            p += a[k] * ys[k]
+        totals[j] = p
+        j += 1
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _left_of(layer: _Layer, j: cython.Py_ssize_t) -> cython.p_double:
+    """Where the numbers of a left are."""
+    if layer.adjoints is cython.NULL:
+        return layer.storage._values + cython.cast(cython.Py_ssize_t, layer.cells[j])
+    return layer.weights + j * layer.size
 
 
 def _sum(xs):
-    items: tuple = _arguments("sum(xs): xs", xs)
-    n: cython.Py_ssize_t = len(items)
+    items = _sequence("sum(xs): xs", xs)
+    n: cython.Py_ssize_t = _size(items)
     k: cython.Py_ssize_t
     terms: _Terms = _terms((items,), n)
     total: cython.double = 0.0
+    _read(items, terms.partials, 0)
     for k in range(n):
-        total += _argument(None, items[k])
+        total += terms.partials[k]
         terms.partials[k] = 1.0
     return _node_of_many(_SUM, total, terms)
 
 
 def _mean(xs):
-    items: tuple = _arguments("mean(xs): xs", xs)
-    n: cython.Py_ssize_t = len(items)
+    items = _sequence("mean(xs): xs", xs)
+    n: cython.Py_ssize_t = _size(items)
     k: cython.Py_ssize_t
     if n == 0:
         return record(ops.mean, (items,))
     terms: _Terms = _terms((items,), n)
     total: cython.double = 0.0
+    _read(items, terms.partials, 0)
     for k in range(n):
-        total += _argument(None, items[k])
+        total += terms.partials[k]
         terms.partials[k] = 1.0 / n
     return _node_of_many(_MEAN, total / n, terms)
 
 
 def _logsumexp(xs):
-    items: tuple = _arguments("logsumexp(xs): xs", xs)
-    n: cython.Py_ssize_t = len(items)
+    items = _sequence("logsumexp(xs): xs", xs)
+    n: cython.Py_ssize_t = _size(items)
     k: cython.Py_ssize_t
     terms: _Terms = _terms((items,), n)
-    y: cython.double = ops.logsumexp.value([_argument(None, x) for x in items])
+    _read(items, terms.partials, 0)
+    y: cython.double = ops.logsumexp.value([terms.partials[k] for k in range(n)])
     total: cython.double = 0.0
     for k in range(n):
-        terms.partials[k] = exp(_argument(None, items[k]) - y)
+        terms.partials[k] = exp(terms.partials[k] - y)
         total += terms.partials[k]
     for k in range(n):
         terms.partials[k] = _divide(terms.partials[k], total)
@@ -332,9 +490,9 @@ def _count_partials(args: tuple) -> cython.Py_ssize_t:
             count += len(cython.cast(tuple, arg))
             needed = count
         elif type(arg) is Span:
-            if cython.compiled and cython.cast(Span, arg)._leaves is None:
+            if cython.compiled and cython.cast(Span, arg)._storage is None:
                 raise errors.not_made(arg)
-            count += len(cython.cast(Span, arg)._leaves)
+            count += cython.cast(Span, arg)._size
             needed = count
         else:
             count += 1
@@ -349,7 +507,7 @@ def keep_partials(v):
     node: Value = _checked_value("keep_partials(v)", v)
     if node._code == _STOP_GRADIENT and node._left is not None:
         node = node._left
-    if node._code < _MANY:  # it was not recorded
+    if node._code < _MANY or node._code >= _LAYER:  # it was not recorded so
         return
     terms: _Terms = cython.cast(_Terms, node._left)
     if terms.lender is None:
@@ -493,6 +651,9 @@ def _contributions(op, rule, given: tuple, size: cython.Py_ssize_t) -> list:
         )
     return found
 
+
+_UNARY: dict = {id(vars(Value).get(row.name)): row.code for row in ops.TABLE.values() if row.arity == 1}
+"""The codes of rows with one argument, by the ids of their methods."""
 
 _FAST: dict = {
     **{row.name: getattr(Value, row.name, None) for row in ops.TABLE.values() if row.arity == 1},

@@ -7,7 +7,7 @@ cdef class _Counts:
 
 @cython.final
 cdef class _Above:
-    cdef object applied, args, backward, edges, is_computed, is_inside, kept, make_by_hand, parents, record, restore
+    cdef object applied, args, backward, edges, hooks, is_computed, is_inside, kept, make_by_hand, parents, record, restore
     cdef object row, stand_for
 
 @cython.final
@@ -28,8 +28,13 @@ cdef class Storage:
     cdef bint _seen  # somebody may hold a view of the gradients, so changes must be written at once
     cdef bint _stale  # all gradients are 0, but the zeros are not written yet
     cdef long long _cleared, _swept
+    cdef unsigned char *_reached  # for each cell, whether a sweep since _cleared has reached it through a Span
+    cdef void **_bound  # for each cell, the leaf bound to it, not owned; NULL once it has died or moved
+    cdef Py_ssize_t _spans  # how many Spans do not hold their leaves
+    cdef dict _gone  # while there are such Spans: by cell, a leaf that has moved, or what is kept of one that has died
     cdef tuple _made(self)
     cdef void _settle(self) noexcept
+    cdef void _reach(self, Py_ssize_t start, Py_ssize_t size, long long sweep) noexcept
 
 @cython.final
 cdef class _Terms:
@@ -38,11 +43,26 @@ cdef class _Terms:
     cdef double *partials
     cdef double scale
 
+@cython.final
+cdef class _Layer:
+    cdef tuple items
+    cdef list lefts
+    cdef Storage storage
+    cdef Py_ssize_t size, dots, moved, waiting
+    cdef double *numbers
+    cdef double *adjoints
+    cdef double *cells
+    cdef double *weights
+    cdef bint flows
+    cdef long long sweep
+
 cdef _Counts counts
 cdef _Above above
 cdef void _refuse_again(made, before) except *
 cdef double *_pointer(numbers) except? NULL
 cdef _Terms _terms(tuple args, Py_ssize_t size)
+cdef double *_doubles(Py_ssize_t size) except? NULL
+cdef void _forget_gone(Storage storage) except *
 cdef bint _is_other_real(x) except? -1
 cdef _unlike(who, other)
 cdef double _item(who, x) except? -1

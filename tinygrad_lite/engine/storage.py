@@ -11,7 +11,7 @@ from .. import errors
 from ..floats import reals
 
 if cython.compiled:
-    from cython.cimports.cpython.mem import PyMem_Free, PyMem_Malloc
+    from cython.cimports.cpython.mem import PyMem_Calloc, PyMem_Free, PyMem_Malloc
 else:
 
     def _is_real(x):
@@ -19,7 +19,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "a16f4fad"
+source_hash = "4f393dd9"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -43,7 +43,7 @@ class _Above:
     """Functions that methods of Value call, from files that import Value: each file sets its own when imported."""
 
     __slots__ = ("applied", "args", "backward", "edges", "is_computed", "is_inside", "kept", "make_by_hand", "parents")
-    __slots__ += ("record", "restore", "row", "stand_for")
+    __slots__ += ("hooks", "record", "restore", "row", "stand_for")
 
 
 counts = _Counts()
@@ -94,7 +94,8 @@ class Storage:
     moved          how many leaves have moved to another storage: if it has grown, holders of a view must bind again
     """
 
-    __slots__ = ("_arrays", "_cleared", "_grads", "_held", "_moved", "_seen", "_size", "_stale", "_swept", "_values")
+    __slots__ = ("_arrays", "_bound", "_cleared", "_gone", "_grads", "_held", "_moved", "_reached", "_seen", "_size")
+    __slots__ += ("_spans", "_stale", "_swept", "_values")
 
     def __init__(self, size):
         import array  # only when needed: it imports collections.abc
@@ -104,6 +105,19 @@ class Storage:
         self._held, self._size = (memoryview(arrays[0]), memoryview(arrays[1])), len(arrays[0])
         self._values, self._grads, self._arrays = _pointer(arrays[0]), _pointer(arrays[1]), arrays
         self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, 0, False, False
+        self._spans, self._gone = 0, {}
+        if cython.compiled:
+            self._bound = cython.cast(cython.pp_void, PyMem_Calloc(self._size, 8))
+            self._reached = cython.cast(cython.p_uchar, PyMem_Calloc(self._size, 1))
+            if self._bound is cython.NULL or self._reached is cython.NULL:
+                raise MemoryError
+        else:
+            self._reached = bytearray(self._size)
+
+    def __dealloc__(self):
+        if cython.compiled:
+            PyMem_Free(self._bound)
+            PyMem_Free(self._reached)
 
     @property
     def values(self):
@@ -156,6 +170,18 @@ class Storage:
                 self._grads[k] = 0.0
             self._stale = False
 
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _reach(self, start: cython.Py_ssize_t, size: cython.Py_ssize_t, sweep: cython.longlong) -> cython.void:
+        """Notes that a sweep has reached these cells."""
+        k: cython.Py_ssize_t
+        if self._swept <= self._cleared:
+            for k in range(self._size):
+                self._reached[k] = False
+        for k in range(start, start + size):
+            self._reached[k] = True
+        self._swept = sweep
+
 
 @cython.cfunc
 def _refuse_again(made, before) -> cython.void:
@@ -194,13 +220,53 @@ class _Terms:
 def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
     terms: _Terms = _Terms.__new__(_Terms)
     terms.args, terms.lender, terms.scale = args, None, 1.0
-    if cython.compiled:
-        terms.partials = cython.cast(cython.p_double, PyMem_Malloc((size + 1) * 8))
-        if terms.partials is cython.NULL:
-            raise MemoryError
-    else:
-        terms.partials = [0.0] * size
+    terms.partials = _doubles(size)
     return terms
+
+
+@cython.cfunc
+def _doubles(size: cython.Py_ssize_t) -> cython.p_double:
+    if not cython.compiled:
+        return [0.0] * size
+    made: cython.p_double = cython.cast(cython.p_double, PyMem_Malloc((size + 1) * 8))
+    if made is cython.NULL:
+        raise MemoryError
+    return made
+
+
+@cython.no_gc
+@cython.freelist(64)
+@cython.final
+@cython.cclass
+class _Layer:
+    """Dots with the same second argument, whose numbers are read once. dot k is start + lefts[k] * items.
+
+    items    the second argument: Values and floats; size: how many; dots: how many dots there are
+    lefts    for each dot, its first argument, a tuple; None where it was read from cells and nobody has asked for it
+    storage  that of the cells, or None; moved: what storage.moved was; cells: for each dot, the first of its cells
+    flows    whether any item is a Value; if so:
+    weights  the numbers of all lefts, one after the other
+    adjoints of the items; a sweep gathers them from the dots, and passes them on after the last. The sweep has this
+             number and waits for so many dots
+    """
+
+    __slots__ = ("adjoints", "cells", "dots", "flows", "items", "lefts", "moved", "numbers", "size", "storage", "sweep")
+    __slots__ += ("waiting", "weights")
+
+    def __dealloc__(self):
+        if cython.compiled:
+            PyMem_Free(self.numbers)
+            PyMem_Free(self.adjoints)
+            if self.storage is not None:
+                _forget_gone(self.storage)
+
+
+@cython.cfunc
+def _forget_gone(storage: Storage) -> cython.void:
+    """Counts one reader of cells less that may ask for leaves which have died or moved."""
+    storage._spans -= 1
+    if storage._spans == 0 and storage._gone:
+        storage._gone = {}
 
 
 def _refuse_subclass(cls):

@@ -1,19 +1,30 @@
 # What compiled files know of sweep.py.
 cimport cython
 
-from .storage cimport Storage, _Context, _Terms, above, counts
-from .graph cimport Span, _edges, _laid_flat_jointly, _row, _solution
+from .storage cimport Storage, _Context, _Layer, _Terms, above, counts
+from .graph cimport Span, _edges, _laid_flat_jointly, _left_in_layer, _leaves_of, _row, _solution
 from .values cimport (
-    _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf, _number, _refuse_in_trace, _set_gradient,
+    _BOUND, _DETACHED, _LAYER, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf, _number, _refuse_in_trace,
+    _set_gradient,
 )
 
 @cython.final
 cdef class _Snapshot:
-    cdef list nodes
+    cdef list nodes, layers
     cdef bint ended  # the nodes hold it again
     cdef double *numbers
     cdef Py_ssize_t room
     cdef bint fleeting, everything
+
+@cython.final
+cdef class _Waiting:
+    cdef void **items
+    cdef Py_ssize_t size, room
+    cdef dict vectors
+    cdef object reached
+    cdef int push(self, Value v) except? -1
+    cdef Value pop(self)
+    cdef int grow(self) except? -1
 
 cdef list _careful_sweep(_Context here, Value top, xs, older=*, double call=*)
 cdef void _end_again(_Context here, int sweeping, _Snapshot snapshot) except *

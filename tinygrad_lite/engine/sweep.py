@@ -12,12 +12,13 @@ from .. import errors, ops
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Realloc
 else:
-    from .graph import Span, _edges, _laid_flat_jointly, _row, _solution
-    from .storage import Storage, _Context, _Terms, above, counts
+    from .graph import Span, _edges, _laid_flat_jointly, _leaves_of, _left_in_layer, _row, _solution
+    from .storage import Storage, _Context, _Layer, _Terms, above, counts
     from .values import (
         _BOUND,
         _DETACHED,
         _JOINT,
+        _LAYER,
         _LEAF,
         _MANY,
         Value,
@@ -39,11 +40,9 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "645c023a"
+source_hash = "f806db20"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
-# pop() is slow on a list much shorter than its allocation. With this many elements at the bottom it never is so short.
-_BALLAST = cython.declare(cython.int, 16)
 
 hooks: dict = {}
 """{id of a Value: the function that its gradient passes through in every sweep}; gradient_hooks.py keeps it."""
@@ -55,14 +54,59 @@ class _Snapshot:
     """What each node met by a sweep held before it: its gradient, the number of its last sweep, its count.
 
     A fleeting sweep leaves nothing behind. Its number is negative, so the results it marks read as not computed, and
-    those that held no gradient before need no entry.
+    those that held no gradient before need no entry. `layers` has the state of each _Layer, for a sweep inside another.
     """
 
-    __slots__ = ("ended", "everything", "fleeting", "nodes", "numbers", "room")
+    __slots__ = ("ended", "everything", "fleeting", "layers", "nodes", "numbers", "room")
 
     def __dealloc__(self):
         if cython.compiled:
             PyMem_Free(self.numbers)
+
+
+@cython.final
+@cython.cclass
+class _Waiting:
+    """A stack of results: those of which the uses are still to count, later those ready to pass their adjoints on.
+
+    It does not hold them, since the root of the sweep does. vectors: the adjoints of each joint result, if any was met
+    reached: the root; once it is asked for, what _reached(root) gives
+    """
+
+    __slots__ = ("items", "reached", "room", "size", "vectors")
+
+    def __dealloc__(self):
+        if cython.compiled:
+            PyMem_Free(self.items)
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def push(self, v: Value) -> cython.int:
+        if not cython.compiled:
+            self.items.append(v)
+        else:
+            if self.size == self.room:
+                self.grow()
+            self.items[self.size] = cython.cast(cython.p_void, v)
+        self.size += 1
+        return 0
+
+    @cython.cfunc
+    def pop(self) -> Value:
+        self.size -= 1
+        if not cython.compiled:
+            return self.items.pop()
+        return cython.cast(Value, self.items[self.size])
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def grow(self) -> cython.int:
+        room: cython.Py_ssize_t = 2 * self.room + 64
+        items = cython.cast(cython.pp_void, PyMem_Realloc(self.items, room * 8))
+        if items is cython.NULL:
+            raise MemoryError
+        self.items, self.room = items, room
+        return 0
 
 
 def backward(root):
@@ -104,18 +148,21 @@ def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.l
     sweep: cython.longlong = (
         counts.sweeps if snapshot is None or not cython.cast(_Snapshot, snapshot).fleeting else -counts.sweeps
     )
-    waiting: list = [None] * _BALLAST
+    waiting: _Waiting = _Waiting.__new__(_Waiting)
+    waiting.size, waiting.room, waiting.vectors = 0, 0, None
+    if not cython.compiled:
+        waiting.items = []
     v: Value
     _use_seldom(top, sweep, waiting, snapshot)
-    while len(waiting) > _BALLAST:
+    while waiting.size:
         v = waiting.pop()
         _count_uses(v, sweep, waiting, snapshot)
-    if waiting[0] is not None and snapshot is None:  # a joint result may raise while it passes its adjoints on
+    if waiting.vectors is not None and snapshot is None:  # a joint result may raise while it passes its adjoints on
         _careful_sweep(here, top, None)
         return sweep
-    waiting[1] = top
+    waiting.reached = top
     _give_seldom(top, 1.0, waiting)
-    while len(waiting) > _BALLAST:
+    while waiting.size:
         v = waiting.pop()
         if snapshot is not None and hooks:
             v._grad = _through_hooks(v, v._grad)
@@ -193,7 +240,7 @@ def _leave(here: _Context, done: cython.bint) -> cython.void:
 def _new_snapshot(fleeting: cython.bint, everything: cython.bint) -> _Snapshot:
     snapshot: _Snapshot = _Snapshot.__new__(_Snapshot)
     snapshot.fleeting, snapshot.everything, snapshot.ended = fleeting, everything, False
-    snapshot.nodes, snapshot.room = [], 0
+    snapshot.nodes, snapshot.layers, snapshot.room = [], [], 0
     if not cython.compiled:
         snapshot.numbers = []
     return snapshot
@@ -219,6 +266,13 @@ def _note(snapshot: _Snapshot, v: Value) -> cython.int:
 
 
 @cython.cfunc
+def _note_layer(snapshot: _Snapshot, layer: _Layer) -> cython.void:
+    if snapshot.everything:
+        adjoints: list = [layer.adjoints[k] for k in range(layer.size)]
+        snapshot.layers.append((layer, layer.sweep, layer.waiting, adjoints))
+
+
+@cython.cfunc
 @cython.exceptval(-1)
 def _put_back(snapshot: _Snapshot, results: cython.bint) -> cython.int:
     """Restores the leaves, and the results too if `results` is true."""
@@ -231,8 +285,18 @@ def _put_back(snapshot: _Snapshot, results: cython.bint) -> cython.int:
             v._sweep = cython.cast(cython.longlong, snapshot.numbers[3 * k + 1])
             if v._code != _BOUND:
                 v._count = cython.cast(cython.int, snapshot.numbers[3 * k + 2])
+    for layer, sweep, waiting, adjoints in snapshot.layers:
+        _put_back_layer(layer, sweep, waiting, adjoints)
     snapshot.ended = True
     return 0
+
+
+@cython.cfunc
+def _put_back_layer(layer: _Layer, sweep: cython.longlong, waiting: cython.Py_ssize_t, adjoints: list) -> cython.void:
+    k: cython.Py_ssize_t
+    layer.sweep, layer.waiting = sweep, waiting
+    for k in range(layer.size):
+        layer.adjoints[k] = adjoints[k]
 
 
 @cython.cfunc
@@ -244,44 +308,97 @@ def _through_hooks(v: Value, gradient: cython.double) -> cython.double:
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _count_uses(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+def _count_uses(v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
     if v._code >= _MANY:
-        terms: _Terms = cython.cast(_Terms, v._left)
-        if v._code >= _JOINT and met[0] is None:
-            met[0] = {}
-        for arg in terms.args:
+        if v._code >= _LAYER:
+            if v._code < _JOINT:
+                return _count_uses_in_layer(v, sweep, waiting, snapshot)
+            if waiting.vectors is None:
+                waiting.vectors = {}
+        for arg in cython.cast(_Terms, v._left).args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
                     if type(item) is Value:
-                        _use(cython.cast(Value, item), sweep, met, snapshot)
+                        _use(cython.cast(Value, item), sweep, waiting, snapshot)
             elif type(arg) is Value:
-                _use(cython.cast(Value, arg), sweep, met, snapshot)
+                _use(cython.cast(Value, arg), sweep, waiting, snapshot)
             elif type(arg) is Span:
-                _use_span(cython.cast(Span, arg), sweep, met, snapshot)
+                _use_span(cython.cast(Span, arg), sweep, waiting, snapshot)
         return 0
     if v._left is not None:
-        _use(cython.cast(Value, v._left), sweep, met, snapshot)
+        _use(cython.cast(Value, v._left), sweep, waiting, snapshot)
     if v._right is not None:
-        _use(cython.cast(Value, v._right), sweep, met, snapshot)
+        _use(cython.cast(Value, v._right), sweep, waiting, snapshot)
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _use_span(span: Span, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
-    """Marks the whole storage at once; goes leaf by leaf only for a snapshot, or if some leaves have moved."""
-    if snapshot is None and span._moved == span._storage._moved:
-        span._storage._swept = sweep
+def _count_uses_in_layer(
+    v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None"
+) -> cython.int:
+    """The same for a dot of a layer. All dots together are one use of the items."""
+    k: cython.Py_ssize_t
+    layer: _Layer = cython.cast(_Layer, v._left)
+    if snapshot is None and _has_cells(layer):
+        layer.storage._reach(_cell(v), layer.size, sweep)
     else:
-        for leaf in span._leaves:
-            _use_seldom(cython.cast(Value, leaf), sweep, met, snapshot)
+        _use_items(_left_in_layer(v), sweep, waiting, snapshot)
+    if layer.flows:
+        if layer.sweep != sweep:
+            if snapshot is not None:
+                _note_layer(snapshot, layer)
+            layer.sweep, layer.waiting = sweep, 0
+            for k in range(layer.size):
+                layer.adjoints[k] = 0.0
+            _use_items(layer.items, sweep, waiting, snapshot)
+        layer.waiting += 1
+    if v._right is not None:
+        _use_seldom(cython.cast(Value, v._right), sweep, waiting, snapshot)
+    return 0
+
+
+@cython.cfunc
+@cython.inline
+def _has_cells(layer: _Layer) -> cython.bint:
+    """Whether the lefts of a layer are still in the cells that they were read from."""
+    return layer.storage is not None and layer.moved == layer.storage._moved
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _cell(v: Value) -> cython.Py_ssize_t:
+    """The first cell of a dot of a layer."""
+    layer: _Layer = cython.cast(_Layer, v._left)
+    return cython.cast(cython.Py_ssize_t, layer.cells[cython.cast(cython.Py_ssize_t, v._left_partial)])
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _use_items(items: tuple, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
+    for item in items:
+        if type(item) is Value:
+            _use(cython.cast(Value, item), sweep, waiting, snapshot)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _use_span(span: Span, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
+    """Marks all cells at once; goes leaf by leaf only for a snapshot, or if some leaves have moved."""
+    if snapshot is None and span._moved == span._storage._moved:
+        span._storage._reach(span._start, span._size, sweep)
+    else:
+        for leaf in _leaves_of(span):
+            _use_seldom(cython.cast(Value, leaf), sweep, waiting, snapshot)
     return 0
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _use(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
+def _use(v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
     """Counts one more use of v; a result met for the first time starts a fresh adjoint."""
     if v._sweep != sweep:
         if snapshot is not None:
@@ -294,7 +411,7 @@ def _use(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | Non
         if v._code >= 0:
             v._grad = 0.0
             v._count = 1
-            met.append(v)
+            waiting.push(v)
     elif v._code >= 0:
         v._count += 1
     return 0
@@ -302,54 +419,94 @@ def _use(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | Non
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _use_seldom(v: Value, sweep: cython.longlong, met: list, snapshot: "_Snapshot | None") -> cython.int:
-    return _use(v, sweep, met, snapshot)
+def _use_seldom(v: Value, sweep: cython.longlong, waiting: _Waiting, snapshot: "_Snapshot | None") -> cython.int:
+    return _use(v, sweep, waiting, snapshot)
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _pass_on(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+def _pass_on(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
     k: cython.Py_ssize_t = 0
     if v._code >= _MANY:
-        if v._code >= _JOINT:
-            return _pass_on_jointly(v, adjoint, ready)
+        if v._code >= _LAYER:
+            return (
+                _pass_on_jointly(v, adjoint, waiting) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, waiting)
+            )
         terms: _Terms = cython.cast(_Terms, v._left)
         unscaled: cython.double = adjoint
         adjoint *= terms.scale
         if adjoint - adjoint != 0.0:
-            return _pass_on_one_by_one(v, unscaled, ready)
+            return _pass_on_one_by_one(v, unscaled, waiting)
         for arg in terms.args:
             if type(arg) is tuple:
                 for item in cython.cast(tuple, arg):
                     if type(item) is Value:
-                        _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                        _give(cython.cast(Value, item), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, waiting)
                     k += 1
             else:
                 if type(arg) is Value:
-                    _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, ready)
+                    _give(cython.cast(Value, arg), adjoint * terms.partials[k] if adjoint != 0.0 else 0.0, waiting)
                 elif type(arg) is Span:
-                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, ready) - 1
+                    k += _give_span(cython.cast(Span, arg), adjoint, terms.partials, k, waiting) - 1
                 k += 1
         return 0
     if adjoint - adjoint != 0.0:
-        return _pass_on_one_by_one(v, adjoint, ready)
+        return _pass_on_one_by_one(v, adjoint, waiting)
     if v._left is not None:
-        _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, ready)
+        _give(cython.cast(Value, v._left), adjoint * v._left_partial if adjoint != 0.0 else 0.0, waiting)
     if v._right is not None:
-        _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, ready)
+        _give(cython.cast(Value, v._right), adjoint * v._right_partial if adjoint != 0.0 else 0.0, waiting)
     return 0
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _pass_on_one_by_one(v: Value, adjoint: cython.double, ready: list) -> cython.int:
+def _pass_on_one_by_one(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
     """Does what _pass_on does, for an adjoint that is not finite, and for an undefined node."""
-    if adjoint == 0.0 and type(ready[1]) is Value:
-        ready[1] = _reached(ready[1])
-    lost: cython.bint = adjoint == 0.0 and v in ready[1]
+    if adjoint == 0.0 and type(waiting.reached) is Value:
+        waiting.reached = _reached(waiting.reached)
+    lost: cython.bint = adjoint == 0.0 and v in waiting.reached
     for k, derivative, parent in _edges(v):
-        _give_seldom(cython.cast(Value, parent), derivative if lost else _product(v, k, adjoint, derivative), ready)
+        contribution = derivative if lost else _product(v, k, adjoint, derivative)
+        _give_seldom(cython.cast(Value, parent), contribution, waiting)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _pass_on_in_layer(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
+    """Gives to its left, and adds to the adjoints of the items, which the last dot of the layer passes on."""
+    layer: _Layer = cython.cast(_Layer, v._left)
+    k: cython.Py_ssize_t
+    n: cython.Py_ssize_t = layer.size
+    if _has_cells(layer):
+        _give_cells(layer.storage, _cell(v), n, adjoint, layer.numbers, 0)
+    else:
+        _give_items(_left_in_layer(v), adjoint, layer.numbers, waiting)
+    if layer.flows:
+        if adjoint != 0.0:
+            first: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, v._left_partial) * n
+            adjoints: cython.p_double = layer.adjoints
+            weights: cython.p_double = layer.weights
+            for k in range(n):
+                adjoints[k] += adjoint * weights[first + k]
+        layer.waiting -= 1
+        if layer.waiting == 0:
+            _give_items(layer.items, 1.0, layer.adjoints, waiting)
+    if v._right is not None:
+        _give_seldom(cython.cast(Value, v._right), adjoint, waiting)
+    return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _give_items(items: tuple, adjoint: cython.double, partials: cython.p_double, waiting: _Waiting) -> cython.int:
+    k: cython.Py_ssize_t
+    for k in range(len(items)):
+        item = items[k]
+        if type(item) is Value:
+            _give_seldom(cython.cast(Value, item), adjoint * partials[k] if adjoint != 0.0 else 0.0, waiting)
     return 0
 
 
@@ -414,35 +571,35 @@ def contributions(v, adjoint):
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _pass_on_jointly(v: Value, adjoint: cython.double, ready: list) -> cython.int:
-    """A component adds its adjoint to those of its joint result, in ready[0]; that passes them on once complete."""
+def _pass_on_jointly(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
+    """A component adds its adjoint to those of its joint result, in waiting[0]; that passes them on once complete."""
     whole: Value
     args: tuple = cython.cast(_Terms, v._left).args
-    vectors: dict = ready[0]
+    vectors: dict = waiting.vectors
     if v._code == _COMPONENT:
         whole = args[0]
         vector = vectors.get(whole)
         if vector is None:
             vector = vectors[whole] = [0.0] * len(_solution(whole).numbers)
         vector[int(args[1])] += adjoint
-        _give_seldom(whole, 0.0, ready)
+        _give_seldom(whole, 0.0, waiting)
         return 0
     for x, contribution in zip(_laid_flat_jointly(v), _solution(v).pull(vectors.pop(v)), strict=True):
         if type(x) is Value:
-            _give_seldom(cython.cast(Value, x), contribution, ready)
+            _give_seldom(cython.cast(Value, x), contribution, waiting)
     return 0
 
 
 @cython.cfunc
 @cython.inline
 @cython.exceptval(-1)
-def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
+def _give(v: Value, contribution: cython.double, waiting: _Waiting) -> cython.int:
     """Adds to v's gradient; after its last use, a result is ready to pass its adjoint on."""
     if v._code >= 0:
         v._grad += contribution
         v._count -= 1
         if v._count == 0:
-            ready.append(v)
+            waiting.push(v)
     elif v._code == _LEAF:
         v._grad += contribution
     elif v._code == _BOUND:
@@ -454,34 +611,51 @@ def _give(v: Value, contribution: cython.double, ready: list) -> cython.int:
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _give_seldom(v: Value, contribution: cython.double, ready: list) -> cython.int:
+def _give_seldom(v: Value, contribution: cython.double, waiting: _Waiting) -> cython.int:
     """Calls _give. C compilers inline _give only while it has few call sites, so rare paths call this."""
-    return _give(v, contribution, ready)
+    return _give(v, contribution, waiting)
 
 
 @cython.cfunc
 @cython.exceptval(-1)
 def _give_span(
-    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, ready: list
+    span: Span, adjoint: cython.double, partials: cython.p_double, first: cython.Py_ssize_t, waiting: _Waiting
 ) -> cython.Py_ssize_t:
     """Adds to the gradients of all cells, or leaf by leaf if some leaves have moved; returns how many there are."""
     k: cython.Py_ssize_t
-    n: cython.Py_ssize_t = len(span._leaves)
-    grads: cython.p_double = span._storage._grads
-    start: cython.Py_ssize_t = span._start
-    if span._moved != span._storage._moved:
-        for k in range(n):
+    if span._moved == span._storage._moved:
+        _give_cells(span._storage, span._start, span._size, adjoint, partials, first)
+    else:
+        leaves: tuple = _leaves_of(span)
+        for k in range(span._size):
             contribution = adjoint * partials[first + k] if adjoint != 0.0 else 0.0
-            _give_seldom(cython.cast(Value, span._leaves[k]), contribution, ready)
-    elif adjoint != 0.0 and span._storage._stale and n == span._storage._size:
-        for k in range(n):
+            _give_seldom(cython.cast(Value, leaves[k]), contribution, waiting)
+    return span._size
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _give_cells(
+    storage: Storage,
+    start: cython.Py_ssize_t,
+    size: cython.Py_ssize_t,
+    adjoint: cython.double,
+    partials: cython.p_double,
+    first: cython.Py_ssize_t,
+) -> cython.void:
+    """Adds to the gradients of consecutive cells."""
+    k: cython.Py_ssize_t
+    grads: cython.p_double = storage._grads
+    if adjoint == 0.0:
+        return
+    if storage._stale and size == storage._size:
+        for k in range(size):
             grads[k] = 0.0 + adjoint * partials[first + k]
-        span._storage._stale = False
-    elif adjoint != 0.0:
-        span._storage._settle()
-        for k in range(n):
-            grads[start + k] += adjoint * partials[first + k]
-    return n
+        storage._stale = False
+        return
+    storage._settle()
+    for k in range(size):
+        grads[start + k] += adjoint * partials[first + k]
 
 
-above.backward = backward
+above.backward, above.hooks = backward, hooks

@@ -14,12 +14,12 @@ except ImportError:
 from .. import errors, ops
 
 if not cython.compiled:
-    from .graph import Span, _all_checked, _args, _push_results, _row, _solution
+    from .graph import Span, _all_checked, _args, _leaves_of, _push_results, _row, _solution
     from .storage import Storage, _Terms
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "d831a18c"
+source_hash = "bdac0a7f"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -30,7 +30,7 @@ _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
 @cython.cfunc
 def _items(row) -> tuple:
-    return cython.cast(Span, row)._leaves if type(row) is Span else row
+    return _leaves_of(row) if type(row) is Span else row
 
 
 def results_below(*roots):

@@ -3,7 +3,10 @@
 cimport cython
 
 from .storage cimport Storage, _Context, _Terms, _is_real, _real, _unlike, above, counts
-from .from_c cimport PyObject_GC_UnTrack, PyObject_GenericSetAttr, clear_flags, flags_cleared, let_subclasses_begin
+from .from_c cimport (
+    PyObject_GC_UnTrack, PyObject_GenericSetAttr, clear_flags, flags_cleared, keep_some_memory, let_subclasses_begin,
+    make_and_free_quickly,
+)
 from .unary_slopes cimport slopes, values
 
 cdef enum:
@@ -17,6 +20,8 @@ cdef enum:
     _MANY = 1 << 16
     # Added on top of that for a joint result (one node of many numbers) and for its components.
     _JOINT = 3 << 16
+    # Added instead of _MANY for a dot of a layer: _left is then a _Layer, _left_partial the number of the dot in it.
+    _LAYER = 2 << 16
     # The `recording` of a context in a trace that records behind stop_gradient.
     _STOPPING = 2
 
@@ -31,9 +36,11 @@ cdef class Value:
 cdef _Context _here()
 cdef double _divide(double a, double b) noexcept
 cdef void _set_gradient(Value v, double gradient) noexcept
+cdef void _forget_sweep(Value v) except *
 cdef Value _leaf(double data, int code)
 cdef Value _leaf_in_cell(Storage storage, int cell, origin)
 cdef Value _node(int code, double data, left, double left_partial, right, double right_partial)
+cdef Value _unary(int code, Value v)
 cdef Value _node_of_many(int code, double data, _Terms terms)
 cdef int _watched(Value v) except? -1
 cdef int _refuse_in_trace(str what, Value v) except? -1

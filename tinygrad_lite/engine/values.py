@@ -32,7 +32,7 @@ else:
 
     # What values.pxd says for compiled files: see there.
     _LEAF, _BOUND, _DETACHED, _STOPPING = -1, -2, -3, 2
-    _MANY, _JOINT = 1 << 16, 3 << 16
+    _MANY, _LAYER, _JOINT = 1 << 16, 2 << 16, 3 << 16
 
     def _number(v):
         if v._code == _BOUND:
@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "e3638f41"
+source_hash = "23c137fc"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -192,26 +192,6 @@ class Value:
         if label is not None:
             self.label = label
 
-    def __dealloc__(self):
-        """Frees a deep chain without deep recursion: beyond some depth, parents wait in _graveyard."""
-        global _depth
-        if self._code < 0:
-            return
-        if _depth > 100:
-            _graveyard.append(self._left)
-            self._left = None
-            if self._right is not None:
-                _graveyard.append(self._right)
-                self._right = None
-            return
-        _depth += 1
-        self._left = None
-        self._right = None
-        if _depth == 1:
-            while _graveyard:
-                _graveyard.pop()
-        _depth -= 1
-
     @property
     def data(self):
         """The number. Settable on leaves: what was recorded before keeps its derivatives."""
@@ -248,7 +228,7 @@ class Value:
         number: cython.double = 0.0 if grad is None else _real("Value.grad", grad)
         _set_gradient(self, number)
         if number == 0.0 or self._sweep < 0:
-            self._sweep = 0
+            _forget_sweep(self)
 
     @property
     def grad_state(self):
@@ -695,8 +675,6 @@ class Value:
     # end of operations
 
 
-_depth = cython.declare(cython.int, 0)
-_graveyard = cython.declare(list, [])
 # The number of the latest call of a transform. Every new leaf holds it as its _left_partial.
 _calls = cython.declare(cython.double, 0.0)
 # How many threads trace now. It is mostly 0, which is quick to check.
@@ -721,6 +699,30 @@ def _set_gradient(v: Value, gradient: cython.double) -> cython.void:
         cython.cast(Storage, v._left)._grads[v._count] = gradient
     else:
         v._grad = gradient
+
+
+@cython.cfunc
+def _forget_sweep(v: Value) -> cython.void:
+    """Marks the gradient as not computed."""
+    v._sweep = 0
+    if v._code == _BOUND:
+        cython.cast(Storage, v._left)._reached[v._count] = False
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _is_bound(v: Value) -> cython.bint:
+    return v._code == _BOUND
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _let_go(leaf: Value) -> cython.void:
+    """Takes a bound leaf that dies out of its storage, which keeps what a Span needs to make it anew."""
+    storage: Storage = cython.cast(Storage, leaf._left)
+    storage._bound[leaf._count] = cython.NULL
+    if storage._spans:
+        storage._gone[leaf._count] = leaf._origin, leaf._left_partial
 
 
 @cython.cfunc
@@ -749,6 +751,8 @@ def _leaf_in_cell(storage: Storage, cell: cython.int, origin) -> Value:
     v: Value = _leaf(0.0, _BOUND)
     v._left_partial = _calls
     v._left, v._count, v._origin = storage, cell, origin
+    if cython.compiled:
+        storage._bound[cell] = cython.cast(cython.p_void, v)
     return v
 
 
@@ -871,5 +875,7 @@ def _trace_for(here: _Context, trace) -> cython.void:
 
 if cython.compiled:
     let_subclasses_begin(Value)  # noqa: F821  from_c.pxd: so that __init_subclass__ refuses them, with a message
+    make_and_free_quickly(Value, cython.cast(cython.p_void, _is_bound), cython.cast(cython.p_void, _let_go))  # noqa: F821
+    keep_some_memory()  # noqa: F821
 else:
     del Value.__setattr__  # Python would call it for every slot that a sweep sets

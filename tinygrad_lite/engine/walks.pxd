@@ -1,7 +1,7 @@
 # What compiled files know for walks.py.
 from .storage cimport _Context, _pointer, _refuse_again, _Terms, counts
 from .graph cimport (
-    _all_checked, _checked_value, _edges, _given, _laid_flat, _laid_flat_jointly, _left, _parents, _partial,
+    _all_checked, _args, _checked_value, _edges, _given, _laid_flat, _laid_flat_jointly, _left, _parents, _partial,
     _push_parents, _push_results, _right, _row, _solution, _unspanned,
 )
 from .rows cimport _contribution, _contributions
@@ -9,4 +9,4 @@ from .sweep cimport (
     _add_older, _blocks, _careful_sweep, _end_again, _leave, _new_snapshot, _note_if_needed, _put_back, _reached,
     _Snapshot,
 )
-from .values cimport _BOUND, _DETACHED, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
+from .values cimport _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace

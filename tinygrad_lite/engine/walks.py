@@ -14,6 +14,7 @@ from .sweep import hooks
 if not cython.compiled:
     from .graph import (
         _all_checked,
+        _args,
         _checked_value,
         _edges,
         _given,
@@ -43,10 +44,10 @@ if not cython.compiled:
         _reached,
         _Snapshot,
     )
-    from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
+    from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "630b8638"
+source_hash = "791de162"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -172,7 +173,7 @@ def _walk_back_once(
                 if v._code >= _JOINT:
                     _walk_back_jointly(walk, v, adjoint, as_graph)
                 elif as_graph:
-                    if walk.traced and v._code == _MANY + _DOT and not lost:
+                    if walk.traced and _is_dot(v) and not lost:
                         _pass_on_dot(walk, v, adjoint)
                     else:
                         _pass_on_graph(walk, v, adjoint)
@@ -425,11 +426,18 @@ def _is_constant(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     """Whether a 0 derivative of v by the k-th number of its arguments means that v is flat, or multiplies it by 0."""
     if v._code == _MUL:
         return v._left is None or v._right is None
-    if v._code == _MANY + _DOT:
-        args: tuple = _unspanned(cython.cast(_Terms, v._left).args)
+    if _is_dot(v):
+        args: tuple = _given(v)
         n: cython.Py_ssize_t = len(args[0])
         return k < 2 * n and type(args[1 - k // n][k % n]) is float
     return _blocks(v, k)
+
+
+@cython.cfunc
+@cython.inline
+def _is_dot(v: Value) -> cython.bint:
+    """Whether a result is a dot, alone or in a layer."""
+    return v._code & (_MANY - 1) == _DOT
 
 
 @cython.cfunc
@@ -481,7 +489,7 @@ def _by_convention(v: Value, found):
 @cython.inline
 def _has_none(v: Value) -> cython.bint:
     """Whether v is the undefined node that _by_convention() adds."""
-    return _MANY <= v._code < _JOINT and cython.cast(_Terms, v._left).scale != cython.cast(_Terms, v._left).scale
+    return _MANY <= v._code < _LAYER and cython.cast(_Terms, v._left).scale != cython.cast(_Terms, v._left).scale
 
 
 @cython.cfunc
@@ -502,7 +510,7 @@ def _tangent_graph_by_rules(walk: _Walk, v: Value):
             first += 1
             continue
         if any([_tangent_of(walk, item) is not None for item in arg]):
-            if v._code == _MANY + _DOT:
+            if _is_dot(v):
                 derivatives = args[1 - k]
             else:
                 derivatives = tuple(_contributions(op, op.rules[k], (1.0, v, *args), len(arg)))
@@ -659,7 +667,7 @@ def _any_marked(args: tuple, mark: cython.longlong) -> cython.bint:
 @cython.cfunc
 def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
     if v._code >= _MANY:
-        return _any_marked(_unspanned(cython.cast(_Terms, v._left).args), mark)
+        return _any_marked(_unspanned(_args(v)), mark)
     return _is_marked(v._left, mark) or _is_marked(v._right, mark)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..engine import dot
+from ..engine import current_origin, dots
 from .init import Initialisation, drawn, initialisation
 from .inputs import check_row, on_rows, positive
 from .module import Module
@@ -19,7 +19,8 @@ def affine(weight: Sequence[Any], x: Sequence[Any], bias: Sequence[Any]) -> list
     >>> [y.data for y in affine([[1.0, 2.0], [0.0, 3.0]], [Value(10.0), Value(1.0)], [0.0, 0.5])]
     [12.0, 3.5]
     """
-    return [dot(row, x, b) for row, b in zip(weight, bias, strict=True)]
+    origin = current_origin()
+    return dots([(row, b, origin) for row, b in zip(weight, bias, strict=True)], x)
 
 
 class Linear(Module):
