@@ -43,7 +43,13 @@ cdef extern from *:
     static Question is_left_elsewhere;
     static Action leave;
     static PyObject *waiting;
+    static size_t next_field;
     static int depth;
+
+    /* The field of an object that nothing reads any more when it dies. */
+    static PyObject **next_of(PyObject *it) {
+        return (PyObject **)((char *)it + next_field);
+    }
 
     static void end(PyObject *it) {
         if (is_left_elsewhere(it)) {
@@ -57,10 +63,10 @@ cdef extern from *:
         cythons_own(it);
     }
 
-    /* A chain of any length ends without deep recursion: beyond some depth objects wait, linked by their counts. */
+    /* A chain of any length ends without deep recursion: beyond some depth objects wait, linked by that field. */
     static void end_of_chain(PyObject *it) {
         if (depth > 100) {
-            Py_SET_REFCNT(it, (Py_ssize_t)waiting);
+            *next_of(it) = waiting;
             waiting = it;
             return;
         }
@@ -68,8 +74,7 @@ cdef extern from *:
         end(it);
         while (depth == 1 && waiting) {
             it = waiting;
-            waiting = (PyObject *)Py_REFCNT(it);
-            Py_SET_REFCNT(it, 0);
+            waiting = *next_of(it);
             end(it);
         }
         depth--;
@@ -81,41 +86,16 @@ cdef extern from *:
         if (!it)
             return PyErr_NoMemory();
         memset(it, 0, type->tp_basicsize);
-        Py_SET_TYPE(it, type);
-        Py_SET_REFCNT(it, 1);
-        return it;
+        return PyObject_Init(it, type);
     }
 
-    /* When a graph is freed, Python gives most of its memory back to the system, which has to clear it for the next
-       graph. These functions keep some of it, in the pieces that Python asks for: at most 32 MiB. */
-    enum { ARENA = 1 << 20, MOST_ARENAS = 32 };
-    static void *arenas[MOST_ARENAS];
-    static int arena_count;
-    static PyObjectArenaAllocator pythons_own;
-
-    static void *taken_arena(void *context, size_t size) {
-        return arena_count && size == ARENA ? arenas[--arena_count] : pythons_own.alloc(context, size);
-    }
-
-    static void keep_arena(void *context, void *arena, size_t size) {
-        if (arena_count < MOST_ARENAS && size == ARENA)
-            arenas[arena_count++] = arena;
-        else
-            pythons_own.free(context, arena, size);
-    }
-
-    static inline void keep_some_memory(void) {
-        PyObject_GetArenaAllocator(&pythons_own);
-        PyObjectArenaAllocator keeping = {pythons_own.ctx, taken_arena, keep_arena};
-        PyObject_SetArenaAllocator(&keeping);
-    }
-
-    static inline void make_and_free_quickly(PyObject *type, void *question, void *action) {
+    static inline void make_and_free_quickly(PyObject *type, size_t field, void *question, void *action) {
         PyTypeObject *value = (PyTypeObject *)type;
         cythons_own = value->tp_dealloc;
         value->tp_dealloc = end_of_chain;
         if (!(value->tp_flags & Py_TPFLAGS_HEAPTYPE))
             value->tp_alloc = allocated;
+        next_field = field;
         is_left_elsewhere = (Question)question;
         leave = (Action)action;
     }
@@ -129,8 +109,7 @@ cdef extern from *:
     """
     bint are_items(object, object, Py_ssize_t) noexcept
     void let_subclasses_begin(object) noexcept
-    void make_and_free_quickly(object, void *, void *) noexcept
-    void keep_some_memory() noexcept
+    void make_and_free_quickly(object, size_t, void *, void *) noexcept
     Py_ssize_t listed(object) noexcept
     bint holds_these(object, void **) noexcept
     void clear_flags() noexcept

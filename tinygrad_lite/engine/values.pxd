@@ -4,7 +4,7 @@ cimport cython
 
 from .storage cimport Storage, _Context, _Terms, _is_real, _real, _unlike, above, counts
 from .from_c cimport (
-    PyObject_GC_UnTrack, PyObject_GenericSetAttr, clear_flags, flags_cleared, keep_some_memory, let_subclasses_begin,
+    PyObject_GC_UnTrack, PyObject_GenericSetAttr, clear_flags, flags_cleared, let_subclasses_begin,
     make_and_free_quickly,
 )
 from .unary_slopes cimport slopes, values

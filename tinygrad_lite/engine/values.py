@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "23c137fc"
+source_hash = "40f6cb02"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -716,6 +716,16 @@ def _is_bound(v: Value) -> cython.bint:
 
 
 @cython.cfunc
+def _offset_of_sweep() -> cython.size_t:
+    """Where in a Value its _sweep is, which links Values that wait to be freed."""
+    v: Value = _leaf(0.0, _LEAF)
+    if not cython.compiled:
+        return 0
+    start: cython.size_t = cython.cast(cython.size_t, cython.cast(cython.p_void, v))
+    return cython.cast(cython.size_t, cython.address(v._sweep)) - start
+
+
+@cython.cfunc
 @cython.exceptval(check=False)
 def _let_go(leaf: Value) -> cython.void:
     """Takes a bound leaf that dies out of its storage, which keeps what a Span needs to make it anew."""
@@ -875,7 +885,8 @@ def _trace_for(here: _Context, trace) -> cython.void:
 
 if cython.compiled:
     let_subclasses_begin(Value)  # noqa: F821  from_c.pxd: so that __init_subclass__ refuses them, with a message
-    make_and_free_quickly(Value, cython.cast(cython.p_void, _is_bound), cython.cast(cython.p_void, _let_go))  # noqa: F821
-    keep_some_memory()  # noqa: F821
+    make_and_free_quickly(  # noqa: F821
+        Value, _offset_of_sweep(), cython.cast(cython.p_void, _is_bound), cython.cast(cython.p_void, _let_go)
+    )
 else:
     del Value.__setattr__  # Python would call it for every slot that a sweep sets
