@@ -276,25 +276,6 @@ def test_without_recording() -> None:
     assert y.kind == "detached" and y.args == () and y.data == two_layers(ws).data
 
 
-@only_compiled
-@pytest.mark.skipif(sys.platform != "linux", reason="counts page faults as Linux does")
-def test_memory_of_a_graph_is_kept_for_the_next() -> None:
-    """Else each new graph of 3 MiB makes the system clear 800 pages."""
-    import resource
-
-    def record() -> None:
-        x = y = Value(1.0)
-        for _ in range(30_000):
-            y = y * x
-
-    for _ in range(3):
-        record()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
-        record()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 2000
-
-
 def test_models_are_copied_saved_and_trained_as_before() -> None:
     import copy
     import pickle
