@@ -11,7 +11,7 @@ from compiled import EXECUTORS
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, nn, train
-from tinygrad_lite.compiler.columns import stacked
+from tinygrad_lite.compiler.batch_columns import stacked
 from tinygrad_lite.errors import ShapeError
 
 

@@ -9,7 +9,7 @@ from .. import ops
 from ..engine import Value, is_recording
 from ..errors import ShapeError
 from ..floats.expected import one_of
-from .columns import by_lane, rows_of, stacked
+from .batch_columns import by_lane, rows_of, stacked
 from .trace.arguments import Columns
 from .trace.specialization import Specialization
 

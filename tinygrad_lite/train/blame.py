@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from ..compiler.columns import rows_of
+from ..compiler.batch_columns import rows_of
 from ..engine import Value
 from ..errors import AnomalyError
 from ..explanation import NanExplanation, explain_nan

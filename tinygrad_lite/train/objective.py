@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from .. import ops
 from ..compiler import compile
-from ..compiler.columns import rows_of
+from ..compiler.batch_columns import rows_of
 from ..compiler.trace.held_modules import Held, modules_of
 from ..engine import Value
 from ..errors import received

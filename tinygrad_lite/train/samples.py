@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..compiler.columns import as_column, on_columns, tuple_of_columns
+from ..compiler.batch_columns import as_column, on_columns, tuple_of_columns
 from ..errors import ShapeError, received
 from ..transforms.pytree import on_arrays
 

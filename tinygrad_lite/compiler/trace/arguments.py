@@ -22,7 +22,7 @@ from ...engine import Value
 from ...errors import ShapeError, not_a_number, received
 from ...floats.reals import has_masked
 from ...transforms.pytree import by_name, is_dataclass, is_list
-from ..columns import as_column, count_rows, is_column, on_columns, tuple_of_columns
+from ..batch_columns import as_column, count_rows, is_column, on_columns, tuple_of_columns
 from .static_keys import Keyed, Refused, Same, fixed, holds, static
 
 Key = Any
