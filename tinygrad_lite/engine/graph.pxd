@@ -32,4 +32,7 @@ cdef list _parents(Value v)
 cdef list _edges(Value v)
 cdef void _push_parents(list stack, Value v) except *
 cdef tuple _args(Value v)
+cdef tuple _args_but_cells(Value v)
+cdef Py_ssize_t _cells_of(Value v) noexcept
+cdef Value _leaf_at(Storage storage, Py_ssize_t cell)
 cdef void _push_results(list stack, Value v, set seen) except *

@@ -28,7 +28,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "dc286b4e"
+source_hash = "26f4a222"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -318,10 +318,29 @@ def _args(v: Value) -> tuple:
 
 
 @cython.cfunc
+@cython.exceptval(check=False)
+def _cells_of(v: Value) -> cython.Py_ssize_t:
+    """The first of the cells from which a dot of a layer read its first argument, if these are still there; else -1."""
+    layer: _Layer
+    if not _is_in_layer(v):
+        return -1
+    layer = v._left
+    if layer.storage is None or layer.moved != layer.storage._moved:
+        return -1
+    return cython.cast(cython.Py_ssize_t, layer.cells[cython.cast(cython.Py_ssize_t, v._left_partial)])
+
+
+@cython.cfunc
+def _args_but_cells(v: Value) -> tuple:
+    """What a result holds as arguments, without the leaves that it read from cells."""
+    return (cython.cast(_Layer, v._left).items, _right(v)) if _cells_of(v) >= 0 else _args(v)
+
+
+@cython.cfunc
 def _push_results(stack: list, v: Value, seen: set) -> cython.void:
     """Pushes the parents that are results, so that the first is on top; those of a row only once."""
     k: cython.Py_ssize_t
-    args: tuple = _args(v)
+    args: tuple = _args_but_cells(v)
     for arg in reversed(args):
         if type(arg) is Value:
             if cython.cast(Value, arg)._code >= 0:

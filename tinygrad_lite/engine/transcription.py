@@ -14,12 +14,23 @@ except ImportError:
 from .. import errors, ops
 
 if not cython.compiled:
-    from .graph import Span, _all_checked, _args, _leaves_of, _push_results, _row, _solution
-    from .storage import Storage, _Terms
+    from .graph import (
+        Span,
+        _all_checked,
+        _args,
+        _args_but_cells,
+        _cells_of,
+        _leaf_at,
+        _leaves_of,
+        _push_results,
+        _row,
+        _solution,
+    )
+    from .storage import Storage, _Layer, _Terms
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "bdac0a7f"
+source_hash = "cd122493"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -64,12 +75,13 @@ def sums_of_products(roots, kept):
     uses: dict = dict.fromkeys(roots, 2)
     order: list = results_below(*roots)
     for v in order:
-        for arg in _args(v):
+        for arg in _args_but_cells(v):
             if type(arg) is Value:
                 uses[arg] = uses.get(arg, 0) + 1
             elif type(arg) is tuple:
                 for x in cython.cast(tuple, arg):
-                    uses[x] = uses.get(x, 0) + 1
+                    if type(x) is Value and cython.cast(Value, x)._code >= 0:
+                        uses[x] = uses.get(x, 0) + 1
     for v in reversed(order):
         if (v._code == _ADD or v._code == _SUM or v._code == _MEAN) and v not in inner:
             lefts: list = []
@@ -112,6 +124,10 @@ def leaves_below(roots, known):
     Bound leaves come storage by storage, in the order of their cells.
     """
     v: Value
+    layer: _Layer
+    row: list
+    cell: cython.Py_ssize_t
+    k: cython.Py_ssize_t
     free: dict = {}
     detached: dict = {}
     tables: dict = {}
@@ -121,7 +137,13 @@ def leaves_below(roots, known):
         if v._code < 0:
             _add_leaf(v, known, free, detached, tables)
     for v in order:
-        for arg in _args(v):
+        cell = _cells_of(v)
+        if cell >= 0:
+            layer = v._left
+            row = _table_of(layer.storage, tables)
+            for k in range(cell, cell + layer.size):
+                row[k] = _leaf_at(layer.storage, k)
+        for arg in _args_but_cells(v):
             if type(arg) is Value:
                 if cython.cast(Value, arg)._code < 0:
                     _add_leaf(arg, known, free, detached, tables)
@@ -140,12 +162,18 @@ def leaves_below(roots, known):
 
 
 @cython.cfunc
+def _table_of(storage: Storage, tables: dict) -> list:
+    """The leaves found in a storage, by their cells."""
+    table = tables.get(storage)
+    if table is None:
+        table = tables[storage] = [None] * storage._size
+    return table
+
+
+@cython.cfunc
 def _add_leaf(v: Value, known, free: dict, detached: dict, tables: dict) -> cython.void:
     if v._code == _BOUND:
-        table = tables.get(v._left)
-        if table is None:
-            table = tables[v._left] = [None] * cython.cast(Storage, v._left)._size
-        cython.cast(list, table)[v._count] = v
+        _table_of(v._left, tables)[v._count] = v
     elif v in known:
         return
     elif v._code == _DETACHED:
@@ -208,7 +236,7 @@ def transcribe(roots, known, constant, add, cells=None):
                 continue
             stack.append(v)
             stack.append(None)
-            for arg in reversed(_args(v)):
+            for arg in reversed(_args(v) if _range_of_cells(copying, v) is None else _args_but_cells(v)):
                 if type(arg) is Value:
                     stack.append(arg)
                 elif type(arg) is tuple or type(arg) is Span:
@@ -278,15 +306,34 @@ def _range_of(copying: _Copying, row: tuple):
 
 
 @cython.cfunc
+def _range_of_cells(copying: _Copying, v: Value):
+    """The places of the leaves that a dot of a layer read from cells, if it did, and all are among the cells."""
+    cell: cython.Py_ssize_t = _cells_of(v)
+    if cell < 0 or cython.cast(_Layer, v._left).size < 2:
+        return None
+    last: cython.Py_ssize_t = cell + cython.cast(_Layer, v._left).size - 1
+    for first, end, place in copying.cells.get(cython.cast(_Layer, v._left).storage, ()):
+        if first <= cell and last < end:
+            return range(place - (cell - first), place - (last - first) - 1, -1)
+    return None
+
+
+@cython.cfunc
 def _copy(copying: _Copying, v: Value) -> cython.void:
     """Copies a result whose arguments are copied; one that depends on nothing is a constant, and waits for a reader."""
+    row = _range_of_cells(copying, v)
+    if row is not None:
+        items, start = _args_but_cells(v)
+        found = [row, _copy_of_row(copying, items), _copy_of(copying, start)]
+        copying.known[v] = copying.add(_program_row(v), tuple(found))
+        return
     args: tuple = _args(v) if v._code == _COMPONENT or v._code >= _MANY else _args(v)[: len(_row(v).rules)]
     if v._code != _COMPONENT and v._code >= _MANY and _row(v) is args[len(args) - 1]:
         args = args[: len(args) - 1]
     if not any([_depends(copying, arg) for arg in args]):
         copying.fixed.add(v)
         return
-    found: list = []
+    found = []
     for arg in args:
         found.append(_copy_of_row(copying, arg) if type(arg) is tuple or type(arg) is Span else _copy_of(copying, arg))
     copying.known[v] = copying.add(_program_row(v), tuple(found))

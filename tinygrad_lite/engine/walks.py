@@ -15,11 +15,14 @@ if not cython.compiled:
     from .graph import (
         _all_checked,
         _args,
+        _args_but_cells,
+        _cells_of,
         _checked_value,
         _edges,
         _given,
         _laid_flat,
         _laid_flat_jointly,
+        _leaf_at,
         _left,
         _parents,
         _partial,
@@ -31,7 +34,7 @@ if not cython.compiled:
         _unspanned,
     )
     from .rows import _contribution, _contributions
-    from .storage import _Context, _pointer, _refuse_again, _Terms, counts
+    from .storage import _Context, _Layer, _pointer, _refuse_again, _Terms, counts
     from .sweep import (
         _add_older,
         _blocks,
@@ -47,7 +50,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "791de162"
+source_hash = "4f9fdecd"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -105,7 +108,7 @@ def derivative_graph(root, xs, below=True):
 
 
 def derivatives_by_rows(root, xs):
-    """The same by bound leaves, each given once, for a trace: (derivatives, rows).
+    """The same by bound leaves, each given once, in the order of cells, for a trace: (derivatives, rows).
 
     derivatives  {k: what xs[k] receives}, without those that receive nothing but from rows
     rows         (k, factor, items): xs[k], xs[k + 1], ... also receive factor times the items, from a dot with these
@@ -667,6 +670,9 @@ def _any_marked(args: tuple, mark: cython.longlong) -> cython.bint:
 @cython.cfunc
 def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
     if v._code >= _MANY:
+        cell: cython.Py_ssize_t = _cells_of(v)
+        if cell >= 0 and _leaf_at(cython.cast(_Layer, v._left).storage, cell)._sweep == mark:
+            return True
         return _any_marked(_unspanned(_args(v)), mark)
     return _is_marked(v._left, mark) or _is_marked(v._right, mark)
 
@@ -730,13 +736,23 @@ def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
 def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
     """As its rules would, in a trace; of what a number receives from many dots, _total() makes one dot."""
     k: cython.Py_ssize_t
+    begin: cython.Py_ssize_t = 0
     given = adjoint
+    if walk.rows is not None:
+        place: cython.Py_ssize_t = _place_of_cells(walk, v)
+        if place >= 0:
+            items, added = _args_but_cells(v)
+            walk.rows.append((place, adjoint, items))
+            begin = 1
+            if not _any_marked(items, walk.mark):
+                if _is_marked(added, walk.mark):
+                    _gather(walk, added, v, -1, adjoint, adjoint)
+                return
     args: tuple = _given(v)
     rows: tuple = args[0], args[1]
-    start: cython.Py_ssize_t = 0
-    if _is_same(rows[0], rows[1]):
-        start, adjoint = 1, adjoint + adjoint  # what both rows pass on to a number is one product
-    for which in range(start, 2):
+    if begin == 0 and _is_same(rows[0], rows[1]):
+        begin, adjoint = 1, adjoint + adjoint  # what both rows pass on to a number is one product
+    for which in range(begin, 2):
         row: tuple = rows[which]
         others: tuple = rows[1 - which]
         if not _any_marked(row, walk.mark):
@@ -765,6 +781,25 @@ def _is_same(a: tuple, b: tuple) -> cython.bint:
         if a[k] is not b[k] or type(a[k]) is not Value:
             return False
     return len(a) > 0
+
+
+@cython.cfunc
+@cython.exceptval(-2)
+def _place_of_cells(walk: _Walk, v: Value) -> cython.Py_ssize_t:
+    """The place of the first leaf that a dot of a layer read from cells, if all are xs; else -1.
+
+    Bound xs are in the order of their cells, so that only the first and the last are looked at.
+    """
+    cell: cython.Py_ssize_t = _cells_of(v)
+    if cell < 0:
+        return -1
+    layer: _Layer = v._left
+    first: Value = _leaf_at(layer.storage, cell)
+    last: Value = _leaf_at(layer.storage, cell + layer.size - 1)
+    if first._sweep != walk.mark or last._sweep != walk.mark:
+        return -1
+    place: cython.Py_ssize_t = _place(walk, first)
+    return place if _place(walk, last) - place == layer.size - 1 else -1
 
 
 @cython.cfunc
