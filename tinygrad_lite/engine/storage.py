@@ -12,6 +12,7 @@ from ..floats import reals
 
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Calloc, PyMem_Free, PyMem_Malloc
+    from cython.cimports.libc.string import memset
 else:
 
     def _is_real(x):
@@ -19,7 +20,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "4f393dd9"
+source_hash = "235c5771"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -174,12 +175,14 @@ class Storage:
     @cython.exceptval(check=False)
     def _reach(self, start: cython.Py_ssize_t, size: cython.Py_ssize_t, sweep: cython.longlong) -> cython.void:
         """Notes that a sweep has reached these cells."""
-        k: cython.Py_ssize_t
-        if self._swept <= self._cleared:
-            for k in range(self._size):
-                self._reached[k] = False
-        for k in range(start, start + size):
-            self._reached[k] = True
+        if not cython.compiled:
+            if self._swept <= self._cleared:
+                self._reached[:] = bytes(self._size)
+            self._reached[start : start + size] = b"\1" * size
+        else:
+            if self._swept <= self._cleared:
+                memset(self._reached, 0, self._size)
+            memset(self._reached + start, 1, size)
         self._swept = sweep
 
 

@@ -51,6 +51,8 @@ class Source:
         self.functions: dict[str, Any] = {}
         self.products = 0
         stretch: list[Group] = []
+        if sums:
+            self._clear(sums)
         for group in groups:
             if swept and is_swept(program, group):
                 stretch.append(group)
@@ -317,29 +319,35 @@ class Source:
                     )
                 else:
                     self._into_sums(f"{multiply}(lanes, {numbers}", positions[run])
-        self._shared_outers(sums)
         if sums.again:
             to, of = (layout.index(np.array(list(some))) for some in (sums.again, sums.again.values()))
             layout.line(f"G[{to}] = G[{of}]")
+        self._shared_outers(sums)
 
     def _shared_outers(self, sums: LaneSums) -> None:
         """Adds outer products that all lanes share, times the number of lanes."""
-        layout, by_lane = self.layout, {outer.first for outer in sums.outers}
+        layout = self.layout
         for outer in sums.shared_outers:
             layout.begin(False, 0)
-            total, product = (layout.array((len(outer),)) for _ in range(2))
-            for k, (factor, row) in enumerate(zip(outer.factors, outer.rows, strict=True)):
-                factors = layout.shared(np.array([factor]))
-                self._call("multiply", layout.shared(as_array([row])[0]), factors, product if k else total)
-                if k:
-                    self._call("add", total, product, total)
+            total = layout.array((len(outer),))
+            factor = layout.shared(np.array(outer.factors))
+            self._call("multiply", layout.shared(as_array(outer.rows)[0]), factor, total)
             self._call("multiply", total, "lanes", total)
             layout.begin(True, 0)
             view = layout.view(G, np.arange(outer.first, outer.first + len(outer))) or ""
-            if outer.first in by_lane:
-                self._call("add", view, total, view)
-            else:
-                layout.line(f"{view}[...] = {total}")
+            self._call("add", view, total, view)
+
+    def _clear(self, sums: LaneSums) -> None:
+        """Writes zeros for results that nothing but shared outer products gives, before anything is added to them."""
+        spans = [range(outer.first, outer.first + len(outer)) for outer in sums.shared_outers]
+        given = np.zeros(max([span.stop for span in spans], default=0), bool)
+        for outer in sums.outers:
+            given[outer.first : outer.first + len(outer)] = True
+        single = np.array([*sums.by_lane, *sums.shared, *sums.again], int)
+        given[single[single < len(given)]] = True
+        for span in spans:
+            if not given[span.start : span.stop].all():
+                self.layout.line(f"{self.layout.view(G, np.arange(span.start, span.stop))}[...] = 0.0")
 
     def _into_sums(self, call: str, rows: Any) -> None:
         """Writes the result of a call to rows of G; `call` is its text without the closing parenthesis."""

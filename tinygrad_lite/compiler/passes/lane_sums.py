@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from .program import SUM, Outer, Program, Row, listed, row_of
+from .program import SUM, Outer, Program, Row, row_of
 
 Pair = tuple[int, int]
 
@@ -16,8 +16,8 @@ class LaneSums:
     by_lane        by output: the place of a sum of products that differs between lanes; nothing else reads it
     shared         by output: the place of what all lanes share
     again          by output: an earlier output that is the same
-    outers         outer products, of which each term differs between lanes
-    shared_outers  outer products that all lanes share
+    outers         outer products that differ between lanes
+    shared_outers  outer products that all lanes share, to be added to any outputs
     """
 
     def __init__(self, program: Program) -> None:
@@ -26,7 +26,7 @@ class LaneSums:
         self.shared: dict[int, int] = {}
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
-        self.outers, self.shared_outers = self._divided(program.outers)
+        self.outers, self.shared_outers = list(map(_sorted, program.outers)), program.shared
         read = program.of_outers()
         read.update(chain.from_iterable(map(program.operands, program.operations())))
         first: dict[int, int] = {}
@@ -43,25 +43,8 @@ class LaneSums:
         for outer in [outer for outer in self.outers if len(outer) == 1]:
             self.outers.remove(outer)
             self.by_lane[outer.first] = program.append(SUM, next(outer.products()), True)
-        program.outputs, program.outers, program.sparse = list(self.by_lane.values()), [], None
-
-    def _divided(self, outers: Sequence[Outer]) -> tuple[list[Outer], list[Outer]]:
-        """The terms that differ between lanes, sorted by their rows, and those that lanes share."""
-        found: tuple[list[Outer], list[Outer]] = [], []
-        varies: dict[int, bool] = {}  # by the id of a row
-        for outer in outers:
-            terms = list(zip(outer.factors, outer.rows, strict=True))
-            for row in outer.rows:
-                if id(row) not in varies:
-                    varies[id(row)] = any(map(self._program.by_lane, listed(row)))
-            by_lane = [(f, row) for f, row in terms if self._program.by_lane(f) or varies[id(row)]]
-            shared = [(f, row) for f, row in terms if not (self._program.by_lane(f) or varies[id(row)])]
-            by_lane.sort(key=lambda term: (term[1][0], term[0]))
-            for some, kept in zip((by_lane, shared), found, strict=True):
-                if some:
-                    factors, rows = zip(*some, strict=True)
-                    kept.append(Outer(outer.first, factors, rows))
-        return found
+        program.outputs, program.sparse = list(self.by_lane.values()), None
+        program.outers, program.shared = [], []
 
     def _divide(self, position: int, place: int) -> None:
         """Divides a sum in two: the products that differ between lanes, and the terms that lanes share."""
@@ -84,3 +67,10 @@ class LaneSums:
 def _columns(pairs: Sequence[Pair]) -> tuple[Row, Row]:
     lefts, rights = zip(*pairs, strict=True) if pairs else ((), ())
     return row_of(lefts), row_of(rights)
+
+
+def _sorted(outer: Outer) -> Outer:
+    """An outer product with its terms in the order of their rows, so that equal ones are recognized."""
+    terms = sorted(zip(outer.factors, outer.rows, strict=True), key=lambda term: (term[1][0], term[0]))
+    factors, rows = zip(*terms, strict=True)
+    return Outer(outer.first, factors, rows)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 
 from ... import ops
-from .program import Outer, Program, Row, row_of
+from .program import Outer, Program, Row, listed, row_of
 
 Term = tuple[int, int, Row]
 """Results first, first + 1, ... receive a factor times the numbers of a row."""
@@ -16,7 +16,18 @@ Term = tuple[int, int, Row]
 def add_outers(program: Program, outputs: dict[int, int], terms: Sequence[Term]) -> None:
     """Gives a program its outer products, and changes the outputs, {position: place}, of results that have both."""
     spans: dict[tuple[int, int], list[tuple[int, Row]]] = defaultdict(list)
-    for first, factor, row in _divided(outputs, terms):
+    varying: dict[int, bool] = {}  # whether a row differs between lanes, by its id
+    for _, _, row in terms:
+        if id(row) not in varying:
+            varying[id(row)] = any(map(program.by_lane, listed(row)))
+    by_lane = []
+    for term in terms:
+        first, factor, row = term
+        if program.by_lane(factor) or varying[id(row)]:
+            by_lane.append(term)
+        else:
+            program.shared.append(Outer(first, (factor,), (row,)))
+    for first, factor, row in _divided(outputs, by_lane):
         spans[first, first + len(row)].append((factor, row))
     for (first, end), found in sorted(spans.items()):
         factors, rows = zip(*found, strict=True)

@@ -58,7 +58,8 @@ class Program:
     positions where each of these stands among the results. The others are outer products, or 0.0
     results   how many results there are, and what is watched
     watched   how many places at the end of outputs are not results, but numbers that must be finite (finite_checks.py)
-    outers    results that are outer products, kept apart
+    outers    results that are outer products and differ between lanes, kept apart; no result is in two of these
+    shared    outer products that all lanes share, which are added to any results
     """
 
     def __init__(self) -> None:
@@ -70,6 +71,7 @@ class Program:
         self.watched = self.parameters = 0
         self._listed: dict[int, tuple[Row, Row]] = {}
         self.outers: list[Outer] = []
+        self.shared: list[Outer] = []
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
     def __len__(self) -> int:
@@ -121,7 +123,8 @@ class Program:
         made = Program()
         made.parameters = self.parameters
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
-        made.outputs, made.sparse, made.watched, made.outers = self.outputs[:], self.sparse, self.watched, self.outers
+        made.outputs, made.sparse, made.watched = self.outputs[:], self.sparse, self.watched
+        made.outers, made.shared = self.outers, self.shared
         made._places[CONSTANT] = dict(self._places[CONSTANT])
         return made
 
@@ -136,7 +139,11 @@ class Program:
         for outer in self.outers:
             for k, args in enumerate(outer.products(), outer.first):
                 made.outputs[k] = made.add(SUM, args, True)
-        made.outers, made.sparse = [], None
+        for outer in self.shared:
+            for k, (lefts, rights, *_) in enumerate(outer.products(), outer.first):
+                place = made.outputs[k]
+                made.outputs[k] = made.add(SUM, (lefts, rights, (place,), ()), made.by_lane(place))
+        made.outers, made.shared, made.sparse = [], [], None
         return made
 
     @property
@@ -186,7 +193,7 @@ class Program:
 
     def of_outers(self) -> set[int]:
         """The places that outer products read, without parameters."""
-        rows = {id(row): row for outer in self.outers for row in (outer.factors, *outer.rows)}
+        rows = {id(row): row for outer in (*self.outers, *self.shared) for row in (outer.factors, *outer.rows)}
         return set(chain.from_iterable(map(listed, rows.values())))
 
     def uses(self) -> list[int]:
@@ -227,10 +234,11 @@ class Program:
         for place in sorted(outputs):
             if place < 0:
                 yield f"{', '.join(outputs[place])} = {_name(place)}"
-        for outer in self.outers:
+        for outer in (*self.outers, *self.shared):
             last = outer.first + len(outer) - 1
             terms = [f"{_name(f)} * {written(row)}" for f, row in zip(outer.factors, outer.rows, strict=True)]
-            yield f"outputs {outer.first} to {last} = {' + '.join(terms)}"
+            sign = "+=" if outer in self.shared else "="
+            yield f"outputs {outer.first} to {last} {sign} {' + '.join(terms)}"
 
 
 def listed(row: Row) -> Row:

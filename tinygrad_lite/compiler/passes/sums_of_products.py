@@ -53,10 +53,10 @@ class _Rewriting:
             self._visit(place)
         self.made.outputs = list(map(self._place, program.outputs))
         self.made.watched, self.made.sparse = program.watched, program.sparse
-        self.made.outers = [
-            Outer(outer.first, tuple(self._row(outer.factors)), tuple(map(self._row, outer.rows)))
-            for outer in program.outers
-        ]
+        self.made.outers, self.made.shared = (
+            [Outer(o.first, tuple(self._row(o.factors)), tuple(map(self._row, o.rows))) for o in some]
+            for some in (program.outers, program.shared)
+        )
 
     def _visit(self, place: int) -> None:
         kind, args = self._kinds[place], self._args[place]
