@@ -20,6 +20,9 @@ from ..errors import HistoryError
 from ..ops import REAL, Op, component, mean
 from .trace.traced_graph import TracedGraph
 
+# Shorter sums stay additions: a trace is recorded again where one of these becomes a dot.
+_MANY_PRODUCTS = 8
+
 
 class Origin(float):
     """The last argument of a compiled node: it says which output of which traced graph the node stands for.
@@ -179,13 +182,14 @@ def expanded(outputs: Sequence[Any]) -> list[Any]:
 
 def with_dots(outputs: Sequence[Any]) -> list[Any]:
     """The outputs with each sum of products that is written as additions, sum(w * x for ...) + b, as one dot."""
-    found, order = sums_of_products([y for y in outputs if type(y) is Value], hooks)
+    found, order = sums_of_products([y for y in outputs if type(y) is Value], hooks, _MANY_PRODUCTS)
     if not found:
         return list(outputs)
     instead: dict[Value, Any] = {}
     for v in order:
         if v not in found:
-            recorded_anew((), instead, order=[v])
+            if not instead.keys().isdisjoint(v.parents):
+                recorded_anew((), instead, order=[v])
             continue
         lefts, rights, others = found[v]
         numbers = [x for x in others if type(x) is not Value]

@@ -30,7 +30,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "cd122493"
+source_hash = "459fd2c2"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -61,13 +61,14 @@ def results_below(*roots):
     return order
 
 
-def sums_of_products(roots, kept):
+def sums_of_products(roots, kept, least):
     """Sums of products that are written as additions: ({root: (lefts, rights, others)}, the other results in order).
 
     Such a root is the sum of lefts[k] * rights[k] and of others, or a mean, which has this sum. What it was added up
     from is read nowhere else below the roots, and is not among the other results.
 
-    kept  ids of Values that must stay as they are
+    kept   ids of Values that must stay as they are
+    least  how many products such a sum has at least
     """
     v: Value
     found: dict = {}
@@ -89,7 +90,7 @@ def sums_of_products(roots, kept):
             others: list = []
             between: list = []
             _add_terms(v, uses, kept, lefts, rights, others, between)
-            if len(lefts) > 1:
+            if len(lefts) >= least:
                 inner.update(between)
                 found[v] = tuple(lefts), tuple(rights), others
     return found, [v for v in order if v not in inner]

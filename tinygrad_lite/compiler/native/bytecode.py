@@ -45,9 +45,10 @@ class Encoding:
         self._program = program
         self._constants: dict[str, tuple[int, float]] = {}
         self._free: list[int] = []
-        self._slot = [-1] * len(program)
+        # By place, also by that of parameter k: ~k counts from the end.
+        self._slot = [-1] * len(program) + [self.inputs + k for k in reversed(range(self.parameters))]
         self._encode()
-        self.results = array("i", list(map(self._slot_of, program.outputs)))
+        self.results = array("i", [self._slot[place] for place in program.outputs])
         self.constants = list(self._constants.values())
 
     def _encode(self) -> None:
@@ -60,21 +61,18 @@ class Encoding:
             if kind == INPUT:
                 slot[place] = args[0]
             elif place in copies:
-                slot[place] = self._slot_of(copies[place])
+                slot[place] = slot[copies[place]]
             elif last[place] < 0:
                 continue
             elif kind == CONSTANT:
                 slot[place] = self._constant(args[0])
             else:
                 result = slot[place] = self._new_slot()
-                self.written.add(kind, args, result, list(map(self._slot_of, reads[place])))
+                self.written.add(kind, args, result, [slot[read] for read in reads[place]])
                 for read in reads[place]:
                     if read >= 0 and last[read] == place:
                         last[read] = -1  # an operation may read it twice, but frees it once
                         self._free.append(slot[read])
-
-    def _slot_of(self, place: int) -> int:
-        return self._slot[place] if place >= 0 else self.inputs + ~place
 
     def _new_slot(self) -> int:
         if self._free:

@@ -84,20 +84,28 @@ class Program:
             return ~args[0]  # type: ignore[no-any-return]
         # 0.0 == -0.0 and nan != nan: constants are compared by their text.
         key = args if kind is not CONSTANT else repr(args[0])
-        place = self._places[kind].get(key)
-        if place is None:
-            place = self._places[kind][key] = self.append(kind, args, varies)
+        new = len(self.kinds)
+        place = self._places[kind].setdefault(key, new)
+        if place == new:
+            self.kinds.append(kind)
+            self.args.append(args)
+            self.varies.append(self._varies(kind, args) if varies is None else varies)
         return place
 
-    def append(self, kind: Op | str, args: Args, varies: bool | None = None) -> int:
+    def append(self, kind: Op | str, args: Args, varies: bool) -> int:
         """Adds an operation, even if there is an equal one, and returns its place."""
         self.kinds.append(kind)
         self.args.append(args)
-        place = len(self.kinds) - 1
-        if varies is None:
-            varies = kind is INPUT or any(map(self.varies.__getitem__, self.operands(place)))
         self.varies.append(varies)
-        return place
+        return len(self.kinds) - 1
+
+    def _varies(self, kind: Op | str, args: Args) -> bool:
+        if not isinstance(kind, Op):
+            return kind is INPUT or (kind is SUM and any(map(self.by_lane, chain.from_iterable(args))))
+        for arg in args:
+            if self.by_lane(arg) if type(arg) is int else any(map(self.varies.__getitem__, self.listed(arg))):
+                return True
+        return False
 
     def add_all(self, kind: str, count: int) -> range:
         """Adds this many inputs or parameters and returns their places; add() does not find these inputs again."""
@@ -202,8 +210,13 @@ class Program:
         of_rows: dict[int, Row] = {}  # many operations share a row
         for place in self.operations():
             for row in self.rows(place):
-                often[id(row)] += 1
-                of_rows[id(row)] = row
+                if len(row) > 2:
+                    often[id(row)] += 1
+                    of_rows[id(row)] = row
+                    continue
+                for operand in row:
+                    if operand >= 0:
+                        found[operand] += 1
         for row_id, row in of_rows.items():
             for place in listed(row):
                 found[place] += often[row_id]

@@ -61,8 +61,9 @@ class _Rewriting:
     def _visit(self, place: int) -> None:
         kind, args = self._kinds[place], self._args[place]
         if kind is ops.mul:
-            self._place(args[0])
-            self._place(args[1])
+            for factor in args:
+                if factor >= 0 and self._places[factor] is None:
+                    self._place(factor)
         elif kind is CONSTANT:
             return
         elif kind in _COPIES:
@@ -153,8 +154,10 @@ class _Rewriting:
         if len(rows) == 1 and not pairs and count > 1:
             total = self.made.add(SUM, (*self._sorted(*rows[0]), tuple(plus), tuple(minus)), varies)
         else:
-            pairs += chain.from_iterable([zip(*both, strict=True) for both in rows])
-            pairs.sort(key=itemgetter(1))
+            if rows:
+                pairs += chain.from_iterable([zip(*both, strict=True) for both in rows])
+            if len(pairs) > 1:
+                pairs.sort(key=itemgetter(1))
             total = self._written(pairs, plus, minus, varies)
         if self._kinds[place] is ops.mean:
             share = self.made.constant(1.0 / len(self._args[place][0]))
@@ -164,6 +167,9 @@ class _Rewriting:
     def _written(self, pairs: Sequence[Pair], plus: Sequence[int], minus: Sequence[int], varies: bool) -> int:
         if len(plus) == 1 and not pairs and not minus:
             return plus[0]
+        if len(pairs) == 1:
+            ((left, right),) = pairs
+            return self.made.add(SUM, ((left,), (right,), tuple(plus), tuple(minus)), varies)
         lefts, rights = map(row_of, zip(*pairs, strict=True)) if pairs else ((), ())
         return self.made.add(SUM, (lefts, rights, tuple(plus), tuple(minus)), varies)
 
