@@ -50,7 +50,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "4f9fdecd"
+source_hash = "5d8ed2b4"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -750,7 +750,7 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
                 return
     args: tuple = _given(v)
     rows: tuple = args[0], args[1]
-    if begin == 0 and _is_same(rows[0], rows[1]):
+    if begin == 0 and _are_alike(rows[0], rows[1]):
         begin, adjoint = 1, adjoint + adjoint  # what both rows pass on to a number is one product
     for which in range(begin, 2):
         row: tuple = rows[which]
@@ -774,13 +774,13 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
 
 
 @cython.cfunc
-def _is_same(a: tuple, b: tuple) -> cython.bint:
-    """Whether two rows hold the same Values."""
-    k: cython.Py_ssize_t
-    for k in range(len(a)):
-        if a[k] is not b[k] or type(a[k]) is not Value:
-            return False
-    return len(a) > 0
+def _are_alike(a: tuple, b: tuple) -> cython.bint:
+    """Whether two rows hold the same objects."""
+    k: cython.Py_ssize_t = 0
+    if len(a) == len(b):
+        while k < len(a) and a[k] is b[k]:
+            k += 1
+    return k == len(a) == len(b)
 
 
 @cython.cfunc
@@ -865,18 +865,6 @@ def _is_zero(x) -> cython.bint:
 
 
 @cython.cfunc
-def _as_before(before: tuple, items: list) -> tuple:
-    """The items as a tuple, the one before if it holds the same: all inputs of a layer receive from its neurons."""
-    k: cython.Py_ssize_t
-    if len(before) != len(items):
-        return tuple(items)
-    for k in range(len(items)):
-        if before[k] is not items[k]:
-            return tuple(items)
-    return before
-
-
-@cython.cfunc
 def _total(walk: _Walk, gathered):
     """The sum of a list, in which pairs are products, None for an empty one; what is no list is returned as it is."""
     if type(gathered) is not list:
@@ -892,7 +880,9 @@ def _total(walk: _Walk, gathered):
             others.append(x)
     if len(lefts) > 1:
         rest = _total(walk, others[::-1])
-        walk.lefts = _as_before(walk.lefts, lefts)
+        factors: tuple = tuple(lefts)
+        if not _are_alike(walk.lefts, factors):  # else one row serves: all inputs of a layer receive from its neurons
+            walk.lefts = factors
         return dot(walk.lefts, tuple(rights), 0.0 if rest is None else rest)
     if lefts:
         gathered = [*reversed(others), lefts[0] * rights[0]]

@@ -51,15 +51,15 @@ class Program:
     with the number of its parameters.
 
     parameters  how many there are
-    kinds     of each place: an Op, or INPUT, CONSTANT, SUM
-    args      of each place: see Args
-    varies    whether a place depends on an input, and so differs between the lanes of a batch
-    outputs   places of the results
-    positions where each of these stands among the results. The others are outer products, or 0.0
-    results   how many results there are, and what is watched
-    watched   how many places at the end of outputs are not results, but numbers that must be finite (finite_checks.py)
-    outers    results that are outer products and differ between lanes, kept apart; no result is in two of these
-    shared    outer products that all lanes share, which are added to any results
+    kinds       of each place: an Op, or INPUT, CONSTANT, SUM
+    args        of each place: see Args
+    varies      whether a place depends on an input, and so differs between the lanes of a batch
+    outputs     places of the results
+    sparse      how many results there are, and the positions of the outputs among them; None if each has a place. The
+                others are outer products, or 0.0
+    watched     how many results at the end are only numbers that must be finite (finite_checks.py)
+    outers      results that are outer products and differ between lanes, kept apart; no result is in two of these
+    shared      outer products that all lanes share, which are added to any results
     """
 
     def __init__(self) -> None:
