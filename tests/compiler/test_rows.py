@@ -123,9 +123,9 @@ def test_a_list_that_changes_between_traces(change: Callable[[list[Value]], None
 
 
 def test_a_penalty_on_all_weights_and_the_layers_overlap() -> None:
-    """The penalty is one row over all weights; the layers' rows are parts of it."""
+    """The penalty is one row over all weights; the layers' rows are parts of it. What only it reads is written anew."""
     model = nn.MLP(3, [4, 2], activation="tanh")
-    weights = model.parameters()
+    weights = [*model.parameters(), *[Value(0.5 - k) for k in range(5)]]
 
     def loss(x: Any) -> Any:
         return tl.dot(model(x), [1.0, -2.0]) + 0.1 * tl.dot(weights, weights) + weights[5] ** 2
@@ -133,8 +133,27 @@ def test_a_penalty_on_all_weights_and_the_layers_overlap() -> None:
     lanes = np.random.default_rng(0).normal(size=(5, 3))
     expected = gradients(tl.mean([loss(list(lane)) for lane in lanes.tolist()]), weights)
     f = compile(loss, executor="array")
-    assert gradients(f.batch(lanes), weights) == pytest.approx(expected, rel=1e-12)
-    assert f.array.plain.operations < 30  # the penalty's gradient is added in one piece, not neuron by neuron
+    for _ in range(2):
+        assert gradients(f.batch(lanes), weights) == pytest.approx(expected, rel=1e-12)
+    assert f.array.plain.operations < 32  # the penalty's gradient is added in one piece, not neuron by neuron
+
+
+def test_a_layer_on_several_rows() -> None:
+    """What its weights and its biases receive from all rows is one product, whatever the order of the rows."""
+    layer, mixing = nn.Linear(3, 4), nn.Attention(4, causal=True)
+    weights = [*layer.parameters(), *mixing.parameters()]
+    for k, w in enumerate(weights):  # biases start at 0
+        w.data += 0.1 * (k % 7 - 3)
+
+    def loss(rows: Any) -> Any:
+        return tl.sum([tl.dot(row, row) for row in mixing(layer(rows))])
+
+    lanes = np.random.default_rng(0).normal(size=(5, 6, 3))
+    expected = gradients(tl.mean([loss([list(row) for row in lane]) for lane in lanes.tolist()]), weights)
+    f = compile(loss, executor="array")
+    assert gradients(f.batch(lanes), weights) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+    over_lanes = [group.summed.shape for group in f.array.groups if group.summed is not None]
+    assert over_lanes == [(4, 4), (8, 5), (4, 5), (4, 5), (1,)]  # the layer; queries and keys, values, output; the loss
 
 
 def test_no_list_of_a_program_is_as_long_as_its_weights() -> None:
