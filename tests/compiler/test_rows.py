@@ -156,6 +156,22 @@ def test_a_layer_on_several_rows() -> None:
     assert over_lanes == [(4, 4), (8, 5), (4, 5), (4, 5), (1,)]  # the layer; queries and keys, values, output; the loss
 
 
+def test_weights_that_are_used_at_each_step_receive_one_product() -> None:
+    """Also where their terms come in another order for each: at the last step, a neuron's adjoint comes first."""
+    inward, recurrent, outward = ([[Value(0.1 * k - j) for k in range(n)] for j in range(4)] for n in (2, 4, 4))
+
+    def loss(xs: Any, target: Any) -> Any:
+        h = [tl.tanh(tl.dot(u, xs[0])) for u in inward]
+        for x in xs[1:]:
+            h = [tl.tanh(tl.dot(u, x) + tl.dot(w, h)) for u, w in zip(inward, recurrent, strict=True)]
+        return (tl.dot(outward[0], h) - target) ** 2
+
+    f = compile(loss, executor="array")
+    f.batch(np.ones((7, 3, 2)), np.ones(7)).backward()
+    shapes = [group.summed.shape for group in f.array.groups if group.summed is not None]
+    assert shapes == [(4, 2), (4, 4), (1, 4), (1,)]
+
+
 def test_no_list_of_a_program_is_as_long_as_its_weights() -> None:
     model = nn.MLP(200, [50, 3], activation="tanh")
     f = compile(lambda x, label: nn.cross_entropy(model(x), label))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from .program import SUM, Program, Row, row_of
+from .program import SUM, Outer, Program, Row, row_of
 
 Pair = tuple[int, int]
 
@@ -26,7 +26,7 @@ class LaneSums:
         self.shared: dict[int, int] = {}
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
-        self.outers, self.shared_outers = program.outers[:], program.shared
+        self.outers, self.shared_outers = list(map(_sorted, program.outers)), program.shared
         read = program.of_outers()
         read.update(chain.from_iterable(map(program.operands, program.operations())))
         first: dict[int, int] = {}
@@ -67,3 +67,10 @@ class LaneSums:
 def _columns(pairs: Sequence[Pair]) -> tuple[Row, Row]:
     lefts, rights = zip(*pairs, strict=True) if pairs else ((), ())
     return row_of(lefts), row_of(rights)
+
+
+def _sorted(outer: Outer) -> Outer:
+    """An outer product with its terms in the order of their rows, so that equal ones are recognized."""
+    terms = sorted(zip(outer.factors, outer.rows, strict=True), key=lambda term: (term[1][0], term[0]))
+    factors, rows = zip(*terms, strict=True)
+    return Outer(outer.first, factors, rows)
