@@ -157,7 +157,7 @@ def test_a_layer_on_several_rows() -> None:
 
 
 def test_weights_that_are_used_at_each_step_receive_one_product() -> None:
-    """Also where their terms come in another order for each: at the last step, a neuron's adjoint comes first."""
+    """Also if the terms come in another order for each neuron."""
     inward, recurrent, outward = ([[Value(0.1 * k - j) for k in range(n)] for j in range(4)] for n in (2, 4, 4))
 
     def loss(xs: Any, target: Any) -> Any:
