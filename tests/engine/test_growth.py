@@ -16,7 +16,7 @@ from tinygrad_lite import Value, nn, ops, optim, train
 from tinygrad_lite.compiler import compiled as compiling
 from tinygrad_lite.compiler import executor_choice as execution
 from tinygrad_lite.compiler.compiled import Compiled
-from tinygrad_lite.compiler.compiled_fixed_point import Settle
+from tinygrad_lite.compiler.joint_results import COMPONENT, KEPT, Joint
 from tinygrad_lite.compiler.native import bytecode_machine as native
 
 # Objects kept for reuse (free nodes, small arrays) cannot explain more than this.
@@ -158,17 +158,17 @@ def test_it_does_not_grow(name: str, own_operations: Any, monkeypatch: pytest.Mo
 
 
 def test_what_a_run_found_is_forgotten_and_what_was_before_is_not() -> None:
-    row = Settle(lambda shared: lambda start, parameters, by_lane: np.full((1, start.shape[1]), parameters[0]))
+    row = Joint("all", lambda shared: lambda start, parameters, by_lane: np.full((1, start.shape[1]), parameters[0]))
     first = row.value([0.0], [1.0], 0.0)
-    mark = row.kept.next
+    mark = KEPT.next
     second, third = row.value([0.0], [2.0], 0.0), row.value([0.0], [3.0], 0.0)
-    assert [row.settled.value(handle, 0) for handle in (first, second, third)] == [1.0, 2.0, 3.0]
-    row.kept.forget(mark)
-    assert row.settled.value(first, 0) == 1.0 and len(row.kept._found) == row.kept._size == 1
+    assert [COMPONENT.value(handle, 0) for handle in (first, second, third)] == [1.0, 2.0, 3.0]
+    KEPT.forget(mark)
+    assert COMPONENT.value(first, 0) == 1.0 and len(KEPT._found) == KEPT._size == 1
     again = row.value([0.0], [4.0], 0.0)
-    assert again == second and row.settled.value(again, 0) == 4.0
-    row.kept.forget(0)
-    assert not row.kept._found and row.kept._size == 0
+    assert again == second and COMPONENT.value(again, 0) == 4.0
+    KEPT.forget(0)
+    assert not KEPT._found and KEPT._size == 0
 
 
 def test_the_last_traces_are_shown_and_all_are_counted() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from .array.array_executor import ArrayExecutor
 from .captured_leaves import Parameters
-from .compiled_fixed_point import Settle
 from .cost_estimate import NativeCost
+from .joint_results import KEPT, Joint
 from .native.bytecode_machine import Executor, compiled
 from .native.plain_call import Call
 from .passes.program import Program
@@ -48,7 +48,7 @@ class Execution:
         apart = 2 * sum(map(len, program.outers))
         self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
         self._choices: dict[int, str] = {}
-        self._kept = [row.kept for row in set(self.simplified.kinds) if isinstance(row, Settle)]
+        self._keeps = any(isinstance(row, Joint) for row in set(self.simplified.kinds))
         self._array: ArrayExecutor | None = None
         self._native: Executor | None = None
         self._lock = threading.Lock()
@@ -57,17 +57,17 @@ class Execution:
     def one(self) -> Callable[[Any, Sequence[float]], list[float]]:
         """A function that computes the outputs from the parameters and one set of inputs."""
         run = self.native.run if self._choose(1) == "native" else self._one_lane
-        return functools.partial(self._forgetting, run) if self._kept else run
+        return functools.partial(self._forgetting, run) if self._keeps else run
 
     def call(self, parameters: Parameters, arguments: Any, result: Any, finite: bool) -> Call | None:
         """One set of inputs from its arguments to its result, if the native executor runs it; see Call."""
-        if self._kept or self._choose(1) != "native":
+        if self._keeps or self._choose(1) != "native":
             return None
         return Call(self.native, parameters.numbers if parameters.leaves else None, arguments, result, finite)
 
     def lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes)."""
-        if self._kept:
+        if self._keeps:
             return self._forgetting(self._lanes, parameters, parts)
         return self._lanes(parameters, parts)
 
@@ -79,11 +79,23 @@ class Execution:
         self.native.batch(parameters, [np.ascontiguousarray(part) for part in parts], lanes, found)
         return found
 
+    def loop(self, parameters: Any, table: Any, carry: Any, backward: bool) -> None:
+        """Runs the program once a step: the inputs are the carry and what the step reads, the outputs the next carry.
+
+        table  what steps read, (numbers, steps, lanes)
+        carry  (numbers, steps + 1, lanes); the first is given, or the last if the steps run backward. The others are
+               filled in
+        """
+        if self._choose(carry.shape[2]) == "native":
+            self.native.loop(parameters, table, carry, backward)
+        else:
+            self.array.loop(parameters, table, carry, backward)
+
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
         """Applies `use` to the sums of the outputs over the lanes (see ArrayExecutor.sums); inputs as for lanes()."""
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
-            if self._kept:
+            if self._keeps:
                 return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
         total = np.zeros(self.program.results)
@@ -128,13 +140,12 @@ class Execution:
         return self._native
 
     def _forgetting(self, run: Callable[..., Any], *args: Any) -> Any:
-        """Runs the program, then drops the solutions of its fixed points, which nothing else reads."""
-        marks = [kept.next for kept in self._kept]
+        """Runs the program, then drops the numbers of its joint results, which nothing else reads."""
+        mark = KEPT.next
         try:
             return run(*args)
         finally:
-            for kept, mark in zip(self._kept, marks, strict=True):
-                kept.forget(mark)
+            KEPT.forget(mark)
 
     def _choose(self, lanes: int) -> str:
         chosen = self._choices.get(lanes)

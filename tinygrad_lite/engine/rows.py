@@ -39,7 +39,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "fa1430e1"
+source_hash = "9fcbf8ea"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -519,11 +519,14 @@ def keep_partials(v):
     terms.lender, copied.lender = None, terms.lender
 
 
-def record_joint(op, numbers, args):
+def record_joint(op, numbers, args, wanted=None):
     """Records a joint result: one node for all numbers, and a component for each; adjoints are passed on together.
 
-    args  tuples of Values and floats, then an object that knows the derivatives, a float with these methods:
-          pull(adjoints): a contribution for each number of the tuples; push(tangents): the tangents of the numbers
+    wanted  the indices of the numbers to record components for; None: all
+    args    tuples of Values and floats, then an object that knows the derivatives, a float with these methods:
+          pull(adjoints): a contribution for each number of the tuples; push(tangents): the tangents of the numbers.
+          Adjoints are a dict by index. Among the Values may be another joint result: its contribution is such a dict,
+          and its tangents are those of all its numbers, as its push() or push_graph() returned them
           pull_graph(whole, adjoints, wanted) and push_graph(whole, tangents): the same as Values; wanted: for which
           derivatives(index): what number `index` contributes if its adjoint is 1
           which(index): the last argument of a component's row, a float that holds the index
@@ -537,14 +540,15 @@ def record_joint(op, numbers, args):
             raise TypeError(f"record_joint({op.name}): arguments stand in tuples, got {errors.received(arg)}")
     if len(args) == 0 or not hasattr(args[len(args) - 1], "pull"):
         raise TypeError(f"record_joint({op.name}): the last argument knows the derivatives, by a method pull(adjoints)")
+    indices = range(len(numbers)) if wanted is None else wanted
     if before == 0:
-        return [_leaf(y, _DETACHED) for y in numbers]
+        return [_leaf(numbers[k], _DETACHED) for k in indices]
     try:
         try:
             here.recording = 1
             whole = _whole(op, numbers, args)
             found: list = []
-            for k in range(len(numbers)):
+            for k in indices:
                 v = component(whole, k)
                 found.append(v if before == 1 else _node(_STOP_GRADIENT, numbers[k], v, 0.0, None, 0.0))
             return found

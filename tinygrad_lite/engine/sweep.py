@@ -40,7 +40,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "f806db20"
+source_hash = "57c98de0"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
@@ -578,16 +578,24 @@ def _pass_on_jointly(v: Value, adjoint: cython.double, waiting: _Waiting) -> cyt
     vectors: dict = waiting.vectors
     if v._code == _COMPONENT:
         whole = args[0]
-        vector = vectors.get(whole)
-        if vector is None:
-            vector = vectors[whole] = [0.0] * len(_solution(whole).numbers)
-        vector[int(args[1])] += adjoint
-        _give_seldom(whole, 0.0, waiting)
+        _give_jointly(whole, {int(args[1]): adjoint}, waiting)
         return 0
-    for x, contribution in zip(_laid_flat_jointly(v), _solution(v).pull(vectors.pop(v)), strict=True):
-        if type(x) is Value:
+    for x, contribution in zip(_laid_flat_jointly(v), _solution(v).pull(vectors.pop(v, {})), strict=True):
+        if type(contribution) is dict:
+            _give_jointly(x, contribution, waiting)
+        elif type(x) is Value:
             _give_seldom(cython.cast(Value, x), contribution, waiting)
     return 0
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _give_jointly(whole: Value, contributions: dict, waiting: _Waiting) -> cython.int:
+    """Adds to the adjoints of a joint result, by their indices."""
+    vector: dict = waiting.vectors.setdefault(whole, {})
+    for index, contribution in contributions.items():
+        vector[index] = vector.get(index, 0.0) + contribution
+    return _give_seldom(whole, 0.0, waiting)
 
 
 @cython.cfunc

@@ -50,7 +50,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "5d8ed2b4"
+source_hash = "aa65c8f2"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -203,21 +203,28 @@ def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) ->
     """Does what _pass_on_jointly does; the adjoint of a joint result is a dict of its components' adjoints."""
     args: tuple = cython.cast(_Terms, v._left).args
     if v._code == _COMPONENT:
-        place: cython.Py_ssize_t = _place(walk, args[0])
-        if type(walk.adjoints[place]) is not dict:
-            walk.adjoints[place] = {}
-        vector: dict = walk.adjoints[place]
-        index = int(args[1])
-        vector[index] = vector[index] + adjoint if index in vector else adjoint
+        _gather_jointly(walk, args[0], {int(args[1]): adjoint})
         return
     solution = _solution(v)
     items: list = _laid_flat_jointly(v)
-    given: list = [adjoint.get(k, 0.0) for k in range(len(solution.numbers))]
     wanted: list = [_is_marked(x, walk.mark) for x in items]
-    found = solution.pull_graph(v, given, wanted) if as_graph else solution.pull(given)
+    found = solution.pull_graph(v, adjoint, wanted) if as_graph else solution.pull(adjoint)
     for x, marked, contribution in zip(items, wanted, found, strict=True):
-        if marked:
+        if marked and type(contribution) is dict:
+            _gather_jointly(walk, x, contribution)
+        elif marked:
             _gather(walk, x, v, -1, 1.0, contribution)
+
+
+@cython.cfunc
+def _gather_jointly(walk: _Walk, whole: Value, contributions: dict) -> cython.void:
+    """Adds to the adjoints of a joint result, by their indices."""
+    place: cython.Py_ssize_t = _place(walk, whole)
+    if type(walk.adjoints[place]) is not dict:
+        walk.adjoints[place] = {}
+    vector: dict = walk.adjoints[place]
+    for index, contribution in contributions.items():
+        vector[index] = vector[index] + contribution if index in vector else contribution
 
 
 def partial_derivatives(root, xs):
@@ -402,7 +409,7 @@ def _tangents_once(
 
 @cython.cfunc
 def _tangent_jointly(walk: _Walk, v: Value, as_graph: cython.bint):
-    """The tangent of a component; for a joint result, the tuple of its components' tangents."""
+    """The tangent of a component; for a joint result, the tangents of all its components."""
     args: tuple = cython.cast(_Terms, v._left).args
     if v._code == _COMPONENT:
         moved = _tangent_of(walk, args[0])
@@ -411,7 +418,7 @@ def _tangent_jointly(walk: _Walk, v: Value, as_graph: cython.bint):
     if all([tangent is None for tangent in given]):
         return None
     given = [0.0 if tangent is None else tangent for tangent in given]
-    return tuple(_solution(v).push_graph(v, given) if as_graph else _solution(v).push(given))
+    return _solution(v).push_graph(v, given) if as_graph else _solution(v).push(given)
 
 
 @cython.cfunc

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from ..compiler.autodiff import recorded_anew
-from ..compiler.compiled_fixed_point import Settle
 from ..compiler.executor_choice import Execution
+from ..compiler.joint_results import COMPONENT, Joint
 from ..compiler.trace.tracing import flattened, traced
 from ..engine import (
     Linearization,
@@ -110,9 +110,9 @@ class Solution(float):
         """Whether the Values that the fixed point depends on still have the same numbers."""
         return self._at is None or self._at == [x.data for x in self.xs]
 
-    def pull(self, adjoints: Sequence[float]) -> list[float]:
+    def pull(self, adjoints: dict[int, float]) -> list[float]:
         """The contributions to the node's arguments for these adjoints, by the adjoint fixed point."""
-        us = self._solved_for(adjoints, self._by_zs)
+        us = self._solved_for(self._all(adjoints), self._by_zs)
         return [0.0] * len(self._zs) + self._pulled(self.xs)(us)
 
     def which(self, index: int) -> _Which:
@@ -121,7 +121,7 @@ class Solution(float):
     def derivatives(self, index: int) -> list[float]:
         """The derivatives of one number of z by the node's arguments."""
         if index not in self._derivatives:
-            self._derivatives[index] = self.pull([float(k == index) for k in range(len(self._zs))])
+            self._derivatives[index] = self.pull({index: 1.0})
         return self._derivatives[index]
 
     def push(self, given: Sequence[float]) -> list[float]:
@@ -129,14 +129,15 @@ class Solution(float):
         moved = _tangents(self._ys, self.xs, given[len(self._zs) :], False)
         return self._solved_for(moved, lambda vs: _tangents(self._ys, self._zs, vs, False))
 
-    def pull_graph(self, whole: Value, adjoints: _Vector, wanted: Sequence[bool]) -> _Vector:
+    def pull_graph(self, whole: Value, adjoints: dict[int, Any], wanted: Sequence[bool]) -> _Vector:
         """The same as pull, but as Values that can be differentiated again; 0.0 for arguments that are not wanted."""
         rs, ys = self._at_result(whole)
+        given = self._all(adjoints)
 
         def step(us: _Vector) -> _Vector:
-            return _added(adjoints, derivative_graph(dot(us, ys), rs, False))
+            return _added(given, derivative_graph(dot(us, ys), rs, False))
 
-        us = self._solved_graph_for(adjoints, step, self._by_zs)
+        us = self._solved_graph_for(given, step, self._by_zs)
         xs = [x for x, needed in zip(self.xs, wanted[len(self._zs) :], strict=True) if needed]
         fixed = [v for v in (*rs, *us) if type(v) is Value]  # these depend on xs too, as nodes of solves
         found = iter(derivative_graph(dot(us, ys), [*xs, *fixed], False))
@@ -165,7 +166,7 @@ class Solution(float):
         return recorded_nodes(step, first, self.rows[0].numbers(first, others)[:, 0].tolist(), self._settings)[0]
 
     @functools.cached_property
-    def rows(self) -> tuple[Settle, Op]:
+    def rows(self) -> tuple[Joint, Op]:
         """The operations with which programs find the fixed point and take its numbers; equal programs share them."""
         ys = traced(lambda: recorded_anew(self._ys, {}, order=self._order), (), self._settings.of)[0]
         program = flattened(ys, [*self._zs, *self.xs], [])
@@ -173,8 +174,8 @@ class Solution(float):
         with _lock:
             row = _rows.get(key)
             if row is None:
-                row = _rows[key] = Settle(_Solvers(self._zs, self.xs, ys, self._settings))
-        return row, row.settled
+                row = _rows[key] = Joint("fixed_point", _Solvers(self._zs, self.xs, ys, self._settings))
+        return row, COMPONENT
 
     def spectral_radius(self) -> float:
         """The spectral radius of J, by Arnoldi's iteration on J^T; exact if it takes as many steps as z has numbers."""
@@ -221,6 +222,9 @@ class Solution(float):
             return traced_nodes(step, given, self._adjoint_settings())
         numbers = [as_value(x).data for x in given]
         return recorded_nodes(step, numbers, self._solved_for(numbers, linear), self._adjoint_settings())[0]
+
+    def _all(self, adjoints: dict[int, Any]) -> _Vector:
+        return [adjoints.get(k, 0.0) for k in range(len(self._zs))]
 
     def _adjoint_settings(self) -> Settings:
         of = self._settings.of
@@ -300,7 +304,7 @@ def _added(xs: Sequence[Any], ys: Sequence[Any]) -> _Vector:
 
 
 _lock = threading.Lock()
-_rows: weakref.WeakValueDictionary[Any, Settle] = weakref.WeakValueDictionary()
+_rows: weakref.WeakValueDictionary[Any, Joint] = weakref.WeakValueDictionary()
 _FIXED_POINT = Op(
     "fixed_point",
     lambda start, xs, solution: float(solution.rows[0].numbers(start, xs)[0, 0]),

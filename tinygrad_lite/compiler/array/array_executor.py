@@ -117,6 +117,24 @@ class ArrayExecutor:
             total += space.sums
         return use(total)
 
+    @_quiet
+    def loop(self, parameters: Any, table: Any, carry: Any, backward: bool) -> None:
+        """Runs the program step by step, see Execution.loop()."""
+        steps = table.shape[1]
+        for start in range(0, carry.shape[2], self.most_lanes):
+            block = slice(start, start + self.most_lanes)
+            read, carried = np.moveaxis(table[..., block], 1, 0), np.moveaxis(carry[..., block], 1, 0)
+            space = self._take(parameters, [carried[0], read[0] if steps else table[:, :0].T], carried.shape[2])
+            for t in range(steps - 1, -1, -1) if backward else range(steps):
+                space.compute([carried[t + backward], read[t]])
+                after = carried[t + 1 - backward]
+                for home, positions, rows in space.outputs:
+                    if home == V:
+                        after[positions] = space.arrays[V][rows]
+                    elif len(rows):
+                        after[positions] = space.arrays[home][rows, None]
+            self._idle[space.key] = space
+
     def _blocks(self, parameters: Any, parts: Sequence[Any], lanes: int) -> Iterator[tuple[_Workspace, slice]]:
         """Runs block after block, and gives for each the workspace with its results and its lanes."""
         blocks = max(1, -(-lanes // self.most_lanes))

@@ -14,8 +14,8 @@ import numpy as np
 
 from ... import ops
 from ...ops import Op
-from ..compiled_fixed_point import Settle, Settled
 from ..cost_estimate import MANY_TERMS, is_swept
+from ..joint_results import Component, Joint
 from ..native import bytecode_machine as native
 from ..native.bytecode import Code
 from ..passes.grouping import Group
@@ -60,8 +60,8 @@ class Source:
             self._sweep(stretch)
             stretch.clear()
             self.layout.begin(group.varies, len(group))
-            if isinstance(group.kind, Settle):
-                self._fixed_points(group, group.kind)
+            if isinstance(group.kind, Joint):
+                self._joint_results(group, group.kind)
             elif isinstance(group.kind, Op):
                 self._operation(group, group.kind)
             elif group.summed is not None:
@@ -119,9 +119,9 @@ class Source:
         # The array form of take does not refuse a bad index, but its value does.
         if op is ops.take or not array_forms.write(op, names, lengths, out, layout):
             function = f"{op.name}_by_value"
-            if isinstance(op, Settled):
+            if isinstance(op, Component):
                 function = f"component{len(self.functions)}"
-            self.functions[function] = by_value(op) if not isinstance(op, Settled) else op.on_arrays
+            self.functions[function] = by_value(op) if not isinstance(op, Component) else op.on_arrays
             layout.line(f"{function}({', '.join([*names.values(), out])})")
 
     def _sweep(self, groups: Sequence[Group]) -> None:
@@ -138,8 +138,8 @@ class Source:
         self.functions[name] = partial(native.OnRows, code)
         layout.line(f"{layout.name(f'{name}(V)', f'run_{name}')}()")
 
-    def _fixed_points(self, group: Group, op: Settle) -> None:
-        """Writes one call that solves for all members.
+    def _joint_results(self, group: Group, op: Joint) -> None:
+        """Writes one call that computes all members.
 
         Numbers that all members and lanes share are passed separately, so that matrices remain matrices.
         """
@@ -152,7 +152,7 @@ class Source:
             names[1] = layout.shared(xs[0, shared])
         if not shared.all():
             names[2] = read(xs[:, ~shared].T)
-        function = f"fixed_point{len(self.functions)}"
+        function = f"{op.name}{len(self.functions)}"
         self.functions[function] = op.on_arrays(shared)
         layout.line(f"{function}({', '.join(names)}, {out})")
 

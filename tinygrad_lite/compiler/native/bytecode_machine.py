@@ -27,7 +27,7 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "2f5409dc"
+source_hash = "72a722d5"
 
 
 @cython.final
@@ -174,6 +174,57 @@ class Executor:
             for k in range(self._outputs):
                 for lane in range(n):
                     target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
+
+    def loop(self, parameters, table, carry, backward):
+        """Runs the program once a step, from the carry and what the step reads to the next carry.
+
+        table  what steps read, (numbers, steps, lanes)
+        carry  (numbers, steps + 1, lanes); the first is given, or the last if the steps run backward. The others are
+               filled in
+        """
+        if cython.compiled and self._arrays is None:
+            raise errors.not_made(self)
+        carried: cython.Py_ssize_t = self._outputs
+        times: cython.Py_ssize_t = carry.shape[1]
+        count: cython.Py_ssize_t = carry.shape[2]
+        steps: cython.Py_ssize_t = times - 1
+        given: View = view_of("parameters", parameters, False)
+        source: View = view_of("table", table, False)
+        target: View = view_of("carry", carry, True)
+        check_size("parameters", given.size, self._parameters)
+        check_size("table", source.size, (self._inputs - carried) * steps * count)
+        check_size("carry", target.size, carried * times * count)
+        down: cython.bint = backward
+        block: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, self._slots)))
+        space: _Space = None
+        start: cython.Py_ssize_t
+        n: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        t: cython.Py_ssize_t
+        now: cython.Py_ssize_t
+        step: cython.Py_ssize_t
+        lane: cython.Py_ssize_t
+        for start in range(0, count, block):
+            n = min(block, count - start)
+            if space is None or space.lanes != n:
+                space = _space(self, n)
+                for k in range(self._parameters):
+                    _spread(space.numbers, self._inputs + k, n, given.numbers[k])
+            w: cython.p_double = space.numbers
+            for step in range(steps):
+                t = steps - 1 - step if down else step
+                now = t + 1 if down else t
+                for k in range(carried):
+                    for lane in range(n):
+                        w[k * n + lane] = target.numbers[(k * times + now) * count + start + lane]
+                for k in range(carried, self._inputs):
+                    for lane in range(n):
+                        w[k * n + lane] = source.numbers[((k - carried) * steps + t) * count + start + lane]
+                run_code(self._calls, self._code, self._length, w, space.spare, n)
+                now = t if down else t + 1
+                for k in range(carried):
+                    for lane in range(n):
+                        target.numbers[(k * times + now) * count + start + lane] = w[self._results[k] * n + lane]
 
 
 @cython.final

@@ -25,9 +25,10 @@ def as_sums_of_products(program: Program) -> Program:
     A sum that is read once, as a term of another, is written out there; a sum that is read often is not, since the
     program would grow without bound. In a pair, a factor that lanes share comes first, otherwise the later one; the
     pairs of a sum are sorted, so that equal rows are recognized. Results change by rounding, and a sum of several
-    products that is zero may lose its sign; other results that are infinite, nan or -0.0 stay the same.
+    products that is zero may lose its sign; other results that are infinite, nan or -0.0 stay the same. A program that
+    is written so already is returned.
     """
-    return _Rewriting(program).made
+    return program if SUM in program.kinds else _Rewriting(program).made
 
 
 class _Rewriting:

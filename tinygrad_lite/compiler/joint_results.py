@@ -1,7 +1,8 @@
-"""A fixed point inside a program: one operation finds all its numbers, then one operation each reads a number.
+"""Joint results inside a program: one operation computes all numbers, then one operation each reads a number.
 
-A place of a program holds one number. The place of the first operation holds a handle; under it, the operation keeps
-the solution for the thread that runs the program. The others read the solution by the handle.
+Fixed points and loops are joint results; they hold a program of their own. A place of a program holds one number. The
+place of the first operation holds a handle; under it, the operation keeps its numbers for the thread that runs the
+program. The others read them by the handle, and so may another joint result, which reads them as an array.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..ops import REAL, Op
 _MOST_CALLS, _MOST_NUMBERS, _LEAST_CALLS = 1 << 14, 1 << 20, 1 << 10
 
 Solver = Callable[[Any, Any, Any], Any]
-"""Solves from start (numbers, lanes), what all lanes share (some,) and what differs by lane (others, lanes)."""
+"""The numbers (numbers, lanes) from start (some, lanes), what all lanes share (others,), what differs (rest, lanes)."""
 
 
 def _unlisted(op: Op, name: str, args: str, doc: str, value: Callable[..., float]) -> None:
@@ -34,19 +35,17 @@ def _unlisted(op: Op, name: str, args: str, doc: str, value: Callable[..., float
     op.places = tuple([f"{op.signature}: {arg}" for arg in op.args])
 
 
-class Settle(Op):
-    """The operation that finds a fixed point.
+class Joint(Op):
+    """The operation that computes all numbers of a joint result.
 
     solver  makes the Solver from a mask: which of the numbers it depends on are shared by all lanes
-    kept    the solutions, until the executor has read them and drops them
     """
 
-    __slots__ = ("__weakref__", "_solver", "_solvers", "kept", "settled")
+    __slots__ = ("__weakref__", "_solver", "_solvers")
 
-    def __init__(self, solver: Callable[[Any], Solver]) -> None:
-        _unlisted(self, "fixed_point", "*start *xs solution", "a fixed point", self._one)
-        self._solver, self._solvers, self.kept = solver, dict[bytes, Solver](), Kept()
-        self.settled = Settled(self.kept)
+    def __init__(self, name: str, solver: Callable[[Any], Solver]) -> None:
+        _unlisted(self, name, "*start *xs solution", f"all numbers of a {name.replace('_', ' ')}", self._one)
+        self._solver, self._solvers = solver, dict[bytes, Solver]()
 
     def solver(self, shared: Any) -> Solver:
         """The Solver for a mask that says which numbers all lanes share."""
@@ -56,50 +55,49 @@ class Settle(Op):
         return self._solvers[key]
 
     def _one(self, start: Sequence[float], xs: Sequence[float], solution: float) -> float:
-        return float(self.kept.keep(self.numbers(start, xs)))
+        return float(KEPT.keep(self.numbers(start, xs)))
 
     def numbers(self, start: Sequence[float], xs: Sequence[float]) -> Any:
-        """The fixed point, (numbers, 1)."""
+        """The numbers, (numbers, 1)."""
         shared = np.ones(len(xs), bool)
         return self.solver(shared)(np.array(start, float)[:, None], np.array(xs, float), np.empty((0, 1)))
 
     def on_arrays(self, shared: Any) -> Callable[[Any, Any, Any, Any], None]:
-        """A function of arrays that solves for each member of a group and each lane, and writes the handles."""
+        """A function of arrays that computes each member of a group in each lane, and writes the handles."""
         solver = self.solver(shared)
 
-        def settle(start: Any, xs: Any, by_lane: Any, out: Any) -> None:
+        def compute(start: Any, xs: Any, by_lane: Any, out: Any) -> None:
             start, by_lane = [
                 np.empty((0, out.size)) if array is None
                 else np.broadcast_to(array, (len(array), *out.shape)).reshape(len(array), out.size)
                 for array in (start, by_lane)
             ]  # fmt: skip
             found = solver(start, np.empty(0) if xs is None else xs, by_lane)
-            out[...] = (self.kept.keep(found) + np.arange(out.size)).reshape(out.shape)
+            out[...] = (KEPT.keep(found) + np.arange(out.size)).reshape(out.shape)
 
-        return settle
+        return compute
 
 
-class Settled(Op):
-    """The operation that reads one number of a fixed point."""
+class Component(Op):
+    """The operation that reads one number of a joint result."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ()
 
-    def __init__(self, kept: Kept) -> None:
-        self._kept = kept
-        _unlisted(self, "component", "whole index", "one number of a fixed point", self._one)
+    def __init__(self) -> None:
+        _unlisted(self, "component", "whole index", "one number of a joint result", self._one)
 
     def _one(self, whole: float, index: float) -> float:
-        found, lane = self._kept.at(int(whole))
+        found, lane = KEPT.at(int(whole))
         return float(found[int(index), lane])
 
     def on_arrays(self, whole: Any, index: Any, out: Any) -> None:
-        """Writes, for each handle, the number at its index of the solution."""
+        """Writes, for each handle, the number at its index."""
         handles = np.broadcast_to(whole, out.shape).astype(np.int64)
         indices = np.broadcast_to(index, out.shape).astype(np.int64)
         left = np.ones(out.shape, bool)
         while left.any():
             handle = int(handles[left][0])
-            found, lane = self._kept.at(handle)
+            found, lane = KEPT.at(handle)
             lanes = handles - (handle - lane)
             here = left & (lanes >= 0) & (lanes < found.shape[1])
             out[here] = found[indices[here], lanes[here]]
@@ -107,9 +105,9 @@ class Settled(Op):
 
 
 class Kept(threading.local):
-    """The latest solutions, by the handle of their first lane.
+    """The numbers of the latest joint results, by the handle of their first lane.
 
-    next  the first handle of the next solution
+    next  the first handle of the next one
     """
 
     def __init__(self) -> None:
@@ -117,7 +115,7 @@ class Kept(threading.local):
         self.next, self._size = 0, 0
 
     def keep(self, found: Any) -> int:
-        """Keeps a solution and returns the handle of its first lane; the other lanes have the handles after it."""
+        """Keeps numbers and returns the handle of their first lane; the other lanes have the handles after it."""
         handle = self.next
         self.next += found.shape[1]
         self._found[handle] = found
@@ -127,18 +125,22 @@ class Kept(threading.local):
         return handle
 
     def forget(self, mark: int) -> None:
-        """Drops the solutions kept since `next` was the mark; their handles are used again."""
+        """Drops what was kept since `next` was the mark; the handles are used again."""
         found = self._found
         while found and next(reversed(found)) >= mark:
             self._size -= found.popitem()[1].size
         self.next = mark
 
     def at(self, handle: int) -> tuple[Any, int]:
-        """The solution and the lane that belong to a handle."""
+        """The numbers and the lane that belong to a handle."""
         found = self._found.get(handle)
         if found is not None:
             return found, 0
         for first, found in reversed(self._found.items()):
             if first <= handle:
                 return found, handle - first
-        raise LookupError(f"a fixed point was lost: this thread keeps no handle {handle}")
+        raise LookupError(f"a joint result was lost: this thread keeps no handle {handle}")
+
+
+KEPT = Kept()
+COMPONENT = Component()

@@ -1,0 +1,146 @@
+"""Divides the program of a loop's step in what runs once for all steps, before and after, and what runs step by step.
+
+Only what depends on the carry, and leads to the next one, must run step by step. The rest runs with the steps as lanes:
+in a recurrent network the inputs' part of all steps is one matrix product, and so are the weights' derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+
+from .program import CONSTANT, INPUT, SUM, Args, Program, Row, row_of
+
+
+class LoopParts:
+    """The parts of a program in sums of products whose first inputs are the carry and whose first outputs the next one.
+
+    before  from the inputs without the carry: what the loop reads
+    loop    from the carry and what it reads: the next carry
+    """
+
+    def __init__(self, program: Program, carried: int) -> None:
+        self._program, self._carried = program, carried
+        self._inputs = program.kinds.count(INPUT)
+        self._depends = [False] * len(program)
+        for place, kind in enumerate(program.kinds):
+            if kind == INPUT:
+                self._depends[place] = program.args[place][0] < carried
+            else:
+                self._depends[place] = any(map(self._depends.__getitem__, program.operands(place)))
+        self.before, self.loop = self._divided()
+
+    def after(self, outputs: Sequence[int]) -> Program:
+        """From all inputs, then the next carry: outputs of the program, given by their positions.
+
+        What these need of the loop is computed again, for all steps at once.
+        """
+        made, inputs = self._begun(range(self._inputs + self._carried))
+        places = {k: inputs[args[0]] for k, args in enumerate(self._program.args) if self._program.kinds[k] == INPUT}
+        for k, place in enumerate(self._program.outputs[: self._carried], self._inputs):
+            if place >= 0 and self._depends[place]:
+                places.setdefault(place, inputs[k])
+        made.outputs = self._copied(made, places, [self._program.outputs[position] for position in outputs])
+        return made
+
+    def _divided(self) -> tuple[Program, Program]:
+        program, depends, carried = self._program, self._depends, self._carried
+        nexts = program.outputs[:carried]
+        steps = [k for k in sorted(self._below(nexts, lambda place: depends[place])) if program.kinds[k] != INPUT]
+        before, inputs = self._begun(range(carried, self._inputs))
+        known = {k: inputs[args[0]] for k, args in enumerate(program.args) if program.kinds[k] == INPUT and not depends[k]}
+        reads: dict[int, int] = {}  # by the place in `before`: which input of the loop it is
+
+        def read(places: Iterable[int]) -> None:
+            fixed = [p for p in places if p >= 0 and not depends[p] and program.kinds[p] != CONSTANT]
+            for place in self._copied(before, known, fixed):
+                reads.setdefault(place, carried + len(reads))
+
+        divided: dict[int, tuple[Args, int | None]] = {}
+        for place in steps:
+            args, rest = program.args[place], None
+            if program.kinds[place] == SUM:
+                args, others = self._split(args)
+                if others is not None:
+                    self._copied(before, known, list(chain.from_iterable(others)))
+                    rest = before.add(SUM, _mapped(others, lambda p: known.get(p, p)))
+                    reads.setdefault(rest, carried + len(reads))
+            divided[place] = args, rest
+            read(chain.from_iterable([(arg,) if type(arg) is int else arg for arg in args if type(arg) is not range]))
+        read(nexts)
+        before.outputs = list(reads)
+
+        loop, inputs = self._begun(range(carried + len(reads)))
+        places = {k: inputs[args[0]] for k, args in enumerate(program.args) if program.kinds[k] == INPUT and depends[k]}
+
+        def moved(place: int) -> int:
+            if place < 0 or place in places:
+                return places.get(place, place)
+            if program.kinds[place] == CONSTANT:
+                return loop.constant(program.args[place][0])
+            return reads[known[place]]
+
+        for place, (args, rest) in divided.items():
+            args = _mapped(args, moved)
+            if rest is not None:
+                args = *args[:2], (*args[2], reads[rest]), args[3]
+            places[place] = loop.add(program.kinds[place], args)
+        loop.outputs = list(map(moved, nexts))
+        return before, loop
+
+    def _split(self, args: Args) -> tuple[Args, Args | None]:
+        """The terms of a sum that depend on the carry, and the others if these are more than one number."""
+        depends = lambda place: place >= 0 and self._depends[place]  # noqa: E731
+        lefts, rights, plus, minus = args
+        moving = [depends(a) or depends(b) for a, b in zip(lefts, rights, strict=True)]
+        rest = _chosen(lefts, moving, False), _chosen(rights, moving, False), *(
+            tuple([place for place in places if not depends(place)]) for places in (plus, minus)
+        )  # fmt: skip
+        if not rest[0] and len(rest[2]) + len(rest[3]) < 2:
+            return args, None
+        kept = _chosen(lefts, moving, True), _chosen(rights, moving, True), *(
+            tuple([place for place in places if depends(place)]) for places in (plus, minus)
+        )  # fmt: skip
+        return kept, rest
+
+    def _begun(self, inputs: range) -> tuple[Program, dict[int, int]]:
+        """A program with an input for each of these, and the places of the inputs."""
+        made = Program()
+        made.parameters = self._program.parameters
+        return made, dict(zip(inputs, made.add_all(INPUT, len(inputs)), strict=True))
+
+    def _below(self, roots: Iterable[int], wanted: Callable[[int], bool]) -> set[int]:
+        """The places that roots are computed from, with the roots, as far as they are wanted."""
+        found: set[int] = set()
+        stack = list(roots)
+        while stack:
+            place = stack.pop()
+            if place < 0 or place in found or not wanted(place):
+                continue
+            found.add(place)
+            stack.extend(self._program.operands(place))
+        return found
+
+    def _copied(self, made: Program, places: dict[int, int], roots: Sequence[int]) -> list[int]:
+        """Copies what roots are computed from into another program, from the places that are there already."""
+        program = self._program
+        for place in sorted(self._below(roots, lambda place: place not in places)):
+            args = program.args[place]
+            args = args if program.kinds[place] == CONSTANT else _mapped(args, lambda p: places.get(p, p))
+            places[place] = made.add(program.kinds[place], args)
+        return [places.get(root, root) for root in roots]
+
+
+def _mapped(args: Args, places: Callable[[int], int]) -> Args:
+    return tuple(
+        [
+            arg if type(arg) is range else row_of(list(map(places, arg))) if type(arg) is tuple else places(arg)
+            for arg in args
+        ]
+    )
+
+
+def _chosen(row: Row, mask: Sequence[bool], wanted: bool) -> Row:
+    if all(chosen is wanted for chosen in mask):
+        return row
+    return row_of([place for place, chosen in zip(row, mask, strict=True) if chosen is wanted])
