@@ -633,8 +633,8 @@ norm: Op = Op("norm", sequences.norm, (_by_each,),
 
 TABLE: dict[str, Op] = {row.name: row for row in ROWS}
 component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs),
-                   (lambda g, y, start, xs, which: [0.0] * len(start),
-                    lambda g, y, start, xs, which: which.contributions(g, start, xs), None),
+                   (lambda g, y, start, xs, which: which.contributions(g, start, xs)[0],
+                    lambda g, y, start, xs, which: which.contributions(g, start, xs)[1], None),
                    args="*start *xs which", array="", domain=(REAL, REAL, REAL),
                    doc="one number of a fixed point; not in the table, since each node holds its own fixed point")
 custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),

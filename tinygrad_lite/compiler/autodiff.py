@@ -210,24 +210,24 @@ def recorded_anew(
 ) -> list[Any]:
     """Records the outputs again, with other Values or numbers in place of some Values.
 
-    instead      maps a Value to its replacement; gains everything that is recorded again
+    instead      maps a Value to its replacement, a joint result to a sequence of its numbers; gains everything that is
+                 recorded again
     all_of_them  also records Values that do not depend on replaced ones, from the numbers that leaves hold now
     order        the results that the outputs are computed from, in topological order, or the part of it that matters
     """
-    wholes: dict[Value, list[Value]] = {}
     for v in results_below(*[y for y in outputs if type(y) is Value]) if order is None else order:
-        if v in instead or v.op is None or is_joint(v):
+        if v in instead or v.op is None:
             continue
         is_compiled = v.op.name == "compiled"
         if not is_compiled and not all_of_them and (not instead or instead.keys().isdisjoint(v.parents)):
             continue
-        if v.op is component:  # recorded together with all other components of its whole
-            whole, (*given, which) = whole_of(v), v.args
-            if whole not in wholes:
-                wholes[whole] = which.solution.recorded(*_moved(given, instead))
-            instead[v] = wholes[whole][int(which)]
+        if v.op is component:
+            instead[v] = instead[whole_of(v)][int(v.args[-1])]
             continue
         args = _moved(v.args, instead)
+        if is_joint(v):  # its numbers together
+            instead[v] = args[-1].recorded(*args[:-1])
+            continue
         if not is_compiled:
             instead[v] = v.op(*args)
             continue

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine import Value, derivative_graph, is_joint, within
 from ..ops import REAL, Op
 
 # What is kept for a thread: the results of at most _MOST_CALLS calls; with more than _MOST_NUMBERS numbers, of at most
@@ -131,6 +132,15 @@ class Kept(threading.local):
             self._size -= found.popitem()[1].size
         self.next = mark
 
+    def lanes(self, handles: Any) -> Any:
+        """The numbers that belong to these handles, (numbers, handles)."""
+        first = int(handles[0])
+        found, lane = self.at(first)
+        if lane + len(handles) <= found.shape[1] and (handles == np.arange(first, first + len(handles))).all():
+            return found[:, lane : lane + len(handles)]
+        pairs = [self.at(int(handle)) for handle in handles]
+        return np.stack([found[:, lane] for found, lane in pairs], axis=1)
+
     def at(self, handle: int) -> tuple[Any, int]:
         """The numbers and the lane that belong to a handle."""
         found = self._found.get(handle)
@@ -140,6 +150,37 @@ class Kept(threading.local):
             if first <= handle:
                 return found, handle - first
         raise LookupError(f"a joint result was lost: this thread keeps no handle {handle}")
+
+
+class Which(float):
+    """The position of a number in its joint result, with the object that knows the result's derivatives.
+
+    solution  it has number(index, start, xs) and recorded(start, xs), beside what record_joint() asks for
+    """
+
+    solution: Any
+
+    @classmethod
+    def of(cls, solution: Any, index: int) -> Which:
+        made = cls(index)
+        made.solution = solution
+        return made
+
+    def value(self, start: Sequence[float], xs: Sequence[float]) -> float:
+        return float(self.solution.number(int(self), start, xs))
+
+    def contributions(self, g: Any, start: Sequence[Any], xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The rows' rules: the contributions of an adjoint g to start and to xs."""
+        if not all(type(x) is Value and not is_joint(x) for x in xs):
+            raise TypeError("a result of many numbers is computed by a loop: it has no symbolic derivative")
+
+        def recorded() -> list[Any]:
+            fresh = [x.identity() if type(x) is Value else Value(x) for x in (*start, *xs)]
+            y = self.solution.recorded(fresh[: len(start)], fresh[len(start) :])[int(self)]
+            return [g * d for d in derivative_graph(y, fresh, False)]
+
+        found = within(recorded, recording=True)
+        return found[: len(start)], found[len(start) :]
 
 
 KEPT = Kept()

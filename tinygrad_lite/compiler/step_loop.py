@@ -37,7 +37,7 @@ class StepLoop:
         copies = all(self._parts.before.kinds[place] == INPUT for place in self._parts.before.outputs)
         self._copied = [self._parts.before.args[place][0] for place in self._parts.before.outputs] if copies else None
 
-    def run(self, parameters: Any, start: Any, read: Sequence[Any], shared: Any) -> Any:
+    def run(self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int) -> Any:
         """All numbers, one lane a column: the carry before the first step and after each, what steps gave, the sums.
 
         parameters  what all steps and lanes share
@@ -47,7 +47,7 @@ class StepLoop:
         A number's entries for all steps stand one after the other, in the order of the steps, also where these run
         backward.
         """
-        lanes, steps = start.shape[1], read[0].shape[1]
+        lanes = start.shape[1]
         carries = self._carried * (steps + 1)
         found = np.empty((carries + self._given * steps + self._summed, lanes))
         carry = found[:carries].reshape(self._carried, steps + 1, lanes)
@@ -84,7 +84,7 @@ class StepLoop:
 
     def _sums_over_steps(self, parameters: Any, every: Sequence[Any], steps: int, lanes: int) -> Any:
         if lanes > 1 and self._summed * steps * lanes <= _MANY_SUMS:
-            return self._summed_by_lane.lanes(parameters, _flat(every)).reshape(-1, steps, lanes).sum(axis=1)
+            return self._summed_by_lane.lanes(parameters, _flat(every)).reshape(self._summed, steps, lanes).sum(axis=1)
         sums: Callable[..., Any] = self._summed_after.sums
         return np.stack([sums(parameters, _flat([p[..., lane : lane + 1] for p in every])) for lane in range(lanes)], 1)
 
@@ -122,4 +122,4 @@ class StepLoop:
 
 def _flat(parts: Sequence[Any]) -> list[Any]:
     """Parts of shape (some, steps, lanes) with the steps as lanes."""
-    return [np.ascontiguousarray(part).reshape(len(part), -1) for part in parts]
+    return [np.ascontiguousarray(part).reshape(len(part), part.shape[1] * part.shape[2]) for part in parts]

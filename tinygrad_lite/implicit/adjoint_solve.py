@@ -26,7 +26,7 @@ import numpy as np
 
 from ..compiler.autodiff import recorded_anew
 from ..compiler.executor_choice import Execution
-from ..compiler.joint_results import COMPONENT, Joint
+from ..compiler.joint_results import COMPONENT, Joint, Which
 from ..compiler.trace.tracing import flattened, traced
 from ..engine import (
     Linearization,
@@ -115,8 +115,12 @@ class Solution(float):
         us = self._solved_for(self._all(adjoints), self._by_zs)
         return [0.0] * len(self._zs) + self._pulled(self.xs)(us)
 
-    def which(self, index: int) -> _Which:
-        return _Which.of(self, index)
+    def which(self, index: int) -> Which:
+        return Which.of(self, index)
+
+    def number(self, index: int, start: Sequence[float], xs: Sequence[float]) -> float:
+        """One number of the fixed point, for these numbers in place of the arguments'."""
+        return float(self.rows[0].numbers(start, xs)[index, 0])
 
     def derivatives(self, index: int) -> list[float]:
         """The derivatives of one number of z by the node's arguments."""
@@ -234,33 +238,6 @@ class Solution(float):
         """The fixed point as nodes, and f's result for these nodes."""
         rs = [component(whole, k) for k in range(len(self._zs))]
         return rs, recorded_anew(self._ys, dict(zip(self._zs, rs, strict=True)), order=self._order)
-
-
-class _Which(float):
-    """The position of a node's number in its fixed point, with the Solution that can find it again."""
-
-    solution: Solution
-
-    @classmethod
-    def of(cls, solution: Solution, index: int) -> _Which:
-        made = cls(index)
-        made.solution = solution
-        return made
-
-    def value(self, start: Sequence[float], xs: Sequence[float]) -> float:
-        return float(self.solution.rows[0].numbers(start, xs)[int(self), 0])
-
-    def contributions(self, g: Any, start: _Vector, xs: _Vector) -> _Vector:
-        """The row's rule: the contributions of an adjoint g to xs."""
-        if not all(type(x) is Value for x in xs):
-            raise TypeError("a fixed point is found by iteration: it has no symbolic derivative")
-
-        def recorded() -> _Vector:
-            fresh = [x.identity() for x in xs]
-            y = self.solution.recorded(start, fresh)[int(self)]
-            return [g * d for d in derivative_graph(y, fresh, False)]
-
-        return within(recorded, recording=True)
 
 
 class _Solvers:

@@ -1,0 +1,167 @@
+"""What a loop of steps is made of: the step, recorded once, and the columns of numbers that its steps read."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from ..compiler.autodiff import expanded, with_dots
+from ..compiler.trace.finite_checks import watched
+from ..engine import Value, component, current_trace, within
+
+Vector = list[Any]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Numbers that steps read, one row of them in each step.
+
+    inside   for each column, the Value that stands for it in the body
+    numbers  an array (columns, steps); or Values and floats, column after column
+    whole    a scan whose numbers they are, in place of numbers: column k begins with number first + k * apart
+    """
+
+    inside: tuple[Value, ...]
+    numbers: Any = ()
+    whole: Any = None
+    first: int = 0
+    apart: int = 0
+
+    @classmethod
+    def of(cls, inside: Sequence[Value], numbers: Sequence[Any], steps: int) -> Columns:
+        """Columns of these Values and floats, which stand column after column."""
+        if any(type(x) is Value for x in numbers):
+            return cls(tuple(inside), tuple(numbers))
+        return cls(tuple(inside), np.array(numbers, float).reshape(len(inside), steps))
+
+    @property
+    def is_known(self) -> bool:
+        return isinstance(self.numbers, np.ndarray)
+
+    def start(self, column: int) -> int:
+        """The position of the column's first number among those of the scan."""
+        return self.first + column * self.apart
+
+    def among(self, found: Any, steps: int) -> Any:
+        """The columns among all numbers of the scan: (columns, steps, ...) of (numbers, ...)."""
+        return np.stack([found[self.start(k) :][:steps] for k in range(len(self.inside))])
+
+    def known(self, found: Any, steps: int) -> Columns:
+        """The same columns with their numbers, which are among these."""
+        return Columns(self.inside, self.among(found, steps))
+
+    def rows(self, steps: int) -> Vector:
+        """For each step, the Values and floats that it reads."""
+        if self.whole is not None:
+            of = functools.partial(component, self.whole) if type(self.whole) is Value else self.whole.__getitem__
+            columns = [[of(self.start(k) + t) for t in range(steps)] for k in range(len(self.inside))]
+        elif self.is_known:
+            columns = self.numbers.tolist()
+        else:
+            columns = [self.numbers[k * steps :][:steps] for k in range(len(self.inside))]
+        return list(zip(*columns, strict=True))
+
+
+@dataclass(frozen=True)
+class Body:
+    """A step, recorded once.
+
+    carry        for each number of the carry, the Value that stands for it
+    nexts        the next carry
+    given        what each step gives
+    sums         what is summed over all steps; then what must be finite, see finite_checks.py
+    derivatives  adjoints and tangents in the body
+    adjoint      whether it passes adjoints on: if one is not finite, only an eager run knows whether it is blocked
+    """
+
+    carry: tuple[Value, ...]
+    nexts: tuple[Any, ...]
+    given: tuple[Any, ...]
+    sums: tuple[Any, ...]
+    derivatives: tuple[Value, ...] = field(repr=False)
+    adjoint: bool
+
+    @classmethod
+    def recorded(
+        cls, carry: Sequence[Value], record: Callable[[], tuple[Vector, Vector, Vector]], adjoint: bool = False
+    ) -> Body:
+        """The body whose next carry, given numbers and sums are what record() returns."""
+        trace = current_trace()
+        mark = len(trace.derivatives) if trace is not None else 0
+
+        def parts() -> list[Vector]:
+            found = record()
+            flat = with_dots(expanded([y for part in found for y in part]))
+            ends = [0, *accumulate(map(len, found))]
+            return [flat[first:end] for first, end in zip(ends, ends[1:], strict=False)]
+
+        nexts, given, sums = within(parts, recording=True)
+        derivatives: Vector = []
+        if trace is not None:  # they are the body's: what the trace holds of it is one node
+            derivatives = trace.derivatives[mark:]
+            del trace.derivatives[mark:]
+        sums += watched([*nexts, *given, *sums], derivatives)
+        return cls(tuple(carry), tuple(nexts), tuple(given), tuple(sums), tuple(derivatives), adjoint)
+
+    @property
+    def outputs(self) -> Vector:
+        return [*self.nexts, *self.given, *self.sums]
+
+
+class Numbering:
+    """Where the numbers of a scan stand, see StepLoop.run().
+
+    carried, given, sums  how many numbers the carry has, a step gives, are summed over all steps
+    steps, backward       how many steps run, and whether from the last to the first
+    """
+
+    def __init__(self, body: Body, steps: int, backward: bool) -> None:
+        self.carried, self.given, self.sums = len(body.carry), len(body.given), len(body.sums)
+        self.steps, self.backward = steps, backward
+
+    def carry(self, number: int, time: int) -> int:
+        """A number of the carry: before step 0 at time 0, after the last step at time `steps`."""
+        return number * (self.steps + 1) + time
+
+    def given_by(self, step: int, number: int) -> int:
+        return self.carried * (self.steps + 1) + number * self.steps + step
+
+    def sum(self, number: int) -> int:
+        return self.given_by(0, self.given) + number
+
+    @property
+    def size(self) -> int:
+        return self.sum(self.sums)
+
+    @property
+    def outputs(self) -> int:
+        return self.carried + self.given + self.sums
+
+    @property
+    def order(self) -> range:
+        """The steps in the order in which they run."""
+        return range(self.steps - 1, -1, -1) if self.backward else range(self.steps)
+
+    @property
+    def last(self) -> list[int]:
+        """Where the carry after the step that runs last stands."""
+        return [self.carry(k, 0 if self.backward else self.steps) for k in range(self.carried)]
+
+    def output(self, position: int) -> tuple[int, int | None]:
+        """Which output of the body a number belongs to, and which step. The step of a sum is 0.
+
+        A number of the carry belongs to the step that it is read by; it is None after the step that runs last.
+        """
+        if position < self.given_by(0, 0):
+            number, time = divmod(position, self.steps + 1)
+            step = time - self.backward
+            return number, step if 0 <= step < self.steps else None
+        if position < self.sum(0):
+            number, step = divmod(position - self.given_by(0, 0), self.steps)
+            return self.carried + number, step
+        return self.carried + self.given + position - self.sum(0), 0

@@ -1,0 +1,400 @@
+"""A scan as one joint result, and its derivatives, which are scans again.
+
+A loop with the step carry, y = f(carry, x) is differentiated by a loop that runs the other way (Werbos,
+"Backpropagation through time", 1990): its carry is the adjoint of the carry, and each of its steps reads what the step
+of the first loop read. Tangents are carried by a loop in the same direction. The body is recorded once, whatever the
+number of steps; a second derivative is the derivative of such a loop. A derivative reads the carry of all steps from
+the scan as an array, not number by number.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+import threading
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..compiler.autodiff import recorded_anew
+from ..compiler.joint_results import COMPONENT, KEPT, Joint, Which
+from ..compiler.step_loop import StepLoop
+from ..compiler.trace.tracing import flattened
+from ..engine import (
+    Value,
+    component,
+    dependents,
+    derivative_graph,
+    dot,
+    is_tracing,
+    record_joint,
+    tangents,
+    whole_of,
+    within,
+)
+from ..ops import REAL, Op, stop_gradient
+from ..transforms.runs import as_value
+from .scan_body import Body, Columns, Numbering, Vector
+
+class Scan(float):
+    """The last argument of a scan's node, which computes its derivatives.
+
+    body      the step
+    start     the carry at first
+    read      what steps read
+    captured  pairs of a Value that the body reads, the same in all steps, and what stands for it outside
+    xs        what it depends on beside the start: what is captured, what is read number by number, other scans
+    found     all its numbers
+    node      its node in the graph; None where nothing is recorded
+    """
+
+    numbers: tuple[float, ...]
+
+    def __new__(cls, *_: Any) -> Scan:
+        return super().__new__(cls, 0.0)
+
+    def __init__(
+        self,
+        body: Body,
+        start: Sequence[Any],
+        read: Sequence[Columns],
+        steps: int,
+        backward: bool,
+        captured: Sequence[tuple[Value, Any]] = (),
+    ) -> None:
+        self.body, self.start, self.at = body, list(start), Numbering(body, steps, backward)
+        some = [part for part in read if part.inside]
+        self._known = [part for part in some if part.is_known]
+        self._listed = [part for part in some if not part.is_known and part.whole is None]
+        self._views = [part for part in some if part.whole is not None]
+        outputs = [y for y in body.outputs if type(y) is Value]
+        variable = [*body.carry, *self._inside, *[inner for inner, _ in captured]]
+        order = dependents(outputs, variable, False)
+        known = {*order, *variable}
+        below = dict.fromkeys([x for v in order for x in v.parents] + outputs)
+        self.captured = [*captured, *[(x, x) for x in below if x not in known]]
+        self.xs: Vector = [
+            *[outer for _, outer in self.captured],
+            *[x for part in self._listed for x in part.numbers],
+            *[part.whole for part in self._views],
+        ]
+        self._recorded_at = None if is_tracing() else list(map(_number, self.xs))
+
+    @property
+    def _read(self) -> list[Columns]:
+        return [*self._known, *self._listed, *self._views]
+
+    @property
+    def _inside(self) -> list[Value]:
+        return [v for part in self._read for v in part.inside]
+
+    def nodes(self, wanted: Sequence[int]) -> Vector:
+        """Records the scan, and its numbers at these positions, of which there is at least one."""
+        self.found = within(self._computed, recording=True, trace=None)
+        given = [tuple([x if type(x) is Value else float(x) for x in some]) for some in (self.start, self.xs)]
+        found: Vector = record_joint(_SCAN, self.found.tolist(), (*given, self), wanted)
+        v = found[0].parents[0] if found[0].op is stop_gradient else found[0]
+        self.node = whole_of(v) if v.op is not None else None
+        return found
+
+    def _computed(self) -> Any:
+        """All numbers, from those that its arguments have now."""
+        mark, first = KEPT.next, len(self.xs) - len(self._views)
+        try:
+            handles = [float(KEPT.keep(x.args[-1].found[:, None])) for x in self.xs[first:]]
+            return self.rows[0].numbers(list(map(_number, self.start)), [*map(_number, self.xs[:first]), *handles])[:, 0]
+        finally:
+            KEPT.forget(mark)
+
+    @functools.cached_property
+    def rows(self) -> tuple[Joint, Op]:
+        """The operations with which programs compute the scan and take its numbers; equal scans share them."""
+        captured = [inner for inner, _ in self.captured]
+        program = flattened(self.body.outputs, [*self.body.carry, *self._inside, *captured], [])
+        columns = [
+            (len(part.inside), part.is_known and part.numbers.tobytes(), part.whole is not None, part.first, part.apart)
+            for part in self._read
+        ]
+        key = (
+            tuple(program.kinds), repr(program.args), tuple(program.outputs), tuple(columns), len(captured),
+            self.body.adjoint, *vars(self.at).values(),
+        )  # fmt: skip
+        with _lock:
+            row = _rows.get(key)
+            if row is None:
+                row = _rows[key] = Joint("scan", _Solvers(self.body, self._read, captured, self.at))
+        return row, COMPONENT
+
+    def is_unchanged(self) -> bool:
+        """Whether the Values that the scan depends on still have the same numbers."""
+        return self._recorded_at is None or self._recorded_at == list(map(_number, self.xs))
+
+    def which(self, index: int) -> Which:
+        return Which.of(self, index)
+
+    def number(self, index: int, start: Sequence[float], xs: Sequence[float]) -> float:
+        """One number, for these numbers in place of the arguments'."""
+        return float(self.found[index] if self._views else self.rows[0].numbers(start, xs)[index, 0])
+
+    def derivatives(self, index: int) -> list[float]:
+        """The derivatives of one number by the node's arguments."""
+        return [x if type(x) is float else 0.0 for x in self.pull({index: 1.0})]
+
+    def pull(self, adjoints: dict[int, float]) -> list[Any]:
+        """The contributions to the node's arguments for these adjoints of its numbers."""
+        wanted = [True] * (len(self.start) + len(self.xs))
+        found = within(lambda: self._pulled(None, adjoints, wanted), recording=True, watch=None)
+        return [x if type(x) is dict else _number(x) for x in found]
+
+    def pull_graph(self, whole: Value, adjoints: dict[Any, Any], wanted: Sequence[bool]) -> list[Any]:
+        """The same as pull, but as Values that can be differentiated again; 0.0 for arguments that are not wanted."""
+        return self._pulled(whole, adjoints, wanted)
+
+    def push(self, given: Sequence[Any]) -> Sequence[float]:
+        """The tangents of its numbers for given tangents of the node's arguments."""
+        found: list[float] = within(lambda: self._pushed(None, given).found.tolist(), recording=True, watch=None)
+        return found
+
+    def push_graph(self, whole: Value, given: Sequence[Any]) -> Numbers:
+        """The same as push, but as Values that can be differentiated again."""
+        return Numbers(self._pushed(whole, given))
+
+    def recorded(self, start: Sequence[Any], xs: Sequence[Any]) -> Sequence[Any]:
+        """Its numbers for other arguments; outside a trace recorded step by step, so that every result is a node."""
+        rest = iter(xs)
+        captured = [(inner, next(rest)) for inner, _ in self.captured]
+        read = [*self._known, *[replace(part, numbers=tuple([next(rest) for _ in part.numbers])) for part in self._listed]]
+        for part in self._views:
+            whole = next(rest)
+            read.append(replace(part, whole=whole.scan.node if type(whole) is Numbers else whole))
+        if is_tracing():
+            again = Scan(self.body, start, read, self.at.steps, self.at.backward, captured)
+            again.nodes([0])
+            return Numbers(again)
+        return self._step_by_step(start, read, captured)
+
+    def _step_by_step(self, carry: Sequence[Any], read: Sequence[Columns], captured: Sequence[tuple[Value, Any]]) -> Vector:
+        at, body = self.at, self.body
+        found: Vector = [0.0] * at.size
+        rows = [part.rows(at.steps) for part in read]
+        for k, x in enumerate(carry):
+            found[at.carry(k, at.steps if at.backward else 0)] = x
+        for t in at.order:
+            instead = dict(zip([*body.carry, *self._inside], [*carry, *[x for row in rows for x in row[t]]], strict=True))
+            instead.update(captured)
+            outputs = recorded_anew(body.outputs, instead, all_of_them=True)
+            carry, given, sums = outputs[: at.carried], outputs[at.carried :][: at.given], outputs[at.carried + at.given :]
+            for k, x in enumerate(carry):
+                found[at.carry(k, t + 1 - at.backward)] = x
+            for k, x in enumerate(given):
+                found[at.given_by(t, k)] = x
+            for k, x in enumerate(sums):
+                found[at.sum(k)] = found[at.sum(k)] + x
+        return found
+
+    def _carries(self, whole: Value | None) -> Columns:
+        """The carry before each step: numbers of the scan's node, or as they are."""
+        at = self.at
+        found = Columns(self.body.carry, (), whole, int(at.backward), at.steps + 1)
+        return found if whole is not None or not at.carried else found.known(self.found, at.steps)
+
+    def _pulled(self, whole: Value | None, adjoints: dict[Any, Any], wanted: Sequence[bool]) -> list[Any]:
+        body, at, n = self.body, self.at, self.at.carried
+        flags = iter(wanted[n:])
+        captured = [next(flags) for _ in self.captured]
+        listed = [any([next(flags) for _ in part.numbers]) for part in self._listed]
+        viewed = list(flags)
+        read = [part for part, some in zip((*self._listed, *self._views), (*listed, *viewed), strict=True) if some]
+        inputs = [v for part in read for v in part.inside]
+        leaves = [inner for (inner, _), some in zip(self.captured, captured, strict=True) if some]
+        of_outputs, more, shared = self._in_body(adjoints)
+        gs = [Value(0.0) for _ in range(n)]
+
+        def step() -> tuple[Vector, Vector, Vector]:
+            totals = [*gs, *[functools.reduce(operator.add, some, 0.0) for some in of_outputs[n:]]]
+            pairs = [pair for pair in zip(totals, body.outputs, strict=True) if all(type(x) is Value for x in pair)]
+            by = [*body.carry, *inputs, *leaves]
+            found = derivative_graph(dot(*zip(*pairs, strict=True)), by, False) if pairs else [0.0] * len(by)
+            nexts = [functools.reduce(operator.add, some, d) for some, d in zip(of_outputs[:n], found, strict=False)]
+            return nexts, found[n : n + len(inputs)], found[n + len(inputs) :]
+
+        back = Scan(
+            Body.recorded(gs, step, adjoint=True), [adjoints.get(k, 0.0) for k in at.last],
+            [self._carries(whole), *self._read, *more], at.steps, not at.backward, [*self.captured, *shared],
+        )  # fmt: skip
+        column = sum([len(part.inside) for part in read if part.whole is None])
+        positions = [*back.at.last, *[back.at.sum(k) for k in range(len(leaves))]]
+        positions += [back.at.given_by(t, k) for k in range(column) for t in range(at.steps)]
+        made = iter(back.nodes(positions or [0]))
+        found = [next(made) for _ in range(n)]
+        found += [next(made) if some else 0.0 for some in captured]
+        for part, some in zip(self._listed, listed, strict=True):
+            found += [next(made) if some else 0.0 for _ in part.numbers]
+        for part, some in zip(self._views, viewed, strict=True):
+            found.append(back._contributions(part, column, whole is not None) if some else {})
+            column += len(part.inside) * some
+        return found
+
+    def _contributions(self, part: Columns, column: int, as_graph: bool) -> dict[Any, Any]:
+        """What the scan whose numbers a part is receives from this one, which gives it from this column on."""
+        of = Columns(part.inside, (), self.node, self.at.given_by(0, column), self.at.steps)
+        if as_graph and self.node is not None:
+            return {(part.first, part.apart): [of]}
+        rows = of.among(self.found, self.at.steps).tolist()
+        return {part.start(k) + t: x for k, row in enumerate(rows) for t, x in enumerate(row)}
+
+    def _in_body(self, adjoints: dict[Any, Any]) -> tuple[list[Vector], list[Columns], list[tuple[Value, Any]]]:
+        """For each output of the body, the Values that stand for its adjoints; then what those stand for.
+
+        Adjoints of the carry before a step are added to what the step passes on.
+        """
+        at = self.at
+        by_step: defaultdict[int, dict[int, Any]] = defaultdict(dict)
+        of_outputs: list[Vector] = [[] for _ in range(at.outputs)]
+        more: list[Columns] = []
+        shared: list[tuple[Value, Any]] = []
+        for key, adjoint in adjoints.items():
+            if type(key) is int:
+                output, step = at.output(key)
+                if step is not None:
+                    by_step[output][step] = adjoint
+                continue
+            for columns in adjoint:
+                inside = tuple([Value(0.0) for _ in columns.inside])
+                more.append(replace(columns, inside=inside))
+                for k, v in enumerate(inside):
+                    of_outputs[at.output(key[0] + k * key[1])[0]].append(v)
+        for output, found in by_step.items():
+            v, numbers = Value(0.0), [found.get(t, 0.0) for t in range(at.steps)]
+            of_outputs[output].append(v)
+            if output >= at.carried + at.given or all(_are_same(x, numbers[0]) for x in numbers):
+                shared.append((v, found[0]))
+            else:
+                more.append(Columns.of([v], numbers, at.steps))
+        return of_outputs, more, shared
+
+    def _pushed(self, whole: Value | None, given: Sequence[Any]) -> Scan:
+        body, at, n = self.body, self.at, self.at.carried
+        rest = iter(given[n:])
+        moved: list[tuple[Value, Value]] = []
+        shared: list[tuple[Value, Any]] = []
+        more: list[Columns] = []
+        for inner, _ in self.captured:
+            tangent = next(rest)
+            if type(tangent) is Value or tangent != 0.0:
+                moved.append((inner, Value(0.0)))
+                shared.append((moved[-1][1], tangent))
+        for part in (*self._listed, *self._views):
+            numbers = next(rest) if part.whole is not None else [next(rest) for _ in part.numbers]
+            if part.whole is not None and type(numbers) is float:
+                continue
+            inside = [Value(0.0) for _ in part.inside]
+            moved += zip(part.inside, inside, strict=True)
+            if part.whole is None:
+                more.append(Columns.of(inside, numbers, at.steps))
+            elif type(numbers) is Numbers:
+                more.append(replace(part, inside=tuple(inside), whole=numbers.scan.node))
+            else:
+                more.append(replace(part, inside=tuple(inside), whole=None).known(np.array(numbers), at.steps))
+        vs = [Value(0.0) for _ in range(n)]
+        xs, directions = zip(*zip(body.carry, vs, strict=True), *moved, strict=True) if n or moved else ((), ())
+
+        def step() -> tuple[Vector, Vector, Vector]:
+            found = tangents([as_value(y) for y in body.outputs], xs, directions, True)
+            return found[:n], found[n : n + at.given], found[n + at.given :]
+
+        forward = Scan(
+            Body.recorded(vs, step), given[:n], [self._carries(whole), *self._read, *more], at.steps, at.backward,
+            [*self.captured, *shared],
+        )  # fmt: skip
+        forward.nodes([0])
+        return forward
+
+
+class Numbers(Sequence[Any]):
+    """The numbers of a scan as Values, made when they are asked for."""
+
+    def __init__(self, scan: Scan) -> None:
+        self.scan = scan
+
+    def __len__(self) -> int:
+        return self.scan.at.size
+
+    def __getitem__(self, index: Any) -> Any:
+        return component(self.scan.node, int(index))
+
+
+class _Solvers:
+    """Makes the solver of a scan in a program, given which of xs all lanes share."""
+
+    def __init__(self, body: Body, read: Sequence[Columns], captured: Sequence[Value], at: Numbering) -> None:
+        self._body, self._captured, self._at = body, captured, at
+        self._read = [replace(part, whole=part.whole is not None) for part in read]
+
+    def __call__(self, shared: Any) -> Callable[[Any, Any, Any], Any]:
+        body, at, count = self._body, self._at, len(self._captured)
+        common = [v for v, is_shared in zip(self._captured, shared, strict=False) if is_shared]
+        own = [v for v, is_shared in zip(self._captured, shared, strict=False) if not is_shared]
+        inputs = [*body.carry, *[v for part in self._read for v in part.inside], *own]
+        program = flattened(body.outputs, inputs, common, adjoints=body.derivatives)
+        loop = StepLoop(program, at.carried, at.given, at.backward)
+        where = np.where(shared, np.cumsum(shared), np.cumsum(~shared)) - 1
+        kept = threading.local()
+
+        def solve(start: Any, some: Any, others: Any) -> Any:
+            lanes, position = start.shape[1], count
+
+            def numbers(length: int) -> Any:
+                nonlocal position
+                here = slice(position, position + length)
+                position += length
+                found = np.empty((length, lanes))
+                found[shared[here]] = some[where[here][shared[here]], None]
+                found[~shared[here]] = others[where[here][~shared[here]]]
+                return found
+
+            read = []
+            for part in self._read:
+                if part.is_known:
+                    read.append(np.broadcast_to(part.numbers[..., None], (*part.numbers.shape, lanes)))
+                elif part.whole:
+                    read.append(part.among(KEPT.lanes(numbers(1)[0]), at.steps))
+                else:
+                    read.append(numbers(len(part.inside) * at.steps).reshape(-1, at.steps, lanes))
+            if not hasattr(kept, "parameters"):  # the same array each time: executors are made ready for an array
+                kept.parameters = np.empty(len(common))
+            kept.parameters[...] = some[: len(common)]
+            found = loop.run(kept.parameters, start, read, others[: len(own)], at.steps)
+            if body.adjoint:
+                finite = np.isfinite(found).all(0)
+                if not finite.all():
+                    found[:, ~finite] = math.nan
+            return found
+
+        return solve
+
+
+def _number(x: Any) -> float:
+    return x.data if type(x) is Value else float(x)
+
+
+def _are_same(x: Any, y: Any) -> bool:
+    return x is y or (type(x) is not Value and type(y) is not Value and x == y)
+
+
+_lock = threading.Lock()
+_rows: weakref.WeakValueDictionary[Any, Joint] = weakref.WeakValueDictionary()
+_SCAN = Op(
+    "scan",
+    lambda start, xs, scan: scan.number(0, start, xs),
+    (None, None, None),
+    args="*start *xs scan",
+    array="",
+    domain=(REAL, REAL, REAL),
+    doc="all numbers of a scan",
+)

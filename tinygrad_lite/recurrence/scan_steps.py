@@ -1,0 +1,129 @@
+"""scan: a loop over steps, which a compiled function runs as a loop and differentiates by a loop backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine import Value, is_tracing
+from ..errors import ShapeError, not_a_number, received
+from ..floats.expected import FLAG, or_none, whole
+from ..transforms.pytree import Structure, is_dataclass, items_of, numbers_along, sketch, with_items
+from .scan_body import Body, Columns, Vector
+from .scan_result import Scan
+
+
+def scan(
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    checkpoint: int | None = None,
+) -> tuple[Any, Any]:
+    """Runs carry, y = f(carry, x) for each x of xs, from the carry `init`; returns the last carry and all ys.
+
+    init        a number, or nested lists, tuples, dicts and arrays of numbers; f returns a carry of the same structure
+    xs          a list or an array with an x for each step, or a tuple, dict or dataclass of such lists; None: x is None
+    length      the number of steps; needed where xs is None
+    reverse     whether the steps run from the last x to the first; ys stay in the order of xs
+    checkpoint  k: keep the carry of each k-th step only, and compute the rest again for derivatives, which takes less
+                memory. f is then traced, as by `compile`, also outside of a compiled function
+    ys is a list with a y for each step; if y is a tuple, dict or dataclass, so is ys, of lists.
+    It means what jax.lax.scan means, but for lists, which stand for arrays. Outside a compiled function it is a loop in
+    Python, of which every step can be seen. In a compiled function f is traced once, whatever the number of steps.
+    Raises ShapeError for lists of different lengths and for a carry of another structure.
+
+    >>> scan(lambda total, x: (total + x, total * x), 0.0, [1.0, 2.0, 3.0])
+    (6.0, [0.0, 2.0, 9.0])
+    """
+    name = f"scan({getattr(f, '__name__', type(f).__name__)})"
+    if not callable(f):
+        raise TypeError(f"scan(f, init, xs) takes a function of the carry and x, got {received(f)}")
+    FLAG.checked(f"{name}: reverse", reverse)
+    every = or_none(whole(1)).checked(f"{name}: checkpoint", checkpoint)
+    rows = _rows(name, xs, or_none(whole(0)).checked(f"{name}: length", length))
+    carry = Structure(init, lambda x: not_a_number(f"{name}: init", x))
+
+    def step(numbers: Sequence[Any], x: Any) -> tuple[Vector, Any]:
+        returned = f(carry.filled(numbers), x)
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            raise TypeError(f"{name}: f must return (carry, y), got {received(returned)}")
+        found = numbers_along(init, returned[0])
+        if found is None:
+            raise ShapeError(
+                f"{name}: f must return a carry of the structure of init, {sketch(init)}, got {sketch(returned[0])}"
+            )
+        return found, returned[1]
+
+    if len(rows) > 1 and (is_tracing() or every is not None):
+        numbers, ys = _as_one(name, step, carry.numbers, rows, reverse, every)
+    else:
+        numbers, ys = carry.numbers, [None] * len(rows)
+        for t in range(len(rows) - 1, -1, -1) if reverse else range(len(rows)):
+            numbers, ys[t] = step(numbers, rows[t])
+    return carry.filled(numbers), _columns(ys)
+
+
+def _as_one(
+    name: str, step: Callable[..., tuple[Vector, Any]], start: Vector, rows: list[Any], backward: bool, every: int | None
+) -> tuple[Vector, list[Any]]:
+    """The last carry and what each step gives, as numbers of one joint result."""
+    steps = len(rows)
+    row = Structure(rows[0], lambda x: not_a_number(f"{name}: xs", x))
+    found = [numbers_along(rows[0], x) for x in rows]
+    if None in found:
+        raise ShapeError(
+            f"{name}: each x of xs must have the structure of the first, {sketch(rows[0])}, got {sketch(rows[found.index(None)])}"
+        )
+    table = [x for column in zip(*found, strict=True) for x in column]
+    carry, inside = [Value(0.5) for _ in start], [Value(0.5) for _ in row.numbers]
+    structure: list[Structure] = []
+
+    def record() -> tuple[Vector, Vector, Vector]:
+        nexts, y = step(carry, row.filled(inside))
+        structure.append(Structure(y, lambda x: not_a_number(f"{name}: y", x)))
+        return nexts, structure[0].numbers, []
+
+    body = Body.recorded(carry, record)
+    made = Scan(body, start, [Columns.of(inside, table, steps)], steps, backward)
+    at = made.at
+    positions = [*at.last, *[at.given_by(t, k) for t in range(steps) for k in range(at.given)]]
+    nodes = made.nodes(positions or [0])
+    ys = [nodes[at.carried + t * at.given :][: at.given] for t in range(steps)]
+    return nodes[: at.carried], list(map(structure[0].filled, ys))
+
+
+def _rows(name: str, xs: Any, length: int | None) -> list[Any]:
+    """The x of each step."""
+    if xs is None:
+        if length is None:
+            raise TypeError(f"{name}: without xs, length must say how many steps to take")
+        return [None] * length
+    if isinstance(xs, (tuple, dict)) or is_dataclass(xs):
+        columns = [_rows(name, x, length) for x in items_of(xs) if x is not None]
+        if len(set(map(len, columns))) != 1:
+            raise ShapeError(f"{name}: all of xs must have the same length, got {sorted(set(map(len, columns)))}")
+        columns_or_none = iter(columns)
+        all_columns = [[None] * len(columns[0]) if x is None else next(columns_or_none) for x in items_of(xs)]
+        return [with_items(xs, row) for row in zip(*all_columns, strict=True)]
+    if isinstance(xs, np.ndarray) and xs.ndim:
+        rows = list(xs) if xs.ndim > 1 else xs.tolist()
+    elif isinstance(xs, list):
+        rows = list(xs)
+    else:
+        raise TypeError(f"{name}: xs must be a list or an array, or a tuple or dict of these, got {received(xs)}")
+    if length is not None and len(rows) != length:
+        raise ShapeError(f"{name}: length is {length}, but xs has {len(rows)} rows")
+    return rows
+
+
+def _columns(ys: list[Any]) -> Any:
+    """A list of what the steps gave; tuples, dicts and dataclasses of lists for these of numbers."""
+    if ys and all(y is None for y in ys):
+        return None
+    if ys and (isinstance(ys[0], (tuple, dict)) or is_dataclass(ys[0])):
+        return with_items(ys[0], [_columns(list(column)) for column in zip(*map(items_of, ys), strict=True)])
+    return ys
