@@ -38,10 +38,11 @@ class Execution:
     simplified  the program in sums of products, which both executors run
     summed      whether the outputs are wanted as sums over the lanes
     executor    "array" or "native" forces one, "auto" chooses by the number of lanes
+    forgets     whether the joint results of a run are dropped after it; else the caller does it
     chosen      the one that ran last
     """
 
-    def __init__(self, program: Program, summed: bool, executor: str) -> None:
+    def __init__(self, program: Program, summed: bool, executor: str, forgets: bool = True) -> None:
         self.program, self.simplified = program, as_sums_of_products(program)
         self.chosen = ""
         self._summed, self._executor = summed, executor
@@ -49,6 +50,7 @@ class Execution:
         self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
         self._choices: dict[int, str] = {}
         self._keeps = any(isinstance(row, Joint) for row in set(self.simplified.kinds))
+        self._forgets = self._keeps and forgets
         self._array: ArrayExecutor | None = None
         self._native: Executor | None = None
         self._lock = threading.Lock()
@@ -57,7 +59,7 @@ class Execution:
     def one(self) -> Callable[[Any, Sequence[float]], list[float]]:
         """A function that computes the outputs from the parameters and one set of inputs."""
         run = self.native.run if self._choose(1) == "native" else self._one_lane
-        return functools.partial(self._forgetting, run) if self._keeps else run
+        return functools.partial(self._forgetting, run) if self._forgets else run
 
     def call(self, parameters: Parameters, arguments: Any, result: Any, finite: bool) -> Call | None:
         """One set of inputs from its arguments to its result, if the native executor runs it; see Call."""
@@ -67,7 +69,7 @@ class Execution:
 
     def lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes)."""
-        if self._keeps:
+        if self._forgets:
             return self._forgetting(self._lanes, parameters, parts)
         return self._lanes(parameters, parts)
 
@@ -95,7 +97,7 @@ class Execution:
         """Applies `use` to the sums of the outputs over the lanes (see ArrayExecutor.sums); inputs as for lanes()."""
         lanes = parts[0].shape[1]
         if self._choose(lanes) == "array":
-            if self._keeps:
+            if self._forgets:
                 return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
         total = np.zeros(self.program.results)
@@ -141,11 +143,8 @@ class Execution:
 
     def _forgetting(self, run: Callable[..., Any], *args: Any) -> Any:
         """Runs the program, then drops the numbers of its joint results, which nothing else reads."""
-        mark = KEPT.next
-        try:
+        with KEPT.forgetting():
             return run(*args)
-        finally:
-            KEPT.forget(mark)
 
     def _choose(self, lanes: int) -> str:
         chosen = self._choices.get(lanes)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ import numpy as np
 from ..engine import Value, derivative_graph, is_joint, within
 from ..ops import REAL, Op
 
-# What is kept for a thread: the results of at most _MOST_CALLS calls; with more than _MOST_NUMBERS numbers, of at most
-# _LEAST_CALLS.
+# What is kept for a thread while no program runs: the results of at most _MOST_CALLS calls; with more than
+# _MOST_NUMBERS numbers, of at most _LEAST_CALLS.
 _MOST_CALLS, _MOST_NUMBERS, _LEAST_CALLS = 1 << 14, 1 << 20, 1 << 10
 
 Solver = Callable[[Any, Any, Any], Any]
@@ -113,7 +114,25 @@ class Kept(threading.local):
 
     def __init__(self) -> None:
         self._found: OrderedDict[int, Any] = OrderedDict()
-        self.next, self._size = 0, 0
+        self.next, self._size, self._running = 0, 0, 0
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """A context that keeps everything, and drops at its end what was kept in it."""
+        mark = self.next
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self.forget(mark)
+
+    def numbers(self, xs: Iterable[Any]) -> list[float]:
+        """The numbers of Values and floats as a program sees them: a joint result is a handle."""
+        return [
+            x if type(x) is not Value else x.data if not is_joint(x) else float(self.keep(x.args[-1].found[:, None]))
+            for x in xs
+        ]
 
     def keep(self, found: Any) -> int:
         """Keeps numbers and returns the handle of their first lane; the other lanes have the handles after it."""
@@ -121,7 +140,8 @@ class Kept(threading.local):
         self.next += found.shape[1]
         self._found[handle] = found
         self._size += found.size
-        while len(self._found) > (_LEAST_CALLS if self._size > _MOST_NUMBERS else _MOST_CALLS):
+        most = _LEAST_CALLS if self._size > _MOST_NUMBERS else _MOST_CALLS
+        while len(self._found) > most and not self._running:
             self._size -= self._found.popitem(last=False)[1].size
         return handle
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .executor_choice import Execution
-from .joint_results import Joint
+from .joint_results import KEPT, Joint
 from .passes.loop_parts import LoopParts
 from .passes.program import INPUT, Program
 from .passes.sums_of_products import as_sums_of_products
@@ -53,7 +53,8 @@ class StepLoop:
         carry = found[:carries].reshape(self._carried, steps + 1, lanes)
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         carry[:, steps if self._backward else 0] = start
-        self._loop(parameters, self._table(parameters, parts, steps, lanes), carry, steps)
+        with KEPT.forgetting():
+            self._loop(parameters, self._table(parameters, parts, steps, lanes), carry, steps)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
         every = [before, *parts, after]
         if self._given:
@@ -95,7 +96,7 @@ class StepLoop:
 
     @cached_property
     def _before(self) -> Execution:
-        return Execution(self._parts.before, False, "auto")
+        return Execution(self._parts.before, False, "auto", forgets=False)  # the loop may read its joint results
 
     @cached_property
     def _stepped(self) -> Execution:

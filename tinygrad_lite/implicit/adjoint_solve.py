@@ -26,7 +26,7 @@ import numpy as np
 
 from ..compiler.autodiff import recorded_anew
 from ..compiler.executor_choice import Execution
-from ..compiler.joint_results import COMPONENT, Joint, Which
+from ..compiler.joint_results import COMPONENT, KEPT, Joint, Which
 from ..compiler.trace.tracing import flattened, traced
 from ..engine import (
     Linearization,
@@ -77,8 +77,8 @@ def traced_nodes(step: Callable[[_Vector], _Vector], start: _Vector, settings: S
 def _untraced_numbers(solution: Solution, start: _Vector) -> Sequence[float]:
     """The fixed point for the numbers in the trace; nan if there is none."""
     try:
-        numbers = [as_value(x).data for x in start], [x.data for x in solution.xs]
-        return solution.rows[0].numbers(*numbers)[:, 0].tolist()  # type: ignore[no-any-return]
+        with KEPT.forgetting():
+            return solution.rows[0].numbers(KEPT.numbers(start), KEPT.numbers(solution.xs))[:, 0].tolist()  # type: ignore[no-any-return]
     except ConvergenceError:
         return [math.nan] * len(start)
 

@@ -104,12 +104,8 @@ class Scan(float):
 
     def _computed(self) -> Any:
         """All numbers, from those that its arguments have now."""
-        mark, first = KEPT.next, len(self.xs) - len(self._views)
-        try:
-            handles = [float(KEPT.keep(x.args[-1].found[:, None])) for x in self.xs[first:]]
-            return self.rows[0].numbers(list(map(_number, self.start)), [*map(_number, self.xs[:first]), *handles])[:, 0]
-        finally:
-            KEPT.forget(mark)
+        with KEPT.forgetting():
+            return self.rows[0].numbers(KEPT.numbers(self.start), KEPT.numbers(self.xs))[:, 0]
 
     @functools.cached_property
     def rows(self) -> tuple[Joint, Op]:
