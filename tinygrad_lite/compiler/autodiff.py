@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, dot, hooks, is_joint, record_known, results_below, sums_of_products, whole_of
+from ..engine import Value, component as number_of, dot, hooks, is_joint, record_known, results_below, sums_of_products, whole_of
 from ..errors import HistoryError
 from ..ops import REAL, Op, component, mean
 from .trace.traced_graph import TracedGraph
@@ -181,12 +181,21 @@ def expanded(outputs: Sequence[Any]) -> list[Any]:
 
 
 def with_dots(outputs: Sequence[Any]) -> list[Any]:
-    """The outputs with each sum of products that is written as additions, sum(w * x for ...) + b, as one dot."""
-    found, order = sums_of_products([y for y in outputs if type(y) is Value], hooks, _MANY_PRODUCTS)
-    if not found:
+    """The outputs with each sum of products that is written as additions, sum(w * x for ...) + b, as one dot.
+
+    The sum of what all steps of a scan give is a number of the scan.
+    """
+    found, totals, order = sums_of_products([y for y in outputs if type(y) is Value], hooks, _MANY_PRODUCTS)
+    if not found and not totals:
         return list(outputs)
     instead: dict[Value, Any] = {}
     for v in order:
+        if v in totals:
+            whole, first, count = totals[v]
+            position = whole.args[-1].total_of(first, count)
+            if position is not None:
+                instead[v] = number_of(whole, position) / (count if v.op is mean else 1.0)
+                continue
         if v not in found:
             if not instead.keys().isdisjoint(v.parents):
                 recorded_anew((), instead, order=[v])

@@ -38,7 +38,8 @@ class StepLoop:
         self._copied = [self._parts.before.args[place][0] for place in self._parts.before.outputs] if copies else None
 
     def run(self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int) -> Any:
-        """All numbers, one lane a column: the carry before the first step and after each, what steps gave, the sums.
+        """All numbers, one lane a column: the carry before the first step and after each, what steps gave, the sums, and
+        what steps gave in total.
 
         parameters  what all steps and lanes share
         start       the carry at first, (carried, lanes)
@@ -49,7 +50,7 @@ class StepLoop:
         """
         lanes = start.shape[1]
         carries = self._carried * (steps + 1)
-        found = np.empty((carries + self._given * steps + self._summed, lanes))
+        found = np.empty((carries + self._given * (steps + 1) + self._summed, lanes))
         carry = found[:carries].reshape(self._carried, steps + 1, lanes)
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         carry[:, steps if self._backward else 0] = start
@@ -60,8 +61,10 @@ class StepLoop:
         if self._given:
             given = self._after.lanes(parameters, _flat(every))
             found[carries : carries + self._given * steps] = given.reshape(self._given * steps, lanes)
+            given.reshape(self._given, steps, lanes).sum(axis=1, out=found[len(found) - self._given :])
         if self._summed:
-            found[carries + self._given * steps :] = self._sums_over_steps(parameters, every, steps, lanes)
+            first = carries + self._given * steps
+            found[first : first + self._summed] = self._sums_over_steps(parameters, every, steps, lanes)
         return found
 
     def _table(self, parameters: Any, parts: Sequence[Any], steps: int, lanes: int) -> Any:

@@ -39,7 +39,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "9fcbf8ea"
+source_hash = "26a41e09"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -530,6 +530,7 @@ def record_joint(op, numbers, args, wanted=None):
           pull_graph(whole, adjoints, wanted) and push_graph(whole, tangents): the same as Values; wanted: for which
           derivatives(index): what number `index` contributes if its adjoint is 1
           which(index): the last argument of a component's row, a float that holds the index
+          total_of(first, count): the position of the sum of these numbers, or None if it is not among the numbers
           rows: two rows, which programs use to compute the joint result and a component
     """
     here: _Context = _here()

@@ -30,7 +30,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "459fd2c2"
+source_hash = "b732dd27"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -62,16 +62,18 @@ def results_below(*roots):
 
 
 def sums_of_products(roots, kept, least):
-    """Sums of products that are written as additions: ({root: (lefts, rights, others)}, the other results in order).
+    """Sums of products that are written as additions: ({root: (lefts, rights, others)}, totals, other results in order).
 
     Such a root is the sum of lefts[k] * rights[k] and of others, or a mean, which has this sum. What it was added up
-    from is read nowhere else below the roots, and is not among the other results.
+    from is read nowhere else below the roots, and is not among the other results. Totals are the sums and means of
+    numbers of one joint result, which stand there one after the other: {root: (joint result, first position, count)}.
 
     kept   ids of Values that must stay as they are
     least  how many products such a sum has at least
     """
     v: Value
     found: dict = {}
+    totals: dict = {}
     inner: set = set()
     uses: dict = dict.fromkeys(roots, 2)
     order: list = results_below(*roots)
@@ -84,7 +86,10 @@ def sums_of_products(roots, kept, least):
                     if type(x) is Value and cython.cast(Value, x)._code >= 0:
                         uses[x] = uses.get(x, 0) + 1
     for v in reversed(order):
-        if (v._code == _ADD or v._code == _SUM or v._code == _MEAN) and v not in inner:
+        if (v._code == _SUM or v._code == _MEAN) and _first_component(_items(_args(v)[0]), least) is not None:
+            items: tuple = _items(_args(v)[0])
+            totals[v] = (*_first_component(items, least), len(items))
+        elif (v._code == _ADD or v._code == _SUM or v._code == _MEAN) and v not in inner:
             lefts: list = []
             rights: list = []
             others: list = []
@@ -93,7 +98,26 @@ def sums_of_products(roots, kept, least):
             if len(lefts) >= least:
                 inner.update(between)
                 found[v] = tuple(lefts), tuple(rights), others
-    return found, [v for v in order if v not in inner]
+    return found, totals, [v for v in order if v not in inner]
+
+
+@cython.cfunc
+def _first_component(items: tuple, least: cython.Py_ssize_t):
+    """(joint result, position) of the first item, if all are numbers of it that stand there one after the other."""
+    k: cython.Py_ssize_t
+    first = None
+    if len(items) < least:
+        return None
+    for k in range(len(items)):
+        item = items[k]
+        if type(item) is not Value or cython.cast(Value, item)._code != _COMPONENT:
+            return None
+        whole, which = cython.cast(_Terms, cython.cast(Value, item)._left).args
+        if first is None:
+            first = whole, int(which)
+        elif whole is not first[0] or which != first[1] + k:
+            return None
+    return first
 
 
 @cython.cfunc

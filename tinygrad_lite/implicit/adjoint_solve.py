@@ -118,6 +118,9 @@ class Solution(float):
     def which(self, index: int) -> Which:
         return Which.of(self, index)
 
+    def total_of(self, first: int, count: int) -> None:
+        """No sum of numbers is kept."""
+
     def number(self, index: int, start: Sequence[float], xs: Sequence[float]) -> float:
         """One number of the fixed point, for these numbers in place of the arguments'."""
         return float(self.rows[0].numbers(start, xs)[index, 0])

@@ -134,9 +134,18 @@ class Numbering:
     def sum(self, number: int) -> int:
         return self.given_by(0, self.given) + number
 
+    def total(self, number: int) -> int:
+        """The sum of a given number over all steps."""
+        return self.sum(self.sums) + number
+
     @property
     def size(self) -> int:
-        return self.sum(self.sums)
+        return self.total(self.given)
+
+    def total_of(self, first: int, count: int) -> int | None:
+        """Where the sum of this many numbers from the first on stands, if it is the total of what all steps give."""
+        number, step = divmod(first - self.given_by(0, 0), max(1, self.steps))
+        return self.total(number) if 0 <= number < self.given and step == 0 and count == self.steps else None
 
     @property
     def outputs(self) -> int:
@@ -155,7 +164,8 @@ class Numbering:
     def output(self, position: int) -> tuple[int, int | None]:
         """Which output of the body a number belongs to, and which step. The step of a sum is 0.
 
-        A number of the carry belongs to the step that it is read by; it is None after the step that runs last.
+        A number of the carry belongs to the step that it is read by; it is None after the step that runs last, and
+        for a total.
         """
         if position < self.given_by(0, 0):
             number, time = divmod(position, self.steps + 1)
@@ -164,4 +174,6 @@ class Numbering:
         if position < self.sum(0):
             number, step = divmod(position - self.given_by(0, 0), self.steps)
             return self.carried + number, step
-        return self.carried + self.given + position - self.sum(0), 0
+        if position < self.total(0):
+            return self.carried + self.given + position - self.sum(0), 0
+        return self.carried + position - self.total(0), None

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import ops
 from ..compiler.autodiff import recorded_anew
 from ..compiler.joint_results import COMPONENT, KEPT, Joint, Which
 from ..compiler.step_loop import StepLoop
@@ -133,6 +134,10 @@ class Scan(float):
     def which(self, index: int) -> Which:
         return Which.of(self, index)
 
+    def total_of(self, first: int, count: int) -> int | None:
+        """The position of the sum of these numbers, if it is among the numbers."""
+        return self.at.total_of(first, count)
+
     def number(self, index: int, start: Sequence[float], xs: Sequence[float]) -> float:
         """One number, for these numbers in place of the arguments'."""
         return float(self.found[index] if self._views else self.rows[0].numbers(start, xs)[index, 0])
@@ -191,6 +196,8 @@ class Scan(float):
                 found[at.given_by(t, k)] = x
             for k, x in enumerate(sums):
                 found[at.sum(k)] = found[at.sum(k)] + x
+        for k in range(at.given):
+            found[at.total(k)] = ops.sum(found[at.given_by(0, k) :][: at.steps])
         return found
 
     def _carries(self, whole: Value | None) -> Columns:
@@ -259,6 +266,9 @@ class Scan(float):
                 output, step = at.output(key)
                 if step is not None:
                     by_step[output][step] = adjoint
+                elif key >= at.total(0):
+                    of_outputs[output].append(Value(0.0))
+                    shared.append((of_outputs[output][-1], adjoint))
                 continue
             for columns in adjoint:
                 inside = tuple([Value(0.0) for _ in columns.inside])

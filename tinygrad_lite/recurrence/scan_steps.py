@@ -73,12 +73,16 @@ def _as_one(
     """The last carry and what each step gives, as numbers of one joint result."""
     steps = len(rows)
     row = Structure(rows[0], lambda x: not_a_number(f"{name}: xs", x))
-    found = [numbers_along(rows[0], x) for x in rows]
-    if None in found:
-        raise ShapeError(
-            f"{name}: each x of xs must have the structure of the first, {sketch(rows[0])}, got {sketch(rows[found.index(None)])}"
-        )
-    table = [x for column in zip(*found, strict=True) for x in column]
+    if set(map(type, rows)) <= {Value, float, int, type(None)}:
+        table = rows if rows[0] is not None else []
+    else:
+        found = [numbers_along(rows[0], x) for x in rows]
+        if None in found:
+            raise ShapeError(
+                f"{name}: each x of xs must have the structure of the first, {sketch(rows[0])}, got "
+                f"{sketch(rows[found.index(None)])}"
+            )
+        table = [x for column in zip(*found, strict=True) for x in column]
     carry, inside = [Value(0.5) for _ in start], [Value(0.5) for _ in row.numbers]
     structure: list[Structure] = []
 
@@ -92,8 +96,9 @@ def _as_one(
     at = made.at
     positions = [*at.last, *[at.given_by(t, k) for t in range(steps) for k in range(at.given)]]
     nodes = made.nodes(positions or [0])
-    ys = [nodes[at.carried + t * at.given :][: at.given] for t in range(steps)]
-    return nodes[: at.carried], list(map(structure[0].filled, ys))
+    given = iter(nodes[at.carried :])
+    ys = [structure[0].filled([next(given) for _ in range(at.given)]) for _ in range(steps)]
+    return nodes[: at.carried], ys
 
 
 def _rows(name: str, xs: Any, length: int | None) -> list[Any]:

@@ -177,10 +177,10 @@ class Source:
                 self._add_bias(group.product, out)
                 terms = []
         else:
-            by_lane = [k for k in range(plus.shape[1]) if not (group.varies and layout.is_shared(plus[:, k]))]
+            by_lane = np.flatnonzero([not (group.varies and layout.is_shared(column)) for column in plus.T]).tolist()
             if len(by_lane) >= MANY_TERMS:
                 many = plus[:, by_lane]
-                terms = [terms[k] for k in range(len(terms)) if k not in by_lane]
+                terms = [terms[k] for k in sorted(set(range(len(terms))).difference(by_lane))]
                 start = None
                 if terms and layout.is_zero(terms[0][1]):  # adding 0.0 turns -0.0 into 0.0
                     start, terms = "0.0", terms[1:]
