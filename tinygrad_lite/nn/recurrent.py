@@ -6,7 +6,9 @@ import math
 from typing import Any, ClassVar
 
 from .. import ops
+from ..engine import is_tracing
 from ..errors import ShapeError, received
+from ..recurrence import scan
 from ..text.wording import counted
 from ..transforms.pytree import mapped
 from .activations import Function, activation, on_values
@@ -15,6 +17,9 @@ from .inputs import as_list, as_row, called, check_row, positive
 from .linear import affine
 from .module import Module
 from .parameters import parameters
+
+# A compiled network runs a longer sequence as a loop. A shorter one is written out, so that its steps are matrices.
+_WRITTEN_OUT = 16
 
 
 class Cell(Module):
@@ -50,6 +55,10 @@ class Cell(Module):
         numbers = as_row(state)
         check_row(self, numbers, self.hidden_size, "'s state")
         return numbers
+
+    def start(self, state: Any) -> Any:
+        """The state as lists of numbers; zeros for None."""
+        return list(self._numbers(state))
 
     def _sums(self, x: Any, h: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
         """The contributions of the inputs and of the hidden state to every gate."""
@@ -124,7 +133,7 @@ class LSTMCell(Cell):
 
     def forward(self, x: Any, state: Any = None) -> tuple[list[Any], list[Any]]:
         n = self.hidden_size
-        h, c = map(self._numbers, (None, None) if state is None else _hidden_and_kept(self, state))
+        h, c = map(self._numbers, _hidden_and_kept(self, state))
         inputs, memory = self._sums(x, h)
         sums = [a + b for a, b in zip(inputs, memory, strict=True)]
         hidden, kept = [], []
@@ -133,6 +142,10 @@ class LSTMCell(Cell):
             kept.append(forget * c[k] + take_in * sums[2 * n + k].tanh())
             hidden.append(give_out * kept[k].tanh())
         return hidden, kept
+
+    def start(self, state: Any) -> Any:
+        h, c = map(self._numbers, _hidden_and_kept(self, state))
+        return list(h), list(c)
 
 
 class Sequence(Module):
@@ -167,15 +180,28 @@ class Sequence(Module):
         states: list[Any] = [None] * len(self.cells) if state is None else list(state)
         if len(states) != len(self.cells):
             raise ShapeError(f"{called(self)} has {counted(len(self.cells), 'layer')}, got {len(states)} states")
-        outputs = []
-        for step, x in enumerate(xs):
-            if self.truncate is not None and step and step % self.truncate == 0:
+        size, outputs = self.truncate or len(xs), list[Any]()
+        for first in range(0, len(xs), size):
+            some = xs[first : first + size]
+            if first:
                 states = mapped(ops.stop_gradient, states)
-            for k, cell in enumerate(self.cells):
-                states[k] = cell(x, states[k])
-                x = self._hidden(states[k])
-            outputs.append(x)
+            if len(some) > _WRITTEN_OUT and is_tracing():
+                states = [cell.start(state) for cell, state in zip(self.cells, states, strict=True)]
+                states, found = scan(self._step, states, some)
+                outputs += found
+                continue
+            for x in some:
+                states, x = self._step(states, x)
+                outputs.append(x)
         return outputs, states
+
+    def _step(self, states: list[Any], x: Any) -> tuple[list[Any], Any]:
+        """The states after the inputs x, and the output."""
+        after = []
+        for cell, state in zip(self.cells, states, strict=True):
+            after.append(cell(x, state))
+            x = self._hidden(after[-1])
+        return after, x
 
     def _hidden(self, state: Any) -> Any:
         """What the next layer sees of a state."""
@@ -253,7 +279,9 @@ class LSTM(Sequence):
 
 
 def _hidden_and_kept(module: Module, state: Any) -> Any:
-    """Checks that a state is (h, c), and returns it."""
+    """Checks that a state is (h, c), and returns it; (None, None) for None."""
+    if state is None:
+        return None, None
     if not isinstance(state, (tuple, list)) or len(state) != 2:
         raise ShapeError(f"{called(module)} takes its state as (h, c), got {received(state)}")
     return state
