@@ -22,8 +22,12 @@ from ..ops import REAL, Op
 # _MOST_NUMBERS numbers, of at most _LEAST_CALLS.
 _MOST_CALLS, _MOST_NUMBERS, _LEAST_CALLS = 1 << 14, 1 << 20, 1 << 10
 
-Solver = Callable[[Any, Any, Any], Any]
-"""The numbers (numbers, lanes) from start (some, lanes), what all lanes share (others,), what differs (rest, lanes)."""
+Solver = Callable[[Any, Any, Any, bool], Any]
+"""The numbers (numbers, lanes) from start (some, lanes), what all lanes share (others,), what differs (rest, lanes).
+
+If the last argument is True, the lane sums of those in Joint.summable are enough: they are in the first lane then, and
+0.0 in the others.
+"""
 
 
 def _unlisted(op: Op, name: str, args: str, doc: str, value: Callable[..., float]) -> None:
@@ -40,14 +44,15 @@ def _unlisted(op: Op, name: str, args: str, doc: str, value: Callable[..., float
 class Joint(Op):
     """The operation that computes all numbers of a joint result.
 
-    solver  makes the Solver from a mask: which of the numbers it depends on are shared by all lanes
+    solver    makes the Solver from a mask: which of the numbers it depends on are shared by all lanes
+    summable  the numbers whose sums over the lanes are cheaper than the numbers of each lane
     """
 
-    __slots__ = ("__weakref__", "_solver", "_solvers")
+    __slots__ = ("__weakref__", "_solver", "_solvers", "summable")
 
-    def __init__(self, name: str, solver: Callable[[Any], Solver]) -> None:
+    def __init__(self, name: str, solver: Callable[[Any], Solver], summable: range = range(0)) -> None:
         _unlisted(self, name, "*start *xs solution", f"all numbers of a {name.replace('_', ' ')}", self._one)
-        self._solver, self._solvers = solver, dict[bytes, Solver]()
+        self._solver, self._solvers, self.summable = solver, dict[bytes, Solver](), summable
 
     def solver(self, shared: Any) -> Solver:
         """The Solver for a mask that says which numbers all lanes share."""
@@ -62,10 +67,13 @@ class Joint(Op):
     def numbers(self, start: Sequence[float], xs: Sequence[float]) -> Any:
         """The numbers, (numbers, 1)."""
         shared = np.ones(len(xs), bool)
-        return self.solver(shared)(np.array(start, float)[:, None], np.array(xs, float), np.empty((0, 1)))
+        return self.solver(shared)(np.array(start, float)[:, None], np.array(xs, float), np.empty((0, 1)), False)
 
-    def on_arrays(self, shared: Any) -> Callable[[Any, Any, Any, Any], None]:
-        """A function of arrays that computes each member of a group in each lane, and writes the handles."""
+    def on_arrays(self, shared: Any, summed: bool) -> Callable[[Any, Any, Any, Any], None]:
+        """A function of arrays that computes each member of a group in each lane, and writes the handles.
+
+        summed  whether the summable numbers are wanted as sums over the lanes
+        """
         solver = self.solver(shared)
 
         def compute(start: Any, xs: Any, by_lane: Any, out: Any) -> None:
@@ -74,7 +82,7 @@ class Joint(Op):
                 else np.broadcast_to(array, (len(array), *out.shape)).reshape(len(array), out.size)
                 for array in (start, by_lane)
             ]  # fmt: skip
-            found = solver(start, np.empty(0) if xs is None else xs, by_lane)
+            found = solver(start, np.empty(0) if xs is None else xs, by_lane, summed)
             out[...] = (KEPT.keep(found) + np.arange(out.size)).reshape(out.shape)
 
         return compute

@@ -37,7 +37,9 @@ class StepLoop:
         copies = all(self._parts.before.kinds[place] == INPUT for place in self._parts.before.outputs)
         self._copied = [self._parts.before.args[place][0] for place in self._parts.before.outputs] if copies else None
 
-    def run(self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int) -> Any:
+    def run(
+        self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool = False
+    ) -> Any:
         """All numbers, one lane a column: the carry before the first step and after each, what steps gave, the sums, and
         what steps gave in total.
 
@@ -45,6 +47,7 @@ class StepLoop:
         start       the carry at first, (carried, lanes)
         read        what steps read, in parts of shape (some, steps, lanes)
         shared      what the steps of a lane share, (some, lanes)
+        over_lanes  whether the sums are wanted over the lanes too: they are in the first lane then
         A number's entries for all steps stand one after the other, in the order of the steps, also where these run
         backward.
         """
@@ -64,7 +67,7 @@ class StepLoop:
             given.reshape(self._given, steps, lanes).sum(axis=1, out=found[len(found) - self._given :])
         if self._summed:
             first = carries + self._given * steps
-            found[first : first + self._summed] = self._sums_over_steps(parameters, every, steps, lanes)
+            found[first : first + self._summed] = self._sums_over_steps(parameters, every, steps, lanes, over_lanes)
         return found
 
     def _table(self, parameters: Any, parts: Sequence[Any], steps: int, lanes: int) -> Any:
@@ -86,7 +89,13 @@ class StepLoop:
             else:
                 carry[:, after] = execution.lanes(parameters, [carry[:, now], table[:, t]])
 
-    def _sums_over_steps(self, parameters: Any, every: Sequence[Any], steps: int, lanes: int) -> Any:
+    def _sums_over_steps(
+        self, parameters: Any, every: Sequence[Any], steps: int, lanes: int, over_lanes: bool
+    ) -> Any:
+        if over_lanes:
+            total = np.zeros((self._summed, lanes))
+            total[:, 0] = self._summed_after.sums(parameters, _flat(every))
+            return total
         if lanes > 1 and self._summed * steps * lanes <= _MANY_SUMS:
             return self._summed_by_lane.lanes(parameters, _flat(every)).reshape(self._summed, steps, lanes).sum(axis=1)
         sums: Callable[..., Any] = self._summed_after.sums

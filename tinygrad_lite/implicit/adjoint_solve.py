@@ -26,7 +26,7 @@ import numpy as np
 
 from ..compiler.autodiff import recorded_anew
 from ..compiler.executor_choice import Execution
-from ..compiler.joint_results import COMPONENT, KEPT, Joint, Which
+from ..compiler.joint_results import COMPONENT, KEPT, Joint, Solver, Which
 from ..compiler.trace.tracing import flattened, traced
 from ..engine import (
     Linearization,
@@ -249,18 +249,18 @@ class _Solvers:
     def __init__(self, zs: _Vector, xs: list[Value], ys: _Vector, settings: Settings) -> None:
         self._zs, self._xs, self._ys, self._settings = zs, xs, ys, settings
 
-    def __call__(self, shared: Any) -> Callable[[Any, Any, Any], Any]:
+    def __call__(self, shared: Any) -> Solver:
         common = [x for x, is_shared in zip(self._xs, shared, strict=True) if is_shared]
         others = [x for x, is_shared in zip(self._xs, shared, strict=True) if not is_shared]
         execution = Execution(flattened(self._ys, [*self._zs, *others], common), False, "auto")
 
-        def solve(start: Any, parameters: Any, by_lane: Any) -> Any:
+        def solve(start: Any, parameters: Any, by_lane: Any, summed: bool) -> Any:
             if self._settings.relative:  # adjoints that are not finite: an eager run decides which are blocked
                 finite = np.isfinite(start).all(0) & np.isfinite(by_lane).all(0) & np.isfinite(parameters).all()
                 if not finite.all():
                     us = np.full(start.shape, math.nan)
                     if finite.any():
-                        us[:, finite] = solve(start[:, finite], parameters, by_lane[:, finite])
+                        us[:, finite] = solve(start[:, finite], parameters, by_lane[:, finite], summed)
                     return us
             if start.shape[1] > 1:
                 return settled_lanes(lambda z: execution.lanes(parameters, [z, by_lane]), start, self._settings)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from ..compiler.autodiff import expanded, with_dots
+from ..compiler.autodiff import expanded, recorded_anew, with_dots
 from ..compiler.trace.finite_checks import watched
 from ..engine import Value, component, current_trace, within
 
@@ -88,22 +88,30 @@ class Body:
 
     @classmethod
     def recorded(
-        cls, carry: Sequence[Value], record: Callable[[], tuple[Vector, Vector, Vector]], adjoint: bool = False
+        cls,
+        carry: Sequence[Value],
+        record: Callable[[], tuple[Vector, Vector, Vector]],
+        known: Mapping[Value, Value] | None = None,
+        adjoint: bool = False,
     ) -> Body:
-        """The body whose next carry, given numbers and sums are what record() returns."""
-        trace = current_trace()
+        """The body whose next carry, given numbers and sums are what record() returns.
+
+        known  results that it need not compute again, and what stands for them
+        """
+        trace, instead = current_trace(), dict[Value, Any](known or {})
         mark = len(trace.derivatives) if trace is not None else 0
 
         def parts() -> list[Vector]:
             found = record()
-            flat = with_dots(expanded([y for part in found for y in part]))
+            flat = [y for part in found for y in part]
+            flat = with_dots(expanded(recorded_anew(flat, instead) if instead else flat))
             ends = [0, *accumulate(map(len, found))]
             return [flat[first:end] for first, end in zip(ends, ends[1:], strict=False)]
 
         nexts, given, sums = within(parts, recording=True)
         derivatives: Vector = []
         if trace is not None:  # they are the body's: what the trace holds of it is one node
-            derivatives = trace.derivatives[mark:]
+            derivatives = [instead.get(v, v) for v in trace.derivatives[mark:]]
             del trace.derivatives[mark:]
         sums += watched([*nexts, *given, *sums], derivatives)
         return cls(tuple(carry), tuple(nexts), tuple(given), tuple(sums), tuple(derivatives), adjoint)
@@ -139,6 +147,10 @@ class Numbering:
         return self.sum(self.sums) + number
 
     @property
+    def all_sums(self) -> range:
+        return range(self.sum(0), self.total(0))
+
+    @property
     def size(self) -> int:
         return self.total(self.given)
 
@@ -161,19 +173,23 @@ class Numbering:
         """Where the carry after the step that runs last stands."""
         return [self.carry(k, 0 if self.backward else self.steps) for k in range(self.carried)]
 
-    def output(self, position: int) -> tuple[int, int | None]:
-        """Which output of the body a number belongs to, and which step. The step of a sum is 0.
+    def reader(self, position: int) -> tuple[int, int | None]:
+        """What a number is of: an output of the body, or from `outputs` on a number of the carry; and in which step.
 
-        A number of the carry belongs to the step that it is read by; it is None after the step that runs last, and
-        for a total.
+        A number of the carry belongs to the step that reads it: to None after the step that runs last. So does a total.
         """
         if position < self.given_by(0, 0):
             number, time = divmod(position, self.steps + 1)
             step = time - self.backward
-            return number, step if 0 <= step < self.steps else None
+            return self.outputs + number, step if 0 <= step < self.steps else None
         if position < self.sum(0):
             number, step = divmod(position - self.given_by(0, 0), self.steps)
             return self.carried + number, step
         if position < self.total(0):
             return self.carried + self.given + position - self.sum(0), 0
         return self.carried + position - self.total(0), None
+
+    def column(self, first: int) -> int:
+        """The same for a column of numbers, one a step: of the carry, what the steps read or the next ones."""
+        of, step = self.reader(first)
+        return of - self.outputs if of >= self.outputs and step != 0 else of

@@ -15,7 +15,7 @@ import operator
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import ops
 from ..compiler.autodiff import recorded_anew
-from ..compiler.joint_results import COMPONENT, KEPT, Joint, Which
+from ..compiler.joint_results import COMPONENT, KEPT, Joint, Solver, Which
 from ..compiler.step_loop import StepLoop
 from ..compiler.trace.tracing import flattened
 from ..engine import (
@@ -69,16 +69,16 @@ class Scan(float):
         captured: Sequence[tuple[Value, Any]] = (),
     ) -> None:
         self.body, self.start, self.at = body, list(start), Numbering(body, steps, backward)
-        some = [part for part in read if part.inside]
-        self._known = [part for part in some if part.is_known]
-        self._listed = [part for part in some if not part.is_known and part.whole is None]
-        self._views = [part for part in some if part.whole is not None]
         outputs = [y for y in body.outputs if type(y) is Value]
-        variable = [*body.carry, *self._inside, *[inner for inner, _ in captured]]
+        variable = [*body.carry, *[v for part in read for v in part.inside], *[inner for inner, _ in captured]]
         order = dependents(outputs, variable, False)
         known = {*order, *variable}
         below = dict.fromkeys([x for v in order for x in v.parents] + outputs)
-        self.captured = [*captured, *[(x, x) for x in below if x not in known]]
+        self.captured = [pair for pair in captured if pair[0] in below] + [(x, x) for x in below if x not in known]
+        some = [part for part in read if not below.keys().isdisjoint(part.inside)]
+        self._known = [part for part in some if part.is_known]
+        self._listed = [part for part in some if not part.is_known and part.whole is None]
+        self._views = [part for part in some if part.whole is not None]
         self.xs: Vector = [
             *[outer for _, outer in self.captured],
             *[x for part in self._listed for x in part.numbers],
@@ -124,7 +124,7 @@ class Scan(float):
         with _lock:
             row = _rows.get(key)
             if row is None:
-                row = _rows[key] = Joint("scan", _Solvers(self.body, self._read, captured, self.at))
+                row = _rows[key] = Joint("scan", _Solvers(self.body, self._read, captured, self.at), self.at.all_sums)
         return row, COMPONENT
 
     def is_unchanged(self) -> bool:
@@ -200,11 +200,28 @@ class Scan(float):
             found[at.total(k)] = ops.sum(found[at.given_by(0, k) :][: at.steps])
         return found
 
-    def _carries(self, whole: Value | None) -> Columns:
-        """The carry before each step: numbers of the scan's node, or as they are."""
-        at = self.at
-        found = Columns(self.body.carry, (), whole, int(at.backward), at.steps + 1)
-        return found if whole is not None or not at.carried else found.known(self.found, at.steps)
+    def _results(self, whole: Value | None) -> tuple[list[Columns], dict[Value, Value]]:
+        """The carry before and after each step and what the steps gave, as numbers of the scan's node or as they are.
+
+        Then what stands for the results among them, so that a derivative need not compute them again.
+        """
+        at, body = self.at, self.body
+        known: dict[Value, Value] = {}
+
+        def inside(results: Sequence[Any]) -> tuple[Value, ...]:
+            fresh = [Value(0.0) for _ in results]
+            for y, v in zip(results, fresh, strict=True):
+                if type(y) is Value and y.op is not None and y not in known:
+                    known[y] = v
+            return tuple(fresh)
+
+        parts = [
+            Columns(body.carry, (), whole, int(at.backward), at.steps + 1),
+            Columns(inside(body.nexts), (), whole, int(not at.backward), at.steps + 1),
+            Columns(inside(body.given), (), whole, at.given_by(0, 0), at.steps),
+        ]
+        parts = [part for part in parts if part.inside]
+        return parts if whole is not None else [part.known(self.found, at.steps) for part in parts], known
 
     def _pulled(self, whole: Value | None, adjoints: dict[Any, Any], wanted: Sequence[bool]) -> list[Any]:
         body, at, n = self.body, self.at, self.at.carried
@@ -217,18 +234,21 @@ class Scan(float):
         leaves = [inner for (inner, _), some in zip(self.captured, captured, strict=True) if some]
         of_outputs, more, shared = self._in_body(adjoints)
         gs = [Value(0.0) for _ in range(n)]
+        for g, some in zip(gs, of_outputs, strict=False):
+            some.append(g)
 
         def step() -> tuple[Vector, Vector, Vector]:
-            totals = [*gs, *[functools.reduce(operator.add, some, 0.0) for some in of_outputs[n:]]]
+            totals = [functools.reduce(operator.add, some, 0.0) for some in of_outputs[: at.outputs]]
             pairs = [pair for pair in zip(totals, body.outputs, strict=True) if all(type(x) is Value for x in pair)]
             by = [*body.carry, *inputs, *leaves]
             found = derivative_graph(dot(*zip(*pairs, strict=True)), by, False) if pairs else [0.0] * len(by)
-            nexts = [functools.reduce(operator.add, some, d) for some, d in zip(of_outputs[:n], found, strict=False)]
+            nexts = [functools.reduce(operator.add, some, d) for some, d in zip(of_outputs[at.outputs :], found, strict=False)]
             return nexts, found[n : n + len(inputs)], found[n + len(inputs) :]
 
+        results, known = self._results(whole)
         back = Scan(
-            Body.recorded(gs, step, adjoint=True), [adjoints.get(k, 0.0) for k in at.last],
-            [self._carries(whole), *self._read, *more], at.steps, not at.backward, [*self.captured, *shared],
+            Body.recorded(gs, step, known, adjoint=True), [adjoints.get(k, 0.0) for k in at.last],
+            [*results, *self._read, *more], at.steps, not at.backward, [*self.captured, *shared],
         )  # fmt: skip
         column = sum([len(part.inside) for part in read if part.whole is None])
         positions = [*back.at.last, *[back.at.sum(k) for k in range(len(leaves))]]
@@ -252,37 +272,35 @@ class Scan(float):
         return {part.start(k) + t: x for k, row in enumerate(rows) for t, x in enumerate(row)}
 
     def _in_body(self, adjoints: dict[Any, Any]) -> tuple[list[Vector], list[Columns], list[tuple[Value, Any]]]:
-        """For each output of the body, the Values that stand for its adjoints; then what those stand for.
-
-        Adjoints of the carry before a step are added to what the step passes on.
-        """
+        """For each output of the body, then for the carry, the Values that stand for its adjoints; what those stand for."""
         at = self.at
         by_step: defaultdict[int, dict[int, Any]] = defaultdict(dict)
-        of_outputs: list[Vector] = [[] for _ in range(at.outputs)]
+        found: list[Vector] = [[] for _ in range(at.outputs + at.carried)]
         more: list[Columns] = []
         shared: list[tuple[Value, Any]] = []
         for key, adjoint in adjoints.items():
             if type(key) is int:
-                output, step = at.output(key)
+                of, step = at.reader(key)
                 if step is not None:
-                    by_step[output][step] = adjoint
+                    by_step[of][step] = adjoint
                 elif key >= at.total(0):
-                    of_outputs[output].append(Value(0.0))
-                    shared.append((of_outputs[output][-1], adjoint))
+                    found[of].append(Value(0.0))
+                    shared.append((found[of][-1], adjoint))
                 continue
             for columns in adjoint:
                 inside = tuple([Value(0.0) for _ in columns.inside])
                 more.append(replace(columns, inside=inside))
                 for k, v in enumerate(inside):
-                    of_outputs[at.output(key[0] + k * key[1])[0]].append(v)
-        for output, found in by_step.items():
-            v, numbers = Value(0.0), [found.get(t, 0.0) for t in range(at.steps)]
-            of_outputs[output].append(v)
-            if output >= at.carried + at.given or all(_are_same(x, numbers[0]) for x in numbers):
-                shared.append((v, found[0]))
+                    found[at.column(key[0] + k * key[1])].append(v)
+        for of, steps in by_step.items():
+            v, numbers = Value(0.0), [steps.get(t, 0.0) for t in range(at.steps)]
+            found[of].append(v)
+            is_sum = at.carried + at.given <= of < at.outputs
+            if is_sum or all(_are_same(x, numbers[0]) for x in numbers):
+                shared.append((v, steps[0]))
             else:
                 more.append(Columns.of([v], numbers, at.steps))
-        return of_outputs, more, shared
+        return found, more, shared
 
     def _pushed(self, whole: Value | None, given: Sequence[Any]) -> Scan:
         body, at, n = self.body, self.at, self.at.carried
@@ -314,8 +332,9 @@ class Scan(float):
             found = tangents([as_value(y) for y in body.outputs], xs, directions, True)
             return found[:n], found[n : n + at.given], found[n + at.given :]
 
+        results, known = self._results(whole)
         forward = Scan(
-            Body.recorded(vs, step), given[:n], [self._carries(whole), *self._read, *more], at.steps, at.backward,
+            Body.recorded(vs, step, known), given[:n], [*results, *self._read, *more], at.steps, at.backward,
             [*self.captured, *shared],
         )  # fmt: skip
         forward.nodes([0])
@@ -342,7 +361,7 @@ class _Solvers:
         self._body, self._captured, self._at = body, captured, at
         self._read = [replace(part, whole=part.whole is not None) for part in read]
 
-    def __call__(self, shared: Any) -> Callable[[Any, Any, Any], Any]:
+    def __call__(self, shared: Any) -> Solver:
         body, at, count = self._body, self._at, len(self._captured)
         common = [v for v, is_shared in zip(self._captured, shared, strict=False) if is_shared]
         own = [v for v, is_shared in zip(self._captured, shared, strict=False) if not is_shared]
@@ -352,7 +371,7 @@ class _Solvers:
         where = np.where(shared, np.cumsum(shared), np.cumsum(~shared)) - 1
         kept = threading.local()
 
-        def solve(start: Any, some: Any, others: Any) -> Any:
+        def solve(start: Any, some: Any, others: Any, summed: bool) -> Any:
             lanes, position = start.shape[1], count
 
             def numbers(length: int) -> Any:
@@ -375,7 +394,7 @@ class _Solvers:
             if not hasattr(kept, "parameters"):  # the same array each time: executors are made ready for an array
                 kept.parameters = np.empty(len(common))
             kept.parameters[...] = some[: len(common)]
-            found = loop.run(kept.parameters, start, read, others[: len(own)], at.steps)
+            found = loop.run(kept.parameters, start, read, others[: len(own)], at.steps, summed)
             if body.adjoint:
                 finite = np.isfinite(found).all(0)
                 if not finite.all():

@@ -61,7 +61,7 @@ class Source:
             stretch.clear()
             self.layout.begin(group.varies, len(group))
             if isinstance(group.kind, Joint):
-                self._joint_results(group, group.kind)
+                self._joint_results(group, group.kind, sums)
             elif isinstance(group.kind, Op):
                 self._operation(group, group.kind)
             elif group.summed is not None:
@@ -138,7 +138,7 @@ class Source:
         self.functions[name] = partial(native.OnRows, code)
         layout.line(f"{layout.name(f'{name}(V)', f'run_{name}')}()")
 
-    def _joint_results(self, group: Group, op: Joint) -> None:
+    def _joint_results(self, group: Group, op: Joint, sums: LaneSums | None) -> None:
         """Writes one call that computes all members.
 
         Numbers that all members and lanes share are passed separately, so that matrices remain matrices.
@@ -153,7 +153,8 @@ class Source:
         if not shared.all():
             names[2] = read(xs[:, ~shared].T)
         function = f"{op.name}{len(self.functions)}"
-        self.functions[function] = op.on_arrays(shared)
+        summed = sums is not None and len(group.members) == 1 and group.members[0] not in sums.read_by_lane
+        self.functions[function] = op.on_arrays(shared, summed)
         layout.line(f"{function}({', '.join(names)}, {out})")
 
     def _out(self, group: Group) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
+from ..joint_results import COMPONENT
 from .program import SUM, Outer, Program, Row, row_of
 
 Pair = tuple[int, int]
@@ -18,6 +19,7 @@ class LaneSums:
     again          by output: an earlier output that is the same
     outers         outer products that differ between lanes
     shared_outers  outer products that all lanes share, to be added to any outputs
+    read_by_lane   joint results of which operations read a summable number, see joint_results.py
     """
 
     def __init__(self, program: Program) -> None:
@@ -29,6 +31,10 @@ class LaneSums:
         self.outers, self.shared_outers = list(map(_sorted, program.outers)), program.shared
         read = program.of_outers()
         read.update(chain.from_iterable(map(program.operands, program.operations())))
+        components = [(place, *program.args[place]) for place in read if program.kinds[place] is COMPONENT]
+        self.read_by_lane = {
+            whole for _, whole, index in components if program.number(index) in program.kinds[whole].summable
+        }
         first: dict[int, int] = {}
         self.again: dict[int, int] = {}
         for position, place in zip(program.positions, program.outputs, strict=True):
