@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -33,9 +33,13 @@ class StepLoop:
         self._program = as_sums_of_products(program)
         self._summed = len(program.outputs) - carried - given
         self._parts = LoopParts(self._program, carried)
-        # Numbers that are read as they were given need no run.
-        copies = all(self._parts.before.kinds[place] == INPUT for place in self._parts.before.outputs)
-        self._copied = [self._parts.before.args[place][0] for place in self._parts.before.outputs] if copies else None
+        # Numbers that the loop reads as they were given need no run, nor does the carry that a step gives.
+        before = self._parts.before
+        copies = all(place >= 0 and before.kinds[place] == INPUT for place in before.outputs)
+        self._copied = [self._parts.reads[before.args[place][0]] for place in before.outputs] if copies else None
+        carries = [self._parts.copied_carry(carried + k) for k in range(given)]
+        self._carry_given = [(k, number) for k, number in enumerate(carries) if number is not None]
+        self._computed = [k for k, number in enumerate(carries) if number is None]
 
     def run(
         self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool = False
@@ -56,25 +60,30 @@ class StepLoop:
         found = np.empty((carries + self._given * (steps + 1) + self._summed, lanes))
         carry = found[:carries].reshape(self._carried, steps + 1, lanes)
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
+        rows = [row for part in (start, *parts) for row in part]
         carry[:, steps if self._backward else 0] = start
         with KEPT.forgetting():
-            self._loop(parameters, self._table(parameters, parts, steps, lanes), carry, steps)
+            self._loop(parameters, self._table(parameters, rows, steps, lanes), carry, steps)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
-        every = [before, *parts, after]
+        rows = [*before, *rows[self._carried :], *after]
         if self._given:
-            given = self._after.lanes(parameters, _flat(every))
-            found[carries : carries + self._given * steps] = given.reshape(self._given * steps, lanes)
-            given.reshape(self._given, steps, lanes).sum(axis=1, out=found[len(found) - self._given :])
+            given = found[carries : carries + self._given * steps].reshape(self._given, steps, lanes)
+            for k, number in self._carry_given:
+                given[k] = after[number]
+            if self._computed:
+                execution, reads = self._after
+                given[self._computed] = _lanes(execution, parameters, rows, reads, steps, lanes)
+            given.sum(axis=1, out=found[len(found) - self._given :])
         if self._summed:
             first = carries + self._given * steps
-            found[first : first + self._summed] = self._sums_over_steps(parameters, every, steps, lanes, over_lanes)
+            found[first : first + self._summed] = self._sums_over_steps(parameters, rows, steps, lanes, over_lanes)
         return found
 
-    def _table(self, parameters: Any, parts: Sequence[Any], steps: int, lanes: int) -> Any:
+    def _table(self, parameters: Any, rows: Sequence[Any], steps: int, lanes: int) -> Any:
         """What the loop reads, (numbers, steps, lanes)."""
-        if self._copied is not None:
-            return np.concatenate([*parts])[self._copied] if self._copied else np.empty((0, steps, lanes))
-        return self._before.lanes(parameters, _flat(parts)).reshape(-1, steps, lanes)
+        if self._copied is None:
+            return _lanes(self._before, parameters, rows, self._parts.reads, steps, lanes)
+        return np.stack([rows[k] for k in self._copied]) if self._copied else np.empty((0, steps, lanes))
 
     def _loop(self, parameters: Any, table: Any, carry: Any, steps: int) -> None:
         lanes = carry.shape[2]
@@ -90,16 +99,17 @@ class StepLoop:
                 carry[:, after] = execution.lanes(parameters, [carry[:, now], table[:, t]])
 
     def _sums_over_steps(
-        self, parameters: Any, every: Sequence[Any], steps: int, lanes: int, over_lanes: bool
+        self, parameters: Any, rows: Sequence[Any], steps: int, lanes: int, over_lanes: bool
     ) -> Any:
-        if over_lanes:
-            total = np.zeros((self._summed, lanes))
-            total[:, 0] = self._summed_after.sums(parameters, _flat(every))
-            return total
-        if lanes > 1 and self._summed * steps * lanes <= _MANY_SUMS:
-            return self._summed_by_lane.lanes(parameters, _flat(every)).reshape(self._summed, steps, lanes).sum(axis=1)
-        sums: Callable[..., Any] = self._summed_after.sums
-        return np.stack([sums(parameters, _flat([p[..., lane : lane + 1] for p in every])) for lane in range(lanes)], 1)
+        if not over_lanes and 1 < self._summed * steps * lanes <= _MANY_SUMS and lanes > 1:
+            execution, reads = self._summed_by_lane
+            return _lanes(execution, parameters, rows, reads, steps, lanes).sum(axis=1)
+        found = np.zeros((self._summed, lanes))
+        execution, reads = self._summed_after
+        for lane in range(1 if over_lanes else lanes):
+            some = [row if over_lanes else row[:, lane : lane + 1] for row in rows]
+            found[:, lane] = execution.sums(parameters, [_flat(some, reads, steps, lanes if over_lanes else 1)])
+        return found
 
     @cached_property
     def _nested(self) -> bool:
@@ -115,24 +125,36 @@ class StepLoop:
         return Execution(self._parts.loop, False, "auto")
 
     @cached_property
-    def _after(self) -> Execution:
-        first = self._carried
-        return Execution(self._parts.after(range(first, first + self._given)), False, "auto")
+    def _after(self) -> tuple[Execution, list[int]]:
+        program, reads = self._parts.after([self._carried + k for k in self._computed])
+        return Execution(program, False, "auto"), reads
 
     @cached_property
-    def _summed_after(self) -> Execution:
-        return Execution(self._sums, True, "auto")
+    def _summed_after(self) -> tuple[Execution, list[int]]:
+        program, reads = self._sums
+        return Execution(program, True, "auto"), reads
 
     @cached_property
-    def _summed_by_lane(self) -> Execution:
-        return Execution(self._sums, False, "auto")
+    def _summed_by_lane(self) -> tuple[Execution, list[int]]:
+        program, reads = self._sums
+        return Execution(program, False, "auto"), reads
 
     @cached_property
-    def _sums(self) -> Program:
+    def _sums(self) -> tuple[Program, list[int]]:
         first = self._carried + self._given
         return self._parts.after(range(first, first + self._summed))
 
 
-def _flat(parts: Sequence[Any]) -> list[Any]:
-    """Parts of shape (some, steps, lanes) with the steps as lanes."""
-    return [np.ascontiguousarray(part).reshape(len(part), part.shape[1] * part.shape[2]) for part in parts]
+def _flat(rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int) -> Any:
+    """Rows of shape (steps, lanes) with the steps as lanes."""
+    found = np.empty((len(reads), steps, lanes))
+    for k, read in enumerate(reads):
+        found[k] = rows[read]
+    return found.reshape(len(reads), steps * lanes)
+
+
+def _lanes(
+    execution: Execution, parameters: Any, rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int
+) -> Any:
+    """The outputs for all steps, (outputs, steps, lanes)."""
+    return execution.lanes(parameters, [_flat(rows, reads, steps, lanes)]).reshape(-1, steps, lanes)

@@ -15,8 +15,9 @@ from .program import CONSTANT, INPUT, SUM, Args, Program, Row, row_of
 class LoopParts:
     """The parts of a program in sums of products whose first inputs are the carry and whose first outputs the next one.
 
-    before  from the inputs without the carry: what the loop reads
     loop    from the carry and what it reads: the next carry
+    before  what the loop reads, from inputs without the carry
+    reads   which inputs these are
     """
 
     def __init__(self, program: Program, carried: int) -> None:
@@ -28,22 +29,28 @@ class LoopParts:
                 self._depends[place] = program.args[place][0] < carried
             else:
                 self._depends[place] = any(map(self._depends.__getitem__, program.operands(place)))
-        self.before, self.loop = self._divided()
+        self.before, self.reads, self.loop = self._divided()
 
-    def after(self, outputs: Sequence[int]) -> Program:
-        """From all inputs, then the next carry: outputs of the program, given by their positions.
+    def after(self, outputs: Sequence[int]) -> tuple[Program, list[int]]:
+        """Outputs of the program, given by their positions, from its inputs and the next carry; which of these it reads.
 
-        What these need of the loop is computed again, for all steps at once.
+        What these outputs need of the loop is computed again, for all steps at once.
         """
+        program = self._program
         made, inputs = self._begun(range(self._inputs + self._carried))
-        places = {k: inputs[args[0]] for k, args in enumerate(self._program.args) if self._program.kinds[k] == INPUT}
-        for k, place in enumerate(self._program.outputs[: self._carried], self._inputs):
+        places = {k: inputs[args[0]] for k, args in enumerate(program.args) if program.kinds[k] == INPUT}
+        for k, place in enumerate(program.outputs[: self._carried], self._inputs):
             if place >= 0 and self._depends[place]:
                 places.setdefault(place, inputs[k])
-        made.outputs = self._copied(made, places, [self._program.outputs[position] for position in outputs])
-        return made
+        made.outputs = self._copied(made, places, [program.outputs[position] for position in outputs])
+        return _with_inputs_read(made)
 
-    def _divided(self) -> tuple[Program, Program]:
+    def copied_carry(self, output: int) -> int | None:
+        """Which number of the next carry an output of the program is, if it is one."""
+        nexts, place = self._program.outputs[: self._carried], self._program.outputs[output]
+        return nexts.index(place) if place in nexts else None
+
+    def _divided(self) -> tuple[Program, list[int], Program]:
         program, depends, carried = self._program, self._depends, self._carried
         nexts = program.outputs[:carried]
         steps = [k for k in sorted(self._below(nexts, lambda place: depends[place])) if program.kinds[k] != INPUT]
@@ -86,7 +93,8 @@ class LoopParts:
                 args = *args[:2], (*args[2], reads[rest]), args[3]
             places[place] = loop.add(program.kinds[place], args)
         loop.outputs = list(map(moved, nexts))
-        return before, loop
+        before, used = _with_inputs_read(before)
+        return before, [carried + k for k in used], loop
 
     def _split(self, args: Args) -> tuple[Args, Args | None]:
         """The terms of a sum that depend on the carry, and the others if these are more than one number."""
@@ -129,6 +137,22 @@ class LoopParts:
             args = args if program.kinds[place] == CONSTANT else _mapped(args, lambda p: places.get(p, p))
             places[place] = made.add(program.kinds[place], args)
         return [places.get(root, root) for root in roots]
+
+
+def _with_inputs_read(program: Program) -> tuple[Program, list[int]]:
+    """The same program without the inputs that it does not read, and which inputs are left."""
+    read = {place for place in program.outputs if place >= 0}
+    read.update(chain.from_iterable(map(program.operands, program.operations())))
+    made = Program()
+    made.parameters = program.parameters
+    inputs = [place for place in sorted(read) if program.kinds[place] == INPUT]
+    places = dict(zip(inputs, made.add_all(INPUT, len(inputs)), strict=True))
+    for place, kind in enumerate(program.kinds):
+        if kind != INPUT:
+            args = program.args[place]
+            places[place] = made.add(kind, args if kind == CONSTANT else _mapped(args, lambda p: places.get(p, p)))
+    made.outputs = [places.get(place, place) for place in program.outputs]
+    return made, [program.args[place][0] for place in inputs]
 
 
 def _mapped(args: Args, places: Callable[[int], int]) -> Args:
