@@ -67,17 +67,20 @@ class Execution:
             return None
         return Call(self.native, parameters.numbers if parameters.leaves else None, arguments, result, finite)
 
-    def lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
-        """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes)."""
-        if self._forgets:
-            return self._forgetting(self._lanes, parameters, parts)
-        return self._lanes(parameters, parts)
+    def lanes(self, parameters: Any, parts: Sequence[Any], out: Any = None) -> Any:
+        """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes).
 
-    def _lanes(self, parameters: Any, parts: Sequence[Any]) -> Any:
+        out  the array to write them to, in C order; None: a new one
+        """
+        if self._forgets:
+            return self._forgetting(self._lanes, parameters, parts, out)
+        return self._lanes(parameters, parts, out)
+
+    def _lanes(self, parameters: Any, parts: Sequence[Any], out: Any) -> Any:
         lanes = parts[0].shape[1]
+        found = np.empty((self.program.results, lanes)) if out is None else out
         if self._choose(lanes) == "array":
-            return self.array.run(parameters, parts)
-        found = np.empty((self.program.results, lanes))
+            return self.array.run(parameters, parts, found)
         self.native.batch(parameters, [np.ascontiguousarray(part) for part in parts], lanes, found)
         return found
 

@@ -7,6 +7,7 @@ program. The others read them by the handle, and so may another joint result, wh
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ from ..ops import REAL, Op
 # What is kept for a thread while no program runs: the results of at most _MOST_CALLS calls; with more than
 # _MOST_NUMBERS numbers, of at most _LEAST_CALLS.
 _MOST_CALLS, _MOST_NUMBERS, _LEAST_CALLS = 1 << 14, 1 << 20, 1 << 10
+# New memory costs as much as writing it several times, so the latest large arrays are used again.
+_LARGE, _MOST_FREE = 1 << 12, 4
 
 Solver = Callable[[Any, Any, Any, bool], Any]
 """The numbers (numbers, lanes) from start (some, lanes), what all lanes share (others,), what differs (rest, lanes).
@@ -122,7 +125,15 @@ class Kept(threading.local):
 
     def __init__(self) -> None:
         self._found: OrderedDict[int, Any] = OrderedDict()
+        self._free: list[Any] = []
         self.next, self._size, self._running = 0, 0, 0
+
+    def room(self, numbers: int, lanes: int) -> Any:
+        """An array for the numbers of a joint result: one that was forgotten, if it has this shape, else a new one."""
+        for k, found in enumerate(self._free):
+            if found.shape == (numbers, lanes):
+                return self._free.pop(k)
+        return np.empty((numbers, lanes))
 
     @contextmanager
     def forgetting(self) -> Iterator[None]:
@@ -157,7 +168,10 @@ class Kept(threading.local):
         """Drops what was kept since `next` was the mark; the handles are used again."""
         found = self._found
         while found and next(reversed(found)) >= mark:
-            self._size -= found.popitem()[1].size
+            dropped = found.popitem()[1]
+            self._size -= dropped.size
+            if dropped.size >= _LARGE and sys.getrefcount(dropped) == 2:  # nothing else holds it, nor a part of it
+                self._free = [dropped, *self._free[: _MOST_FREE - 1]]
         self.next = mark
 
     def lanes(self, handles: Any) -> Any:

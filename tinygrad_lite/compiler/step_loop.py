@@ -40,6 +40,7 @@ class StepLoop:
         carries = [self._parts.copied_carry(carried + k) for k in range(given)]
         self._carry_given = [(k, number) for k, number in enumerate(carries) if number is not None]
         self._computed = [k for k, number in enumerate(carries) if number is None]
+        self._rooms: list[_Room] = []
 
     def run(
         self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool = False
@@ -57,13 +58,14 @@ class StepLoop:
         """
         lanes = start.shape[1]
         carries = self._carried * (steps + 1)
-        found = np.empty((carries + self._given * (steps + 1) + self._summed, lanes))
+        found = KEPT.room(carries + self._given * (steps + 1) + self._summed, lanes)
         carry = found[:carries].reshape(self._carried, steps + 1, lanes)
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         rows = [row for part in (start, *parts) for row in part]
         carry[:, steps if self._backward else 0] = start
+        room = self._rooms.pop() if self._rooms else _Room()
         with KEPT.forgetting():
-            self._loop(parameters, self._table(parameters, rows, steps, lanes), carry, steps)
+            self._loop(parameters, self._table(room, parameters, rows, steps, lanes), carry, steps)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
         rows = [*before, *rows[self._carried :], *after]
         if self._given:
@@ -72,18 +74,19 @@ class StepLoop:
                 given[k] = after[number]
             if self._computed:
                 execution, reads = self._after
-                given[self._computed] = _lanes(execution, parameters, rows, reads, steps, lanes)
+                given[self._computed] = room.lanes(execution, parameters, rows, reads, steps, lanes)
             given.sum(axis=1, out=found[len(found) - self._given :])
         if self._summed:
             first = carries + self._given * steps
-            found[first : first + self._summed] = self._sums_over_steps(parameters, rows, steps, lanes, over_lanes)
+            found[first : first + self._summed] = self._sums_over_steps(room, parameters, rows, steps, lanes, over_lanes)
+        self._rooms.append(room)
         return found
 
-    def _table(self, parameters: Any, rows: Sequence[Any], steps: int, lanes: int) -> Any:
+    def _table(self, room: _Room, parameters: Any, rows: Sequence[Any], steps: int, lanes: int) -> Any:
         """What the loop reads, (numbers, steps, lanes)."""
         if self._copied is None:
-            return _lanes(self._before, parameters, rows, self._parts.reads, steps, lanes)
-        return np.stack([rows[k] for k in self._copied]) if self._copied else np.empty((0, steps, lanes))
+            return room.lanes(self._before, parameters, rows, self._parts.reads, steps, lanes)
+        return room.flat(rows, self._copied, steps, lanes).reshape(-1, steps, lanes)
 
     def _loop(self, parameters: Any, table: Any, carry: Any, steps: int) -> None:
         lanes = carry.shape[2]
@@ -99,16 +102,16 @@ class StepLoop:
                 carry[:, after] = execution.lanes(parameters, [carry[:, now], table[:, t]])
 
     def _sums_over_steps(
-        self, parameters: Any, rows: Sequence[Any], steps: int, lanes: int, over_lanes: bool
+        self, room: _Room, parameters: Any, rows: Sequence[Any], steps: int, lanes: int, over_lanes: bool
     ) -> Any:
         if not over_lanes and 1 < self._summed * steps * lanes <= _MANY_SUMS and lanes > 1:
             execution, reads = self._summed_by_lane
-            return _lanes(execution, parameters, rows, reads, steps, lanes).sum(axis=1)
+            return room.lanes(execution, parameters, rows, reads, steps, lanes).sum(axis=1)
         found = np.zeros((self._summed, lanes))
         execution, reads = self._summed_after
         for lane in range(1 if over_lanes else lanes):
             some = [row if over_lanes else row[:, lane : lane + 1] for row in rows]
-            found[:, lane] = execution.sums(parameters, [_flat(some, reads, steps, lanes if over_lanes else 1)])
+            found[:, lane] = execution.sums(parameters, [room.flat(some, reads, steps, lanes if over_lanes else 1)])
         return found
 
     @cached_property
@@ -145,16 +148,29 @@ class StepLoop:
         return self._parts.after(range(first, first + self._summed))
 
 
-def _flat(rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int) -> Any:
-    """Rows of shape (steps, lanes) with the steps as lanes."""
-    found = np.empty((len(reads), steps, lanes))
-    for k, read in enumerate(reads):
-        found[k] = rows[read]
-    return found.reshape(len(reads), steps * lanes)
+class _Room:
+    """Memory that runs of a loop use again, since new memory costs as much as writing it several times."""
 
+    def __init__(self) -> None:
+        self._arrays: dict[str, Any] = {}
 
-def _lanes(
-    execution: Execution, parameters: Any, rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int
-) -> Any:
-    """The outputs for all steps, (outputs, steps, lanes)."""
-    return execution.lanes(parameters, [_flat(rows, reads, steps, lanes)]).reshape(-1, steps, lanes)
+    def flat(self, rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int) -> Any:
+        """Some rows of shape (steps, lanes) with the steps as lanes."""
+        found = self._array("read", len(reads), steps * lanes)
+        for row, read in zip(found, reads, strict=True):
+            row.reshape(steps, lanes)[...] = rows[read]
+        return found
+
+    def lanes(
+        self, execution: Execution, parameters: Any, rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int
+    ) -> Any:
+        """The outputs for all steps, (outputs, steps, lanes)."""
+        out = self._array("written", execution.program.results, steps * lanes)
+        execution.lanes(parameters, [self.flat(rows, reads, steps, lanes)], out)
+        return out.reshape(-1, steps, lanes)
+
+    def _array(self, name: str, count: int, lanes: int) -> Any:
+        size = count * lanes
+        if len(self._arrays.get(name, ())) < size:
+            self._arrays[name] = np.empty(size)
+        return self._arrays[name][:size].reshape(count, lanes) if size else np.empty((count, lanes))

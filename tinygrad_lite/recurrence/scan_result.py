@@ -106,7 +106,7 @@ class Scan(float):
     def _computed(self) -> Any:
         """All numbers, from those that its arguments have now."""
         with KEPT.forgetting():
-            return self.rows[0].numbers(KEPT.numbers(self.start), KEPT.numbers(self.xs))[:, 0]
+            return self.rows[0].numbers(KEPT.numbers(self.start), KEPT.numbers(self.xs))[:, 0].copy()
 
     @functools.cached_property
     def rows(self) -> tuple[Joint, Op]:

@@ -80,14 +80,15 @@ class ArrayExecutor:
         return few and self.cost.swept.time(lanes) < self.cost.plain.time(lanes)
 
     @_quiet
-    def run(self, parameters: Any, inputs: Any) -> Any:
+    def run(self, parameters: Any, inputs: Any, out: Any = None) -> Any:
         """The outputs by lane, (outputs, lanes).
 
         inputs  of shape (inputs, lanes), or a sequence of arrays that have some inputs each
+        out     the array to write them to; None: a new one
         """
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
         lanes = parts[0].shape[1]
-        found = self.xp.empty((self.outputs, lanes))
+        found = self.xp.empty((self.outputs, lanes)) if out is None else out
         for space, block in self._blocks(parameters, parts, lanes):
             for home, positions, rows in space.outputs:
                 if home == V:
