@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .ops import *  # noqa: F403
     from .recording.gradient_hooks import register_hook as register_hook
     from .recording.random_source import Draws as Draws
+    from .recurrence import scan as scan
     from .transforms import check as check
     from .transforms.check import gradcheck as gradcheck
     from .transforms.custom import custom_op as custom_op
@@ -81,6 +82,7 @@ _LAZY = {
     "lr_find": "diagnosis",
     "ravel": "transforms.flattening",
     "register_hook": "recording.gradient_hooks",
+    "scan": "recurrence",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }
 for _name in ("explore", "graph"):

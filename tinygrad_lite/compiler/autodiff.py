@@ -15,7 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, component as number_of, dot, hooks, is_joint, record_known, results_below, sums_of_products, whole_of
+from ..engine import (
+    Value,
+    dot,
+    hooks,
+    is_joint,
+    record_known,
+    results_below,
+    sums_of_products,
+    whole_of,
+)
+from ..engine import (
+    component as number_of,
+)
 from ..errors import HistoryError
 from ..ops import REAL, Op, component, mean
 from .trace.traced_graph import TracedGraph

@@ -45,7 +45,7 @@ class StepLoop:
     def run(
         self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool = False
     ) -> Any:
-        """All numbers, one lane a column: the carry before the first step and after each, what steps gave, the sums, and
+        """All numbers, one lane a column: the carry before the first step and after each, what steps gave, the sums,
         what steps gave in total.
 
         parameters  what all steps and lanes share
@@ -78,7 +78,9 @@ class StepLoop:
             given.sum(axis=1, out=found[len(found) - self._given :])
         if self._summed:
             first = carries + self._given * steps
-            found[first : first + self._summed] = self._sums_over_steps(room, parameters, rows, steps, lanes, over_lanes)
+            found[first : first + self._summed] = self._sums_over_steps(
+                room, parameters, rows, steps, lanes, over_lanes
+            )
         self._rooms.append(room)
         return found
 

@@ -39,7 +39,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "26a41e09"
+source_hash = "67d8eb25"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -531,6 +531,7 @@ def record_joint(op, numbers, args, wanted=None):
           derivatives(index): what number `index` contributes if its adjoint is 1
           which(index): the last argument of a component's row, a float that holds the index
           total_of(first, count): the position of the sum of these numbers, or None if it is not among the numbers
+          hides: whether its numbers may be finite where an argument is not
           rows: two rows, which programs use to compute the joint result and a component
     """
     here: _Context = _here()

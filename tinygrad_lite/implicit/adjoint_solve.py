@@ -92,6 +92,7 @@ class Solution(float):
     """
 
     numbers: tuple[float, ...]
+    hides = True
 
     def __new__(cls, *_: Any) -> Solution:
         return super().__new__(cls, 0.0)

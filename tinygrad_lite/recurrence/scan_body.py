@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from ..compiler.autodiff import expanded, recorded_anew, with_dots
 from ..compiler.trace.finite_checks import watched
-from ..engine import Value, component, current_trace, within
+from ..compiler.trace.tracing import Trace
+from ..engine import Value, component, current_trace
+from ..recording.random_source import Draws
 
 Vector = list[Any]
 
@@ -75,6 +77,7 @@ class Body:
     nexts        the next carry
     given        what each step gives
     sums         what is summed over all steps; then what must be finite, see finite_checks.py
+    draws        the Values that stand for random numbers, each with its source
     derivatives  adjoints and tangents in the body
     adjoint      whether it passes adjoints on: if one is not finite, only an eager run knows whether it is blocked
     """
@@ -83,7 +86,8 @@ class Body:
     nexts: tuple[Any, ...]
     given: tuple[Any, ...]
     sums: tuple[Any, ...]
-    derivatives: tuple[Value, ...] = field(repr=False)
+    draws: tuple[tuple[Value, Draws], ...]
+    derivatives: tuple[Value, ...]
     adjoint: bool
 
     @classmethod
@@ -94,27 +98,29 @@ class Body:
         known: Mapping[Value, Value] | None = None,
         adjoint: bool = False,
     ) -> Body:
-        """The body whose next carry, given numbers and sums are what record() returns.
+        """The body whose next carry, given numbers and sums are what record() returns. It is traced on its own.
 
         known  results that it need not compute again, and what stands for them
         """
-        trace, instead = current_trace(), dict[Value, Any](known or {})
-        mark = len(trace.derivatives) if trace is not None else 0
+        outer, instead = current_trace(), dict[Value, Any](known or {})
+        trace = Trace("scan" if outer is None else outer.name)
 
         def parts() -> list[Vector]:
             found = record()
             flat = [y for part in found for y in part]
             flat = with_dots(expanded(recorded_anew(flat, instead) if instead else flat))
             ends = [0, *accumulate(map(len, found))]
-            return [flat[first:end] for first, end in zip(ends, ends[1:], strict=False)]
+            return [flat[first:end] for first, end in pairwise(ends)]
 
-        nexts, given, sums = within(parts, recording=True)
-        derivatives: Vector = []
-        if trace is not None:  # they are the body's: what the trace holds of it is one node
-            derivatives = [instead.get(v, v) for v in trace.derivatives[mark:]]
-            del trace.derivatives[mark:]
+        nexts, given, sums = trace.run(parts, ())
+        if outer is not None:
+            outer.constants |= trace.constants
+            outer.choices |= trace.choices
+        derivatives = [instead.get(v, v) for v in trace.derivatives]
         sums += watched([*nexts, *given, *sums], derivatives)
-        return cls(tuple(carry), tuple(nexts), tuple(given), tuple(sums), tuple(derivatives), adjoint)
+        return cls(
+            tuple(carry), tuple(nexts), tuple(given), tuple(sums), tuple(trace.draws), tuple(derivatives), adjoint
+        )
 
     @property
     def outputs(self) -> Vector:

@@ -42,6 +42,7 @@ from ..ops import REAL, Op, stop_gradient
 from ..transforms.runs import as_value
 from .scan_body import Body, Columns, Numbering, Vector
 
+
 class Scan(float):
     """The last argument of a scan's node, which computes its derivatives.
 
@@ -85,6 +86,11 @@ class Scan(float):
             *[part.whole for part in self._views],
         ]
         self._recorded_at = None if is_tracing() else list(map(_number, self.xs))
+
+    @property
+    def hides(self) -> bool:
+        """Whether its numbers may be finite where an argument is not."""
+        return not self.body.adjoint
 
     @property
     def _read(self) -> list[Columns]:
@@ -169,7 +175,10 @@ class Scan(float):
         """Its numbers for other arguments; outside a trace recorded step by step, so that every result is a node."""
         rest = iter(xs)
         captured = [(inner, next(rest)) for inner, _ in self.captured]
-        read = [*self._known, *[replace(part, numbers=tuple([next(rest) for _ in part.numbers])) for part in self._listed]]
+        read = [
+            *self._known,
+            *[replace(part, numbers=tuple([next(rest) for _ in part.numbers])) for part in self._listed],
+        ]
         for part in self._views:
             whole = next(rest)
             read.append(replace(part, whole=whole.scan.node if type(whole) is Numbers else whole))
@@ -179,17 +188,25 @@ class Scan(float):
             return Numbers(again)
         return self._step_by_step(start, read, captured)
 
-    def _step_by_step(self, carry: Sequence[Any], read: Sequence[Columns], captured: Sequence[tuple[Value, Any]]) -> Vector:
+    def _step_by_step(
+        self, carry: Sequence[Any], read: Sequence[Columns], captured: Sequence[tuple[Value, Any]]
+    ) -> Vector:
         at, body = self.at, self.body
         found: Vector = [0.0] * at.size
         rows = [part.rows(at.steps) for part in read]
         for k, x in enumerate(carry):
             found[at.carry(k, at.steps if at.backward else 0)] = x
         for t in at.order:
-            instead = dict(zip([*body.carry, *self._inside], [*carry, *[x for row in rows for x in row[t]]], strict=True))
+            instead = dict(
+                zip([*body.carry, *self._inside], [*carry, *[x for row in rows for x in row[t]]], strict=True)
+            )
             instead.update(captured)
             outputs = recorded_anew(body.outputs, instead, all_of_them=True)
-            carry, given, sums = outputs[: at.carried], outputs[at.carried :][: at.given], outputs[at.carried + at.given :]
+            carry, given, sums = (
+                outputs[: at.carried],
+                outputs[at.carried :][: at.given],
+                outputs[at.carried + at.given :],
+            )
             for k, x in enumerate(carry):
                 found[at.carry(k, t + 1 - at.backward)] = x
             for k, x in enumerate(given):
@@ -227,8 +244,8 @@ class Scan(float):
         body, at, n = self.body, self.at, self.at.carried
         flags = iter(wanted[n:])
         captured = [next(flags) for _ in self.captured]
-        listed = [any([next(flags) for _ in part.numbers]) for part in self._listed]
-        viewed = list(flags)
+        by_part = [[next(flags) for _ in part.numbers] for part in self._listed]
+        listed, viewed = list(map(any, by_part)), list(flags)
         read = [part for part, some in zip((*self._listed, *self._views), (*listed, *viewed), strict=True) if some]
         inputs = [v for part in read for v in part.inside]
         leaves = [inner for (inner, _), some in zip(self.captured, captured, strict=True) if some]
@@ -238,11 +255,17 @@ class Scan(float):
             some.append(g)
 
         def step() -> tuple[Vector, Vector, Vector]:
-            totals = [functools.reduce(operator.add, some, 0.0) for some in of_outputs[: at.outputs]]
+            totals = [functools.reduce(operator.add, some) if some else 0.0 for some in of_outputs[: at.outputs]]
             pairs = [pair for pair in zip(totals, body.outputs, strict=True) if all(type(x) is Value for x in pair)]
             by = [*body.carry, *inputs, *leaves]
-            found = derivative_graph(dot(*zip(*pairs, strict=True)), by, False) if pairs else [0.0] * len(by)
-            nexts = [functools.reduce(operator.add, some, d) for some, d in zip(of_outputs[at.outputs :], found, strict=False)]
+            found: Vector = [0.0] * len(by)
+            if pairs:
+                gs_of, ys = zip(*pairs, strict=True)
+                found = derivative_graph(dot(gs_of, ys), by, False)
+            nexts = [
+                functools.reduce(operator.add, some, d)
+                for some, d in zip(of_outputs[at.outputs :], found, strict=False)
+            ]
             return nexts, found[n : n + len(inputs)], found[n + len(inputs) :]
 
         results, known = self._results(whole)
@@ -254,13 +277,13 @@ class Scan(float):
         positions = [*back.at.last, *[back.at.sum(k) for k in range(len(leaves))]]
         positions += [back.at.given_by(t, k) for k in range(column) for t in range(at.steps)]
         made = iter(back.nodes(positions or [0]))
-        found = [next(made) for _ in range(n)]
-        found += [next(made) if some else 0.0 for some in captured]
-        for part, some in zip(self._listed, listed, strict=True):
-            found += [next(made) if some else 0.0 for _ in part.numbers]
-        for part, some in zip(self._views, viewed, strict=True):
-            found.append(back._contributions(part, column, whole is not None) if some else {})
-            column += len(part.inside) * some
+        found: list[Any] = [next(made) for _ in range(n)]
+        found += [next(made) if is_wanted else 0.0 for is_wanted in captured]
+        for part, is_wanted in zip(self._listed, listed, strict=True):
+            found += [next(made) if is_wanted else 0.0 for _ in part.numbers]
+        for part, is_wanted in zip(self._views, viewed, strict=True):
+            found.append(back._contributions(part, column, whole is not None) if is_wanted else {})
+            column += len(part.inside) * is_wanted
         return found
 
     def _contributions(self, part: Columns, column: int, as_graph: bool) -> dict[Any, Any]:
@@ -272,7 +295,7 @@ class Scan(float):
         return {part.start(k) + t: x for k, row in enumerate(rows) for t, x in enumerate(row)}
 
     def _in_body(self, adjoints: dict[Any, Any]) -> tuple[list[Vector], list[Columns], list[tuple[Value, Any]]]:
-        """For each output of the body, then for the carry, the Values that stand for its adjoints; what those stand for."""
+        """For each output of the body, then for the carry, what stands for its adjoints; what that stands for."""
         at = self.at
         by_step: defaultdict[int, dict[int, Any]] = defaultdict(dict)
         found: list[Vector] = [[] for _ in range(at.outputs + at.carried)]
@@ -351,6 +374,7 @@ class Numbers(Sequence[Any]):
         return self.scan.at.size
 
     def __getitem__(self, index: Any) -> Any:
+        assert self.scan.node is not None
         return component(self.scan.node, int(index))
 
 

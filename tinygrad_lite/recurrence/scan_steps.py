@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from ..floats.expected import FLAG, or_none, whole
 from ..transforms.pytree import Structure, is_dataclass, items_of, numbers_along, sketch, with_items
 from .scan_body import Body, Columns, Vector
 from .scan_result import Scan
+
+_Step = Callable[[Vector, Any], tuple[Vector, Any]]
 
 
 def scan(
@@ -42,12 +44,12 @@ def scan(
     name = f"scan({getattr(f, '__name__', type(f).__name__)})"
     if not callable(f):
         raise TypeError(f"scan(f, init, xs) takes a function of the carry and x, got {received(f)}")
-    FLAG.checked(f"{name}: reverse", reverse)
+    backward = FLAG.checked(f"{name}: reverse", reverse)
     every = or_none(whole(1)).checked(f"{name}: checkpoint", checkpoint)
     rows = _rows(name, xs, or_none(whole(0)).checked(f"{name}: length", length))
     carry = Structure(init, lambda x: not_a_number(f"{name}: init", x))
 
-    def step(numbers: Sequence[Any], x: Any) -> tuple[Vector, Any]:
+    def step(numbers: Vector, x: Any) -> tuple[Vector, Any]:
         returned = f(carry.filled(numbers), x)
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise TypeError(f"{name}: f must return (carry, y), got {received(returned)}")
@@ -58,74 +60,96 @@ def scan(
             )
         return found, returned[1]
 
-    if len(rows) > 1 and (is_tracing() or every is not None):
-        numbers, ys = _as_one(name, step, carry.numbers, rows, reverse, every)
-    else:
-        numbers, ys = carry.numbers, [None] * len(rows)
-        for t in range(len(rows) - 1, -1, -1) if reverse else range(len(rows)):
-            numbers, ys[t] = step(numbers, rows[t])
+    numbers, ys = _run(name, step, carry.numbers, rows, backward, every)
     return carry.filled(numbers), _columns(ys)
 
 
-def _as_one(
-    name: str, step: Callable[..., tuple[Vector, Any]], start: Vector, rows: list[Any], backward: bool, every: int | None
-) -> tuple[Vector, list[Any]]:
+def _run(
+    name: str, step: _Step, numbers: Vector, rows: Vector, backward: bool, every: int | None
+) -> tuple[Vector, Vector]:
+    """The last carry and what each step gives; with `every`, as a loop over blocks of this many steps."""
+    if every is None and (len(rows) < 2 or not is_tracing()):
+        ys: Vector = [None] * len(rows)
+        for t in range(len(rows) - 1, -1, -1) if backward else range(len(rows)):
+            numbers, ys[t] = step(numbers, rows[t])
+        return numbers, ys
+    if every is None or len(rows) <= every:
+        return _as_one(name, step, numbers, rows, backward)
+    size = len(rows) // every * every
+    blocks = [rows[first : first + every] for first in range(0, size, every)]
+    block: _Step = lambda numbers, some: _run(name, step, numbers, some, backward, None)  # noqa: E731
+    found: list[Vector] = [[], []]
+    for part in (1, 0) if backward else (0, 1):
+        if part == 0:
+            numbers, of_blocks = _as_one(name, block, numbers, blocks, backward)
+            found[0] = [y for ys in of_blocks for y in ys]
+        elif size < len(rows):
+            numbers, found[1] = _as_one(name, step, numbers, rows[size:], backward)
+    return numbers, [*found[0], *found[1]]
+
+
+def _as_one(name: str, step: _Step, start: Vector, rows: Vector, backward: bool) -> tuple[Vector, Vector]:
     """The last carry and what each step gives, as numbers of one joint result."""
-    steps = len(rows)
-    row = Structure(rows[0], lambda x: not_a_number(f"{name}: xs", x))
-    if set(map(type, rows)) <= {Value, float, int, type(None)}:
-        table = rows if rows[0] is not None else []
+    steps, first = len(rows), Structure(rows[0], lambda x: not_a_number(f"{name}: xs", x))
+    if set(map(type, rows)) <= {Value, float, int}:
+        table = rows
     else:
         found = [numbers_along(rows[0], x) for x in rows]
-        if None in found:
-            raise ShapeError(
-                f"{name}: each x of xs must have the structure of the first, {sketch(rows[0])}, got "
-                f"{sketch(rows[found.index(None)])}"
-            )
+        for x, numbers in zip(rows, found, strict=True):
+            if numbers is None:
+                raise ShapeError(
+                    f"{name}: each x must have the structure of the first, {sketch(rows[0])}, got {sketch(x)}"
+                )
         table = [x for column in zip(*found, strict=True) for x in column]
-    carry, inside = [Value(0.5) for _ in start], [Value(0.5) for _ in row.numbers]
-    structure: list[Structure] = []
+    carry, inside = [Value(0.5) for _ in start], [Value(0.5) for _ in first.numbers]
+    given: list[Structure] = []
 
     def record() -> tuple[Vector, Vector, Vector]:
-        nexts, y = step(carry, row.filled(inside))
-        structure.append(Structure(y, lambda x: not_a_number(f"{name}: y", x)))
-        return nexts, structure[0].numbers, []
+        nexts, y = step(carry, first.filled(inside))
+        given.append(Structure(y, lambda x: not_a_number(f"{name}: y", x)))
+        return nexts, given[0].numbers, []
 
     body = Body.recorded(carry, record)
-    made = Scan(body, start, [Columns.of(inside, table, steps)], steps, backward)
+    read = [Columns.of(inside, table, steps)]
+    if body.draws:  # in the order in which the steps draw
+        drawn = [[source.uniform() for _, source in body.draws] for _ in range(steps)]
+        columns = zip(*(drawn[::-1] if backward else drawn), strict=True)
+        read.append(Columns.of([v for v, _ in body.draws], [x for column in columns for x in column], steps))
+    made = Scan(body, start, read, steps, backward)
     at = made.at
     positions = [*at.last, *[at.given_by(t, k) for t in range(steps) for k in range(at.given)]]
     nodes = made.nodes(positions or [0])
-    given = iter(nodes[at.carried :])
-    ys = [structure[0].filled([next(given) for _ in range(at.given)]) for _ in range(steps)]
-    return nodes[: at.carried], ys
+    rest = iter(nodes[at.carried :])
+    return nodes[: at.carried], [given[0].filled([next(rest) for _ in range(at.given)]) for _ in range(steps)]
 
 
-def _rows(name: str, xs: Any, length: int | None) -> list[Any]:
+def _rows(name: str, xs: Any, length: int | None) -> Vector:
     """The x of each step."""
     if xs is None:
         if length is None:
             raise TypeError(f"{name}: without xs, length must say how many steps to take")
         return [None] * length
     if isinstance(xs, (tuple, dict)) or is_dataclass(xs):
-        columns = [_rows(name, x, length) for x in items_of(xs) if x is not None]
-        if len(set(map(len, columns))) != 1:
-            raise ShapeError(f"{name}: all of xs must have the same length, got {sorted(set(map(len, columns)))}")
-        columns_or_none = iter(columns)
-        all_columns = [[None] * len(columns[0]) if x is None else next(columns_or_none) for x in items_of(xs)]
-        return [with_items(xs, row) for row in zip(*all_columns, strict=True)]
+        parts = items_of(xs)
+        columns = [_rows(name, x, length) for x in parts if x is not None]
+        lengths = sorted(set(map(len, columns)))
+        if len(lengths) != 1:
+            raise ShapeError(f"{name}: all lists of xs must have the same length, got lengths {lengths}")
+        rest = iter(columns)
+        rows = zip(*[[None] * lengths[0] if x is None else next(rest) for x in parts], strict=True)
+        return [with_items(xs, row) for row in rows]
     if isinstance(xs, np.ndarray) and xs.ndim:
-        rows = list(xs) if xs.ndim > 1 else xs.tolist()
+        found = list(xs) if xs.ndim > 1 else xs.tolist()
     elif isinstance(xs, list):
-        rows = list(xs)
+        found = list(xs)
     else:
         raise TypeError(f"{name}: xs must be a list or an array, or a tuple or dict of these, got {received(xs)}")
-    if length is not None and len(rows) != length:
-        raise ShapeError(f"{name}: length is {length}, but xs has {len(rows)} rows")
-    return rows
+    if length is not None and len(found) != length:
+        raise ShapeError(f"{name}: length is {length}, but xs has {len(found)} rows")
+    return found
 
 
-def _columns(ys: list[Any]) -> Any:
+def _columns(ys: Vector) -> Any:
     """A list of what the steps gave; tuples, dicts and dataclasses of lists for these of numbers."""
     if ys and all(y is None for y in ys):
         return None

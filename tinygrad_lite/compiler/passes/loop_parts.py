@@ -32,7 +32,7 @@ class LoopParts:
         self.before, self.reads, self.loop = self._divided()
 
     def after(self, outputs: Sequence[int]) -> tuple[Program, list[int]]:
-        """Outputs of the program, given by their positions, from its inputs and the next carry; which of these it reads.
+        """Outputs of the program, by their positions, from its inputs and the next carry; which of these are read.
 
         What these outputs need of the loop is computed again, for all steps at once.
         """
@@ -55,7 +55,9 @@ class LoopParts:
         nexts = program.outputs[:carried]
         steps = [k for k in sorted(self._below(nexts, lambda place: depends[place])) if program.kinds[k] != INPUT]
         before, inputs = self._begun(range(carried, self._inputs))
-        known = {k: inputs[args[0]] for k, args in enumerate(program.args) if program.kinds[k] == INPUT and not depends[k]}
+        known = {
+            k: inputs[args[0]] for k, args in enumerate(program.args) if program.kinds[k] == INPUT and not depends[k]
+        }
         reads: dict[int, int] = {}  # by the place in `before`: which input of the loop it is
 
         def read(places: Iterable[int]) -> None:
@@ -98,18 +100,21 @@ class LoopParts:
 
     def _split(self, args: Args) -> tuple[Args, Args | None]:
         """The terms of a sum that depend on the carry, and the others if these are more than one number."""
-        depends = lambda place: place >= 0 and self._depends[place]  # noqa: E731
         lefts, rights, plus, minus = args
-        moving = [depends(a) or depends(b) for a, b in zip(lefts, rights, strict=True)]
-        rest = _chosen(lefts, moving, False), _chosen(rights, moving, False), *(
-            tuple([place for place in places if not depends(place)]) for places in (plus, minus)
+        moves = self._moves
+        moving = [moves(a) or moves(b) for a, b in zip(lefts, rights, strict=True)]
+        (kept, others) = (
+            (
+                _chosen(lefts, moving, wanted), _chosen(rights, moving, wanted),
+                *[tuple([place for place in places if moves(place) is wanted]) for places in (plus, minus)],
+            )
+            for wanted in (True, False)
         )  # fmt: skip
-        if not rest[0] and len(rest[2]) + len(rest[3]) < 2:
-            return args, None
-        kept = _chosen(lefts, moving, True), _chosen(rights, moving, True), *(
-            tuple([place for place in places if depends(place)]) for places in (plus, minus)
-        )  # fmt: skip
-        return kept, rest
+        return (kept, others) if others[0] or len(others[2]) + len(others[3]) > 1 else (args, None)
+
+    def _moves(self, place: int) -> bool:
+        """Whether a place, which may be that of a parameter, depends on the carry."""
+        return place >= 0 and self._depends[place]
 
     def _begun(self, inputs: range) -> tuple[Program, dict[int, int]]:
         """A program with an input for each of these, and the places of the inputs."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from ...engine import Value, dependents
+from ...engine import Value, dependents, is_joint
 from ...ops import Op, component
 
 _NOT_FINITE = (math.nan, math.inf, -math.inf)
@@ -30,13 +30,15 @@ def watched(outputs: Sequence[Any], derivatives: Sequence[Any]) -> list[Value]:
     found: dict[Value, None] = {}
     for v in order:
         op = v.op
-        if op is None or (_is_built_in(op) and not _hiding(op)):
+        if op is None or op is component or (_is_built_in(op) and not _hiding(op)):
             continue
         args = v.args
+        if is_joint(v) and not args[-1].hides:
+            continue
         known = tuple([None if type(arg) is tuple or type(arg) is Value else arg for arg in args])
         for k in _hiding_beside(op, known) if _is_built_in(op) else range(len(args)):
             arg = args[k]
-            found.update(dict.fromkeys(depending.intersection(arg if type(arg) is tuple else (arg,))))
+            found.update(dict.fromkeys([x for x in (arg if type(arg) is tuple else (arg,)) if x in depending]))
     shown = set(roots)
     return [x for x in found if x not in shown]
 
