@@ -17,7 +17,8 @@ PACKAGE = Path(tl.__file__).parent
 # A file imports only from what stands before it here; files of one folder may import each other, but not in circles.
 ORDER = (
     "errors", "source", "floats", "ops", "reference", "saving", "engine", "recording", "text", "transforms", "formula",
-    "explanation", "compiler", "implicit", "recurrence", "nn", "optim", "train", "diagnosis", "viz", "demo", "__init__", "__main__",
+    "explanation", "compiler", "implicit", "recurrence", "nn", "optim", "train", "diagnosis", "viz", "demo",
+    "__init__", "__main__",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -30,7 +30,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "9261b440"
+source_hash = "731ffd7d"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -65,8 +65,9 @@ def sums_of_products(roots, kept, least):
     """Sums of products that are written as additions: {root: (lefts, rights, others)}; totals; the other results.
 
     Such a root is the sum of lefts[k] * rights[k] and of others, or a mean, which has this sum. What it was added up
-    from is read nowhere else below the roots, and is not among the other results, which are in order. Totals are the sums and means of
-    numbers of one joint result, which stand there one after the other: {root: (joint result, first position, count)}.
+    from is read nowhere else below the roots, and is not among the other results, which are in order. Totals are the
+    sums and means of numbers of one joint result, which stand there one after the other:
+    {root: (joint result, first position, count)}.
 
     kept   ids of Values that must stay as they are
     least  how many products such a sum has at least

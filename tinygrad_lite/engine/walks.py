@@ -50,7 +50,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "aa65c8f2"
+source_hash = "18076200"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -200,11 +200,10 @@ def _walk_back_once(
 
 @cython.cfunc
 def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) -> cython.void:
-    """Does what _pass_on_jointly does; the adjoint of a joint result is a dict of its components' adjoints."""
-    args: tuple = cython.cast(_Terms, v._left).args
+    """Does what _pass_on_jointly does; the adjoint of a joint result is a dict by index."""
     if v._code == _COMPONENT:
-        _gather_jointly(walk, args[0], {int(args[1]): adjoint})
-        return
+        whole, which = cython.cast(_Terms, v._left).args
+        return _gather_jointly(walk, whole, {int(which): adjoint})
     solution = _solution(v)
     items: list = _laid_flat_jointly(v)
     wanted: list = [_is_marked(x, walk.mark) for x in items]
@@ -220,9 +219,8 @@ def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) ->
 def _gather_jointly(walk: _Walk, whole: Value, contributions: dict) -> cython.void:
     """Adds to the adjoints of a joint result, by their indices."""
     place: cython.Py_ssize_t = _place(walk, whole)
-    if type(walk.adjoints[place]) is not dict:
-        walk.adjoints[place] = {}
-    vector: dict = walk.adjoints[place]
+    vector: dict = walk.adjoints[place] if type(walk.adjoints[place]) is dict else {}
+    walk.adjoints[place] = vector
     for index, contribution in contributions.items():
         vector[index] = vector[index] + contribution if index in vector else contribution
 

@@ -10,7 +10,6 @@ the scan as an array, not number by number.
 from __future__ import annotations
 
 import functools
-import math
 import operator
 import threading
 import weakref
@@ -23,8 +22,7 @@ import numpy as np
 
 from .. import ops
 from ..compiler.autodiff import recorded_anew
-from ..compiler.joint_results import COMPONENT, KEPT, Joint, Solver, Which
-from ..compiler.step_loop import StepLoop
+from ..compiler.joint_results import COMPONENT, KEPT, Joint, Which
 from ..compiler.trace.tracing import flattened
 from ..engine import (
     Value,
@@ -41,6 +39,7 @@ from ..engine import (
 from ..ops import REAL, Op, stop_gradient
 from ..transforms.runs import as_value
 from .scan_body import Body, Columns, Numbering, Vector
+from .scan_solver import Solvers
 
 
 class Scan(float):
@@ -130,7 +129,7 @@ class Scan(float):
         with _lock:
             row = _rows.get(key)
             if row is None:
-                row = _rows[key] = Joint("scan", _Solvers(self.body, self._read, captured, self.at), self.at.all_sums)
+                row = _rows[key] = Joint("scan", Solvers(self.body, self._read, captured, self.at), self.at.all_sums)
         return row, COMPONENT
 
     def is_unchanged(self) -> bool:
@@ -376,56 +375,6 @@ class Numbers(Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         assert self.scan.node is not None
         return component(self.scan.node, int(index))
-
-
-class _Solvers:
-    """Makes the solver of a scan in a program, given which of xs all lanes share."""
-
-    def __init__(self, body: Body, read: Sequence[Columns], captured: Sequence[Value], at: Numbering) -> None:
-        self._body, self._captured, self._at = body, captured, at
-        self._read = [replace(part, whole=part.whole is not None) for part in read]
-
-    def __call__(self, shared: Any) -> Solver:
-        body, at, count = self._body, self._at, len(self._captured)
-        common = [v for v, is_shared in zip(self._captured, shared, strict=False) if is_shared]
-        own = [v for v, is_shared in zip(self._captured, shared, strict=False) if not is_shared]
-        inputs = [*body.carry, *[v for part in self._read for v in part.inside], *own]
-        program = flattened(body.outputs, inputs, common, adjoints=body.derivatives)
-        loop = StepLoop(program, at.carried, at.given, at.backward)
-        where = np.where(shared, np.cumsum(shared), np.cumsum(~shared)) - 1
-        kept = threading.local()
-
-        def solve(start: Any, some: Any, others: Any, summed: bool) -> Any:
-            lanes, position = start.shape[1], count
-
-            def numbers(length: int) -> Any:
-                nonlocal position
-                here = slice(position, position + length)
-                position += length
-                found = np.empty((length, lanes))
-                found[shared[here]] = some[where[here][shared[here]], None]
-                found[~shared[here]] = others[where[here][~shared[here]]]
-                return found
-
-            read = []
-            for part in self._read:
-                if part.is_known:
-                    read.append(np.broadcast_to(part.numbers[..., None], (*part.numbers.shape, lanes)))
-                elif part.whole:
-                    read.append(part.among(KEPT.lanes(numbers(1)[0]), at.steps))
-                else:
-                    read.append(numbers(len(part.inside) * at.steps).reshape(-1, at.steps, lanes))
-            if not hasattr(kept, "parameters"):  # the same array each time: executors are made ready for an array
-                kept.parameters = np.empty(len(common))
-            kept.parameters[...] = some[: len(common)]
-            found = loop.run(kept.parameters, start, read, others[: len(own)], at.steps, summed)
-            if body.adjoint:
-                finite = np.isfinite(found).all(0)
-                if not finite.all():
-                    found[:, ~finite] = math.nan
-            return found
-
-        return solve
 
 
 def _number(x: Any) -> float:
