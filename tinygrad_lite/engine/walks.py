@@ -50,7 +50,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "18076200"
+source_hash = "4d6b1f78"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -203,7 +203,8 @@ def _walk_back_jointly(walk: _Walk, v: Value, adjoint, as_graph: cython.bint) ->
     """Does what _pass_on_jointly does; the adjoint of a joint result is a dict by index."""
     if v._code == _COMPONENT:
         whole, which = cython.cast(_Terms, v._left).args
-        return _gather_jointly(walk, whole, {int(which): adjoint})
+        _gather_jointly(walk, whole, {int(which): adjoint})
+        return
     solution = _solution(v)
     items: list = _laid_flat_jointly(v)
     wanted: list = [_is_marked(x, walk.mark) for x in items]
