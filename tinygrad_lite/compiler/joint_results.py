@@ -103,18 +103,11 @@ class Component(Op):
         found, lane = KEPT.at(int(whole))
         return float(found[int(index), lane])
 
-    def on_arrays(self, whole: Any, index: Any, out: Any) -> None:
-        """Writes, for each handle, the number at its index."""
-        handles = np.broadcast_to(whole, out.shape).astype(np.int64)
-        indices = np.broadcast_to(index, out.shape).astype(np.int64)
-        left = np.ones(out.shape, bool)
-        while left.any():
-            handle = int(handles[left][0])
-            found, lane = KEPT.at(handle)
-            lanes = handles - (handle - lane)
-            here = left & (lanes >= 0) & (lanes < found.shape[1])
-            out[here] = found[indices[here], lanes[here]]
-            left &= ~here
+
+def read_components(rows: Any, indices: Any, handles: Any, out: Any) -> None:
+    """Writes numbers of a joint result to rows of an array, (rows, lanes) or (rows,), from the handle of each lane."""
+    found = KEPT.lanes(np.reshape(handles, -1))
+    out[rows] = found[indices] if out.ndim == 2 else found[indices, 0]
 
 
 class Kept(threading.local):

@@ -15,7 +15,7 @@ import numpy as np
 from ... import ops
 from ...ops import Op
 from ..cost_estimate import MANY_TERMS, is_swept
-from ..joint_results import Component, Joint
+from ..joint_results import Component, Joint, read_components
 from ..native import bytecode_machine as native
 from ..native.bytecode import Code
 from ..passes.grouping import Group
@@ -62,6 +62,8 @@ class Source:
             self.layout.begin(group.varies, len(group))
             if isinstance(group.kind, Joint):
                 self._joint_results(group, group.kind, sums)
+            elif isinstance(group.kind, Component):
+                self._components(group)
             elif isinstance(group.kind, Op):
                 self._operation(group, group.kind)
             elif group.summed is not None:
@@ -119,9 +121,7 @@ class Source:
         # The array form of take does not refuse a bad index, but its value does.
         if op is ops.take or not array_forms.write(op, names, lengths, out, layout):
             function = f"{op.name}_by_value"
-            if isinstance(op, Component):
-                function = f"component{len(self.functions)}"
-            self.functions[function] = by_value(op) if not isinstance(op, Component) else op.on_arrays
+            self.functions[function] = by_value(op)
             layout.line(f"{function}({', '.join([*names.values(), out])})")
 
     def _sweep(self, groups: Sequence[Group]) -> None:
@@ -156,6 +156,18 @@ class Source:
         summed = sums is not None and len(group.members) == 1 and group.members[0] not in sums.read_by_lane
         self.functions[function] = op.on_arrays(shared, summed)
         layout.line(f"{function}({', '.join(names)}, {out})")
+
+    def _components(self, group: Group) -> None:
+        """Writes one call for each joint result that members are numbers of."""
+        layout, args = self.layout, self._program.args
+        wholes = np.array([args[place][0] for place in group.members])
+        indices = np.array([self._program.number(args[place][1]) for place in group.members], int)
+        rows = layout.row[group.members]
+        for whole in dict.fromkeys(wholes.tolist()):
+            here = wholes == whole
+            function = f"component{len(self.functions)}"
+            self.functions[function] = partial(read_components, rows[here], indices[here])
+            layout.line(f"{function}({layout.operand(np.array([whole]))}, {V if group.varies else S})")
 
     def _out(self, group: Group) -> str:
         rows = self.layout.row[group.members]
