@@ -206,7 +206,8 @@ def with_dots(outputs: Sequence[Any]) -> list[Any]:
             whole, first, count = totals[v]
             position = whole.args[-1].total_of(first, count)
             if position is not None:
-                instead[v] = number_of(whole, position) / (count if v.op is mean else 1.0)
+                total = number_of(whole, position)
+                instead[v] = total / count if v.op is mean else total
                 continue
         if v not in found:
             if not instead.keys().isdisjoint(v.parents):
