@@ -15,7 +15,7 @@ from ..ops import Op, component, given
 from .expression import Expression, Number, Operation, Symbol, below
 from .identifiers import identifier, is_element
 from .latex import Latex
-from .python_text import Text
+from .printing import Text
 from .simplification import Expressions
 
 LIMIT = 40

@@ -13,7 +13,7 @@ from typing import Any
 from .. import ops
 from ..ops import Op
 from .expression import Expression, Operation, Symbol
-from .python_text import ATOM, POWER, PRODUCT, SUM, Text, Written
+from .printing import ATOM, POWER, PRODUCT, SUM, Text, Written
 
 _GREEK = frozenset(
     re.findall(
