@@ -212,7 +212,8 @@ def test_where_leaves_are() -> None:
     first, second = bind([x])[0], bind([y])[0]
     assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0], [1, 1, 1])
     free = Value(1.0)
-    assert leaves_below([x * y + z, free * x], {y}) == ([free], [x], [z])
+    outside, (span,), detached = leaves_below([x * y + z, free * x], {y})
+    assert (outside, span.leaves, detached) == ([free], (x,), [z])
 
 
 def test_rows_of_leaves_are_ranges() -> None:

@@ -14,8 +14,12 @@ cdef class Span:
     cdef Py_ssize_t _start, _size, _moved
 
 cdef _span_of(items)
+cdef Span _span_at(Storage storage, Py_ssize_t start, Py_ssize_t size)
+cdef Py_ssize_t _cell_of_row(row) noexcept
+cdef Storage _storage_of_row(row)
 cdef tuple _leaves_of(Span span)
 cdef Py_ssize_t _first_cell(items) noexcept
+cdef bint _are_row(leaves) except? -1
 cdef tuple _unspanned(tuple args)
 cdef tuple _left_in_layer(Value v)
 cdef Value _checked_value(who, x)

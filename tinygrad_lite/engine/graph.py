@@ -28,7 +28,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "26f4a222"
+source_hash = "55cb1793"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -45,7 +45,7 @@ class Span:
     The node depends on the leaves: if one of them has moved to another storage since, sweeps go leaf by leaf.
     """
 
-    # One that stands for a list of leaves holds none of them (_leaves is None) until they are asked for.
+    # The compiled engine's Spans hold no leaves (_leaves is None) until they are asked for.
     __slots__ = ("_leaves", "_moved", "_size", "_start", "_storage")
 
     def __init__(self, storage, start, leaves):
@@ -54,6 +54,9 @@ class Span:
         _refuse_again(self, self._storage if cython.compiled else getattr(self, "_storage", None))
         if type(storage) is not Storage:
             raise TypeError(f"Span(storage, ...) takes a Storage, got {errors.received(storage)}")
+        if cython.compiled and _first_cell(leaves) == start and cython.cast(Value, leaves[0])._left is storage:
+            _fill(self, storage, start, len(leaves))
+            return
         given: list = _all_checked("Span(..., leaves)", leaves)
         for v in given:
             if v._code != _BOUND or v._left is not storage or v._count != cell:
@@ -67,6 +70,9 @@ class Span:
     def __dealloc__(self):
         if self._leaves is None and self._storage is not None:
             _forget_gone(self._storage)
+
+    def __len__(self):
+        return self._size
 
     def __reduce__(self):
         raise errors.not_copied(self, "copy the leaves instead")
@@ -91,11 +97,22 @@ def _span_of(items):
     if start < 0:
         return None
     first: Value = items[0]
+    return _span_at(first._left, start, len(items))
+
+
+@cython.cfunc
+def _span_at(storage: Storage, start: cython.Py_ssize_t, size: cython.Py_ssize_t) -> Span:
+    """A Span of these cells, in each of which a leaf is or was."""
     span: Span = Span.__new__(Span)
-    span._storage, span._start, span._size = first._left, start, len(items)
-    span._moved = span._storage._moved
-    span._storage._spans += 1
+    _fill(span, storage, start, size)
     return span
+
+
+@cython.cfunc
+def _fill(span: Span, storage: Storage, start: cython.Py_ssize_t, size: cython.Py_ssize_t) -> cython.void:
+    span._storage, span._start, span._size, span._leaves = storage, start, size, None
+    span._moved = storage._moved
+    storage._spans += 1
 
 
 @cython.cfunc
@@ -115,6 +132,25 @@ def _first_cell(items) -> cython.Py_ssize_t:
     if cell + listed(items) > storage._size or not holds_these(items, storage._bound + cell):  # noqa: F821
         return -1
     return cell
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _cell_of_row(row) -> cython.Py_ssize_t:
+    """The cell of the first leaf of an argument that is a row of leaves in consecutive cells, else -1."""
+    span: Span
+    if type(row) is not Span or not cython.compiled:
+        return _first_cell(row)
+    span = row
+    return span._start if span._size and span._moved == span._storage._moved else -1
+
+
+@cython.cfunc
+def _storage_of_row(row) -> Storage:
+    """The storage of a row that has a _cell_of_row()."""
+    if type(row) is Span:
+        return cython.cast(Span, row)._storage
+    return cython.cast(Value, cython.cast(tuple, row)[0])._left
 
 
 @cython.cfunc
@@ -576,7 +612,9 @@ def located(leaves):
 
     Run k lies in storages[owners[k]], from cell cells[k] on, and is sizes[k] leaves long.
     """
-    given: list = leaves if _are_row(leaves) else _all_checked("located(leaves)", leaves)
+    if _are_row(leaves):
+        return [cython.cast(Value, leaves[0])._left], [0], [cython.cast(Value, leaves[0])._count], [len(leaves)]
+    given: list = _all_checked("located(leaves)", leaves)
     for v in given:
         if cython.cast(Value, v)._code != _BOUND:
             raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
