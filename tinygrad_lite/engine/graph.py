@@ -28,7 +28,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "55cb1793"
+source_hash = "ae871209"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -570,11 +570,14 @@ def _bound(leaves: list) -> Storage:
         owner = v._left
     if together and owner is not None:
         return owner
-    if len(distinct(leaves)) != len(leaves):
-        raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
+    cell: cython.int
+    for cell, v in enumerate(leaves):
+        v._right_partial = cell  # which means nothing outside of a walk
+    for cell, v in enumerate(leaves):
+        if v._right_partial != cell:
+            raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
     storage = Storage(len(leaves))
     sweeping: cython.bint = _here().sweeping > 0
-    cell: cython.int
     shift: cython.int = 0
     before = origin = moved = None
     for cell, v in enumerate(leaves):

@@ -28,11 +28,11 @@ if not cython.compiled:
         _span_at,
         _storage_of_row,
     )
-    from .storage import Storage, _Layer, _Terms
-    from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
+    from .storage import Storage, _Layer, _Terms, counts
+    from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "f420f1ca"
+source_hash = "b8170076"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -83,14 +83,18 @@ def sums_of_products(roots, kept, least):
     inner: set = set()
     uses: dict = dict.fromkeys(roots, 2)
     order: list = results_below(*roots)
+    rows: dict = {}  # by id: how often a row is used, and the row
     for v in order:
         for arg in _args_but_cells(v):
             if type(arg) is Value:
                 uses[arg] = uses.get(arg, 0) + 1
             elif type(arg) is tuple:
-                for x in cython.cast(tuple, arg):
-                    if type(x) is Value and cython.cast(Value, x)._code >= 0:
-                        uses[x] = uses.get(x, 0) + 1
+                count, _ = rows.get(id(arg), (0, None))
+                rows[id(arg)] = count + 1, arg
+    for count, row in rows.values():
+        for x in cython.cast(tuple, row):
+            if type(x) is Value and cython.cast(Value, x)._code >= 0:
+                uses[x] = uses.get(x, 0) + count
     for v in reversed(order):
         if (v._code == _ADD or v._code == _SUM or v._code == _MEAN) and v not in inner:
             lefts: list = []
@@ -136,13 +140,20 @@ def leaves_below(roots, known):
     layer: _Layer
     start: cython.Py_ssize_t
     cell: cython.Py_ssize_t
-    alone: dict = {}
+    free: list = []
+    detached: list = []
+    alone: list = []  # bound leaves that are in no row of consecutive cells
     found: dict = {}  # for each storage, a byte for each cell: whether its leaf is found
     seen: set = set()
     order: list = results_below(*roots)
+    # Of leaves that are not bound, the _count means nothing: those that are known or found have this one.
+    counts.sweeps += 1
+    mark: cython.int = -1 - cython.cast(cython.int, counts.sweeps % (1 << 30))
+    for v in known:
+        if v._code == _LEAF or v._code == _DETACHED:
+            v._count = mark
     for v in roots:
-        if v._code < 0:
-            alone[v] = None
+        _add_leaf(v, mark, free, alone, detached)
     for v in order:
         cell = _cells_of(v)
         if cell >= 0:
@@ -150,8 +161,7 @@ def leaves_below(roots, known):
             _add_cells(found, layer.storage, cell, layer.size)
         for arg in _args_but_cells(v):
             if type(arg) is Value:
-                if cython.cast(Value, arg)._code < 0:
-                    alone[arg] = None
+                _add_leaf(arg, mark, free, alone, detached)
             elif _is_row(arg) and id(arg) not in seen:
                 seen.add(id(arg))
                 cell = _cell_of_row(arg)
@@ -159,19 +169,14 @@ def leaves_below(roots, known):
                     _add_cells(found, _storage_of_row(arg), cell, len(arg))
                     continue
                 for x in _items(arg):
-                    if type(x) is Value and cython.cast(Value, x)._code < 0:
-                        alone[x] = None
-    free: list = []
-    detached: list = []
+                    if type(x) is Value:
+                        _add_leaf(x, mark, free, alone, detached)
     for v in alone:
-        if v._code == _BOUND:
-            _add_cells(found, v._left, v._count, 1)
-        elif v not in known:
-            (detached if v._code == _DETACHED else free).append(v)
+        _add_cells(found, v._left, v._count, 1)
     for v in known:
         if v._code == _BOUND and v._left in found:
             found[v._left][v._count] = 0
-    at: dict = {(v._left, v._count): v for v in alone if v._code == _BOUND} if not cython.compiled else {}
+    at: dict = {(v._left, v._count): v for v in alone} if not cython.compiled else {}
     bound: list = []
     for storage, cells in found.items():
         start = cells.find(1)
@@ -184,6 +189,16 @@ def leaves_below(roots, known):
                 bound.append(Span(storage, start, [at[storage, k] for k in range(start, cell)]))
             start = cells.find(1, cell)
     return free, bound, detached
+
+
+@cython.cfunc
+@cython.inline
+def _add_leaf(v: Value, mark: cython.int, free: list, alone: list, detached: list) -> cython.void:
+    if v._code == _BOUND:
+        alone.append(v)
+    elif v._code < 0 and v._count != mark:
+        v._count = mark
+        (detached if v._code == _DETACHED else free).append(v)
 
 
 @cython.cfunc
@@ -355,7 +370,10 @@ def _copy(copying: _Copying, v: Value) -> cython.void:
     args: tuple = _args(v) if v._code == _COMPONENT or v._code >= _MANY else _args(v)[: len(_row(v).rules)]
     if v._code != _COMPONENT and v._code >= _MANY and _row(v) is args[len(args) - 1]:
         args = args[: len(args) - 1]
-    if not any([_depends(copying, arg) for arg in args]):
+    k: cython.Py_ssize_t = 0
+    while k < len(args) and not _depends(copying, args[k]):
+        k += 1
+    if k == len(args):
         copying.fixed.add(v)
         return
     found = []
@@ -369,7 +387,10 @@ def _depends(copying: _Copying, arg) -> cython.bint:
     if _is_row(arg):
         if type(copying.rows.get(id(arg))) is range:
             return True
-        return any([type(x) is Value and x not in copying.fixed for x in _items(arg)])
+        for x in _items(arg):
+            if type(x) is Value and x not in copying.fixed:
+                return True
+        return False
     return type(arg) is Value and arg not in copying.fixed
 
 
