@@ -2,7 +2,7 @@
 cimport cython
 
 from .storage cimport Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
-from .from_c cimport are_items, holds_these, listed
+from .from_c cimport are_items, count_these, holds_these, listed
 from .values cimport (
     _BOUND, _DETACHED, _JOINT, _LAYER, _LEAF, _MANY, Value, _forget_sweep, _gradient, _here, _leaf_in_cell, _number,
 )

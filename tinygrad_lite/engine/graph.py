@@ -28,7 +28,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "ae871209"
+source_hash = "62269036"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -489,7 +489,7 @@ def label_row(leaves, label):
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
     before = made = None
-    row: list = _all_checked("label_row(leaves, label)", leaves)
+    row: list = leaves if _are_row(leaves) else _all_checked("label_row(leaves, label)", leaves)
     for k in range(len(row)):
         v = row[k]
         origin = v._origin
@@ -508,6 +508,8 @@ def are_parameters(xs, bound=False):
     """Whether xs holds at least one thing, and only leaves that gradients enter; bound: and that are bound."""
     code: cython.int
     other: cython.int = _BOUND if bound else _LEAF
+    if type(xs) is list and _first_cell(xs) >= 0:
+        return True
     for x in xs:
         if type(x) is not Value:
             return False
@@ -529,30 +531,19 @@ def bind(leaves):
 
 def storage_of(leaves):
     """The storage that bind(leaves) gives."""
-    if _are_row(leaves):
-        return cython.cast(Value, leaves[0])._left
+    runs = _runs(leaves) if type(leaves) is list else None
+    if runs is not None and len(runs[0]) == 1:
+        return runs[0][0]
     return _bound(_all_checked("storage_of(leaves)", leaves))
 
 
 @cython.cfunc
 def _are_row(leaves) -> cython.bint:
     """Whether leaves is a list of leaves in consecutive cells of a storage, which is quickly told."""
-    v: Value
     if cython.compiled:
         return type(leaves) is list and _first_cell(leaves) >= 0
-    if type(leaves) is not list or not leaves or not are_parameters(leaves[:1], True):
-        return False
-    v = leaves[0]
-    owner: Storage = v._left
-    cell: cython.Py_ssize_t = v._count
-    for x in cython.cast(list, leaves):
-        if type(x) is not Value:
-            return False
-        v = cython.cast(Value, x)
-        if v._code != _BOUND or v._left is not owner or v._count != cell:
-            return False
-        cell += 1
-    return True
+    runs = _runs(leaves) if type(leaves) is list else None
+    return runs is not None and len(runs[1]) == 1
 
 
 @cython.cfunc
@@ -615,45 +606,65 @@ def located(leaves):
 
     Run k lies in storages[owners[k]], from cell cells[k] on, and is sizes[k] leaves long.
     """
-    if _are_row(leaves):
-        return [cython.cast(Value, leaves[0])._left], [0], [cython.cast(Value, leaves[0])._count], [len(leaves)]
-    given: list = _all_checked("located(leaves)", leaves)
-    for v in given:
-        if cython.cast(Value, v)._code != _BOUND:
-            raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
-    return _runs(given)
+    runs = _runs(leaves) if type(leaves) is list else None
+    if runs is None:
+        given: list = _all_checked("located(leaves)", leaves)
+        runs = _runs(given)
+        for v in given:
+            if cython.cast(Value, v)._code != _BOUND:
+                raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
+    return runs
 
 
 @cython.cfunc
-def _runs(leaves: list) -> tuple:
-    """What located(leaves) gives for a list of bound leaves."""
+def _runs(leaves: list):
+    """What located(leaves) gives for a list of bound leaves; None if it holds anything else."""
     v: Value
-    owner: Storage = None
-    start: cython.Py_ssize_t = 0
-    end: cython.Py_ssize_t = -1
+    k: cython.Py_ssize_t = 0
+    size: cython.Py_ssize_t
     storages: dict = {}
     owners: list = []
     cells: list = []
     sizes: list = []
-    for x in leaves:
-        v = cython.cast(Value, x)
-        if v._count != end or v._left is not owner:
-            if owner is not None:
-                sizes.append(end - start)
-            owner, start = v._left, v._count
-            owners.append(storages.setdefault(owner, len(storages)))
-            cells.append(start)
-            end = start
-        end += 1
-    if owner is not None:
-        sizes.append(end - start)
+    while k < len(leaves):
+        if type(leaves[k]) is not Value or cython.cast(Value, leaves[k])._code != _BOUND:
+            return None
+        v = cython.cast(Value, leaves[k])
+        size = _run_length(leaves, k, v._left, v._count)
+        owners.append(storages.setdefault(v._left, len(storages)))
+        cells.append(v._count)
+        sizes.append(size)
+        k += size
     return list(storages), owners, cells, sizes
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _run_length(
+    leaves: list, start: cython.Py_ssize_t, storage: Storage, cell: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
+    """How many leaves, from one on that is bound to a cell, lie in consecutive cells. Only the first is touched."""
+    v: Value
+    k: cython.Py_ssize_t = start + 1
+    most: cython.Py_ssize_t = min(len(leaves) - start, storage._size - cell)
+    if cython.compiled:
+        return count_these(leaves, start, storage._bound + cell, most)  # noqa: F821  from_c.pxd
+    while k < start + most and type(leaves[k]) is Value:
+        v = leaves[k]
+        if v._code != _BOUND or v._left is not storage or v._count != cell + k - start:
+            break
+        k += 1
+    return k - start
 
 
 def distinct(leaves):
     """The leaves in order, each once. A given list may be returned itself."""
-    given: list = leaves if _are_row(leaves) else _all_checked("distinct(leaves)", leaves)
-    if not given or (are_parameters(given, True) and _are_apart(_runs(given), len(given))):
+    runs = _runs(leaves) if type(leaves) is list else None
+    if runs is not None and _are_apart(runs, len(leaves)):
+        return leaves
+    given: list = _all_checked("distinct(leaves)", leaves)
+    runs = runs or _runs(given)
+    if runs is not None and _are_apart(runs, len(given)):
         return given
     return list(dict.fromkeys(given))
 

@@ -39,7 +39,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "fa1430e1"
+source_hash = "bb68090e"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -110,7 +110,30 @@ def _sequence(who, items):
         span = _span_of(items)
         if span is not None:
             return span
+        here: _Context = _here()
+        if here.trace is not None:
+            return _row_in_trace(here, who, items)
     return _arguments(who, items)
+
+
+@cython.cfunc
+def _row_in_trace(here: _Context, who, items) -> tuple:
+    """_arguments(), or one of the last two rows if that holds the same objects."""
+    if here.row is None or not _holds(items, here.row):
+        here.row, here.older = here.older, here.row
+        if here.row is None or not _holds(items, here.row):
+            here.row = _arguments(who, items)
+    return here.row
+
+
+@cython.cfunc
+def _holds(items, row: tuple) -> cython.bint:
+    """Whether a list or tuple holds the same objects as a row."""
+    if len(items) != len(row):
+        return False
+    if cython.compiled:
+        return are_items(items, row, 0)  # noqa: F821  from_c.pxd
+    return all([x is y for x, y in zip(items, row, strict=True)])
 
 
 @cython.cfunc

@@ -16,6 +16,7 @@ cdef class _Context:
     cdef int recording, sweeping
     cdef object inside, origin, watch, trace
     cdef list waiting
+    cdef tuple row, older
 
 @cython.final
 cdef class Storage:

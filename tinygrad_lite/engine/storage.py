@@ -20,7 +20,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "235c5771"
+source_hash = "0fb4cb6d"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -79,11 +79,12 @@ class _Context:
 
     # recording: 1 records; 0 makes detached leaves; in a trace _STOPPING replaces 0 and records behind stop_gradient.
     # inside: (xs, the outer `inside`) while a function runs for a transform that differentiates by xs, else None.
-    __slots__ = ("inside", "origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
+    # row, older: in a trace, the two rows that were recorded last, so that all neurons of a layer hold one.
+    __slots__ = ("inside", "older", "origin", "recording", "row", "sweeping", "thread", "trace", "waiting", "watch")
 
     def __init__(self, thread):
         self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, 1, 0, None, None
-        self.trace, self.waiting, self.inside = None, [], None
+        self.trace, self.waiting, self.inside, self.row, self.older = None, [], None, None, None
 
 
 @cython.final

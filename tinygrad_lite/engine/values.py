@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "40f6cb02"
+source_hash = "57b9114f"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -881,6 +881,7 @@ def _trace_for(here: _Context, trace) -> cython.void:
     """Sets the trace of the thread with this context, or ends it if `trace` is None."""
     global _traces
     _traces, here.trace = _traces + (trace is not None) - (here.trace is not None), trace
+    here.row = here.older = None
 
 
 if cython.compiled:

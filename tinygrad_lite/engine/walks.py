@@ -55,7 +55,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "80934c54"
+source_hash = "ab4c2db9"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -74,14 +74,18 @@ class _Walk:
     is its cell, _right_partial is). Nodes from `first` on pass their adjoints on; those before are xs. `reached` (kept
     only if there are hooks) holds the xs that the root depends on. `traced` says whether a trace records the walk.
     `rows` holds what whole rows of xs in `spans` receive, see derivatives_by_rows(); only those of the xs that are met
-    elsewhere are marked. `lefts` are the factors of the last dot made.
+    elsewhere are marked. `gathered`, by the id of a row: what dots with it pass on. `lefts` are the factors of the last
+    dot made, `without` is a row that holds nothing marked.
     """
 
-    __slots__ = ("adjoints", "first", "lefts", "mark", "order", "reached", "rows", "snapshot", "spans", "traced")
+    __slots__ = ("adjoints", "first", "gathered", "lefts", "mark", "order", "reached", "rows", "snapshot", "spans")
+    __slots__ += ("traced", "without")
 
     order: list
     adjoints: list
+    gathered: dict
     lefts: tuple
+    without: tuple
     reached: set
     rows: list
     spans: list
@@ -598,7 +602,7 @@ def _walk(nested: cython.bint) -> _Walk:
     """A walk that has met nothing yet."""
     walk: _Walk = _Walk.__new__(_Walk)
     walk.order, walk.adjoints, walk.rows, walk.reached, walk.traced = [], [], None, set(), False
-    walk.lefts, walk.spans = (), []
+    walk.lefts, walk.spans, walk.gathered, walk.without = (), [], {}, None
     walk.snapshot = _new_snapshot(True, nested)
     return walk
 
@@ -781,7 +785,9 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
             items, added = _args_but_cells(v)
             walk.rows.append((place, adjoint, items))
             begin = 1
-            if not _any_marked(items, walk.mark):
+            if items is not walk.without and not _any_marked(items, walk.mark):
+                walk.without = items
+            if items is walk.without:
                 if _is_marked(added, walk.mark):
                     _gather(walk, added, v, -1, adjoint, adjoint)
                 return
@@ -798,15 +804,32 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
         row, others = _unspanned((rows[which], rows[1 - which]))
         if not _any_marked(row, walk.mark):
             continue
+        if type(adjoint) is Value:
+            _gather_from_row(walk, row, adjoint, others)
+            continue
         for k in range(len(row)):
             if not _is_marked(row[k], walk.mark):
                 continue
-            if type(adjoint) is Value or type(others[k]) is Value:
+            if type(others[k]) is Value:
                 _collect(walk, row[k], (adjoint, others[k]))
             else:
                 _gather(walk, row[k], v, which * len(row) + k, adjoint, adjoint * others[k])
     if _is_marked(args[2], walk.mark):
         _gather(walk, args[2], v, 2 * len(args[0]), given, given)
+
+
+@cython.cfunc
+def _gather_from_row(walk: _Walk, row: tuple, adjoint: Value, others: tuple) -> cython.void:
+    """Notes that a dot passes adjoint * others[k] on to the k-th number of a row, which many dots may share."""
+    k: cython.Py_ssize_t
+    found = walk.gathered.get(id(row))
+    if found is None:
+        found = walk.gathered[id(row)] = [], [], row
+        for k in range(len(row)):
+            if _is_marked(row[k], walk.mark):
+                _collect(walk, row[k], (found, k))
+    found[0].append(adjoint)
+    found[1].append(others)
 
 
 @cython.cfunc
@@ -918,7 +941,11 @@ def _total(walk: _Walk, gathered):
     rights: list = []
     others: list = []
     for x in reversed(gathered):  # in the order in which they were recorded
-        if type(x) is tuple:
+        if type(x) is tuple and type(x[0]) is tuple:
+            (adjoints, rows, _), k = x
+            lefts.extend(reversed(adjoints))
+            rights.extend([row[k] for row in reversed(rows)])
+        elif type(x) is tuple:
             lefts.append(x[0])
             rights.append(x[1])
         else:
