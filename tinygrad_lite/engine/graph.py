@@ -28,7 +28,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "62269036"
+source_hash = "dff1a7d1"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -640,9 +640,7 @@ def _runs(leaves: list):
 
 @cython.cfunc
 @cython.exceptval(check=False)
-def _run_length(
-    leaves: list, start: cython.Py_ssize_t, storage: Storage, cell: cython.Py_ssize_t
-) -> cython.Py_ssize_t:
+def _run_length(leaves: list, start: cython.Py_ssize_t, storage: Storage, cell: cython.Py_ssize_t) -> cython.Py_ssize_t:
     """How many leaves, from one on that is bound to a cell, lie in consecutive cells. Only the first is touched."""
     v: Value
     k: cython.Py_ssize_t = start + 1

@@ -32,7 +32,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "b8170076"
+source_hash = "9faf6afa"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -387,10 +387,11 @@ def _depends(copying: _Copying, arg) -> cython.bint:
     if _is_row(arg):
         if type(copying.rows.get(id(arg))) is range:
             return True
-        for x in _items(arg):
-            if type(x) is Value and x not in copying.fixed:
-                return True
-        return False
+        items: tuple = _items(arg)
+        k: cython.Py_ssize_t = 0
+        while k < len(items) and (type(items[k]) is not Value or items[k] in copying.fixed):
+            k += 1
+        return k < len(items)
     return type(arg) is Value and arg not in copying.fixed
 
 
