@@ -1,7 +1,7 @@
 # What compiled files know of graph.py.
 cimport cython
 
-from .storage cimport Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
+from .storage cimport Storage, _Context, _Dead, _dead_in, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
 from .from_c cimport are_items, count_these, holds_these, listed
 from .values cimport (
     _BOUND, _DETACHED, _JOINT, _LAYER, _LEAF, _MANY, Value, _forget_sweep, _gradient, _here, _leaf_in_cell, _number,

@@ -11,7 +11,7 @@ from .. import errors, ops
 from .storage import RowOrigin
 
 if not cython.compiled:
-    from .storage import Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
+    from .storage import Storage, _Context, _dead_in, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
     from .values import (
         _BOUND,
         _DETACHED,
@@ -28,7 +28,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "dff1a7d1"
+source_hash = "4956709f"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -166,12 +166,11 @@ def _leaf_at(storage: Storage, cell: cython.Py_ssize_t) -> Value:
     """The leaf that is or was bound to a cell. If it has died nobody can tell it from a new one."""
     if storage._bound[cell] is not cython.NULL:
         return cython.cast(Value, cython.cast(object, storage._bound[cell]))
-    kept = storage._gone[cell]
-    if type(kept) is Value:
-        return kept
-    origin, call = kept
-    made: Value = _leaf_in_cell(storage, cell, origin)
-    made._left_partial = call
+    if cell in storage._gone:
+        return storage._gone[cell]
+    dead = _dead_in(storage, cell)
+    made: Value = _leaf_in_cell(storage, cell, dead.origin)
+    made._left_partial = dead.call
     return made
 
 

@@ -20,7 +20,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "0fb4cb6d"
+source_hash = "860fbcff"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -96,8 +96,8 @@ class Storage:
     moved          how many leaves have moved to another storage: if it has grown, holders of a view must bind again
     """
 
-    __slots__ = ("_arrays", "_bound", "_cleared", "_gone", "_grads", "_held", "_moved", "_reached", "_seen", "_size")
-    __slots__ += ("_spans", "_stale", "_swept", "_values")
+    __slots__ = ("_arrays", "_bound", "_cleared", "_dead", "_gone", "_grads", "_held", "_last", "_moved", "_reached")
+    __slots__ += ("_seen", "_size", "_spans", "_stale", "_swept", "_values")
 
     def __init__(self, size):
         import array  # only when needed: it imports collections.abc
@@ -107,7 +107,7 @@ class Storage:
         self._held, self._size = (memoryview(arrays[0]), memoryview(arrays[1])), len(arrays[0])
         self._values, self._grads, self._arrays = _pointer(arrays[0]), _pointer(arrays[1]), arrays
         self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, 0, False, False
-        self._spans, self._gone = 0, {}
+        self._spans, self._gone, self._dead, self._last = 0, {}, [], None
         if cython.compiled:
             self._bound = cython.cast(cython.pp_void, PyMem_Calloc(self._size, 8))
             self._reached = cython.cast(cython.p_uchar, PyMem_Calloc(self._size, 1))
@@ -269,8 +269,41 @@ class _Layer:
 def _forget_gone(storage: Storage) -> cython.void:
     """Counts one reader of cells less that may ask for leaves which have died or moved."""
     storage._spans -= 1
-    if storage._spans == 0 and storage._gone:
-        storage._gone = {}
+    if storage._spans == 0 and (storage._gone or storage._last is not None):
+        storage._gone, storage._dead, storage._last = {}, [], None
+
+
+@cython.final
+@cython.cclass
+class _Dead:
+    """What is kept of leaves that have died, in consecutive cells: from first on, before end."""
+
+    __slots__ = ("call", "end", "first", "origin")
+
+
+@cython.cfunc
+def _note_death(storage: Storage, cell: cython.Py_ssize_t, origin, call: cython.double) -> cython.void:
+    """Keeps what makes a leaf anew. Leaves of a row mostly die one after the other, from either end."""
+    last: _Dead = storage._last
+    if last is None or last.origin is not origin or last.call != call or not (last.first - 1 <= cell <= last.end):
+        last = _Dead.__new__(_Dead)
+        last.origin, last.call, last.first, last.end = origin, call, cell, cell
+        storage._dead.append(last)
+        storage._last = last
+    last.first, last.end = min(last.first, cell), max(last.end, cell + 1)
+
+
+@cython.cfunc
+def _dead_in(storage: Storage, cell: cython.Py_ssize_t) -> _Dead:
+    """What is kept of the leaf that died last in a cell."""
+    dead: _Dead = storage._last
+    if dead is not None and dead.first <= cell < dead.end:
+        return dead
+    for dead in reversed(storage._dead):
+        if dead.first <= cell < dead.end:
+            storage._last = dead
+            return dead
+    raise KeyError(cell)
 
 
 def _refuse_subclass(cls):
