@@ -11,7 +11,18 @@ from .. import errors, ops
 from .storage import RowOrigin
 
 if not cython.compiled:
-    from .storage import Storage, _Context, _dead_in, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
+    from .storage import (
+        Storage,
+        _Context,
+        _dead_in,
+        _doubles,
+        _forget_gone,
+        _Layer,
+        _real,
+        _refuse_again,
+        _Terms,
+        above,
+    )
     from .values import (
         _BOUND,
         _DETACHED,
@@ -20,6 +31,7 @@ if not cython.compiled:
         _LEAF,
         _MANY,
         Value,
+        _argument,
         _forget_sweep,
         _gradient,
         _here,
@@ -28,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "4956709f"
+source_hash = "128c211b"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -175,6 +187,71 @@ def _leaf_at(storage: Storage, cell: cython.Py_ssize_t) -> Value:
 
 
 @cython.cfunc
+def _size(sequence) -> cython.Py_ssize_t:
+    if type(sequence) is Span:
+        return cython.cast(Span, sequence)._size
+    return len(cython.cast(tuple, sequence))
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _read(sequence, into: cython.p_double, first: cython.Py_ssize_t) -> cython.int:
+    """Copies the numbers of a sequence."""
+    k: cython.Py_ssize_t
+    numbers: cython.p_double
+    if type(sequence) is Span:
+        numbers = cython.cast(Span, sequence)._storage._values
+        start: cython.Py_ssize_t = cython.cast(Span, sequence)._start
+        for k in range(cython.cast(Span, sequence)._size):
+            into[first + k] = numbers[start + k]
+        return 0
+    items: tuple = sequence
+    for k in range(len(items)):
+        into[first + k] = _argument(None, items[k])
+    return 0
+
+
+@cython.cfunc
+def _write_partials_of_dot(terms: _Terms, n: cython.Py_ssize_t) -> cython.void:
+    """Writes the local derivatives of a dot of n products: the numbers of its arguments, one for the other."""
+    _read(terms.args[1], terms.partials, 0)
+    _read(terms.args[0], terms.partials, n)
+    terms.partials[2 * n] = 1.0
+
+
+@cython.cfunc
+def _make_up_partials(terms: _Terms) -> cython.void:
+    """Does this for a dot that a trace recorded, with the numbers that its arguments have now."""
+    n: cython.Py_ssize_t = _size(terms.args[1])
+    terms.partials = _doubles(2 * n + 1)
+    _write_partials_of_dot(terms, n)
+
+
+@cython.cfunc
+def _make_room(layer: _Layer) -> cython.void:
+    """Makes the arrays of a layer for its weights and the adjoints of its items."""
+    layer.adjoints = _doubles(layer.size + layer.dots * layer.size)
+    layer.weights = layer.adjoints + layer.size if cython.compiled else _doubles(layer.dots * layer.size)
+
+
+@cython.cfunc
+def _keep_weights(layer: _Layer) -> cython.void:
+    """Copies the numbers in the cells of a layer's lefts; of leaves that have moved since, their own."""
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    cell: cython.Py_ssize_t
+    n: cython.Py_ssize_t = layer.size
+    moved: cython.bint = layer.moved != layer.storage._moved
+    _make_room(layer)
+    for j in range(layer.dots):
+        cell = cython.cast(cython.Py_ssize_t, layer.cells[j])
+        for k in range(n):
+            layer.weights[j * n + k] = layer.storage._values[cell + k]
+            if moved:
+                layer.weights[j * n + k] = _number(_leaf_at(layer.storage, cell + k))
+
+
+@cython.cfunc
 def _unspanned(args: tuple) -> tuple:
     """The arguments, with each Span replaced by its leaves."""
     for arg in args:
@@ -272,8 +349,13 @@ def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
             return layer.numbers[k]
         if k == 2 * layer.size:
             return 1.0
+        if layer.adjoints is cython.NULL:
+            _keep_weights(layer)
         return layer.weights[cython.cast(cython.Py_ssize_t, v._left_partial) * layer.size + k - layer.size]
-    return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
+    terms: _Terms = cython.cast(_Terms, v._left)
+    if terms.partials is cython.NULL and terms.lender is None:
+        _make_up_partials(terms)
+    return terms.partials[k] * terms.scale
 
 
 @cython.cfunc

@@ -70,6 +70,7 @@ cdef _Above above
 cdef void _refuse_again(made, before) except *
 cdef double *_pointer(numbers) except? NULL
 cdef _Terms _terms(tuple args, Py_ssize_t size)
+cdef void _drop_partials(_Terms terms) except *
 cdef double *_doubles(Py_ssize_t size) except? NULL
 cdef void _forget_gone(Storage storage) except *
 cdef void _note_death(Storage storage, Py_ssize_t cell, origin, double call) except *

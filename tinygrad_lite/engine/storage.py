@@ -20,7 +20,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "860fbcff"
+source_hash = "ca2d22dc"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -209,7 +209,7 @@ class _Terms:
     """Arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each number.
 
     args             the arguments; a custom row comes last
-    partials, scale  partials times scale are the local derivatives
+    partials, scale  partials times scale are the local derivatives; a dot in a trace has none until they are asked for
     lender           the array that owns the memory of partials, or None
     """
 
@@ -226,6 +226,13 @@ def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
     terms.args, terms.lender, terms.scale = args, None, 1.0
     terms.partials = _doubles(size)
     return terms
+
+
+@cython.cfunc
+def _drop_partials(terms: _Terms) -> cython.void:
+    if cython.compiled:
+        PyMem_Free(terms.partials)
+    terms.partials = cython.NULL
 
 
 @cython.cfunc
@@ -248,7 +255,7 @@ class _Layer:
     items    the second argument: Values and floats; size: how many; dots: how many dots there are
     lefts    for each dot, its first argument, a tuple; None where it was read from cells and nobody has asked for it
     storage  that of the cells, or None; moved: what storage.moved was; cells: for each dot, the first of its cells
-    flows    whether any item is a Value; if so:
+    flows    whether any item is a Value; if so, and in a trace when they are asked for:
     weights  the numbers of all lefts, one after the other
     adjoints of the items; a sweep gathers them from the dots, and passes them on after the last. The sweep has this
              number and waits for so many dots

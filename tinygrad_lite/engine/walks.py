@@ -55,7 +55,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "ab4c2db9"
+source_hash = "91961cab"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -923,7 +923,7 @@ def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, cont
 @cython.cfunc
 def _is_blocked(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     """Whether v passes nothing to the k-th number of its arguments; False in a trace, where that is not known."""
-    return _partial(v, k) == 0.0 and _here().trace is None and _blocks(v, k)
+    return _here().trace is None and _partial(v, k) == 0.0 and _blocks(v, k)
 
 
 @cython.cfunc

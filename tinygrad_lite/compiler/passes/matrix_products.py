@@ -169,7 +169,7 @@ def _complete(program: Program, product: Product, lefts: Sequence[Row], members:
         biases.append(plus[0])
     left: Any
     if isinstance(product.left, Grid):
-        follows = all(type(row) is range and row.stop == bias for row, bias in zip(lefts, biases, strict=True))
+        follows = all(type(row) is range and row.stop == bias < 0 for row, bias in zip(lefts, biases, strict=True))
         left = Grid.of([range(row.start, row.stop + row.step, row.step) for row in lefts]) if follows else None  # type: ignore[union-attr]
     else:
         left = np.hstack([product.left, np.array(biases)[:, None]]).astype(product.left.dtype)

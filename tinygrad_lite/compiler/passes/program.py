@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -316,11 +316,11 @@ class Grid:
         if type(first) is not range or type(second) is not range:
             return None
         size, step, apart = len(first), first.step, second.start - first.start
-        last = first.start + apart * len(rows)
-        for row, start in zip(rows, range(first.start, last, apart) if apart else repeat(last), strict=False):
+        for k, row in enumerate(rows):
+            start = first.start + k * apart
             if row != range(start, start + size * step, step):
                 return None
-        return cls(first.start, (apart or size * step, step), (len(rows), size))
+        return cls(first.start, (apart if len(rows) > 1 else size * step, step), (len(rows), size))
 
     def __len__(self) -> int:
         return self.shape[0]
