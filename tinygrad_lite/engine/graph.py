@@ -40,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "128c211b"
+source_hash = "863f51d1"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -465,6 +465,8 @@ def _push_results(stack: list, v: Value, seen: set) -> cython.void:
         elif type(arg) is tuple and id(arg) not in seen:
             row: tuple = arg
             seen.add(id(row))
+            if _first_cell(row) >= 0:
+                continue
             for k in range(len(row) - 1, -1, -1):
                 if type(row[k]) is Value and cython.cast(Value, row[k])._code >= 0:
                     stack.append(row[k])

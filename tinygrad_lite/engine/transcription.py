@@ -32,7 +32,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "9faf6afa"
+source_hash = "33e9cb01"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -88,7 +88,7 @@ def sums_of_products(roots, kept, least):
         for arg in _args_but_cells(v):
             if type(arg) is Value:
                 uses[arg] = uses.get(arg, 0) + 1
-            elif type(arg) is tuple:
+            elif type(arg) is tuple and _cell_of_row(arg) < 0:
                 count, _ = rows.get(id(arg), (0, None))
                 rows[id(arg)] = count + 1, arg
     for count, row in rows.values():

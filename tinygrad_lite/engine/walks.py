@@ -55,7 +55,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "91961cab"
+source_hash = "e465599b"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -704,6 +704,14 @@ def _any_marked(args: tuple, mark: cython.longlong) -> cython.bint:
 
 
 @cython.cfunc
+def _any_marked_in_row(walk: _Walk, row: tuple) -> cython.bint:
+    """The same for a row that many dots may share."""
+    if row is not walk.without and not _any_marked(row, walk.mark):
+        walk.without = row
+    return row is not walk.without
+
+
+@cython.cfunc
 def _any_parent_marked(walk: _Walk, v: Value) -> cython.bint:
     if v._code >= _MANY:
         if walk.rows is not None and _is_dot(v):
@@ -785,9 +793,7 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
             items, added = _args_but_cells(v)
             walk.rows.append((place, adjoint, items))
             begin = 1
-            if items is not walk.without and not _any_marked(items, walk.mark):
-                walk.without = items
-            if items is walk.without:
+            if not _any_marked_in_row(walk, items):
                 if _is_marked(added, walk.mark):
                     _gather(walk, added, v, -1, adjoint, adjoint)
                 return
@@ -802,7 +808,7 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
                 walk.rows.append((place, adjoint, rows[1 - which]))
                 continue
         row, others = _unspanned((rows[which], rows[1 - which]))
-        if not _any_marked(row, walk.mark):
+        if not _any_marked_in_row(walk, row):
             continue
         if type(adjoint) is Value:
             _gather_from_row(walk, row, adjoint, others)
