@@ -40,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "863f51d1"
+source_hash = "74fbad55"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -199,13 +199,13 @@ def _read(sequence, into: cython.p_double, first: cython.Py_ssize_t) -> cython.i
     """Copies the numbers of a sequence."""
     k: cython.Py_ssize_t
     numbers: cython.p_double
-    if type(sequence) is Span:
+    start: cython.Py_ssize_t = _cell_of_row(sequence) if type(sequence) is Span else -1
+    if start >= 0:
         numbers = cython.cast(Span, sequence)._storage._values
-        start: cython.Py_ssize_t = cython.cast(Span, sequence)._start
         for k in range(cython.cast(Span, sequence)._size):
             into[first + k] = numbers[start + k]
         return 0
-    items: tuple = sequence
+    items: tuple = _leaves_of(sequence) if type(sequence) is Span else sequence
     for k in range(len(items)):
         into[first + k] = _argument(None, items[k])
     return 0
