@@ -18,7 +18,7 @@ from tinygrad_lite import Value, ops
 from tinygrad_lite.compiler.array.array_executor import ArrayExecutor
 from tinygrad_lite.compiler.native.bytecode_machine import Executor
 from tinygrad_lite.compiler.passes.gc_pause import collector_paused
-from tinygrad_lite.compiler.passes.program import Program
+from tinygrad_lite.compiler.passes.program import INPUT, Grid, Program, Row, as_array
 from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
 from tinygrad_lite.compiler.trace.tracing import RowResults, flattened
 from tinygrad_lite.engine import bind, derivative_graph, leaves_below, located, transcribe
@@ -212,7 +212,36 @@ def test_where_leaves_are() -> None:
     first, second = bind([x])[0], bind([y])[0]
     assert located([y, x, y]) == ([second, first], [0, 1, 0], [0, 0, 0], [1, 1, 1])
     free = Value(1.0)
-    assert leaves_below([x * y + z, free * x], {y}) == ([free], [x], [z])
+    outside, (span,), detached = leaves_below([x * y + z, free * x], {y})
+    assert (outside, span.leaves, detached) == ([free], (x,), [z])
+
+
+def test_long_rows_that_are_equal_are_one_operation() -> None:
+    program = Program()
+    xs = program.add_all(INPUT, 20)
+    first, again, other = tuple(xs), tuple(xs), (*xs[:-1], xs[0])
+    assert first is not again
+    places = [program.add(ops.sum, (row,)) for row in (first, again, other, other, first)]
+    assert places == [20, 20, 21, 21, 20] and len(program) == 22
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [range(-1, -5, -1), range(-6, -10, -1), range(-11, -15, -1)],
+        [range(-4, 0, 1), range(-14, -10, 1)],
+        [range(-1, -9, -4), range(-2, -10, -4), range(-3, -11, -4)],
+        [range(-1, -5, -1)],
+        [range(-1, -5, -1), range(-1, -5, -1)],
+    ],
+)
+def test_a_grid_has_the_places_of_its_rows(rows: list[Row]) -> None:
+    grid = Grid.of(rows)
+    assert grid is not None and np.array_equal(np.asarray(grid), as_array(rows))
+    assert (len(grid), grid.shape) == (len(rows), as_array(rows).shape)
+    last = rows[-1]
+    for other in (range(last.start - 1, last.stop - 1, last.step), last[:-1], tuple(last)):  # type: ignore[union-attr]
+        assert Grid.of([*rows, rows[0], other]) is None
 
 
 def test_rows_of_leaves_are_ranges() -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, nn
 from tinygrad_lite.compiler.executor_choice import EXECUTORS
-from tinygrad_lite.engine import sums_of_products
+from tinygrad_lite.engine import bind, sums_of_products
+from tinygrad_lite.nn.linear import affine
+from tinygrad_lite.nn.parameters import parameters
 
 COUNT = 8
 
@@ -68,6 +71,14 @@ def gradients(y: Value, weights: list[Value]) -> list[float]:
 @pytest.mark.parametrize("executor", EXECUTORS)
 @settings(max_examples=up_to(100), deadline=None)
 @given(steps=ways, seed=st.integers(0, 99))
+@example(  # a constant stands where the next parameter of a row would
+    steps=[
+        ("dot", [("n", 0, 3, -2)], [("n", 0, 2, -2)]),
+        ("dot", [("n", 0, 0, -2)], [("n", 0, 0, -2)]),
+        ("added", [("n", 0, 0, -2), ("n", 0, 3, -2)], [("m", 0, 2, -2)]),
+    ],
+    seed=0,
+)
 def test_rows_of_all_kinds(executor: Any, steps: list[tuple[str, Picked, Picked]], seed: int) -> None:
     """The loss of a batch, its gradient, the gradient of a squared derivative, and all again with other numbers."""
     source = np.random.default_rng(seed)
@@ -179,3 +190,90 @@ def test_no_list_of_a_program_is_as_long_as_its_weights() -> None:
     for program in (*f.passes.values(), f.array.program):
         lists = (program.kinds, program.outputs, program.outers, program.positions)
         assert max(map(len, lists)) < 1_200 < len(model.parameters()) == program.parameters
+
+
+def dots(matrix: list[list[Value]], x: Any) -> list[Any]:
+    return [tl.dot(w, x) for w in matrix]
+
+
+def linear(matrix: list[list[Value]], x: Any) -> list[Any]:
+    return affine(matrix, x, [0.0] * len(matrix))
+
+
+@pytest.mark.parametrize("layer", [dots, linear])
+def test_a_traced_layer_makes_up_its_derivatives_when_asked(layer: Any) -> None:
+    """The trace has none; the Values that a function leaves behind can be differentiated nevertheless."""
+    matrix = parameters([0.5, 1.0, -1.0, 2.0, 0.25, 3.0], 2, 3)
+    weights = [w for row in matrix for w in row]
+    kept: list[Value] = []
+
+    def loss(xs: Any) -> Any:
+        made = layer(matrix, [x * 2.0 for x in xs])
+        kept.extend([*xs, made[0] + 3.0 * made[1]])
+        return made[0] * made[1]
+
+    compile(loss).batch(np.zeros((2, 3)))
+    *xs, y = kept[:4]
+    weights[0].data, weights[3].data = 7.0, 5.0
+    assert gradients(y, weights) == [0.0] * 6
+    assert [x.grad for x in xs] == [44.0, 3.5, 16.0]
+    assert tl.gradients(y, xs) == [44.0, 3.5, 16.0]
+    bind([*weights, Value(1.0)])  # the leaves move
+    *xs, y = kept[4:]
+    weights[0].data = 1.0
+    assert tl.gradients(y, xs) == [32.0, 3.5, 16.0]
+
+
+def test_hand_written_neurons_of_a_layer_hold_one_row() -> None:
+    """So do all results that they are read by, and a tuple or a list that was changed is another row."""
+    inward, outward = ([[Value(0.1 * k - j) for k in range(12)] for j in range(12)] for _ in range(2))
+
+    def loss(x: Any) -> Any:
+        x = dots(outward, dots(inward, x))
+        again = tl.dot([*x[1:], x[0]], x) + tl.dot(x, x[::-1])
+        x[0] = x[1]
+        return again + tl.dot(x, x)
+
+    f = compile(loss)
+    f.batch(np.ones((3, 12)), reduce=None)
+    rows = [args[1] for kind, args in zip(f.program.kinds, f.program.args, strict=True) if kind is tl.ops.dot]
+    assert len(set(map(id, rows[:24]))) == 2 and len(set(rows)) == 5
+    x = [float(k) for k in range(12)]
+    assert f(x) == pytest.approx(loss(x).data)
+
+
+def test_a_compiled_function_outlives_its_leaves() -> None:
+    """They are made anew where they are asked for, and what is kept of them does not grow with their number."""
+    model = nn.MLP(30, [20, 2], activation="tanh")
+    shown = [(v.label, v.data) for v in model.parameters()]
+    holder = [model]
+    loss = compile(lambda x: tl.sum(holder[0](x)))
+    y = loss.batch(np.ones((2, 30)))
+    del model
+    tracemalloc.start()
+    try:
+        holder.clear()
+        assert tracemalloc.get_traced_memory()[0] < 20_000
+    finally:
+        tracemalloc.stop()
+    y.backward()
+    leaves = loss.leaves[1]
+    assert [(v.label, v.data) for v in leaves] == shown
+    assert leaves[-1].grad == 1.0 and loss.batch(np.ones((2, 30))).data == y.data
+
+
+def test_a_function_of_nothing_but_leaves_in_rows() -> None:
+    """A row that is summed, a row of one, leaves of several storages, and a leaf that also stands alone."""
+    ours, theirs = nn.Linear(3, 2), [Value(0.5 - k) for k in range(4)]
+    weights = [*ours.parameters(), *theirs]
+
+    def loss(x: Any) -> Any:
+        first = ours.weight[0]
+        total = tl.sum(first) * tl.mean(theirs) + tl.dot(first, theirs[:3]) + tl.dot(first[:1], [x])
+        return total + first[1] * x + tl.dot(theirs, theirs) + tl.logsumexp(theirs[1:3])
+
+    f, g = compile(loss), compile(lambda x: weights[0] + x)
+    for _ in range(2):
+        expected = gradients(loss(2.0), weights)
+        assert gradients(f.batch([2.0]), weights) == pytest.approx(expected, rel=1e-12)
+        assert gradients(g.batch([2.0]), weights) == [1.0, *[0.0] * 11]

@@ -9,42 +9,46 @@ from typing import Any
 import numpy as np
 
 from ..engine import Span, Storage, Value, storage_of
-from ..transforms.bound_leaves import BoundLeaves
+from ..transforms.bound_leaves import BoundLeaves, runs_of
 
 _MOST_SPANS = 8
 
 
 class Parameters(BoundLeaves):
-    """The captured leaves.
+    """The captured leaves: bound ones storage by storage, then those that were free and are bound now, then detached
+    ones, which receive no gradient.
 
-    leaves     all of them: bound ones storage by storage, then those that were free and are bound now, then detached
-               ones, which receive no gradient
+    count      how many there are
     trainable  how many of them receive gradients
     arguments  the trainable leaves as arguments of one node: as spans, if a few spans cover them
     """
 
-    def __init__(self, free: Sequence[Value], bound: Sequence[Value], detached: Sequence[Value]) -> None:
+    def __init__(self, free: Sequence[Value], bound: Sequence[Span], detached: Sequence[Value]) -> None:
         """
         bound  in the order of their cells
         """
         if free:
             storage_of(free)
         self._fixed = detached
-        trained = [*bound, *free] if free else bound
-        self.leaves, self.trainable = [*trained, *detached] if detached else trained, len(trained)
-        super().__init__(trained)
+        runs = [*bound, *runs_of(free)]
+        self.trainable = sum(map(len, runs))
+        self.count = self.trainable + len(detached)
+        super().__init__(runs)
+
+    @property
+    def leaves(self) -> list[Value]:
+        return [*self.bound, *self._fixed]
 
     def _locate(self) -> None:
-        super()._locate()
-        self._views = [np.frombuffer(storage.values)[first:][: len(its)] for storage, first, its in self.runs]
+        self._views = [np.frombuffer(run.storage.values)[run.start :][: len(run)] for run in self.runs]
         self._copied = bool(self._fixed) or len(self.runs) != 1
-        self._numbers = np.empty(len(self.leaves)) if self._copied else self._views[0]
+        self._numbers = np.empty(self.count) if self._copied else self._views[0]
         few = len(self.runs) <= _MOST_SPANS
-        self.arguments: tuple[Any, ...] = tuple([Span(*run) for run in self.runs]) if few else (tuple(self.bound),)
+        self.arguments: tuple[Any, ...] = tuple(self.runs) if few else (tuple(self.bound),)
 
     def numbers(self) -> Any:
         """Their current numbers: one array that stays current until a leaf moves to another storage."""
-        if self.leaves:
+        if self.count:
             self.locate()
             if self._copied:
                 self._numbers[...] = np.concatenate([*self._views, [v.data for v in self._fixed]])
@@ -55,7 +59,7 @@ class Parameters(BoundLeaves):
         self.locate()
         cells: dict[Storage, list[tuple[int, int, int]]] = defaultdict(list)
         position = 0
-        for storage, first, leaves in self.runs:
-            cells[storage].append((first, first + len(leaves), ~position))
-            position += len(leaves)
+        for run in self.runs:
+            cells[run.storage].append((run.start, run.start + len(run), ~position))
+            position += len(run)
         return {v: ~k for k, v in enumerate(self._fixed, self.trainable)}, dict(cells)

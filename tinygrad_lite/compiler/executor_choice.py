@@ -65,7 +65,7 @@ class Execution:
         """One set of inputs from its arguments to its result, if the native executor runs it; see Call."""
         if self._keeps or self._choose(1) != "native":
             return None
-        return Call(self.native, parameters.numbers if parameters.leaves else None, arguments, result, finite)
+        return Call(self.native, parameters.numbers if parameters.count else None, arguments, result, finite)
 
     def lanes(self, parameters: Any, parts: Sequence[Any], out: Any = None) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes).

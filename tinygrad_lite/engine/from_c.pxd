@@ -32,6 +32,15 @@ cdef extern from *:
         return !memcmp(PySequence_Fast_ITEMS(items), objects, PySequence_Fast_GET_SIZE(items) * sizeof(void *));
     }
 
+    /* How many items of a list, from `start` on, are these very objects, one after the other; `most` at most. */
+    static inline Py_ssize_t count_these(PyObject *list, Py_ssize_t start, void **objects, Py_ssize_t most) {
+        PyObject **items = ((PyListObject *)list)->ob_item + start;
+        Py_ssize_t k = 0;
+        while (k < most && items[k] == objects[k])
+            k++;
+        return k;
+    }
+
     static inline void let_subclasses_begin(PyObject *type) {
         ((PyTypeObject *)type)->tp_flags |= Py_TPFLAGS_BASETYPE;
     }
@@ -100,11 +109,9 @@ cdef extern from *:
         leave = (Action)action;
     }
 
-    /* Whether a list holds the items of a tuple from `start` on. */
-    static inline int are_items(PyObject *list, PyObject *tuple, Py_ssize_t start) {
-        Py_ssize_t n = PyList_GET_SIZE(list);
-        PyObject **items = ((PyTupleObject *)tuple)->ob_item + start;
-        return n == 0 || memcmp(((PyListObject *)list)->ob_item, items, n * sizeof(PyObject *)) == 0;
+    /* Whether a list or tuple holds the items of a tuple from `start` on, which has that many. */
+    static inline int are_items(PyObject *held, PyObject *tuple, Py_ssize_t start) {
+        return holds_these(held, (void **)((PyTupleObject *)tuple)->ob_item + start);
     }
     """
     bint are_items(object, object, Py_ssize_t) noexcept
@@ -112,6 +119,7 @@ cdef extern from *:
     void make_and_free_quickly(object, size_t, void *, void *) noexcept
     Py_ssize_t listed(object) noexcept
     bint holds_these(object, void **) noexcept
+    Py_ssize_t count_these(object, Py_ssize_t, void **, Py_ssize_t) noexcept
     void clear_flags() noexcept
     bint flags_cleared(bint) noexcept
 

@@ -1,10 +1,10 @@
 # What compiled files know of graph.py.
 cimport cython
 
-from .storage cimport Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
-from .from_c cimport are_items, holds_these, listed
+from .storage cimport Storage, _Context, _Dead, _dead_in, _doubles, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
+from .from_c cimport are_items, count_these, holds_these, listed
 from .values cimport (
-    _BOUND, _DETACHED, _JOINT, _LAYER, _LEAF, _MANY, Value, _forget_sweep, _gradient, _here, _leaf_in_cell, _number,
+    _BOUND, _DETACHED, _JOINT, _LAYER, _LEAF, _MANY, Value, _argument, _forget_sweep, _gradient, _here, _leaf_in_cell, _number,
 )
 
 @cython.final
@@ -14,8 +14,18 @@ cdef class Span:
     cdef Py_ssize_t _start, _size, _moved
 
 cdef _span_of(items)
+cdef Span _span_at(Storage storage, Py_ssize_t start, Py_ssize_t size)
+cdef Py_ssize_t _cell_of_row(row) noexcept
+cdef Storage _storage_of_row(row)
 cdef tuple _leaves_of(Span span)
 cdef Py_ssize_t _first_cell(items) noexcept
+cdef bint _are_row(leaves) except? -1
+cdef Py_ssize_t _size(sequence) except? -1
+cdef int _read(sequence, double *into, Py_ssize_t first) except? -1
+cdef void _write_partials_of_dot(_Terms terms, Py_ssize_t n) except *
+cdef void _make_up_partials(_Terms terms) except *
+cdef void _make_room(_Layer layer) except *
+cdef void _keep_weights(_Layer layer) except *
 cdef tuple _unspanned(tuple args)
 cdef tuple _left_in_layer(Value v)
 cdef Value _checked_value(who, x)

@@ -11,7 +11,18 @@ from .. import errors, ops
 from .storage import RowOrigin
 
 if not cython.compiled:
-    from .storage import Storage, _Context, _forget_gone, _Layer, _real, _refuse_again, _Terms, above
+    from .storage import (
+        Storage,
+        _Context,
+        _dead_in,
+        _doubles,
+        _forget_gone,
+        _Layer,
+        _real,
+        _refuse_again,
+        _Terms,
+        above,
+    )
     from .values import (
         _BOUND,
         _DETACHED,
@@ -20,6 +31,7 @@ if not cython.compiled:
         _LEAF,
         _MANY,
         Value,
+        _argument,
         _forget_sweep,
         _gradient,
         _here,
@@ -28,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "26f4a222"
+source_hash = "74fbad55"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -45,7 +57,7 @@ class Span:
     The node depends on the leaves: if one of them has moved to another storage since, sweeps go leaf by leaf.
     """
 
-    # One that stands for a list of leaves holds none of them (_leaves is None) until they are asked for.
+    # The compiled engine's Spans hold no leaves (_leaves is None) until they are asked for.
     __slots__ = ("_leaves", "_moved", "_size", "_start", "_storage")
 
     def __init__(self, storage, start, leaves):
@@ -54,6 +66,9 @@ class Span:
         _refuse_again(self, self._storage if cython.compiled else getattr(self, "_storage", None))
         if type(storage) is not Storage:
             raise TypeError(f"Span(storage, ...) takes a Storage, got {errors.received(storage)}")
+        if cython.compiled and _first_cell(leaves) == start and cython.cast(Value, leaves[0])._left is storage:
+            _fill(self, storage, start, len(leaves))
+            return
         given: list = _all_checked("Span(..., leaves)", leaves)
         for v in given:
             if v._code != _BOUND or v._left is not storage or v._count != cell:
@@ -67,6 +82,9 @@ class Span:
     def __dealloc__(self):
         if self._leaves is None and self._storage is not None:
             _forget_gone(self._storage)
+
+    def __len__(self):
+        return self._size
 
     def __reduce__(self):
         raise errors.not_copied(self, "copy the leaves instead")
@@ -91,11 +109,22 @@ def _span_of(items):
     if start < 0:
         return None
     first: Value = items[0]
+    return _span_at(first._left, start, len(items))
+
+
+@cython.cfunc
+def _span_at(storage: Storage, start: cython.Py_ssize_t, size: cython.Py_ssize_t) -> Span:
+    """A Span of these cells, in each of which a leaf is or was."""
     span: Span = Span.__new__(Span)
-    span._storage, span._start, span._size = first._left, start, len(items)
-    span._moved = span._storage._moved
-    span._storage._spans += 1
+    _fill(span, storage, start, size)
     return span
+
+
+@cython.cfunc
+def _fill(span: Span, storage: Storage, start: cython.Py_ssize_t, size: cython.Py_ssize_t) -> cython.void:
+    span._storage, span._start, span._size, span._leaves = storage, start, size, None
+    span._moved = storage._moved
+    storage._spans += 1
 
 
 @cython.cfunc
@@ -118,6 +147,25 @@ def _first_cell(items) -> cython.Py_ssize_t:
 
 
 @cython.cfunc
+@cython.exceptval(check=False)
+def _cell_of_row(row) -> cython.Py_ssize_t:
+    """The cell of the first leaf of an argument that is a row of leaves in consecutive cells, else -1."""
+    span: Span
+    if type(row) is not Span or not cython.compiled:
+        return _first_cell(row)
+    span = row
+    return span._start if span._size and span._moved == span._storage._moved else -1
+
+
+@cython.cfunc
+def _storage_of_row(row) -> Storage:
+    """The storage of a row that has a _cell_of_row()."""
+    if type(row) is Span:
+        return cython.cast(Span, row)._storage
+    return cython.cast(Value, cython.cast(tuple, row)[0])._left
+
+
+@cython.cfunc
 def _leaves_of(span: Span) -> tuple:
     if span._leaves is None and span._storage is not None:
         span._leaves = tuple([_leaf_at(span._storage, k) for k in range(span._start, span._start + span._size)])
@@ -130,13 +178,77 @@ def _leaf_at(storage: Storage, cell: cython.Py_ssize_t) -> Value:
     """The leaf that is or was bound to a cell. If it has died nobody can tell it from a new one."""
     if storage._bound[cell] is not cython.NULL:
         return cython.cast(Value, cython.cast(object, storage._bound[cell]))
-    kept = storage._gone[cell]
-    if type(kept) is Value:
-        return kept
-    origin, call = kept
-    made: Value = _leaf_in_cell(storage, cell, origin)
-    made._left_partial = call
+    if cell in storage._gone:
+        return storage._gone[cell]
+    dead = _dead_in(storage, cell)
+    made: Value = _leaf_in_cell(storage, cell, dead.origin)
+    made._left_partial = dead.call
     return made
+
+
+@cython.cfunc
+def _size(sequence) -> cython.Py_ssize_t:
+    if type(sequence) is Span:
+        return cython.cast(Span, sequence)._size
+    return len(cython.cast(tuple, sequence))
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _read(sequence, into: cython.p_double, first: cython.Py_ssize_t) -> cython.int:
+    """Copies the numbers of a sequence."""
+    k: cython.Py_ssize_t
+    numbers: cython.p_double
+    start: cython.Py_ssize_t = _cell_of_row(sequence) if type(sequence) is Span else -1
+    if start >= 0:
+        numbers = cython.cast(Span, sequence)._storage._values
+        for k in range(cython.cast(Span, sequence)._size):
+            into[first + k] = numbers[start + k]
+        return 0
+    items: tuple = _leaves_of(sequence) if type(sequence) is Span else sequence
+    for k in range(len(items)):
+        into[first + k] = _argument(None, items[k])
+    return 0
+
+
+@cython.cfunc
+def _write_partials_of_dot(terms: _Terms, n: cython.Py_ssize_t) -> cython.void:
+    """Writes the local derivatives of a dot of n products: the numbers of its arguments, one for the other."""
+    _read(terms.args[1], terms.partials, 0)
+    _read(terms.args[0], terms.partials, n)
+    terms.partials[2 * n] = 1.0
+
+
+@cython.cfunc
+def _make_up_partials(terms: _Terms) -> cython.void:
+    """Does this for a dot that a trace recorded, with the numbers that its arguments have now."""
+    n: cython.Py_ssize_t = _size(terms.args[1])
+    terms.partials = _doubles(2 * n + 1)
+    _write_partials_of_dot(terms, n)
+
+
+@cython.cfunc
+def _make_room(layer: _Layer) -> cython.void:
+    """Makes the arrays of a layer for its weights and the adjoints of its items."""
+    layer.adjoints = _doubles(layer.size + layer.dots * layer.size)
+    layer.weights = layer.adjoints + layer.size if cython.compiled else _doubles(layer.dots * layer.size)
+
+
+@cython.cfunc
+def _keep_weights(layer: _Layer) -> cython.void:
+    """Copies the numbers in the cells of a layer's lefts; of leaves that have moved since, their own."""
+    j: cython.Py_ssize_t
+    k: cython.Py_ssize_t
+    cell: cython.Py_ssize_t
+    n: cython.Py_ssize_t = layer.size
+    moved: cython.bint = layer.moved != layer.storage._moved
+    _make_room(layer)
+    for j in range(layer.dots):
+        cell = cython.cast(cython.Py_ssize_t, layer.cells[j])
+        for k in range(n):
+            layer.weights[j * n + k] = layer.storage._values[cell + k]
+            if moved:
+                layer.weights[j * n + k] = _number(_leaf_at(layer.storage, cell + k))
 
 
 @cython.cfunc
@@ -237,8 +349,13 @@ def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
             return layer.numbers[k]
         if k == 2 * layer.size:
             return 1.0
+        if layer.adjoints is cython.NULL:
+            _keep_weights(layer)
         return layer.weights[cython.cast(cython.Py_ssize_t, v._left_partial) * layer.size + k - layer.size]
-    return cython.cast(_Terms, v._left).partials[k] * cython.cast(_Terms, v._left).scale
+    terms: _Terms = cython.cast(_Terms, v._left)
+    if terms.partials is cython.NULL and terms.lender is None:
+        _make_up_partials(terms)
+    return terms.partials[k] * terms.scale
 
 
 @cython.cfunc
@@ -348,6 +465,8 @@ def _push_results(stack: list, v: Value, seen: set) -> cython.void:
         elif type(arg) is tuple and id(arg) not in seen:
             row: tuple = arg
             seen.add(id(row))
+            if _first_cell(row) >= 0:
+                continue
             for k in range(len(row) - 1, -1, -1):
                 if type(row[k]) is Value and cython.cast(Value, row[k])._code >= 0:
                     stack.append(row[k])
@@ -453,7 +572,7 @@ def label_row(leaves, label):
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
     before = made = None
-    row: list = _all_checked("label_row(leaves, label)", leaves)
+    row: list = leaves if _are_row(leaves) else _all_checked("label_row(leaves, label)", leaves)
     for k in range(len(row)):
         v = row[k]
         origin = v._origin
@@ -472,6 +591,8 @@ def are_parameters(xs, bound=False):
     """Whether xs holds at least one thing, and only leaves that gradients enter; bound: and that are bound."""
     code: cython.int
     other: cython.int = _BOUND if bound else _LEAF
+    if type(xs) is list and _first_cell(xs) >= 0:
+        return True
     for x in xs:
         if type(x) is not Value:
             return False
@@ -493,30 +614,19 @@ def bind(leaves):
 
 def storage_of(leaves):
     """The storage that bind(leaves) gives."""
-    if _are_row(leaves):
-        return cython.cast(Value, leaves[0])._left
+    runs = _runs(leaves) if type(leaves) is list else None
+    if runs is not None and len(runs[0]) == 1:
+        return runs[0][0]
     return _bound(_all_checked("storage_of(leaves)", leaves))
 
 
 @cython.cfunc
 def _are_row(leaves) -> cython.bint:
     """Whether leaves is a list of leaves in consecutive cells of a storage, which is quickly told."""
-    v: Value
     if cython.compiled:
         return type(leaves) is list and _first_cell(leaves) >= 0
-    if type(leaves) is not list or not leaves or not are_parameters(leaves[:1], True):
-        return False
-    v = leaves[0]
-    owner: Storage = v._left
-    cell: cython.Py_ssize_t = v._count
-    for x in cython.cast(list, leaves):
-        if type(x) is not Value:
-            return False
-        v = cython.cast(Value, x)
-        if v._code != _BOUND or v._left is not owner or v._count != cell:
-            return False
-        cell += 1
-    return True
+    runs = _runs(leaves) if type(leaves) is list else None
+    return runs is not None and len(runs[1]) == 1
 
 
 @cython.cfunc
@@ -534,11 +644,14 @@ def _bound(leaves: list) -> Storage:
         owner = v._left
     if together and owner is not None:
         return owner
-    if len(distinct(leaves)) != len(leaves):
-        raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
+    cell: cython.int
+    for cell, v in enumerate(leaves):
+        v._right_partial = cell  # which means nothing outside of a walk
+    for cell, v in enumerate(leaves):
+        if v._right_partial != cell:
+            raise ValueError(f"the same leaf stands twice among the {len(leaves)} to bind: pass each once")
     storage = Storage(len(leaves))
     sweeping: cython.bint = _here().sweeping > 0
-    cell: cython.int
     shift: cython.int = 0
     before = origin = moved = None
     for cell, v in enumerate(leaves):
@@ -576,43 +689,63 @@ def located(leaves):
 
     Run k lies in storages[owners[k]], from cell cells[k] on, and is sizes[k] leaves long.
     """
-    given: list = leaves if _are_row(leaves) else _all_checked("located(leaves)", leaves)
-    for v in given:
-        if cython.cast(Value, v)._code != _BOUND:
-            raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
-    return _runs(given)
+    runs = _runs(leaves) if type(leaves) is list else None
+    if runs is None:
+        given: list = _all_checked("located(leaves)", leaves)
+        runs = _runs(given)
+        for v in given:
+            if cython.cast(Value, v)._code != _BOUND:
+                raise TypeError(f"located(leaves) takes bound leaves, and this is a {v.kind}: {v!r}")
+    return runs
 
 
 @cython.cfunc
-def _runs(leaves: list) -> tuple:
-    """What located(leaves) gives for a list of bound leaves."""
+def _runs(leaves: list):
+    """What located(leaves) gives for a list of bound leaves; None if it holds anything else."""
     v: Value
-    owner: Storage = None
-    start: cython.Py_ssize_t = 0
-    end: cython.Py_ssize_t = -1
+    k: cython.Py_ssize_t = 0
+    size: cython.Py_ssize_t
     storages: dict = {}
     owners: list = []
     cells: list = []
     sizes: list = []
-    for x in leaves:
-        v = cython.cast(Value, x)
-        if v._count != end or v._left is not owner:
-            if owner is not None:
-                sizes.append(end - start)
-            owner, start = v._left, v._count
-            owners.append(storages.setdefault(owner, len(storages)))
-            cells.append(start)
-            end = start
-        end += 1
-    if owner is not None:
-        sizes.append(end - start)
+    while k < len(leaves):
+        if type(leaves[k]) is not Value or cython.cast(Value, leaves[k])._code != _BOUND:
+            return None
+        v = cython.cast(Value, leaves[k])
+        size = _run_length(leaves, k, v._left, v._count)
+        owners.append(storages.setdefault(v._left, len(storages)))
+        cells.append(v._count)
+        sizes.append(size)
+        k += size
     return list(storages), owners, cells, sizes
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _run_length(leaves: list, start: cython.Py_ssize_t, storage: Storage, cell: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """How many leaves, from one on that is bound to a cell, lie in consecutive cells. Only the first is touched."""
+    v: Value
+    k: cython.Py_ssize_t = start + 1
+    most: cython.Py_ssize_t = min(len(leaves) - start, storage._size - cell)
+    if cython.compiled:
+        return count_these(leaves, start, storage._bound + cell, most)  # noqa: F821  from_c.pxd
+    while k < start + most and type(leaves[k]) is Value:
+        v = leaves[k]
+        if v._code != _BOUND or v._left is not storage or v._count != cell + k - start:
+            break
+        k += 1
+    return k - start
 
 
 def distinct(leaves):
     """The leaves in order, each once. A given list may be returned itself."""
-    given: list = leaves if _are_row(leaves) else _all_checked("distinct(leaves)", leaves)
-    if not given or (are_parameters(given, True) and _are_apart(_runs(given), len(given))):
+    runs = _runs(leaves) if type(leaves) is list else None
+    if runs is not None and _are_apart(runs, len(leaves)):
+        return leaves
+    given: list = _all_checked("distinct(leaves)", leaves)
+    runs = runs or _runs(given)
+    if runs is not None and _are_apart(runs, len(given)):
         return given
     return list(dict.fromkeys(given))
 

@@ -17,8 +17,19 @@ if cython.compiled:
 else:
     from ..floats.flags import clear_flags
     from ..floats.ieee import exp
-    from .graph import Span, _checked_value, _first_cell, _solution, _span_of
-    from .storage import _doubles, _is_real, _item, _Layer, _real, _Terms, _terms, above
+    from .graph import (
+        Span,
+        _checked_value,
+        _first_cell,
+        _keep_weights,
+        _make_room,
+        _read,
+        _size,
+        _solution,
+        _span_of,
+        _write_partials_of_dot,
+    )
+    from .storage import _doubles, _drop_partials, _is_real, _item, _Layer, _real, _Terms, _terms, above
     from .values import (
         _DETACHED,
         _JOINT,
@@ -39,7 +50,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "67d8eb25"
+source_hash = "92c34a42"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -110,32 +121,30 @@ def _sequence(who, items):
         span = _span_of(items)
         if span is not None:
             return span
+        here: _Context = _here()
+        if here.trace is not None:
+            return _row_in_trace(here, who, items)
     return _arguments(who, items)
 
 
 @cython.cfunc
-def _size(sequence) -> cython.Py_ssize_t:
-    if type(sequence) is Span:
-        return cython.cast(Span, sequence)._size
-    return len(cython.cast(tuple, sequence))
+def _row_in_trace(here: _Context, who, items) -> tuple:
+    """_arguments(), or one of the last two rows if that holds the same objects."""
+    if here.row is None or not _holds(items, here.row):
+        here.row, here.older = here.older, here.row
+        if here.row is None or not _holds(items, here.row):
+            here.row = _arguments(who, items)
+    return here.row
 
 
 @cython.cfunc
-@cython.exceptval(-1)
-def _read(sequence, into: cython.p_double, first: cython.Py_ssize_t) -> cython.int:
-    """Copies the numbers of a sequence."""
-    k: cython.Py_ssize_t
-    numbers: cython.p_double
-    if type(sequence) is Span:
-        numbers = cython.cast(Span, sequence)._storage._values
-        start: cython.Py_ssize_t = cython.cast(Span, sequence)._start
-        for k in range(cython.cast(Span, sequence)._size):
-            into[first + k] = numbers[start + k]
-        return 0
-    items: tuple = sequence
-    for k in range(len(items)):
-        into[first + k] = _argument(None, items[k])
-    return 0
+def _holds(items, row: tuple) -> cython.bint:
+    """Whether a list or tuple holds the same objects as a row."""
+    if len(items) != len(row):
+        return False
+    if cython.compiled:
+        return are_items(items, row, 0)  # noqa: F821  from_c.pxd
+    return all([x is y for x, y in zip(items, row, strict=True)])
 
 
 def applied(op, args: tuple):
@@ -171,13 +180,13 @@ def dot(xs, ys, start=0.0):
     n: cython.Py_ssize_t = _size(right)
     _check_lengths(_size(left), n)
     terms: _Terms = _terms((left, right, start), 2 * n + 1)
+    _write_partials_of_dot(terms, n)
     partials: cython.p_double = terms.partials
-    _read(right, partials, 0)
-    _read(left, partials, n)
-    partials[2 * n] = 1.0
     total: cython.double = _argument(None, start)
     for k in range(n):
         total += partials[n + k] * partials[k]
+    if _here().trace is not None:  # nobody asks for local derivatives there
+        _drop_partials(terms)
     return _node_of_many(_DOT, total, terms)
 
 
@@ -224,10 +233,8 @@ def dots(rows, ys, function=None):
 def _new_layer(rows: list, items: tuple, totals: cython.p_double) -> _Layer:
     """The layer of the dots with `items`; writes their numbers to `totals`. Makes each row a tuple."""
     j: cython.Py_ssize_t
-    k: cython.Py_ssize_t
     n: cython.Py_ssize_t = len(items)
     m: cython.Py_ssize_t = len(rows)
-    numbers: cython.p_double
     layer: _Layer = _Layer.__new__(_Layer)
     layer.items, layer.size, layer.dots = items, n, m
     layer.lefts, layer.storage, layer.flows, layer.sweep, layer.waiting, layer.moved = None, None, False, 0, 0, 0
@@ -241,20 +248,15 @@ def _new_layer(rows: list, items: tuple, totals: cython.p_double) -> _Layer:
         PyObject_GC_UnTrack(items)  # noqa: F821  as in _node_of_many()
         layer.cells = layer.numbers + n
     _find_cells(layer, rows, totals)
-    if layer.flows or layer.storage is None:
-        layer.adjoints = _doubles(n + m * n)
-        layer.weights = layer.adjoints + n if cython.compiled else _doubles(m * n)
     if layer.storage is None:
+        _make_room(layer)
         layer.lefts = [None] * m
         for j in range(m):
             layer.lefts[j] = _arguments("dot(xs, ys): xs", rows[j][0])
             _check_lengths(len(cython.cast(tuple, layer.lefts[j])), n)
             _read(layer.lefts[j], layer.weights, j * n)
-    elif layer.flows:
-        for j in range(m):
-            numbers = layer.storage._values + cython.cast(cython.Py_ssize_t, layer.cells[j])
-            for k in range(n):
-                layer.weights[j * n + k] = numbers[k]
+    elif layer.flows and _here().trace is None:
+        _keep_weights(layer)
     _add_products(layer, m, totals)
     return layer
 

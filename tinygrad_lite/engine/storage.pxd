@@ -16,6 +16,13 @@ cdef class _Context:
     cdef int recording, sweeping
     cdef object inside, origin, watch, trace
     cdef list waiting
+    cdef tuple row, older
+
+@cython.final
+cdef class _Dead:
+    cdef object origin
+    cdef double call
+    cdef Py_ssize_t first, end
 
 @cython.final
 cdef class Storage:
@@ -31,7 +38,9 @@ cdef class Storage:
     cdef unsigned char *_reached  # for each cell, whether a sweep since _cleared has reached it through a Span
     cdef void **_bound  # for each cell, the leaf bound to it, not owned; NULL once it has died or moved
     cdef Py_ssize_t _spans  # how many Spans do not hold their leaves
-    cdef dict _gone  # while there are such Spans: by cell, a leaf that has moved, or what is kept of one that has died
+    cdef dict _gone  # while there are such Spans: by cell, the leaves that have moved
+    cdef list _dead  # and what is kept of those that have died; _last is what was noted or read last
+    cdef _Dead _last
     cdef tuple _made(self)
     cdef void _settle(self) noexcept
     cdef void _reach(self, Py_ssize_t start, Py_ssize_t size, long long sweep) noexcept
@@ -61,8 +70,11 @@ cdef _Above above
 cdef void _refuse_again(made, before) except *
 cdef double *_pointer(numbers) except? NULL
 cdef _Terms _terms(tuple args, Py_ssize_t size)
+cdef void _drop_partials(_Terms terms) except *
 cdef double *_doubles(Py_ssize_t size) except? NULL
 cdef void _forget_gone(Storage storage) except *
+cdef void _note_death(Storage storage, Py_ssize_t cell, origin, double call) except *
+cdef _Dead _dead_in(Storage storage, Py_ssize_t cell)
 cdef bint _is_other_real(x) except? -1
 cdef _unlike(who, other)
 cdef double _item(who, x) except? -1

@@ -20,7 +20,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "235c5771"
+source_hash = "ca2d22dc"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -79,11 +79,12 @@ class _Context:
 
     # recording: 1 records; 0 makes detached leaves; in a trace _STOPPING replaces 0 and records behind stop_gradient.
     # inside: (xs, the outer `inside`) while a function runs for a transform that differentiates by xs, else None.
-    __slots__ = ("inside", "origin", "recording", "sweeping", "thread", "trace", "waiting", "watch")
+    # row, older: in a trace, the two rows that were recorded last, so that all neurons of a layer hold one.
+    __slots__ = ("inside", "older", "origin", "recording", "row", "sweeping", "thread", "trace", "waiting", "watch")
 
     def __init__(self, thread):
         self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, 1, 0, None, None
-        self.trace, self.waiting, self.inside = None, [], None
+        self.trace, self.waiting, self.inside, self.row, self.older = None, [], None, None, None
 
 
 @cython.final
@@ -95,8 +96,8 @@ class Storage:
     moved          how many leaves have moved to another storage: if it has grown, holders of a view must bind again
     """
 
-    __slots__ = ("_arrays", "_bound", "_cleared", "_gone", "_grads", "_held", "_moved", "_reached", "_seen", "_size")
-    __slots__ += ("_spans", "_stale", "_swept", "_values")
+    __slots__ = ("_arrays", "_bound", "_cleared", "_dead", "_gone", "_grads", "_held", "_last", "_moved", "_reached")
+    __slots__ += ("_seen", "_size", "_spans", "_stale", "_swept", "_values")
 
     def __init__(self, size):
         import array  # only when needed: it imports collections.abc
@@ -106,7 +107,7 @@ class Storage:
         self._held, self._size = (memoryview(arrays[0]), memoryview(arrays[1])), len(arrays[0])
         self._values, self._grads, self._arrays = _pointer(arrays[0]), _pointer(arrays[1]), arrays
         self._cleared, self._swept, self._moved, self._seen, self._stale = 0, 0, 0, False, False
-        self._spans, self._gone = 0, {}
+        self._spans, self._gone, self._dead, self._last = 0, {}, [], None
         if cython.compiled:
             self._bound = cython.cast(cython.pp_void, PyMem_Calloc(self._size, 8))
             self._reached = cython.cast(cython.p_uchar, PyMem_Calloc(self._size, 1))
@@ -208,7 +209,7 @@ class _Terms:
     """Arguments of a node with many: numbers, Values, tuples of them; and one local derivative for each number.
 
     args             the arguments; a custom row comes last
-    partials, scale  partials times scale are the local derivatives
+    partials, scale  partials times scale are the local derivatives; a dot in a trace has none until they are asked for
     lender           the array that owns the memory of partials, or None
     """
 
@@ -225,6 +226,13 @@ def _terms(args: tuple, size: cython.Py_ssize_t) -> _Terms:
     terms.args, terms.lender, terms.scale = args, None, 1.0
     terms.partials = _doubles(size)
     return terms
+
+
+@cython.cfunc
+def _drop_partials(terms: _Terms) -> cython.void:
+    if cython.compiled:
+        PyMem_Free(terms.partials)
+    terms.partials = cython.NULL
 
 
 @cython.cfunc
@@ -247,7 +255,7 @@ class _Layer:
     items    the second argument: Values and floats; size: how many; dots: how many dots there are
     lefts    for each dot, its first argument, a tuple; None where it was read from cells and nobody has asked for it
     storage  that of the cells, or None; moved: what storage.moved was; cells: for each dot, the first of its cells
-    flows    whether any item is a Value; if so:
+    flows    whether any item is a Value; if so, and in a trace when they are asked for:
     weights  the numbers of all lefts, one after the other
     adjoints of the items; a sweep gathers them from the dots, and passes them on after the last. The sweep has this
              number and waits for so many dots
@@ -268,8 +276,41 @@ class _Layer:
 def _forget_gone(storage: Storage) -> cython.void:
     """Counts one reader of cells less that may ask for leaves which have died or moved."""
     storage._spans -= 1
-    if storage._spans == 0 and storage._gone:
-        storage._gone = {}
+    if storage._spans == 0 and (storage._gone or storage._last is not None):
+        storage._gone, storage._dead, storage._last = {}, [], None
+
+
+@cython.final
+@cython.cclass
+class _Dead:
+    """What is kept of leaves that have died, in consecutive cells: from first on, before end."""
+
+    __slots__ = ("call", "end", "first", "origin")
+
+
+@cython.cfunc
+def _note_death(storage: Storage, cell: cython.Py_ssize_t, origin, call: cython.double) -> cython.void:
+    """Keeps what makes a leaf anew. Leaves of a row mostly die one after the other, from either end."""
+    last: _Dead = storage._last
+    if last is None or last.origin is not origin or last.call != call or not (last.first - 1 <= cell <= last.end):
+        last = _Dead.__new__(_Dead)
+        last.origin, last.call, last.first, last.end = origin, call, cell, cell
+        storage._dead.append(last)
+        storage._last = last
+    last.first, last.end = min(last.first, cell), max(last.end, cell + 1)
+
+
+@cython.cfunc
+def _dead_in(storage: Storage, cell: cython.Py_ssize_t) -> _Dead:
+    """What is kept of the leaf that died last in a cell."""
+    dead: _Dead = storage._last
+    if dead is not None and dead.first <= cell < dead.end:
+        return dead
+    for dead in reversed(storage._dead):
+        if dead.first <= cell < dead.end:
+            storage._last = dead
+            return dead
+    raise KeyError(cell)
 
 
 def _refuse_subclass(cls):

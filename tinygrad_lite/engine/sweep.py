@@ -12,7 +12,17 @@ from .. import errors, ops
 if cython.compiled:
     from cython.cimports.cpython.mem import PyMem_Free, PyMem_Realloc
 else:
-    from .graph import Span, _edges, _laid_flat_jointly, _leaves_of, _left_in_layer, _row, _solution
+    from .graph import (
+        Span,
+        _edges,
+        _keep_weights,
+        _laid_flat_jointly,
+        _leaves_of,
+        _left_in_layer,
+        _make_up_partials,
+        _row,
+        _solution,
+    )
     from .storage import Storage, _Context, _Layer, _Terms, above, counts
     from .values import (
         _BOUND,
@@ -40,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "57c98de0"
+source_hash = "dad36297"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
@@ -346,6 +356,8 @@ def _count_uses_in_layer(
         _use_items(_left_in_layer(v), sweep, waiting, snapshot)
     if layer.flows:
         if layer.sweep != sweep:
+            if layer.adjoints is cython.NULL:
+                _keep_weights(layer)
             if snapshot is not None:
                 _note_layer(snapshot, layer)
             layer.sweep, layer.waiting = sweep, 0
@@ -434,6 +446,8 @@ def _pass_on(v: Value, adjoint: cython.double, waiting: _Waiting) -> cython.int:
                 _pass_on_jointly(v, adjoint, waiting) if v._code >= _JOINT else _pass_on_in_layer(v, adjoint, waiting)
             )
         terms: _Terms = cython.cast(_Terms, v._left)
+        if terms.partials is cython.NULL and terms.lender is None:
+            _make_up_partials(terms)
         unscaled: cython.double = adjoint
         adjoint *= terms.scale
         if adjoint - adjoint != 0.0:

@@ -19,18 +19,20 @@ if not cython.compiled:
         _all_checked,
         _args,
         _args_but_cells,
+        _cell_of_row,
         _cells_of,
-        _leaf_at,
         _leaves_of,
         _push_results,
         _row,
         _solution,
+        _span_at,
+        _storage_of_row,
     )
-    from .storage import Storage, _Layer, _Terms
-    from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _number
+    from .storage import Storage, _Layer, _Terms, counts
+    from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "731ffd7d"
+source_hash = "95c0bb7a"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -42,6 +44,12 @@ _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 @cython.cfunc
 def _items(row) -> tuple:
     return _leaves_of(row) if type(row) is Span else row
+
+
+@cython.cfunc
+@cython.inline
+def _is_row(arg) -> cython.bint:
+    return type(arg) is tuple or type(arg) is Span
 
 
 def results_below(*roots):
@@ -78,14 +86,18 @@ def sums_of_products(roots, kept, least):
     inner: set = set()
     uses: dict = dict.fromkeys(roots, 2)
     order: list = results_below(*roots)
+    rows: dict = {}  # by id: how often a row is used, and the row
     for v in order:
         for arg in _args_but_cells(v):
             if type(arg) is Value:
                 uses[arg] = uses.get(arg, 0) + 1
-            elif type(arg) is tuple:
-                for x in cython.cast(tuple, arg):
-                    if type(x) is Value and cython.cast(Value, x)._code >= 0:
-                        uses[x] = uses.get(x, 0) + 1
+            elif type(arg) is tuple and _cell_of_row(arg) < 0:
+                count, _ = rows.get(id(arg), (0, None))
+                rows[id(arg)] = count + 1, arg
+    for count, row in rows.values():
+        for x in cython.cast(tuple, row):
+            if type(x) is Value and cython.cast(Value, x)._code >= 0:
+                uses[x] = uses.get(x, 0) + count
     for v in reversed(order):
         if (v._code == _SUM or v._code == _MEAN) and _first_component(_items(_args(v)[0]), least) is not None:
             items: tuple = _items(_args(v)[0])
@@ -147,65 +159,79 @@ def _add_terms(root: Value, uses: dict, kept, lefts: list, rights: list, others:
 def leaves_below(roots, known):
     """The leaves that the roots depend on, each once, without those in `known`: (free, bound, detached).
 
-    Bound leaves come storage by storage, in the order of their cells.
+    Bound leaves come as Spans, storage by storage, in the order of their cells.
     """
     v: Value
     layer: _Layer
-    row: list
+    start: cython.Py_ssize_t
     cell: cython.Py_ssize_t
-    k: cython.Py_ssize_t
-    free: dict = {}
-    detached: dict = {}
-    tables: dict = {}
+    free: list = []
+    detached: list = []
+    alone: list = []  # bound leaves that are in no row of consecutive cells
+    found: dict = {}  # for each storage, a byte for each cell: whether its leaf is found
     seen: set = set()
     order: list = results_below(*roots)
+    # Of leaves that are not bound, the _count means nothing: those that are known or found have this one.
+    counts.sweeps += 1
+    mark: cython.int = -1 - cython.cast(cython.int, counts.sweeps % (1 << 30))
+    for v in known:
+        if v._code == _LEAF or v._code == _DETACHED:
+            v._count = mark
     for v in roots:
-        if v._code < 0:
-            _add_leaf(v, known, free, detached, tables)
+        _add_leaf(v, mark, free, alone, detached)
     for v in order:
         cell = _cells_of(v)
         if cell >= 0:
             layer = v._left
-            row = _table_of(layer.storage, tables)
-            for k in range(cell, cell + layer.size):
-                row[k] = _leaf_at(layer.storage, k)
+            _add_cells(found, layer.storage, cell, layer.size)
         for arg in _args_but_cells(v):
             if type(arg) is Value:
-                if cython.cast(Value, arg)._code < 0:
-                    _add_leaf(arg, known, free, detached, tables)
-            elif (type(arg) is tuple or type(arg) is Span) and id(arg) not in seen:
+                _add_leaf(arg, mark, free, alone, detached)
+            elif _is_row(arg) and id(arg) not in seen:
                 seen.add(id(arg))
+                cell = _cell_of_row(arg)
+                if cell >= 0:
+                    _add_cells(found, _storage_of_row(arg), cell, len(arg))
+                    continue
                 for x in _items(arg):
-                    if type(x) is Value and cython.cast(Value, x)._code < 0:
-                        _add_leaf(x, known, free, detached, tables)
-    for v in known:  # the leaves in a table, whose search is by cell, are not looked up one by one
-        if v._code == _BOUND and v._left in tables:
-            tables[v._left][v._count] = None
+                    if type(x) is Value:
+                        _add_leaf(x, mark, free, alone, detached)
+    for v in alone:
+        _add_cells(found, v._left, v._count, 1)
+    for v in known:
+        if v._code == _BOUND and v._left in found:
+            found[v._left][v._count] = 0
+    at: dict = {(v._left, v._count): v for v in alone} if not cython.compiled else {}
     bound: list = []
-    for table in tables.values():
-        bound += [x for x in table if x is not None]
-    return list(free), bound, list(detached)
+    for storage, cells in found.items():
+        start = cells.find(1)
+        while start >= 0:
+            cell = cells.find(0, start)
+            cell = len(cells) if cell < 0 else cell
+            if cython.compiled:
+                bound.append(_span_at(storage, start, cell - start))
+            else:
+                bound.append(Span(storage, start, [at[storage, k] for k in range(start, cell)]))
+            start = cells.find(1, cell)
+    return free, bound, detached
 
 
 @cython.cfunc
-def _table_of(storage: Storage, tables: dict) -> list:
-    """The leaves found in a storage, by their cells."""
-    table = tables.get(storage)
-    if table is None:
-        table = tables[storage] = [None] * storage._size
-    return table
-
-
-@cython.cfunc
-def _add_leaf(v: Value, known, free: dict, detached: dict, tables: dict) -> cython.void:
+@cython.inline
+def _add_leaf(v: Value, mark: cython.int, free: list, alone: list, detached: list) -> cython.void:
     if v._code == _BOUND:
-        _table_of(v._left, tables)[v._count] = v
-    elif v in known:
-        return
-    elif v._code == _DETACHED:
-        detached[v] = None
-    else:
-        free[v] = None
+        alone.append(v)
+    elif v._code < 0 and v._count != mark:
+        v._count = mark
+        (detached if v._code == _DETACHED else free).append(v)
+
+
+@cython.cfunc
+def _add_cells(found: dict, storage: Storage, start: cython.Py_ssize_t, size: cython.Py_ssize_t) -> cython.void:
+    cells = found.get(storage)
+    if cells is None:
+        cells = found[storage] = bytearray(storage._size)
+    cells[start : start + size] = b"\1" * size
 
 
 @cython.final
@@ -232,7 +258,7 @@ class _Copying:
 def transcribe(roots, known, constant, add, cells=None):
     """Copies the graph below roots into another form, parents first; returns the copies of the roots.
 
-    roots     Values, and rows: tuples of Values and numbers
+    roots     Values, and rows: Spans, and tuples of Values and numbers
     known     {Value: its copy}, given for some Values: the walk stops at these; gains the copies of results
     constant  (number) -> the copy of a plain number, or of a Value that depends on nothing in `known`
     add       (op, args) -> the copy of a result, from the copies of its arguments. That of a row is a tuple; that of a
@@ -245,7 +271,7 @@ def transcribe(roots, known, constant, add, cells=None):
     copying.constant, copying.add, copying.alike = constant, add, {}
     stack: list = []
     for root in reversed(roots):
-        if type(root) is tuple:
+        if _is_row(root):
             _push_row(copying, stack, root)
         elif type(root) is Value:
             stack.append(root)
@@ -265,9 +291,9 @@ def transcribe(roots, known, constant, add, cells=None):
             for arg in reversed(_args(v) if _range_of_cells(copying, v) is None else _args_but_cells(v)):
                 if type(arg) is Value:
                     stack.append(arg)
-                elif type(arg) is tuple or type(arg) is Span:
+                elif _is_row(arg):
                     _push_row(copying, stack, arg)
-    return [_copy_of_row(copying, root) if type(root) is tuple else _copy_of(copying, root) for root in roots]
+    return [_copy_of_row(copying, root) if _is_row(root) else _copy_of(copying, root) for root in roots]
 
 
 @cython.cfunc
@@ -276,8 +302,13 @@ def _push_row(copying: _Copying, stack: list, row) -> cython.void:
     k: cython.Py_ssize_t
     if id(row) in copying.rows:
         return
-    items: tuple = _items(row)
-    found = _range_of(copying, items)
+    cell: cython.Py_ssize_t = _cell_of_row(row)
+    found = None
+    if cell >= 0:
+        found = _range_at(copying, _storage_of_row(row), cell, len(row))
+    items: tuple = _items(row) if found is None else ()
+    if found is None:
+        found = _range_of(copying, items)
     if found is not None:
         copying.rows[id(row)] = found
         return
@@ -335,10 +366,18 @@ def _range_of(copying: _Copying, row: tuple):
 def _range_of_cells(copying: _Copying, v: Value):
     """The places of the leaves that a dot of a layer read from cells, if it did, and all are among the cells."""
     cell: cython.Py_ssize_t = _cells_of(v)
-    if cell < 0 or cython.cast(_Layer, v._left).size < 2:
+    if cell < 0:
         return None
-    last: cython.Py_ssize_t = cell + cython.cast(_Layer, v._left).size - 1
-    for first, end, place in copying.cells.get(cython.cast(_Layer, v._left).storage, ()):
+    return _range_at(copying, cython.cast(_Layer, v._left).storage, cell, cython.cast(_Layer, v._left).size)
+
+
+@cython.cfunc
+def _range_at(copying: _Copying, storage: Storage, cell: cython.Py_ssize_t, size: cython.Py_ssize_t):
+    """The places of the leaves in two or more consecutive cells, if all are among the cells."""
+    last: cython.Py_ssize_t = cell + size - 1
+    if size < 2:
+        return None
+    for first, end, place in copying.cells.get(storage, ()):
         if first <= cell and last < end:
             return range(place - (cell - first), place - (last - first) - 1, -1)
     return None
@@ -356,21 +395,28 @@ def _copy(copying: _Copying, v: Value) -> cython.void:
     args: tuple = _args(v) if v._code == _COMPONENT or v._code >= _MANY else _args(v)[: len(_row(v).rules)]
     if v._code != _COMPONENT and v._code >= _MANY and _row(v) is args[len(args) - 1]:
         args = args[: len(args) - 1]
-    if not any([_depends(copying, arg) for arg in args]):
+    k: cython.Py_ssize_t = 0
+    while k < len(args) and not _depends(copying, args[k]):
+        k += 1
+    if k == len(args):
         copying.fixed.add(v)
         return
     found = []
     for arg in args:
-        found.append(_copy_of_row(copying, arg) if type(arg) is tuple or type(arg) is Span else _copy_of(copying, arg))
+        found.append(_copy_of_row(copying, arg) if _is_row(arg) else _copy_of(copying, arg))
     copying.known[v] = copying.add(_program_row(v), tuple(found))
 
 
 @cython.cfunc
 def _depends(copying: _Copying, arg) -> cython.bint:
-    if type(arg) is tuple or type(arg) is Span:
+    if _is_row(arg):
         if type(copying.rows.get(id(arg))) is range:
             return True
-        return any([type(x) is Value and x not in copying.fixed for x in _items(arg)])
+        items: tuple = _items(arg)
+        k: cython.Py_ssize_t = 0
+        while k < len(items) and (type(items[k]) is not Value or items[k] in copying.fixed):
+            k += 1
+        return k < len(items)
     return type(arg) is Value and arg not in copying.fixed
 
 

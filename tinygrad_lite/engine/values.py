@@ -27,7 +27,7 @@ else:
 
     from ..floats.flags import clear_flags, flags_cleared
     from ..floats.ieee import power as pow
-    from .storage import Storage, _Context, _is_real, _real, _Terms, _unlike, above, counts
+    from .storage import Storage, _Context, _is_real, _note_death, _real, _Terms, _unlike, above, counts
     from .unary_slopes import slopes, values
 
     # What values.pxd says for compiled files: see there.
@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "40f6cb02"
+source_hash = "75ddb047"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -732,7 +732,7 @@ def _let_go(leaf: Value) -> cython.void:
     storage: Storage = cython.cast(Storage, leaf._left)
     storage._bound[leaf._count] = cython.NULL
     if storage._spans:
-        storage._gone[leaf._count] = leaf._origin, leaf._left_partial
+        _note_death(storage, leaf._count, leaf._origin, leaf._left_partial)
 
 
 @cython.cfunc
@@ -881,6 +881,7 @@ def _trace_for(here: _Context, trace) -> cython.void:
     """Sets the trace of the thread with this context, or ends it if `trace` is None."""
     global _traces
     _traces, here.trace = _traces + (trace is not None) - (here.trace is not None), trace
+    here.row = here.older = None
 
 
 if cython.compiled:

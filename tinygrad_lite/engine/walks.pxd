@@ -1,8 +1,9 @@
 # What compiled files know for walks.py.
-from .storage cimport _Context, _Layer, _pointer, _refuse_again, _Terms, counts
+from .storage cimport Storage, _Context, _Layer, _pointer, _refuse_again, _Terms, counts
 from .graph cimport (
-    _all_checked, _args, _args_but_cells, _cells_of, _checked_value, _edges, _given, _laid_flat, _laid_flat_jointly,
-    _leaf_at, _left, _parents, _partial, _push_parents, _push_results, _right, _row, _solution, _unspanned,
+    Span, _all_checked, _are_row, _args, _args_but_cells, _cell_of_row, _cells_of, _checked_value, _edges, _given,
+    _laid_flat, _laid_flat_jointly, _leaves_of, _left, _parents, _partial, _push_parents, _push_results, _right, _row,
+    _solution, _storage_of_row, _unspanned,
 )
 from .rows cimport _contribution, _contributions
 from .sweep cimport (

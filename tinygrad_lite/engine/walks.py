@@ -10,19 +10,23 @@ except ImportError:
 from .. import errors, ops
 from .rows import _sum, dot, record
 from .sweep import hooks
+from .transcription import results_below
 
 if not cython.compiled:
     from .graph import (
+        Span,
         _all_checked,
+        _are_row,
         _args,
         _args_but_cells,
+        _cell_of_row,
         _cells_of,
         _checked_value,
         _edges,
         _given,
         _laid_flat,
         _laid_flat_jointly,
-        _leaf_at,
+        _leaves_of,
         _left,
         _parents,
         _partial,
@@ -31,10 +35,11 @@ if not cython.compiled:
         _right,
         _row,
         _solution,
+        _storage_of_row,
         _unspanned,
     )
     from .rows import _contribution, _contributions
-    from .storage import _Context, _Layer, _pointer, _refuse_again, _Terms, counts
+    from .storage import Storage, _Context, _Layer, _pointer, _refuse_again, _Terms, counts
     from .sweep import (
         _add_older,
         _blocks,
@@ -50,7 +55,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "4d6b1f78"
+source_hash = "04b455ea"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -67,17 +72,23 @@ class _Walk:
 
     During the walk, _sweep of each node is `mark`, and _count is its position in `order` (of a bound leaf, whose _count
     is its cell, _right_partial is). Nodes from `first` on pass their adjoints on; those before are xs. `reached` (kept
-    only if there are hooks) holds the xs that the root depends on. `traced` says whether a trace records the walk, and
-    `rows` holds what whole rows of xs receive, see derivatives_by_rows(); `lefts` are the factors of the last dot made.
+    only if there are hooks) holds the xs that the root depends on. `traced` says whether a trace records the walk.
+    `rows` holds what whole rows of xs in `spans` receive, see derivatives_by_rows(); only those of the xs that are met
+    elsewhere are marked. `gathered`, by the id of a row: what dots with it pass on. `lefts` are the factors of the last
+    dot made, `without` is a row that holds nothing marked.
     """
 
-    __slots__ = ("adjoints", "first", "lefts", "mark", "order", "reached", "rows", "snapshot", "traced")
+    __slots__ = ("adjoints", "first", "gathered", "lefts", "mark", "order", "reached", "rows", "snapshot", "spans")
+    __slots__ += ("traced", "without")
 
     order: list
     adjoints: list
+    gathered: dict
     lefts: tuple
+    without: tuple
     reached: set
     rows: list
+    spans: list
     snapshot: _Snapshot
     mark: cython.longlong
     first: cython.Py_ssize_t
@@ -107,16 +118,37 @@ def derivative_graph(root, xs, below=True):
     return _walk_back(_checked_value(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), below, True)
 
 
-def derivatives_by_rows(root, xs):
-    """The same by bound leaves, each given once, in the order of cells, for a trace: (derivatives, rows).
+def derivatives_by_rows(root, spans):
+    """The same by the leaves of Spans, one after the other, for a trace: (derivatives, rows).
 
-    derivatives  {k: what xs[k] receives}, without those that receive nothing but from rows
-    rows         (k, factor, items): xs[k], xs[k + 1], ... also receive factor times the items, from a dot with these
+    derivatives  {k: what leaf k receives}, without those that receive nothing but from rows
+    rows         (k, factor, items): leaves k, k + 1, ... also receive factor times the items, from a dot with these
     """
-    who = "derivatives_by_rows"
-    rows: list = []
-    given: list = _all_checked(f"{who}(..., xs)", xs)
-    return _walk_back(_checked_value(f"{who}(root)", root), given, False, True, None, 0.0, rows), rows
+    walk: _Walk = _walk(_here().sweeping > 0)
+    walk.rows, walk.spans = [], list(spans)
+    top: Value = _checked_value("derivatives_by_rows(root)", root)
+    return _walk_with(walk, top, _leaves_alone(walk, top), False, True), walk.rows
+
+
+@cython.cfunc
+def _leaves_alone(walk: _Walk, root: Value) -> list:
+    """The leaves in the spans that root depends on, without those in rows of dots, in order."""
+    v: Value
+    found: dict = {}
+    seen: set = set()
+    for v in results_below(root) or [root]:
+        for arg in _args_but_cells(v) if _place_of_cells(walk, v) >= 0 else _args(v) if v._code >= 0 else (v,):
+            if type(arg) is Value:
+                if cython.cast(Value, arg)._code == _BOUND:
+                    found[arg] = _place_of_leaf(walk, arg)
+            elif (type(arg) is tuple or type(arg) is Span) and id(arg) not in seen:
+                if _is_dot(v) and _place_of_row(walk, arg) >= 0:
+                    continue
+                seen.add(id(arg))
+                for x in _leaves_of(arg) if type(arg) is Span else arg:
+                    if type(x) is Value and cython.cast(Value, x)._code == _BOUND:
+                        found[x] = _place_of_leaf(walk, x)
+    return sorted([x for x in found if found[x] >= 0], key=found.__getitem__)
 
 
 @cython.cfunc
@@ -128,14 +160,18 @@ def _note_derivative(here: _Context, found) -> cython.void:
 
 
 @cython.cfunc
-def _walk_back(
-    root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0, rows=None
+def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0):
+    return _walk_with(_walk(_here().sweeping > 0), root, xs, below, as_graph, older, call)
+
+
+@cython.cfunc
+def _walk_with(
+    walk: _Walk, root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0
 ):
     """The derivatives of root by each of xs, as a graph or as floats; visits only nodes that depend on xs."""
     here: _Context = _here()
     sweeping: cython.int = here.sweeping
-    walk: _Walk = _walk(sweeping > 0)
-    walk.traced, walk.rows = here.trace is not None, rows
+    walk.traced = here.trace is not None
     try:
         return _walk_back_once(here, walk, root, xs, below, as_graph, older, call)
     finally:  # twice, see within()
@@ -191,7 +227,7 @@ def _walk_back_once(
         for k in range(walk.first):
             adjoint = walk.adjoints[k]
             if adjoint is not None and not (type(adjoint) is float and adjoint == 0.0):
-                found[k] = adjoint
+                found[_place_of_leaf(walk, walk.order[k])] = adjoint
         return found
     finally:
         _put_back(walk.snapshot, True)
@@ -572,7 +608,7 @@ def _walk(nested: cython.bint) -> _Walk:
     """A walk that has met nothing yet."""
     walk: _Walk = _Walk.__new__(_Walk)
     walk.order, walk.adjoints, walk.rows, walk.reached, walk.traced = [], [], None, set(), False
-    walk.lefts = ()
+    walk.lefts, walk.spans, walk.gathered, walk.without = (), [], {}, None
     walk.snapshot = _new_snapshot(True, nested)
     return walk
 
@@ -597,7 +633,7 @@ def _find_dependents(walk: _Walk, roots, xs, below: cython.bint, older=None, cal
         item = stack.pop()
         if item is None:
             v = stack.pop()
-            if _any_parent_marked(v, walk.mark) or (inner and v in inner):
+            if _any_parent_marked(walk, v) or (inner and v in inner):
                 _mark(walk, v)
             continue
         v = item
@@ -674,13 +710,24 @@ def _any_marked(args: tuple, mark: cython.longlong) -> cython.bint:
 
 
 @cython.cfunc
-def _any_parent_marked(v: Value, mark: cython.longlong) -> cython.bint:
+def _any_marked_in_row(walk: _Walk, row: tuple) -> cython.bint:
+    """The same for a row that many dots may share."""
+    if row is not walk.without and not _any_marked(row, walk.mark):
+        walk.without = row
+    return row is not walk.without
+
+
+@cython.cfunc
+def _any_parent_marked(walk: _Walk, v: Value) -> cython.bint:
     if v._code >= _MANY:
-        cell: cython.Py_ssize_t = _cells_of(v)
-        if cell >= 0 and _leaf_at(cython.cast(_Layer, v._left).storage, cell)._sweep == mark:
-            return True
-        return _any_marked(_unspanned(_args(v)), mark)
-    return _is_marked(v._left, mark) or _is_marked(v._right, mark)
+        if walk.rows is not None and _is_dot(v):
+            if _place_of_cells(walk, v) >= 0:
+                return True
+            for row in _args(v)[:2]:
+                if _place_of_row(walk, row) >= 0:
+                    return True
+        return _any_marked(_unspanned(_args(v)), walk.mark)
+    return _is_marked(v._left, walk.mark) or _is_marked(v._right, walk.mark)
 
 
 @cython.cfunc
@@ -743,6 +790,8 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
     """As its rules would, in a trace; of what a number receives from many dots, _total() makes one dot."""
     k: cython.Py_ssize_t
     begin: cython.Py_ssize_t = 0
+    row: tuple
+    others: tuple
     given = adjoint
     if walk.rows is not None:
         place: cython.Py_ssize_t = _place_of_cells(walk, v)
@@ -750,28 +799,30 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
             items, added = _args_but_cells(v)
             walk.rows.append((place, adjoint, items))
             begin = 1
-            if not _any_marked(items, walk.mark):
+            if not _any_marked_in_row(walk, items):
                 if _is_marked(added, walk.mark):
                     _gather(walk, added, v, -1, adjoint, adjoint)
                 return
-    args: tuple = _given(v)
+    args: tuple = _args(v)
     rows: tuple = args[0], args[1]
     if begin == 0 and _are_alike(rows[0], rows[1]):
         begin, adjoint = 1, adjoint + adjoint  # what both rows pass on to a number is one product
     for which in range(begin, 2):
-        row: tuple = rows[which]
-        others: tuple = rows[1 - which]
-        if not _any_marked(row, walk.mark):
-            continue
-        if walk.rows is not None and len(row) > 1:
-            first: cython.Py_ssize_t = _place_of_row(walk, row)
-            if first >= 0:
-                walk.rows.append((first, adjoint, others))
+        if walk.rows is not None:
+            place = _place_of_row(walk, rows[which])
+            if place >= 0:
+                walk.rows.append((place, adjoint, rows[1 - which]))
                 continue
+        row, others = _unspanned((rows[which], rows[1 - which]))
+        if not _any_marked_in_row(walk, row):
+            continue
+        if type(adjoint) is Value:
+            _gather_from_row(walk, row, adjoint, others)
+            continue
         for k in range(len(row)):
             if not _is_marked(row[k], walk.mark):
                 continue
-            if type(adjoint) is Value or type(others[k]) is Value:
+            if type(others[k]) is Value:
                 _collect(walk, row[k], (adjoint, others[k]))
             else:
                 _gather(walk, row[k], v, which * len(row) + k, adjoint, adjoint * others[k])
@@ -780,9 +831,25 @@ def _pass_on_dot(walk: _Walk, v: Value, adjoint) -> cython.void:
 
 
 @cython.cfunc
-def _are_alike(a: tuple, b: tuple) -> cython.bint:
+def _gather_from_row(walk: _Walk, row: tuple, adjoint: Value, others: tuple) -> cython.void:
+    """Notes that a dot passes adjoint * others[k] on to the k-th number of a row, which many dots may share."""
+    k: cython.Py_ssize_t
+    found = walk.gathered.get(id(row))
+    if found is None:
+        found = walk.gathered[id(row)] = [], [], row
+        for k in range(len(row)):
+            if _is_marked(row[k], walk.mark):
+                _collect(walk, row[k], (found, k))
+    found[0].append(adjoint)
+    found[1].append(others)
+
+
+@cython.cfunc
+def _are_alike(a, b) -> cython.bint:
     """Whether two rows hold the same objects."""
     k: cython.Py_ssize_t = 0
+    if type(a) is not tuple or type(b) is not tuple:
+        return type(a) is type(b) and a.storage is b.storage and a.start == b.start and len(a) == len(b)
     if len(a) == len(b):
         while k < len(a) and a[k] is b[k]:
             k += 1
@@ -792,40 +859,47 @@ def _are_alike(a: tuple, b: tuple) -> cython.bint:
 @cython.cfunc
 @cython.exceptval(-2)
 def _place_of_cells(walk: _Walk, v: Value) -> cython.Py_ssize_t:
-    """The place of the first leaf that a dot of a layer read from cells, if all are xs; else -1.
-
-    Bound xs are in the order of their cells, so that only the first and the last are looked at.
-    """
+    """The place of the first leaf that a dot of a layer read from cells, if all are in one of the spans; else -1."""
     cell: cython.Py_ssize_t = _cells_of(v)
     if cell < 0:
         return -1
     layer: _Layer = v._left
-    first: Value = _leaf_at(layer.storage, cell)
-    last: Value = _leaf_at(layer.storage, cell + layer.size - 1)
-    if first._sweep != walk.mark or last._sweep != walk.mark:
-        return -1
-    place: cython.Py_ssize_t = _place(walk, first)
-    return place if _place(walk, last) - place == layer.size - 1 else -1
+    return _place_in_spans(walk, layer.storage, cell, layer.size)
 
 
 @cython.cfunc
 @cython.exceptval(-2)
-def _place_of_row(walk: _Walk, row: tuple) -> cython.Py_ssize_t:
-    """The place of a row's first leaf if all are xs, one after the other, else -1."""
-    k: cython.Py_ssize_t
-    v: Value
-    first: cython.Py_ssize_t = -1
-    for k in range(len(row)):
-        if type(row[k]) is not Value:
-            return -1
-        v = row[k]
-        if v._code != _BOUND or v._sweep != walk.mark:
-            return -1
-        if k == 0:
-            first = _place(walk, v)
-        elif first + k >= walk.first or walk.order[first + k] is not v:
-            return -1
-    return first
+def _place_of_row(walk: _Walk, row) -> cython.Py_ssize_t:
+    """The same for the row of a dot, if it is one of two or more leaves in consecutive cells."""
+    cell: cython.Py_ssize_t
+    if len(row) < 2:
+        return -1
+    if not cython.compiled:  # it tells no row of leaves by its first one
+        leaves = list(row.leaves if type(row) is Span else row)
+        return _place_in_spans(walk, leaves[0]._left, leaves[0]._count, len(leaves)) if _are_row(leaves) else -1
+    cell = _cell_of_row(row)
+    return _place_in_spans(walk, _storage_of_row(row), cell, len(row)) if cell >= 0 else -1
+
+
+@cython.cfunc
+@cython.exceptval(-2)
+def _place_of_leaf(walk: _Walk, leaf: Value) -> cython.Py_ssize_t:
+    return _place_in_spans(walk, leaf._left, leaf._count, 1)
+
+
+@cython.cfunc
+@cython.exceptval(-2)
+def _place_in_spans(
+    walk: _Walk, storage: Storage, cell: cython.Py_ssize_t, size: cython.Py_ssize_t
+) -> cython.Py_ssize_t:
+    """How many leaves of the spans stand before a cell, if these cells are in one of the spans; else -1."""
+    span: Span
+    before: cython.Py_ssize_t = 0
+    for span in walk.spans:
+        if span._storage is storage and span._start <= cell and cell + size <= span._start + span._size:
+            return before + cell - span._start
+        before += span._size
+    return -1
 
 
 @cython.cfunc
@@ -861,7 +935,7 @@ def _gather(walk: _Walk, x: Value, v: Value, k: cython.Py_ssize_t, adjoint, cont
 @cython.cfunc
 def _is_blocked(v: Value, k: cython.Py_ssize_t) -> cython.bint:
     """Whether v passes nothing to the k-th number of its arguments; False in a trace, where that is not known."""
-    return _partial(v, k) == 0.0 and _here().trace is None and _blocks(v, k)
+    return _here().trace is None and _partial(v, k) == 0.0 and _blocks(v, k)
 
 
 @cython.cfunc
@@ -879,7 +953,11 @@ def _total(walk: _Walk, gathered):
     rights: list = []
     others: list = []
     for x in reversed(gathered):  # in the order in which they were recorded
-        if type(x) is tuple:
+        if type(x) is tuple and type(x[0]) is tuple:
+            (adjoints, rows, _), k = x
+            lefts.extend(reversed(adjoints))
+            rights.extend([row[k] for row in reversed(rows)])
+        elif type(x) is tuple:
             lefts.append(x[0])
             rights.append(x[1])
         else:

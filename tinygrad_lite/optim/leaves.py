@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine import Value, are_parameters, clear_grads, current_trace, distinct, storage_of
 from ..errors import HistoryError, received
-from ..transforms.bound_leaves import BoundLeaves
+from ..transforms.bound_leaves import BoundLeaves, runs_of
 
 if TYPE_CHECKING:
     import numpy
@@ -20,14 +20,18 @@ class Leaves(BoundLeaves):
 
     def __init__(self, who: str, params: Iterable[Value]) -> None:
         self._who, self.leaves = who, checked_leaves(who, params)
-        super().__init__(self.leaves)
+        super().__init__(runs_of(self.bound))
+
+    @property
+    def bound(self) -> list[Value]:
+        storage_of(self.leaves)  # leaves in several storages move together
+        return self.leaves
 
     def _locate(self) -> None:
         import numpy as np
 
-        storage = self._storage = storage_of(self.leaves)
-        super()._locate()
-        runs = [(first, first + len(its)) for _, first, its in self.runs]
+        storage = self._storage = self.runs[0].storage
+        runs = [(run.start, run.start + len(run)) for run in self.runs]
         self._where: Any = slice(*runs[0]) if len(runs) == 1 else np.concatenate([np.arange(*run) for run in runs])
         self._values, self._grads = np.frombuffer(storage.values), np.frombuffer(storage.settled())
 

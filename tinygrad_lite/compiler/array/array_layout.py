@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..passes.grouping import Group
-from ..passes.program import CONSTANT, INPUT, Program, even_steps
+from ..passes.program import CONSTANT, INPUT, Grid, Program, even_steps
 
 P, S, V, G = "PSVG"
 
@@ -26,7 +26,7 @@ class Layout:
     setup, share, run  the lines: setup makes the views, once for a number of lanes; share computes what the lanes
                        share; run computes what differs
     indices            index arrays, by their names in the source
-    home, row          for each place, also ~k of parameter k, the array that holds it and its row there
+    home, row          for each place, without parameters, the array that holds it and its row there
     rows               how many rows S and V have
     constants          the numbers in the first rows of S
     """
@@ -40,7 +40,7 @@ class Layout:
         self.rows = {S: 0, V: 0}
         self.constants: list[float] = []
         self._program = program
-        self._varying = np.concatenate([np.array(program.varies, bool), np.zeros(program.parameters, bool)])
+        self._varying = np.array(program.varies, bool)
         self._names: dict[Any, str] = {}
         self._numbers: dict[str, int] = {}
         self._lifted: dict[tuple[str, int], int] = {}
@@ -55,7 +55,6 @@ class Layout:
         program = self._program
         before_ones = self._before_ones(groups)
         self.home, self.row = np.full(self._varying.shape, P), np.zeros(self._varying.shape, np.int64)
-        self.row[len(program) :] = np.arange(program.parameters)[::-1]  # parameter k is at ~k, counted from the end
         for place, kind in enumerate(program.kinds):
             if kind == CONSTANT:
                 self.home[place], self.row[place] = S, self._new(S, 1)
@@ -76,11 +75,19 @@ class Layout:
         program = self._program
         return [int(self.row[place]) for place, kind in enumerate(program.kinds) if kind == INPUT]
 
+    def homes(self, places: Any) -> Any:
+        """The arrays that hold places, which may be those of parameters."""
+        return np.where(places < 0, P, self.home[np.maximum(places, 0)])
+
+    def rows_of(self, places: Any) -> Any:
+        """The rows at which places are in their arrays."""
+        return np.where(places < 0, ~places, self.row[np.maximum(places, 0)])
+
     @cached_property
     def outputs(self) -> list[tuple[str, Any, Any]]:
         """For each array that holds outputs: its name, their positions among the outputs, and their rows."""
         places = np.array(self._program.outputs, int)
-        homes, rows = self.home[places], self.row[places]
+        homes, rows = self.homes(places), self.rows_of(places)
         return [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
@@ -147,13 +154,15 @@ class Layout:
         return name
 
     def is_shared(self, places: Any) -> bool:
-        return places.max(initial=-1) < 0 or not self._varying[places].any()
+        return isinstance(places, Grid) or not self._varying[places[places >= 0]].any()
 
     def shared(self, places: Any) -> str:
         """The numbers at places that all lanes share, in an array of the shape of places."""
+        if isinstance(places, Grid):
+            return self._grid(P, ~places.first, places.shape, tuple([-step for step in places.steps]))
         if places.size and places.max() < 0:
             return self._read(P, ~places)
-        array = P if (self.home[places] == P).all() else S
+        array = P if (self.homes(places) == P).all() else S
         return self._read(array, self._rows(array, places))
 
     def by_lane(self, places: Any) -> str:
@@ -166,7 +175,7 @@ class Layout:
         """The numbers at places as operand of a row-by-row operation; if all places are equal, only one row."""
         if (places == places[0]).all():
             if self.is_shared(places):
-                return self.name(f"{self.home[places[0]]}[{self.row[places[0]]}, ...]", "s")
+                return self.name(f"{self.homes(places[0])}[{self.rows_of(places[0])}, ...]", "s")
             places = places[:1]
         return self.by_lane(places) if self._varies else self.shared(places)
 
@@ -193,7 +202,10 @@ class Layout:
         first = rows.flat[0]
         if steps == (1,):
             return self.name(f"{array}[{first}:{first + len(rows)}]", array.lower())
-        return self.name(f"grid({array}, {first}, {rows.shape}, {steps})", array.lower())
+        return self._grid(array, first, rows.shape, steps)
+
+    def _grid(self, array: str, first: int, shape: tuple[int, ...], steps: tuple[int, ...]) -> str:
+        return self.name(f"grid({array}, {first}, {shape}, {steps})", array.lower())
 
     def rows_by_lane(self, places: Any) -> list[int]:
         """The rows of V that hold the numbers at places."""
@@ -233,8 +245,8 @@ class Layout:
 
     def _rows(self, array: str, places: Any) -> Any:
         """The rows of places in an array; numbers that are in another array are copied to it once a run."""
-        rows = self.row[places]
-        away = self.home[places] != array
+        rows = self.rows_of(places)
+        away = self.homes(places) != array
         if array == V and self._ones:
             for axis in range(rows.ndim):
                 follows = np.roll(rows, 1, axis) + 1

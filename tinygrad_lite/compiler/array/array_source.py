@@ -322,7 +322,7 @@ class Source:
         for added in (False, True):
             positions = np.array([k for k in sums.shared if (k in sums.by_lane) is added], dtype=int)
             places = np.array([sums.shared[k] for k in positions.tolist()], dtype=int)
-            for run in _runs(positions, layout.row[places]):
+            for run in _runs(positions, layout.rows_of(places)):
                 numbers = layout.shared(places[run])
                 if added:
                     buffer, view = layout.array((len(run),)), layout.view(G, positions[run])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 from ..joint_results import COMPONENT
 from .program import SUM, Outer, Program, Row, row_of
@@ -29,8 +28,7 @@ class LaneSums:
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
         self.outers, self.shared_outers = list(map(_sorted, program.outers)), program.shared
-        read = program.of_outers()
-        read.update(chain.from_iterable(map(program.operands, program.operations())))
+        read = program.read()
         components = [(place, *program.args[place]) for place in read if program.kinds[place] is COMPONENT]
         self.read_by_lane = {
             whole for _, whole, index in components if program.number(index) in program.kinds[whole].summable

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .lane_sums import LaneSums
-from .program import Program, Row, as_array, even_steps, listed
+from .program import Grid, Program, Row, as_array, even_steps, listed
 from .row_order import RowOrder
 
 
@@ -19,7 +19,7 @@ from .row_order import RowOrder
 class Product:
     """The products in sums: rows of left factors times rows of right factors.
 
-    left, right  places of the factors, as arrays of shape (rows, factors)
+    left, right  places of the factors, as arrays of shape (rows, factors); left ones may be a Grid
     crossed      each left row is multiplied with each right row, a matrix product; otherwise row by row
     by_right     if crossed: the sums are ordered right row by right row, otherwise left row by left row
     shared       if crossed: all lanes share the left factors
@@ -61,17 +61,22 @@ def crossed(
         by_lane = any(program.by_lane(p) for left in lefts for p in listed(left))
         by_right_row = by_lane and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
         columns = order.of_columns(rights[0])
-        product = Product(_columns(lefts, columns), _columns(rights, columns), True, by_right_row, not by_lane)
+        product = Product(
+            _columns(lefts, columns), np.asarray(_columns(rights, columns)), True, by_right_row, not by_lane
+        )
         if not by_lane:
-            _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
+            _complete(program, product, lefts, np.array(places).reshape(len(lefts), len(rights)), one)
         found.append((turned if by_right_row else places, product))
     return found, alone
 
 
 def _columns(rows: Sequence[Row], columns: Sequence[int]) -> Any:
     """Rows as an array, with the columns in this order."""
-    found = as_array(rows)
-    return found if list(columns) == list(range(len(columns))) else found[:, columns]
+    return _as_grid(rows) if list(columns) == list(range(len(columns))) else as_array(rows)[:, columns]
+
+
+def _as_grid(rows: Sequence[Row]) -> Any:
+    return Grid.of(rows) or as_array(rows)
 
 
 def over_lanes(
@@ -143,14 +148,14 @@ def _by_lane_first(program: Program, product: Product, positions: Any) -> tuple[
 
 
 def row_by_row(program: Program, members: Sequence[int], one: int) -> Product:
-    lefts, rights = (as_array([program.args[place][k] for place in members]) for k in (0, 1))
-    product = Product(lefts, rights, False)
-    if lefts.shape[1] > 1 and not any(map(program.by_lane, lefts.ravel().tolist())):
-        _complete(program, product, np.array(members)[:, None], one)
+    lefts, rights = ([program.args[place][k] for place in members] for k in (0, 1))
+    product = Product(_as_grid(lefts), as_array(rights), False)
+    if len(lefts[0]) > 1 and not any(program.by_lane(p) for left in lefts for p in listed(left)):
+        _complete(program, product, lefts, np.array(members)[:, None], one)
     return product
 
 
-def _complete(program: Program, product: Product, members: Any, one: int) -> None:
+def _complete(program: Program, product: Product, lefts: Sequence[Row], members: Any, one: int) -> None:
     """Turns a shared number that is added to all sums of a left row (a bias) into a factor times 1.0.
 
     If left rows are evenly spaced only without it, they are read where they are, and it stays a term.
@@ -161,12 +166,18 @@ def _complete(program: Program, product: Product, members: Any, one: int) -> Non
         plus, minus = terms.pop()
         if terms or minus or len(plus) != 1 or program.by_lane(plus[0]) or not program.varies[row[0]]:
             return
-        biases.append(plus)
-    left = np.hstack([product.left, np.array(biases)])
-    if _is_even(product.left) and not _is_even(left):
-        product.bias = left[:, -1]
+        biases.append(plus[0])
+    left: Any
+    if isinstance(product.left, Grid):
+        follows = all(type(row) is range and row.stop == bias < 0 for row, bias in zip(lefts, biases, strict=True))
+        left = Grid.of([range(row.start, row.stop + row.step, row.step) for row in lefts]) if follows else None  # type: ignore[union-attr]
+    else:
+        left = np.hstack([product.left, np.array(biases)[:, None]]).astype(product.left.dtype)
+        left = None if _is_even(product.left) and not _is_even(left) else left
+    if left is None:
+        product.bias = np.array(biases)
         return
-    product.left = left.astype(product.left.dtype)
+    product.left = left
     product.right = np.hstack([product.right, np.full((len(product.right), 1), one)])
     product.complete = True
 

@@ -70,6 +70,8 @@ class Program:
         self.sparse: tuple[int, list[int]] | None = None
         self.watched = self.parameters = 0
         self._listed: dict[int, tuple[Row, Row]] = {}
+        self._by_id: dict[int, tuple[Row, int]] = {}
+        self._by_row: dict[Row, int] = {}
         self.outers: list[Outer] = []
         self.shared: list[Outer] = []
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
@@ -82,8 +84,14 @@ class Program:
         if kind is PARAMETER:
             self.parameters = max(self.parameters, args[0] + 1)
             return ~args[0]  # type: ignore[no-any-return]
-        # 0.0 == -0.0 and nan != nan: constants are compared by their text.
-        key = args if kind is not CONSTANT else repr(args[0])
+        key: Any = args
+        if kind is CONSTANT:  # 0.0 == -0.0 and nan != nan: constants are compared by their text
+            key = repr(args[0])
+        else:
+            for arg in args:
+                if type(arg) is tuple and len(arg) >= _LONG:
+                    key = tuple(map(self._known, args))
+                    break
         new = len(self.kinds)
         place = self._places[kind].setdefault(key, new)
         if place == new:
@@ -91,6 +99,15 @@ class Program:
             self.args.append(args)
             self.varies.append(self._varies(kind, args) if varies is None else varies)
         return place
+
+    def _known(self, arg: Any) -> Any:
+        """What stands for an argument in a comparison: for a long row, which many operations share, a number."""
+        if type(arg) is not tuple or len(arg) < _LONG:
+            return arg
+        found = self._by_id.get(id(arg))
+        if found is None:
+            found = self._by_id[id(arg)] = arg, self._by_row.setdefault(arg, len(self._by_row))
+        return found[1]
 
     def append(self, kind: Op | str, args: Args, varies: bool) -> int:
         """Adds an operation, even if there is an equal one, and returns its place."""
@@ -204,6 +221,11 @@ class Program:
         rows = {id(row): row for outer in (*self.outers, *self.shared) for row in (outer.factors, *outer.rows)}
         return set(chain.from_iterable(map(listed, rows.values())))
 
+    def read(self) -> set[int]:
+        """The places that operations and outer products read, without parameters."""
+        rows = {id(row): row for place in self.operations() for row in self.rows(place)}  # many operations share a row
+        return self.of_outers().union(chain.from_iterable(map(listed, rows.values())))
+
     def uses(self) -> list[int]:
         """How often each place is read by operations, and once for being an output, and once for outer products."""
         found, often = [0] * len(self), Counter[int]()
@@ -277,6 +299,35 @@ def as_array(rows: Sequence[Row]) -> Any:
         starts, steps = np.array([(row.start, row.step) for row in ranges], dtype=np.int32).T
         return starts[:, None] + steps[:, None] * np.arange(len(rows[0]), dtype=np.int32)
     return np.array([np.arange(r.start, r.stop, r.step) if type(r) is range else r for r in rows], dtype=np.int32)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What as_array() gives for evenly spaced rows of parameters, without an array: places from `first` on."""
+
+    first: int
+    steps: tuple[int, int]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Grid | None:
+        """The grid of rows of two or more places each, if they are one."""
+        first, second = rows[0], rows[min(1, len(rows) - 1)]
+        if type(first) is not range or type(second) is not range:
+            return None
+        size, step, apart = len(first), first.step, second.start - first.start
+        for k, row in enumerate(rows):
+            start = first.start + k * apart
+            if row != range(start, start + size * step, step):
+                return None
+        return cls(first.start, (apart if len(rows) > 1 else size * step, step), (len(rows), size))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        rows, columns = (step * np.arange(count) for step, count in zip(self.steps, self.shape, strict=True))
+        return (self.first + rows[:, None] + columns).astype(dtype or np.int32)
 
 
 def even_steps(places: Any) -> tuple[int, ...] | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ...engine import Value, derivative_graph, derivatives, derivatives_by_rows, hooks, within
+from ...engine import Span, Value, derivative_graph, derivatives, derivatives_by_rows, hooks, within
 from ...recording.random_source import Draws
 from ..captured_leaves import Parameters
 from ..executor_choice import Execution
@@ -67,7 +67,7 @@ class TracedGraph:
     def watched(self) -> list[Value]:
         """What programs compute besides the outputs: if it is not finite, eagerly() computes the outputs again."""
         rows = self._rows.rows if self._derivatives and self._rows else ()
-        of_rows = chain.from_iterable([(factor, *items) for _, factor, items in rows])
+        of_rows = chain.from_iterable([(factor, *(() if type(items) is Span else items)) for _, factor, items in rows])
         return watched([*self.outputs, *of_rows], self._derivatives)
 
     @cached_property
@@ -99,15 +99,16 @@ class TracedGraph:
 
     def with_gradient(self, k: int) -> TracedGraph:
         """Output k, then its derivatives by the trainable parameters; those by rows of weights stay rows."""
-        wanted = self.parameters.leaves[: self.parameters.trainable]
+        parameters = self.parameters
 
         def by_rows(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> tuple[list[Any], RowResults]:
-            found, rows = _by_rows(ys[k], wanted)
+            found, rows = _by_rows(ys[k], parameters)
             shifted = [(1 + first, factor, items) for first, factor, items in rows]
-            return [ys[k], *found.values()], RowResults(1 + len(wanted), [0, *[1 + place for place in found]], shifted)
+            positions = [0, *[1 + place for place in found]]
+            return [ys[k], *found.values()], RowResults(1 + parameters.trainable, positions, shifted)
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
-            return [ys[k], *by(ys[k], wanted)]
+            return [ys[k], *by(ys[k], parameters.bound)]
 
         return self._derive(("gradient", k), outputs, by_rows)
 
@@ -115,7 +116,7 @@ class TracedGraph:
         """All outputs, then for each its derivatives by the arguments and by the trainable parameters."""
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
-            wanted = [*xs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]]
+            wanted = [*xs[: self.arguments], *self.parameters.bound]
             return [*ys, *chain.from_iterable([by(y, wanted) for y in ys])]
 
         return self._derive("jacobian", outputs)
@@ -124,7 +125,7 @@ class TracedGraph:
         """The derivatives of output k by the arguments, or by the parameters in leaves, (first, end)."""
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
-            return by(ys[k], xs[: self.arguments] if leaves is None else self.parameters.leaves[slice(*leaves)])
+            return by(ys[k], xs[: self.arguments] if leaves is None else self.parameters.bound[slice(*leaves)])
 
         return self._derive((k, leaves), outputs)
 
@@ -146,7 +147,7 @@ class TracedGraph:
         def contributions() -> list[float]:
             xs = list(map(Value, numbers))
             y = self._eager(xs, _as_graph)[k] * math.inf
-            return _as_floats(y, [*xs[: self.arguments], *self.parameters.leaves[: self.parameters.trainable]])
+            return _as_floats(y, [*xs[: self.arguments], *self.parameters.bound])
 
         return within(contributions, recording=True)
 
@@ -179,10 +180,11 @@ def _as_graph(y: Any, wanted: Sequence[Value]) -> list[Any]:
     return _without_hooks(lambda: derivative_graph(y, wanted, False), wanted)
 
 
-def _by_rows(y: Any, wanted: Sequence[Value]) -> tuple[dict[int, Any], list[Any]]:
+def _by_rows(y: Any, parameters: Parameters) -> tuple[dict[int, Any], list[Any]]:
     if type(y) is not Value:
         return {}, []
-    return _without_hooks(lambda: derivatives_by_rows(y, wanted), wanted)
+    parameters.locate()
+    return _without_hooks(lambda: derivatives_by_rows(y, parameters.runs), parameters.bound if hooks else ())
 
 
 def _as_floats(y: Any, wanted: Sequence[Value]) -> list[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import ops
-from ...engine import Value, leaves_below, transcribe, within
+from ...engine import Span, Value, leaves_below, transcribe, within
 from ...errors import NUMBER_ALONE, TraceError
 from ...recording.random_source import Draws
 from ...source.source_lines import calling_line, raising_line
@@ -59,7 +59,7 @@ class RowResults:
 
     count: int
     positions: list[int]
-    rows: list[tuple[int, Any, tuple[Any, ...]]]
+    rows: list[tuple[int, Any, tuple[Any, ...] | Span]]
 
 
 class Trace:
@@ -147,7 +147,7 @@ def flattened(
     program = Program()
     program.watched = len(watched)
     if isinstance(parameters, Parameters):
-        program.add_all(PARAMETER, len(parameters.leaves))
+        program.add_all(PARAMETER, parameters.count)
         places, cells = parameters.places()
     else:
         places, cells = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True)), {}

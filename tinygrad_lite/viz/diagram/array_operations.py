@@ -64,7 +64,7 @@ def operands(program: Program, group: Group) -> list[Any]:
     if group.kind != SUM:
         columns = zip(*[program.args[p] for p in group.members], strict=True)
         return [np.array(column) if type(column[0]) is int else as_array(column) for column in columns]
-    factors = [group.product.left, group.product.right] if group.product else []
+    factors = [np.asarray(group.product.left), group.product.right] if group.product else []
     return factors + _columns(program, group, 2) + _columns(program, group, 3)
 
 
@@ -90,7 +90,7 @@ def _sum(program: Program, group: Group, names: Names) -> ArrayOperation:
 
 
 def _product(program: Program, product: Product, group: Group, names: Names) -> tuple[str, str, str]:
-    left, right = product.left, product.right
+    left, right = np.asarray(product.left), product.right
     (n, k), m = left.shape, len(right)
     if group.summed is not None:
         inner = _lanes(k)

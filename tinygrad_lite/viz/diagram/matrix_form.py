@@ -93,7 +93,7 @@ class _Drawing:
         """The sums over lanes of a group as places of their own."""
         product, program = group.product, self._program
         assert product is not None
-        lefts, rights = product.left.tolist(), product.right.tolist()
+        lefts, rights = np.asarray(product.left).tolist(), product.right.tolist()
         pairs = [(a, b) for a in lefts for b in rights] if product.crossed else list(zip(lefts, rights, strict=True))
         found = [program.append(SUM, (row_of(a), row_of(b), (), ()), True) for a, b in pairs]
         self._outputs.update({place: [k] for place, k in zip(found, group.summed.ravel().tolist(), strict=True)})
@@ -176,10 +176,10 @@ class _Drawing:
     def _is_even(self, places: Any) -> bool:
         """Whether places are in one array, evenly spaced along each axis, so that they need not be gathered."""
         layout = self._array.plain.layout
-        rows = layout.row[places]
+        rows = layout.rows_of(places)
         steps = [np.diff(rows, axis=axis) for axis in range(rows.ndim)]
         even = all(step.size == 0 or (step == step.flat[0]).all() for step in steps)
-        return bool(even and (layout.home[places] == layout.home[places].flat[:1]).all())
+        return bool(even and (layout.homes(places) == layout.homes(places).flat[:1]).all())
 
     def _array_step(self, k: int) -> Step:
         group, operation = self._groups[k], self._operations[k]
