@@ -115,7 +115,7 @@ def numbers_along(tree: Any, given: Any) -> list[Any] | None:
     elif _is_row(tree):
         if not _is_row(given) or len(tree) != len(given):
             return None
-        if _is_flat(tree) and _is_flat(given):
+        if is_flat(tree) and is_flat(given):
             return list(given)
         pairs = list(zip(tree, given, strict=True))
     else:
@@ -165,7 +165,7 @@ def _filling(tree: Any, at: int) -> tuple[str | None, int]:
     kind = type(tree)
     if kind in _NUMBERS:
         return f"v[{at}]", at + 1
-    if kind is list and _is_flat(tree):
+    if kind is list and is_flat(tree):
         return f"v[{at}:{at + len(tree)}]", at + len(tree)
     if _is_array(tree):
         return f"array(v[{at}:{at + tree.size}], {tree.shape})", at + tree.size
@@ -185,9 +185,10 @@ def _filling(tree: Any, at: int) -> tuple[str | None, int]:
 
 
 def positions(tree: Any) -> Any:
-    """A structure of lists and tuples with the position of each number in its place; None for another structure.
+    """A structure of lists, tuples and arrays with the position of each number in its place; None for another one.
 
-    A list or tuple of numbers alone is (list or tuple, the first position, how many), another one (its kind, items).
+    A list or tuple of numbers alone is (list or tuple, the first position, how many), another one (its kind, items);
+    an array is (its kind, the first position, its shape).
 
     >>> positions((1.0, [2.0, 3.0]))
     (<class 'tuple'>, (0, (<class 'list'>, 1, 2)))
@@ -199,6 +200,8 @@ def _positions(tree: Any, at: int) -> tuple[Any, int]:
     kind = type(tree)
     if kind in _NUMBERS:
         return at, at + 1
+    if _is_array(tree):
+        return (kind, at, tree.shape), at + tree.size
     if kind is not list and kind is not tuple:
         return None, at
     if all(type(item) in _NUMBERS for item in tree):
@@ -308,7 +311,7 @@ def _mapped(function: Callable[[list[Any]], list[Any]], tree: Any) -> Any:
         return function([tree])[0]
     if is_nested(tree):
         items = items_of(tree)
-        return with_items(tree, function(items) if _is_flat(tree) else [_mapped(function, item) for item in items])
+        return with_items(tree, function(items) if is_flat(tree) else [_mapped(function, item) for item in items])
     if _is_array(tree):
         items = listed(tree.ravel())
         found = function(items)
@@ -336,7 +339,7 @@ def _filled(tree: Any, items: Sequence[Any]) -> Any:
     return _mapped(lambda run: list(itertools.islice(rest, len(run))), tree)
 
 
-def _is_flat(tree: Any) -> bool:
+def is_flat(tree: Any) -> bool:
     """Whether a list or tuple holds only numbers."""
     return is_list(tree) and _NUMBERS.issuperset(map(type, tree))
 

@@ -92,7 +92,7 @@ class ArrayExecutor:
             for home, positions, rows in space.outputs:
                 if home == V:
                     found[positions, block] = space.arrays[V][rows]
-                elif len(rows):
+                else:
                     found[positions, block] = space.arrays[home][rows, None]
         return found
 

@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ...engine import Value
 from ...errors import TraceError
 from ..passes.program import CONSTANT, Program
+
+_SAME = "it does not do the same in each call; what it does may depend only on its arguments"
+_DRAWN = (
+    "a random number drawn inside would be frozen; draw it from a tinygrad_lite.Draws source, which draws again in "
+    "each call, or draw it outside and pass it in"
+)
+
+
+def check_constants(repeated: dict[int, Any], constants: dict[int, Any], name: str) -> None:
+    """Raises TraceError if the constants among the results of two traces differ: {position: number or Value}."""
+    if repeated.keys() != constants.keys():
+        raise TraceError(
+            f"compile({name}): {len(constants)} of its results were constants, and {len(repeated)} in a second trace: "
+            f"{_SAME}"
+        )
+    for k, x in constants.items():
+        a, b = (y.data if type(y) is Value else y for y in (x, repeated[k]))
+        if repr(a) != repr(b):
+            raise TraceError(f"compile({name}): the number {a} in result {k} was {b} in a second trace: {_DRAWN}")
 
 
 def check_repeated(repeated: Program, program: Program, name: str) -> None:
@@ -14,12 +36,10 @@ def check_repeated(repeated: Program, program: Program, name: str) -> None:
     alike = len(program) == len(repeated) and program.kinds == repeated.kinds
     if not alike or (other is not None and program.number(other) is None):
         raise TraceError(
-            f"compile({name}): two traces of it differ, of {len(program)} and {len(repeated)} operations: it does not "
-            "do the same in each call; what it does may depend only on its arguments"
+            f"compile({name}): two traces of it differ, of {len(program)} and {len(repeated)} operations: {_SAME}"
         )
     if other is not None:
         raise TraceError(
             f"compile({name}): the number {program.number(other)} in operation %{other} was {repeated.number(other)} "
-            "in a second trace: a random number drawn inside would be frozen; draw it from a tinygrad_lite.Draws "
-            "source, which draws again in each call, or draw it outside and pass it in"
+            f"in a second trace: {_DRAWN}"
         )
