@@ -40,7 +40,8 @@ class Holder(Whole):
 class Structure:
     """The numbers and Values in nested lists, tuples, dicts, dataclasses and arrays, or a single one; None holds none.
 
-    A dataclass is rebuilt from its fields, in the same class, without its __init__; other attributes are left out.
+    A dataclass is rebuilt from its fields, in the same class, without its __init__; other attributes are left out. A
+    field with metadata={"static": True} stays as it is, as in jax.tree_util.register_dataclass.
 
     numbers     all numbers and Values, in order
     has_values  whether any of them is a Value
@@ -258,9 +259,19 @@ def by_name(tree: Any) -> dict[Any, Any]:
     """The items of a dict by key, or of a dataclass by the names of the fields that are set."""
     if isinstance(tree, dict):
         return tree
+    return _fields(tree, False)
+
+
+def static_fields(tree: Any) -> dict[str, Any]:
+    """The other fields of a dataclass, which hold no numbers: those with metadata={"static": True}."""
+    return _fields(tree, True)
+
+
+def _fields(tree: Any, static: bool) -> dict[str, Any]:
     from dataclasses import fields
 
-    return {field.name: getattr(tree, field.name) for field in fields(tree) if hasattr(tree, field.name)}
+    names = [field.name for field in fields(tree) if bool(field.metadata.get("static")) is static]
+    return {name: getattr(tree, name) for name in names if hasattr(tree, name)}
 
 
 def on_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -300,7 +311,7 @@ def with_items(tree: Any, items: Iterable[Any]) -> Any:
     if is_list(tree):
         return kind._make(items) if hasattr(tree, "_fields") else kind(items)
     made = object.__new__(kind)
-    for name, item in zip(by_name(tree), items, strict=True):
+    for name, item in (*zip(by_name(tree), items, strict=True), *static_fields(tree).items()):
         object.__setattr__(made, name, item)  # works for a frozen dataclass too
     return made
 
