@@ -375,6 +375,4 @@ def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
         return with_items(first, [_array(list(column), shape) for column in columns])
     if all(map(_is_array, items)) and len({item.shape for item in items}) == 1:
         return np.array(items).reshape(shape + first.shape)
-    made = np.empty(len(items), dtype=object)
-    made[:] = items
-    return made.reshape(shape)
+    return np.fromiter(items, object, len(items)).reshape(shape)  # which asks no Value whether it is an array

@@ -141,7 +141,5 @@ def _by_columns(run: Run, ys: Sequence[Any], colours: Sequence[int], pattern: _P
 def _matrix(pattern: _Pattern, count: int, values: Sequence[Any]) -> SparseMatrix:
     rows = np.repeat(np.arange(len(pattern)), list(map(len, pattern)))
     columns = np.fromiter((j for row in pattern for j in row), int, len(rows))
-    of_values = any(type(x) is Value for x in values)
-    made = np.empty(len(values), object if of_values else float)
-    made[:] = values
-    return SparseMatrix(rows, columns, made, (len(pattern), count))
+    kind = object if Value in set(map(type, values)) else float
+    return SparseMatrix(rows, columns, np.fromiter(values, kind, len(values)), (len(pattern), count))

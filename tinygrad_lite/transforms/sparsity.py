@@ -155,7 +155,7 @@ def _contributions(op: Op, known: _Known) -> tuple[list[Any], list[list[Any]]]:
         asked = [None if type(arg) is float else rule for rule, arg in zip(op.rules, args, strict=True)]
         return args, [_elements(0.0 if rule is None else rule(g, y, *args)) for rule in asked]
 
-    return within(contributions, recording=True, watch=None, trace=None) 
+    return within(contributions, recording=True, watch=None, trace=None)
 
 
 def _elements(arg: Any) -> list[Any]:

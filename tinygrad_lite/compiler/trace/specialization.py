@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import Value, topological_order, within_transform
+from ...engine import Value, are_alike, results_below, topological_order, within_transform
 from ...errors import received
 from ...recording.random_source import replayed
 from ...transforms.pytree import Structure, mapped, positions
@@ -63,16 +63,21 @@ class Specialization:
             lambda label, arg: mapped(functools.partial(placeholder, label), arg), args, dict(kwargs)
         )
 
-        def run() -> tuple[Results, Trace, list[Any], list[Any]]:
-            """Traces the function: its results, the trace, the outputs, and the derivatives in the trace."""
+        def run() -> tuple[Results, Trace]:
             returned, trace = traced(functools.partial(function, **fresh_named), fresh, name)
-            results = Results(returned, trace.constants, self._not_a_number)
-            found = traced(lambda: with_dots(expanded([*results.outputs, *trace.derivatives])), (), name)[0]
-            return results, trace, found[: len(results.outputs)], found[len(results.outputs) :]
+            return Results(returned, trace.constants, self._not_a_number), trace
+
+        def in_dots(results: Results, trace: Trace) -> tuple[list[Any], list[Any]]:
+            """The outputs as they become a program, and the derivatives below them."""
+            below = set(results_below(*values_of(results.outputs)))
+            derivatives = [v for v in trace.derivatives if v in below or v.op is None]
+            found = traced(lambda: with_dots(expanded([*results.outputs, *derivatives])), (), name)[0]
+            return found[: len(results.outputs)], found[len(results.outputs) :]
 
         modules = modules_of([function, *args, *kwargs.values()])
         self._held = Held(modules) if modules else None
-        self.results, trace, outputs, derivatives = run()
+        self.results, trace = run()
+        outputs, derivatives = in_dots(self.results, trace)
         known_by_position = not fresh_named and not arguments.static
         self._arguments = positions(tuple(fresh)) if known_by_position else None
         self.choices, self.differentiates = trace.choices, bool(trace.derivatives)
@@ -98,12 +103,16 @@ class Specialization:
             name, inputs, sources, self.parameters, outputs, derivatives, derivatives, executor, eager
         )
         if first:
-            results, trace, repeated, derivatives = run()
+            results, second = run()
             check_constants(results.constants, self.results.constants, name)
-            again = [*given, *[v for v, _ in trace.draws]]
-            seen = watched(repeated, derivatives)
-            program = flattened(repeated, again, self.parameters, None, seen, derivatives)
-            check_repeated(program, self.graph.program, name)
+            drawn = dict(zip([v for v, _ in trace.draws], [v for v, _ in second.draws], strict=False))
+            both = [*self.results.outputs, *trace.derivatives], [*results.outputs, *second.derivatives]
+            if not are_alike(*both, drawn, trace.constants | second.constants):
+                repeated, derivatives = in_dots(results, second)
+                again = [*given, *[v for v, _ in second.draws]]
+                seen = watched(repeated, derivatives)
+                program = flattened(repeated, again, self.parameters, None, seen, derivatives)
+                check_repeated(program, self.graph.program, name)
 
     def _not_a_number(self, x: Any) -> Exception:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
