@@ -39,7 +39,9 @@ def test_as_an_array_and_as_scipys(places: set[tuple[int, int]]) -> None:
 def test_what_scipy_cannot_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     found = matrix({(0, 1)}, (1, 2))
     values = SparseMatrix(found.rows, found.columns, np.array([Value(1.0)], dtype=object), (1, 2))
-    with pytest.raises(TypeError, match=r"\[0, 1\] Value\(data=1.0, grad=0.0\)> holds Values, .* \.values or \.toarray"):
+    with pytest.raises(
+        TypeError, match=r"\[0, 1\] Value\(data=1.0, grad=0.0\)> holds Values, .* \.values or \.toarray"
+    ):
         values.to_scipy()
     batch = SparseMatrix(found.rows, found.columns, np.ones((3, 1)), (1, 2))
     assert batch.toarray().tolist() == [[[0.0, 1.0]]] * 3

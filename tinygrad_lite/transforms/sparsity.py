@@ -16,8 +16,8 @@ from ..engine import Value, dependents, within
 from ..ops import Op, component, no_gradient
 
 _NOTHING: frozenset[int] = frozenset()
-_Group = tuple[Value, ...]
-_Known = tuple[float | None, ...]
+Values = tuple[Value, ...]
+Known = tuple[float | None, ...]
 """For each argument of an operation None, or a plain number; one stands for all where the rules do not look at it."""
 
 
@@ -30,7 +30,11 @@ def jacobian_pattern(ys: Sequence[Any], xs: Sequence[Value]) -> list[Iterable[in
 def hessian_pattern(y: Value, xs: Sequence[Value]) -> list[set[int]]:
     """For each x the positions of the xs by which its derivative of y may differ from 0; it is symmetric."""
     order = dependents([y], xs, False)
-    pairs = [pair for v in order for pair in _curved(v)]
+    pairs: list[tuple[Values, Values]] = []
+    for v in order:
+        op = v.op
+        if op is not None and not _is_linear(op):
+            pairs += _meeting(v, op)
     wanted = set(chain.from_iterable(chain.from_iterable(pairs)))
     for v in reversed(order):  # a sum of all terms depends on all xs, but mostly nobody asks on which
         if v in wanted:
@@ -56,14 +60,14 @@ def _dependence(order: Sequence[Value], xs: Sequence[Value]) -> dict[Value, froz
     return sets
 
 
-def _below(group: Sequence[Value], sets: dict[Value, frozenset[int]]) -> frozenset[int]:
-    if len(group) == 1:
-        return sets.get(group[0], _NOTHING)
-    found = {sets.get(v, _NOTHING) for v in group}
+def _below(values: Values, sets: dict[Value, frozenset[int]]) -> frozenset[int]:
+    if len(values) == 1:
+        return sets.get(values[0], _NOTHING)
+    found = {sets.get(v, _NOTHING) for v in values}
     return found.pop() if len(found) == 1 else _NOTHING.union(*found)
 
 
-def _passing(v: Value) -> Sequence[Value]:
+def _passing(v: Value) -> Values:
     """The arguments by which v may have a derivative."""
     op = v.op
     if op is None:
@@ -72,19 +76,16 @@ def _passing(v: Value) -> Sequence[Value]:
         return v.parents
     args = v.args
     passes = _passes(op, _known(op, args))
-    return [x for arg, passing in zip(args, passes, strict=True) if passing for x in _values(arg)]
+    return tuple([x for arg, passing in zip(args, passes, strict=True) if passing for x in _values(arg)])
 
 
-def _curved(v: Value) -> Iterable[tuple[_Group, _Group]]:
-    """Pairs of groups of arguments: v may have second derivatives by one of the first and one of the second."""
-    op = v.op
-    if op is None or _is_linear(op):
-        return ()
+def _meeting(v: Value, op: Op) -> Sequence[tuple[Values, Values]]:
+    """Pairs of groups of v's arguments: it may have second derivatives by one of the first and one of the second."""
     if not _is_built_in(op):
         return ((v.parents, v.parents),)
     args = v.args
-    found: list[tuple[_Group, _Group]] = []
-    for i, j, elementwise in _meetings(op, _known(op, args)):
+    found: list[tuple[Values, Values]] = []
+    for i, j, elementwise in _curved(op, _known(op, args)):
         if elementwise:
             both = zip(args[i], args[j], strict=True)
             found += [((a,), (b,)) for a, b in both if type(a) is Value and type(b) is Value]
@@ -93,7 +94,7 @@ def _curved(v: Value) -> Iterable[tuple[_Group, _Group]]:
     return found
 
 
-def _values(arg: Any) -> _Group:
+def _values(arg: Any) -> Values:
     if type(arg) is tuple:
         return tuple([x for x in arg if type(x) is Value])
     return (arg,) if type(arg) is Value else ()
@@ -103,7 +104,7 @@ def _is_built_in(op: Op) -> bool:
     return op.code < component.code
 
 
-def _known(op: Op, args: Sequence[Any]) -> _Known:
+def _known(op: Op, args: Sequence[Any]) -> Known:
     exact = op.flat is None  # its rules give a plain 0 for some numbers, as for x ** 0
     return tuple([None if type(arg) is not float else arg if exact else 1.0 for arg in args])
 
@@ -112,7 +113,7 @@ def _known(op: Op, args: Sequence[Any]) -> _Known:
 def _is_linear(op: Op) -> bool:
     """Whether it has no second derivatives, whichever arguments are plain numbers."""
     known = tuple([1.0 if rule is None else None for rule in op.rules])
-    return _is_built_in(op) and op.flat is not None and not _meetings(op, known)
+    return _is_built_in(op) and op.flat is not None and not _curved(op, known)
 
 
 @cache
@@ -121,14 +122,14 @@ def _looks_at_arguments(op: Op) -> bool:
 
 
 @lru_cache(4096)
-def _passes(op: Op, known: _Known) -> tuple[bool, ...]:
+def _passes(op: Op, known: Known) -> tuple[bool, ...]:
     """Whether something passes to each argument: a rule that gives plain numbers gives zeros."""
     _, found = _contributions(op, known)
     return tuple([any(type(x) is Value for x in some) for some in found])
 
 
 @lru_cache(4096)
-def _meetings(op: Op, known: _Known) -> tuple[tuple[int, int, bool], ...]:
+def _curved(op: Op, known: Known) -> tuple[tuple[int, int, bool], ...]:
     """The arguments by which there are second derivatives: (i, j, whether only elements at the same place meet)."""
     args, found = _contributions(op, known)
     places = [(x, j, place) for j, arg in enumerate(args) for place, x in enumerate(_elements(arg))]
@@ -143,7 +144,7 @@ def _meetings(op: Op, known: _Known) -> tuple[tuple[int, int, bool], ...]:
 
 
 @lru_cache(4096)
-def _contributions(op: Op, known: _Known) -> tuple[list[Any], list[list[Any]]]:
+def _contributions(op: Op, known: Known) -> tuple[list[Any], list[list[Any]]]:
     """Arguments for an operation, each sequence of two numbers, and what its rules contribute to each."""
 
     def contributions() -> tuple[list[Any], list[list[Any]]]:
