@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 import tinygrad_lite as tl
 from tinygrad_lite import SparseMatrix, Value, compile
@@ -24,13 +25,12 @@ def matrix(places: set[tuple[int, int]], shape: tuple[int, int] = (4, 5)) -> Spa
 
 @given(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 4))))
 def test_as_an_array_and_as_scipys(places: set[tuple[int, int]]) -> None:
-    scipy_sparse = pytest.importorskip("scipy.sparse")
     found = matrix(places)
     whole = found.toarray()
     assert {(i, j) for i, j in np.argwhere(whole).tolist()} == places and whole.shape == (4, 5)
     assert whole[found.rows, found.columns].tolist() == found.values.tolist()
     theirs = found.to_scipy()
-    assert isinstance(theirs, scipy_sparse.csr_array) and theirs.has_canonical_format
+    assert isinstance(theirs, csr_array) and theirs.has_canonical_format
     assert np.array_equal(theirs.toarray(), whole)
     theirs.data[:] = 0.0
     assert np.array_equal(found.toarray(), whole), "scipy's arrays are its own"

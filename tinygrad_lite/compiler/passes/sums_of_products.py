@@ -107,9 +107,9 @@ class _Rewriting:
     def _negated(self, args: Args) -> tuple[float, int] | None:
         """Of a product of a constant and a negative that is read nowhere else: the constant, and what was negated."""
         for constant, other in (args, args[::-1]):
-            if constant >= 0 and other >= 0 and self._kinds[other] is ops.neg and self._kinds[constant] is CONSTANT:
-                if self._uses[other] == 1 and constant not in self._units:
-                    return self._args[constant][0], self._args[other][0]
+            negative = other >= 0 and self._kinds[other] is ops.neg and self._uses[other] == 1
+            if negative and constant >= 0 and self._kinds[constant] is CONSTANT and constant not in self._units:
+                return self._args[constant][0], self._args[other][0]
         return None
 
     def _moved(self, args: Args) -> Args:
