@@ -11,6 +11,7 @@ from .hessian_of_rosenbrock import rosenbrock as array_of_rosenbrock
 from .measuring import Bars, Findings, Row, Unit, in_child, ratio_row
 from .racing import Contender, race, repeated, totals
 
+Call = Callable[[], Any]
 CALLS = 10
 A_CALL, SECONDS = Unit("us a call", CALLS * 1e-6), Unit("s", 1.0)
 # By problem, number of variables and what is measured.
@@ -50,7 +51,7 @@ def weights(n: int) -> Any:
     return np.random.default_rng(0).normal(size=(n, n))
 
 
-def ours(problem: str, n: int) -> Callable[[], Any]:
+def ours(problem: str, n: int) -> Call:
     import numpy as np
 
     import tinygrad_lite as tl
@@ -68,7 +69,7 @@ def ours(problem: str, n: int) -> Callable[[], Any]:
     return lambda: call(x)
 
 
-def casadi(problem: str, n: int, by_array: bool) -> Callable[[], Any]:
+def casadi(problem: str, n: int, by_array: bool) -> Call:
     """An ordinary call takes a list, which is what CasADi takes fastest besides its own matrices."""
     import casadi
 
@@ -84,7 +85,7 @@ def casadi(problem: str, n: int, by_array: bool) -> Callable[[], Any]:
     return lambda: function(numbers)
 
 
-def jax(problem: str, n: int) -> Callable[[], Any]:
+def jax(problem: str, n: int) -> Call:
     """Arrays of NumPy in, arrays of jax out."""
     import jax
 
@@ -109,7 +110,7 @@ def _numbers(matrix: Any) -> list[float]:
     return [float(x) for x in getattr(entries, "ravel", lambda: entries)()]
 
 
-MAKERS = {"ours": ours, "casadi": casadi, "jax": jax}
+MAKERS: dict[str, Callable[..., Call]] = {"ours": ours, "casadi": casadi, "jax": jax}
 
 
 def contender(who: str, *args: Any) -> Contender:
