@@ -104,9 +104,9 @@ def test_a_pattern_does_not_depend_on_the_numbers() -> None:
     assert patterns == {frozenset(pattern(tl.compile(tl.sparse_hessian(f))([1.0, 1.0, 1.0])))}
 
 
-def test_operations_of_ones_own_and_fixed_points() -> None:
+def test_operations_of_ones_own_and_fixed_points(own_operations: Callable[..., Op]) -> None:
     """Of these only the arguments are known."""
-    op = tl.custom_op("mine", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a), args="a b")
+    op = own_operations("mine", lambda a, b: a * b, (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a), args="a b")
     assert pattern(tl.sparse_hessian(lambda x: op(x[0], x[2]) + x[1])([1.0, 2.0, 3.0])) == {
         (0, 0),
         (0, 2),
