@@ -55,7 +55,8 @@ def sparse_jacobian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: boo
 
     Arguments are those of jacobian. The matrix has a row for each number that f returns, and a column for each number
     of the argument, in order; which entries it has depends on f's operations, not on the numbers. It takes reverse
-    sweeps through sums of rows, or, if these are fewer, forward sweeps along sums of columns.
+    sweeps through sums of rows, or, if these are fewer, forward sweeps along sums of columns. In these, as in jvp, what
+    is multiplied by a plain 0 does not move, even where another factor is infinite or nan.
 
     >>> sparse_jacobian(lambda x: [x[0] * x[1], x[2]])([2.0, 3.0, 4.0])
     <SparseMatrix 2 x 3, 3 entries: [0, 0] 3.0, [0, 1] 2.0, [1, 2] 1.0>
@@ -115,12 +116,8 @@ def _by_rows(run: Run, ys: Sequence[Any], colours: Sequence[int], read: Sequence
     for y, colour in zip(ys, colours, strict=True):
         if type(y) is Value and colour in together:
             together[colour].append(y)
-    found = {colour: run.derivatives(_sum(some)) for colour, some in together.items()}
+    found = {colour: run.derivatives(recorded(ops.sum, some)) for colour, some in together.items()}
     return [found[colour][column] for colour, column in read]
-
-
-def _sum(ys: Sequence[Value]) -> Any:
-    return ys[0] if len(ys) == 1 else recorded(ops.sum, ys) if ys else 0.0
 
 
 def _by_columns(run: Run, ys: Sequence[Any], colours: Sequence[int], pattern: _Pattern) -> list[Any]:
