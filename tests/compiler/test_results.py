@@ -161,6 +161,19 @@ def test_only_a_plain_array_of_the_same_shape_goes_the_short_way(executor: Any) 
     assert f(np.zeros((1, 0)) + 0.0).shape == (1, 0)
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_arrays_of_any_order_and_of_constants_only(executor: Any) -> None:
+    constants = np.array([1.0, 2.0], dtype=object)
+    f = compile(lambda x: {"a": np.asfortranarray(x * 2.0), "b": Pair(constants, x.T)}, executor=executor)
+    x = np.arange(6.0).reshape(2, 3)
+    found = [f(x) for _ in range(3)]
+    for some in found:
+        assert np.array_equal(some["a"], 2.0 * x) and np.array_equal(some["b"].right, x.T)
+        assert some["b"].left.tolist() == [1.0, 2.0] and some["b"].left.dtype == float
+        some["b"].left[:] = 5.0
+    assert constants.tolist() == [1.0, 2.0]
+
+
 def test_of_no_dimensions_and_of_no_numbers() -> None:
     f = compile(lambda x: (x * 2.0, np.array(3.0), np.zeros((0, 2)), []))
     for _ in range(2):

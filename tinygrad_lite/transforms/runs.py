@@ -124,7 +124,7 @@ class Run:
         """The derivatives of y by the inputs, as the caller gets them; with `itself`, the caller gets y too."""
         if self.further if further is None else further:
             self._check_unchanged(y, always=further is not None)
-            return [as_value(g) for g in derivative_graph(as_value(y), self.variables, False)]
+            return _as_values(derivative_graph(as_value(y), self.variables, False))
         if not self._warns:
             return self._as_given(derivatives(as_value(y), self.variables))
         older: list[Value] = []
@@ -206,6 +206,14 @@ def _afresh(given: Sequence[Any]) -> list[Value]:
 
 def as_value(x: Any) -> Value:
     return x if isinstance(x, Value) else Value(x)
+
+
+def _as_values(found: Sequence[Any]) -> list[Value]:
+    """Derivatives as Values; in a trace all that are 0.0 are one Value, since there may be millions."""
+    if not is_tracing():
+        return list(map(as_value, found))
+    zero = Value(0.0)
+    return [g if type(g) is Value else Value(g) if g or math.copysign(1.0, g) < 0.0 else zero for g in found]
 
 
 def _number(x: Any) -> float:

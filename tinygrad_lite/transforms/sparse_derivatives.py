@@ -31,6 +31,8 @@ def sparse_hessian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool
 
     Arguments are those of hessian. The matrix has a row and a column for each number of the argument, in order; which
     entries it has depends on f's operations, not on the numbers. Both of two symmetric entries are the same number.
+    To compile it, write compile(sparse_hessian(f)): if f itself is compiled, its operations are not seen, and all of
+    its arguments count together.
 
     >>> sparse_hessian(lambda x: x[0] ** 2 * x[1] + x[2])([2.0, 3.0, 4.0])
     <SparseMatrix 3 x 3, 3 entries: [0, 0] 6.0, [0, 1] 4.0, [1, 0] 4.0>

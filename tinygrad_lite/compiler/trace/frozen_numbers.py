@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ...engine import Value
 from ...errors import TraceError
 from ..passes.program import CONSTANT, Program
+from .results import Results
 
 _SAME = "it does not do the same in each call; what it does may depend only on its arguments"
 _DRAWN = (
@@ -15,16 +13,15 @@ _DRAWN = (
 )
 
 
-def check_constants(repeated: dict[int, Any], constants: dict[int, Any], name: str) -> None:
-    """Raises TraceError if the constants among the results of two traces differ: {position: number or Value}."""
-    if repeated.keys() != constants.keys():
+def check_constants(repeated: Results, results: Results, name: str) -> None:
+    """Raises TraceError if the constants among the results of two traces differ."""
+    counts = [found.count - len(found.at) for found in (results, repeated)]
+    if results.count != repeated.count or list(results.at) != list(repeated.at):
         raise TraceError(
-            f"compile({name}): {len(constants)} of its results were constants, and {len(repeated)} in a second trace: "
-            f"{_SAME}"
+            f"compile({name}): {counts[0]} of its results were constants, and {counts[1]} in a second trace: {_SAME}"
         )
-    for k, x in constants.items():
-        a, b = (y.data if type(y) is Value else y for y in (x, repeated[k]))
-        if repr(a) != repr(b):
+    for k, (a, b) in enumerate(zip(results.template, repeated.template, strict=True)):
+        if a != b and (a == a or b == b):
             raise TraceError(f"compile({name}): the number {a} in result {k} was {b} in a second trace: {_DRAWN}")
 
 

@@ -17,49 +17,71 @@ from ...transforms.pytree import Structure, filler, is_flat, is_nested, items_of
 class Results:
     """The numbers that a traced function returned, such as the entries of a Hessian, of which most may be 0.
 
-    count      how many there are
-    outputs    those that a program computes: Values, in order
-    constants  the others: {position: number or Value}
+    count     how many there are
+    outputs   those that a program computes: Values, in order
+    at        their positions among all
+    template  the others, which are constants, and 0.0 for each output
     """
 
     def __init__(self, returned: Any, made: set[Value], error: Callable[[Any], Exception]) -> None:
         """
         made  the leaves that the function made itself
         """
-        self._returned, self._fill = returned, filler(returned)
-        numbers = Structure(returned, error).numbers
+        structure = Structure(returned, error)
+        numbers = structure.numbers
         self.count = len(numbers)
-        self.constants = {k: x for k, x in enumerate(numbers) if type(x) is not Value or x in made}
-        if self.count == 1:  # a single number stays, so that there is always one to reduce
-            self.constants = {}
-        self._at = [k for k in range(self.count) if k not in self.constants] if self.constants else range(self.count)
+        self.at: Sequence[int] = [k for k, x in enumerate(numbers) if type(x) is Value and x not in made]
+        if len(self.at) == self.count or self.count == 1:  # a single number stays, so that there is one to reduce
+            self.at = range(self.count)
         self.outputs = self.chosen(numbers)
+        self.template = [0.0] * self.count
+        # The positions of constants that were returned as Values.
+        self._values: list[int] = []
+        if type(self.at) is list:
+            self._take_constants(numbers)
+        self._structure = structure.filled(np.zeros(self.count).tolist())
+        self._fill = filler(self._structure)
+
+    def _take_constants(self, numbers: Sequence[Any]) -> None:
+        outputs, template = set(self.at), self.template
+        for k, x in enumerate(numbers):
+            if k not in outputs:
+                if type(x) is Value:
+                    self._values.append(k)
+                    x = x.data
+                if x != 0.0 or str(x) != "0.0":
+                    template[k] = float(x)
 
     def chosen(self, numbers: Sequence[Any]) -> list[Any]:
         """Of all numbers those that a program computes."""
-        return [numbers[k] for k in self._at] if self.constants else list(numbers)
+        return [numbers[k] for k in self.at]
 
     def of_floats(self, outputs: list[float]) -> Any:
         """What the function returns, with these outputs."""
-        return self._fill(self._with_constants(outputs, self._template))
+        return self._fill(self._with_constants(outputs, self.template))
 
     def of_values(self, outputs: list[Any]) -> Any:
         """The same for Values: constants that the function returned as Values are Values, each a new one."""
-        if not self.constants:
-            return self._fill(outputs)
-        constants = [Value(x.data) if type(x) is Value else x for x in self.constants.values()]
-        numbers: list[Any] = [None] * self.count
-        for k, x in zip(self.constants, constants, strict=True):
-            numbers[k] = x
-        return self._fill(self._with_constants(outputs, numbers))
+        template: list[Any] = self.template[:]
+        for k in self._values:
+            template[k] = Value(template[k])
+        return self._fill(self._with_constants(outputs, template))
 
     def of_lanes(self, outputs: Any) -> Any:
         """The same for many lanes, (outputs, lanes): an array with a number for each lane in place of each number."""
-        if self.constants:
-            numbers = np.repeat(np.array(self._template)[:, None], outputs.shape[1], 1)
-            numbers[self._at] = outputs
+        if type(self.at) is list:
+            numbers = np.repeat(np.array(self.template)[:, None], outputs.shape[1], 1)
+            numbers[self.at] = outputs
             outputs = numbers
         return self._fill(list(outputs))
+
+    def _with_constants(self, outputs: list[Any], template: list[Any]) -> list[Any]:
+        if type(self.at) is range:
+            return outputs
+        numbers = template[:]
+        for k, x in zip(self.at, outputs, strict=False):  # numbers that are only watched may follow
+            numbers[k] = x
+        return numbers
 
     @functools.cached_property
     def layout(self) -> Any:
@@ -69,23 +91,7 @@ class Results:
         for a list or tuple of outputs alone, (kind, the first output, how many); or, for others and for arrays, (kind,
         the first output, a template with the constants, an array.array of the places of outputs in it).
         """
-        return self._laid_out(self._returned, 0)[0]
-
-    @functools.cached_property
-    def _template(self) -> list[float]:
-        """The constants, and 0.0 for each output."""
-        numbers = [0.0] * self.count
-        for k, x in self.constants.items():
-            numbers[k] = x.data if type(x) is Value else float(x)
-        return numbers
-
-    def _with_constants(self, outputs: list[Any], template: list[Any]) -> list[Any]:
-        if not self.constants:
-            return outputs
-        numbers = template[:]
-        for k, x in zip(self._at, outputs, strict=False):  # numbers that are only watched may follow
-            numbers[k] = x
-        return numbers
+        return self._laid_out(self._structure, 0)[0]
 
     def _laid_out(self, tree: Any, at: int) -> tuple[Any, int]:
         """The layout of a part, whose first number is at a position, and the position after it."""
@@ -93,14 +99,14 @@ class Results:
         kind: Any = type(tree)
         if is_array or (is_flat(tree) and (kind is list or kind is tuple)):
             end = at + (tree.size if is_array else len(tree))
-            first, last = bisect_left(self._at, at), bisect_left(self._at, end)
+            first, last = bisect_left(self.at, at), bisect_left(self.at, end)
             if not is_array and last - first == end - at:
                 return (kind, first, end - at), end
-            template = kind(self._template[at:end]) if not is_array else np.array(self._template[at:end], float)
-            places = array("i", [k - at for k in self._at[first:last]])
+            places = array("i", [k - at for k in self.at[first:last]])
+            template = self.template[at:end]
             if is_array:
-                return (np.ndarray, first, template.reshape(tree.shape), places), end
-            return (kind, first, list(template), places), end
+                return (np.ndarray, first, np.array(template, float).reshape(tree.shape), places), end
+            return (kind, first, template, places), end
         if is_nested(tree):
             inner = []
             for item in items_of(tree):
@@ -110,6 +116,6 @@ class Results:
             return (make, tuple(inner)), at
         if tree is None:
             return None, at
-        if at in self.constants:
-            return self._template[at], at + 1
-        return bisect_left(self._at, at), at + 1
+        position = bisect_left(self.at, at)
+        is_output = position < len(self.at) and self.at[position] == at
+        return (position if is_output else self.template[at]), at + 1

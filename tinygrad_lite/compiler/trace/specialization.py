@@ -104,7 +104,7 @@ class Specialization:
         )
         if first:
             results, second = run()
-            check_constants(results.constants, self.results.constants, name)
+            check_constants(results, self.results, name)
             drawn = dict(zip([v for v, _ in trace.draws], [v for v, _ in second.draws], strict=False))
             both = [*self.results.outputs, *trace.derivatives], [*results.outputs, *second.derivatives]
             if not are_alike(*both, drawn, trace.constants | second.constants):
