@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from .transforms.derivatives import value_and_grad as value_and_grad
     from .transforms.derivatives import vjp as vjp
     from .transforms.flattening import ravel as ravel
+    from .transforms.sparse_derivatives import sparse_hessian as sparse_hessian
+    from .transforms.sparse_derivatives import sparse_jacobian as sparse_jacobian
+    from .transforms.sparse_matrix import SparseMatrix as SparseMatrix
     from .viz import draw_dot as draw_dot
 
 __version__ = "0.2.0"
@@ -70,6 +73,7 @@ _INNER = {"check": "transforms.check"}
 _LAZY = {
     "Draws": "recording.random_source",
     "Formula": "formula",
+    "SparseMatrix": "transforms.sparse_matrix",
     "compile": "compiler",
     "compare": "explanation",
     "custom_op": "transforms.custom",
@@ -83,6 +87,8 @@ _LAZY = {
     "ravel": "transforms.flattening",
     "register_hook": "recording.gradient_hooks",
     "scan": "recurrence",
+    "sparse_hessian": "transforms.sparse_derivatives",
+    "sparse_jacobian": "transforms.sparse_derivatives",
     **dict.fromkeys(("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"), "transforms"),
 }
 for _name in ("explore", "graph"):

@@ -39,6 +39,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     perceptrons,
     scaling,
     shared_weights,
+    sparse,
     transforms_cost,
     wide_networks,
 )
@@ -70,6 +71,7 @@ CASES = {
     **{name: Case(partial(shared_weights.against, name), shared_weights.PEERS) for name in shared_weights.PROGRAMS},
     "wide": Case(wide_networks.against, ("jax, jit", "")),
     "W6 compiled": Case(hessian_of_rosenbrock.compiled_against, ("jax, jit", "casadi", "")),
+    "sparse": Case(sparse.against, sparse.PEERS),
     "W7": Case(black_scholes.option, ("casadi", "")),
     "W7 batch": Case(black_scholes.many_options, ("numpy, by hand", "jax, jit"), ("scipy",)),
     "GPT compiled": Case(gpt_compiled.gpt, gpt_compiled.PEERS),

@@ -274,3 +274,35 @@ def test_the_collector_is_as_it_was() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_constant_times_a_negative_is_one_product() -> None:
+    made = as_sums_of_products(traced(lambda x, y: [2.0 * -x, (-y * 3.0) + x], 2))
+    check_lines(
+        made,
+        """
+        %0 = input 0
+        %1 = input 1
+        %2 = -2.0
+        %3 = %2 * %0   # output 0
+        %4 = -3.0
+        %5 = %4 * %1 + %0   # output 1
+        """,
+    )
+
+
+def test_a_negative_that_is_read_elsewhere_stays() -> None:
+    made = as_sums_of_products(traced(lambda x, y: [2.0 * (n := -x), n.exp(), -x * y, 1.0 * -y], 2))
+    assert "%2 = 0.0 - %0" in str(made) and "%6 = 0.0 - %1   # output 3" in str(made)
+    for x in (0.0, -0.0, 3.0, float("inf"), float("nan")):
+        expected = [2.0 * -x, tl.exp(-x), -x * 2.0, -2.0]
+        assert repr(Executor(made).run([], [x, 2.0])) == repr(expected)
+
+
+def test_many_small_products_are_computed_together() -> None:
+    """x * x and 2 * x have a right factor in common, but each x with only these."""
+    program = as_sums_of_products(traced(lambda *xs: [y for x in xs for y in (x * x, 2.0 * x, -3.0 * x)], 100))
+    assert len(ArrayExecutor(program).groups) <= 3
+    xs = np.linspace(-1.0, 1.0, 100)
+    found = ArrayExecutor(program).run(np.empty(0), xs[:, None])[:, 0]
+    assert np.array_equal(found, np.stack([xs * xs, 2.0 * xs, -3.0 * xs], 1).ravel())

@@ -16,7 +16,7 @@ import pytest
 from compiled import differences
 
 import tinygrad_lite as tl
-from tinygrad_lite import Value, compile
+from tinygrad_lite import Value, compile, nn
 from tinygrad_lite.errors import TraceError
 
 CHOOSE = r"where\(condition, a, b\)"
@@ -240,3 +240,26 @@ def test_a_refusal_that_is_caught_is_raised_all_the_same() -> None:
         with pytest.raises(TraceError, match=f"branching of a traced Value, in .*{Path(__file__).name}"):
             call()
     assert _caught(Value(2.0)).data == 2.0 and compile(lambda x: 2.0 * x)(2.0) == 4.0
+
+
+def test_a_second_trace_that_is_the_same_is_not_looked_at_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    from tinygrad_lite.compiler.trace import specialization
+
+    check = specialization.check_repeated
+    monkeypatch.setattr(specialization, "check_repeated", lambda *args: looked.append(args[2]) or check(*args))
+    model, w = nn.MLP(2, [3, 1]), Value(2.0)
+
+    def f(x: Any, y: Any) -> Any:
+        return tl.grad(lambda x: model([x, y * Value(3.0)]) * w)(x), tl.hessian(lambda a: a[0] ** 3 * a[1])([x, y])
+
+    assert np.allclose(compile(f)(1.0, 2.0)[1], [[12.0, 3.0], [3.0, 0.0]]) and looked == []
+    terms = {1: "x * y", 2: "y * x"}
+    calls = iter(terms)
+
+    def other(x: Any, y: Any) -> Any:
+        return x * y + y if next(calls) == 1 else y + x * y
+
+    with pytest.raises(TraceError, match="two traces of it differ"):
+        compile(other)(1.0, 2.0)
+    assert looked == ["other"]

@@ -189,7 +189,10 @@ def expanded(outputs: Sequence[Any]) -> list[Any]:
 
     Raises HistoryError for a node of a batch: its lanes cannot be part of another program.
     """
-    return recorded_anew(outputs, {})
+    order = results_below(*[y for y in outputs if type(y) is Value])
+    if not any(type(op) is _Compiled for op in {v.op for v in order}):
+        return list(outputs)
+    return recorded_anew(outputs, {}, order=order)
 
 
 def with_dots(outputs: Sequence[Any]) -> list[Any]:

@@ -45,7 +45,7 @@ def all_at_once(found: Specialization, columns: Columns, reduce: Reduction) -> A
     if found.graph.draws:
         parts.append(found.graph.drawn(columns.size))
     if reduce is None:
-        return stacked(found.filled(list(found.lanes(parts))))
+        return stacked(found.results.of_lanes(found.lanes(parts)))
     found.check_scalar()
     scale = 1.0 / columns.size if reduce == "mean" else 1.0
     recording = is_recording()

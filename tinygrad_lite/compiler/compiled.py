@@ -116,7 +116,7 @@ class Compiled(Whole):
         if inside and found.parameters.trainable and (found.of_variables or not has_values) and is_recording():
             return self.function(*args, **kwargs)  # floats would cut off the transform's variables
         if has_values:
-            return found.filled(found.nodes(numbers))
+            return found.results.of_values(found.nodes(numbers))
         if found.graph.draws:
             numbers += found.graph.drawn(1)[:, 0].tolist()
         found.execution = found.one
@@ -124,7 +124,7 @@ class Compiled(Whole):
         if found.differentiates and not math.isfinite(sum(outputs)):
             outputs = found.graph.eagerly(numbers)
         self._call = found.call
-        return found.filled(outputs)
+        return found.results.of_floats(outputs)
 
     def batch(self, *arrays: Any, reduce: Reduction = "mean", **named: Any) -> Any:
         """Computes the function for each row of the arrays at once; every argument has the batch as first axis.

@@ -16,7 +16,7 @@ from .cost_estimate import NativeCost
 from .joint_results import KEPT, Joint
 from .native.bytecode_machine import Executor, compiled
 from .native.plain_call import Call
-from .passes.program import Program
+from .passes.program import INPUT, Program
 from .passes.sums_of_products import as_sums_of_products
 
 EXECUTORS = ("auto", "array", "native")
@@ -58,14 +58,17 @@ class Execution:
     @cached_property
     def one(self) -> Callable[[Any, Sequence[float]], list[float]]:
         """A function that computes the outputs from the parameters and one set of inputs."""
-        run = self.native.run if self._choose(1) == "native" else self._one_lane
+        run = self.native.run if self._choose(1) == "native" else self._listed
         return functools.partial(self._forgetting, run) if self._forgets else run
 
     def call(self, parameters: Parameters, arguments: Any, result: Any, finite: bool) -> Call | None:
-        """One set of inputs from its arguments to its result, if the native executor runs it; see Call."""
-        if self._keeps or self._choose(1) != "native":
+        """One set of inputs from its arguments to its result, see Call; None where joint results are kept."""
+        if self._keeps:
             return None
-        return Call(self.native, parameters.numbers if parameters.count else None, arguments, result, finite)
+        if self._choose(1) == "native":
+            return Call(self.native, parameters.numbers if parameters.count else None, arguments, result, finite)
+        on_arrays = self.program.kinds.count(INPUT), self.program.results, self._one_lane
+        return Call(on_arrays, parameters.numbers, arguments, result, finite)
 
     def lanes(self, parameters: Any, parts: Sequence[Any], out: Any = None) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes).
@@ -171,6 +174,9 @@ class Execution:
     def _native_cost(self) -> NativeCost:
         return NativeCost(self.simplified)
 
-    def _one_lane(self, parameters: Any, inputs: Sequence[float]) -> list[float]:
-        found: list[float] = self.array.run(parameters, np.array(inputs, dtype=float)[:, None])[:, 0].tolist()
+    def _one_lane(self, parameters: Any, inputs: Any) -> Any:
+        return self.array.run(parameters, np.asarray(inputs, dtype=float)[:, None])
+
+    def _listed(self, parameters: Any, inputs: Sequence[float]) -> list[float]:
+        found: list[float] = self._one_lane(parameters, inputs)[:, 0].tolist()
         return found

@@ -63,7 +63,7 @@ from .rows import (
 )
 from .storage import Origin, Storage, find_method, leaf_changes, methods
 from .sweep import backward, contributions, hooks
-from .transcription import leaves_below, results_below, sums_of_products, transcribe
+from .transcription import are_alike, leaves_below, results_below, sums_of_products, transcribe
 from .values import Value, compiled, next_call
 from .walks import (
     Linearization,

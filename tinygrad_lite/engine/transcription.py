@@ -32,7 +32,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "95c0bb7a"
+source_hash = "e3ff4e80"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -154,6 +154,70 @@ def _add_terms(root: Value, uses: dict, kept, lefts: list, rights: list, others:
             stack.extend(reversed(_items(_args(v)[0])))
         else:
             stack.extend(reversed(_args(v)))
+
+
+def are_alike(roots, others, known, made):
+    """Whether two graphs are seen to be the same: the same operations, numbers and older Values, node for node.
+
+    known  {Value below the roots: the one that stands for it below the others}
+    made   the leaves that stand for their numbers only
+    """
+    v: Value
+    w: Value
+    k: cython.Py_ssize_t
+    met: dict = dict(known)
+    rows: dict = {}
+    left: list = list(roots)
+    right: list = list(others)
+    if len(left) != len(right):
+        return False
+    while left:
+        a, b = left.pop(), right.pop()
+        if a is b:
+            continue
+        if type(a) is Value and type(b) is Value:
+            if a in met:
+                if met[a] is not b:
+                    return False
+                continue
+            met[a] = b
+            v, w = a, b
+            if v._code != w._code or v._code >= _JOINT:
+                return False
+            if v._code < 0:
+                if v not in made or w not in made or not _is_same_number(_number(v), _number(w)):
+                    return False
+                continue
+            cell: cython.Py_ssize_t = _cells_of(v)
+            if cell >= 0 and cell == _cells_of(w) and _read_from_same_cells(v._left, w._left):
+                a, b = _args_but_cells(v), _args_but_cells(w)
+            else:
+                a, b = _args(v), _args(w)
+        elif type(a) is tuple and type(b) is tuple:
+            seen = rows.get(id(a))
+            if seen is not None and seen[1] is b:
+                continue
+            rows[id(a)] = a, b
+        elif type(a) is float and type(b) is float and _is_same_number(a, b):
+            continue
+        else:
+            return False
+        if len(a) != len(b):
+            return False
+        for k in range(len(a)):
+            left.append(a[k])
+            right.append(b[k])
+    return True
+
+
+@cython.cfunc
+def _is_same_number(a: cython.double, b: cython.double) -> cython.bint:
+    return a != a and b != b if a != b else a != 0.0 or repr(a) == repr(b)
+
+
+@cython.cfunc
+def _read_from_same_cells(a: _Layer, b: _Layer) -> cython.bint:
+    return a.storage is b.storage and a.size == b.size
 
 
 def leaves_below(roots, known):

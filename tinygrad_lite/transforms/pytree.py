@@ -40,7 +40,8 @@ class Holder(Whole):
 class Structure:
     """The numbers and Values in nested lists, tuples, dicts, dataclasses and arrays, or a single one; None holds none.
 
-    A dataclass is rebuilt from its fields, in the same class, without its __init__; other attributes are left out.
+    A dataclass is rebuilt from its fields, in the same class, without its __init__; other attributes are left out. A
+    field with metadata={"static": True} stays as it is, as in jax.tree_util.register_dataclass.
 
     numbers     all numbers and Values, in order
     has_values  whether any of them is a Value
@@ -115,7 +116,7 @@ def numbers_along(tree: Any, given: Any) -> list[Any] | None:
     elif _is_row(tree):
         if not _is_row(given) or len(tree) != len(given):
             return None
-        if _is_flat(tree) and _is_flat(given):
+        if is_flat(tree) and is_flat(given):
             return list(given)
         pairs = list(zip(tree, given, strict=True))
     else:
@@ -165,7 +166,7 @@ def _filling(tree: Any, at: int) -> tuple[str | None, int]:
     kind = type(tree)
     if kind in _NUMBERS:
         return f"v[{at}]", at + 1
-    if kind is list and _is_flat(tree):
+    if kind is list and is_flat(tree):
         return f"v[{at}:{at + len(tree)}]", at + len(tree)
     if _is_array(tree):
         return f"array(v[{at}:{at + tree.size}], {tree.shape})", at + tree.size
@@ -185,9 +186,10 @@ def _filling(tree: Any, at: int) -> tuple[str | None, int]:
 
 
 def positions(tree: Any) -> Any:
-    """A structure of lists and tuples with the position of each number in its place; None for another structure.
+    """A structure of lists, tuples and arrays with the position of each number in its place; None for another one.
 
-    A list or tuple of numbers alone is (list or tuple, the first position, how many), another one (its kind, items).
+    A list or tuple of numbers alone is (list or tuple, the first position, how many), another one (its kind, items);
+    an array is (its kind, the first position, its shape).
 
     >>> positions((1.0, [2.0, 3.0]))
     (<class 'tuple'>, (0, (<class 'list'>, 1, 2)))
@@ -199,6 +201,8 @@ def _positions(tree: Any, at: int) -> tuple[Any, int]:
     kind = type(tree)
     if kind in _NUMBERS:
         return at, at + 1
+    if _is_array(tree):
+        return (kind, at, tree.shape), at + tree.size
     if kind is not list and kind is not tuple:
         return None, at
     if all(type(item) in _NUMBERS for item in tree):
@@ -255,9 +259,19 @@ def by_name(tree: Any) -> dict[Any, Any]:
     """The items of a dict by key, or of a dataclass by the names of the fields that are set."""
     if isinstance(tree, dict):
         return tree
+    return _fields(tree, False)
+
+
+def static_fields(tree: Any) -> dict[str, Any]:
+    """The other fields of a dataclass, which hold no numbers: those with metadata={"static": True}."""
+    return _fields(tree, True)
+
+
+def _fields(tree: Any, static: bool) -> dict[str, Any]:
     from dataclasses import fields
 
-    return {field.name: getattr(tree, field.name) for field in fields(tree) if hasattr(tree, field.name)}
+    names = [field.name for field in fields(tree) if bool(field.metadata.get("static")) is static]
+    return {name: getattr(tree, name) for name in names if hasattr(tree, name)}
 
 
 def on_arrays(function: Callable[[Any], Any], tree: Any) -> Any:
@@ -297,7 +311,7 @@ def with_items(tree: Any, items: Iterable[Any]) -> Any:
     if is_list(tree):
         return kind._make(items) if hasattr(tree, "_fields") else kind(items)
     made = object.__new__(kind)
-    for name, item in zip(by_name(tree), items, strict=True):
+    for name, item in (*zip(by_name(tree), items, strict=True), *static_fields(tree).items()):
         object.__setattr__(made, name, item)  # works for a frozen dataclass too
     return made
 
@@ -308,7 +322,7 @@ def _mapped(function: Callable[[list[Any]], list[Any]], tree: Any) -> Any:
         return function([tree])[0]
     if is_nested(tree):
         items = items_of(tree)
-        return with_items(tree, function(items) if _is_flat(tree) else [_mapped(function, item) for item in items])
+        return with_items(tree, function(items) if is_flat(tree) else [_mapped(function, item) for item in items])
     if _is_array(tree):
         items = listed(tree.ravel())
         found = function(items)
@@ -336,7 +350,7 @@ def _filled(tree: Any, items: Sequence[Any]) -> Any:
     return _mapped(lambda run: list(itertools.islice(rest, len(run))), tree)
 
 
-def _is_flat(tree: Any) -> bool:
+def is_flat(tree: Any) -> bool:
     """Whether a list or tuple holds only numbers."""
     return is_list(tree) and _NUMBERS.issuperset(map(type, tree))
 
@@ -361,6 +375,4 @@ def _array(items: list[Any], shape: tuple[int, ...]) -> Any:
         return with_items(first, [_array(list(column), shape) for column in columns])
     if all(map(_is_array, items)) and len({item.shape for item in items}) == 1:
         return np.array(items).reshape(shape + first.shape)
-    made = np.empty(len(items), dtype=object)
-    made[:] = items
-    return made.reshape(shape)
+    return np.fromiter(items, object, len(items)).reshape(shape)  # which asks no Value whether it is an array

@@ -38,7 +38,8 @@ _Function = Callable[..., Any]
 class Run:
     """One run of f, with new Values in place of the arguments that it is differentiated by.
 
-    further  whether the results may be differentiated again; they are then Values, made by the rules
+    variables  these Values, in order
+    further    whether the results may be differentiated again; they are then Values, made by the rules
     """
 
     def __init__(
@@ -69,14 +70,14 @@ class Run:
         self.further = is_tracing() or (recording and (self._of_values or current_inside() is not None))
         self._warns = recording and not self.further
         if self.further:
-            self._xs = recorded(_afresh, given)
+            self.variables = recorded(_afresh, given)
         else:
-            self._xs = list(map(Value, map(_number, given) if self._of_values else given))
-        fresh = self._inputs.filled(self._xs)
+            self.variables = list(map(Value, map(_number, given) if self._of_values else given))
+        fresh = self._inputs.filled(self.variables)
         called = list(args)
         for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
             called[k] = arg
-        output = within_transform(self._xs if self.further else (), f, called, kwargs)
+        output = within_transform(self.variables if self.further else (), f, called, kwargs)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
                 raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")
@@ -117,38 +118,41 @@ class Run:
     def gradient_graph(self, y: Value) -> list[Any]:
         """The derivatives of y by the inputs, as Values that can be differentiated again."""
         self._check_unchanged(y)
-        return recorded(derivative_graph, y, self._xs, False)
+        return recorded(derivative_graph, y, self.variables, False)
 
     def derivatives(self, y: Any, further: bool | None = None, itself: bool = False) -> list[Any]:
         """The derivatives of y by the inputs, as the caller gets them; with `itself`, the caller gets y too."""
         if self.further if further is None else further:
             self._check_unchanged(y, always=further is not None)
-            return [as_value(g) for g in derivative_graph(as_value(y), self._xs, False)]
+            return _as_values(derivative_graph(as_value(y), self.variables, False))
         if not self._warns:
-            return self._as_given(derivatives(as_value(y), self._xs))
+            return self._as_given(derivatives(as_value(y), self.variables))
         older: list[Value] = []
-        found = derivatives(as_value(y), self._xs, older, self._call)
+        found = derivatives(as_value(y), self.variables, older, self._call)
         if older and is_recording():
-            warn_of(str(self), self._f, y, self._xs, older, itself)
+            warn_of(str(self), self._f, y, self.variables, older, itself)
         return found
 
     def tangents(self, direction: Sequence[Any]) -> Any:
         """The derivatives of f's outputs along a direction of the inputs, as the caller gets them."""
         outputs = self.outputs()
-        ys = [as_value(y) for y in outputs.numbers]
+        return outputs.filled(self.tangents_of([as_value(y) for y in outputs.numbers], direction))
+
+    def tangents_of(self, ys: Sequence[Value], direction: Sequence[Any]) -> list[Any]:
+        """The derivatives of ys along a direction of the inputs, as the caller gets them."""
         if self.further:
-            return outputs.filled([as_value(t) for t in self.tangent_graphs(ys, direction)])
+            return [as_value(t) for t in self.tangent_graphs(ys, direction)]
         older: list[Value] | None = [] if self._warns else None
-        found = tangents(ys, self._xs, map(_number, direction), False, older, self._call)
+        found = tangents(ys, self.variables, map(_number, direction), False, older, self._call)
         if older:
-            any(warn_of(str(self), self._f, y, self._xs, older, True) for y in ys)
-        return outputs.filled(self._as_given(found))
+            any(warn_of(str(self), self._f, y, self.variables, older, True) for y in ys)
+        return self._as_given(found)
 
     def tangent_graphs(self, ys: Sequence[Value], direction: Sequence[Any]) -> list[Any]:
         """The derivatives of ys along a direction of the inputs, as Values that can be differentiated again."""
         for y in ys:
             self._check_unchanged(y)
-        return recorded(tangents, ys, self._xs, direction, True)
+        return recorded(tangents, ys, self.variables, direction, True)
 
     def finished(self, tree: Any) -> Any:
         """A result as the caller gets it: plain numbers, unless it may be differentiated again or Values came in."""
@@ -168,7 +172,7 @@ class Run:
         always  check in any case, since an optimizer may have moved parameters, which is not counted
         """
         if (always or leaf_changes() != self._changes) and isinstance(y, Value):
-            check_unchanged(dependents([y], self._xs, False))
+            check_unchanged(dependents([y], self.variables, False))
 
     def _argument_error(self, x: Any) -> TypeError:
         if not is_choice(x):
@@ -202,6 +206,14 @@ def _afresh(given: Sequence[Any]) -> list[Value]:
 
 def as_value(x: Any) -> Value:
     return x if isinstance(x, Value) else Value(x)
+
+
+def _as_values(found: Sequence[Any]) -> list[Value]:
+    """Derivatives as Values; in a trace all that are 0.0 are one Value, since there may be millions."""
+    if not is_tracing():
+        return list(map(as_value, found))
+    zero = Value(0.0)
+    return [g if type(g) is Value else Value(g) if g or math.copysign(1.0, g) < 0.0 else zero for g in found]
 
 
 def _number(x: Any) -> float:

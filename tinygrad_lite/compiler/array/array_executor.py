@@ -93,7 +93,7 @@ class ArrayExecutor:
             for home, positions, rows in space.outputs:
                 if home == V:
                     found[positions, block] = space.arrays[V][rows]
-                elif len(rows):
+                else:
                     found[positions, block] = space.arrays[home][rows, None]
         return found
 
@@ -132,7 +132,7 @@ class ArrayExecutor:
                 for home, positions, rows in space.outputs:
                     if home == V:
                         after[positions] = space.arrays[V][rows]
-                    elif len(rows):
+                    else:
                         after[positions] = space.arrays[home][rows, None]
             self._idle[space.key] = space
 

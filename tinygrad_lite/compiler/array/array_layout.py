@@ -85,10 +85,14 @@ class Layout:
 
     @cached_property
     def outputs(self) -> list[tuple[str, Any, Any]]:
-        """For each array that holds outputs: its name, their positions among the outputs, and their rows."""
+        """For each array that holds outputs: its name, their positions among the outputs, and their rows.
+
+        Those that stand side by side are slices, which are copied in one piece.
+        """
         places = np.array(self._program.outputs, int)
         homes, rows = self.homes(places), self.rows_of(places)
-        return [(home, np.flatnonzero(homes == home), rows[homes == home]) for home in (P, S, V)]
+        found = [(home, np.flatnonzero(homes == home)) for home in (P, S, V)]
+        return [(home, _sliced(at), _sliced(rows[at])) for home, at in found if len(at)]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
         """The places of factors that are followed by the factor 1.0 in a product."""
@@ -270,3 +274,7 @@ class Layout:
             self.setup.append(f"{target}[...] = {self.index(numbers)}")
         else:
             self.run.append(f"{target}[...] = {self.by_lane(np.array(missing))}")
+
+
+def _sliced(rows: Any) -> Any:
+    return slice(int(rows[0]), int(rows[-1]) + 1) if (np.diff(rows) == 1).all() else rows

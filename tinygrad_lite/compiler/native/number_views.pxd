@@ -6,8 +6,10 @@ cdef class View:
     cdef double *numbers
     cdef Py_ssize_t size, dimensions, rows
     cdef object _memory
+    cdef tuple shape
     cdef bint copied
 
+cdef View view_in_place(given, bint writable)
 cdef View view_of(who, given, bint writable)
 cdef int read(who, given, double *w, Py_ssize_t start, Py_ssize_t count) except? -1
 cdef int check_size(who, Py_ssize_t size, Py_ssize_t needed) except? -1

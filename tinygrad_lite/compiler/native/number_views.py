@@ -17,7 +17,7 @@ if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
 
 compiled: bool = cython.compiled
-source_hash = "d1b432c0"
+source_hash = "28e76be0"
 
 
 @cython.final
@@ -25,24 +25,34 @@ source_hash = "d1b432c0"
 class View:
     """The numbers of an array, in place; `copied` if they are a copy."""
 
-    __slots__ = ("_memory", "copied", "dimensions", "numbers", "rows", "size")
+    __slots__ = ("_memory", "copied", "dimensions", "numbers", "rows", "shape", "size")
 
 
 @cython.cfunc
 def view_of(who, given, writable: cython.bint) -> View:
     """A view of a float64 array in C order. Other numbers are copied first, unless the view is writable."""
-    view: View = View.__new__(View)
-    try:
-        memory = memoryview(given)
-        suits: cython.bint = memory.format == "d" and memory.c_contiguous and not (writable and memory.readonly)
-    except (TypeError, BufferError):
-        suits = False
-    if not suits:
+    view: View = view_in_place(given, writable)
+    if view is None:
         if writable:
             raise TypeError(f"{who} takes a writable float64 array in C order, got {errors.received(given)}")
-        memory = memoryview(array("d", [_real(who, x) for x in _listed(who, given)]))
-    view._memory, view.size, view.dimensions, view.copied = memory, memory.nbytes // 8, memory.ndim, not suits
-    view.rows = memory.shape[0] if memory.ndim else 0
+        view = view_in_place(array("d", [_real(who, x) for x in _listed(who, given)]), False)
+        view.copied = True
+    return view
+
+
+@cython.cfunc
+def view_in_place(given, writable: cython.bint) -> View:
+    """A view of a float64 array in C order; None for anything else."""
+    try:
+        memory = memoryview(given)
+        if memory.format != "d" or not memory.c_contiguous or (writable and memory.readonly):
+            return None
+    except (TypeError, BufferError):
+        return None
+    view: View = View.__new__(View)
+    view._memory, view.size, view.dimensions, view.copied = memory, memory.nbytes // 8, memory.ndim, False
+    view.shape = memory.shape
+    view.rows = view.shape[0] if view.shape else 0
     if cython.compiled:
         view.numbers = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(memory).buf)
     else:

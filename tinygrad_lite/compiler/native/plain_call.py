@@ -1,6 +1,11 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""A call of a compiled function with plain numbers, from its arguments to its result, without a step in Python."""
+"""A call of a compiled function with plain numbers, from its arguments to its result, without a step in Python.
+
+Of an array of numbers neither the arguments nor the result are looked at one by one outside of C.
+"""
+
+from array import array
 
 try:
     import cython
@@ -13,9 +18,10 @@ from ...source.engine_choice import warn_of_stale
 if not cython.compiled:
     from .bytecode_loop import run_code
     from .bytecode_machine import Executor, _idle_space, _refuse_again, _Space
+    from .number_views import View, check_size, doubles, integers, view_in_place, view_of
 
 compiled: bool = cython.compiled
-source_hash = "43396d19"
+source_hash = "3dc78197"
 
 MISSED = object()
 
@@ -25,36 +31,48 @@ MISSED = object()
 class Call:
     """A call of a compiled function with plain numbers, from its arguments to its result.
 
-    executor    runs its program
+    executor    the native Executor of its program; or (inputs, outputs, run), where run(parameters, numbers of the
+                inputs, as an array.array) gives a float64 array of the outputs
     parameters  a function that gives the parameters' numbers, or None if there are none
-    arguments   the structure of the tuple of its arguments: a position among the inputs for a number, (list or tuple,
-                the first position, how many) where only numbers are in it, else (list or tuple, structures)
-    result      the structure of its result, with positions among the outputs
+    arguments   the structure of the tuple of its arguments, see pytree.positions()
+    result      the structure of its result, see Results.layout
     finite      whether numbers that are not finite need a closer look
     Given the tuple of arguments, it returns MISSED where another structure came, or where results need a closer look.
     """
 
-    __slots__ = ("_arguments", "_executor", "_finite", "_parameters", "_result")
+    __slots__ = ("_arguments", "_executor", "_finite", "_inputs", "_outputs", "_parameters", "_places", "_result")
+    __slots__ += ("_run",)
 
     _executor: Executor
     _parameters: object
     _arguments: object
     _result: object
+    _run: object
+    _places: object
+    _inputs: cython.Py_ssize_t
+    _outputs: cython.Py_ssize_t
     _finite: cython.bint
 
     def __init__(self, executor, parameters, arguments, result, finite):
-        _refuse_again(self, self._executor if cython.compiled else getattr(self, "_executor", None))
-        self._executor, self._parameters = executor, parameters
-        self._arguments, self._result, self._finite = arguments, result, finite
+        _refuse_again(self, self._arguments if cython.compiled else getattr(self, "_arguments", None))
+        self._executor = self._run = None
+        if type(executor) is tuple:
+            self._inputs, self._outputs, self._run = executor
+            self._places = array("i", range(self._outputs))
+        else:
+            self._executor = executor
+        self._parameters, self._result, self._finite = parameters, result, finite
+        self._arguments = arguments
 
     def __reduce__(self):
         raise errors.not_copied(self, "make another")
 
     def __call__(self, args):
         executor: Executor = self._executor
-        k: cython.Py_ssize_t
-        if cython.compiled and executor is None:
+        if cython.compiled and self._arguments is None:
             raise errors.not_made(self)
+        if executor is None:
+            return self._call_on_arrays(args)
         space: _Space = _idle_space(executor)
         w: cython.p_double = space.numbers
         try:
@@ -63,15 +81,30 @@ class Call:
             if self._parameters is not None:
                 executor._read_parameters(self._parameters(), w)
             run_code(executor._calls, executor._code, executor._length, w, space.spare, 1)
-            if self._finite:
-                total: cython.double = 0.0
-                for k in range(executor._outputs):
-                    total += w[executor._results[k]]
-                if total - total != 0.0:
-                    return MISSED
-            return _structured(self._result, w, executor._results)
+            return self._made(w, executor._results, executor._outputs)
         finally:
             executor._spaces.append(space)
+
+    @cython.cfunc
+    def _call_on_arrays(self, args):
+        inputs = array("d", bytes(8 * self._inputs))
+        if not _flattened(self._arguments, args, doubles(inputs)):
+            return MISSED
+        found: View = view_of("the results", self._run(self._parameters(), inputs), True)
+        check_size("the results", found.size, self._outputs)
+        return self._made(found.numbers, integers(self._places), self._outputs)
+
+    @cython.cfunc
+    def _made(self, w: cython.p_double, results: cython.p_int, count: cython.Py_ssize_t):
+        """The result, from the numbers at these places."""
+        k: cython.Py_ssize_t
+        if self._finite:
+            total: cython.double = 0.0
+            for k in range(count):
+                total += w[results[k]]
+            if total - total != 0.0:
+                return MISSED
+        return _structured(self._result, w, results)
 
 
 @cython.cfunc
@@ -95,6 +128,13 @@ def _flattened(structure, thing, w: cython.p_double) -> cython.int:
                 return 0
         return 1
     start: cython.Py_ssize_t = structure[1]
+    if type(structure[2]) is tuple:
+        view: View = view_in_place(thing, False)
+        if view is None or view.shape != structure[2]:
+            return 0
+        for k in range(view.size):
+            w[start + k] = view.numbers[k]
+        return 1
     count: cython.Py_ssize_t = structure[2]
     if len(thing) != count:
         return 0
@@ -116,17 +156,34 @@ def _structured(structure, w: cython.p_double, results: cython.p_int):
     """A result in its structure."""
     if type(structure) is int:
         return w[results[cython.cast(cython.Py_ssize_t, structure)]]
-    made: list
+    if type(structure) is not tuple:
+        return structure
+    kind = structure[0]
     if len(structure) == 2:
-        made = [_structured(inner, w, results) for inner in structure[1]]
-    else:
-        k: cython.Py_ssize_t
-        start: cython.Py_ssize_t = structure[1]
-        count: cython.Py_ssize_t = structure[2]
+        inner: list = [_structured(item, w, results) for item in structure[1]]
+        return inner if kind is list else kind(inner)
+    made: list
+    k: cython.Py_ssize_t
+    start: cython.Py_ssize_t = structure[1]
+    count: cython.Py_ssize_t
+    if len(structure) == 3:
+        count = structure[2]
         made = [None] * count  # at its size at once
         for k in range(count):
             made[k] = w[results[start + k]]
-    return made if structure[0] is list else tuple(made)
+        return made if kind is list else tuple(made)
+    places: cython.p_int = integers(structure[3])
+    count = len(structure[3])
+    if kind is list or kind is tuple:
+        made = structure[2][:]
+        for k in range(count):
+            made[places[k]] = w[results[start + k]]
+        return made if kind is list else tuple(made)
+    filled = structure[2].copy()
+    target: View = view_of("a result", filled, True)
+    for k in range(count):
+        target.numbers[places[k]] = w[results[start + k]]
+    return filled
 
 
 if compiled:

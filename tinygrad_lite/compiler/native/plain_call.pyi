@@ -11,6 +11,11 @@ MISSED: object
 
 class Call:
     def __init__(
-        self, executor: Executor, parameters: Callable[[], Any] | None, arguments: Any, result: Any, finite: bool
+        self,
+        executor: Executor | tuple[int, int, Callable[[Any, Any], Any]],
+        parameters: Callable[[], Any] | None,
+        arguments: Any,
+        result: Any,
+        finite: bool,
     ) -> None: ...
     def __call__(self, args: tuple[Any, ...]) -> Any: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ import numpy as np
 from .lane_sums import LaneSums
 from .program import Grid, Program, Row, as_array, even_steps, listed
 from .row_order import RowOrder
+
+_MOST_SMALL = 64
+"""How many products of one right factor with several left ones are computed each by itself."""
 
 
 @dataclass
@@ -50,9 +54,12 @@ def crossed(
     for right, row in by_right.items():
         by_lefts[frozenset(row)].append(right)
     found = []
+    # A few numbers, each times others of its own, as x and 2 in x * x and 2 * x: too small to be worth a call each.
+    small = [some for some, rights in by_lefts.items() if len(rights) == 1 and len(rights[0]) == 1]
+    least = 2 if len(small) <= _MOST_SMALL else math.inf
     for some, rights in by_lefts.items():
-        if len(some) == len(rights) == 1:
-            alone.append(by_right[rights[0]][next(iter(some))])
+        if len(rights) == 1 and len(some) < (least if len(rights[0]) == 1 else 2):
+            alone += by_right[rights[0]].values()
             continue
         lefts = sorted(some, key=order.of_row)
         rights.sort(key=lambda row: (row[0] == one, order.of_row(row)))

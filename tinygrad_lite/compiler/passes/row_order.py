@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,18 +48,20 @@ class RowOrder:
     def _at(self, place: int) -> int:
         return self._position[place] if place >= 0 else _FIRST + ~place
 
-    def _owners(self, row: Row) -> Sequence[int]:
-        if type(row) is range:
-            return (_OF_PARAMETERS,)
-        return [self._owner[place] if place >= 0 else _OF_PARAMETERS for place in row]
-
     def parts(self, members: Sequence[int]) -> Iterator[list[int]]:
         """The members in the order of what they read, in a few parts if they read from a few groups."""
         parts: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
+        owner, varies, rows_of = self._owner, self._program.varies, self._program.rows
         for place in members:
-            rows = [row for row in self._program.rows(place) if row]
-            first = next((p for row in rows for p in row if self._program.by_lane(p)), rows[0][0] if rows else 0)
-            parts[tuple(chain.from_iterable(map(self._owners, rows)))].append((self._at(first), place))
+            owners, shared, first = [], None, None
+            for row in rows_of(place):
+                if row and shared is None:
+                    shared = row[0]
+                for operand in (-1,) if type(row) is range else row:
+                    owners.append(owner[operand] if operand >= 0 else _OF_PARAMETERS)
+                    if first is None and operand >= 0 and varies[operand]:
+                        first = operand
+            parts[tuple(owners)].append((self._at(shared or 0 if first is None else first), place))
         if len(parts) > _MOST_PARTS:
             parts = {(): [item for part in parts.values() for item in part]}
         for part in parts.values():

@@ -62,9 +62,10 @@ class _Rewriting:
     def _visit(self, place: int) -> None:
         kind, args = self._kinds[place], self._args[place]
         if kind is ops.mul:
-            for factor in args:
-                if factor >= 0 and self._places[factor] is None:
-                    self._place(factor)
+            if self._negated(args) is None:
+                for factor in args:
+                    if factor >= 0 and self._places[factor] is None:
+                        self._place(factor)
         elif kind is CONSTANT:
             return
         elif kind in _COPIES:
@@ -90,12 +91,27 @@ class _Rewriting:
             if kind is CONSTANT:
                 found = self.made.add(CONSTANT, args, False)
             elif kind is ops.mul and self._units.isdisjoint(args):
-                pair = self._ordered(self._place(args[0]), self._place(args[1]))
-                found = self._written([pair], (), (), self._varies[place])
+                found = self._written([self._pair(args)], (), (), self._varies[place])
             else:
                 found = self._sum(place)
             self._places[place] = found
         return found
+
+    def _pair(self, args: Args) -> Pair:
+        """The factors of a product; of a constant and a negative, -constant and the number that was negated."""
+        negated = self._negated(args)
+        if negated is None:
+            return self._ordered(self._place(args[0]), self._place(args[1]))
+        constant, place = negated
+        return self._ordered(self.made.constant(-constant), self._place(place))
+
+    def _negated(self, args: Args) -> tuple[float, int] | None:
+        """Of a product of a constant and a negative that is read nowhere else: the constant, and what was negated."""
+        for constant, other in (args, args[::-1]):
+            negative = other >= 0 and self._kinds[other] is ops.neg and self._uses[other] == 1
+            if negative and constant >= 0 and self._kinds[constant] is CONSTANT and constant not in self._units:
+                return self._args[constant][0], self._args[other][0]
+        return None
 
     def _moved(self, args: Args) -> Args:
         return tuple([self._place(arg) if type(arg) is int else self._row(arg) for arg in args])
@@ -123,7 +139,7 @@ class _Rewriting:
                 plus.append(self._place(at))
             elif kind is ops.mul:
                 if self._units.isdisjoint(args):
-                    pairs.append(self._ordered(self._place(args[0]), self._place(args[1])))
+                    pairs.append(self._pair(args))
                 else:
                     unit, other = args if args[0] in self._units else reversed(args)
                     (plus if self._args[unit][0] > 0.0 else minus).append(self._place(other))

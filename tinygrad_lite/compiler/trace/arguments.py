@@ -21,7 +21,7 @@ import numpy as np
 from ...engine import Value
 from ...errors import ShapeError, not_a_number, received
 from ...floats.reals import has_masked
-from ...transforms.pytree import by_name, is_dataclass, is_list
+from ...transforms.pytree import by_name, is_dataclass, is_list, static_fields
 from ..batch_columns import as_column, count_rows, is_column, on_columns, tuple_of_columns
 from .static_keys import Keyed, Refused, Same, fixed, holds, static
 
@@ -204,8 +204,10 @@ def _sketch(tree: Any, found: list[Any], in_batch: bool = False) -> Key:
 
 
 def _beside(tree: Any) -> list[Any]:
-    """What an instance of a dict subclass holds besides its items: the default factory and its attributes."""
-    if type(tree) is dict or not isinstance(tree, dict):
+    """What is held besides items: a dict subclass's default factory and attributes, a dataclass's static fields."""
+    if not isinstance(tree, dict):
+        return [(name, (type(x), static(x))) for name, x in static_fields(tree).items()]
+    if type(tree) is dict:
         return []
     beside = {} if getattr(tree, "__dict__", tree) is tree else vars(tree)
     if isinstance(tree, defaultdict):

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import Value, topological_order, within_transform
+from ...engine import Value, are_alike, results_below, topological_order, within_transform
 from ...errors import received
 from ...recording.random_source import replayed
-from ...transforms.pytree import Structure, filler, mapped, positions
+from ...transforms.pytree import Structure, mapped, positions
 from ...transforms.runs import variables
 from ..autodiff import expanded, recorded, recorded_anew, reduced, rows, with_dots
 from ..executor_choice import Execution
@@ -20,8 +20,9 @@ from ..native.plain_call import Call
 from ..passes.gc_pause import collector_paused
 from .arguments import Arguments, is_number
 from .finite_checks import watched
-from .frozen_numbers import check_repeated
+from .frozen_numbers import check_constants, check_repeated
 from .held_modules import Held, modules_of
+from .results import Results
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, traced, values_of
 
@@ -30,7 +31,7 @@ class Specialization:
     """A function for one structure of its arguments: traced, and ready to run.
 
     first         whether it is the first of its function; then a second trace is made and compared
-    filled        puts results into the structure of what the function returns
+    results       what the function returns
     choices       see Trace
     depends       whether holds() must be asked before each use
     of_variables  whether it captured a result that an enclosing transform differentiates by; a program cannot start
@@ -62,19 +63,24 @@ class Specialization:
             lambda label, arg: mapped(functools.partial(placeholder, label), arg), args, dict(kwargs)
         )
 
-        def run() -> tuple[Any, Trace, list[Any], list[Any]]:
-            """Traces the function: what it returns, the trace, the numbers in it, and the derivatives in the trace."""
-            output, trace = traced(functools.partial(function, **fresh_named), fresh, name)
-            numbers = Structure(output, self._not_a_number).numbers
-            found = traced(lambda: with_dots(expanded([*numbers, *trace.derivatives])), (), name)[0]
-            return output, trace, found[: len(numbers)], found[len(numbers) :]
+        def run() -> tuple[Results, Trace]:
+            returned, trace = traced(functools.partial(function, **fresh_named), fresh, name)
+            return Results(returned, trace.constants, self._not_a_number), trace
+
+        def in_dots(results: Results, trace: Trace) -> tuple[list[Any], list[Any]]:
+            """The outputs as they become a program, and the derivatives below them."""
+            below = set(results_below(*values_of(results.outputs)))
+            derivatives = [v for v in trace.derivatives if v in below or v.op is None]
+            found = traced(lambda: with_dots(expanded([*results.outputs, *derivatives])), (), name)[0]
+            return found[: len(results.outputs)], found[len(results.outputs) :]
 
         modules = modules_of([function, *args, *kwargs.values()])
         self._held = Held(modules) if modules else None
-        output, trace, outputs, derivatives = run()
+        self.results, trace = run()
+        outputs, derivatives = in_dots(self.results, trace)
         known_by_position = not fresh_named and not arguments.static
-        self._structures = positions(tuple(fresh)) if known_by_position else None, positions(output)
-        self.filled, self.choices, self.differentiates = filler(output), trace.choices, bool(trace.derivatives)
+        self._arguments = positions(tuple(fresh)) if known_by_position else None
+        self.choices, self.differentiates = trace.choices, bool(trace.derivatives)
         self.depends = bool(self.choices or modules)
         inputs = [*given, *[v for v, _ in trace.draws]]
         known = set(variables())
@@ -89,7 +95,7 @@ class Specialization:
             instead = dict(zip(inputs, xs, strict=True))
             args, named = mapped(lambda x: instead.get(x, x) if type(x) is Value else x, (fresh, fresh_named))
             output = within_transform((), replayed, (xs[len(given) :], function, args, named), {})
-            return Structure(output).numbers
+            return self.results.chosen(Structure(output).numbers)
 
         sources = [source for _, source in trace.draws]
         eager = by_function if self.differentiates else by_graph
@@ -97,11 +103,16 @@ class Specialization:
             name, inputs, sources, self.parameters, outputs, derivatives, derivatives, executor, eager
         )
         if first:
-            _, trace, repeated, derivatives = run()
-            again = [*given, *[v for v, _ in trace.draws]]
-            seen = watched(repeated, derivatives)
-            program = flattened(repeated, again, self.parameters, None, seen, derivatives)
-            check_repeated(program, self.graph.program, name)
+            results, second = run()
+            check_constants(results, self.results, name)
+            drawn = dict(zip([v for v, _ in trace.draws], [v for v, _ in second.draws], strict=False))
+            both = [*self.results.outputs, *trace.derivatives], [*results.outputs, *second.derivatives]
+            if not are_alike(*both, drawn, trace.constants | second.constants):
+                repeated, derivatives = in_dots(results, second)
+                again = [*given, *[v for v, _ in second.draws]]
+                seen = watched(repeated, derivatives)
+                program = flattened(repeated, again, self.parameters, None, seen, derivatives)
+                check_repeated(program, self.graph.program, name)
 
     def _not_a_number(self, x: Any) -> Exception:
         return TypeError(f"compile({self._name}): it must return numbers, got {received(x)}")
@@ -118,10 +129,9 @@ class Specialization:
     @functools.cached_property
     def call(self) -> Call | None:
         """What computes a call with plain numbers in compiled code, where that sees all that there is to see."""
-        arguments, result = self._structures
-        if self.depends or self.graph.draws or arguments is None or result is None:
+        if self.depends or self.graph.draws or self._arguments is None:
             return None
-        return self.one.call(self.parameters, arguments, result, self.differentiates)
+        return self.one.call(self.parameters, self._arguments, self.results.layout, self.differentiates)
 
     def lanes(self, parts: Sequence[Any]) -> Any:
         """The outputs by lane; lanes in which a derivative is not finite are computed again eagerly."""
@@ -155,7 +165,7 @@ class Specialization:
         return self.graph.with_gradient(0)
 
     def check_scalar(self) -> None:
-        count = len(self.graph.outputs)
+        count = self.results.count
         if count != 1:
             raise TypeError(
                 f"{self._name}.batch(reduce=...): it must return one number to be reduced, got {count}: "

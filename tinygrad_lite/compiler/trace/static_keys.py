@@ -20,7 +20,7 @@ import numpy as np
 from ...errors import received
 from ...ops import Op
 from ...recording.random_source import Draws
-from ...transforms.pytree import Whole, is_nested, items_of
+from ...transforms.pytree import Whole, is_dataclass, is_nested, items_of, static_fields
 
 _FIXED = (
     Draws, Op, np.ufunc, ModuleType, FunctionType, BuiltinFunctionType, MethodType, MethodDescriptorType,
@@ -96,7 +96,8 @@ class Keyed:
 def holds(arg: Any, thing: Any) -> bool:
     """Whether thing is arg, or is somewhere inside it."""
     inner = items_of(arg) if is_nested(arg) else arg if isinstance(arg, frozenset) else ()
-    return arg is thing or any(holds(item, thing) for item in inner)
+    fixed = static_fields(arg).values() if is_dataclass(arg) else ()
+    return arg is thing or any(holds(item, thing) for item in (*inner, *fixed))
 
 
 class Same:
