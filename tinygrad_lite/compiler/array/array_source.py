@@ -33,7 +33,7 @@ class Source:
     """Writes the NumPy source of a program.
 
     text       defines bind(xp, grid, P, S, V, G, lanes), which returns two functions: share() computes what the lanes
-               share, then run() the rest
+               share, then run() the rest; if sums are padded, run() returns a number that is finite if they are right
     layout     where the numbers are
     functions  the functions of arrays that it calls, by name: for operations computed number by number, for fixed
                points, and for native sweeps
@@ -51,6 +51,7 @@ class Source:
         self.functions: dict[str, Any] = {}
         self.products = 0
         stretch: list[Group] = []
+        self._guards = 0
         if sums:
             self._clear(sums)
         for group in groups:
@@ -68,10 +69,15 @@ class Source:
                 self._sums_over_lanes(group)
             else:
                 self._sums(group)
+                if not program.padded.isdisjoint(group.members):
+                    self._guard(group)
         self._sweep(stretch)
         if sums:
             self.layout.begin(True, 0)
             self._shared_sums(sums)
+        if self._guards:
+            self.layout.setup.insert(0, f"guards = xp.zeros(({self._guards},))")
+            self.layout.line(f"return {self.layout.function('add')}.reduce(guards)")
         self.text = self._text()
 
     @property
@@ -200,6 +206,14 @@ class Source:
         if have != out:
             layout.line(f"{out}[...] = {have or '0.0'}")
 
+    def _guard(self, group: Group) -> None:
+        """Writes the sum of a group's results, times 0.0, to a guard: it is nan if one of them is not finite."""
+        count = f"{len(group)} * lanes" if group.varies else len(group)
+        numbers = self.layout.name(f"{self._out(group)}.reshape({count})", "v")
+        zeros = self.layout.name(f"xp.zeros(({count},))", "z")
+        self._call("vecdot", numbers, zeros, self.layout.name(f"guards[{self._guards}, ...]", "z"))
+        self._guards += 1
+
     def _add_bias(self, product: Product, out: str) -> None:
         """Adds a shared number to all sums of each left row."""
         cube = self._straight(product, True, out)
@@ -209,8 +223,10 @@ class Source:
     def _product(self, product: Product, varies: bool, out: str) -> None:
         """Writes the sums of products of a group."""
         layout, left, right = self.layout, product.left, product.right
-        factors = left.shape[1]
-        if factors == 1 and (not product.crossed or 1 in (len(left), len(right))):
+        factors = left.shape[-1]
+        if left.ndim == 3:
+            self._stacked(product, out)
+        elif factors == 1 and (not product.crossed or 1 in (len(left), len(right))):
             self._call("multiply", layout.operand(left[:, 0]), layout.operand(right[:, 0]), out)
         elif varies and layout.is_shared(left) and layout.is_shared(right):
             self._shared(product, out)
@@ -268,6 +284,19 @@ class Source:
             a = layout.name(f"{layout.by_lane(left)}.transpose(2, 0, 1)", "v")
             b = layout.name(f"{layout.by_lane(right)}.transpose(2, 1, 0)", "v")
             self._call("matmul", a, b, layout.name(f"{straight}.transpose(2, 0, 1)", "v"))
+
+    def _stacked(self, product: Product, out: str) -> None:
+        """Writes many products of one shape, lane by lane."""
+        layout, (count, left, factors), right = self.layout, product.left.shape, product.right.shape[1]
+        shape = f"{right}, {left}" if product.by_right else f"{left}, {right}"
+        results = layout.name(f"{out}.reshape({count}, {shape}, lanes)", "v")
+        results = layout.name(f"{results}.swapaxes(1, 2)", "v") if product.by_right else results
+        a, b = layout.by_lane(product.left), layout.name(f"{layout.by_lane(product.right)}.swapaxes(1, 2)", "v")
+        if factors == 1:
+            self._call("multiply", a, b, results)
+            return
+        self.products += 1
+        self._call("matmul", *[layout.name(f"{name}.transpose(3, 0, 1, 2)", "v") for name in (a, b, results)])
 
     def _sums_over_lanes(self, group: Group) -> None:
         layout, product = self.layout, group.product

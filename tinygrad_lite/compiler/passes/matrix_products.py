@@ -19,7 +19,8 @@ from .row_order import RowOrder
 class Product:
     """The products in sums: rows of left factors times rows of right factors.
 
-    left, right  places of the factors, as arrays of shape (rows, factors)
+    left, right  places of the factors, as arrays of shape (rows, factors); of a stack, in which many products of one
+                 shape are computed at once, (products, rows, factors)
     crossed      each left row is multiplied with each right row, a matrix product; otherwise row by row
     by_right     if crossed: the sums are ordered right row by right row, otherwise left row by left row
     shared       if crossed: all lanes share the left factors
@@ -36,26 +37,52 @@ class Product:
     bias: Any = None
 
 
+@dataclass
+class Cross:
+    """Sums whose products are those of each left row with each right row.
+
+    places  places[right][left] is the sum of the products of two rows
+    """
+
+    lefts: list[Row]
+    rights: list[Row]
+    places: dict[Row, dict[Row, int]]
+
+    def __len__(self) -> int:
+        return len(self.lefts) * len(self.rights)
+
+
+def crosses(program: Program, members: Sequence[int]) -> tuple[list[Cross], list[int]]:
+    """Sums as full cross products, of which many are of one row and another, and sums with the products of another."""
+    by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
+    again: list[int] = []
+    for place in members:
+        left, right, *_ = program.args[place]
+        if by_right[right].setdefault(left, place) != place:  # the same products, with other terms added
+            again.append(place)
+    by_lefts: dict[frozenset[Row], list[Row]] = defaultdict(list)
+    for right, row in by_right.items():
+        by_lefts[frozenset(row)].append(right)
+    made = [
+        Cross(list(by_right[rights[0]]), rights, {right: by_right[right] for right in rights})
+        for rights in by_lefts.values()
+    ]
+    return made, again
+
+
 def crossed(
     program: Program, members: Sequence[int], order: RowOrder, one: int
 ) -> tuple[list[tuple[list[int], Product]], list[int]]:
     """Sums whose left and right rows form full cross products, and the members that are in none."""
-    by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
-    alone: list[int] = []
-    for place in members:
-        left, right, *_ = program.args[place]
-        if by_right[right].setdefault(left, place) != place:  # the same products, with other terms added
-            alone.append(place)
-    by_lefts: dict[frozenset[Row], list[Row]] = defaultdict(list)
-    for right, row in by_right.items():
-        by_lefts[frozenset(row)].append(right)
+    some, alone = crosses(program, members)
     found = []
-    for some, rights in by_lefts.items():
-        if len(some) == len(rights) == 1:
-            alone.append(by_right[rights[0]][next(iter(some))])
+    for cross in some:
+        by_right = cross.places
+        if len(cross) == 1:
+            alone.append(by_right[cross.rights[0]][cross.lefts[0]])
             continue
-        lefts = sorted(some, key=order.of_row)
-        rights.sort(key=lambda row: (row[0] == one, order.of_row(row)))
+        lefts = sorted(cross.lefts, key=order.of_row)
+        rights = sorted(cross.rights, key=lambda row: (row[0] == one, order.of_row(row)))
         places = [by_right[right][left] for left in lefts for right in rights]
         turned = [by_right[right][left] for right in rights for left in lefts]
         by_lane = any(program.by_lane(p) for left in lefts for p in listed(left))
@@ -65,7 +92,23 @@ def crossed(
         if not by_lane:
             _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
         found.append((turned if by_right_row else places, product))
-    return found, alone
+    return _stacked(found, order), alone
+
+
+def _stacked(found: Sequence[tuple[list[int], Product]], order: RowOrder) -> list[tuple[list[int], Product]]:
+    """The products, with those of one shape whose factors differ between lanes as stacks."""
+    by_shape: dict[Any, list[tuple[list[int], Product]]] = defaultdict(list)
+    for places, product in found:
+        key = (product.left.shape, len(product.right), product.by_right) if not product.shared else len(by_shape)
+        by_shape[key].append((places, product))
+    made = []
+    for some in by_shape.values():
+        if len(some) > 1:
+            some.sort(key=lambda item: (order.of_row(item[1].left[0]), order.of_row(item[1].right[0])))
+            left, right = np.array([p.left for _, p in some]), np.array([p.right for _, p in some])
+            some = [(list(chain(*[places for places, _ in some])), Product(left, right, True, some[0][1].by_right))]
+        made += some
+    return made
 
 
 def _columns(rows: Sequence[Row], columns: Sequence[int]) -> Any:

@@ -60,6 +60,7 @@ class Program:
     watched     how many results at the end are only numbers that must be finite (finite_checks.py)
     outers      results that are outer products and differ between lanes, kept apart; no result is in two of these
     shared      outer products that all lanes share, which are added to any results
+    padded      sums whose rows were filled up with zeros: they are nan if a number beside a zero is not finite
     """
 
     def __init__(self) -> None:
@@ -72,6 +73,7 @@ class Program:
         self._listed: dict[int, tuple[Row, Row]] = {}
         self.outers: list[Outer] = []
         self.shared: list[Outer] = []
+        self.padded: set[int] = set()
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
     def __len__(self) -> int:
@@ -132,7 +134,7 @@ class Program:
         made.parameters = self.parameters
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
         made.outputs, made.sparse, made.watched = self.outputs[:], self.sparse, self.watched
-        made.outers, made.shared = self.outers, self.shared
+        made.outers, made.shared, made.padded = self.outers, self.shared, self.padded.copy()
         made._places[CONSTANT] = dict(self._places[CONSTANT])
         return made
 
