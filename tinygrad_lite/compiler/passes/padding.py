@@ -125,6 +125,8 @@ def _lengthened(
     if len(rows) != len(kept) or len(at) < len(row) or not all(place in at for place in kept[0]):
         return False
     taken = [at[place] for place in kept[0]]
+    if len(set(taken)) < len(taken):
+        return False
     whole = {tuple([row[k] for k in taken]): row for row in rows}
     before = len(first_others) * len(row) if long.side is None else 0
     needed, done = before + len(others) * len(taken), before + len(others) * len(row)
