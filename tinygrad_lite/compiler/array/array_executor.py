@@ -16,7 +16,7 @@ from ..native import bytecode_machine as native
 from ..passes.gc_pause import collector_paused
 from ..passes.grouping import grouped
 from ..passes.lane_sums import LaneSums
-from ..passes.levels import put_higher_left
+from ..passes.levels import levels_of, put_higher_left
 from ..passes.padding import pad
 from ..passes.program import Program
 from ..passes.strength_reduction import rewrite
@@ -58,10 +58,11 @@ class ArrayExecutor:
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
         apart = frozenset(self.lane_sums.by_lane.values()) if self.lane_sums else frozenset[int]()
-        put_higher_left(self.program)
+        levels = levels_of(self.program, self.program.operations())
+        put_higher_left(self.program, levels)
         if padded:
-            pad(self.program, apart)
-        self.groups = grouped(self.program, self.lane_sums)
+            pad(self.program, levels, apart)
+        self.groups = grouped(self.program, levels, self.lane_sums)
         self.cost = ArrayCost(self.program, self.groups)
         self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies))))
         self.idle: dict[tuple[int, ...], _Workspace] = {}

@@ -35,12 +35,15 @@ class Group:
         return len(self.members) if self.summed is None else int(self.summed.size)
 
 
-def grouped(program: Program, sums: LaneSums | None = None) -> list[Group]:
-    """The groups of a program, in topological order; the outputs are only wanted as sums over the lanes if given."""
+def grouped(program: Program, levels: Sequence[int], sums: LaneSums | None = None) -> list[Group]:
+    """The groups of a program, in topological order.
+
+    levels  those of the places, see levels_of()
+    sums    the outputs, if they are only wanted as sums over the lanes
+    """
     one = program.constant(1.0)
     only_summed = frozenset(sums.by_lane.values()) if sums else frozenset()
     places = [place for place in program.operations() if place not in only_summed]
-    levels = levels_of(program, places)
     order = RowOrder(program)
     groups: list[Group] = []
     by_kind = _by_kind(program, places, levels)

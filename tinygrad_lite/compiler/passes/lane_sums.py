@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 from .program import SUM, Outer, Program, Row, row_of
 
@@ -27,8 +26,7 @@ class LaneSums:
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
         self.outers, self.shared_outers = list(map(_sorted, program.outers)), program.shared
-        read = program.of_outers()
-        read.update(chain.from_iterable(map(program.operands, program.operations())))
+        read = program.read()
         first: dict[int, int] = {}
         self.again: dict[int, int] = {}
         for position, place in zip(program.positions, program.outputs, strict=True):

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from .levels import levels_of
 from .matrix_products import Cross, crosses
 from .program import SUM, Program, Row
 
@@ -21,24 +20,29 @@ _CALL, _MOST_PADDING = 1000, 2
 _MOST_FACTORS = 1 << 16
 
 
-def pad(program: Program, apart: frozenset[int]) -> None:
+def pad(program: Program, levels: list[int], apart: frozenset[int]) -> None:
     """Fills up sums of products, in place.
 
-    apart  places that stay as they are
+    levels  those of the places, see levels_of(); gains those of places that are added
+    apart   places that stay as they are
     """
-    places = [place for place in program.operations() if place not in apart]
-    levels = levels_of(program, places)
+    first = len(program)
+    zero = program.constant(0.0)
+    added = [0] * (len(program) - first)
     alike: dict[tuple[int, bool, int, int], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for place in places:
-        if program.kinds[place] == SUM and len(program.args[place][0]) > 1:
+    for place, kind in enumerate(program.kinds):
+        if kind == SUM and place not in apart:
             lefts, _, plus, minus = program.args[place]
-            alike[levels[place], program.varies[place], len(plus), len(minus)][len(lefts)].append(place)
-    for (_, varies, *terms), by_length in alike.items():
+            if len(lefts) > 1:
+                alike[levels[place], program.varies[place], len(plus), len(minus)][len(lefts)].append(place)
+    for (level, varies, *terms), by_length in alike.items():
         found = {length: crosses(program, members)[0] for length, members in by_length.items()}
         if not any(terms):
             found = {length: _completed(program, some, varies) for length, some in found.items()}
+            added += [level] * (len(program) - first - len(added))
         if len(found) > 1:
-            _lengthen(program, [cross for length in sorted(found, reverse=True) for cross in found[length]])
+            _lengthen(program, [cross for length in sorted(found, reverse=True) for cross in found[length]], zero)
+    levels[first:first] = added
 
 
 def _completed(program: Program, found: Sequence[Cross], varies: bool) -> list[Cross]:
@@ -97,9 +101,8 @@ class _Long:
         self.needed = self.done = 0
 
 
-def _lengthen(program: Program, found: Sequence[Cross]) -> None:
+def _lengthen(program: Program, found: Sequence[Cross], zero: int) -> None:
     """Fills up products, from the longest on, that are parts of longer ones on one side."""
-    zero = program.constant(0.0)
     where: dict[tuple[int, int], tuple[_Long, Row]] = {}  # by side and place: a row that has it
     for cross in found:
         if any(_lengthened(program, cross, side, where, zero) for side in (1, 0)):

@@ -206,6 +206,18 @@ class Program:
         rows = {id(row): row for outer in (*self.outers, *self.shared) for row in (outer.factors, *outer.rows)}
         return set(chain.from_iterable(map(listed, rows.values())))
 
+    def read(self) -> set[int]:
+        """The places that operations and outer products read, without parameters."""
+        found: list[int] = []
+        rows: dict[int, Row] = {}  # many operations share a row
+        for place in self.operations():
+            for row in self.rows(place):
+                if len(row) > 2:
+                    rows[id(row)] = row
+                else:
+                    found += row
+        return self.of_outers().union([place for place in found if place >= 0], *map(listed, rows.values()))
+
     def uses(self) -> list[int]:
         """How often each place is read by operations, and once for being an output, and once for outer products."""
         found, often = [0] * len(self), Counter[int]()
