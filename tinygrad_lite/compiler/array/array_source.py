@@ -257,11 +257,15 @@ class Source:
         layout.line(f"{out}[...] = {totals}[..., None]")
 
     def _straight(self, product: Product, varies: bool, out: str) -> str:
-        """The rows of `out`, with the left rows as first axis and the right rows as second."""
-        layout, left, right = self.layout, len(product.left), len(product.right)
-        shape = f"{right}, {left}" if product.by_right else f"{left}, {right}"
-        cube = layout.name(f"{out}.reshape({shape}{', lanes' if varies else ''})", out[0])
-        return layout.name(f"{cube}.swapaxes(0, 1)", out[0]) if product.by_right else cube
+        """The rows of `out`, with the products of a stack, the left rows and the right rows as axes."""
+        sizes = (*product.left.shape[:-1], product.right.shape[-2])
+        axes = product.axes or tuple(range(len(sizes)))
+        shape = ", ".join([str(sizes[axis]) for axis in axes])
+        cube = self.layout.name(f"{out}.reshape({shape}{', lanes' if varies else ''})", out[0])
+        if axes == tuple(range(len(sizes))):
+            return cube
+        back = [axes.index(axis) for axis in range(len(axes))] + [len(axes)] * varies
+        return self.layout.name(f"{cube}.transpose({', '.join(map(str, back))})", out[0])
 
     def _crossed(self, product: Product, varies: bool, out: str) -> None:
         """Writes the products of each left row with each right row."""
@@ -287,12 +291,9 @@ class Source:
 
     def _stacked(self, product: Product, out: str) -> None:
         """Writes many products of one shape, lane by lane."""
-        layout, (count, left, factors), right = self.layout, product.left.shape, product.right.shape[1]
-        shape = f"{right}, {left}" if product.by_right else f"{left}, {right}"
-        results = layout.name(f"{out}.reshape({count}, {shape}, lanes)", "v")
-        results = layout.name(f"{results}.swapaxes(1, 2)", "v") if product.by_right else results
+        layout, results = self.layout, self._straight(product, True, out)
         a, b = layout.by_lane(product.left), layout.name(f"{layout.by_lane(product.right)}.swapaxes(1, 2)", "v")
-        if factors == 1:
+        if product.left.shape[2] == 1:
             self._call("multiply", a, b, results)
             return
         self.products += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, permutations
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ class Product:
     left, right  places of the factors, as arrays of shape (rows, factors); of a stack, in which many products of one
                  shape are computed at once, (products, rows, factors)
     crossed      each left row is multiplied with each right row, a matrix product; otherwise row by row
-    by_right     if crossed: the sums are ordered right row by right row, otherwise left row by left row
+    axes         if crossed: the axes of the array of sums, (products,) left rows, right rows, as they are laid out; in
+                 this order if none are given
     shared       if crossed: all lanes share the left factors
     complete     the other terms (a bias) are among the products, times 1.0
     bias         places of the only other terms, one for each left row, if they are not
@@ -31,7 +32,7 @@ class Product:
     left: Any
     right: Any
     crossed: bool
-    by_right: bool = False
+    axes: tuple[int, ...] = ()
     shared: bool = False
     complete: bool = False
     bias: Any = None
@@ -77,38 +78,44 @@ def crossed(
     some, alone = crosses(program, members)
     found = []
     for cross in some:
-        by_right = cross.places
         if len(cross) == 1:
-            alone.append(by_right[cross.rights[0]][cross.lefts[0]])
+            alone.append(cross.places[cross.rights[0]][cross.lefts[0]])
             continue
         lefts = sorted(cross.lefts, key=order.of_row)
         rights = sorted(cross.rights, key=lambda row: (row[0] == one, order.of_row(row)))
-        places = [by_right[right][left] for left in lefts for right in rights]
-        turned = [by_right[right][left] for right in rights for left in lefts]
+        places = np.array([[cross.places[right][left] for right in rights] for left in lefts])
         by_lane = any(program.by_lane(p) for left in lefts for p in listed(left))
-        by_right_row = by_lane and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
         columns = order.of_columns(rights[0])
-        product = Product(_columns(lefts, columns), _columns(rights, columns), True, by_right_row, not by_lane)
+        product = Product(_columns(lefts, columns), _columns(rights, columns), True, shared=not by_lane)
         if not by_lane:
-            _complete(program, product, np.array(places).reshape(len(lefts), len(rights)), one)
-        found.append((turned if by_right_row else places, product))
-    return _stacked(found, order), alone
+            _complete(program, product, places, one)
+        found.append((places, product))
+    return [(_laid_out(places, product, order), product) for places, product in _stacked(found, order)], alone
 
 
-def _stacked(found: Sequence[tuple[list[int], Product]], order: RowOrder) -> list[tuple[list[int], Product]]:
+def _stacked(found: Sequence[tuple[Any, Product]], order: RowOrder) -> list[tuple[Any, Product]]:
     """The products, with those of one shape whose factors differ between lanes as stacks."""
-    by_shape: dict[Any, list[tuple[list[int], Product]]] = defaultdict(list)
+    by_shape: dict[Any, list[tuple[Any, Product]]] = defaultdict(list)
     for places, product in found:
-        key = (product.left.shape, len(product.right), product.by_right) if not product.shared else len(by_shape)
-        by_shape[key].append((places, product))
+        by_shape[len(by_shape) if product.shared else (product.left.shape, len(product.right))].append((places, product))
     made = []
     for some in by_shape.values():
         if len(some) > 1:
             some.sort(key=lambda item: (order.of_row(item[1].left[0]), order.of_row(item[1].right[0])))
             left, right = np.array([p.left for _, p in some]), np.array([p.right for _, p in some])
-            some = [(list(chain(*[places for places, _ in some])), Product(left, right, True, some[0][1].by_right))]
+            some = [(np.array([places for places, _ in some]), Product(left, right, True))]
         made += some
     return made
+
+
+def _laid_out(places: Any, product: Product, order: RowOrder) -> list[int]:
+    """The sums of a product in the order in which most of them are read, of those that an array of them can have."""
+    shape = [k for k, size in enumerate(places.shape) if size > 1]
+    if product.shared or len(shape) < 2:
+        return places.ravel().tolist()  # type: ignore[no-any-return]
+    laid = {axes: places.transpose(axes).ravel().tolist() for axes in permutations(range(places.ndim))}
+    product.axes = max(laid, key=lambda axes: order.reads(laid[axes]))
+    return laid[product.axes]
 
 
 def _columns(rows: Sequence[Row], columns: Sequence[int]) -> Any:

@@ -103,32 +103,29 @@ class _Long:
 
 def _lengthen(program: Program, found: Sequence[Cross], zero: int) -> None:
     """Fills up products, from the longest on, that are parts of longer ones on one side."""
-    where: dict[tuple[int, int], tuple[_Long, Row]] = {}  # by side and place: a row that has it
+    where: dict[tuple[int, int], list[tuple[_Long, Row]]] = defaultdict(list)  # by side and place: rows that have it
     for cross in found:
-        if any(_lengthened(program, cross, side, where, zero) for side in (1, 0)):
+        sides = (cross.lefts, cross.rights)
+        longer = [(side, *item) for side in (1, 0) for item in where.get((side, sides[side][0][0]), ())]
+        if any(_lengthened(program, cross, side, long, row, zero) for side, long, row in longer):
             continue
-        long = _Long(cross)
-        for side, rows in enumerate((cross.lefts, cross.rights)):
+        made = _Long(cross)
+        for side, rows in enumerate(sides):
             if len(rows) * len(rows[0]) <= _MOST_FACTORS:
                 for row in rows:
-                    where.update(dict.fromkeys([(side, place) for place in row], (long, row)))
+                    for place in row:
+                        where[side, place].append((made, row))
 
 
-def _lengthened(
-    program: Program, cross: Cross, side: int, where: dict[tuple[int, int], tuple[_Long, Row]], zero: int
-) -> bool:
-    """Fills up a product whose rows of one side are parts of those of a longer one; False if there is none."""
+def _lengthened(program: Program, cross: Cross, side: int, long: _Long, row: Row, zero: int) -> bool:
+    """Fills up a product if its rows of one side are parts of those of a longer one, the first a part of this row."""
     kept, others = (cross.lefts, cross.rights)[:: 1 - 2 * side]
-    found = where.get((side, kept[0][0]))
-    if found is None or found[0].side not in (None, side):
-        return False
-    long, row = found
     rows, first_others = (long.cross.lefts, long.cross.rights)[:: 1 - 2 * side]
     at = {place: k for k, place in enumerate(row)}
-    if len(rows) != len(kept) or len(at) < len(row) or not all(place in at for place in kept[0]):
+    if long.side not in (None, side) or len(rows) != len(kept) or len(at) < len(row):
         return False
-    taken = [at[place] for place in kept[0]]
-    if len(set(taken)) < len(taken):
+    taken = [at[place] for place in kept[0] if place in at]
+    if len(set(taken)) < len(kept[0]):
         return False
     whole = {tuple([row[k] for k in taken]): row for row in rows}
     before = len(first_others) * len(row) if long.side is None else 0
@@ -147,5 +144,6 @@ def _lengthened(
             terms = program.args[place][2:]
             lefts, rights = (filled[left], whole[tuple(right)]) if side else (whole[tuple(left)], filled[right])
             program.args[place] = lefts, rights, *terms
-            program.padded.add(place)
+            if len(taken) < len(row):
+                program.padded.add(place)
     return True
