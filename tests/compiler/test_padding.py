@@ -113,6 +113,18 @@ def test_rows_taken_again_and_again(executor: Any) -> None:
     assert [p.grad for p in parameters] == pytest.approx(expected[1], rel=1e-12, abs=1e-14)
 
 
+@pytest.mark.parametrize("index", [-1.0, 4.0, 0.5, math.nan, math.inf, -1e300])
+@pytest.mark.parametrize("executor", FORCED)
+def test_a_wrong_row_is_refused(index: float, executor: Any) -> None:
+    loss, _ = letters(4)
+    run = tl.compile(loss, executor=executor)
+    rows = np.array([[0.0, 3.0], [-0.0, 1.0]])
+    assert run.batch(rows, reduce=None) == pytest.approx([loss(row).data for row in rows.tolist()])
+    rows[1, 1] = index
+    with pytest.raises(IndexError, match=r"must be a whole number in 0\.\.3"):
+        run.batch(rows, reduce=None)
+
+
 @pytest.mark.parametrize("executor", FORCED)
 def test_pairs(executor: Any) -> None:
     places = SOURCE.normal(size=(4, 6, 3))

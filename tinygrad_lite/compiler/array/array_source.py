@@ -24,7 +24,7 @@ from ..passes.matrix_products import Product
 from ..passes.program import Program, as_array
 from . import array_forms
 from .array_layout import G, Layout, S, V
-from .number_by_number import by_value
+from .number_by_number import by_value, chosen_evenly
 
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3
 
@@ -112,6 +112,8 @@ class Source:
 
     def _operation(self, group: Group, op: Op) -> None:
         layout, out = self.layout, self._out(group)
+        if op is ops.take and group.varies and self._take_evenly(group, out):
+            return
         names: dict[str, str] = {}
         lengths: dict[str, int] = {}
         columns = zip(*[self._program.args[place] for place in group.members], strict=True)
@@ -129,6 +131,18 @@ class Source:
                 function = f"component{len(self.functions)}"
             self.functions[function] = by_value(op) if not isinstance(op, Settled) else op.on_arrays
             layout.line(f"{function}({', '.join([*names.values(), out])})")
+
+    def _take_evenly(self, group: Group, out: str) -> bool:
+        """Writes one gather of parameters for all members, if their tables are evenly spaced parameters."""
+        tables, indices = zip(*[self._program.args[place] for place in group.members], strict=True)
+        if not all(type(table) is range and table[0] < 0 for table in tables):
+            return False
+        rows = list(dict.fromkeys(indices))
+        which = np.array([rows.index(place) for place in indices])
+        function = f"take_evenly{len(self.functions)}"
+        self.functions[function] = chosen_evenly(np.array([(~t[0], -t.step, len(t)) for t in tables]), which)
+        self.layout.line(f"{function}(P, {self.layout.by_lane(np.array(rows))}, {out})")
+        return True
 
     def _sweep(self, groups: Sequence[Group]) -> None:
         """Writes a native sweep: it computes groups one after the other, in the rows of V."""

@@ -85,7 +85,7 @@ def crossed(
         rights = sorted(cross.rights, key=lambda row: (row[0] == one, order.of_row(row)))
         places = np.array([[cross.places[right][left] for right in rights] for left in lefts])
         by_lane = any(program.by_lane(p) for left in lefts for p in listed(left))
-        columns = order.of_columns(rights[0])
+        columns = order.of_columns(rights[0], lefts[0])
         product = Product(_columns(lefts, columns), _columns(rights, columns), True, shared=not by_lane)
         if not by_lane:
             _complete(program, product, places, one)
@@ -97,7 +97,9 @@ def _stacked(found: Sequence[tuple[Any, Product]], order: RowOrder) -> list[tupl
     """The products, with those of one shape whose factors differ between lanes as stacks."""
     by_shape: dict[Any, list[tuple[Any, Product]]] = defaultdict(list)
     for places, product in found:
-        by_shape[len(by_shape) if product.shared else (product.left.shape, len(product.right))].append((places, product))
+        by_shape[len(by_shape) if product.shared else (product.left.shape, len(product.right))].append(
+            (places, product)
+        )
     made = []
     for some in by_shape.values():
         if len(some) > 1:
@@ -110,10 +112,11 @@ def _stacked(found: Sequence[tuple[Any, Product]], order: RowOrder) -> list[tupl
 
 def _laid_out(places: Any, product: Product, order: RowOrder) -> list[int]:
     """The sums of a product in the order in which most of them are read, of those that an array of them can have."""
-    shape = [k for k, size in enumerate(places.shape) if size > 1]
-    if product.shared or len(shape) < 2:
-        return places.ravel().tolist()  # type: ignore[no-any-return]
-    laid = {axes: places.transpose(axes).ravel().tolist() for axes in permutations(range(places.ndim))}
+    laid: dict[tuple[int, ...], list[int]] = {}
+    for axes in permutations(range(places.ndim)):
+        laid[axes] = places.transpose(axes).ravel().tolist()
+        if product.shared or places.size == max(places.shape):
+            return laid[axes]
     product.axes = max(laid, key=lambda axes: order.reads(laid[axes]))
     return laid[product.axes]
 
@@ -180,7 +183,7 @@ def _over_lanes(
     columns_of = [np.arange(len(rows[0]), dtype=np.int32) for rows in blocks]
     positions = np.concatenate([first[:, None] + k for first, k in zip(firsts.T, columns_of, strict=True)], axis=1)
     sort = np.lexsort((order.of(right[:, 0]), right[:, 0] == one))
-    columns = order.of_columns(lefts[0])
+    columns = order.of_columns(lefts[0], tuple(right[sort[0]].tolist()))
     left = np.array(lefts)[:, columns]
     return Product(left, right[sort][:, columns], True), positions[:, sort]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -175,7 +175,7 @@ class Program:
         """Whether a place, which may be that of a parameter, differs between lanes."""
         return place >= 0 and self.varies[place]
 
-    def rows(self, place: int) -> Iterable[Row]:
+    def rows(self, place: int) -> Sequence[Row]:
         """The places that an operation reads, as rows, in order, with duplicates."""
         kind, args = self.kinds[place], self.args[place]
         if kind == SUM:

@@ -36,9 +36,13 @@ class RowOrder:
             self._position[place] = self._rows
             self._rows += 1
 
-    def of_columns(self, row: Row) -> list[int]:
-        """The order of columns in which the factors of a row are contiguous."""
-        return sorted(range(len(row)), key=lambda k: self._at(row[k]))
+    def of_columns(self, *rows: Row) -> list[int]:
+        """The order of columns in which the factors of a row are evenly spaced: of the first row that can be that."""
+        found = [sorted(range(len(row)), key=list(map(self._at, row)).__getitem__) for row in rows]
+        for row, order in zip(rows, found, strict=True):
+            if _is_even([self._at(row[k]) for k in order]):
+                return order
+        return found[0]
 
     def of(self, places: Any) -> Any:
         return np.array([self._at(place) for place in places.tolist()])
@@ -64,23 +68,19 @@ class RowOrder:
         if len(parts) > _MOST_PARTS:
             parts = {(): [item for part in parts.values() for item in part]}
         for part in parts.values():
-            yield self._as_read([place for _, place in sorted(part)])
+            part.sort()
+            found = [place for _, place in part]
+            yield found if _is_even([at for at, _ in part]) else self._as_read(found)
 
     def _as_read(self, members: list[int]) -> list[int]:
-        """The members in the order in which they are read, unless more of what they read themselves is then gathered."""
-        even = self._count_even(members)
-        if even == self._count_columns(members[0]):
-            return members
+        """The members in the order in which they are read, unless they then read more out of order themselves."""
         others = sorted(members, key=lambda place: self._first_read.get(place, _NEVER))
-        return others if self._count_even(others) >= even else members
-
-    def _count_columns(self, place: int) -> int:
-        return sum([1 + (len(row) > 1) for row in self._program.rows(place) if row])
+        return others if self._count_even(others) >= self._count_even(members) else members
 
     def _count_even(self, members: Sequence[int]) -> int:
         """How many of the first and last operands in rows are evenly spaced over the members."""
         ends = [[row[k] for row in self._program.rows(place) if row for k in {0, len(row) - 1}] for place in members]
-        return sum([len(set(map(sub, at[1:], at))) < 2 for at in (list(map(self._at, column)) for column in zip(*ends))])
+        return sum([_is_even(list(map(self._at, column))) for column in zip(*ends, strict=True)])
 
     def reads(self, places: Sequence[int]) -> int:
         """How many neighbours stand in the order in which they are read first."""
@@ -104,3 +104,7 @@ class RowOrder:
                 for k, operand in enumerate(row):
                     found.setdefault(operand, (k, count))
         return found
+
+
+def _is_even(positions: Sequence[int]) -> bool:
+    return len(set(map(sub, positions[1:], positions))) < 2
