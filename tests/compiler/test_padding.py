@@ -137,13 +137,15 @@ def test_pairs(executor: Any) -> None:
 
 
 def random_rows(seed: int) -> Callable[[Any], Any]:
-    """Sums of products whose rows are random parts of others, of a row or of all rows of a matrix, some with terms."""
+    """Sums of products whose rows are random parts of others, some with weights among them, some with terms added."""
     draw = random.Random(seed)
     parts = [sorted(draw.sample(range(6), draw.randint(1, 6))) for _ in range(draw.randint(2, 6))]
     chosen = [(part, shift, draw.random() < 0.3) for part in parts for shift in range(draw.randint(1, 3))]
+    weights = [Value(draw.gauss(0.0, 1.0)) if draw.random() < 0.3 else None for _ in range(6)]
 
     def function(xs: Any) -> Any:
-        given, others = xs[:6], [x.sin() for x in xs[6:]]
+        given = [x if w is None else w for x, w in zip(xs[:6], weights, strict=True)]
+        others = [x.sin() for x in xs[6:]]
         found = []
         for part, shift, more in chosen:
             left = [given[(k + shift) % 6] for k in part]
@@ -153,6 +155,7 @@ def random_rows(seed: int) -> Callable[[Any], Any]:
     return function
 
 
+@pytest.mark.filterwarnings("ignore")  # of weights that derivatives at numbers cut off
 @pytest.mark.parametrize("seed", range(few(60, 10)))
 def test_random_ragged_rows(seed: int) -> None:
     f = random_rows(seed)
@@ -300,3 +303,32 @@ def test_the_picture_has_only_the_program_s_own_sums() -> None:
     f.batch(SOURCE.normal(size=(2, TOKENS, WIDTH)), reduce=None)
     assert "scalar graph: 15 operations" in f.graph(max_nodes=200).dot()
     assert sum(map(len, f.array.groups)) > 15
+
+
+def test_scaled_tokens_are_laid_out_as_the_next_layer_reads_them() -> None:
+    scale, layer = nn.RMSNorm(8), nn.Linear(8, 5, bias=False)
+    f = tl.compile(lambda tokens: [layer(scale(token)) for token in tokens], executor="array")
+    f.batch(SOURCE.normal(size=(2, 6, 8)), reduce=None)
+    run = f.source.partition("def run():")[2]
+    assert [run.count(call) for call in ("take_v(", "multiply(", "dot(")] == [1, 2, 1]
+
+
+def test_windows_with_a_bias_leave_the_image_in_one_piece() -> None:
+    """The factor 1.0 of the bias stands in a row of its own, not among the pixels."""
+    loss, _ = window_sums(2, 1)
+    f = tl.compile(loss, executor="array")
+    f.batch(np.ones((2, 6, 6)))
+    assert f.array.plain.layout.inputs == list(range(36))
+
+
+def test_tables_of_parameters_are_not_copied() -> None:
+    loss, _ = letters(4)
+    f = tl.compile(loss, executor="array")
+    f.batch(np.zeros((2, 3)))
+    assert "take_evenly0(P," in f.source and "take_p(" not in f.source
+
+
+def test_pairs_are_read_as_the_sums_over_coordinates_want_them() -> None:
+    f = tl.compile(energy, executor="array")
+    f.batch(SOURCE.normal(size=(2, 6, 3)), reduce=None)
+    assert f.source.count("take_v(") == 2, "the two bodies of each pair; the differences are laid out by coordinate"

@@ -90,22 +90,24 @@ def crossed(
         if not by_lane:
             _complete(program, product, places, one)
         found.append((places, product))
-    return [(_laid_out(places, product, order), product) for places, product in _stacked(found, order)], alone
+    if found and program.varies[members[0]]:
+        found = _stacked(found, order)
+    return [(_laid_out(places, product, order), product) for places, product in found], alone
 
 
 def _stacked(found: Sequence[tuple[Any, Product]], order: RowOrder) -> list[tuple[Any, Product]]:
-    """The products, with those of one shape whose factors differ between lanes as stacks."""
+    """The products with those of one shape as stacks, but weights that all lanes share are multiplied one by one."""
     by_shape: dict[Any, list[tuple[Any, Product]]] = defaultdict(list)
     for places, product in found:
-        by_shape[len(by_shape) if product.shared else (product.left.shape, len(product.right))].append(
-            (places, product)
-        )
+        alone = product.shared and product.left.shape[1] > 1
+        shape = len(by_shape) if alone else (product.left.shape, len(product.right), product.shared)
+        by_shape[shape].append((places, product))
     made = []
     for some in by_shape.values():
         if len(some) > 1:
-            some.sort(key=lambda item: (order.of_row(item[1].left[0]), order.of_row(item[1].right[0])))
+            some.sort(key=lambda item: [order.of_row(rows[0].tolist()) for rows in (item[1].left, item[1].right)])
             left, right = np.array([p.left for _, p in some]), np.array([p.right for _, p in some])
-            some = [(np.array([places for places, _ in some]), Product(left, right, True))]
+            some = [(np.array([places for places, _ in some]), Product(left, right, True, shared=some[0][1].shared))]
         made += some
     return made
 
@@ -115,7 +117,7 @@ def _laid_out(places: Any, product: Product, order: RowOrder) -> list[int]:
     laid: dict[tuple[int, ...], list[int]] = {}
     for axes in permutations(range(places.ndim)):
         laid[axes] = places.transpose(axes).ravel().tolist()
-        if product.shared or places.size == max(places.shape):
+        if (product.shared and places.ndim == 2) or places.size == max(places.shape):
             return laid[axes]
     product.axes = max(laid, key=lambda axes: order.reads(laid[axes]))
     return laid[product.axes]
