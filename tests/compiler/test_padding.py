@@ -15,6 +15,7 @@ from compiled import FORCED, columns, differences, few
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
 from tinygrad_lite.compiler.array.array_executor import ArrayExecutor
+from tinygrad_lite.engine import bind
 
 SOURCE = np.random.default_rng(0)
 TOKENS, WIDTH = 5, 3
@@ -52,12 +53,14 @@ def window_sums(filters: int, padding: int) -> tuple[Callable[[Any], Any], list[
 def letters(rows: int) -> tuple[Callable[..., Any], list[Value]]:
     """Chosen rows of a table, often the same ones."""
     table = [[Value(x) for x in row] for row in SOURCE.normal(size=(rows, WIDTH)).tolist()]
+    parameters = list(itertools.chain(*table))
+    bind(parameters)
 
     def loss(indices: Any) -> Any:
         found = [[tl.take(column, k) for column in zip(*table, strict=True)] for k in indices]
         return tl.sum([tl.dot(a, b).tanh() for a, b in itertools.pairwise(found)])
 
-    return loss, list(itertools.chain(*table))
+    return loss, parameters
 
 
 def energy(places: Any) -> Any:
@@ -201,32 +204,109 @@ def test_windows_beyond_the_edge_are_in_the_same_product() -> None:
         assert len(forward) == 2 + 1, "two convolutions and the derivative by the first one's results"
 
 
-def test_too_ragged_rows_stay_as_they_are() -> None:
-    """At most twice as many products are computed as are needed."""
+@pytest.mark.parametrize(("count", "padded"), [(1, 1), (2, 0)])
+def test_too_ragged_rows_stay_as_they_are(count: int, padded: int) -> None:
+    """At most twice as many products are computed as are needed: 2 * 30 are, for 30 + 2 products, but not 3 * 30."""
 
     def function(xs: Any) -> Any:
-        long = tl.dot(xs[:30], [x.sin() for x in xs[30:]])
-        return [long, *[tl.dot([xs[k].cos(), xs[k].exp()], [x.sin() for x in xs[30:32]]) for k in range(20)]]
+        sines = [x.sin() for x in xs]
+        long = tl.dot([x.exp().cos() for x in xs], sines)
+        return [long, *[tl.dot([xs[k].cos().exp(), xs[k].exp().sin()], sines[:2]) for k in range(count)]]
 
     f = tl.compile(function, executor="array")
-    xs = SOURCE.normal(size=(2, 60))
+    xs = SOURCE.normal(size=(2, 30))
     assert f.batch(xs, reduce=None)[0] == pytest.approx(plain(function, xs[0]), rel=1e-12)
-    assert not f.array.program.padded
+    assert len(f.array.program.padded) == padded
+
+
+def test_a_part_of_one_row_is_not_a_part_of_all() -> None:
+    def function(xs: Any) -> Any:
+        a, b, c = ([f(x) for x in xs[:4]] for f in (tl.sin, tl.cos, tl.tanh))
+        rows = [[x.exp().cos() for x in xs[k : k + 4]] for k in range(4)]
+        whole = [tl.dot(row, column) for row in rows[:2] for column in (a, b)]
+        return [*whole, *[tl.dot(rows[2][:2], column) for column in (a[:2], c[:2])]]
+
+    f = tl.compile(function, executor="array")
+    xs = SOURCE.normal(size=(3, 8))
+    assert f.batch(xs, reduce=None)[2] == pytest.approx(plain(function, xs[2]), rel=1e-12)
 
 
 def plain(function: Callable[[Any], Any], xs: Any) -> list[float]:
     return [y.data for y in function([Value(float(x)) for x in xs])]
 
 
-def test_missing_sums_are_bounded_too() -> None:
+@pytest.mark.parametrize(("seen", "sums"), [(2, 2 * 20 - 1), (20, 20 * 20)])
+def test_missing_sums_are_bounded_too(seen: int, sums: int) -> None:
+    """A token that sees few others needs little of what all tokens have in common."""
+
     def function(xs: Any) -> Any:
-        rows = [[x.sin(), x.cos()] for x in xs]
-        return [tl.dot(rows[k], rows[k + 1]) for k in range(len(rows) - 1)]  # a band of the cross product
+        keys, asked = [[x.sin(), x.cos()] for x in xs], [[x.sin().exp(), x.cos().exp()] for x in xs]
+        return [[tl.dot(asked[t], key) for key in keys[max(0, t + 1 - seen) : t + 1]] for t in range(len(xs))]
 
     f = tl.compile(function, executor="array")
-    f.batch(SOURCE.normal(size=(2, 40)), reduce=None)
-    sums = sum([len(group.members) for group in f.array.groups if group.product is not None])
-    assert sums == 39
+    f.batch(SOURCE.normal(size=(2, 20)), reduce=None)
+    assert sum([len(group.members) for group in f.array.groups if group.product is not None]) == sums
+
+
+def test_sums_with_terms_are_not_filled_up() -> None:
+    def function(xs: Any) -> Any:
+        rows = [[x.sin(), x.cos()] for x in xs]
+        return [[tl.dot(x, y, xs[t]) for y in rows[: t + 1]] for t, x in enumerate(rows)]
+
+    f = tl.compile(function, executor="array")
+    f.batch(SOURCE.normal(size=(2, 5)), reduce=None)
+    assert sum([len(group.members) for group in f.array.groups if group.product is not None]) == 15
+
+
+def test_token_by_token_is_as_all_tokens_at_once() -> None:
+    """In whichever order the factors were made: what is read of other tokens, and the shares of these."""
+    width, count = 4, 6
+    matrices = [[[Value(x) for x in row] for row in m] for m in SOURCE.normal(size=(3, width, width)).tolist()]
+
+    def linear(matrix: Any, x: Any) -> list[Any]:
+        return [tl.dot(row, x) for row in matrix]
+
+    def mixed(query: Any, keys: Any, worths: Any) -> list[Any]:
+        shares = tl.softmax([tl.dot(query, key) for key in keys])
+        return [tl.dot(shares, column).tanh() for column in zip(*worths, strict=True)]
+
+    def one_by_one(tokens: Any) -> Any:
+        keys: list[Any] = []
+        worths: list[Any] = []
+        found = []
+        for token in tokens:
+            query, key, worth = [linear(matrix, token) for matrix in matrices]
+            keys.append(key)
+            worths.append(worth)
+            found += mixed(query, keys, worths)
+        return tl.sum(found)
+
+    def at_once(tokens: Any) -> Any:
+        queries, keys, worths = [[linear(matrix, token) for token in tokens] for matrix in matrices]
+        found = [mixed(query, keys[: t + 1], worths[: t + 1]) for t, query in enumerate(queries)]
+        return tl.sum([y for row in found for y in row])
+
+    products = []
+    for loss in (one_by_one, at_once):
+        f = tl.compile(loss, executor="array")
+        f.batch(SOURCE.normal(size=(2, count, width)), reduce="sum").backward()
+        products.append(f.array.plain.products)
+    assert products[0] == products[1] < 15
+
+
+def test_what_all_lanes_share_is_no_stack() -> None:
+    p, q = ([Value(x) for x in SOURCE.normal(size=6).tolist()] for _ in range(2))
+
+    def loss(x: Any) -> Any:
+        products = [p[2 * k + i].sin() * q[2 * k + j].sin() for k in range(3) for i in range(2) for j in range(2)]
+        return tl.sum([(x * y).tanh() for y in products])
+
+    rows = SOURCE.normal(size=4)
+    expected = eager_gradients(loss, [*p, *q], rows)
+    for v in (*p, *q):
+        v.grad = 0.0
+    tl.compile(loss, executor="array").batch(rows, reduce="sum").backward()
+    assert [v.grad for v in (*p, *q)] == pytest.approx(expected[1], rel=1e-12)
 
 
 @pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan, 1e200])
@@ -298,19 +378,24 @@ def test_an_executor_without_padding_gives_the_same() -> None:
     assert padded.run(numbers, inputs) == pytest.approx(straight.run(numbers, inputs), rel=1e-13)
 
 
-def test_the_picture_has_only_the_program_s_own_sums() -> None:
-    f = tl.compile(causal(scores=True), executor="array")
-    f.batch(SOURCE.normal(size=(2, TOKENS, WIDTH)), reduce=None)
-    assert "scalar graph: 15 operations" in f.graph(max_nodes=200).dot()
-    assert sum(map(len, f.array.groups)) > 15
-
-
 def test_scaled_tokens_are_laid_out_as_the_next_layer_reads_them() -> None:
     scale, layer = nn.RMSNorm(8), nn.Linear(8, 5, bias=False)
     f = tl.compile(lambda tokens: [layer(scale(token)) for token in tokens], executor="array")
     f.batch(SOURCE.normal(size=(2, 6, 8)), reduce=None)
     run = f.source.partition("def run():")[2]
     assert [run.count(call) for call in ("take_v(", "multiply(", "dot(")] == [1, 2, 1]
+
+
+def test_a_stack_is_laid_out_as_it_is_read() -> None:
+    layer = nn.Linear(8, 5, bias=False)
+
+    def function(tokens: Any) -> Any:
+        scaled = [[x * scale for x in token] for token in tokens for scale in [tl.dot(token, token).exp()]]
+        return layer(scaled)
+
+    f = tl.compile(function, executor="array")
+    f.batch(SOURCE.normal(size=(2, 6, 8)), reduce=None)
+    assert "take_v(" not in f.source.partition("def run():")[2]
 
 
 def test_windows_with_a_bias_leave_the_image_in_one_piece() -> None:

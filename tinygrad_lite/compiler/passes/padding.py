@@ -122,7 +122,7 @@ def _lengthened(program: Program, cross: Cross, side: int, long: _Long, row: Row
     kept, others = (cross.lefts, cross.rights)[:: 1 - 2 * side]
     rows, first_others = (long.cross.lefts, long.cross.rights)[:: 1 - 2 * side]
     at = {place: k for k, place in enumerate(row)}
-    if long.side not in (None, side) or len(rows) != len(kept) or len(at) < len(row):
+    if long.side not in (None, side) or len(rows) != len(kept):
         return False
     taken = [at[place] for place in kept[0] if place in at]
     if len(set(taken)) < len(kept[0]):

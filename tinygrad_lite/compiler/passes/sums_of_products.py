@@ -184,6 +184,8 @@ class _Rewriting:
             return (lefts, rights) if type(lefts) is range else (rights, lefts)
         if not lefts:
             return (), ()
+        if one and other:  # whole rows, so that those of one kind meet those of the other
+            return (lefts, rights) if self._ordered(lefts[0], rights[0])[0] == lefts[0] else (rights, lefts)
         a, b = zip(*map(self._ordered, lefts, rights), strict=True)
         return row_of(a), row_of(b)
 
