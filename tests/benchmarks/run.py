@@ -40,6 +40,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     scaling,
     shared_weights,
     sparse,
+    templates,
     transforms_cost,
     wide_networks,
 )
@@ -75,6 +76,7 @@ CASES = {
     "W7": Case(black_scholes.option, ("casadi", "")),
     "W7 batch": Case(black_scholes.many_options, ("numpy, by hand", "jax, jit"), ("scipy",)),
     "GPT compiled": Case(gpt_compiled.gpt, gpt_compiled.PEERS),
+    "templates": Case(templates.against, (templates.PEER,)),
     "lanes": Case(lanes.lanes, ("jax, jit",)),
     "compiled memory": Case(compiled_memory.memory),
     "fit": Case(fit_epoch.against, fit_epoch.PEERS, ("sklearn", "tqdm")),

@@ -43,6 +43,43 @@ def layer_loss() -> Any:
     return loss
 
 
+def test_sums_that_fill_up_a_product_are_not_drawn() -> None:
+    """Nor the zeros in rows that are filled up: the scalar graph is that of the function."""
+
+    def causal(xs: Any) -> Any:
+        rows = [[x.sin(), x.cos()] for x in xs]
+        fits = [[tl.dot(x, y).exp() for y in rows[: t + 1]] for t, x in enumerate(rows)]
+        return [tl.dot(fit, column) for fit in fits for column in zip(*rows[: len(fit)], strict=True)]
+
+    f = tl.compile(causal, executor="array")
+    f.batch(np.ones((2, 4)), reduce=None)
+    picture = f.graph(max_nodes=200)
+    assert f.array.program.padded and len(f.array.program) > len(f.passes["sums of products"])
+    (home,) = [k for k, cluster in enumerate(picture.clusters) if cluster.title == "scalar graph: 36 operations"]
+    drawn = {k for k, node in enumerate(picture.nodes) if picture.clusters[node.cluster].parent == home}
+    assert len(drawn) == 4 + 36
+    edges = [edge for edge in picture.edges if edge.target in drawn]
+    assert len(edges) == 8 + 10 * 4 + 10 + 2 * 2 * 10 + 2, "0.0 is added to the two sums of one product"
+
+
+def test_a_stack_of_products_in_words() -> None:
+    def heads(xs: Any) -> Any:
+        first, second = [[x.sin(), x.exp()] for x in xs], [[x.cos(), x.tanh()] for x in xs]
+        return [tl.dot(a, b) for k in (0, 4) for a in first[k : k + 2] for b in second[k + 2 : k + 4]]
+
+    def scaled(xs: Any) -> Any:
+        return [x.sin() * y.cos() for k in (0, 4) for x in xs[k : k + 2] for y in xs[k + 2 : k + 4]]
+
+    for function, title, shape in (
+        (heads, "matrix product", "2 of lanes x (2 x 2) @ (2 x 2)"),
+        (scaled, "outer products", "2 of (2 x 1) * (1 x 2)"),
+        (lambda xs: [x.sin() * xs[k].cos() for k in (0, 4) for x in xs[k : k + 4]], "elementwise", "(8 x lanes)"),
+    ):
+        f = tl.compile(function, executor="array")
+        f.batch(np.ones((2, 8)), reduce=None)
+        assert (title, shape) in [(s.title, row(s, "shape")) for s in steps(f.graph(), "matrix form").values()]
+
+
 def test_a_layer_forward_and_backward() -> None:
     picture = layer_loss().graph()
     found = steps(picture, "matrix form")

@@ -17,7 +17,7 @@ from ..ops import Op
 from .array.array_forms import count_lines
 from .joint_results import Joint
 from .native import bytecode_machine as native
-from .native.bytecode import ONE, TWO
+from .native.bytecode import LANES, ONE, TWO
 from .passes.grouping import Group, together
 from .passes.program import CONSTANT, SUM, Program
 from .passes.strength_reduction import WHERE_EQUAL
@@ -31,7 +31,7 @@ _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
 # Of an operation that is known by its value alone, in each lane: a call of a Python function.
 _PYTHON_CALL = 2000.0
 # The native sweep computes a group with at most this many operands and function calls; NumPy is quicker with more.
-_MOST_SWEPT, _MOST_FUNCTIONS = 4096, 16
+_MOST_SWEPT, _MOST_CALLS = 4096, {ONE: 16, TWO: 16, LANES: 256}
 # From this many terms on, a sum is one call.
 MANY_TERMS = 4
 # Operations that the native executor knows beside those of `forms`.
@@ -137,11 +137,13 @@ def is_swept(program: Program, group: Group) -> bool:
     product, count = group.product, len(group.members)
     if not group.varies or group.summed is not None or count * program.count_operands(group.members[0]) > _MOST_SWEPT:
         return False
-    if product is not None and product.crossed and product.left.shape[1] > 1:
+    if not program.padded.isdisjoint(group.members):
+        return False
+    if product is not None and product.crossed and product.left.shape[-1] > 1:
         return False
     if isinstance(group.kind, Op) and group.kind is not WHERE_EQUAL and group.kind is not ops.take:
         form = native.forms.get(group.kind)
-        if form is None or (form[0] in (ONE, TWO) and count > _MOST_FUNCTIONS):
+        if form is None or count > _MOST_CALLS.get(form[0], count):
             return False
     places = chain.from_iterable([row for place in group.members for row in program.rows(place)])
     return all(place >= 0 and (program.varies[place] or program.kinds[place] == CONSTANT) for place in places)
@@ -163,5 +165,5 @@ def _lines(program: Program, group: Group) -> int:
     terms = len(minus) + (1 if product is None and len(plus) >= MANY_TERMS else len(plus))
     if product is None:
         return max(1, terms - 1)
-    in_two_steps = group.varies and not product.crossed and product.left.shape[1] > 1
+    in_two_steps = group.varies and not product.crossed and product.left.shape[-1] > 1
     return 1 + in_two_steps + (0 if product.complete else terms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -15,6 +16,8 @@ from ..native import bytecode_machine as native
 from ..passes.gc_pause import collector_paused
 from ..passes.grouping import grouped
 from ..passes.lane_sums import LaneSums
+from ..passes.levels import levels_of, put_higher_left
+from ..passes.padding import pad
 from ..passes.program import Program
 from ..passes.strength_reduction import rewrite
 from .array_layout import P, S, V
@@ -41,18 +44,28 @@ class ArrayExecutor:
     cost        how long a run is expected to take
     ran         the source that ran last, if one did
     most_lanes  how many lanes a block has at most
+    idle        workspaces that no call uses, by their keys
     """
 
     @collector_paused
-    def __init__(self, program: Program, summed: bool = False, xp: Any = np) -> None:
+    def __init__(self, program: Program, summed: bool = False, xp: Any = np, padded: bool = True) -> None:
+        """
+        padded  whether ragged groups are filled up; the executor takes one that does not where that is wrong
+        """
         self.xp, self.summed, self.outputs = xp, summed, program.results
+        self._given = program
         self.program = program.copied() if summed else program.joined().copied()
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
-        self.groups = grouped(self.program, self.lane_sums)
+        apart = frozenset(self.lane_sums.by_lane.values()) if self.lane_sums else frozenset[int]()
+        levels = levels_of(self.program, self.program.operations())
+        put_higher_left(self.program, levels)
+        if padded:
+            pad(self.program, levels, apart)
+        self.groups = grouped(self.program, levels, self.lane_sums)
         self.cost = ArrayCost(self.program, self.groups)
         self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies))))
-        self._idle: dict[tuple[int, ...], _Workspace] = {}
+        self.idle: dict[tuple[int, ...], _Workspace] = {}
         self.ran: Source | None = None
 
     @cached_property
@@ -66,6 +79,11 @@ class ArrayExecutor:
     def swept(self) -> Source:
         """The source for few lanes: between matrix products it uses the native sweep instead of small array calls."""
         return Source(self.program, self.groups, self.lane_sums, self.xp, swept=True)
+
+    @cached_property
+    def straight(self) -> ArrayExecutor:
+        """The executor without padding, for numbers that are not finite beside a zero."""
+        return ArrayExecutor(self._given, self.summed, self.xp, padded=False)
 
     def time(self, lanes: int) -> float:
         """How long a run is expected to take, as NativeCost.time() says it for the native executor."""
@@ -106,12 +124,11 @@ class ArrayExecutor:
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
         lanes = parts[0].shape[1]
         if 0 < lanes <= self.most_lanes:
-            space = self._take(parameters, parts, lanes)
-            space.compute(parts)
+            space = self._computed(parameters, parts, lanes)
             made = use(space.sums)
             if type(made) is Value:
                 space.lent = weakref.ref(made)
-            self._idle[space.key] = space
+            space.release()
             return made
         total = self.xp.zeros(self.outputs)
         for space, _ in self._blocks(parameters, parts, lanes):
@@ -127,14 +144,17 @@ class ArrayExecutor:
             read, carried = np.moveaxis(table[..., block], 1, 0), np.moveaxis(carry[..., block], 1, 0)
             space = self._take(parameters, [carried[0], read[0] if steps else table[:, :0].T], carried.shape[2])
             for t in range(steps - 1, -1, -1) if backward else range(steps):
-                space.compute([carried[t + backward], read[t]])
+                if not space.compute([carried[t + backward], read[t]]):
+                    space.release()
+                    self.straight.loop(parameters, table, carry, backward)
+                    return
                 after = carried[t + 1 - backward]
                 for home, positions, rows in space.outputs:
                     if home == V:
                         after[positions] = space.arrays[V][rows]
                     else:
                         after[positions] = space.arrays[home][rows, None]
-            self._idle[space.key] = space
+            space.release()
 
     def _blocks(self, parameters: Any, parts: Sequence[Any], lanes: int) -> Iterator[tuple[_Workspace, slice]]:
         """Runs block after block, and gives for each the workspace with its results and its lanes."""
@@ -142,20 +162,26 @@ class ArrayExecutor:
         size = max(1, -(-lanes // blocks))
         for start in range(0, lanes, size):
             block = slice(start, min(start + size, lanes))
-            some = [part[:, block] for part in parts]
-            space = self._take(parameters, some, block.stop - start)
-            space.compute(some)
+            space = self._computed(parameters, [part[:, block] for part in parts], block.stop - start)
             yield space, block
-            self._idle[space.key] = space
+            space.release()
+
+    def _computed(self, parameters: Any, parts: Sequence[Any], lanes: int) -> _Workspace:
+        """A workspace with the results of a run, to be released."""
+        space = self._take(parameters, parts, lanes)
+        if space.compute(parts):
+            return space
+        space.release()
+        return self.straight._computed(parameters, parts, lanes)
 
     def _take(self, parameters: Any, parts: Sequence[Any], lanes: int) -> _Workspace:
         """A workspace that no other call uses."""
         key = (lanes, *map(len, parts))
-        space = self._idle.pop(key, None)
+        space = self.idle.pop(key, None)
         if space is None or space.arrays[P] is not parameters:
             space = _Workspace(self, parameters, key)
-            for other in list(self._idle)[:-_SPACES_KEPT]:  # the ones unused for longest
-                self._idle.pop(other, None)
+            for other in list(self.idle)[:-_SPACES_KEPT]:  # the ones unused for longest
+                self.idle.pop(other, None)
         return space
 
 
@@ -173,6 +199,7 @@ class _Workspace:
         layout, executor.ran = source.layout, source
         self.outputs = layout.outputs
         self.key, lanes, lengths = key, key[0], key[1:]
+        self._idle = executor.idle
         self.arrays = {P: parameters, S: xp.empty(layout.rows[S]), V: xp.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = xp.asarray(layout.constants)
         self.sums = xp.zeros(executor.outputs)
@@ -182,8 +209,12 @@ class _Workspace:
             for part, some, rows in _pieces(lengths, np.array(layout.inputs, int))
         ]
 
-    def compute(self, parts: Sequence[Any]) -> None:
-        """Runs the program on arrays of inputs."""
+    def release(self) -> None:
+        """Lets other calls use it."""
+        self._idle[self.key] = self
+
+    def compute(self, parts: Sequence[Any]) -> bool:
+        """Runs the program on arrays of inputs; False if padding was wrong for these, see Program.padded."""
         node = self.lent() if self.lent else None
         if node is not None:
             keep_partials(node)
@@ -191,7 +222,8 @@ class _Workspace:
         for part, some, target in self._pieces:
             np.copyto(target, parts[part] if some is None else parts[part][some])
         self._share()
-        self._run()
+        total = self._run()
+        return total is None or math.isfinite(total)
 
 
 def _pieces(lengths: tuple[int, ...], rows: Any) -> Iterator[tuple[int, slice, slice]]:

@@ -95,12 +95,11 @@ class Layout:
         return [(home, _sliced(at), _sliced(rows[at])) for home, at in found if len(at)]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
-        """The places of factors that are followed by the factor 1.0 in a product."""
+        """The places of factors that are followed by the factor 1.0 in a product with one column of these."""
         found: set[int] = set()
         for right in [group.product.right for group in groups if group.product is not None and group.varies]:
-            for rows in (right, right.T):
-                if len(rows) > 1:
-                    found.update(rows[-2][rows[-1] == self._one].tolist())
+            if 1 in right.shape[-2:] and right.ndim == 2 and right.size > 1 and right.flat[-1] == self._one:
+                found.add(int(right.flat[-2]))
         return found
 
     def _place_ones(self, wanted: bool) -> None:

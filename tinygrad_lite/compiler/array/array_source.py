@@ -24,7 +24,7 @@ from ..passes.matrix_products import Product
 from ..passes.program import Program, as_array
 from . import array_forms
 from .array_layout import G, Layout, S, V
-from .number_by_number import by_value
+from .number_by_number import by_value, chosen_evenly
 
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3
 
@@ -33,7 +33,7 @@ class Source:
     """Writes the NumPy source of a program.
 
     text       defines bind(xp, grid, P, S, V, G, lanes), which returns two functions: share() computes what the lanes
-               share, then run() the rest
+               share, then run() the rest; if sums are padded, run() returns a number that is finite if they are right
     layout     where the numbers are
     functions  the functions of arrays that it calls, by name: for operations computed number by number, for fixed
                points, and for native sweeps
@@ -51,6 +51,7 @@ class Source:
         self.functions: dict[str, Any] = {}
         self.products = 0
         stretch: list[Group] = []
+        self._guards = 0
         if sums:
             self._clear(sums)
         for group in groups:
@@ -70,10 +71,15 @@ class Source:
                 self._sums_over_lanes(group)
             else:
                 self._sums(group)
+                if not program.padded.isdisjoint(group.members):
+                    self._guard(group)
         self._sweep(stretch)
         if sums:
             self.layout.begin(True, 0)
             self._shared_sums(sums)
+        if self._guards:
+            self.layout.setup.insert(0, f"guards = xp.zeros(({self._guards},))")
+            self.layout.line(f"return {self.layout.function('add')}.reduce(guards)")
         self.text = self._text()
 
     @property
@@ -108,6 +114,8 @@ class Source:
 
     def _operation(self, group: Group, op: Op) -> None:
         layout, out = self.layout, self._out(group)
+        if op is ops.take and group.varies and self._take_evenly(group, out):
+            return
         names: dict[str, str] = {}
         lengths: dict[str, int] = {}
         columns = zip(*[self._program.args[place] for place in group.members], strict=True)
@@ -123,6 +131,18 @@ class Source:
             function = f"{op.name}_by_value"
             self.functions[function] = by_value(op)
             layout.line(f"{function}({', '.join([*names.values(), out])})")
+
+    def _take_evenly(self, group: Group, out: str) -> bool:
+        """Writes one gather of parameters for all members, if their tables are evenly spaced parameters."""
+        tables, indices = zip(*[self._program.args[place] for place in group.members], strict=True)
+        if not all(type(table) is range and table[0] < 0 for table in tables):
+            return False
+        rows = list(dict.fromkeys(indices))
+        which = np.array([rows.index(place) for place in indices])
+        function = f"take_evenly{len(self.functions)}"
+        self.functions[function] = chosen_evenly(np.array([(~t[0], -t.step, len(t)) for t in tables]), which)
+        self.layout.line(f"{function}(P, {self.layout.by_lane(np.array(rows))}, {out})")
+        return True
 
     def _sweep(self, groups: Sequence[Group]) -> None:
         """Writes a native sweep: it computes groups one after the other, in the rows of V."""
@@ -213,6 +233,14 @@ class Source:
         if have != out:
             layout.line(f"{out}[...] = {have or '0.0'}")
 
+    def _guard(self, group: Group) -> None:
+        """Writes the sum of a group's results, times 0.0, to a guard: it is nan if one of them is not finite."""
+        count = f"{len(group)} * lanes" if group.varies else len(group)
+        numbers = self.layout.name(f"{self._out(group)}.reshape({count})", "v")
+        zeros = self.layout.name(f"xp.zeros(({count},))", "z")
+        self._call("vecdot", numbers, zeros, self.layout.name(f"guards[{self._guards}, ...]", "z"))
+        self._guards += 1
+
     def _add_bias(self, product: Product, out: str) -> None:
         """Adds a shared number to all sums of each left row."""
         cube = self._straight(product, True, out)
@@ -222,8 +250,10 @@ class Source:
     def _product(self, product: Product, varies: bool, out: str) -> None:
         """Writes the sums of products of a group."""
         layout, left, right = self.layout, product.left, product.right
-        factors = left.shape[1]
-        if factors == 1 and (not product.crossed or 1 in (len(left), len(right))):
+        factors = left.shape[-1]
+        if left.ndim == 3:
+            self._stacked(product, out)
+        elif factors == 1 and (not product.crossed or 1 in (len(left), len(right))):
             self._call("multiply", layout.operand(left[:, 0]), layout.operand(right[:, 0]), out)
         elif varies and layout.is_shared(left) and layout.is_shared(right):
             self._shared(product, out)
@@ -254,11 +284,15 @@ class Source:
         layout.line(f"{out}[...] = {totals}[..., None]")
 
     def _straight(self, product: Product, varies: bool, out: str) -> str:
-        """The rows of `out`, with the left rows as first axis and the right rows as second."""
-        layout, left, right = self.layout, len(product.left), len(product.right)
-        shape = f"{right}, {left}" if product.by_right else f"{left}, {right}"
-        cube = layout.name(f"{out}.reshape({shape}{', lanes' if varies else ''})", out[0])
-        return layout.name(f"{cube}.swapaxes(0, 1)", out[0]) if product.by_right else cube
+        """The rows of `out`, with the products of a stack, the left rows and the right rows as axes."""
+        sizes = (*product.left.shape[:-1], product.right.shape[-2])
+        axes = product.axes or tuple(range(len(sizes)))
+        shape = ", ".join([str(sizes[axis]) for axis in axes])
+        cube = self.layout.name(f"{out}.reshape({shape}{', lanes' if varies else ''})", out[0])
+        if axes == tuple(range(len(sizes))):
+            return cube
+        back = [axes.index(axis) for axis in range(len(axes))] + [len(axes)] * varies
+        return self.layout.name(f"{cube}.transpose({', '.join(map(str, back))})", out[0])
 
     def _crossed(self, product: Product, varies: bool, out: str) -> None:
         """Writes the products of each left row with each right row."""
@@ -281,6 +315,16 @@ class Source:
             a = layout.name(f"{layout.by_lane(left)}.transpose(2, 0, 1)", "v")
             b = layout.name(f"{layout.by_lane(right)}.transpose(2, 1, 0)", "v")
             self._call("matmul", a, b, layout.name(f"{straight}.transpose(2, 0, 1)", "v"))
+
+    def _stacked(self, product: Product, out: str) -> None:
+        """Writes many products of one shape, lane by lane."""
+        layout, results = self.layout, self._straight(product, True, out)
+        a, b = layout.by_lane(product.left), layout.name(f"{layout.by_lane(product.right)}.swapaxes(1, 2)", "v")
+        if product.left.shape[2] == 1:
+            self._call("multiply", a, b, results)
+            return
+        self.products += 1
+        self._call("matmul", *[layout.name(f"{name}.transpose(3, 0, 1, 2)", "v") for name in (a, b, results)])
 
     def _sums_over_lanes(self, group: Group) -> None:
         layout, product = self.layout, group.product

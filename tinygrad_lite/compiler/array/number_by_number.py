@@ -51,6 +51,24 @@ def _chosen(table: Any, index: Any, out: Any) -> None:
     position(float(index[~right][0]), len(table))
 
 
+def chosen_evenly(tables: Any, which: Any) -> Callable[..., None]:
+    """A function of all parameters, indices and results: take from tables that are evenly spaced parameters.
+
+    tables  (results, 3): the first of the parameters, from one to the next, and how many
+    which   for each result, the position of its index in the rows of indices
+    """
+    first, step, length = tables[:, 0, None], tables[:, 1, None], int(tables[0, 2])
+
+    def choose(parameters: Any, indices: Any, out: Any) -> None:
+        whole = indices.astype(np.intp)
+        right = (whole == indices) & (whole.view(np.uintp) < length)  # a negative number is a huge one without a sign
+        if np.count_nonzero(right) < right.size:
+            position(float(indices[~right][0]), length)
+        parameters.take(first + step * whole.take(which, 0), None, out, "clip")
+
+    return choose
+
+
 _ZERO = np.zeros(())
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from ...ops import Op
 from .lane_sums import LaneSums
+from .levels import levels_of
 from .matrix_products import Product, crossed, over_lanes, row_by_row
-from .program import SUM, Program, listed
+from .program import SUM, Program
 from .row_order import RowOrder
 
 
@@ -34,12 +35,15 @@ class Group:
         return len(self.members) if self.summed is None else int(self.summed.size)
 
 
-def grouped(program: Program, sums: LaneSums | None = None) -> list[Group]:
-    """The groups of a program, in topological order; the outputs are only wanted as sums over the lanes if given."""
+def grouped(program: Program, levels: Sequence[int], sums: LaneSums | None = None) -> list[Group]:
+    """The groups of a program, in topological order.
+
+    levels  those of the places, see levels_of()
+    sums    the outputs, if they are only wanted as sums over the lanes
+    """
     one = program.constant(1.0)
     only_summed = frozenset(sums.by_lane.values()) if sums else frozenset()
     places = [place for place in program.operations() if place not in only_summed]
-    levels = _levels(program, places)
     order = RowOrder(program)
     groups: list[Group] = []
     by_kind = _by_kind(program, places, levels)
@@ -60,7 +64,7 @@ def grouped(program: Program, sums: LaneSums | None = None) -> list[Group]:
 def together(program: Program) -> list[list[int]]:
     """The operations of one kind on one level: no group has more."""
     places = program.operations()
-    return list(_by_kind(program, places, _levels(program, places)).values())
+    return list(_by_kind(program, places, levels_of(program, places)).values())
 
 
 def _by_kind(program: Program, places: Sequence[int], levels: Sequence[int]) -> dict[tuple[Any, ...], list[int]]:
@@ -71,23 +75,3 @@ def _by_kind(program: Program, places: Sequence[int], levels: Sequence[int]) -> 
         lengths = [0 if type(arg) is int else len(arg) for arg in args]
         found[levels[place], program.varies[place], kind, *lengths].append(place)
     return found
-
-
-def _levels(program: Program, places: Sequence[int]) -> list[int]:
-    """The level of each place: the length of the longest path of operations that leads to it."""
-    levels = [0] * len(program)
-    of_rows: dict[int, int] = {}  # by the id of a row, which many operations share
-    for place in places:
-        level = 0
-        for row in program.rows(place):
-            if len(row) <= 2:
-                for operand in row:
-                    if operand >= 0 and levels[operand] > level:
-                        level = levels[operand]
-                continue
-            found = of_rows.get(id(row), -1)
-            if found < 0:
-                found = of_rows[id(row)] = max([levels[operand] for operand in listed(row)], default=0)
-            level = max(level, found)
-        levels[place] = 1 + level
-    return levels

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, permutations
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,11 @@ _MOST_SMALL = 64
 class Product:
     """The products in sums: rows of left factors times rows of right factors.
 
-    left, right  places of the factors, as arrays of shape (rows, factors); left ones may be a Grid
+    left, right  places of the factors, as arrays of shape (rows, factors); left ones may be a Grid. Of a stack, in which
+                 many products of one shape are computed at once, arrays of shape (products, rows, factors)
     crossed      each left row is multiplied with each right row, a matrix product; otherwise row by row
-    by_right     if crossed: the sums are ordered right row by right row, otherwise left row by left row
+    axes         if crossed: the axes of the array of sums, (products,) left rows, right rows, as they are laid out; in
+                 this order if none are given
     shared       if crossed: all lanes share the left factors
     complete     the other terms (a bias) are among the products, times 1.0
     bias         places of the only other terms, one for each left row, if they are not
@@ -34,47 +36,100 @@ class Product:
     left: Any
     right: Any
     crossed: bool
-    by_right: bool = False
+    axes: tuple[int, ...] = ()
     shared: bool = False
     complete: bool = False
     bias: Any = None
+
+
+@dataclass
+class Cross:
+    """Sums whose products are those of each left row with each right row.
+
+    places  places[right][left] is the sum of the products of two rows
+    """
+
+    lefts: list[Row]
+    rights: list[Row]
+    places: dict[Row, dict[Row, int]]
+
+    def __len__(self) -> int:
+        return len(self.lefts) * len(self.rights)
+
+
+def crosses(program: Program, members: Sequence[int]) -> tuple[list[Cross], list[int]]:
+    """Sums as full cross products, of which many are of one row and another, and sums with the products of another."""
+    by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
+    again: list[int] = []
+    for place in members:
+        left, right, *_ = program.args[place]
+        if by_right[right].setdefault(left, place) != place:  # the same products, with other terms added
+            again.append(place)
+    by_lefts: dict[frozenset[Row], list[Row]] = defaultdict(list)
+    for right, row in by_right.items():
+        by_lefts[frozenset(row)].append(right)
+    made = [
+        Cross(list(by_right[rights[0]]), rights, {right: by_right[right] for right in rights})
+        for rights in by_lefts.values()
+    ]
+    return made, again
 
 
 def crossed(
     program: Program, members: Sequence[int], order: RowOrder, one: int
 ) -> tuple[list[tuple[list[int], Product]], list[int]]:
     """Sums whose left and right rows form full cross products, and the members that are in none."""
-    by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
-    alone: list[int] = []
-    for place in members:
-        left, right, *_ = program.args[place]
-        if by_right[right].setdefault(left, place) != place:  # the same products, with other terms added
-            alone.append(place)
-    by_lefts: dict[frozenset[Row], list[Row]] = defaultdict(list)
-    for right, row in by_right.items():
-        by_lefts[frozenset(row)].append(right)
+    some, alone = crosses(program, members)
     found = []
     # A few numbers, each times others of its own, as x and 2 in x * x and 2 * x: too small to be worth a call each.
-    small = [some for some, rights in by_lefts.items() if len(rights) == 1 and len(rights[0]) == 1]
+    small = [cross for cross in some if len(cross.rights) == 1 and len(cross.rights[0]) == 1]
     least = 2 if len(small) <= _MOST_SMALL else math.inf
-    for some, rights in by_lefts.items():
-        if len(rights) == 1 and len(some) < (least if len(rights[0]) == 1 else 2):
-            alone += by_right[rights[0]].values()
+    for cross in some:
+        if len(cross.rights) == 1 and len(cross.lefts) < (least if len(cross.rights[0]) == 1 else 2):
+            alone += cross.places[cross.rights[0]].values()
             continue
-        lefts = sorted(some, key=order.of_row)
-        rights.sort(key=lambda row: (row[0] == one, order.of_row(row)))
-        places = [by_right[right][left] for left in lefts for right in rights]
-        turned = [by_right[right][left] for right in rights for left in lefts]
+        lefts = sorted(cross.lefts, key=order.of_row)
+        rights = sorted(cross.rights, key=lambda row: (row[0] == one, order.of_row(row)))
+        places = np.array([[cross.places[right][left] for right in rights] for left in lefts])
         by_lane = any(program.by_lane(p) for left in lefts for p in listed(left))
-        by_right_row = by_lane and min(len(lefts), len(rights)) > 1 and order.reads(turned) > order.reads(places)
-        columns = order.of_columns(rights[0])
-        product = Product(
-            _columns(lefts, columns), np.asarray(_columns(rights, columns)), True, by_right_row, not by_lane
-        )
+        columns = order.of_columns(rights[0], lefts[0])
+        product = Product(_columns(lefts, columns), np.asarray(_columns(rights, columns)), True, shared=not by_lane)
         if not by_lane:
-            _complete(program, product, lefts, np.array(places).reshape(len(lefts), len(rights)), one)
-        found.append((turned if by_right_row else places, product))
-    return found, alone
+            _complete(program, product, lefts, places, one)
+        found.append((places, product))
+    if found and program.varies[members[0]]:
+        found = _stacked(found, order)
+    return [(_laid_out(places, product, order), product) for places, product in found], alone
+
+
+def _stacked(found: Sequence[tuple[Any, Product]], order: RowOrder) -> list[tuple[Any, Product]]:
+    """The products with those of one shape as stacks, but weights that all lanes share are multiplied one by one."""
+    by_shape: dict[Any, list[tuple[Any, Product]]] = defaultdict(list)
+    for places, product in found:
+        alone = product.shared and product.left.shape[1] > 1
+        shape: Any = len(by_shape) if alone else (product.left.shape, len(product.right), product.shared)
+        by_shape[shape].append((places, product))
+    made = []
+    for some in by_shape.values():
+        if len(some) > 1:
+            some.sort(
+                key=lambda item: [order.of_row(np.asarray(rows)[0].tolist()) for rows in (item[1].left, item[1].right)]
+            )
+            left, right = np.array([p.left for _, p in some]), np.array([p.right for _, p in some])
+            some = [(np.array([places for places, _ in some]), Product(left, right, True, shared=some[0][1].shared))]
+        made += some
+    return made
+
+
+def _laid_out(places: Any, product: Product, order: RowOrder) -> list[int]:
+    """The sums of a product in the order in which most of them are read, of those that an array of them can have."""
+    laid: dict[tuple[int, ...], list[int]] = {}
+    for axes in permutations(range(places.ndim)):
+        laid[axes] = places.transpose(axes).ravel().tolist()
+        if (product.shared and places.ndim == 2) or places.size == max(places.shape):
+            return laid[axes]
+    product.axes = max(laid, key=lambda axes: order.reads(laid[axes]))
+    return laid[product.axes]
 
 
 def _columns(rows: Sequence[Row], columns: Sequence[int]) -> Any:
@@ -142,7 +197,7 @@ def _over_lanes(
     columns_of = [np.arange(len(rows[0]), dtype=np.int32) for rows in blocks]
     positions = np.concatenate([first[:, None] + k for first, k in zip(firsts.T, columns_of, strict=True)], axis=1)
     sort = np.lexsort((order.of(right[:, 0]), right[:, 0] == one))
-    columns = order.of_columns(lefts[0])
+    columns = order.of_columns(lefts[0], tuple(right[sort[0]].tolist()))
     left = np.array(lefts)[:, columns]
     return Product(left, right[sort][:, columns], True), positions[:, sort]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -60,6 +60,7 @@ class Program:
     watched     how many results at the end are only numbers that must be finite (finite_checks.py)
     outers      results that are outer products and differ between lanes, kept apart; no result is in two of these
     shared      outer products that all lanes share, which are added to any results
+    padded      sums whose rows were filled up with zeros: they are nan if a number beside a zero is not finite
     """
 
     def __init__(self) -> None:
@@ -74,6 +75,7 @@ class Program:
         self._by_row: dict[Row, int] = {}
         self.outers: list[Outer] = []
         self.shared: list[Outer] = []
+        self.padded: set[int] = set()
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
     def __len__(self) -> int:
@@ -149,7 +151,7 @@ class Program:
         made.parameters = self.parameters
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
         made.outputs, made.sparse, made.watched = self.outputs[:], self.sparse, self.watched
-        made.outers, made.shared = self.outers, self.shared
+        made.outers, made.shared, made.padded = self.outers, self.shared, self.padded.copy()
         made._places[CONSTANT] = dict(self._places[CONSTANT])
         return made
 
@@ -190,7 +192,7 @@ class Program:
         """Whether a place, which may be that of a parameter, differs between lanes."""
         return place >= 0 and self.varies[place]
 
-    def rows(self, place: int) -> Iterable[Row]:
+    def rows(self, place: int) -> Sequence[Row]:
         """The places that an operation reads, as rows, in order, with duplicates."""
         kind, args = self.kinds[place], self.args[place]
         if kind == SUM:
@@ -223,8 +225,15 @@ class Program:
 
     def read(self) -> set[int]:
         """The places that operations and outer products read, without parameters."""
-        rows = {id(row): row for place in self.operations() for row in self.rows(place)}  # many operations share a row
-        return self.of_outers().union(chain.from_iterable(map(listed, rows.values())))
+        found: list[int] = []
+        rows: dict[int, Row] = {}  # many operations share a row
+        for place in self.operations():
+            for row in self.rows(place):
+                if len(row) > 2:
+                    rows[id(row)] = row
+                else:
+                    found += row
+        return self.of_outers().union([place for place in found if place >= 0], *map(listed, rows.values()))
 
     def uses(self) -> list[int]:
         """How often each place is read by operations, and once for being an output, and once for outer products."""

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
+from operator import sub
 from typing import Any
 
 import numpy as np
 
 from .program import CONSTANT, INPUT, Program, Row
 
-_MOST_PARTS = 3
+_MOST_PARTS, _SHORT, _NEVER = 3, 2, (0, 0)
 _OF_PARAMETERS = -3
 _FIRST = -(1 << 40)  # where parameters stand: before all other places
 
@@ -35,9 +36,13 @@ class RowOrder:
             self._position[place] = self._rows
             self._rows += 1
 
-    def of_columns(self, row: Row) -> list[int]:
-        """The order of columns in which the factors of a row are contiguous."""
-        return sorted(range(len(row)), key=lambda k: self._at(row[k]))
+    def of_columns(self, *rows: Row) -> list[int]:
+        """The order of columns in which the factors of a row are evenly spaced: of the first row that can be that."""
+        found = [sorted(range(len(row)), key=list(map(self._at, row)).__getitem__) for row in rows]
+        for row, order in zip(rows, found, strict=True):
+            if _is_even([self._at(row[k]) for k in order]):
+                return order
+        return found[0]
 
     def of(self, places: Any) -> Any:
         return np.array([self._at(place) for place in places.tolist()])
@@ -65,20 +70,43 @@ class RowOrder:
         if len(parts) > _MOST_PARTS:
             parts = {(): [item for part in parts.values() for item in part]}
         for part in parts.values():
-            yield [place for _, place in sorted(part)]
+            part.sort()
+            found = [place for _, place in part]
+            yield found if _is_even([at for at, _ in part]) else self._as_read(found)
+
+    def _as_read(self, members: list[int]) -> list[int]:
+        """The members in the order in which they are read, unless they then read more out of order themselves."""
+        others = sorted(members, key=lambda place: self._first_read.get(place, _NEVER))
+        return others if self._count_even(others) >= self._count_even(members) else members
+
+    def _count_even(self, members: Sequence[int]) -> int:
+        """How many of the first and last operands in rows are evenly spaced over the members."""
+        ends = [[row[k] for row in self._program.rows(place) if row for k in {0, len(row) - 1}] for place in members]
+        return sum([_is_even(list(map(self._at, column))) for column in zip(*ends, strict=True)])
 
     def reads(self, places: Sequence[int]) -> int:
         """How many neighbours stand in the order in which they are read first."""
         first = self._first_read
-        return sum([first.get(a, 0) < first.get(b, 0) for a, b in pairwise(places)])
+        return sum([first.get(a, _NEVER) < first.get(b, _NEVER) for a, b in pairwise(places)])
 
     @cached_property
-    def _first_read(self) -> dict[int, int]:
+    def _first_read(self) -> dict[int, tuple[int, int]]:
+        """By place: its position in the row that reads it first, and the number of that row."""
         program = self._program
-        found: dict[int, int] = {}
+        found: dict[int, tuple[int, int]] = {}
+        seen: set[int] = set()  # the ids of long rows
         count = 0
         for place in program.operations():
-            for operand in program.operands(place):
-                found.setdefault(operand, count)
+            for row in program.rows(place):
+                if len(row) > _SHORT:
+                    if id(row) in seen:
+                        continue
+                    seen.add(id(row))
                 count += 1
+                for k, operand in enumerate(row):
+                    found.setdefault(operand, (k, count))
         return found
+
+
+def _is_even(positions: Sequence[int]) -> bool:
+    return len(set(map(sub, positions[1:], positions))) < 2

@@ -62,13 +62,10 @@ def rewrite(program: Program) -> None:
 
 def _drop(program: Program, places: Iterable[int]) -> None:
     """Turns those places that nothing reads, and what only they read, into constants."""
-    readers = program.uses()
-    work = list(places)
+    work = set(places)
     while work:
-        place = work.pop()
-        if not readers[place] and program.kinds[place] not in SOURCES:
-            operands = tuple(program.operands(place))
-            for operand in operands:
-                readers[operand] -= 1
-            work += operands
+        unread = work.difference(program.read(), program.outputs)
+        for place in unread:
+            work.update(program.operands(place))
             program.kinds[place], program.args[place], program.varies[place] = CONSTANT, (0.0,), False
+        work = {place for place in work if unread and place not in unread and program.kinds[place] not in SOURCES}

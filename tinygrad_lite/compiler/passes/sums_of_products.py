@@ -201,6 +201,8 @@ class _Rewriting:
             return (lefts, rights) if type(lefts) is range else (rights, lefts)
         if not lefts:
             return (), ()
+        if one and other:  # whole rows, so that those of one kind meet those of the other
+            return (lefts, rights) if self._ordered(lefts[0], rights[0])[0] == lefts[0] else (rights, lefts)
         a, b = zip(*map(self._ordered, lefts, rights), strict=True)
         return row_of(a), row_of(b)
 
@@ -215,19 +217,21 @@ class _Rewriting:
         return found[1]
 
     def _sorted(self, lefts: Row, rights: Row) -> tuple[Row, Row]:
-        """The pairs sorted by their right factors, so that equal rows are recognized."""
+        """The pairs sorted by a row of weights, else by their right factors, so that equal rows are recognized.
+
+        All windows of an image then have the same weights, also those that reach beyond it.
+        """
         if type(rights) is range:
             return (lefts, rights) if rights.step > 0 else (lefts[::-1], rights[::-1])
+        if type(lefts) is range:  # parameter k is at ~k
+            return (lefts, rights) if lefts.step < 0 else (lefts[::-1], rights[::-1])
         found = self._orders.get(id(rights))
         if found is None:
             order = None if all(map(le, rights, rights[1:])) else sorted(range(len(rights)), key=rights.__getitem__)
             found = rights, order, rights if order is None else row_of([rights[k] for k in order])
             self._orders[id(rights)] = found
         _, order, in_order = found
-        if order is None:
-            return lefts, rights
-        turned = type(lefts) is range and order == list(range(len(rights) - 1, -1, -1))
-        return lefts[::-1] if turned else row_of([lefts[k] for k in order]), in_order
+        return (lefts, rights) if order is None else (row_of([lefts[k] for k in order]), in_order)
 
     def _ordered(self, a: int, b: int) -> Pair:
         """The pair with a factor first that lanes share, of two of these a parameter; otherwise the later one first."""

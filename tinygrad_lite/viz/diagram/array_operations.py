@@ -73,7 +73,7 @@ def _columns(program: Program, group: Group, which: int) -> list[Any]:
     if group.summed is not None:
         return []
     first = program.args[group.members[0]]
-    if group.product is not None and group.product.left.shape[1] > len(first[0]):
+    if group.product is not None and group.product.left.shape[-1] > len(first[0]):
         return []
     terms = np.array([program.args[place][which] for place in group.members], dtype=int)
     return [terms] if terms.shape[1] >= _MANY_TERMS else list(terms.T)
@@ -91,6 +91,8 @@ def _sum(program: Program, group: Group, names: Names) -> ArrayOperation:
 
 def _product(program: Program, product: Product, group: Group, names: Names) -> tuple[str, str, str]:
     left, right = np.asarray(product.left), product.right
+    if left.ndim == 3:
+        return _stack(product, group, names)
     (n, k), m = left.shape, len(right)
     if group.summed is not None:
         inner = _lanes(k)
@@ -116,6 +118,20 @@ def _product(program: Program, product: Product, group: Group, names: Names) -> 
         return "outer product", f"{names.of(left)} * {names.of(right)}", f"({n} x 1) * (1 x {m})"
     turned = names.of_matrix(left) if product.crossed and m == 1 else names.of(left)
     return "elementwise", f"{turned} * {names.of(right)}", _rows(group)
+
+
+def _stack(product: Product, group: Group, names: Names) -> tuple[str, str, str]:
+    """A stack of products, lane by lane."""
+    (count, n, k), m = product.left.shape, product.right.shape[1]
+    if k == 1:
+        formula = f"{names.of(product.left)} * {names.of(product.right)}"
+        return (
+            ("outer products", formula, f"{count} of ({n} x 1) * (1 x {m})")
+            if n > 1 < m
+            else ("elementwise", formula, _rows(group))
+        )
+    formula = f"{names.of(product.left)} @ {names.of(product.right, '.T')}"
+    return "matrix product", formula, f"{count} of lanes x ({n} x {k}) @ ({k} x {m})"
 
 
 def _rows(group: Group) -> str:

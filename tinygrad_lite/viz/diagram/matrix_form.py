@@ -44,7 +44,11 @@ class _Drawing:
         self._nodes: list[Step] = []
         self._clusters: list[Cluster] = []
         self._edges: list[Edge] = []
-        self._scalars = sum(map(len, self._groups))
+        read = set(chain(*[operand.ravel().tolist() for reads in self._reads for operand in reads]))
+        read.update(self._program.outputs, self._outputs)
+        # Sums that nothing reads only fill up a matrix product.
+        self._filling = {place for group in self._groups for place in group.members if place not in read}
+        self._scalars = sum(map(len, self._groups)) - len(self._filling)
 
     def diagram(self, limit: int) -> Diagram:
         self._clusters.append(Cluster(f"scalar graph: {counted(self._scalars, 'operation')}", None))
@@ -76,18 +80,26 @@ class _Drawing:
         sources = [*sorted(place for place in read if place < 0)[::-1], *sorted(read)]
         known = [(int(self._names.owners[place]), place) for place in sources if place < 0 or self._is_source(place)]
         for owner, place in [*known, *[(first + k, place) for k, some in enumerate(members) for place in some]]:
-            if place in boxes:
+            if place in boxes or place in self._filling:
                 continue
             if owner not in frames:
                 frames[owner] = len(self._clusters)
                 self._clusters.append(Cluster(titles[owner], 0))
             boxes[place] = self._add(self._scalar_step(owner, place), frames[owner])
             if not self._is_source(place):
-                operands = chain.from_iterable(program.rows(place))
-                self._edges += [Edge(boxes[p], boxes[place]) for p in operands]
+                self._edges += [Edge(boxes[p], boxes[place]) for p in self._operands(place)]
 
     def _is_source(self, place: int) -> bool:
         return place < 0 or self._program.kinds[place] in SOURCES
+
+    def _operands(self, place: int) -> list[int]:
+        """What an operation reads, without the products with zeros that fill it up."""
+        program = self._program
+        if place not in program.padded:
+            return list(chain.from_iterable(program.rows(place)))
+        lefts, rights, *terms = program.args[place]
+        pairs = [pair for pair in zip(lefts, rights, strict=True) if 0.0 not in map(program.number, pair)]
+        return [*chain.from_iterable(pairs), *chain.from_iterable(terms)]
 
     def _sums(self, group: Group) -> list[int]:
         """The sums over lanes of a group as places of their own."""
