@@ -12,11 +12,12 @@ graph         arguments, parents and edges of nodes, the binding of leaves, topo
 transcription  what compilers read of a graph: its results, its leaves, its copy in another form
 rows          recording by rows of the table, joint results, the fast paths for sequences
 sweep         the sweep backward through floats
-walks         derivatives as graphs, tangents, linearizations
+walks         derivatives as graphs, tangents
+linearization  derivatives as a linear map
 contexts      how this thread records: modes, origins, watches, traces
 """
 
-from . import contexts, graph, rows, storage, sweep, transcription, unary_slopes, values, walks
+from . import contexts, graph, linearization, rows, storage, sweep, transcription, unary_slopes, values, walks
 from .contexts import (
     Mode,
     current_inside,
@@ -50,6 +51,7 @@ from .graph import (
     sweep_number,
     topological_order,
 )
+from .linearization import Linearization
 from .rows import (
     component,
     dot,
@@ -66,7 +68,6 @@ from .sweep import backward, contributions, hooks
 from .transcription import are_alike, leaves_below, results_below, sums_of_products, transcribe
 from .values import Value, compiled, next_call
 from .walks import (
-    Linearization,
     dependents,
     derivative_graph,
     derivatives,
@@ -75,6 +76,5 @@ from .walks import (
     tangents,
 )
 
-source_hash = "".join(
-    [file.source_hash for file in (storage, unary_slopes, values, graph, transcription, rows, sweep, walks, contexts)]
-)
+_FILES = (storage, unary_slopes, values, graph, transcription, rows, sweep, walks, linearization, contexts)
+source_hash = "".join([file.source_hash for file in _FILES])

@@ -1,13 +1,13 @@
 # cython: language_level=3, cdivision=True, boundscheck=False, wraparound=False, initializedcheck=False
 # cython: auto_pickle=False
-"""Walks through only the nodes that depend on given Values: derivatives as graphs, tangents, and linearizations."""
+"""Walks through only the nodes that depend on given Values: derivatives as graphs, and tangents."""
 
 try:
     import cython
 except ImportError:
     from ..source.cython_shim import cython
 
-from .. import errors, ops
+from .. import ops
 from .rows import _sum, dot, record
 from .sweep import hooks
 from .transcription import results_below
@@ -39,7 +39,7 @@ if not cython.compiled:
         _unspanned,
     )
     from .rows import _contribution, _contributions
-    from .storage import Storage, _Context, _Layer, _pointer, _refuse_again, _Terms, counts
+    from .storage import Storage, _Context, _Layer, _Terms, counts
     from .sweep import (
         _add_older,
         _blocks,
@@ -55,7 +55,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "04b455ea"
+source_hash = "2e84c8f1"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -266,117 +266,6 @@ def partial_derivatives(root, xs):
     """The derivatives of root by each of xs as floats, as if no x depended on another x."""
     who = "partial_derivatives"
     return _walk_back(_checked_value(f"{who}(root)", root), _all_checked(f"{who}(..., xs)", xs), False, False)
-
-
-@cython.final
-@cython.cclass
-class Linearization:
-    """The recorded derivatives of ys by xs, as a linear map that is quick to apply many times.
-
-    It does not look below xs. Raises ValueError if there is a joint result below ys: that has no local derivatives.
-
-    pull(adjoints)  takes the adjoints of ys, returns those of xs
-    """
-
-    # The first nodes are xs. Node k has the edges starts[k] up to starts[k + 1], each with a parent and a derivative.
-    __slots__ = ("_adjoints", "_arrays", "_first", "_nodes", "_parents", "_partials", "_places", "_roots", "_starts")
-
-    _arrays: tuple
-    _roots: list
-    _places: list
-    _adjoints: cython.p_double
-    _partials: cython.p_double
-    _parents: cython.p_longlong
-    _starts: cython.p_longlong
-    _nodes: cython.Py_ssize_t
-    _first: cython.Py_ssize_t
-
-    def __init__(self, ys, xs):
-        walk: _Walk = _walk(_here().sweeping > 0)
-        _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
-        ys, xs = list(ys), _all_checked("Linearization(..., xs)", xs)
-        try:
-            _find_dependents(walk, [y for y in ys if type(y) is Value], xs, False)
-            self._first, self._nodes = walk.first, len(walk.order)
-            self._roots = [_place(walk, y) if _is_marked(y, walk.mark) else -1 for y in ys]
-            self._places = [_place(walk, x) for x in xs]
-            self._read(walk)
-        finally:
-            _put_back(walk.snapshot, True)
-
-    @cython.cfunc
-    def _read(self, walk: _Walk):
-        import array
-
-        k: cython.Py_ssize_t
-        edge: cython.Py_ssize_t = 0
-        position: cython.Py_ssize_t
-        laid_flat: list = []
-        items: list
-        v: Value
-        count: cython.Py_ssize_t = 0
-        for v in walk.order:
-            if v._code >= _JOINT or _has_none(v):
-                raise ValueError("a result of many has no local derivatives")
-            laid_flat.append(_laid_flat(v) if v._code >= _MANY else None)
-            count += 2 if v._code < _MANY else len(laid_flat[len(laid_flat) - 1])
-        doubles = array.array("d", bytes(8 * self._nodes)), array.array("d", bytes(8 * count))
-        integers = array.array("q", bytes(8 * (self._nodes + 1))), array.array("q", bytes(8 * count))
-        self._arrays = doubles, integers
-        self._adjoints, self._partials = _pointer(doubles[0]), _pointer(doubles[1])
-        self._starts, self._parents = _integers(integers[0]), _integers(integers[1])
-        for k in range(self._first, self._nodes):
-            v = walk.order[k]
-            self._starts[k] = edge
-            if v._code < _MANY:
-                edge += self._add(walk, edge, v, 0, v._left)
-                edge += self._add(walk, edge, v, 1, v._right)
-                continue
-            items = laid_flat[k]
-            for position in range(len(items)):
-                edge += self._add(walk, edge, v, position, items[position])
-        self._starts[self._nodes] = edge
-
-    @cython.cfunc
-    @cython.inline
-    def _add(self, walk: _Walk, edge: cython.Py_ssize_t, v: Value, k: cython.Py_ssize_t, x) -> cython.Py_ssize_t:
-        if not _is_marked(x, walk.mark):
-            return 0
-        derivative: cython.double = _partial(v, k)
-        if derivative == 0.0 and _blocks(v, k):
-            return 0
-        self._parents[edge], self._partials[edge] = _place(walk, x), derivative
-        return 1
-
-    def __reduce__(self):
-        raise errors.not_copied(self, "copy the leaves instead")
-
-    def pull(self, adjoints):
-        k: cython.Py_ssize_t
-        edge: cython.Py_ssize_t
-        adjoint: cython.double
-        w: cython.p_double = self._adjoints
-        if cython.compiled and self._arrays is None:
-            raise errors.not_made(self)
-        for k in range(self._nodes):
-            w[k] = 0.0
-        for place, given in zip(self._roots, adjoints, strict=True):
-            k = place
-            if k >= 0:
-                w[k] += given
-        for k in range(self._nodes - 1, self._first - 1, -1):
-            adjoint = w[k]
-            if adjoint != 0.0:
-                for edge in range(self._starts[k], self._starts[k + 1]):
-                    w[self._parents[edge]] += adjoint * self._partials[edge]
-        return [w[cython.cast(cython.Py_ssize_t, place)] for place in self._places]
-
-
-@cython.cfunc
-def _integers(given) -> cython.p_longlong:
-    if cython.compiled:
-        return cython.cast(cython.p_longlong, cython.cast(cython.size_t, given.buffer_info()[0]))
-    return given
 
 
 def dependents(roots, xs, below=True):

@@ -23,8 +23,8 @@ _MOST_SMALL = 64
 class Product:
     """The products in sums: rows of left factors times rows of right factors.
 
-    left, right  places of the factors, as arrays of shape (rows, factors); left ones may be a Grid. Of a stack, in which
-                 many products of one shape are computed at once, arrays of shape (products, rows, factors)
+    left, right  places of the factors, as arrays of shape (rows, factors); left ones may be a Grid. Of a stack, in
+                 which many products of one shape are computed at once, of shape (products, rows, factors)
     crossed      each left row is multiplied with each right row, a matrix product; otherwise row by row
     axes         if crossed: the axes of the array of sums, (products,) left rows, right rows, as they are laid out; in
                  this order if none are given

@@ -317,6 +317,7 @@ class Grid:
     first: int
     steps: tuple[int, int]
     shape: tuple[int, int]
+    ndim = 2
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Grid | None:
