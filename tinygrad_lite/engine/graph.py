@@ -40,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "74fbad55"
+source_hash = "2689d217"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -241,14 +241,18 @@ def _keep_weights(layer: _Layer) -> cython.void:
     k: cython.Py_ssize_t
     cell: cython.Py_ssize_t
     n: cython.Py_ssize_t = layer.size
-    moved: cython.bint = layer.moved != layer.storage._moved
+    numbers: cython.p_double
+    weights: cython.p_double
     _make_room(layer)
     for j in range(layer.dots):
         cell = cython.cast(cython.Py_ssize_t, layer.cells[j])
+        numbers = layer.storage._values + cell
+        weights = layer.weights + j * n
         for k in range(n):
-            layer.weights[j * n + k] = layer.storage._values[cell + k]
-            if moved:
-                layer.weights[j * n + k] = _number(_leaf_at(layer.storage, cell + k))
+            weights[k] = numbers[k]
+        if layer.moved != layer.storage._moved:
+            for k in range(n):
+                weights[k] = _number(_leaf_at(layer.storage, cell + k))
 
 
 @cython.cfunc

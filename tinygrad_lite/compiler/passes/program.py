@@ -86,14 +86,10 @@ class Program:
         if kind is PARAMETER:
             self.parameters = max(self.parameters, args[0] + 1)
             return ~args[0]  # type: ignore[no-any-return]
-        key: Any = args
-        if kind is CONSTANT:  # 0.0 == -0.0 and nan != nan: constants are compared by their text
-            key = repr(args[0])
-        else:
-            for arg in args:
-                if type(arg) is tuple and len(arg) >= _LONG:
-                    key = tuple(map(self._known, args))
-                    break
+        # 0.0 == -0.0 and nan != nan: constants are compared by their text.
+        key = args if kind is not CONSTANT else repr(args[0])
+        if type(args[0]) is not int and kind is not CONSTANT and len(args[0]) >= _LONG:
+            key = tuple(map(self._known, args))
         new = len(self.kinds)
         place = self._places[kind].setdefault(key, new)
         if place == new:

@@ -59,7 +59,7 @@ class RowResults:
 
     count: int
     positions: list[int]
-    rows: list[tuple[int, Any, tuple[Any, ...] | Span]]
+    rows: Sequence[tuple[int, Any, tuple[Any, ...] | Span]]
 
 
 class Trace:
