@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -30,6 +30,11 @@ class Pair:
     right: Any
 
 
+class Named(NamedTuple):
+    a: Any
+    b: Any
+
+
 def array_of(items: list[Any]) -> Any:
     return np.array(items, dtype=object).reshape(-1, 1)
 
@@ -41,6 +46,7 @@ TREES: Any = st.recursive(
         | st.lists(inner, max_size=3).map(tuple)
         | st.dictionaries(st.sampled_from("abc"), inner, max_size=2)
         | st.builds(Pair, inner, inner)
+        | st.builds(Named, inner, inner)
         | st.lists(KINDS, min_size=1, max_size=4).map(array_of)
     ),
     max_leaves=12,
