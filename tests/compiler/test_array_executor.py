@@ -199,6 +199,8 @@ def test_outputs_that_are_read_shared_or_wanted_twice() -> None:
     [
         lambda add, x, y: [add(ops.relu, x), add(ops.step, x)],
         lambda add, x, y: [add(ops.where, add(ops.mul, add(ops.less_equal, x, y), add(ops.less_equal, y, x)), x, -0.0)],
+        lambda add, x, y: [add(ops.where, add(ops.equal, x, y), 1.0, y), add(ops.equal, x, y)],
+        lambda add, x, y: [add(ops.where, add(ops.equal, x, y), 1.0, y), add(ops.exp, add(ops.equal, x, y))],
         lambda add, x, y: [add(ops.where, x, y, 1.0), add(ops.maximum, x, y), add(ops.clip, x, -1.0, y)],
         lambda add, x, y: [add(ops.logsumexp, [x, y]), add(ops.logsumexp, [x]), add(ops.norm, [x, y])],
         lambda add, x, y: [add(ops.sum, [x, y]), add(ops.sum, [x] * 5), add(ops.sum, [x, x, x, x, 0.0])],

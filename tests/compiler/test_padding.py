@@ -258,40 +258,41 @@ def test_sums_with_terms_are_not_filled_up() -> None:
     assert sum([len(group.members) for group in f.array.groups if group.product is not None]) == 15
 
 
-def test_token_by_token_is_as_all_tokens_at_once() -> None:
+@pytest.mark.parametrize("causal_or_not", [True, False])
+def test_token_by_token_is_as_all_tokens_at_once(causal_or_not: bool) -> None:
     """In whichever order the factors were made: what is read of other tokens, and the shares of these."""
     width, count = 4, 6
     matrices = [[[Value(x) for x in row] for row in m] for m in SOURCE.normal(size=(3, width, width)).tolist()]
 
-    def linear(matrix: Any, x: Any) -> list[Any]:
-        return [tl.dot(row, x) for row in matrix]
-
-    def mixed(query: Any, keys: Any, worths: Any) -> list[Any]:
-        shares = tl.softmax([tl.dot(query, key) for key in keys])
-        return [tl.dot(shares, column).tanh() for column in zip(*worths, strict=True)]
-
-    def one_by_one(tokens: Any) -> Any:
-        keys: list[Any] = []
-        worths: list[Any] = []
+    def loss(tokens: Any, at_once: bool) -> Any:
+        made = [[[tl.dot(row, token) for row in matrix] for matrix in matrices] for token in tokens]
+        if at_once:
+            made = list(zip(*[[[tl.dot(row, x) for row in m] for x in tokens] for m in matrices], strict=True))
         found = []
-        for token in tokens:
-            query, key, worth = [linear(matrix, token) for matrix in matrices]
-            keys.append(key)
-            worths.append(worth)
-            found += mixed(query, keys, worths)
-        return tl.sum(found)
-
-    def at_once(tokens: Any) -> Any:
-        queries, keys, worths = [[linear(matrix, token) for token in tokens] for matrix in matrices]
-        found = [mixed(query, keys[: t + 1], worths[: t + 1]) for t, query in enumerate(queries)]
-        return tl.sum([y for row in found for y in row])
+        for t, (query, _, _) in enumerate(made):
+            seen = made[: t + 1] if causal_or_not else made
+            shares = tl.softmax([tl.dot(query, key) for _, key, _ in seen])
+            found += [tl.dot(shares, column) for column in zip(*[worth for _, _, worth in seen], strict=True)]
+        return tl.sum([y.tanh() for y in found])
 
     products = []
-    for loss in (one_by_one, at_once):
-        f = tl.compile(loss, executor="array")
+    for at_once in (True, False):
+        f = tl.compile(lambda tokens, at_once=at_once: loss(tokens, at_once), executor="array")
         f.batch(SOURCE.normal(size=(2, count, width)), reduce="sum").backward()
         products.append(f.array.plain.products)
-    assert products[0] == products[1] < 15
+    assert products[0] == products[1] < 10
+
+
+def test_rows_of_a_dot_stay_rows() -> None:
+    """Though of the pairs in it, the one factor comes first in some, and the other one in others."""
+
+    def function(xs: Any) -> Any:
+        first, second = [[x.sin(), x.exp()] for x in xs], [[x.cos(), x.tanh()] for x in xs]
+        return [[b for _, b in second], [[tl.dot(a, b) for b in second] for a in first]]
+
+    f = tl.compile(function, executor="array")
+    f.batch(SOURCE.normal(size=(2, 4)), reduce=None)
+    assert len([group for group in f.array.groups if group.product is not None]) == 1
 
 
 def test_what_all_lanes_share_is_no_stack() -> None:
@@ -396,6 +397,19 @@ def test_a_stack_is_laid_out_as_it_is_read() -> None:
     f = tl.compile(function, executor="array")
     f.batch(SOURCE.normal(size=(2, 6, 8)), reduce=None)
     assert "take_v(" not in f.source.partition("def run():")[2]
+
+
+def test_sums_over_tokens_and_lanes_copy_only_the_side_that_is_in_pieces() -> None:
+    layer, functions = nn.Linear(8, 5, bias=False), (tl.tanh, tl.sin)
+
+    def loss(tokens: Any) -> Any:
+        return tl.sum([functions[t % 2](y) for t, row in enumerate(layer(tokens)) for y in row])
+
+    f = tl.compile(loss, executor="array")
+    f.batch(SOURCE.normal(size=(2, 6, 8)), reduce="sum").backward()
+    gathered = [rows for rows in f.array.plain.layout.indices.values() if rows.shape == (8, 6)]
+    assert len(gathered) == 1 and sorted(gathered[0].ravel()) == list(range(48)), "the tokens, in the order of lanes"
+    assert all(np.diff(rows).min() > 0 for rows in gathered)
 
 
 def test_windows_with_a_bias_leave_the_image_in_one_piece() -> None:

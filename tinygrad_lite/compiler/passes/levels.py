@@ -38,14 +38,10 @@ def levels_of(program: Program, places: Sequence[int]) -> list[int]:
 def put_higher_left(program: Program, levels: Sequence[int]) -> None:
     """Puts the factor of the higher level on the left in all products of sums that multiply results, in place.
 
-    On one level, the kinds of the results in the first of these products decide, and the weights that they have as
-    factors. The order of places does not tell: of two results that do not depend on each other, either may come first.
+    On one level, the kinds of the results decide for all of these products. The order of places does not tell: of two
+    results that do not depend on each other, either may come first.
     """
-
-    def key(place: int) -> tuple[str, int]:
-        kind, args = program.kinds[place], program.args[place]
-        return getattr(kind, "name", SUM), min(args[0][0], 0) if kind == SUM and args[0] else 0
-
+    names = [kind if type(kind) is str else kind.name for kind in program.kinds]  # type: ignore[union-attr]
     for place, kind in enumerate(program.kinds):
         if kind != SUM:
             continue
@@ -53,7 +49,8 @@ def put_higher_left(program: Program, levels: Sequence[int]) -> None:
         if not lefts or lefts[0] < 0 or rights[0] < 0:
             continue
         rises = [levels[b] - levels[a] if a >= 0 and b >= 0 else -1 for a, b in zip(lefts, rights, strict=True)]
-        if 0 in rises and key(lefts[rises.index(0)]) < key(rights[rises.index(0)]):
+        level = [k for k, rise in enumerate(rises) if rise == 0]
+        if level and max([names[lefts[k]] for k in level]) < max([names[rights[k]] for k in level]):
             rises = [rise or 1 for rise in rises]
         if max(rises) > 0:
             turned = [(b, a) if rise > 0 else (a, b) for a, b, rise in zip(lefts, rights, rises, strict=True)]
