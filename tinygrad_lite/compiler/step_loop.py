@@ -17,6 +17,8 @@ from .passes.sums_of_products import as_sums_of_products
 # Sums of this many numbers over steps and lanes are found lane by lane, so that they are matrix products.
 _MANY_SUMS = 1 << 18
 
+_quiet = np.errstate(all="ignore")
+
 
 class StepLoop:
     """A program of one step, made ready to run many steps.
@@ -42,6 +44,7 @@ class StepLoop:
         self._computed = [k for k, number in enumerate(carries) if number is None]
         self._rooms: list[_Room] = []
 
+    @_quiet
     def run(
         self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool = False
     ) -> Any:
