@@ -66,7 +66,10 @@ class StepLoop:
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         rows = [row for part in (start, *parts) for row in part]
         carry[:, steps if self._backward else 0] = start
-        room = self._rooms.pop() if self._rooms else _Room()
+        try:
+            room = self._rooms.pop()
+        except IndexError:  # asking first would let another thread take the last one in between
+            room = _Room()
         with KEPT.forgetting():
             self._loop(parameters, self._table(room, parameters, rows, steps, lanes), carry, steps)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
