@@ -18,6 +18,7 @@ from tinygrad_lite.compiler import executor_choice as execution
 from tinygrad_lite.compiler.compiled import Compiled
 from tinygrad_lite.compiler.joint_results import COMPONENT, KEPT, Joint
 from tinygrad_lite.compiler.native import bytecode_machine as native
+from tinygrad_lite.compiler.passes.program import Program
 
 # Objects kept for reuse (free nodes, small arrays) cannot explain more than this.
 MOST = 20_000
@@ -158,7 +159,7 @@ def test_it_does_not_grow(name: str, own_operations: Any, monkeypatch: pytest.Mo
 
 
 def test_what_a_run_found_is_forgotten_and_what_was_before_is_not() -> None:
-    row = Joint("all", lambda shared: lambda start, parameters, by_lane: np.full((1, start.shape[1]), parameters[0]))
+    row = Joint("all", lambda shared: lambda start, xs, *_: np.full((1, start.shape[1]), xs[0]), Program())
     first = row.value([0.0], [1.0], 0.0)
     mark = KEPT.next
     second, third = row.value([0.0], [2.0], 0.0), row.value([0.0], [3.0], 0.0)

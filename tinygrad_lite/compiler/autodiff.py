@@ -206,7 +206,8 @@ def with_dots(outputs: Sequence[Any]) -> list[Any]:
             whole, first, count = totals[v]
             position = whole.args[-1].total_of(first, count)
             if position is not None:
-                instead[v] = number_of(whole, position) / (count if v.op is mean else 1.0)
+                total = number_of(whole, position)
+                instead[v] = total / count if v.op is mean else total
                 continue
         if v not in found:
             if not instead.keys().isdisjoint(v.parents):
@@ -242,13 +243,15 @@ def recorded_anew(
         is_compiled = v.op.name == "compiled"
         if not is_compiled and not all_of_them and (not instead or instead.keys().isdisjoint(v.parents)):
             continue
-        if v.op is component:
-            instead[v] = instead[whole_of(v)][int(v.args[-1])]
+        whole = whole_of(v) if v.op is component else v if is_joint(v) else None
+        if whole is not None:
+            if whole not in instead:  # all its numbers together
+                *given, solution = _moved(whole.args, instead)
+                instead[whole] = solution.recorded(*given)
+            if v is not whole:
+                instead[v] = instead[whole][int(v.args[-1])]
             continue
         args = _moved(v.args, instead)
-        if is_joint(v):  # its numbers together
-            instead[v] = args[-1].recorded(*args[:-1])
-            continue
         if not is_compiled:
             instead[v] = v.op(*args)
             continue

@@ -12,12 +12,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..engine import Value, derivative_graph, is_joint, within
 from ..ops import REAL, Op
+
+if TYPE_CHECKING:
+    from .passes.program import Program
 
 # What is kept for a thread while no program runs: the results of at most _MOST_CALLS calls; with more than
 # _MOST_NUMBERS numbers, of at most _LEAST_CALLS.
@@ -48,14 +51,19 @@ class Joint(Op):
     """The operation that computes all numbers of a joint result.
 
     solver    makes the Solver from a mask: which of the numbers it depends on are shared by all lanes
+    step      the program of one step
+    steps     how many steps there are; 0 if that is not known before
     summable  the numbers whose sums over the lanes are cheaper than the numbers of each lane
     """
 
-    __slots__ = ("__weakref__", "_solver", "_solvers", "summable")
+    __slots__ = ("__weakref__", "_solver", "_solvers", "step", "steps", "summable")
 
-    def __init__(self, name: str, solver: Callable[[Any], Solver], summable: range = range(0)) -> None:
+    def __init__(
+        self, name: str, solver: Callable[[Any], Solver], step: Program, steps: int = 0, summable: range = range(0)
+    ) -> None:
         _unlisted(self, name, "*start *xs solution", f"all numbers of a {name.replace('_', ' ')}", self._one)
-        self._solver, self._solvers, self.summable = solver, dict[bytes, Solver](), summable
+        self._solver, self._solvers = solver, dict[bytes, Solver]()
+        self.step, self.steps, self.summable = step, steps, summable
 
     def solver(self, shared: Any) -> Solver:
         """The Solver for a mask that says which numbers all lanes share."""

@@ -59,6 +59,18 @@ class StepLoop:
         A number's entries for all steps stand one after the other, in the order of the steps, also where these run
         backward.
         """
+        try:
+            room = self._rooms.pop()
+        except IndexError:  # asking first would let another thread take the last one in between
+            room = _Room()
+        with KEPT.forgetting():  # what a part keeps, another may read
+            found = self._run(room, parameters, start, read, shared, steps, over_lanes)
+        self._rooms.append(room)
+        return found
+
+    def _run(
+        self, room: _Room, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool
+    ) -> Any:
         lanes = start.shape[1]
         carries = self._carried * (steps + 1)
         found = KEPT.room(carries + self._given * (steps + 1) + self._summed, lanes)
@@ -66,35 +78,30 @@ class StepLoop:
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         rows = [row for part in (start, *parts) for row in part]
         carry[:, steps if self._backward else 0] = start
-        try:
-            room = self._rooms.pop()
-        except IndexError:  # asking first would let another thread take the last one in between
-            room = _Room()
-        with KEPT.forgetting():
-            self._loop(parameters, self._table(room, parameters, rows, steps, lanes), carry, steps)
+        table = self._table(room, parameters, rows, steps, lanes)
+        self._loop(parameters, table, carry, steps)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
-        rows = [*before, *rows[self._carried :], *after]
+        rows = [*before, *rows[self._carried :], *after, *table]
         if self._given:
             given = found[carries : carries + self._given * steps].reshape(self._given, steps, lanes)
             for k, number in self._carry_given:
                 given[k] = after[number]
             if self._computed:
                 execution, reads = self._after
-                given[self._computed] = room.lanes(execution, parameters, rows, reads, steps, lanes)
+                given[self._computed] = room.lanes("results", execution, parameters, rows, reads, steps, lanes)
             given.sum(axis=1, out=found[len(found) - self._given :])
         if self._summed:
             first = carries + self._given * steps
             found[first : first + self._summed] = self._sums_over_steps(
                 room, parameters, rows, steps, lanes, over_lanes
             )
-        self._rooms.append(room)
         return found
 
     def _table(self, room: _Room, parameters: Any, rows: Sequence[Any], steps: int, lanes: int) -> Any:
         """What the loop reads, (numbers, steps, lanes)."""
         if self._copied is None:
-            return room.lanes(self._before, parameters, rows, self._parts.reads, steps, lanes)
-        return room.flat(rows, self._copied, steps, lanes).reshape(-1, steps, lanes)
+            return room.lanes("table", self._before, parameters, rows, self._parts.reads, steps, lanes)
+        return room.flat("table", rows, self._copied, steps, lanes).reshape(-1, steps, lanes)
 
     def _loop(self, parameters: Any, table: Any, carry: Any, steps: int) -> None:
         lanes = carry.shape[2]
@@ -114,12 +121,14 @@ class StepLoop:
     ) -> Any:
         if not over_lanes and 1 < self._summed * steps * lanes <= _MANY_SUMS and lanes > 1:
             execution, reads = self._summed_by_lane
-            return room.lanes(execution, parameters, rows, reads, steps, lanes).sum(axis=1)
+            return room.lanes("results", execution, parameters, rows, reads, steps, lanes).sum(axis=1)
         found = np.zeros((self._summed, lanes))
         execution, reads = self._summed_after
         for lane in range(1 if over_lanes else lanes):
             some = [row if over_lanes else row[:, lane : lane + 1] for row in rows]
-            found[:, lane] = execution.sums(parameters, [room.flat(some, reads, steps, lanes if over_lanes else 1)])
+            found[:, lane] = execution.sums(
+                parameters, [room.flat("inputs", some, reads, steps, lanes if over_lanes else 1)]
+            )
         return found
 
     @cached_property
@@ -162,19 +171,26 @@ class _Room:
     def __init__(self) -> None:
         self._arrays: dict[str, Any] = {}
 
-    def flat(self, rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int) -> Any:
+    def flat(self, name: str, rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int) -> Any:
         """Some rows of shape (steps, lanes) with the steps as lanes."""
-        found = self._array("read", len(reads), steps * lanes)
+        found = self._array(name, len(reads), steps * lanes)
         for row, read in zip(found, reads, strict=True):
             row.reshape(steps, lanes)[...] = rows[read]
         return found
 
     def lanes(
-        self, execution: Execution, parameters: Any, rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int
+        self,
+        name: str,
+        execution: Execution,
+        parameters: Any,
+        rows: Sequence[Any],
+        reads: Sequence[int],
+        steps: int,
+        lanes: int,
     ) -> Any:
         """The outputs for all steps, (outputs, steps, lanes)."""
-        out = self._array("written", execution.program.results, steps * lanes)
-        execution.lanes(parameters, [self.flat(rows, reads, steps, lanes)], out)
+        out = self._array(name, execution.program.results, steps * lanes)
+        execution.lanes(parameters, [self.flat("inputs", rows, reads, steps, lanes)], out)
         return out.reshape(-1, steps, lanes)
 
     def _array(self, name: str, count: int, lanes: int) -> Any:

@@ -182,7 +182,7 @@ class Solution(float):
         with _lock:
             row = _rows.get(key)
             if row is None:
-                row = _rows[key] = Joint("fixed_point", _Solvers(self._zs, self.xs, ys, self._settings))
+                row = _rows[key] = Joint("fixed_point", _Solvers(self._zs, self.xs, ys, self._settings), program)
         return row, COMPONENT
 
     def spectral_radius(self) -> float:

@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..compiler.autodiff import expanded, recorded_anew, with_dots
 from ..compiler.trace.finite_checks import watched
@@ -50,8 +51,10 @@ class Columns:
         return self.first + column * self.apart
 
     def among(self, found: Any, steps: int) -> Any:
-        """The columns among all numbers of the scan: (columns, steps, ...) of (numbers, ...)."""
-        return np.stack([found[self.start(k) :][:steps] for k in range(len(self.inside))])
+        """The columns among all numbers of the scan: a view (columns, steps, ...) of (numbers, ...)."""
+        apart, *others = found.strides
+        shape, strides = (len(self.inside), steps, *found.shape[1:]), (self.apart * apart, apart, *others)
+        return as_strided(found[self.first :], shape, strides, writeable=False)
 
     def known(self, found: Any, steps: int) -> Columns:
         """The same columns with their numbers, which are among these."""

@@ -129,7 +129,9 @@ class Scan(float):
         with _lock:
             row = _rows.get(key)
             if row is None:
-                row = _rows[key] = Joint("scan", Solvers(self.body, self._read, captured, self.at), self.at.all_sums)
+                row = _rows[key] = Joint(
+                    "scan", Solvers(self.body, self._read, captured, self.at), program, self.at.steps, self.at.all_sums
+                )
         return row, COMPONENT
 
     def is_unchanged(self) -> bool:

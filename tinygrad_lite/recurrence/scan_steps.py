@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..engine import Value, is_tracing
 from ..errors import ShapeError, not_a_number, received
 from ..floats.expected import FLAG, or_none, whole
 from ..transforms.pytree import Structure, is_dataclass, items_of, numbers_along, sketch, with_items
+from .accumulators import accumulated
 from .scan_body import Body, Columns, Vector
 from .scan_result import Scan
 
@@ -103,24 +105,31 @@ def _as_one(name: str, step: _Step, start: Vector, rows: Vector, backward: bool)
         table = [x for column in zip(*found, strict=True) for x in column]
     carry, inside = [Value(0.5) for _ in start], [Value(0.5) for _ in first.numbers]
     given: list[Structure] = []
+    sums: dict[int, Any] = {}
 
     def record() -> tuple[Vector, Vector, Vector]:
         nexts, y = step(carry, first.filled(inside))
         given.append(Structure(y, lambda x: not_a_number(f"{name}: y", x)))
-        return nexts, given[0].numbers, []
+        sums.update(accumulated(carry, nexts, given[0].numbers))
+        return [y for k, y in enumerate(nexts) if k not in sums], given[0].numbers, list(sums.values())
 
     body = Body.recorded(carry, record)
+    body = replace(body, carry=tuple([v for k, v in enumerate(carry) if k not in sums]))
     read = [Columns.of(inside, table, steps)]
     if body.draws:  # in the order in which the steps draw
         drawn = [[source.uniform() for _, source in body.draws] for _ in range(steps)]
         columns = zip(*(drawn[::-1] if backward else drawn), strict=True)
         read.append(Columns.of([v for v, _ in body.draws], [x for column in columns for x in column], steps))
-    made = Scan(body, start, read, steps, backward)
+    made = Scan(body, [x for k, x in enumerate(start) if k not in sums], read, steps, backward)
     at = made.at
-    positions = [*at.last, *[at.given_by(t, k) for t in range(steps) for k in range(at.given)]]
-    nodes = made.nodes(positions or [0])
-    rest = iter(nodes[at.carried :])
-    return nodes[: at.carried], [given[0].filled([next(rest) for _ in range(at.given)]) for _ in range(steps)]
+    positions = [*at.last, *map(at.sum, range(len(sums)))]
+    positions += [at.given_by(t, k) for t in range(steps) for k in range(at.given)]
+    nodes = iter(made.nodes(positions or [0]))
+    carried = [next(nodes) for _ in range(at.carried)]
+    totals = {k: start[k] + next(nodes) for k in sums}
+    rest = iter(carried)
+    last = [totals[k] if k in sums else next(rest) for k in range(len(start))]
+    return last, [given[0].filled([next(nodes) for _ in range(at.given)]) for _ in range(steps)]
 
 
 def _rows(name: str, xs: Any, length: int | None) -> Vector:

@@ -147,7 +147,7 @@ class Source:
         starts, xs = (np.array([self._program.args[place][k] for place in group.members], int) for k in (0, 1))
         shared = np.array([len(set(xs[:, k].tolist())) == 1 and layout.is_shared(xs[:, k]) for k in range(xs.shape[1])])
         read = layout.by_lane if group.varies else layout.shared
-        names = [read(starts.T) if starts.size else "None", "None", "None"]
+        names = [read(starts.T) if starts.size else "None", *["None", "None"]]
         if shared.any():
             names[1] = layout.shared(xs[0, shared])
         if not shared.all():

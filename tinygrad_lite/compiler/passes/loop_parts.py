@@ -32,13 +32,14 @@ class LoopParts:
         self.before, self.reads, self.loop = self._divided()
 
     def after(self, outputs: Sequence[int]) -> tuple[Program, list[int]]:
-        """Outputs of the program, by their positions, from its inputs and the next carry; which of these are read.
+        """Outputs of the program, by their positions, from its inputs, the next carry and what the loop reads.
 
-        What these outputs need of the loop is computed again, for all steps at once.
+        Then which of these are read. What else these outputs need is computed again, for all steps at once.
         """
         program = self._program
-        made, inputs = self._begun(range(self._inputs + self._carried))
-        places = {k: inputs[args[0]] for k, args in enumerate(program.args) if program.kinds[k] == INPUT}
+        made, inputs = self._begun(range(self._inputs + self._carried + len(self.before.outputs)))
+        places = {place: inputs[self._inputs + k] for place, k in self._table.items()}
+        places |= {k: inputs[args[0]] for k, args in enumerate(program.args) if program.kinds[k] == INPUT}
         for k, place in enumerate(program.outputs[: self._carried], self._inputs):
             if place >= 0 and self._depends[place]:
                 places.setdefault(place, inputs[k])
@@ -95,6 +96,7 @@ class LoopParts:
                 args = *args[:2], (*args[2], reads[rest]), args[3]
             places[place] = loop.add(program.kinds[place], args)
         loop.outputs = list(map(moved, nexts))
+        self._table = {place: reads[new] for place, new in known.items() if new in reads}
         before, used = _with_inputs_read(before)
         return before, [carried + k for k in used], loop
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...compiler.joint_results import Component, Joint
 from ...compiler.passes.grouping import Group
 from ...compiler.passes.matrix_products import Product
-from ...compiler.passes.program import SUM, Program, as_array
+from ...compiler.passes.program import SOURCES, SUM, Program, as_array
 from ...ops import Op
 from ...text.wording import INFIX
 from .array_names import Names
@@ -19,12 +21,16 @@ _MANY_TERMS = 4
 
 @dataclass(frozen=True, slots=True)
 class ArrayOperation:
-    """An array operation in words, such as the formula `w @ x + b` with the shapes `(16 x 3) @ (3 x lanes)`."""
+    """An array operation in words, such as the formula `w @ x + b` with the shapes `(16 x 3) @ (3 x lanes)`.
+
+    step  of a loop: the operations of one step
+    """
 
     title: str
     formula: str
     shapes: str
     is_product: bool = False
+    step: str = ""
 
 
 def described(program: Program, group: Group, names: Names) -> ArrayOperation:
@@ -33,8 +39,24 @@ def described(program: Program, group: Group, names: Names) -> ArrayOperation:
     assert isinstance(group.kind, Op)
     op = group.kind
     args = [names.of(places) for places in operands(program, group)]
+    if isinstance(op, Component):
+        indices = sorted({int(program.number(program.args[place][1]) or 0) for place in group.members})
+        return ArrayOperation("numbers", f"{args[0]}[{_spread(indices)}]", _rows(group))
+    if isinstance(op, Joint):
+        often = Counter([_step_title(kind) for kind in op.step.kinds if kind not in SOURCES])
+        step = ", ".join([f"{n} {title}" for title, n in often.most_common(3)])
+        title = f"{op.name.replace('_', ' ')}" + f" of {op.steps:,} steps" * bool(op.steps)
+        return ArrayOperation(title, f"from {', '.join(args[:-1])}", _rows(group), step=step)
     formula = f" {op.symbol} ".join(args) if op.name in INFIX else f"{op.name}({', '.join(args)})"
     return ArrayOperation(op.name, formula, _rows(group))
+
+
+def _spread(indices: list[int]) -> str:
+    return f"{indices[0]}" if len(indices) == 1 else f"{indices[0]} … {indices[-1]}"
+
+
+def _step_title(kind: Op | str) -> str:
+    return kind if isinstance(kind, str) else "numbers" if isinstance(kind, Component) else kind.name
 
 
 def operands(program: Program, group: Group) -> list[Any]:

@@ -184,6 +184,8 @@ class _Drawing:
     def _array_step(self, k: int) -> Step:
         group, operation = self._groups[k], self._operations[k]
         rows = [(f"#{k + 1} =", shortened(operation.formula, 44)), ("shape", operation.shapes)]
+        if operation.step:
+            rows.append(("a step", shortened(operation.step, 40)))
         found = self._results_of(group)
         if found:
             rows.append(self._output_row(found))
