@@ -196,6 +196,34 @@ def test_gradient_hooks_within_the_step(where: int, executor: Any) -> None:
 
 
 @ON
+@pytest.mark.parametrize("where", range(4))
+def test_gradient_hooks_on_a_sum_over_the_steps(where: int, executor: Any) -> None:
+    """A carry that the step only adds to; its sums within a step; and the results."""
+
+    def f(how: How) -> Callable[[Any], Any]:
+        def hooked(k: int, v: Any) -> None:
+            if k == where:
+                tl.register_hook(v, lambda g: 3.0 * g)
+
+        def loss(v: Any) -> Any:
+            def step(c: Any, x: Any) -> Any:
+                hooked(0, c)
+                more = c + x * v[0]
+                hooked(1, more)
+                return more - tl.sin(x), x * x
+
+            c, ys = how(step, v[0] * 1.0, [v[1] * 1.0, 0.5 * v[1], v[1] * v[1]])
+            hooked(2, c)
+            hooked(3, ys[1])
+            return c * v[1] + tl.sum(ys)
+
+        return loss
+
+    for taken in (tl.grad, tl.hessian):
+        close(compile(taken(f(tl.scan)), executor=executor)([0.7, 0.4]), taken(f(loop))([0.7, 0.4]))
+
+
+@ON
 def test_gradient_hooks_on_what_the_step_captures(executor: Any) -> None:
     """They see what all steps pass on, once."""
     a, b, seen = Value(0.5), Value(0.8), list[float]()
