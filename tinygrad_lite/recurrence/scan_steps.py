@@ -70,7 +70,7 @@ def _run(
     name: str, step: _Step, numbers: Vector, rows: Vector, backward: bool, every: int | None
 ) -> tuple[Vector, Vector]:
     """The last carry and what each step gives; with `every`, as a loop over blocks of this many steps."""
-    if every is None and (len(rows) < 2 or not is_tracing()):
+    if not rows or (every is None and (len(rows) < 2 or not is_tracing())):
         ys: Vector = [None] * len(rows)
         for t in range(len(rows) - 1, -1, -1) if backward else range(len(rows)):
             numbers, ys[t] = step(numbers, rows[t])
