@@ -99,6 +99,15 @@ class Scan(float):
     def _inside(self) -> list[Value]:
         return [v for part in self._read for v in part.inside]
 
+    def _given(self, as_graph: bool) -> tuple[list[tuple[Value, Any]], list[Columns]]:
+        """What is captured and what is read; as numbers, those of when the scan was recorded."""
+        if as_graph or self._recorded_at is None:
+            return self.captured, self._read
+        rest = iter(self._recorded_at)
+        captured = [(inner, next(rest)) for inner, _ in self.captured]
+        listed = [Columns.of(part.inside, [next(rest) for _ in part.numbers], self.at.steps) for part in self._listed]
+        return captured, [*self._known, *listed, *self._views]
+
     def nodes(self, wanted: Sequence[int]) -> Vector:
         """Records the scan, and its numbers at these positions, of which there is at least one."""
         self.found = within(self._computed, recording=True, trace=None)
@@ -270,9 +279,10 @@ class Scan(float):
             return nexts, found[n : n + len(inputs)], found[n + len(inputs) :]
 
         results, known = self._results(whole)
+        constant, given = self._given(whole is not None)
         back = Scan(
             Body.recorded(gs, step, known, adjoint=True), [adjoints.get(k, 0.0) for k in at.last],
-            [*results, *self._read, *more], at.steps, not at.backward, [*self.captured, *shared],
+            [*results, *given, *more], at.steps, not at.backward, [*constant, *shared],
         )  # fmt: skip
         column = sum([len(part.inside) for part in read if part.whole is None])
         positions = [*back.at.last, *[back.at.sum(k) for k in range(len(leaves))]]
@@ -357,9 +367,10 @@ class Scan(float):
             return found[:n], found[n : n + at.given], found[n + at.given :]
 
         results, known = self._results(whole)
+        constant, read = self._given(whole is not None)
         forward = Scan(
-            Body.recorded(vs, step, known), given[:n], [*results, *self._read, *more], at.steps, at.backward,
-            [*self.captured, *shared],
+            Body.recorded(vs, step, known), given[:n], [*results, *read, *more], at.steps, at.backward,
+            [*constant, *shared],
         )  # fmt: skip
         forward.nodes([0])
         return forward
