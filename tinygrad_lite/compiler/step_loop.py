@@ -28,10 +28,11 @@ class StepLoop:
     carried  how many numbers the carry has
     given    how many numbers each step gives
     backward whether the steps run from the last to the first
+    frugal   whether nothing runs for all steps at once, so that memory holds what one step computes, beside the results
     """
 
-    def __init__(self, program: Program, carried: int, given: int, backward: bool) -> None:
-        self._carried, self._given, self._backward = carried, given, backward
+    def __init__(self, program: Program, carried: int, given: int, backward: bool, frugal: bool = False) -> None:
+        self._carried, self._given, self._backward, self._frugal = carried, given, backward, frugal
         self._program = as_sums_of_products(program)
         self._summed = len(program.outputs) - carried - given
         self._parts = LoopParts(self._program, carried)
@@ -64,8 +65,27 @@ class StepLoop:
         except IndexError:  # asking first would let another thread take the last one in between
             room = _Room()
         with KEPT.forgetting():  # what a part keeps, another may read
-            found = self._run(room, parameters, start, read, shared, steps, over_lanes)
+            run = self._step_by_step if self._frugal and steps > 1 else self._run
+            found = run(room, parameters, start, read, shared, steps, over_lanes)
         self._rooms.append(room)
+        return found
+
+    def _step_by_step(
+        self, room: _Room, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool
+    ) -> Any:
+        lanes, carries = start.shape[1], self._carried * (steps + 1)
+        found = KEPT.room(carries + self._given * (steps + 1) + self._summed, lanes)
+        carry = found[:carries].reshape(self._carried, steps + 1, lanes)
+        given, sums = np.split(found[carries:], [self._given * steps])
+        given, backward = given.reshape(self._given, steps, lanes), self._backward
+        carry[:, steps * backward], sums[...] = start, 0.0
+        for t in range(steps - 1, -1, -1) if backward else range(steps):
+            one_step = [part[:, t : t + 1] for part in read]
+            with KEPT.forgetting():
+                one = self._run(room, parameters, carry[:, t + backward], one_step, shared, 1, over_lanes)
+            carry[:, t + 1 - backward] = one[1 - backward : 2 * self._carried : 2]
+            given[:, t] = one[2 * self._carried :][: self._given]
+            sums += one[2 * self._carried + self._given :]
         return found
 
     def _run(

@@ -135,11 +135,12 @@ class Numbering:
 
     carried, given, sums  how many numbers the carry has, a step gives, are summed over all steps
     steps, backward       how many steps run, and whether from the last to the first
+    frugal                see StepLoop
     """
 
-    def __init__(self, body: Body, steps: int, backward: bool) -> None:
+    def __init__(self, body: Body, steps: int, backward: bool, frugal: bool) -> None:
         self.carried, self.given, self.sums = len(body.carry), len(body.given), len(body.sums)
-        self.steps, self.backward = steps, backward
+        self.steps, self.backward, self.frugal = steps, backward, frugal
 
     def carry(self, number: int, time: int) -> int:
         """A number of the carry: before step 0 at time 0, after the last step at time `steps`."""

@@ -67,8 +67,9 @@ class Scan(float):
         steps: int,
         backward: bool,
         captured: Sequence[tuple[Value, Any]] = (),
+        frugal: bool = False,
     ) -> None:
-        self.body, self.start, self.at = body, list(start), Numbering(body, steps, backward)
+        self.body, self.start, self.at = body, list(start), Numbering(body, steps, backward, frugal)
         outputs = [y for y in body.outputs if type(y) is Value]
         variable = [*body.carry, *[v for part in read for v in part.inside], *[inner for inner, _ in captured]]
         order = dependents(outputs, variable, False)
@@ -193,7 +194,7 @@ class Scan(float):
             whole = next(rest)
             read.append(replace(part, whole=whole.scan.node if type(whole) is Numbers else whole))
         if is_tracing():
-            again = Scan(self.body, start, read, self.at.steps, self.at.backward, captured)
+            again = Scan(self.body, start, read, self.at.steps, self.at.backward, captured, self.at.frugal)
             again.nodes([0])
             return Numbers(again)
         return self._step_by_step(start, read, captured)
@@ -282,7 +283,7 @@ class Scan(float):
         constant, given = self._given(whole is not None)
         back = Scan(
             Body.recorded(gs, step, known, adjoint=True), [adjoints.get(k, 0.0) for k in at.last],
-            [*results, *given, *more], at.steps, not at.backward, [*constant, *shared],
+            [*results, *given, *more], at.steps, not at.backward, [*constant, *shared], at.frugal,
         )  # fmt: skip
         column = sum([len(part.inside) for part in read if part.whole is None])
         positions = [*back.at.last, *[back.at.sum(k) for k in range(len(leaves))]]
@@ -370,7 +371,7 @@ class Scan(float):
         constant, read = self._given(whole is not None)
         forward = Scan(
             Body.recorded(vs, step, known), given[:n], [*results, *read, *more], at.steps, at.backward,
-            [*constant, *shared],
+            [*constant, *shared], at.frugal,
         )  # fmt: skip
         forward.nodes([0])
         return forward

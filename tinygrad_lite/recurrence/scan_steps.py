@@ -83,14 +83,16 @@ def _run(
     found: list[Vector] = [[], []]
     for part in (1, 0) if backward else (0, 1):
         if part == 0:
-            numbers, of_blocks = _as_one(name, block, numbers, blocks, backward)
+            numbers, of_blocks = _as_one(name, block, numbers, blocks, backward, frugal=True)
             found[0] = [y for ys in of_blocks for y in ys]
         elif size < len(rows):
             numbers, found[1] = _as_one(name, step, numbers, rows[size:], backward)
     return numbers, [*found[0], *found[1]]
 
 
-def _as_one(name: str, step: _Step, start: Vector, rows: Vector, backward: bool) -> tuple[Vector, Vector]:
+def _as_one(
+    name: str, step: _Step, start: Vector, rows: Vector, backward: bool, frugal: bool = False
+) -> tuple[Vector, Vector]:
     """The last carry and what each step gives, as numbers of one joint result."""
     steps, first = len(rows), Structure(rows[0], lambda x: not_a_number(f"{name}: xs", x))
     if set(map(type, rows)) <= {Value, float, int}:
@@ -120,7 +122,7 @@ def _as_one(name: str, step: _Step, start: Vector, rows: Vector, backward: bool)
         drawn = [[source.uniform() for _, source in body.draws] for _ in range(steps)]
         columns = zip(*(drawn[::-1] if backward else drawn), strict=True)
         read.append(Columns.of([v for v, _ in body.draws], [x for column in columns for x in column], steps))
-    made = Scan(body, [x for k, x in enumerate(start) if k not in sums], read, steps, backward)
+    made = Scan(body, [x for k, x in enumerate(start) if k not in sums], read, steps, backward, (), frugal)
     at = made.at
     positions = [*at.last, *map(at.sum, range(len(sums)))]
     positions += [at.given_by(t, k) for t in range(steps) for k in range(at.given)]
