@@ -118,6 +118,7 @@ class Body:
         nexts, given, sums = trace.run(parts, ())
         if outer is not None:
             outer.constants |= trace.constants
+            outer.of_steps |= trace.of_steps.union([v for v, _ in trace.draws])
             outer.choices |= trace.choices
         derivatives = [instead.get(v, v) for v in trace.derivatives]
         sums += watched([*nexts, *given, *sums], derivatives)

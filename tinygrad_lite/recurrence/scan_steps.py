@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, is_tracing
+from ..engine import Value, current_trace, is_tracing
 from ..errors import ShapeError, not_a_number, received
 from ..floats.expected import FLAG, or_none, whole
-from ..transforms.pytree import Structure, is_dataclass, items_of, numbers_along, sketch, with_items
+from ..transforms.pytree import Structure, is_dataclass, items_of, numbers_along, numbers_like, sketch, with_items
 from .accumulators import accumulated
 from .scan_body import Body, Columns, Vector
 from .scan_result import Scan
@@ -55,12 +55,7 @@ def scan(
         returned = f(carry.filled(numbers), x)
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise TypeError(f"{name}: f must return (carry, y), got {received(returned)}")
-        found = numbers_along(init, returned[0])
-        if found is None:
-            raise ShapeError(
-                f"{name}: f must return a carry of the structure of init, {sketch(init)}, got {sketch(returned[0])}"
-            )
-        return found, returned[1]
+        return numbers_like(init, returned[0], f"{name}: the carry that f returns"), returned[1]
 
     numbers, ys = _run(name, step, carry.numbers, rows, backward, every)
     return carry.filled(numbers), _columns(ys)
@@ -106,6 +101,8 @@ def _as_one(
                 )
         table = [x for column in zip(*found, strict=True) for x in column]
     carry, inside = [Value(0.5) for _ in start], [Value(0.5) for _ in first.numbers]
+    if (outer := current_trace()) is not None:
+        outer.of_steps.update(carry, inside)
     given: list[Structure] = []
     sums: dict[int, Any] = {}
 
