@@ -51,7 +51,7 @@ class Scan(float):
     captured  pairs of a Value that the body reads, the same in all steps, and what stands for it outside
     xs        what it depends on beside the start: what is captured, what is read number by number, other scans
     found     all its numbers
-    node      its node in the graph; None where nothing is recorded
+    It does not hold its node, which holds it: nodes are not freed in a cycle.
     """
 
     numbers: tuple[float, ...]
@@ -109,14 +109,16 @@ class Scan(float):
         listed = [Columns.of(part.inside, [next(rest) for _ in part.numbers], self.at.steps) for part in self._listed]
         return captured, [*self._known, *listed, *self._views]
 
-    def nodes(self, wanted: Sequence[int]) -> Vector:
-        """Records the scan, and its numbers at these positions, of which there is at least one."""
+    def nodes(self, wanted: Sequence[int]) -> tuple[Vector, Value | None]:
+        """Records the scan, and its numbers at these positions, of which there is at least one.
+
+        Returns these, and the scan's node; None where nothing is recorded.
+        """
         self.found = within(self._computed, recording=True, trace=None)
         given = [tuple([x if type(x) is Value else float(x) for x in some]) for some in (self.start, self.xs)]
         found: Vector = record_joint(_SCAN, self.found.tolist(), (*given, self), wanted)
         v = found[0].parents[0] if found[0].op is stop_gradient else found[0]
-        self.node = whole_of(v) if v.op is not None else None
-        return found
+        return found, whole_of(v) if v.op is not None else None
 
     def _computed(self) -> Any:
         """All numbers, from those that its arguments have now."""
@@ -175,12 +177,12 @@ class Scan(float):
 
     def push(self, given: Sequence[Any]) -> Sequence[float]:
         """The tangents of its numbers for given tangents of the node's arguments."""
-        found: list[float] = within(lambda: self._pushed(None, given).found.tolist(), recording=True, watch=None)
+        found: list[float] = within(lambda: self._pushed(None, given).scan.found.tolist(), recording=True, watch=None)
         return found
 
     def push_graph(self, whole: Value, given: Sequence[Any]) -> Numbers:
         """The same as push, but as Values that can be differentiated again."""
-        return Numbers(self._pushed(whole, given))
+        return self._pushed(whole, given)
 
     def recorded(self, start: Sequence[Any], xs: Sequence[Any]) -> Sequence[Any]:
         """Its numbers for other arguments; outside a trace recorded step by step, so that every result is a node."""
@@ -192,11 +194,10 @@ class Scan(float):
         ]
         for part in self._views:
             whole = next(rest)
-            read.append(replace(part, whole=whole.scan.node if type(whole) is Numbers else whole))
+            read.append(replace(part, whole=whole.node if type(whole) is Numbers else whole))
         if is_tracing():
             again = Scan(self.body, start, read, self.at.steps, self.at.backward, captured, self.at.frugal)
-            again.nodes([0])
-            return Numbers(again)
+            return Numbers(again, again.nodes([0])[1])
         return self._step_by_step(start, read, captured)
 
     def _step_by_step(
@@ -288,20 +289,21 @@ class Scan(float):
         column = sum([len(part.inside) for part in read if part.whole is None])
         positions = [*back.at.last, *[back.at.sum(k) for k in range(len(leaves))]]
         positions += [back.at.given_by(t, k) for k in range(column) for t in range(at.steps)]
-        made = iter(back.nodes(positions or [0]))
+        nodes, node = back.nodes(positions or [0])
+        made = iter(nodes)
         found: list[Any] = [next(made) for _ in range(n)]
         found += [next(made) if is_wanted else 0.0 for is_wanted in captured]
         for part, is_wanted in zip(self._listed, listed, strict=True):
             found += [next(made) if is_wanted else 0.0 for _ in part.numbers]
         for part, is_wanted in zip(self._views, viewed, strict=True):
-            found.append(back._contributions(part, column, whole is not None) if is_wanted else {})
+            found.append(back._contributions(part, column, None if whole is None else node) if is_wanted else {})
             column += len(part.inside) * is_wanted
         return found
 
-    def _contributions(self, part: Columns, column: int, as_graph: bool) -> dict[Any, Any]:
+    def _contributions(self, part: Columns, column: int, node: Value | None) -> dict[Any, Any]:
         """What the scan whose numbers a part is receives from this one, which gives it from this column on."""
-        of = Columns(part.inside, (), self.node, self.at.given_by(0, column), self.at.steps)
-        if as_graph and self.node is not None:
+        of = Columns(part.inside, (), node, self.at.given_by(0, column), self.at.steps)
+        if node is not None:
             return {(part.first, part.apart): [of]}
         rows = of.among(self.found, self.at.steps).tolist()
         return {part.start(k) + t: x for k, row in enumerate(rows) for t, x in enumerate(row)}
@@ -337,7 +339,7 @@ class Scan(float):
                 more.append(Columns.of([v], numbers, at.steps))
         return found, more, shared
 
-    def _pushed(self, whole: Value | None, given: Sequence[Any]) -> Scan:
+    def _pushed(self, whole: Value | None, given: Sequence[Any]) -> Numbers:
         body, at, n = self.body, self.at, self.at.carried
         rest = iter(given[n:])
         moved: list[tuple[Value, Value]] = []
@@ -357,7 +359,7 @@ class Scan(float):
             if part.whole is None:
                 more.append(Columns.of(inside, numbers, at.steps))
             elif type(numbers) is Numbers:
-                more.append(replace(part, inside=tuple(inside), whole=numbers.scan.node))
+                more.append(replace(part, inside=tuple(inside), whole=numbers.node))
             else:
                 more.append(replace(part, inside=tuple(inside), whole=None).known(np.array(numbers), at.steps))
         vs = [Value(0.0) for _ in range(n)]
@@ -373,22 +375,21 @@ class Scan(float):
             Body.recorded(vs, step, known), given[:n], [*results, *read, *more], at.steps, at.backward,
             [*constant, *shared], at.frugal,
         )  # fmt: skip
-        forward.nodes([0])
-        return forward
+        return Numbers(forward, forward.nodes([0])[1])
 
 
 class Numbers(Sequence[Any]):
     """The numbers of a scan as Values, made when they are asked for."""
 
-    def __init__(self, scan: Scan) -> None:
-        self.scan = scan
+    def __init__(self, scan: Scan, node: Value | None) -> None:
+        self.scan, self.node = scan, node
 
     def __len__(self) -> int:
         return self.scan.at.size
 
     def __getitem__(self, index: Any) -> Any:
-        assert self.scan.node is not None
-        return component(self.scan.node, int(index))
+        assert self.node is not None
+        return component(self.node, int(index))
 
 
 def _number(x: Any) -> float:
