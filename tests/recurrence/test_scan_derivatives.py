@@ -85,7 +85,25 @@ def two_in_a_row(how: How) -> Loss:
     return f
 
 
-LOSSES = [pendulum, back, powers, only_given, one_of_many, sums_of_ys, two_in_a_row]
+def accumulating(how: How) -> Loss:
+    """Numbers of the carry that a step only adds to, in many ways; one that another step reads; one that stays."""
+
+    def f(p: Any) -> Any:
+        def step(c: Any, x: Any) -> Any:
+            total, less, twice, read, moving, still = c
+            after = tl.sin(moving) * p[0] + x
+            return [
+                total + after * x, less - x * p[1] + moving, p[2] * x + (twice + 1.0) - after, read + x * p[3], after,
+                still,
+            ], read * x  # fmt: skip
+
+        c, ys = how(step, [p[0], 0.0, p[1], 0.5, p[2], p[3]], [0.1, p[1], 0.3, p[2] * p[3]], reverse=True)
+        return c[0] * c[1] + c[2] * c[3] + c[4] * c[5] + tl.sum(ys)
+
+    return f
+
+
+LOSSES = [accumulating, pendulum, back, powers, only_given, one_of_many, sums_of_ys, two_in_a_row]
 ALL = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
 
 

@@ -97,7 +97,20 @@ def dead_from_the_second_step(how: How) -> Loss:
     return f
 
 
-LOSSES = [roots, not_read, singular, overflowing, masked, dead_from_the_second_step]
+def accumulating(how: How) -> Loss:
+    """Sums over the steps of numbers that are not finite, with an adjoint that is 0 and one that is not."""
+
+    def f(p: Any) -> Any:
+        def step(c: Any, x: Any) -> Any:
+            return [c[0] + tl.where(x > 0.0, tl.sqrt(x), p[1]), c[1] - 1.0 / x, c[2] + x], None
+
+        c, _ = how(step, [p[0], p[1], p[2]], [p[1], p[2], 0.5, p[0] * p[2]])
+        return c[0] + tl.where(p[0] > 1.0, c[1], 0.0) + tl.sqrt(c[2] * 0.0)
+
+    return f
+
+
+LOSSES = [accumulating, roots, not_read, singular, overflowing, masked, dead_from_the_second_step]
 POINTS = [
     [0.0, 0.0, 0.0], [1.0, 0.0, -1.0], [0.0, 1.0, 0.0], [-1.0, 2.0, 0.0], [INF, 1.0, 0.5], [-INF, 0.0, 1.0],
     [NAN, 1.0, 1.0], [1.0, NAN, 0.0], [0.0, INF, 0.0], [1.0, 1.0, INF], [2.0, -0.0, NAN], [1e200, 1e200, 1e-200],
