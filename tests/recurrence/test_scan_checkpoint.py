@@ -129,6 +129,7 @@ def growth(every: int | None, call: Callable[[Callable[[Any], Any]], Any]) -> fl
         return tl.sum(tl.scan(step, [a] * 20, length=steps, checkpoint=every)[0])
 
     few, many = 500, 2500
+    call(lambda a: total(a, few))
     return (most(lambda: call(lambda a: total(a, many))) - most(lambda: call(lambda a: total(a, few)))) / (many - few)
 
 

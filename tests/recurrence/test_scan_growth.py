@@ -122,7 +122,7 @@ def test_nothing_is_left_behind(name: str) -> None:
     use, times = made(), few(times, max(2, times // 10))
     tracemalloc.start()
     try:
-        for _ in range(max(3, times // 4)):
+        for _ in range(max(3, times // 2)):
             use()
         collected()
         before, kept, rows = tracemalloc.get_traced_memory()[0], KEPT._size, len(scan_result._rows)
