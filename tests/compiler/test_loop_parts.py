@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from thoroughness import up_to
 
 pytest.importorskip("autograd")
-from random_steps import CARRIED, PARAMETERS, READ, SHARED, Step, numbers, steps  # noqa: E402
+from random_steps import CARRIED, PARAMETERS, READ, SHARED, Step, numbers, steps
 
-import tinygrad_lite as tl  # noqa: E402
-from tinygrad_lite import Value  # noqa: E402
-from tinygrad_lite.compiler.native.bytecode_machine import Executor  # noqa: E402
-from tinygrad_lite.compiler.passes.loop_parts import LoopParts  # noqa: E402
-from tinygrad_lite.compiler.passes.program import CONSTANT, INPUT, Program  # noqa: E402
-from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products  # noqa: E402
-from tinygrad_lite.compiler.trace.tracing import flattened  # noqa: E402
+import tinygrad_lite as tl
+from tinygrad_lite import Value
+from tinygrad_lite.compiler.native.bytecode_machine import Executor
+from tinygrad_lite.compiler.passes.loop_parts import LoopParts
+from tinygrad_lite.compiler.passes.program import CONSTANT, INPUT, Program
+from tinygrad_lite.compiler.passes.sums_of_products import as_sums_of_products
+from tinygrad_lite.compiler.trace.tracing import flattened
 
 
 def run(program: Program, parameters: Any, inputs: Any) -> list[float]:
@@ -83,7 +83,7 @@ def test_the_inputs_part_of_a_sum_runs_before() -> None:
     """In a recurrent network: one sum of products for the inputs of all steps, one for the state."""
     parts = parts_of(lambda h, x, y, u, v, w: [tl.tanh(tl.dot([u, v, w], [x, y, h]) + 0.5)], 2, 3)
     assert counts(parts.before) == {"sum of products": 1} and counts(parts.loop) == {"sum of products": 1, "tanh": 1}
-    before, loop = (next(a for k, a in zip(p.kinds, p.args, strict=True) if k == "sum of products") for p in (parts.before, parts.loop))  # fmt: skip
+    before, loop = (program.args[program.kinds.index("sum of products")] for program in (parts.before, parts.loop))
     assert len(before[0]) == 2 and len(loop[0]) == 1 and len(loop[2]) == 1
 
 

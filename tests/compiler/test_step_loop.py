@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from thoroughness import up_to
 
 pytest.importorskip("autograd")
-from compiled import FORCED, few  # noqa: E402
-from random_steps import CARRIED, PARAMETERS, READ, SHARED, Step, numbers, steps  # noqa: E402
+from compiled import FORCED, few
+from random_steps import CARRIED, PARAMETERS, READ, SHARED, Step, numbers, steps
 
-from tinygrad_lite.compiler import step_loop  # noqa: E402
-from tinygrad_lite.compiler.executor_choice import Execution  # noqa: E402
-from tinygrad_lite.compiler.joint_results import KEPT  # noqa: E402
-from tinygrad_lite.compiler.step_loop import StepLoop  # noqa: E402
+from tinygrad_lite.compiler import step_loop
+from tinygrad_lite.compiler.executor_choice import Execution
+from tinygrad_lite.compiler.joint_results import KEPT
+from tinygrad_lite.compiler.step_loop import StepLoop
 
 
 def by_hand(step: Step, parameters: Any, start: Any, read: Any, shared: Any, backward: bool) -> Any:
@@ -38,9 +38,7 @@ def by_hand(step: Step, parameters: Any, start: Any, read: Any, shared: Any, bac
 
 @settings(max_examples=up_to(120), deadline=None)
 @given(steps, st.integers(0, 999), st.booleans(), st.booleans(), st.integers(1, 4), st.sampled_from((1, 2, 5)))
-def test_all_numbers_of_all_steps(
-    step: Step, seed: int, backward: bool, frugal: bool, count: int, lanes: int
-) -> None:
+def test_all_numbers_of_all_steps(step: Step, seed: int, backward: bool, frugal: bool, count: int, lanes: int) -> None:
     """Twice, since memory is used again; and the sums over the lanes, which stand in the first."""
     loop = StepLoop(step.program, CARRIED, len(step.given), backward, frugal)
     for turn in range(2):

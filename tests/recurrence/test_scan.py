@@ -220,7 +220,9 @@ def test_in_a_compiled_function_the_step_runs_once_for_any_number_of_steps() -> 
     """Twice, since a function is traced twice to see whether it draws numbers that a trace would freeze."""
     for count in (2, 50):
         seen: list[Any] = []
-        compiled = tl.compile(lambda a, n=count, seen=seen: tl.scan(lambda c, x: (seen.append(x) or c + a, None), a, length=n)[0])  # type: ignore[misc]
+        compiled = tl.compile(
+            lambda a, n=count, seen=seen: tl.scan(lambda c, x: (seen.append(x) or c + a, None), a, length=n)[0]
+        )  # type: ignore[misc]
         assert compiled(1.0) == count + 1.0
         once = len(seen)
         assert compiled(2.0) == 2.0 * count + 2.0 and len(seen) == once <= 2

@@ -92,7 +92,7 @@ def test_leaves_are_read_anew_at_each_call(executor: Any) -> None:
 
 
 def drift(how: How) -> tuple[Callable[..., Any], list[Value]]:
-    """A captured result, a leaf in the start, a leaf among xs and in the step, a leaf that the step hands on as it is."""
+    """A captured result; leaves in the start, among xs, in the step, and one that the step hands on as it is."""
     a, b, c = Value(0.4), Value(0.9), Value(-0.3)
     inner = tl.sin(a * b)
 
@@ -111,9 +111,7 @@ def test_captured_leaves_and_results_wherever_they_are_read(executor: Any) -> No
     f, leaves, g, others = both(executor, drift)
     x, z = Value(0.7), Value(0.7)
     close(backward(f(x), [*leaves, x]), backward(g(z), [*others, z]))
-    close(
-        backward(f.batch([0.7, 0.1, -0.2]), leaves), backward(tl.mean([g(x) for x in (0.7, 0.1, -0.2)]), others)
-    )
+    close(backward(f.batch([0.7, 0.1, -0.2]), leaves), backward(tl.mean([g(x) for x in (0.7, 0.1, -0.2)]), others))
     firsts = [tl.gradients(y, ws, create_graph=True) for y, ws in ((f(x), leaves), (g(z), others))]
     close(backward(tl.dot(firsts[0], firsts[0]), leaves), backward(tl.dot(firsts[1], firsts[1]), others))
 

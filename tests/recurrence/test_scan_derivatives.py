@@ -1,4 +1,4 @@
-"""Derivatives of scan in compiled functions, of every kind and order: those of the loop written out, on both executors."""
+"""Derivatives of scan in compiled functions, of every kind and order: those of the loop written out."""
 
 from __future__ import annotations
 

@@ -172,7 +172,9 @@ def test_threads_share_a_compiled_function(executor: Any) -> None:
 
 def test_steps_in_the_tens_of_thousands_need_no_recursion() -> None:
     """A loop of 50,000 steps, its gradient, and the size of a carry that it keeps."""
-    f = compile(tl.value_and_grad(lambda a: tl.scan(lambda c, _: (c + 1e-4 * tl.sin(c * a), None), 0.5, length=50_000)[0]))
+    f = compile(
+        tl.value_and_grad(lambda a: tl.scan(lambda c, _: (c + 1e-4 * tl.sin(c * a), None), 0.5, length=50_000)[0])
+    )
     value, slope = f(1.1)
     ahead, behind = f(1.1 + 1e-6)[0], f(1.1 - 1e-6)[0]
     assert slope == pytest.approx((ahead - behind) / 2e-6, rel=1e-5) and 0.5 < value < 3.0
