@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -132,6 +133,21 @@ def test_values_and_gradients_as_the_loop_written_out(loss: Any, at: list[float]
     leaves = [Value(x) for x in at]
     captured = compile(lambda _: loss(tl.scan)(leaves), executor=executor)
     same(backward(captured.batch([0.0]), leaves), expected)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize("at", POINTS, ids=str)
+def test_eagerly_with_checkpoints_as_the_loop_written_out(loss: Any, at: list[float]) -> None:
+    xs = [Value(x) for x in at]
+    expected = backward(loss(loop)(xs), xs)
+    for every in (1, 3, 20):
+        same(backward(loss(functools.partial(tl.scan, checkpoint=every))(xs), xs), expected)
+
+
+def test_a_leaf_that_is_nan_has_not_changed() -> None:
+    a, b = Value(NAN), Value(2.0)
+    c, _ = tl.scan(lambda c, x: (c * b + tl.where(0.0 * b, a, x), None), 1.0, [1.0, 2.0, 3.0], checkpoint=2)
+    assert [d.data for d in tl.gradients(c, [a, b], create_graph=True)] == tl.gradients(c, [a, b]) == [0.0, 18.0]
 
 
 @ON

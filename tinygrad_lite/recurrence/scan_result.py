@@ -10,6 +10,7 @@ the scan as an array, not number by number.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import threading
 import weakref
@@ -31,6 +32,7 @@ from ..engine import (
     derivative_graph,
     dot,
     is_tracing,
+    partial_derivatives,
     record_joint,
     tangents,
     whole_of,
@@ -148,7 +150,7 @@ class Scan(float):
 
     def is_unchanged(self) -> bool:
         """Whether the Values that the scan depends on still have the same numbers."""
-        return self._recorded_at is None or self._recorded_at == list(map(_number, self.xs))
+        return self._recorded_at is None or repr(self._recorded_at) == repr(list(map(_number, self.xs)))  # nan is nan
 
     def which(self, index: int) -> Which:
         return Which.of(self, index)
@@ -169,7 +171,22 @@ class Scan(float):
         """The contributions to the node's arguments for these adjoints of its numbers."""
         wanted = [True] * (len(self.start) + len(self.xs))
         found = within(lambda: self._pulled(None, adjoints, wanted), recording=True, watch=None)
-        return [x if type(x) is dict else _number(x) for x in found]
+        if self._views:
+            return [x if type(x) is dict else _number(x) for x in found]
+        found = list(map(_number, found))
+        if not all(map(math.isfinite, found)):
+            return within(lambda: self._swept(adjoints), recording=True, watch=None)
+        return found
+
+    def _swept(self, adjoints: dict[int, float]) -> list[Any]:
+        """The same by a sweep over all steps, in which an adjoint of 0 meets no derivative that is infinite."""
+        at = self.at
+        first = [at.carry(k, at.steps if at.backward else 0) for k in range(at.carried)]
+        numbers = [*self.found[first].tolist(), *(self._recorded_at or map(_number, self.xs))]
+        leaves = list(map(Value, numbers))
+        ys = self.recorded(leaves[: at.carried], leaves[at.carried :])
+        gs, some = zip(*[(g, ys[k]) for k, g in adjoints.items()], strict=True)
+        return partial_derivatives(dot(gs, some), leaves)
 
     def pull_graph(self, whole: Value, adjoints: dict[Any, Any], wanted: Sequence[bool]) -> list[Any]:
         """The same as pull, but as Values that can be differentiated again; 0.0 for arguments that are not wanted."""
