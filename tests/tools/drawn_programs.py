@@ -1,7 +1,7 @@
 """Draws random programs on special numbers, each from its seed, and runs them on whatever numbers are given.
 
 A program has operations of the table, n-ary ones, choices, equality, operations of one's own, derivatives taken inside,
-modules and fixed points, on inputs and on leaves that it captures.
+modules, fixed points and scans, on inputs and on leaves that it captures.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops
+from tinygrad_lite.engine import is_tracing
 
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.5, math.inf, -math.inf, math.nan, 5e-324, -1e-310, 1e308, -1e308, 1e-200)
 _PLAIN = {("polygamma", 0): 3, ("mills", 0): 3, ("var", 1): 1, ("std", 1): 1}
@@ -60,6 +61,20 @@ def _define() -> dict[str, Function]:
         inside = tl.where(tl.less(tl.ops.abs(a), 3.0), a, 0.5)
         return tl.fixed_point(lambda z: 0.25 * tl.sin(z) + 0.5 * inside, 0.0).values
 
+    def scanned(a: Any, b: Any) -> Any:
+        carry, ys = tl.scan(lambda c, x: (tl.sin(c) * b + x, tl.sqrt(x)), a, [b, 0.5, a])
+        return carry + ys[0] * ys[2]
+
+    def scanned_back(a: Any, b: Any, c: Any) -> Any:
+        def step(carry: Any, x: Any) -> Any:
+            u, v = carry
+            chosen = tl.where(tl.less(0.0, u), tl.log(u) * c, v * x[1])
+            return (v + x[0], chosen), {"sum": u + v, "last": chosen}
+
+        every = 2 if is_tracing() else None
+        (u, v), ys = tl.scan(step, (a, b), ([a, 1.0, c, 0.0], [b, b, 0.5, c]), reverse=True, checkpoint=every)
+        return tl.maximum(u, v) * ys["sum"][1] + tl.mean(ys["last"])
+
     return {
         "cubed": CUBED,
         "ramp": RAMP,
@@ -73,6 +88,9 @@ def _define() -> dict[str, Function]:
         "moved": lambda a, b: tl.jvp(lambda t: tl.sin(t) * b, (as_value(a),), (1.0,))[1],
         "module": lambda a, b: model([a, b]),
         "settled": settled,
+        "scanned": scanned,
+        "scanned back": scanned_back,
+        "scanned through": lambda a, b: tl.scan(lambda c, _: (c * a - b, None), a, length=5)[0],
         "squash": lambda a: tl.tanh(a),
     }
 
@@ -84,6 +102,7 @@ def as_value(x: Any) -> Any:
 EXTRA = _define()
 COUNTS = {"cubed": 1, "ramp": 1, "where equal": 4, "where not equal": 4, "one hot": 3, "take": 4, "take plain": 2}
 COUNTS |= {"slope": 2, "relu slope": 2, "moved": 2, "module": 2, "settled": 1, "squash": 1}
+COUNTS |= {"scanned": 2, "scanned back": 3, "scanned through": 2}
 ROWS = [row for row in ops.TABLE.values() if row.name not in (*EXTRA, "take")]
 
 

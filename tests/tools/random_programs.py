@@ -3,8 +3,8 @@
     python tests/tools/random_programs.py --count 100000 [--first SEED] [--torch] [--readable]
 
 A program is drawn from its seed: operations of the table, n-ary ones, choices, equality, operations of one's own,
-derivatives taken inside, modules, fixed points, on inputs and on leaves that it captures, some of which are zeros,
-infinities, nan, denormal, huge or alike. Asked are backward(), gradients as a graph, vjp, jvp, compile on both
+derivatives taken inside, modules, fixed points, scans, on inputs and on leaves that it captures, some of which are
+zeros, infinities, nan, denormal, huge or alike. Asked are backward(), gradients as a graph, vjp, jvp, compile on both
 executors, one by one, with Values and in a batch, and on request PyTorch and the readable engine. What two ways differ
 by must be rounding, which is measured: by what each node rounds, carried through the sweep, and by moving the inputs a
 little. Forward mode may be nan where reverse mode is finite.

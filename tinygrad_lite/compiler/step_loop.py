@@ -17,6 +17,8 @@ from .passes.sums_of_products import as_sums_of_products
 # Sums of this many numbers over steps and lanes are found lane by lane, so that they are matrix products.
 _MANY_SUMS = 1 << 18
 
+_quiet = np.errstate(all="ignore")
+
 
 class StepLoop:
     """A program of one step, made ready to run many steps.
@@ -26,10 +28,11 @@ class StepLoop:
     carried  how many numbers the carry has
     given    how many numbers each step gives
     backward whether the steps run from the last to the first
+    frugal   whether nothing runs for all steps at once, so that memory holds what one step computes, beside the results
     """
 
-    def __init__(self, program: Program, carried: int, given: int, backward: bool) -> None:
-        self._carried, self._given, self._backward = carried, given, backward
+    def __init__(self, program: Program, carried: int, given: int, backward: bool, frugal: bool = False) -> None:
+        self._carried, self._given, self._backward, self._frugal = carried, given, backward, frugal
         self._program = as_sums_of_products(program)
         self._summed = len(program.outputs) - carried - given
         self._parts = LoopParts(self._program, carried)
@@ -42,6 +45,7 @@ class StepLoop:
         self._computed = [k for k, number in enumerate(carries) if number is None]
         self._rooms: list[_Room] = []
 
+    @_quiet
     def run(
         self, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool = False
     ) -> Any:
@@ -56,10 +60,32 @@ class StepLoop:
         A number's entries for all steps stand one after the other, in the order of the steps, also where these run
         backward.
         """
-        room = self._rooms.pop() if self._rooms else _Room()
+        try:
+            room = self._rooms.pop()
+        except IndexError:  # asking first would let another thread take the last one in between
+            room = _Room()
         with KEPT.forgetting():  # what a part keeps, another may read
-            found = self._run(room, parameters, start, read, shared, steps, over_lanes)
+            run = self._step_by_step if self._frugal and steps > 1 else self._run
+            found = run(room, parameters, start, read, shared, steps, over_lanes)
         self._rooms.append(room)
+        return found
+
+    def _step_by_step(
+        self, room: _Room, parameters: Any, start: Any, read: Sequence[Any], shared: Any, steps: int, over_lanes: bool
+    ) -> Any:
+        lanes, carries = start.shape[1], self._carried * (steps + 1)
+        found = KEPT.room(carries + self._given * (steps + 1) + self._summed, lanes)
+        carry = found[:carries].reshape(self._carried, steps + 1, lanes)
+        given, sums = np.split(found[carries:], [self._given * steps])
+        given, backward = given.reshape(self._given, steps, lanes), self._backward
+        carry[:, steps * backward], sums[...] = start, 0.0
+        for t in range(steps - 1, -1, -1) if backward else range(steps):
+            one_step = [part[:, t : t + 1] for part in read]
+            with KEPT.forgetting():
+                one = self._run(room, parameters, carry[:, t + backward], one_step, shared, 1, over_lanes)
+            carry[:, t + 1 - backward] = one[1 - backward : 2 * self._carried : 2]
+            given[:, t] = one[2 * self._carried :][: self._given]
+            sums += one[2 * self._carried + self._given :]
         return found
 
     def _run(

@@ -118,6 +118,7 @@ class Body:
         nexts, given, sums = trace.run(parts, ())
         if outer is not None:
             outer.constants |= trace.constants
+            outer.of_steps |= trace.of_steps.union([v for v, _ in trace.draws])
             outer.choices |= trace.choices
         derivatives = [instead.get(v, v) for v in trace.derivatives]
         sums += watched([*nexts, *given, *sums], derivatives)
@@ -135,11 +136,12 @@ class Numbering:
 
     carried, given, sums  how many numbers the carry has, a step gives, are summed over all steps
     steps, backward       how many steps run, and whether from the last to the first
+    frugal                see StepLoop
     """
 
-    def __init__(self, body: Body, steps: int, backward: bool) -> None:
+    def __init__(self, body: Body, steps: int, backward: bool, frugal: bool) -> None:
         self.carried, self.given, self.sums = len(body.carry), len(body.given), len(body.sums)
-        self.steps, self.backward = steps, backward
+        self.steps, self.backward, self.frugal = steps, backward, frugal
 
     def carry(self, number: int, time: int) -> int:
         """A number of the carry: before step 0 at time 0, after the last step at time `steps`."""

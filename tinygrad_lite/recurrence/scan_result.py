@@ -10,6 +10,7 @@ the scan as an array, not number by number.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import threading
 import weakref
@@ -31,6 +32,7 @@ from ..engine import (
     derivative_graph,
     dot,
     is_tracing,
+    partial_derivatives,
     record_joint,
     tangents,
     whole_of,
@@ -51,7 +53,7 @@ class Scan(float):
     captured  pairs of a Value that the body reads, the same in all steps, and what stands for it outside
     xs        what it depends on beside the start: what is captured, what is read number by number, other scans
     found     all its numbers
-    node      its node in the graph; None where nothing is recorded
+    It does not hold its node, which holds it: nodes are not freed in a cycle.
     """
 
     numbers: tuple[float, ...]
@@ -67,8 +69,9 @@ class Scan(float):
         steps: int,
         backward: bool,
         captured: Sequence[tuple[Value, Any]] = (),
+        frugal: bool = False,
     ) -> None:
-        self.body, self.start, self.at = body, list(start), Numbering(body, steps, backward)
+        self.body, self.start, self.at = body, list(start), Numbering(body, steps, backward, frugal)
         outputs = [y for y in body.outputs if type(y) is Value]
         variable = [*body.carry, *[v for part in read for v in part.inside], *[inner for inner, _ in captured]]
         order = dependents(outputs, variable, False)
@@ -99,14 +102,25 @@ class Scan(float):
     def _inside(self) -> list[Value]:
         return [v for part in self._read for v in part.inside]
 
-    def nodes(self, wanted: Sequence[int]) -> Vector:
-        """Records the scan, and its numbers at these positions, of which there is at least one."""
+    def _given(self, as_graph: bool) -> tuple[list[tuple[Value, Any]], list[Columns]]:
+        """What is captured and what is read; as numbers, those of when the scan was recorded."""
+        if as_graph or self._recorded_at is None:
+            return self.captured, self._read
+        rest = iter(self._recorded_at)
+        captured = [(inner, next(rest)) for inner, _ in self.captured]
+        listed = [Columns.of(part.inside, [next(rest) for _ in part.numbers], self.at.steps) for part in self._listed]
+        return captured, [*self._known, *listed, *self._views]
+
+    def nodes(self, wanted: Sequence[int]) -> tuple[Vector, Value | None]:
+        """Records the scan, and its numbers at these positions, of which there is at least one.
+
+        Returns these, and the scan's node; None where nothing is recorded.
+        """
         self.found = within(self._computed, recording=True, trace=None)
         given = [tuple([x if type(x) is Value else float(x) for x in some]) for some in (self.start, self.xs)]
         found: Vector = record_joint(_SCAN, self.found.tolist(), (*given, self), wanted)
         v = found[0].parents[0] if found[0].op is stop_gradient else found[0]
-        self.node = whole_of(v) if v.op is not None else None
-        return found
+        return found, whole_of(v) if v.op is not None else None
 
     def _computed(self) -> Any:
         """All numbers, from those that its arguments have now."""
@@ -136,7 +150,7 @@ class Scan(float):
 
     def is_unchanged(self) -> bool:
         """Whether the Values that the scan depends on still have the same numbers."""
-        return self._recorded_at is None or self._recorded_at == list(map(_number, self.xs))
+        return self._recorded_at is None or repr(self._recorded_at) == repr(list(map(_number, self.xs)))  # nan is nan
 
     def which(self, index: int) -> Which:
         return Which.of(self, index)
@@ -157,7 +171,22 @@ class Scan(float):
         """The contributions to the node's arguments for these adjoints of its numbers."""
         wanted = [True] * (len(self.start) + len(self.xs))
         found = within(lambda: self._pulled(None, adjoints, wanted), recording=True, watch=None)
-        return [x if type(x) is dict else _number(x) for x in found]
+        if self._views:
+            return [x if type(x) is dict else _number(x) for x in found]
+        found = list(map(_number, found))
+        if not all(map(math.isfinite, found)):
+            return within(lambda: self._swept(adjoints), recording=True, watch=None)
+        return found
+
+    def _swept(self, adjoints: dict[int, float]) -> list[Any]:
+        """The same by a sweep over all steps, in which an adjoint of 0 meets no derivative that is infinite."""
+        at = self.at
+        first = [at.carry(k, at.steps if at.backward else 0) for k in range(at.carried)]
+        numbers = [*self.found[first].tolist(), *(self._recorded_at or map(_number, self.xs))]
+        leaves = list(map(Value, numbers))
+        ys = self.recorded(leaves[: at.carried], leaves[at.carried :])
+        gs, some = zip(*[(g, ys[k]) for k, g in adjoints.items()], strict=True)
+        return partial_derivatives(dot(gs, some), leaves)
 
     def pull_graph(self, whole: Value, adjoints: dict[Any, Any], wanted: Sequence[bool]) -> list[Any]:
         """The same as pull, but as Values that can be differentiated again; 0.0 for arguments that are not wanted."""
@@ -165,12 +194,12 @@ class Scan(float):
 
     def push(self, given: Sequence[Any]) -> Sequence[float]:
         """The tangents of its numbers for given tangents of the node's arguments."""
-        found: list[float] = within(lambda: self._pushed(None, given).found.tolist(), recording=True, watch=None)
+        found: list[float] = within(lambda: self._pushed(None, given).scan.found.tolist(), recording=True, watch=None)
         return found
 
     def push_graph(self, whole: Value, given: Sequence[Any]) -> Numbers:
         """The same as push, but as Values that can be differentiated again."""
-        return Numbers(self._pushed(whole, given))
+        return self._pushed(whole, given)
 
     def recorded(self, start: Sequence[Any], xs: Sequence[Any]) -> Sequence[Any]:
         """Its numbers for other arguments; outside a trace recorded step by step, so that every result is a node."""
@@ -182,11 +211,10 @@ class Scan(float):
         ]
         for part in self._views:
             whole = next(rest)
-            read.append(replace(part, whole=whole.scan.node if type(whole) is Numbers else whole))
+            read.append(replace(part, whole=whole.node if type(whole) is Numbers else whole))
         if is_tracing():
-            again = Scan(self.body, start, read, self.at.steps, self.at.backward, captured)
-            again.nodes([0])
-            return Numbers(again)
+            again = Scan(self.body, start, read, self.at.steps, self.at.backward, captured, self.at.frugal)
+            return Numbers(again, again.nodes([0])[1])
         return self._step_by_step(start, read, captured)
 
     def _step_by_step(
@@ -270,27 +298,29 @@ class Scan(float):
             return nexts, found[n : n + len(inputs)], found[n + len(inputs) :]
 
         results, known = self._results(whole)
+        constant, given = self._given(whole is not None)
         back = Scan(
             Body.recorded(gs, step, known, adjoint=True), [adjoints.get(k, 0.0) for k in at.last],
-            [*results, *self._read, *more], at.steps, not at.backward, [*self.captured, *shared],
+            [*results, *given, *more], at.steps, not at.backward, [*constant, *shared], at.frugal,
         )  # fmt: skip
         column = sum([len(part.inside) for part in read if part.whole is None])
         positions = [*back.at.last, *[back.at.sum(k) for k in range(len(leaves))]]
         positions += [back.at.given_by(t, k) for k in range(column) for t in range(at.steps)]
-        made = iter(back.nodes(positions or [0]))
+        nodes, node = back.nodes(positions or [0])
+        made = iter(nodes)
         found: list[Any] = [next(made) for _ in range(n)]
         found += [next(made) if is_wanted else 0.0 for is_wanted in captured]
         for part, is_wanted in zip(self._listed, listed, strict=True):
             found += [next(made) if is_wanted else 0.0 for _ in part.numbers]
         for part, is_wanted in zip(self._views, viewed, strict=True):
-            found.append(back._contributions(part, column, whole is not None) if is_wanted else {})
+            found.append(back._contributions(part, column, None if whole is None else node) if is_wanted else {})
             column += len(part.inside) * is_wanted
         return found
 
-    def _contributions(self, part: Columns, column: int, as_graph: bool) -> dict[Any, Any]:
+    def _contributions(self, part: Columns, column: int, node: Value | None) -> dict[Any, Any]:
         """What the scan whose numbers a part is receives from this one, which gives it from this column on."""
-        of = Columns(part.inside, (), self.node, self.at.given_by(0, column), self.at.steps)
-        if as_graph and self.node is not None:
+        of = Columns(part.inside, (), node, self.at.given_by(0, column), self.at.steps)
+        if node is not None:
             return {(part.first, part.apart): [of]}
         rows = of.among(self.found, self.at.steps).tolist()
         return {part.start(k) + t: x for k, row in enumerate(rows) for t, x in enumerate(row)}
@@ -326,7 +356,7 @@ class Scan(float):
                 more.append(Columns.of([v], numbers, at.steps))
         return found, more, shared
 
-    def _pushed(self, whole: Value | None, given: Sequence[Any]) -> Scan:
+    def _pushed(self, whole: Value | None, given: Sequence[Any]) -> Numbers:
         body, at, n = self.body, self.at, self.at.carried
         rest = iter(given[n:])
         moved: list[tuple[Value, Value]] = []
@@ -346,7 +376,7 @@ class Scan(float):
             if part.whole is None:
                 more.append(Columns.of(inside, numbers, at.steps))
             elif type(numbers) is Numbers:
-                more.append(replace(part, inside=tuple(inside), whole=numbers.scan.node))
+                more.append(replace(part, inside=tuple(inside), whole=numbers.node))
             else:
                 more.append(replace(part, inside=tuple(inside), whole=None).known(np.array(numbers), at.steps))
         vs = [Value(0.0) for _ in range(n)]
@@ -357,26 +387,26 @@ class Scan(float):
             return found[:n], found[n : n + at.given], found[n + at.given :]
 
         results, known = self._results(whole)
+        constant, read = self._given(whole is not None)
         forward = Scan(
-            Body.recorded(vs, step, known), given[:n], [*results, *self._read, *more], at.steps, at.backward,
-            [*self.captured, *shared],
+            Body.recorded(vs, step, known), given[:n], [*results, *read, *more], at.steps, at.backward,
+            [*constant, *shared], at.frugal,
         )  # fmt: skip
-        forward.nodes([0])
-        return forward
+        return Numbers(forward, forward.nodes([0])[1])
 
 
 class Numbers(Sequence[Any]):
     """The numbers of a scan as Values, made when they are asked for."""
 
-    def __init__(self, scan: Scan) -> None:
-        self.scan = scan
+    def __init__(self, scan: Scan, node: Value | None) -> None:
+        self.scan, self.node = scan, node
 
     def __len__(self) -> int:
         return self.scan.at.size
 
     def __getitem__(self, index: Any) -> Any:
-        assert self.scan.node is not None
-        return component(self.scan.node, int(index))
+        assert self.node is not None
+        return component(self.node, int(index))
 
 
 def _number(x: Any) -> float:

@@ -30,7 +30,7 @@ class Solvers:
         own = [v for v, is_shared in zip(self._captured, shared, strict=False) if not is_shared]
         inputs = [*body.carry, *[v for part in self._read for v in part.inside], *own]
         program = flattened(body.outputs, inputs, common, adjoints=body.derivatives)
-        loop = StepLoop(program, at.carried, at.given, at.backward)
+        loop = StepLoop(program, at.carried, at.given, at.backward, at.frugal)
         where = np.where(shared, np.cumsum(shared), np.cumsum(~shared)) - 1
         kept = threading.local()
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, is_tracing
+from ..engine import Value, current_trace, is_tracing
 from ..errors import ShapeError, not_a_number, received
 from ..floats.expected import FLAG, or_none, whole
-from ..transforms.pytree import Structure, is_dataclass, items_of, numbers_along, sketch, with_items
+from ..transforms.pytree import Structure, is_dataclass, items_of, numbers_along, numbers_like, sketch, with_items
 from .accumulators import accumulated
 from .scan_body import Body, Columns, Vector
 from .scan_result import Scan
@@ -55,12 +55,7 @@ def scan(
         returned = f(carry.filled(numbers), x)
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise TypeError(f"{name}: f must return (carry, y), got {received(returned)}")
-        found = numbers_along(init, returned[0])
-        if found is None:
-            raise ShapeError(
-                f"{name}: f must return a carry of the structure of init, {sketch(init)}, got {sketch(returned[0])}"
-            )
-        return found, returned[1]
+        return numbers_like(init, returned[0], f"{name}: the carry that f returns"), returned[1]
 
     numbers, ys = _run(name, step, carry.numbers, rows, backward, every)
     return carry.filled(numbers), _columns(ys)
@@ -70,7 +65,7 @@ def _run(
     name: str, step: _Step, numbers: Vector, rows: Vector, backward: bool, every: int | None
 ) -> tuple[Vector, Vector]:
     """The last carry and what each step gives; with `every`, as a loop over blocks of this many steps."""
-    if every is None and (len(rows) < 2 or not is_tracing()):
+    if not rows or (every is None and (len(rows) < 2 or not is_tracing())):
         ys: Vector = [None] * len(rows)
         for t in range(len(rows) - 1, -1, -1) if backward else range(len(rows)):
             numbers, ys[t] = step(numbers, rows[t])
@@ -83,14 +78,16 @@ def _run(
     found: list[Vector] = [[], []]
     for part in (1, 0) if backward else (0, 1):
         if part == 0:
-            numbers, of_blocks = _as_one(name, block, numbers, blocks, backward)
+            numbers, of_blocks = _as_one(name, block, numbers, blocks, backward, frugal=True)
             found[0] = [y for ys in of_blocks for y in ys]
         elif size < len(rows):
             numbers, found[1] = _as_one(name, step, numbers, rows[size:], backward)
     return numbers, [*found[0], *found[1]]
 
 
-def _as_one(name: str, step: _Step, start: Vector, rows: Vector, backward: bool) -> tuple[Vector, Vector]:
+def _as_one(
+    name: str, step: _Step, start: Vector, rows: Vector, backward: bool, frugal: bool = False
+) -> tuple[Vector, Vector]:
     """The last carry and what each step gives, as numbers of one joint result."""
     steps, first = len(rows), Structure(rows[0], lambda x: not_a_number(f"{name}: xs", x))
     if set(map(type, rows)) <= {Value, float, int}:
@@ -104,6 +101,8 @@ def _as_one(name: str, step: _Step, start: Vector, rows: Vector, backward: bool)
                 )
         table = [x for column in zip(*found, strict=True) for x in column]
     carry, inside = [Value(0.5) for _ in start], [Value(0.5) for _ in first.numbers]
+    if (outer := current_trace()) is not None:
+        outer.of_steps.update(carry, inside)
     given: list[Structure] = []
     sums: dict[int, Any] = {}
 
@@ -120,11 +119,11 @@ def _as_one(name: str, step: _Step, start: Vector, rows: Vector, backward: bool)
         drawn = [[source.uniform() for _, source in body.draws] for _ in range(steps)]
         columns = zip(*(drawn[::-1] if backward else drawn), strict=True)
         read.append(Columns.of([v for v, _ in body.draws], [x for column in columns for x in column], steps))
-    made = Scan(body, [x for k, x in enumerate(start) if k not in sums], read, steps, backward)
+    made = Scan(body, [x for k, x in enumerate(start) if k not in sums], read, steps, backward, (), frugal)
     at = made.at
     positions = [*at.last, *map(at.sum, range(len(sums)))]
     positions += [at.given_by(t, k) for t in range(steps) for k in range(at.given)]
-    nodes = iter(made.nodes(positions or [0]))
+    nodes = iter(made.nodes(positions or [0])[0])
     carried = [next(nodes) for _ in range(at.carried)]
     totals = {k: start[k] + next(nodes) for k in sums}
     rest = iter(carried)

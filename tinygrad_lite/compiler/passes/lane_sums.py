@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..joint_results import COMPONENT
+from ..joint_results import COMPONENT, Joint
 from .program import SUM, Outer, Program, Row, row_of
 
 Pair = tuple[int, int]
@@ -31,7 +31,9 @@ class LaneSums:
         read = program.read()
         components = [(place, *program.args[place]) for place in read if program.kinds[place] is COMPONENT]
         self.read_by_lane = {
-            whole for _, whole, index in components if program.number(index) in program.kinds[whole].summable
+            whole
+            for _, whole, index in components
+            if isinstance(kind := program.kinds[whole], Joint) and program.number(index) in kind.summable
         }
         first: dict[int, int] = {}
         self.again: dict[int, int] = {}

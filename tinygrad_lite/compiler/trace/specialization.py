@@ -85,7 +85,7 @@ class Specialization:
         inputs = [*given, *[v for v, _ in trace.draws]]
         known = set(variables())
         self.of_variables = not known.isdisjoint(topological_order(*values_of(outputs)) if known else ())
-        self.parameters = captured(outputs, inputs, trace.constants)
+        self.parameters = captured(outputs, inputs, trace)
 
         def by_graph(xs: Sequence[Value], by: Any) -> list[Any]:
             return recorded_anew(outputs, dict(zip(inputs, xs, strict=True)), all_of_them=True)

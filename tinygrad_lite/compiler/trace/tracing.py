@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ... import ops
@@ -66,6 +67,7 @@ class Trace:
     """One trace. While it runs, no number may be read: `refuse` raises an error that says where one was.
 
     constants       the leaves that the function made itself
+    of_steps        those among them that stand for a number in each step of a loop
     draws           the Values that stand for random numbers, each with the source that it is drawn from
     choices         attributes that the function chose by, such as a module's `training`: (id of the owner, name) to
                     (owner, old value)
@@ -76,6 +78,7 @@ class Trace:
     def __init__(self, name: str) -> None:
         self.name = name
         self.constants: set[Value] = set()
+        self.of_steps: set[Value] = set()
         self.draws: list[tuple[Value, Draws]] = []
         self.choices: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.derivatives: list[Value] = []
@@ -124,9 +127,15 @@ def traced(function: Callable[..., Any], args: Sequence[Any], name: str) -> tupl
     return trace.run(function, args), trace
 
 
-def captured(outputs: Sequence[Any], inputs: Sequence[Value], constants: set[Value]) -> Parameters:
+def captured(outputs: Sequence[Any], inputs: Sequence[Value], trace: Trace) -> Parameters:
     """The leaves that outputs depend on, without the inputs and the trace's own constants."""
-    return Parameters(*leaves_below(values_of(outputs), constants.union(inputs)))
+    found = leaves_below(values_of(outputs), (trace.constants - trace.of_steps).union(inputs))
+    if not trace.of_steps.isdisjoint(chain.from_iterable(found)):
+        raise TraceError(
+            f"compile({trace.name}): a number from within a step of scan is used outside of it, where it stands for no "
+            "step: let the step return it, as a part of the carry or of y"
+        )
+    return Parameters(*found)
 
 
 @collector_paused
