@@ -21,8 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
-from ..compiler.autodiff import recorded_anew
 from ..compiler.joint_results import COMPONENT, KEPT, Joint, Which
 from ..compiler.trace.tracing import flattened
 from ..engine import (
@@ -42,6 +40,7 @@ from ..ops import REAL, Op, stop_gradient
 from ..transforms.runs import as_value
 from .scan_body import Body, Columns, Numbering, Vector
 from .scan_solver import Solvers
+from .written_steps import written_out
 
 
 class Scan(float):
@@ -215,36 +214,7 @@ class Scan(float):
         if is_tracing():
             again = Scan(self.body, start, read, self.at.steps, self.at.backward, captured, self.at.frugal)
             return Numbers(again, again.nodes([0])[1])
-        return self._step_by_step(start, read, captured)
-
-    def _step_by_step(
-        self, carry: Sequence[Any], read: Sequence[Columns], captured: Sequence[tuple[Value, Any]]
-    ) -> Vector:
-        at, body = self.at, self.body
-        found: Vector = [0.0] * at.size
-        rows = [part.rows(at.steps) for part in read]
-        for k, x in enumerate(carry):
-            found[at.carry(k, at.steps if at.backward else 0)] = x
-        for t in at.order:
-            instead = dict(
-                zip([*body.carry, *self._inside], [*carry, *[x for row in rows for x in row[t]]], strict=True)
-            )
-            instead.update(captured)
-            outputs = recorded_anew(body.outputs, instead, all_of_them=True)
-            carry, given, sums = (
-                outputs[: at.carried],
-                outputs[at.carried :][: at.given],
-                outputs[at.carried + at.given :],
-            )
-            for k, x in enumerate(carry):
-                found[at.carry(k, t + 1 - at.backward)] = x
-            for k, x in enumerate(given):
-                found[at.given_by(t, k)] = x
-            for k, x in enumerate(sums):
-                found[at.sum(k)] = found[at.sum(k)] + x
-        for k in range(at.given):
-            found[at.total(k)] = ops.sum(found[at.given_by(0, k) :][: at.steps])
-        return found
+        return written_out(self.body, self.at, start, read, captured)
 
     def _results(self, whole: Value | None) -> tuple[list[Columns], dict[Value, Value]]:
         """The carry before and after each step and what the steps gave, as numbers of the scan's node or as they are.

@@ -15,7 +15,7 @@ import numpy as np
 from ... import ops
 from ...ops import Op
 from ..cost_estimate import MANY_TERMS, is_swept
-from ..joint_results import Component, Joint, read_components
+from ..joint_results import Component, Joint
 from ..native import bytecode_machine as native
 from ..native.bytecode import Code
 from ..passes.grouping import Group
@@ -24,6 +24,7 @@ from ..passes.matrix_products import Product
 from ..passes.program import Program, as_array
 from . import array_forms
 from .array_layout import G, Layout, S, V
+from .joint_calls import write_components, write_joint_results
 from .number_by_number import by_value, chosen_evenly
 
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3
@@ -62,9 +63,9 @@ class Source:
             stretch.clear()
             self.layout.begin(group.varies, len(group))
             if isinstance(group.kind, Joint):
-                self._joint_results(group, group.kind, sums)
+                write_joint_results(self.layout, self.functions, program, group, self._out(group), sums)
             elif isinstance(group.kind, Component):
-                self._components(group)
+                write_components(self.layout, self.functions, program, group)
             elif isinstance(group.kind, Op):
                 self._operation(group, group.kind)
             elif group.summed is not None:
@@ -157,37 +158,6 @@ class Source:
         name = f"sweep{len(self.functions)}"
         self.functions[name] = partial(native.OnRows, code)
         layout.line(f"{layout.name(f'{name}(V)', f'run_{name}')}()")
-
-    def _joint_results(self, group: Group, op: Joint, sums: LaneSums | None) -> None:
-        """Writes one call that computes all members.
-
-        Numbers that all members and lanes share are passed separately, so that matrices remain matrices.
-        """
-        layout, out = self.layout, self._out(group)
-        starts, xs = (np.array([self._program.args[place][k] for place in group.members], int) for k in (0, 1))
-        shared = np.array([len(set(xs[:, k].tolist())) == 1 and layout.is_shared(xs[:, k]) for k in range(xs.shape[1])])
-        read = layout.by_lane if group.varies else layout.shared
-        names = [read(starts.T) if starts.size else "None", *["None", "None"]]
-        if shared.any():
-            names[1] = layout.shared(xs[0, shared])
-        if not shared.all():
-            names[2] = read(xs[:, ~shared].T)
-        function = f"{op.name}{len(self.functions)}"
-        summed = sums is not None and len(group.members) == 1 and group.members[0] not in sums.read_by_lane
-        self.functions[function] = op.on_arrays(shared, summed)
-        layout.line(f"{function}({', '.join(names)}, {out})")
-
-    def _components(self, group: Group) -> None:
-        """Writes one call for each joint result that members are numbers of."""
-        layout, args = self.layout, self._program.args
-        wholes = np.array([args[place][0] for place in group.members])
-        indices = np.array([self._program.number(args[place][1]) for place in group.members], int)
-        rows = layout.row[group.members]
-        for whole in dict.fromkeys(wholes.tolist()):
-            here = wholes == whole
-            function = f"component{len(self.functions)}"
-            self.functions[function] = partial(read_components, rows[here], indices[here])
-            layout.line(f"{function}({layout.operand(np.array([whole]))}, {V if group.varies else S})")
 
     def _out(self, group: Group) -> str:
         rows = self.layout.row[group.members]
