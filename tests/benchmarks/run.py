@@ -38,6 +38,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     moons_step,
     perceptrons,
     scaling,
+    scans,
     shared_weights,
     transforms_cost,
     wide_networks,
@@ -69,6 +70,7 @@ CASES = {
     **{name: Case(partial(perceptrons.against, name), perceptrons.PEERS) for name in perceptrons.PROGRAMS},
     **{name: Case(partial(shared_weights.against, name), shared_weights.PEERS) for name in shared_weights.PROGRAMS},
     "wide": Case(wide_networks.against, ("jax, jit", "")),
+    "scans": Case(scans.against, scans.PEERS),
     "W6 compiled": Case(hessian_of_rosenbrock.compiled_against, ("jax, jit", "casadi", "")),
     "W7": Case(black_scholes.option, ("casadi", "")),
     "W7 batch": Case(black_scholes.many_options, ("numpy, by hand", "jax, jit"), ("scipy",)),
@@ -79,7 +81,7 @@ CASES = {
     "executors": Case(executors.chosen_against, executors.PEERS),
     "explorer": Case(explorer.demo, needs=("playwright",)),
 }
-PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "torch", "xad"}
+PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "numba", "torch", "xad"}
 
 
 def main() -> None:
