@@ -38,6 +38,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     moons_step,
     perceptrons,
     scaling,
+    scans,
     shared_weights,
     sparse,
     templates,
@@ -71,6 +72,7 @@ CASES = {
     **{name: Case(partial(perceptrons.against, name), perceptrons.PEERS) for name in perceptrons.PROGRAMS},
     **{name: Case(partial(shared_weights.against, name), shared_weights.PEERS) for name in shared_weights.PROGRAMS},
     "wide": Case(wide_networks.against, ("jax, jit", "")),
+    "scans": Case(scans.against, scans.PEERS),
     "W6 compiled": Case(hessian_of_rosenbrock.compiled_against, ("jax, jit", "casadi", "")),
     "sparse": Case(sparse.against, sparse.PEERS),
     "W7": Case(black_scholes.option, ("casadi", "")),
@@ -83,7 +85,7 @@ CASES = {
     "executors": Case(executors.chosen_against, executors.PEERS),
     "explorer": Case(explorer.demo, needs=("playwright",)),
 }
-PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "torch", "xad"}
+PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "numba", "torch", "xad"}
 
 
 def main() -> None:
