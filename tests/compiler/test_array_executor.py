@@ -139,7 +139,7 @@ def test_a_native_sweep_does_what_array_operations_do(made: Callable[[], Any]) -
     found = []
     for source in (executor.plain, executor.swept):
         executor.source_for = lambda lanes, source=source: source  # type: ignore[method-assign, misc]
-        executor.idle.clear()
+        executor._idle.clear()
         found.append(executor.sums(numbers, parts))
     assert found[0] == pytest.approx(found[1], rel=1e-13, abs=1e-14)
 

@@ -283,6 +283,19 @@ def test_token_by_token_is_as_all_tokens_at_once(causal_or_not: bool) -> None:
     assert products[0] == products[1] < 10
 
 
+def test_weights_that_are_computed_stay_weights() -> None:
+    """What all lanes share is on the left, so that one product serves all lanes, though it is of a lower level."""
+    weights = [[Value(x) for x in row] for row in SOURCE.normal(size=(4, 3)).tolist()]
+
+    def function(xs: Any) -> Any:
+        hidden = [x.sin().exp().tanh() for x in xs]
+        return [tl.dot([w.exp() for w in row], hidden) for row in weights]
+
+    f = tl.compile(function, executor="array")
+    f.batch(SOURCE.normal(size=(2, 3)), reduce=None)
+    assert [group.product.shared for group in f.array.groups if group.product is not None] == [True]
+
+
 def test_rows_of_a_dot_stay_rows() -> None:
     """Though of the pairs in it, the one factor comes first in some, and the other one in others."""
 

@@ -49,7 +49,7 @@ def test_the_source_is_what_runs() -> None:
     names: dict[str, Any] = {**f.array.plain.layout.indices}
     exec(compiled(f.source.replace("xp.tanh", "xp.sin"), "<changed>", "exec"), names)
     f.array.plain.bind = names["bind"]
-    f.array.idle.clear()
+    f.array._idle.clear()
     assert f.batch(xs, reduce=None) == pytest.approx(3 * np.sin(xs))
 
 

@@ -44,7 +44,6 @@ class ArrayExecutor:
     cost        how long a run is expected to take
     ran         the source that ran last, if one did
     most_lanes  how many lanes a block has at most
-    idle        workspaces that no call uses, by their keys
     """
 
     @collector_paused
@@ -65,7 +64,7 @@ class ArrayExecutor:
         self.groups = grouped(self.program, levels, self.lane_sums)
         self.cost = ArrayCost(self.program, self.groups)
         self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies))))
-        self.idle: dict[tuple[int, ...], _Workspace] = {}
+        self._idle: dict[tuple[int, ...], _Workspace] = {}
         self.ran: Source | None = None
 
     @cached_property
@@ -177,11 +176,11 @@ class ArrayExecutor:
     def _take(self, parameters: Any, parts: Sequence[Any], lanes: int) -> _Workspace:
         """A workspace that no other call uses."""
         key = (lanes, *map(len, parts))
-        space = self.idle.pop(key, None)
+        space = self._idle.pop(key, None)
         if space is None or space.arrays[P] is not parameters:
             space = _Workspace(self, parameters, key)
-            for other in list(self.idle)[:-_SPACES_KEPT]:  # the ones unused for longest
-                self.idle.pop(other, None)
+            for other in list(self._idle)[:-_SPACES_KEPT]:  # the ones unused for longest
+                self._idle.pop(other, None)
         return space
 
 
@@ -199,7 +198,7 @@ class _Workspace:
         layout, executor.ran = source.layout, source
         self.outputs = layout.outputs
         self.key, lanes, lengths = key, key[0], key[1:]
-        self._idle = executor.idle
+        self._idle = executor._idle
         self.arrays = {P: parameters, S: xp.empty(layout.rows[S]), V: xp.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = xp.asarray(layout.constants)
         self.sums = xp.zeros(executor.outputs)

@@ -138,11 +138,10 @@ class Source:
         tables, indices = zip(*[self._program.args[place] for place in group.members], strict=True)
         if not all(type(table) is range and table[0] < 0 for table in tables):
             return False
-        rows = list(dict.fromkeys(indices))
-        which = np.array([rows.index(place) for place in indices])
+        rows, which = np.unique(indices, return_inverse=True)
         function = f"take_evenly{len(self.functions)}"
         self.functions[function] = chosen_evenly(np.array([(~t[0], -t.step, len(t)) for t in tables]), which)
-        self.layout.line(f"{function}(P, {self.layout.by_lane(np.array(rows))}, {out})")
+        self.layout.line(f"{function}(P, {self.layout.by_lane(rows)}, {out})")
         return True
 
     def _sweep(self, groups: Sequence[Group]) -> None:

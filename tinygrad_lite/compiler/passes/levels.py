@@ -39,8 +39,9 @@ def put_higher_left(program: Program, levels: Sequence[int]) -> None:
     """Puts the factor of the higher level on the left in all products of sums that multiply results, in place.
 
     On one level, the kinds of the results decide for all of these products. The order of places does not tell: of two
-    results that do not depend on each other, either may come first.
+    results that do not depend on each other, either may come first. A factor that lanes share stays where it is.
     """
+    varies = program.varies
     names = [kind if type(kind) is str else kind.name for kind in program.kinds]  # type: ignore[union-attr]
     for place, kind in enumerate(program.kinds):
         if kind != SUM:
@@ -48,7 +49,8 @@ def put_higher_left(program: Program, levels: Sequence[int]) -> None:
         lefts, rights, *terms = program.args[place]
         if not lefts or lefts[0] < 0 or rights[0] < 0:
             continue
-        rises = [levels[b] - levels[a] if a >= 0 and b >= 0 else -1 for a, b in zip(lefts, rights, strict=True)]
+        pairs = zip(lefts, rights, strict=True)
+        rises = [levels[b] - levels[a] if min(a, b) >= 0 and varies[a] == varies[b] else -1 for a, b in pairs]
         level = [k for k, rise in enumerate(rises) if rise == 0]
         if level and max([names[lefts[k]] for k in level]) < max([names[rights[k]] for k in level]):
             rises = [rise or 1 for rise in rises]

@@ -16,8 +16,8 @@ from .program import SUM, Program, Row
 
 # A call that is saved is worth so many multiplications; at most so many times as many are done as are needed.
 _CALL, _MOST_PADDING = 1000, 2
-# A product with more factors on one side than these is not looked through for parts.
-_MOST_FACTORS = 1 << 16
+# A product with more factors on one side than these is not looked through for parts; so many are tried for each.
+_MOST_FACTORS, _MOST_TRIED = 1 << 16, 8
 
 
 def pad(program: Program, levels: list[int], apart: frozenset[int]) -> None:
@@ -107,7 +107,7 @@ def _lengthen(program: Program, found: Sequence[Cross], zero: int) -> None:
     for cross in found:
         sides = (cross.lefts, cross.rights)
         longer = [(side, *item) for side in (1, 0) for item in where.get((side, sides[side][0][0]), ())]
-        if any(_lengthened(program, cross, side, long, row, zero) for side, long, row in longer):
+        if any(_lengthened(program, cross, side, long, row, zero) for side, long, row in longer[:_MOST_TRIED]):
             continue
         made = _Long(cross)
         for side, rows in enumerate(sides):
