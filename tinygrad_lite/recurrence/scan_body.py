@@ -9,7 +9,6 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..compiler.autodiff import expanded, recorded_anew, with_dots
 from ..compiler.trace.finite_checks import watched
@@ -52,9 +51,10 @@ class Columns:
 
     def among(self, found: Any, steps: int) -> Any:
         """The columns among all numbers of the scan: a view (columns, steps, ...) of (numbers, ...)."""
+        found = np.ascontiguousarray(found)
         apart, *others = found.strides
         shape, strides = (len(self.inside), steps, *found.shape[1:]), (self.apart * apart, apart, *others)
-        return as_strided(found[self.first :], shape, strides, writeable=False)
+        return np.ndarray(shape, found.dtype, found, self.first * apart, strides)
 
     def known(self, found: Any, steps: int) -> Columns:
         """The same columns with their numbers, which are among these."""
