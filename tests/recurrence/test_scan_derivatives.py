@@ -172,6 +172,20 @@ def test_with_values_a_call_is_a_node_that_is_differentiated_again(loss: Any, ex
     close(*found)
 
 
+@ON
+def test_a_third_derivative_by_what_the_scan_does_not_depend_on(executor: Any) -> None:
+    """But its derivatives do: of the scans that the second derivative reads, only some are asked for."""
+
+    def mixed(how: How) -> Callable[[float, float], Any]:
+        def f(p: Any, r: Any) -> Any:
+            c, ys = how(lambda c, x: (tl.sin(c * p + x), c * c), p, [0.3, 0.2, 0.1])
+            return tl.sin(r * c) + r * tl.dot(ys, ys)
+
+        return lambda p, r: tl.grad(lambda r: tl.grad(tl.grad(lambda p: f(p, r)))(p))(r)
+
+    close(tl.compile(mixed(tl.scan), executor=executor)(0.7, 1.2), mixed(loop)(0.7, 1.2))
+
+
 @ALL
 def test_the_executors_agree_to_rounding_and_gradients_are_those_of_finite_differences(loss: Any) -> None:
     slopes = [tl.compile(tl.grad(loss(tl.scan)), executor=executor)(AT) for executor in FORCED]  # type: ignore[arg-type]
