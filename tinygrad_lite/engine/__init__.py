@@ -10,13 +10,14 @@ unary_slopes  the value and the slope of each row with one argument, generated f
 values        Value, how its operators record nodes, and each thread's context
 graph         arguments, parents and edges of nodes, the binding of leaves, topological order
 transcription  what compilers read of a graph: its results, its leaves, its copy in another form
+recorded_results  what a trace recorded, in order and as numbers, to find what repeats
 rows          recording by rows of the table, joint results, the fast paths for sequences
 sweep         the sweep backward through floats
 walks         derivatives as graphs, tangents, linearizations
 contexts      how this thread records: modes, origins, watches, traces
 """
 
-from . import contexts, graph, rows, storage, sweep, transcription, unary_slopes, values, walks
+from . import contexts, graph, recorded_results, rows, storage, sweep, transcription, unary_slopes, values, walks
 from .contexts import (
     Mode,
     current_inside,
@@ -50,6 +51,7 @@ from .graph import (
     sweep_number,
     topological_order,
 )
+from .recorded_results import RecordedOrder, recorded_order, recorded_so_far
 from .rows import (
     component,
     dot,
@@ -61,7 +63,7 @@ from .rows import (
     record_known,
     whole_of,
 )
-from .storage import Origin, Storage, find_method, leaf_changes, methods
+from .storage import Origin, Storage, find_later, find_method, later, leaf_changes, methods
 from .sweep import backward, contributions, hooks
 from .transcription import leaves_below, results_below, sums_of_products, transcribe
 from .values import Value, compiled, next_call
@@ -76,5 +78,10 @@ from .walks import (
 )
 
 source_hash = "".join(
-    [file.source_hash for file in (storage, unary_slopes, values, graph, transcription, rows, sweep, walks, contexts)]
+    [
+        file.source_hash
+        for file in (
+            storage, unary_slopes, values, graph, transcription, recorded_results, rows, sweep, walks, contexts
+        )
+    ]
 )

@@ -50,7 +50,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "4d6b1f78"
+source_hash = "e341ae2b"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -134,7 +134,7 @@ def _walk_back(
     """The derivatives of root by each of xs, as a graph or as floats; visits only nodes that depend on xs."""
     here: _Context = _here()
     sweeping: cython.int = here.sweeping
-    walk: _Walk = _walk(sweeping > 0)
+    walk: _Walk = _walk(here, sweeping)
     walk.traced, walk.rows = here.trace is not None, rows
     try:
         return _walk_back_once(here, walk, root, xs, below, as_graph, older, call)
@@ -256,7 +256,7 @@ class Linearization:
     _first: cython.Py_ssize_t
 
     def __init__(self, ys, xs):
-        walk: _Walk = _walk(_here().sweeping > 0)
+        walk: _Walk = _walk(_here(), _here().sweeping)
         _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
         ys, xs = list(ys), _all_checked("Linearization(..., xs)", xs)
         try:
@@ -345,7 +345,7 @@ def _integers(given) -> cython.p_longlong:
 
 def dependents(roots, xs, below=True):
     """The xs and the nodes at or below roots that depend on any of them, parents first."""
-    walk: _Walk = _walk(_here().sweeping > 0)
+    walk: _Walk = _walk(_here(), _here().sweeping)
     roots, xs = _all_checked("dependents(roots)", roots), _all_checked("dependents(..., xs)", xs)
     try:
         try:
@@ -369,7 +369,7 @@ def tangents(roots, xs, direction, as_graph=False, older=None, call=0.0):
     """
     here: _Context = _here()
     sweeping: cython.int = here.sweeping
-    walk: _Walk = _walk(sweeping > 0)
+    walk: _Walk = _walk(here, sweeping)
     roots, xs = _all_checked("tangents(roots)", roots), _all_checked("tangents(..., xs)", xs)
     try:
         return _tangents_once(here, walk, roots, xs, direction, as_graph, older, call)
@@ -568,12 +568,12 @@ def _is_plain_zero(x) -> cython.bint:
 
 
 @cython.cfunc
-def _walk(nested: cython.bint) -> _Walk:
-    """A walk that has met nothing yet."""
+def _walk(here: _Context, sweeping: cython.int) -> _Walk:
+    """A walk that has met nothing yet. Inside another, or in a trace, it puts everything back."""
     walk: _Walk = _Walk.__new__(_Walk)
     walk.order, walk.adjoints, walk.rows, walk.reached, walk.traced = [], [], None, set(), False
     walk.lefts = ()
-    walk.snapshot = _new_snapshot(True, nested)
+    walk.snapshot = _new_snapshot(True, sweeping > 0 or here.trace is not None)
     return walk
 
 

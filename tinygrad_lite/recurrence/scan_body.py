@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler.autodiff import expanded, recorded_anew, with_dots
 from ..compiler.trace.finite_checks import watched
 from ..compiler.trace.tracing import Trace
-from ..engine import Value, component, current_trace
+from ..engine import Value, component, current_trace, find_later, recorded_so_far
 from ..recording.random_source import Draws
 
 Vector = list[Any]
@@ -106,9 +106,13 @@ class Body:
         trace = Trace("scan" if outer is None else outer.name)
 
         def parts() -> list[Vector]:
+            since = recorded_so_far()
             found = record()
             flat = [y for part in found for y in part]
-            flat = with_dots(expanded(recorded_anew(flat, instead) if instead else flat))
+            flat = expanded(recorded_anew(flat, instead) if instead else flat)
+            noted = [instead.get(v, v) for v in trace.derivatives]
+            flat, trace.derivatives = find_later("rolled")(flat, [v for v in noted if type(v) is Value], since)
+            flat = with_dots(flat)
             ends = [0, *accumulate(map(len, found))]
             return [flat[first:end] for first, end in pairwise(ends)]
 
@@ -116,7 +120,7 @@ class Body:
         if outer is not None:
             outer.constants |= trace.constants
             outer.choices |= trace.choices
-        derivatives = [instead.get(v, v) for v in trace.derivatives]
+        derivatives = trace.derivatives
         sums += watched([*nexts, *given, *sums], derivatives)
         return cls(
             tuple(carry), tuple(nexts), tuple(given), tuple(sums), tuple(trace.draws), tuple(derivatives), adjoint

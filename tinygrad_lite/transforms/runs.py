@@ -10,9 +10,11 @@ from typing import Any
 from ..engine import (
     Value,
     current_inside,
+    current_trace,
     dependents,
     derivative_graph,
     derivatives,
+    find_later,
     dot,
     is_joint,
     is_recording,
@@ -21,6 +23,7 @@ from ..engine import (
     next_call,
     record,
     recorded,
+    recorded_so_far,
     tangents,
     within,
     within_transform,
@@ -76,7 +79,11 @@ class Run:
         called = list(args)
         for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
             called[k] = arg
+        trace = current_trace()
+        since = None if trace is None else (len(trace.derivatives), recorded_so_far())
         output = within_transform(self._xs if self.further else (), f, called, kwargs)
+        if since is not None:  # a loop is found before it is differentiated
+            output = recorded(find_later("rolled_tree"), output, *since, self._xs)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
                 raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import Value, topological_order, within_transform
+from ...engine import Value, find_later, recorded_so_far, topological_order, within_transform
 from ...errors import received
 from ...recording.random_source import replayed
 from ...transforms.pytree import Structure, filler, mapped, positions
@@ -64,10 +64,17 @@ class Specialization:
 
         def run() -> tuple[Any, Trace, list[Any], list[Any]]:
             """Traces the function: what it returns, the trace, the numbers in it, and the derivatives in the trace."""
+            since = recorded_so_far()
             output, trace = traced(functools.partial(function, **fresh_named), fresh, name)
             numbers = Structure(output, self._not_a_number).numbers
-            found = traced(lambda: with_dots(expanded([*numbers, *trace.derivatives])), (), name)[0]
-            return output, trace, found[: len(numbers)], found[len(numbers) :]
+
+            def in_programs() -> tuple[list[Any], list[Any]]:
+                found = expanded([*numbers, *trace.derivatives])
+                outputs, derivatives = find_later("rolled")(found[: len(numbers)], found[len(numbers) :], since)
+                found = with_dots([*outputs, *derivatives])
+                return found[: len(numbers)], found[len(numbers) :]
+
+            return output, trace, *traced(in_programs, (), name)[0]
 
         modules = modules_of([function, *args, *kwargs.values()])
         self._held = Held(modules) if modules else None
