@@ -203,10 +203,11 @@ def with_dots(outputs: Sequence[Any]) -> list[Any]:
     instead: dict[Value, Any] = {}
     for v in order:
         if v in totals:
-            whole, first, count = totals[v]
+            whole, first, count, size, others = totals[v]
             position = whole.args[-1].total_of(first, count)
             if position is not None:
-                instead[v] = number_of(whole, position) / (count if v.op is mean else 1.0)
+                terms = [number_of(instead.get(whole, whole), position), *[instead.get(x, x) for x in others]]
+                instead[v] = functools.reduce(operator.add, terms) / (size if v.op is mean else 1.0)
                 continue
         if v not in found:
             if not instead.keys().isdisjoint(v.parents):

@@ -7,15 +7,15 @@ returned, and where the traced function itself has. What is not found stays as i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..compiler.autodiff import recorded_anew
 from ..compiler.passes.repeated_steps import Repeat, Wiring
+from .. import ops
 from ..engine import Span, Value, component, current_trace, hooks, recorded_order, whole_of
-from ..ops import component as COMPONENT
 from ..transforms.pytree import mapped
 from .scan_body import Body, Columns, Vector
 from .scan_result import Scan
@@ -27,40 +27,37 @@ _MANY_STEPS = 8
 
 
 def rolled(
-    outputs: Sequence[Any], derivatives: Sequence[Value], since: int, stops: Iterable[Value] = ()
+    outputs: Sequence[Any], derivatives: Sequence[Value], since: int
 ) -> tuple[Vector, list[Value]]:
     """The outputs with loops as scans, and the derivatives that they are computed from.
 
     derivatives  adjoints and tangents among what the outputs are computed from
     since        what was recorded before there were so many results is left alone; see engine.recorded_so_far()
-    stops        Values that stay as they are, with all below them
     """
     roots = [y for y in outputs if type(y) is Value]
-    order = recorded_order(roots, since, stops, set(derivatives), LEAST_OPERATIONS)
+    order = recorded_order(roots, since, set(derivatives), LEAST_OPERATIONS)
     if order is None:
         return list(outputs), list(derivatives)
-    items, kinds, starts, args, depths, sources = order.parts()
-    if max(depths) < LEAST_STEPS or (hooks and not hooks.keys().isdisjoint(map(id, items))):
+    items, *numbers, sources = order.parts()
+    wiring = Wiring(items, *[np.frombuffer(some, np.int64) for some in numbers])
+    if wiring.depths.max() < LEAST_STEPS or (hooks and not hooks.keys().isdisjoint(map(id, items))):
         return list(outputs), list(derivatives)
-    is_row = np.array([type(x) is tuple for x in items])
-    wiring = Wiring(np.array(kinds), np.array(starts), np.array(args), np.array(depths), is_row)
     repeats = wiring.repeats(LEAST_STEPS, LEAST_OPERATIONS)
     if not repeats:
         return list(outputs), list(derivatives)
-    rolling = _Rolling(wiring, items, sources, roots, set(derivatives))
+    rolling = _Rolling(wiring, sources, order.places(roots), order.places(derivatives))
     end = 0
     for repeat in repeats:
         rolling.straight(end, repeat.start)
         rolling.loop(repeat)
         end = repeat.end
     rolling.straight(end, len(items))
-    instead, live = rolling.instead, set(map(id, items))
-    found = [instead.get(v, v) for v in derivatives if id(v) in live and v not in rolling.inner]
-    found = [v for v in found if type(v) is Value]
-    return [instead.get(y, y) if type(y) is Value else y for y in outputs], [*found, *rolling.derivatives]
+    noted = [rolling.now(items[k]) for k in rolling.marked if not any(x.start <= k < x.end for x in repeats)]
+    noted = [v for v in noted if type(v) is Value]
+    return [rolling.now(y) for y in outputs], [*noted, *rolling.derivatives]
 
 
-def rolled_tree(tree: Any, derivatives: int, since: int, stops: Iterable[Value]) -> Any:
+def rolled_tree(tree: Any, derivatives: int, since: int) -> Any:
     """What a transform's function returned, with loops as scans.
 
     derivatives  how many derivatives the trace had noted when the function began
@@ -68,7 +65,7 @@ def rolled_tree(tree: Any, derivatives: int, since: int, stops: Iterable[Value])
     trace = current_trace()
     given: list[Value] = []
     mapped(lambda x: given.append(x) if type(x) is Value else None, tree)
-    found, noted = rolled(given, trace.derivatives[derivatives:], since, stops)
+    found, noted = rolled(given, trace.derivatives[derivatives:], since)
     instead = {v: y for v, y in zip(given, found, strict=True) if v is not y}
     if not instead:
         return tree
@@ -79,19 +76,15 @@ def rolled_tree(tree: Any, derivatives: int, since: int, stops: Iterable[Value])
 class _Rolling:
     """Records results again, some as loops.
 
-    instead      what stands for results
-    inner        derivatives that are computed in loops
-    derivatives  numbers of loops that compute derivatives
+    roots, marked  the positions of what is wanted, and of derivatives
+    instead        what stands for results
+    derivatives    numbers of loops that compute derivatives
     """
 
-    def __init__(
-        self, wiring: Wiring, items: list[Any], sources: list[Any], roots: Sequence[Value], marked: set[Value]
-    ) -> None:
-        self._wiring, self._items, self._sources, self._marked = wiring, items, sources, marked
-        wanted = set(map(id, roots))
-        self._roots = [k for k, x in enumerate(items) if id(x) in wanted]
+    def __init__(self, wiring: Wiring, sources: list[Any], roots: list[int], marked: list[int]) -> None:
+        self._wiring, self._items, self._sources = wiring, wiring.items, sources
+        self._roots, self.marked = roots, marked
         self.instead: dict[Value, Any] = {}
-        self.inner: set[Value] = set()
         self.derivatives: list[Value] = []
 
     def straight(self, first: int, end: int) -> None:
@@ -99,16 +92,17 @@ class _Rolling:
 
     def loop(self, repeat: Repeat) -> None:
         step = _Step(self, repeat)
-        inner = {x for x in self._items[repeat.start : repeat.end] if type(x) is Value and x in self._marked}
+        last = repeat.end - repeat.period
+        marked = {k - last for k in self.marked if last <= k < repeat.end}
         read = self._read_outside(repeat)
         given = [offset for offset, steps in read.items() if not step.is_carried(offset, steps)]
-        carry, nexts = step.carry, step.nexts
 
         def record() -> tuple[Vector, Vector, Vector]:
-            new = step.recorded(self._marked if inner else ())
-            return [new[x] if type(x) is int else x for x in nexts], [new[offset] for offset in given], []
+            new = step.recorded()
+            current_trace().derivatives.extend([new[offset] for offset in marked])
+            return [new[x] if type(x) is int else x for x in step.nexts], [new[offset] for offset in given], []
 
-        body = Body.recorded(carry, record, adjoint=bool(inner))
+        body = Body.recorded(step.carry, record, adjoint=bool(marked))
         scan = Scan(body, [self.of(place) for place in step.begin], step.columns(), repeat.steps, False)
         positions: dict[int, int] = {}
         for offset, steps in read.items():
@@ -120,8 +114,7 @@ class _Rolling:
                 )
         nodes = scan.nodes(list(positions.values()) or [0])
         self.instead.update(zip([self._items[place] for place in positions], nodes, strict=False))
-        self.inner |= inner
-        if inner:
+        if marked:
             self.derivatives += nodes
 
     def _read_outside(self, repeat: Repeat) -> dict[int, list[int]]:
@@ -238,7 +231,7 @@ class _Step:
             all_numbers += numbers
         return found + [Columns.of(*some, self._repeat.steps) for some in (plain, listed) if some[0]]
 
-    def recorded(self, marked: Iterable[Value]) -> Vector:
+    def recorded(self) -> Vector:
         """Records the step: its items, Values and rows."""
         new: Vector = []
 
@@ -253,14 +246,12 @@ class _Step:
             args = item.args
             own = len(args) - len(places)  # 1 if it reads cells, the same in each step
             new.append(item.op(*args[:own], *[of(k, x) for k, x in zip(places, args[own:], strict=True)]))
-            if item in marked:
-                current_trace().derivatives.append(new[-1])
         return new
 
 
 def _first_of(numbers: Vector) -> tuple[Value, int] | None:
     """A joint result and a position, if these are its numbers from there on."""
-    if any(type(x) is not Value or x.op is not COMPONENT for x in numbers):
+    if any(type(x) is not Value or x.op is not ops.component for x in numbers):
         return None
     whole, first = whole_of(numbers[0]), int(numbers[0].args[-1])
     if all(whole_of(x) is whole and x.args[-1] == first + t for t, x in enumerate(numbers)):

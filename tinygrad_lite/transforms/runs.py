@@ -83,7 +83,7 @@ class Run:
         since = None if trace is None else (len(trace.derivatives), recorded_so_far())
         output = within_transform(self._xs if self.further else (), f, called, kwargs)
         if since is not None:  # a loop is found before it is differentiated
-            output = recorded(find_later("rolled_tree"), output, *since, self._xs)
+            output = recorded(find_later("rolled_tree"), output, *since)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
                 raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")

@@ -8,6 +8,7 @@ sort.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +45,8 @@ class Repeat:
 class Wiring:
     """Items, each with a kind and arguments; see engine.RecordedOrder."""
 
-    def __init__(self, kinds: Any, starts: Any, args: Any, depths: Any, is_row: Any) -> None:
-        self.kinds, self.starts, self.args, self.depths, self.is_row = kinds, starts, args, depths, is_row
+    def __init__(self, items: Sequence[Any], kinds: Any, starts: Any, args: Any, depths: Any) -> None:
+        self.items, self.kinds, self.starts, self.args, self.depths = items, kinds, starts, args, depths
         self._owner = np.repeat(np.arange(len(kinds)), np.diff(starts))
 
     def repeats(self, least_steps: int, least_work: int) -> list[Repeat]:
@@ -163,7 +164,7 @@ class Wiring:
             delays = np.where(inside, steps - 1 - (args[-1] - start) // period, -1)
             expected = args[-1] - period * np.arange(steps - 1, -1, -1)[:, None]
             fits = np.where(inside & (expected >= start), args == expected, args < start)
-            if fits.all() and (delays <= _MOST_DELAY).all() and not self.is_row[args[-1][delays > 0]].any():
+            if fits.all() and (delays <= _MOST_DELAY).all() and not any(type(self.items[k]) is tuple for k in args[-1][delays > 0]):
                 return Repeat(start, period, steps, args, delays)
             start += period
         return None
