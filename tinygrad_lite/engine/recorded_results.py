@@ -15,7 +15,7 @@ if not cython.compiled:
     from .values import _JOINT, _MANY, Value
 
 compiled: bool = cython.compiled
-source_hash = "dd35259d"
+source_hash = "65d4e467"
 
 # What only adds: a chain of these is a sum, not a recurrence.
 _ADDING = cython.declare(
@@ -210,6 +210,8 @@ class RecordedOrder:
         b: cython.Py_ssize_t
         code: cython.int = v._code & (_MANY - 1)
         key = v._code
+        if code >= len(_RULES):  # a row of joint results, which are like no other
+            code = 0
         if v._code < _MANY and not _FIXING[code] and self._marked is None:
             a = self._of(v._left_partial if v._left is None else v._left)
             self._args[self._end] = a

@@ -40,7 +40,7 @@ def rolled(
         return list(outputs), list(derivatives)
     items, *numbers, sources = order.parts()
     wiring = Wiring(items, *[np.frombuffer(some, np.int64) for some in numbers])
-    if wiring.depths.max() < LEAST_STEPS or (hooks and not hooks.keys().isdisjoint(map(id, items))):
+    if wiring.depths.max() < LEAST_STEPS // 2 or (hooks and not hooks.keys().isdisjoint(map(id, items))):
         return list(outputs), list(derivatives)
     repeats = wiring.repeats(LEAST_STEPS, LEAST_OPERATIONS)
     if not repeats:

@@ -20,6 +20,8 @@ _CANDIDATES, _MULTIPLES, _LOOPS = 6, (2, 3, 4), 16
 # From how many steps before a step may read, and how many first steps may differ from the others.
 _MOST_DELAY, _MOST_SHIFTS = 8, 8
 _NEAR = 16
+# How many steps are followed to see whether a loop is a recurrence.
+_MOST_TRIED = 40
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Wiring:
         while left and len(found) < _LOOPS:
             first, end = left.pop()
             depths = self.depths[first:end]
-            if end - first < least_work or depths.max() - depths.min() < least_steps - 1:
+            if end - first < least_work or depths.max() - depths.min() < least_steps // 2:
                 continue
             repeat = self._longest(first, end, least_steps, least_work)
             if repeat is not None:
@@ -170,9 +172,36 @@ class Wiring:
         return None
 
     def _recurs(self, repeat: Repeat) -> bool:
-        """Whether each step needs the one before for more than to add to it; if not, all can be computed at once."""
-        depths = self.depths[repeat.start : repeat.end].reshape(repeat.steps, -1).max(axis=1)
-        return bool(depths[-1] - depths[0] >= repeat.steps - 1)
+        """Whether each step needs one before it for more than to add to it; if not, all can be computed at once.
+
+        Then operations that do more than add stand one behind the other, ever more of them from step to step.
+        """
+        first, period = repeat.end - repeat.period, repeat.period
+        starts = (self.starts[first : repeat.end + 1] - self.starts[first]).tolist()
+        more = self._more(first, repeat.end)
+        read = list(zip(repeat.delays.tolist(), ((repeat.args[-1] - repeat.start) % period).tolist(), strict=True))
+        carried = len({offset for delay, offset in read if delay > 0})
+        history = [[0] * period] * _MOST_DELAY
+        deepest: list[int] = []
+        for _ in range(min(2 * _MOST_DELAY * (carried + 1), _MOST_TRIED)):
+            now: list[int] = []
+            for k in range(period):
+                depth = 0
+                for delay, offset in read[starts[k] : starts[k + 1]]:
+                    if delay >= 0:
+                        depth = max(depth, now[offset] if delay == 0 else history[-delay][offset])
+                now.append(depth + more[k])
+            history = [*history[1:], now]
+            deepest.append(max(now))
+        return deepest[-1] > deepest[len(deepest) // 2]
+
+    def _more(self, first: int, end: int) -> list[int]:
+        """For each item, 1 if it does more than add, else 0."""
+        found = []
+        for k in range(first, end):
+            args = self.args[self.starts[k] : self.starts[k + 1]]
+            found.append(int(self.depths[k] - max([0, *self.depths[args[args >= 0]].tolist()])))
+        return found
 
 
 def _longest_run(mask: Any) -> tuple[int, int]:
