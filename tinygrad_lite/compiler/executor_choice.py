@@ -112,12 +112,15 @@ class Execution:
 
     @property
     def summary(self) -> str:
-        """How many nodes the program has, which executor ran it, and as how many operations."""
+        """How many nodes the program has, its loops, which executor ran it, and as how many operations."""
         nodes, ran = f"{len(self.program):,} nodes", None if self._array is None else self._array.ran
+        joint = [kind.said for kind in self.simplified.kinds if isinstance(kind, Joint) and kind.said]
+        loops = "".join([f", {said}" for said in joint])
         if self.chosen == "native" or ran is None:
-            return f"{nodes}, {len(self.simplified.operations()):,} operations; the {self.chosen} executor ran it"
+            count = len(self.simplified.operations())
+            return f"{nodes}, {count:,} operations{loops}; the {self.chosen} executor ran it"
         return (
-            f"{nodes}, {ran.operations:,} array operations, {ran.products:,} of them matrix products; "
+            f"{nodes}, {ran.operations:,} array operations, {ran.products:,} of them matrix products{loops}; "
             "the array executor ran it"
         )
 

@@ -49,13 +49,16 @@ class Joint(Op):
 
     solver    makes the Solver from a mask: which of the numbers it depends on are shared by all lanes
     summable  the numbers whose sums over the lanes are cheaper than the numbers of each lane
+    said      what summaries say of it
     """
 
-    __slots__ = ("__weakref__", "_solver", "_solvers", "summable")
+    __slots__ = ("__weakref__", "_solver", "_solvers", "said", "summable")
 
-    def __init__(self, name: str, solver: Callable[[Any], Solver], summable: range = range(0)) -> None:
+    def __init__(
+        self, name: str, solver: Callable[[Any], Solver], summable: range = range(0), said: str | None = None
+    ) -> None:
         _unlisted(self, name, "*start *xs solution", f"all numbers of a {name.replace('_', ' ')}", self._one)
-        self._solver, self._solvers, self.summable = solver, dict[bytes, Solver](), summable
+        self._solver, self._solvers, self.summable, self.said = solver, dict[bytes, Solver](), summable, said
 
     def solver(self, shared: Any) -> Solver:
         """The Solver for a mask that says which numbers all lanes share."""

@@ -129,7 +129,9 @@ class Scan(float):
         with _lock:
             row = _rows.get(key)
             if row is None:
-                row = _rows[key] = Joint("scan", Solvers(self.body, self._read, captured, self.at), self.at.all_sums)
+                said = f"a loop of {self.at.steps:,} steps, {len(program.operations()):,} operations a step"
+                solvers = Solvers(self.body, self._read, captured, self.at)
+                row = _rows[key] = Joint("scan", solvers, self.at.all_sums, said)
         return row, COMPONENT
 
     def is_unchanged(self) -> bool:
