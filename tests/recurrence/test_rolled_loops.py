@@ -37,7 +37,7 @@ UNARY: tuple[Callable[[Any], Any], ...] = (
 BINARY: tuple[Callable[[Any, Any], Any], ...] = (
     lambda x, y: x + y, lambda x, y: x - 0.5 * y, lambda x, y: x * y, lambda x, y: x / (1.5 + y * y),
     lambda x, y: tl.maximum(x, y), lambda x, y: tl.dot([x, y, x], [y, 0.3, 0.2]), lambda x, y: tl.sum([x, y, 0.1]),
-    lambda x, y: x ** 2 + y,
+    lambda x, y: tl.tanh(x) ** 2 + y,
 )  # fmt: skip
 
 

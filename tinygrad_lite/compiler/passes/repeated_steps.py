@@ -22,6 +22,8 @@ _MOST_DELAY, _MOST_SHIFTS = 8, 8
 _NEAR = 16
 # How many steps are followed to see whether a loop is a recurrence.
 _MOST_TRIED = 40
+# A row of results must not pass from step to step: it weighs more than any number of results.
+_ROW = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class Wiring:
         return first, first
 
     def _narrowest(self, start: int, end: int, period: int) -> int:
-        """Where to begin within the first period, so that the fewest results pass from one step to the next."""
+        """Where to begin within the first period, so that the fewest results pass from one step to the next, and no row."""
         middle = start + (end - start) // period // 2 * period
         low, high = max(start, middle - period), min(end, middle + 2 * period)
         some = np.arange(self.starts[low], self.starts[high])
@@ -150,8 +152,9 @@ class Wiring:
         np.maximum.at(last, self.args[some] - low, self._owner[some] - low)
         used = np.flatnonzero(last >= 0)
         changes = np.zeros(high - low + 2, int)
-        np.add.at(changes, used + 1, 1)
-        np.add.at(changes, last[used] + 1, -1)
+        weights = np.array([_ROW if type(self.items[low + k]) is tuple else 1 for k in used.tolist()], int)
+        np.add.at(changes, used + 1, weights)
+        np.add.at(changes, last[used] + 1, -weights)
         widths = np.cumsum(changes)[middle - low :][: min(period, end - middle)]
         return start + int(np.argmin(widths))
 
