@@ -21,7 +21,7 @@ from .scan_body import Body, Columns, Vector
 from .scan_result import Scan
 
 # Shorter loops are quicker as straight code.
-LEAST_STEPS, LEAST_OPERATIONS = 32, 4000
+LEAST_STEPS, LEAST_OPERATIONS = 32, 10_000
 # Numbers of so many steps that are read after the loop are numbers that its steps give, of which there are totals.
 _MANY_STEPS = 8
 
