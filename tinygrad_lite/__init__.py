@@ -93,8 +93,8 @@ methods["formula"] = f"{__name__}.formula:Formula"
 for _name in ("explain", "explain_nan", "compare"):
     methods[_name] = f"{__name__}.explanation:{_name}"
 methods.update(ops.COMPOSITIONS)
-for _name in ("rolled", "rolled_tree"):
-    later[_name] = f"{__name__}.recurrence.rolled_loops:{_name}"
+later["rolled_tree"] = f"{__name__}.compiler.trace.plain_loops:rolled_tree"
+later["with_scans"] = f"{__name__}.recurrence.rolled_loops:with_scans"
 
 # `from tinygrad_lite import *` must not hide builtins: these names are written `tinygrad_lite.sum(...)`.
 _BUILTINS = {"abs", "compile", "pow", "round", "sum"}

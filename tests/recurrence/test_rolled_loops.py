@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value
-from tinygrad_lite.recurrence import rolled_loops
+from tinygrad_lite.compiler.trace import plain_loops
 
 EXECUTORS = ("array", "native")
 Program = Callable[[Sequence[Any]], Any]
@@ -21,8 +20,8 @@ Program = Callable[[Sequence[Any]], Any]
 
 @pytest.fixture
 def short_loops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rolled_loops, "LEAST_STEPS", 5)
-    monkeypatch.setattr(rolled_loops, "LEAST_OPERATIONS", 12)
+    monkeypatch.setattr(plain_loops, "LEAST_STEPS", 5)
+    monkeypatch.setattr(plain_loops, "LEAST_OPERATIONS", 12)
 
 
 def loops_of(compiled: Any) -> int:
@@ -86,7 +85,8 @@ class Drawn:
                 body = self.other
             new: list[Any] = []
 
-            def of(kind: str, k: int, n: int, t: int = t, new: list[Any] = new) -> Any:
+            def of(kind: str, k: int, n: int, now: Any = (t, state, past, new)) -> Any:
+                t, state, past, new = now
                 return {
                     "state": lambda: state[n % self.width],
                     "input": lambda: xs[n % self.inputs],
@@ -144,7 +144,11 @@ def check(seed: int) -> int:
         assert close(again, [numbers(f(p)) for p in points]), (seed, executor, "batch")
         inside = tl.compile(tl.value_and_grad(f), executor=executor)
         assert close(inside(points[0])[1], gradient), (seed, executor, "gradient inside")
-        assert close(inside.batch(points, reduce=None)[1], [tl.grad(f)(p) for p in points]), (seed, executor, "gradients")
+        assert close(inside.batch(points, reduce=None)[1], [tl.grad(f)(p) for p in points]), (
+            seed,
+            executor,
+            "gradients",
+        )
         twice = tl.compile(lambda x: tl.hvp(f, x, direction), executor=executor)
         assert close(twice(points[0]), second), (seed, executor, "second inside")
         forward = tl.compile(lambda x: tl.jvp(f, (x,), (direction,))[1], executor=executor)

@@ -81,7 +81,16 @@ source_hash = "".join(
     [
         file.source_hash
         for file in (
-            storage, unary_slopes, values, graph, transcription, recorded_results, rows, sweep, walks, contexts
+            storage,
+            unary_slopes,
+            values,
+            graph,
+            transcription,
+            recorded_results,
+            rows,
+            sweep,
+            walks,
+            contexts,
         )
     ]
 )

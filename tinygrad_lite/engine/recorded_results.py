@@ -15,7 +15,7 @@ if not cython.compiled:
     from .values import _JOINT, _MANY, Value
 
 compiled: bool = cython.compiled
-source_hash = "65d4e467"
+source_hash = "dd6da796"
 
 # What only adds: a chain of these is a sum, not a recurrence.
 _ADDING = cython.declare(
@@ -44,9 +44,9 @@ class RecordedOrder:
     sources  what is read, but is not among the items: Values, numbers, rows and Spans of these
     """
 
-    __slots__ = ("_args", "_before", "_depths", "_end", "_filled", "_found", "_kinds", "_known", "_marked", "_by_number")
-    __slots__ += ("_places", "_rows", "_size", "_sources", "_starts", "args", "depths", "items", "kinds", "sources")
-    __slots__ += ("starts",)
+    __slots__ = ("_args", "_before", "_by_number", "_depths", "_end", "_filled", "_found", "_kinds", "_known")
+    __slots__ += ("_marked", "_places", "_rows", "_size", "_sources", "_starts", "args", "depths", "items", "kinds")
+    __slots__ += ("sources", "starts")
 
     args: object
     depths: object
@@ -81,7 +81,7 @@ class RecordedOrder:
     def _of_known(self, x):
         v: Value = x
         k: cython.Py_ssize_t = v._count - self._before - 1
-        return self._places[k] if v._code >= 0 and 0 <= k and k < self._size and self._found[k] is v else -1
+        return self._places[k] if v._code >= 0 and k >= 0 and k < self._size and self._found[k] is v else -1
 
     @cython.cfunc
     def _walk(self, roots, before: cython.longlong) -> cython.Py_ssize_t:
@@ -117,17 +117,62 @@ class RecordedOrder:
         return count
 
     @cython.cfunc
+    def _is_deep(self, least: cython.longlong) -> cython.bint:
+        """Whether so many operations that do more than add stand one behind the other."""
+        v: Value
+        k: cython.Py_ssize_t
+        depth: cython.longlong
+        import array
+
+        self._by_number = array.array("q", bytes(8 * self._size))
+        self._places = _integers(self._by_number)
+        rows: dict = {}
+        for k in range(self._size):
+            v = self._found[k]
+            if v is None:
+                continue
+            depth = 0
+            if v._code < _MANY:
+                if v._left is not None:
+                    depth = self._depth_of(v._left)
+                if v._right is not None:
+                    depth = max(depth, self._depth_of(v._right))
+            else:
+                for arg in _args_but_cells(v):
+                    if type(arg) is Value:
+                        depth = max(depth, self._depth_of(arg))
+                    elif type(arg) is tuple:
+                        if id(arg) not in rows:
+                            rows[id(arg)] = max([self._depth_of(x) for x in arg], default=0)
+                        depth = max(depth, rows[id(arg)])
+            depth += v._code & (_MANY - 1) >= len(_ADDING) or not _ADDING[v._code & (_MANY - 1)]
+            if depth >= least:
+                return True
+            self._places[k] = depth
+        return False
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _depth_of(self, x) -> cython.longlong:
+        v: Value
+        k: cython.Py_ssize_t
+        if type(x) is not Value:
+            return 0
+        v = x
+        k = v._count - self._before - 1
+        return self._places[k] if v._code >= 0 and k >= 0 and k < self._size and self._found[k] is v else 0
+
+    @cython.cfunc
     def _fill(self, marked) -> cython.void:
         v: Value
         k: cython.Py_ssize_t
         import array
 
         size: cython.Py_ssize_t = self._filled
-        self._by_number = array.array("q", bytes(8 * self._size))
         self.kinds, self.depths = array.array("q", bytes(8 * size)), array.array("q", bytes(8 * size))
         self.starts, self.args = array.array("q", bytes(8 * (size + 1))), array.array("q", bytes(8 * self._end))
         self._kinds, self._depths, self._starts = _integers(self.kinds), _integers(self.depths), _integers(self.starts)
-        self._args, self._places = _integers(self.args), _integers(self._by_number)
+        self._args = _integers(self.args)
         self.items, self.sources, self._marked = [], [], marked if marked else None
         self._known, self._rows, self._sources, self._end, self._filled = {}, {}, {}, 0, 0
         for k in range(self._size):
@@ -174,7 +219,7 @@ class RecordedOrder:
         if type(x) is Value:
             v = x
             k = v._count - self._before - 1
-            if v._code >= 0 and 0 <= k and k < self._size and self._found[k] is v and self._places[k] >= 0:
+            if v._code >= 0 and k >= 0 and k < self._size and self._found[k] is v and self._places[k] >= 0:
                 return self._places[k]
             return self._source(v, id(v))
         # 0.0 == -0.0 and nan != nan: numbers are compared by their text, others quickly.
@@ -262,14 +307,14 @@ def _integers(given) -> cython.p_longlong:
     return given
 
 
-def recorded_order(roots, since, marked, least):
-    """The RecordedOrder of the results below roots, or None if there are fewer than `least`.
+def recorded_order(roots, since, marked, least, depth):
+    """The RecordedOrder of the results below roots; None if there are fewer than `least`, or none is at that depth.
 
     since   what was recorded before there were so many results is a source; see recorded_so_far()
     marked  a set of Values that are like each other only
     """
     order: RecordedOrder = RecordedOrder()
-    if order._walk(roots, since) < least:
+    if order._walk(roots, since) < least or not order._is_deep(depth):
         return None
     order._fill(marked)
     return order

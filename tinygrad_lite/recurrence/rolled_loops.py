@@ -1,7 +1,6 @@
 """Plain loops become scans: a `for` over many like steps in a traced function is found in what it recorded.
 
-It is found before it is differentiated, so that its derivatives are loops as well: where a transform's function has
-returned, and where the traced function itself has. What is not found stays as it is.
+A loop is recorded again as one scan, from the operations of its last step. Its derivatives are then loops as well.
 """
 
 from __future__ import annotations
@@ -12,65 +11,42 @@ from typing import Any
 
 import numpy as np
 
+from .. import ops
 from ..compiler.autodiff import recorded_anew
 from ..compiler.passes.repeated_steps import Repeat, Wiring
-from .. import ops
-from ..engine import Span, Value, component, current_trace, hooks, recorded_order, whole_of
-from ..transforms.pytree import mapped
+from ..engine import RecordedOrder, Span, Value, current_trace, hooks, whole_of
 from .scan_body import Body, Columns, Vector
 from .scan_result import Scan
 
-# Shorter loops are quicker as straight code.
-LEAST_STEPS, LEAST_OPERATIONS = 32, 10_000
 # Numbers of so many steps that are read after the loop are numbers that its steps give, of which there are totals.
 _MANY_STEPS = 8
 
 
-def rolled(
-    outputs: Sequence[Any], derivatives: Sequence[Value], since: int
+def with_scans(
+    outputs: Sequence[Any], derivatives: Sequence[Value], order: RecordedOrder, least_steps: int, least_operations: int
 ) -> tuple[Vector, list[Value]]:
-    """The outputs with loops as scans, and the derivatives that they are computed from.
+    """The outputs with loops as scans, and the derivatives that they are computed from; see plain_loops.py.
 
-    derivatives  adjoints and tangents among what the outputs are computed from
-    since        what was recorded before there were so many results is left alone; see engine.recorded_so_far()
+    order  what the outputs are computed from
     """
-    roots = [y for y in outputs if type(y) is Value]
-    order = recorded_order(roots, since, set(derivatives), LEAST_OPERATIONS)
-    if order is None:
-        return list(outputs), list(derivatives)
     items, *numbers, sources = order.parts()
     wiring = Wiring(items, *[np.frombuffer(some, np.int64) for some in numbers])
-    if wiring.depths.max() < LEAST_STEPS // 2 or (hooks and not hooks.keys().isdisjoint(map(id, items))):
-        return list(outputs), list(derivatives)
-    repeats = wiring.repeats(LEAST_STEPS, LEAST_OPERATIONS)
+    is_hooked = hooks and not hooks.keys().isdisjoint(map(id, items))
+    repeats = [] if is_hooked else wiring.repeats(least_steps, least_operations)
     if not repeats:
         return list(outputs), list(derivatives)
-    rolling = _Rolling(wiring, sources, order.places(roots), order.places(derivatives))
+    marked = order.places(derivatives)
+    roots = order.places([y for y in outputs if type(y) is Value])
+    rolling = _Rolling(wiring, sources, roots, marked)
     end = 0
     for repeat in repeats:
         rolling.straight(end, repeat.start)
         rolling.loop(repeat)
         end = repeat.end
     rolling.straight(end, len(items))
-    noted = [rolling.now(items[k]) for k in rolling.marked if not any(x.start <= k < x.end for x in repeats)]
+    noted = [rolling.now(items[k]) for k in marked if not any(x.start <= k < x.end for x in repeats)]
     noted = [v for v in noted if type(v) is Value]
     return [rolling.now(y) for y in outputs], [*noted, *rolling.derivatives]
-
-
-def rolled_tree(tree: Any, derivatives: int, since: int) -> Any:
-    """What a transform's function returned, with loops as scans.
-
-    derivatives  how many derivatives the trace had noted when the function began
-    """
-    trace = current_trace()
-    given: list[Value] = []
-    mapped(lambda x: given.append(x) if type(x) is Value else None, tree)
-    found, noted = rolled(given, trace.derivatives[derivatives:], since)
-    instead = {v: y for v, y in zip(given, found, strict=True) if v is not y}
-    if not instead:
-        return tree
-    trace.derivatives += noted  # beside the old ones, which other results may be computed from
-    return mapped(lambda x: instead.get(x, x) if type(x) is Value else x, tree)
 
 
 class _Rolling:
@@ -83,7 +59,7 @@ class _Rolling:
 
     def __init__(self, wiring: Wiring, sources: list[Any], roots: list[int], marked: list[int]) -> None:
         self._wiring, self._items, self._sources = wiring, wiring.items, sources
-        self._roots, self.marked = roots, marked
+        self._roots, self._marked = roots, marked
         self.instead: dict[Value, Any] = {}
         self.derivatives: list[Value] = []
 
@@ -93,7 +69,7 @@ class _Rolling:
     def loop(self, repeat: Repeat) -> None:
         step = _Step(self, repeat)
         last = repeat.end - repeat.period
-        marked = {k - last for k in self.marked if last <= k < repeat.end}
+        marked = {k - last for k in self._marked if last <= k < repeat.end}
         read = self._read_outside(repeat)
         given = [offset for offset, steps in read.items() if not step.is_carried(offset, steps)]
 
@@ -173,7 +149,7 @@ class _Step:
         args, last = repeat.args, repeat.args[-1]
         varies = (args != last).any(axis=0)
         self._read: list[Any] = []
-        """For each argument of the step: a place in the step, what stands for it in the body, or None if all are one."""
+        """For each argument: a place in the step, what stands for it in the body, or None if it is one in all steps."""
         for k, delay in enumerate(repeat.delays.tolist()):
             offset = int(last[k] - repeat.start) % repeat.period
             if delay == 0:

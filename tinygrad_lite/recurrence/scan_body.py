@@ -12,8 +12,9 @@ import numpy as np
 
 from ..compiler.autodiff import expanded, recorded_anew, with_dots
 from ..compiler.trace.finite_checks import watched
+from ..compiler.trace.plain_loops import rolled
 from ..compiler.trace.tracing import Trace
-from ..engine import Value, component, current_trace, find_later, recorded_so_far
+from ..engine import Value, component, current_trace, recorded_so_far
 from ..recording.random_source import Draws
 
 Vector = list[Any]
@@ -111,7 +112,7 @@ class Body:
             flat = [y for part in found for y in part]
             flat = expanded(recorded_anew(flat, instead) if instead else flat)
             noted = [instead.get(v, v) for v in trace.derivatives]
-            flat, trace.derivatives = find_later("rolled")(flat, [v for v in noted if type(v) is Value], since)
+            flat, trace.derivatives = rolled(flat, [v for v in noted if type(v) is Value], since)
             flat = with_dots(flat)
             ends = [0, *accumulate(map(len, found))]
             return [flat[first:end] for first, end in pairwise(ends)]

@@ -1,9 +1,9 @@
 """Finds the loops in a list of operations: runs of steps that are the same operations with the same wiring.
 
 A step may read results of its own, of a step before it, numbers that all steps share, and columns of numbers from
-before the loop, one in each step. What is found is checked number by number, so that it is right however it was guessed.
-The guess is the distance at which operations repeat. All of it takes a time that is linear in the operations, but for a
-sort.
+before the loop, one in each step. What is found is checked number by number, so that it is right however it was
+guessed. The guess is the distance at which operations repeat. All of it takes a time that is linear in the operations,
+but for a sort.
 """
 
 from __future__ import annotations
@@ -93,9 +93,14 @@ class Wiring:
 
     def _distances(self, first: int, end: int) -> list[int]:
         """The distances at which runs of operations repeat, the likeliest first."""
-        args, owner = self.args[self.starts[first] : self.starts[end]], self._owner[self.starts[first] : self.starts[end]]
+        args, owner = (
+            self.args[self.starts[first] : self.starts[end]],
+            self._owner[self.starts[first] : self.starts[end]],
+        )
         near = np.where(args >= 0, np.minimum(owner - args, _NEAR), _NEAR)
-        totals = np.concatenate([[0], np.cumsum((near + 1) * (1 + np.arange(len(args)) - self.starts[owner] + self.starts[first]) ** 2)])
+        totals = np.concatenate(
+            [[0], np.cumsum((near + 1) * (1 + np.arange(len(args)) - self.starts[owner] + self.starts[first]) ** 2)]
+        )
         at = self.starts[first : end + 1] - self.starts[first]
         hashes = (self.kinds[first:end] * 1_000_003 + totals[at[1:]] - totals[at[:-1]]).astype(np.uint64)
         by_length = {1: hashes}
@@ -133,7 +138,9 @@ class Wiring:
             now, then = self.args[some], self.args[before]
             fits = ((now - then == period) & (then >= bound)) | ((now < bound) & (then < bound))
             # the first steps may read something from before the loop where later ones read from each other
-            fits |= (now >= bound) & (then < bound) & (owner < bound + (1 + _MOST_DELAY) * period) & (now - bound < period)
+            fits |= (
+                (now >= bound) & (then < bound) & (owner < bound + (1 + _MOST_DELAY) * period) & (now - bound < period)
+            )
             same[begin:stop] = True
             same[owner[~fits] - first] = False
             again = _longest_run(same)
@@ -143,7 +150,7 @@ class Wiring:
         return first, first
 
     def _narrowest(self, start: int, end: int, period: int) -> int:
-        """Where to begin within the first period, so that the fewest results pass from one step to the next, and no row."""
+        """Where to begin within the first period, so that the fewest results pass from step to step, and no row."""
         middle = start + (end - start) // period // 2 * period
         low, high = max(start, middle - period), min(end, middle + 2 * period)
         some = np.arange(self.starts[low], self.starts[high])
@@ -162,14 +169,21 @@ class Wiring:
         """The loop that begins here, or as few steps later as it must; None if it does not hold."""
         for _ in range(_MOST_SHIFTS):
             steps = (end - start) // period
-            if steps < 2 or not (self.kinds[start:][: steps * period].reshape(steps, -1) == self.kinds[start:][:period]).all():
+            if (
+                steps < 2
+                or not (self.kinds[start:][: steps * period].reshape(steps, -1) == self.kinds[start:][:period]).all()
+            ):
                 return None
             args = self.args[self.starts[start] : self.starts[start + steps * period]].reshape(steps, -1)
             inside = args[-1] >= start
             delays = np.where(inside, steps - 1 - (args[-1] - start) // period, -1)
             expected = args[-1] - period * np.arange(steps - 1, -1, -1)[:, None]
             fits = np.where(inside & (expected >= start), args == expected, args < start)
-            if fits.all() and (delays <= _MOST_DELAY).all() and not any(type(self.items[k]) is tuple for k in args[-1][delays > 0]):
+            if (
+                fits.all()
+                and (delays <= _MOST_DELAY).all()
+                and not any(type(self.items[k]) is tuple for k in args[-1][delays > 0])
+            ):
                 return Repeat(start, period, steps, args, delays)
             start += period
         return None

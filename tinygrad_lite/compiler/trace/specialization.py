@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import Value, find_later, recorded_so_far, topological_order, within_transform
+from ...engine import Value, recorded_so_far, topological_order, within_transform
 from ...errors import received
 from ...recording.random_source import replayed
 from ...transforms.pytree import Structure, filler, mapped, positions
@@ -22,6 +22,7 @@ from .arguments import Arguments, is_number
 from .finite_checks import watched
 from .frozen_numbers import check_repeated
 from .held_modules import Held, modules_of
+from .plain_loops import rolled
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, traced, values_of
 
@@ -70,7 +71,7 @@ class Specialization:
 
             def in_programs() -> tuple[list[Any], list[Any]]:
                 found = expanded([*numbers, *trace.derivatives])
-                outputs, derivatives = find_later("rolled")(found[: len(numbers)], found[len(numbers) :], since)
+                outputs, derivatives = rolled(found[: len(numbers)], found[len(numbers) :], since)
                 found = with_dots([*outputs, *derivatives])
                 return found[: len(numbers)], found[len(numbers) :]
 
