@@ -28,6 +28,180 @@ def loops_of(compiled: Any) -> int:
     return sum(kind.name == "scan" for kind in compiled.program.kinds if not isinstance(kind, str))
 
 
+def lorenz(theta: Sequence[Any], steps: int, dt: float = 0.001) -> Any:
+    """x after so many steps of Runge and Kutta's method, and the mean of z."""
+    s, r, b, *c = theta
+    zs = []
+
+    def slopes(x: Any, y: Any, z: Any) -> tuple[Any, Any, Any]:
+        return s * (y - x), x * (r - z) - y, x * y - b * z
+
+    def moved(k: Sequence[Any], h: float) -> list[Any]:
+        return [a + h * d for a, d in zip(c, k, strict=True)]
+
+    for _ in range(steps):
+        k1 = slopes(*c)
+        k2 = slopes(*moved(k1, dt / 2))
+        k3 = slopes(*moved(k2, dt / 2))
+        k4 = slopes(*moved(k3, dt))
+        c = moved([p + 2.0 * q + 2.0 * u + w for p, q, u, w in zip(k1, k2, k3, k4, strict=True)], dt / 6)
+        zs.append(c[2])
+    return c[0] + tl.mean(zs)
+
+
+LORENZ = [10.0, 28.0, 8.0 / 3.0, 1.0, 1.0, 1.0]
+
+
+def test_a_long_loop_is_found_and_said() -> None:
+    f = tl.compile(tl.value_and_grad(lambda theta: lorenz(theta, 200)))
+    found, right = f(LORENZ), tl.value_and_grad(lambda theta: lorenz(theta, 200))(LORENZ)
+    assert close([found[0], *found[1]], [right[0], *right[1]])
+    # the last step does not compute y, which nobody reads
+    assert "a loop of 199 steps, 71 operations a step" in f.summary and loops_of(f) == 2
+    assert len(f.program) < 400, "the mean of all z is one number of the loop"
+
+
+def test_preparing_hardly_grows_with_the_steps() -> None:
+    sizes = []
+    for steps in (200, 800):
+        f = tl.compile(tl.grad(lambda theta, steps=steps: lorenz(theta, steps)))
+        f(LORENZ)
+        sizes.append(len(f.program))
+    assert sizes[0] == sizes[1]
+
+
+def test_short_loops_stay_straight() -> None:
+    for steps in (20, 100):
+        f = tl.compile(lambda theta, steps=steps: lorenz(theta, steps))
+        f(LORENZ)
+        assert loops_of(f) == 0 and "loop" not in f.summary
+
+
+@pytest.mark.usefixtures("short_loops")
+def test_what_only_adds_stays_straight() -> None:
+    def total(xs: Sequence[Any]) -> Any:
+        y = 0.0
+        for x in xs:
+            y = y + tl.tanh(tl.sin(x * 0.3) * tl.exp(x)) - x
+        return y
+
+    f = tl.compile(total)
+    xs = np.linspace(-1, 1, 30).tolist()
+    assert close(f(xs), total(xs)) and loops_of(f) == 0
+
+
+@pytest.mark.usefixtures("short_loops")
+def test_a_loop_that_differentiates_in_each_step() -> None:
+    def descended(theta: Sequence[Any]) -> Any:
+        x = [theta[0], theta[1]]
+        for _ in range(20):
+            slope = tl.grad(lambda x: (x[0] - theta[2]) ** 2 * x[1] + tl.sin(x[1]) ** 2 + x[0] ** 4)(x)
+            x = [a - 0.05 * d for a, d in zip(x, slope, strict=True)]
+        return x[0] * x[1]
+
+    for f in (descended, tl.grad(descended), tl.hessian(descended)):
+        for executor in EXECUTORS:
+            run = tl.compile(f, executor=executor)
+            assert close(run([0.5, 0.7, 0.3]), f([0.5, 0.7, 0.3])) and loops_of(run)
+
+
+@pytest.mark.usefixtures("short_loops")
+@pytest.mark.parametrize("x", [-1.0, 0.0, 1.0])
+def test_what_a_zero_adjoint_blocks_is_blocked_in_loops(x: float) -> None:
+    def root(theta: Sequence[Any]) -> Any:
+        y = theta[0]
+        for _ in range(20):
+            y = tl.where(y > 0, tl.sqrt(tl.relu(y)), 0.1 * y) + 0.01 * theta[1] * y
+        return y
+
+    def descended(theta: Sequence[Any]) -> Any:
+        y = theta[0]
+        for _ in range(20):
+            y = y - 0.1 * theta[1] * tl.grad(lambda y: tl.where(y > 0, tl.sqrt(tl.relu(y)), y * y))(y)
+        return y
+
+    for f in (root, tl.grad(root), tl.hessian(root), descended, tl.grad(descended)):
+        for executor in EXECUTORS:
+            run = tl.compile(f, executor=executor)
+            assert close(run([x, 0.3]), f([x, 0.3])) and loops_of(run)
+
+
+@pytest.mark.usefixtures("short_loops")
+def test_a_hooked_result_keeps_its_hook() -> None:
+    def hooked(theta: Sequence[Any]) -> Any:
+        y = theta[0]
+        for t in range(20):
+            y = tl.sin(y * 0.7) + 0.1
+            if t == 10:
+                y.register_hook(lambda g: g * 2.0)
+        return y
+
+    f, found = tl.compile(hooked), []
+    for function in (f, hooked):
+        x = Value(0.3)
+        function([x]).backward()
+        found.append(x.grad)
+    assert found[0] == found[1] != 0.0 and loops_of(f) == 0
+
+
+@pytest.mark.usefixtures("short_loops")
+def test_steps_draw_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def numbers_of(draws: tl.Draws, found: int) -> list[float]:
+        def noisy(theta: Sequence[Any]) -> Any:
+            y = theta[0]
+            for _ in range(20):
+                y = tl.sin(y) + 0.1 * draws.uniform()
+            return y
+
+        f = tl.compile(noisy)
+        drawn = [f([0.3]) for _ in range(2)]
+        assert loops_of(f) == found
+        return drawn
+
+    rolled = numbers_of(tl.Draws(3), 1)
+    monkeypatch.setattr(plain_loops, "LEAST_OPERATIONS", 1 << 30)
+    assert close(rolled, numbers_of(tl.Draws(3), 0))
+
+
+@pytest.mark.usefixtures("short_loops")
+def test_loops_in_loops() -> None:
+    def nested(theta: Sequence[Any]) -> Any:
+        y = theta[0]
+        for _ in range(8):
+            z = y
+            for _ in range(9):
+                z = tl.sin(z * theta[1]) + 0.01
+            y = y * 0.5 + z * theta[2]
+        return y
+
+    for f in (nested, tl.grad(nested), tl.hessian(nested)):
+        run = tl.compile(f)
+        assert close(run([0.5, 0.7, 0.3]), f([0.5, 0.7, 0.3]))
+        assert "a loop of 8 steps, 5 operations a step" in run.summary
+
+
+@pytest.mark.usefixtures("short_loops")
+def test_a_recurrent_net_by_hand() -> None:
+    cell, read_out = tl.nn.Linear(5, 3), tl.nn.Linear(3, 1)
+
+    def net(xs: Sequence[Sequence[Any]]) -> Any:
+        h: list[Any] = [0.0] * 3
+        for x in xs:
+            h = [v.tanh() for v in cell([*x, *h])]
+        return read_out(h)[0]
+
+    f = tl.compile(net)
+    batch = np.random.default_rng(0).normal(size=(4, 12, 2))
+    leaves = [*cell.parameters(), *read_out.parameters()]
+    f.batch(batch, reduce="sum").backward()
+    found = [v.grad for v in leaves]
+    for v in leaves:
+        v.grad = 0.0
+    for xs in batch.tolist():
+        net(xs).backward()
+    assert close(found, [v.grad for v in leaves]) and loops_of(f) == 2
+
+
 UNARY: tuple[Callable[[Any], Any], ...] = (
     lambda x: tl.tanh(x), lambda x: tl.sin(x), lambda x: tl.cos(0.5 * x), lambda x: -x, lambda x: tl.sigmoid(x),
     lambda x: tl.where(x > 0.1, x, 0.3 * x), lambda x: tl.relu(x + 0.2), lambda x: tl.stop_gradient(x) * 0.5,

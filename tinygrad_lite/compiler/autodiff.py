@@ -203,10 +203,10 @@ def with_dots(outputs: Sequence[Any]) -> list[Any]:
     instead: dict[Value, Any] = {}
     for v in order:
         if v in totals:
-            whole, first, count, size, others = totals[v]
+            whole, first, count, size, more = totals[v]
             position = whole.args[-1].total_of(first, count)
             if position is not None:
-                terms = [number_of(instead.get(whole, whole), position), *[instead.get(x, x) for x in others]]
+                terms = [number_of(instead.get(whole, whole), position), *[instead.get(x, x) for x in more]]
                 instead[v] = functools.reduce(operator.add, terms) / (size if v.op is mean else 1.0)
                 continue
         if v not in found:

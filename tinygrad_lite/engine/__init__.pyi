@@ -273,7 +273,7 @@ def sums_of_products(
     roots: Sequence[Value], kept: Container[int], least: int
 ) -> tuple[
     dict[Value, tuple[tuple[Value, ...], tuple[Value, ...], list[Any]]],
-    dict[Value, tuple[Value, int, int]],
+    dict[Value, tuple[Value, int, int, int, tuple[Any, ...]]],
     list[Value],
 ]: ...
 

@@ -12,8 +12,18 @@ if TYPE_CHECKING:
 
 _PACKAGE = __name__.partition(".")[0]
 _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_ENGINE = ("storage", "unary_slopes", "values", "graph", "transcription", "recorded_results", "rows", "sweep")
-_ENGINE += ("walks", "contexts")
+_ENGINE = (
+    "storage",
+    "unary_slopes",
+    "values",
+    "graph",
+    "transcription",
+    "recorded_results",
+    "rows",
+    "sweep",
+    "walks",
+    "contexts",
+)
 _NATIVE = (
     "vector_math",
     "sequence_functions",
