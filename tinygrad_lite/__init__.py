@@ -15,7 +15,7 @@ from .source.engine_choice import choose_engine, warn_of_stale_engine
 choose_engine()
 
 from . import ops  # noqa: E402  the engine is chosen before anything imports it
-from .engine import Value, backward, methods  # noqa: E402
+from .engine import Value, backward, later, methods  # noqa: E402
 from .ops import log_softmax, softmax  # noqa: E402
 from .recording.modes import detect_anomaly, enable_grad, no_grad  # noqa: E402
 
@@ -99,6 +99,8 @@ methods["formula"] = f"{__name__}.formula:Formula"
 for _name in ("explain", "explain_nan", "compare"):
     methods[_name] = f"{__name__}.explanation:{_name}"
 methods.update(ops.COMPOSITIONS)
+later["rolled_tree"] = f"{__name__}.compiler.trace.plain_loops:rolled_tree"
+later["with_scans"] = f"{__name__}.recurrence.rolled_loops:with_scans"
 
 # `from tinygrad_lite import *` must not hide builtins: these names are written `tinygrad_lite.sum(...)`.
 _BUILTINS = {"abs", "compile", "pow", "round", "sum"}

@@ -206,11 +206,12 @@ def with_dots(outputs: Sequence[Any]) -> list[Any]:
     instead: dict[Value, Any] = {}
     for v in order:
         if v in totals:
-            whole, first, count = totals[v]
+            whole, first, count, size, more = totals[v]
             position = whole.args[-1].total_of(first, count)
             if position is not None:
-                total = number_of(whole, position)
-                instead[v] = total / count if v.op is mean else total
+                terms = [number_of(whole, position), *[instead.get(x, x) for x in more]]
+                total = functools.reduce(operator.add, terms)
+                instead[v] = total / size if v.op is mean else total
                 continue
         if v not in found:
             if not instead.keys().isdisjoint(v.parents):

@@ -204,7 +204,7 @@ class Compiled(Whole):
 
     @property
     def summary(self) -> str:
-        """How many nodes the program has, which executor ran it, and as how many operations."""
+        """How many nodes the program has, its loops, which executor ran it, and as how many operations."""
         return self._ran().summary
 
     def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:

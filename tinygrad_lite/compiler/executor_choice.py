@@ -115,12 +115,17 @@ class Execution:
 
     @property
     def summary(self) -> str:
-        """How many nodes the program has, which executor ran it, and as how many operations."""
+        """How many nodes the program has, its loops, which executor ran it, and as how many operations."""
         nodes, ran = f"{len(self.program):,} nodes", None if self._array is None else self._array.ran
+        found = [kind for kind in self.simplified.kinds if isinstance(kind, Joint) and kind.steps]
+        loops = "".join(
+            [f", a loop of {k.steps:,} steps, {len(k.step.operations()):,} operations a step" for k in found]
+        )
         if self.chosen == "native" or ran is None:
-            return f"{nodes}, {len(self.simplified.operations()):,} operations; the {self.chosen} executor ran it"
+            count = len(self.simplified.operations())
+            return f"{nodes}, {count:,} operations{loops}; the {self.chosen} executor ran it"
         return (
-            f"{nodes}, {ran.operations:,} array operations, {ran.products:,} of them matrix products; "
+            f"{nodes}, {ran.operations:,} array operations, {ran.products:,} of them matrix products{loops}; "
             "the array executor ran it"
         )
 

@@ -10,6 +10,7 @@ unary_slopes  the value and the slope of each row with one argument, generated f
 values        Value, how its operators record nodes, and each thread's context
 graph         arguments, parents and edges of nodes, the binding of leaves, topological order
 transcription  what compilers read of a graph: its results, its leaves, its copy in another form
+recorded_results  what a trace recorded, in order and as numbers, to find what repeats
 rows          recording by rows of the table, joint results, the fast paths for sequences
 sweep         the sweep backward through floats
 walks         derivatives as graphs, tangents
@@ -17,7 +18,19 @@ linearization  derivatives as a linear map
 contexts      how this thread records: modes, origins, watches, traces
 """
 
-from . import contexts, graph, linearization, rows, storage, sweep, transcription, unary_slopes, values, walks
+from . import (
+    contexts,
+    graph,
+    linearization,
+    recorded_results,
+    rows,
+    storage,
+    sweep,
+    transcription,
+    unary_slopes,
+    values,
+    walks,
+)
 from .contexts import (
     Mode,
     current_inside,
@@ -52,6 +65,7 @@ from .graph import (
     topological_order,
 )
 from .linearization import Linearization
+from .recorded_results import RecordedOrder, recorded_order, recorded_so_far
 from .rows import (
     component,
     dot,
@@ -63,7 +77,7 @@ from .rows import (
     record_known,
     whole_of,
 )
-from .storage import Origin, Storage, find_method, leaf_changes, methods
+from .storage import Origin, Storage, find_later, find_method, later, leaf_changes, methods
 from .sweep import backward, contributions, hooks
 from .transcription import are_alike, leaves_below, results_below, sums_of_products, transcribe
 from .values import Value, compiled, next_call
@@ -76,5 +90,8 @@ from .walks import (
     tangents,
 )
 
-_FILES = (storage, unary_slopes, values, graph, transcription, rows, sweep, walks, linearization, contexts)
+_FILES = (
+    *(storage, unary_slopes, values, graph, transcription, recorded_results, rows),
+    *(sweep, walks, linearization, contexts),
+)
 source_hash = "".join([file.source_hash for file in _FILES])

@@ -4,6 +4,7 @@ cimport cython
 @cython.final
 cdef class _Counts:
     cdef long long changes, sweeps
+    cdef int recorded
 
 @cython.final
 cdef class _Above:

@@ -20,10 +20,14 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "ca2d22dc"
+source_hash = "01c443d7"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
+
+
+later: dict = {}
+"""Functions of files further down that files further up call, by name: "module:function" to import on first use."""
 
 
 @cython.final
@@ -32,10 +36,11 @@ class _Counts:
     """Counters that all threads share."""
 
     # sweeps: each node holds the number of the last sweep that reached it. changes: how often a leaf's number was set.
-    __slots__ = ("changes", "sweeps")
+    # recorded: how many results traces have recorded, see recorded_results.py.
+    __slots__ = ("changes", "recorded", "sweeps")
 
     def __init__(self):
-        self.changes = self.sweeps = 0
+        self.changes = self.sweeps = self.recorded = 0
 
 
 @cython.final
@@ -361,9 +366,19 @@ def find_method(name, kind):
     if found is None:
         instead = errors.OTHER_NAMES.get(name, "operations and attributes are listed by dir(value)")
         raise AttributeError(f"{kind!r} object has no attribute {name!r}: {instead}")
+    return _imported(methods, name)
+
+
+def find_later(name):
+    """The function of that name in `later`, imported if needed."""
+    return _imported(later, name)
+
+
+def _imported(functions, name):
+    found = functions[name]
     if type(found) is str:
         import importlib
 
         module, _, function = found.partition(":")
-        found = methods[name] = getattr(importlib.import_module(module), function)
+        found = functions[name] = getattr(importlib.import_module(module), function)
     return found

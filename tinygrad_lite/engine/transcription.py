@@ -32,7 +32,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "e3ff4e80"
+source_hash = "d00dac69"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -74,8 +74,8 @@ def sums_of_products(roots, kept, least):
 
     Such a root is the sum of lefts[k] * rights[k] and of others, or a mean, which has this sum. What it was added up
     from is read nowhere else below the roots, and is not among the other results, which are in order. Totals are the
-    sums and means of numbers of one joint result, which stand there one after the other:
-    {root: (joint result, first position, count)}.
+    sums and means of many numbers of one joint result, which stand there one after the other, and of others:
+    {root: (joint result, first position, count, how many items, the others)}.
 
     kept   ids of Values that must stay as they are
     least  how many products such a sum has at least
@@ -99,9 +99,9 @@ def sums_of_products(roots, kept, least):
             if type(x) is Value and cython.cast(Value, x)._code >= 0:
                 uses[x] = uses.get(x, 0) + count
     for v in reversed(order):
-        if (v._code == _SUM or v._code == _MEAN) and _first_component(_items(_args(v)[0]), least) is not None:
-            items: tuple = _items(_args(v)[0])
-            totals[v] = (*_first_component(items, least), len(items))
+        total = _total(_items(_args(v)[0]), least) if v._code == _SUM or v._code == _MEAN else None
+        if total is not None:
+            totals[v] = total
         elif (v._code == _ADD or v._code == _SUM or v._code == _MEAN) and v not in inner:
             lefts: list = []
             rights: list = []
@@ -115,22 +115,30 @@ def sums_of_products(roots, kept, least):
 
 
 @cython.cfunc
-def _first_component(items: tuple, least: cython.Py_ssize_t):
-    """(joint result, position) of the first item, if all are numbers of it that stand there one after the other."""
+def _total(items: tuple, least: cython.Py_ssize_t):
+    """What a total is made of, see sums_of_products(); None if too few items are numbers of one joint result."""
     k: cython.Py_ssize_t
-    first = None
-    if len(items) < least:
-        return None
-    for k in range(len(items)):
-        item = items[k]
-        if type(item) is not Value or cython.cast(Value, item)._code != _COMPONENT:
-            return None
-        whole, which = cython.cast(_Terms, cython.cast(Value, item)._left).args
-        if first is None:
-            first = whole, int(which)
-        elif whole is not first[0] or which != first[1] + k:
-            return None
-    return first
+    size: cython.Py_ssize_t = len(items)
+    start: cython.Py_ssize_t = 0
+    while start < size:
+        item = items[start]
+        k = start + 1
+        if type(item) is Value and cython.cast(Value, item)._code == _COMPONENT:
+            whole, first = cython.cast(_Terms, cython.cast(Value, item)._left).args
+            while k < size and _is_component(items[k], whole, int(first) + k - start):
+                k += 1
+            if k - start >= least and 2 * (k - start) > size:
+                return whole, int(first), k - start, size, items[:start] + items[k:]
+        start = k
+    return None
+
+
+@cython.cfunc
+def _is_component(x, whole, index: cython.Py_ssize_t) -> cython.bint:
+    if type(x) is not Value or cython.cast(Value, x)._code != _COMPONENT:
+        return False
+    args: tuple = cython.cast(_Terms, cython.cast(Value, x)._left).args
+    return args[0] is whole and args[1] == index
 
 
 @cython.cfunc

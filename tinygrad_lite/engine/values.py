@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "75ddb047"
+source_hash = "8c0b3af0"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -805,11 +805,16 @@ def _unary(code: cython.int, v: Value) -> Value:
 @cython.cfunc
 @cython.exceptval(-1)
 def _watched(v: Value) -> cython.int:
-    """Tells the watch of a new result. In a trace, where the number is a placeholder, it clears the flags instead."""
+    """Tells the watch of a new result. In a trace, where the number is a placeholder, it clears the flags instead.
+
+    In a trace _count is the number of the result, which walks put back.
+    """
     if _context.trace is None:
         v._origin = _context.watch.recorded(v)
     else:
         clear_flags()
+        counts.recorded = counts.recorded + 1 if counts.recorded < 0x7FFFFFFF else 0
+        v._count = counts.recorded
     return 0
 
 

@@ -55,7 +55,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "2e84c8f1"
+source_hash = "67b1e1f9"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -124,7 +124,7 @@ def derivatives_by_rows(root, spans):
     derivatives  {k: what leaf k receives}, without those that receive nothing but from rows
     rows         (k, factor, items): leaves k, k + 1, ... also receive factor times the items, from a dot with these
     """
-    walk: _Walk = _walk(_here().sweeping > 0)
+    walk: _Walk = _walk(_here(), _here().sweeping)
     walk.rows, walk.spans = [], list(spans)
     top: Value = _checked_value("derivatives_by_rows(root)", root)
     return _walk_with(walk, top, _leaves_alone(walk, top), False, True), walk.rows
@@ -161,7 +161,7 @@ def _note_derivative(here: _Context, found) -> cython.void:
 
 @cython.cfunc
 def _walk_back(root: Value, xs, below: cython.bint, as_graph: cython.bint, older=None, call: cython.double = 0.0):
-    return _walk_with(_walk(_here().sweeping > 0), root, xs, below, as_graph, older, call)
+    return _walk_with(_walk(_here(), _here().sweeping), root, xs, below, as_graph, older, call)
 
 
 @cython.cfunc
@@ -270,7 +270,7 @@ def partial_derivatives(root, xs):
 
 def dependents(roots, xs, below=True):
     """The xs and the nodes at or below roots that depend on any of them, parents first."""
-    walk: _Walk = _walk(_here().sweeping > 0)
+    walk: _Walk = _walk(_here(), _here().sweeping)
     roots, xs = _all_checked("dependents(roots)", roots), _all_checked("dependents(..., xs)", xs)
     try:
         try:
@@ -294,7 +294,7 @@ def tangents(roots, xs, direction, as_graph=False, older=None, call=0.0):
     """
     here: _Context = _here()
     sweeping: cython.int = here.sweeping
-    walk: _Walk = _walk(sweeping > 0)
+    walk: _Walk = _walk(here, sweeping)
     roots, xs = _all_checked("tangents(roots)", roots), _all_checked("tangents(..., xs)", xs)
     try:
         return _tangents_once(here, walk, roots, xs, direction, as_graph, older, call)
@@ -493,12 +493,12 @@ def _is_plain_zero(x) -> cython.bint:
 
 
 @cython.cfunc
-def _walk(nested: cython.bint) -> _Walk:
-    """A walk that has met nothing yet."""
+def _walk(here: _Context, sweeping: cython.int) -> _Walk:
+    """A walk that has met nothing yet. Inside another, or in a trace, it puts everything back."""
     walk: _Walk = _Walk.__new__(_Walk)
     walk.order, walk.adjoints, walk.rows, walk.reached, walk.traced = [], [], None, set(), False
     walk.lefts, walk.spans, walk.gathered, walk.without = (), [], {}, None
-    walk.snapshot = _new_snapshot(True, nested)
+    walk.snapshot = _new_snapshot(True, sweeping > 0 or here.trace is not None)
     return walk
 
 

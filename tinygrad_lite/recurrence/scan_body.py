@@ -12,8 +12,9 @@ import numpy as np
 
 from ..compiler.autodiff import expanded, recorded_anew, with_dots
 from ..compiler.trace.finite_checks import watched
+from ..compiler.trace.plain_loops import rolled
 from ..compiler.trace.tracing import Trace
-from ..engine import Value, component, current_trace
+from ..engine import Value, component, current_trace, recorded_so_far
 from ..recording.random_source import Draws
 
 Vector = list[Any]
@@ -109,9 +110,13 @@ class Body:
         trace = Trace("scan" if outer is None else outer.name)
 
         def parts() -> list[Vector]:
+            since = recorded_so_far()
             found = record()
             flat = [y for part in found for y in part]
-            flat = with_dots(expanded(recorded_anew(flat, instead) if instead else flat))
+            flat = expanded(recorded_anew(flat, instead) if instead else flat)
+            noted = [instead.get(v, v) for v in trace.derivatives]
+            flat, trace.derivatives = rolled(flat, [v for v in noted if type(v) is Value], since)
+            flat = with_dots(flat)
             ends = [0, *accumulate(map(len, found))]
             return [flat[first:end] for first, end in pairwise(ends)]
 
@@ -120,7 +125,7 @@ class Body:
             outer.constants |= trace.constants
             outer.of_steps |= trace.of_steps.union([v for v, _ in trace.draws])
             outer.choices |= trace.choices
-        derivatives = [instead.get(v, v) for v in trace.derivatives]
+        derivatives = trace.derivatives
         sums += watched([*nexts, *given, *sums], derivatives)
         return cls(
             tuple(carry), tuple(nexts), tuple(given), tuple(sums), tuple(trace.draws), tuple(derivatives), adjoint

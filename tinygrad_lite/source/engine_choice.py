@@ -18,6 +18,7 @@ _ENGINE = (
     "values",
     "graph",
     "transcription",
+    "recorded_results",
     "rows",
     "sweep",
     "walks",

@@ -10,10 +10,12 @@ from typing import Any
 from ..engine import (
     Value,
     current_inside,
+    current_trace,
     dependents,
     derivative_graph,
     derivatives,
     dot,
+    find_later,
     is_joint,
     is_recording,
     is_tracing,
@@ -21,6 +23,7 @@ from ..engine import (
     next_call,
     record,
     recorded,
+    recorded_so_far,
     tangents,
     within,
     within_transform,
@@ -77,7 +80,11 @@ class Run:
         called = list(args)
         for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
             called[k] = arg
+        trace = current_trace()
+        since = None if trace is None else (len(trace.derivatives), recorded_so_far())
         output = within_transform(self.variables if self.further else (), f, called, kwargs)
+        if since is not None:  # a loop is found before it is differentiated
+            output = recorded(find_later("rolled_tree"), output, *since)
         if has_aux:
             if not isinstance(output, tuple) or len(output) != 2:
                 raise TypeError(f"{self} with has_aux: it must return (y, more), got {received(output)}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import Value, are_alike, results_below, topological_order, within_transform
+from ...engine import Value, are_alike, recorded_so_far, results_below, topological_order, within_transform
 from ...errors import received
 from ...recording.random_source import replayed
 from ...transforms.pytree import Structure, mapped, positions
@@ -22,6 +22,7 @@ from .arguments import Arguments, is_number
 from .finite_checks import watched
 from .frozen_numbers import check_constants, check_repeated
 from .held_modules import Held, modules_of
+from .plain_loops import rolled
 from .results import Results
 from .traced_graph import TracedGraph
 from .tracing import Trace, captured, flattened, traced, values_of
@@ -63,21 +64,31 @@ class Specialization:
             lambda label, arg: mapped(functools.partial(placeholder, label), arg), args, dict(kwargs)
         )
 
-        def run() -> tuple[Results, Trace]:
+        def run() -> tuple[Results, Trace, int]:
+            """Traces the function: what it returns, the trace, and how much was recorded before."""
+            since = recorded_so_far()
             returned, trace = traced(functools.partial(function, **fresh_named), fresh, name)
-            return Results(returned, trace.constants, self._not_a_number), trace
+            return Results(returned, trace.constants, self._not_a_number), trace, since
 
-        def in_dots(results: Results, trace: Trace) -> tuple[list[Any], list[Any]]:
+        def in_programs(results: Results, trace: Trace, since: int) -> tuple[list[Any], list[Any]]:
             """The outputs as they become a program, and the derivatives below them."""
             below = set(results_below(*values_of(results.outputs)))
             derivatives = [v for v in trace.derivatives if v in below or v.op is None]
-            found = traced(lambda: with_dots(expanded([*results.outputs, *derivatives])), (), name)[0]
-            return found[: len(results.outputs)], found[len(results.outputs) :]
+            count = len(results.outputs)
+
+            def found() -> tuple[list[Any], list[Any]]:
+                straight = expanded([*results.outputs, *derivatives])
+                outputs, noted = rolled(straight[:count], straight[count:], since)
+                dots = with_dots([*outputs, *noted])
+                return dots[:count], dots[count:]
+
+            both: tuple[list[Any], list[Any]] = traced(found, (), name)[0]
+            return both
 
         modules = modules_of([function, *args, *kwargs.values()])
         self._held = Held(modules) if modules else None
-        self.results, trace = run()
-        outputs, derivatives = in_dots(self.results, trace)
+        self.results, trace, since = run()
+        outputs, derivatives = in_programs(self.results, trace, since)
         known_by_position = not fresh_named and not arguments.static
         self._arguments = positions(tuple(fresh)) if known_by_position else None
         self.choices, self.differentiates = trace.choices, bool(trace.derivatives)
@@ -103,12 +114,12 @@ class Specialization:
             name, inputs, sources, self.parameters, outputs, derivatives, derivatives, executor, eager
         )
         if first:
-            results, second = run()
+            results, second, since = run()
             check_constants(results, self.results, name)
             drawn = dict(zip([v for v, _ in trace.draws], [v for v, _ in second.draws], strict=False))
             both = [*self.results.outputs, *trace.derivatives], [*results.outputs, *second.derivatives]
             if not are_alike(*both, drawn, trace.constants | second.constants):
-                repeated, derivatives = in_dots(results, second)
+                repeated, derivatives = in_programs(results, second, since)
                 again = [*given, *[v for v, _ in second.draws]]
                 seen = watched(repeated, derivatives)
                 program = flattened(repeated, again, self.parameters, None, seen, derivatives)
