@@ -33,7 +33,7 @@ def compile(
     function: Callable[..., Any],
     *,
     static_argnames: str | Sequence[str] = (),
-    executor: Literal["auto", "array", "native"] = "auto",
+    executor: Literal["auto", "array", "native", "c"] = "auto",
     max_traces: int = 32,
 ) -> Compiled:
     """Traces the function once for each structure of its arguments, and runs it as array operations.

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .c_code.c_loop import CLoop
 from .executor_choice import Execution
 from .joint_results import KEPT, Joint
+from .native.bytecode import Encoding
+from .native.bytecode_machine import forms
 from .passes.loop_parts import LoopParts
 from .passes.program import INPUT, Program
 from .passes.sums_of_products import as_sums_of_products
@@ -26,10 +29,11 @@ class StepLoop:
     carried  how many numbers the carry has
     given    how many numbers each step gives
     backward whether the steps run from the last to the first
+    executor of all its programs, see Execution
     """
 
-    def __init__(self, program: Program, carried: int, given: int, backward: bool) -> None:
-        self._carried, self._given, self._backward = carried, given, backward
+    def __init__(self, program: Program, carried: int, given: int, backward: bool, executor: str) -> None:
+        self._carried, self._given, self._backward, self._executor = carried, given, backward, executor
         self._program = as_sums_of_products(program)
         self._summed = len(program.outputs) - carried - given
         self._parts = LoopParts(self._program, carried)
@@ -72,6 +76,9 @@ class StepLoop:
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         rows = [row for part in (start, *parts) for row in part]
         carry[:, steps if self._backward else 0] = start
+        if self._in_c is not None and self._whole.chosen_for(steps * lanes) == "native":
+            self._run_in_c(self._in_c, parameters, carry, parts, found[carries:], over_lanes)
+            return found
         table = self._table(room, parameters, rows, steps, lanes)
         self._loop(parameters, table, carry, steps)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
@@ -90,6 +97,17 @@ class StepLoop:
                 room, parameters, rows, steps, lanes, over_lanes
             )
         return found
+
+    def _run_in_c(
+        self, in_c: CLoop, parameters: Any, carry: Any, parts: Sequence[Any], rest: Any, over_lanes: bool
+    ) -> None:
+        steps, lanes = carry.shape[1] - 1, carry.shape[2]
+        given = rest[: self._given * steps].reshape(self._given, steps, lanes)
+        sums = rest[self._given * steps :][: self._summed]
+        in_c.run(parameters, parts, carry, given, sums)
+        given.sum(axis=1, out=rest[len(rest) - self._given :])
+        if over_lanes:
+            sums[:, 0] = sums.sum(axis=1)
 
     def _table(self, room: _Room, parameters: Any, rows: Sequence[Any], steps: int, lanes: int) -> Any:
         """What the loop reads, (numbers, steps, lanes)."""
@@ -126,32 +144,45 @@ class StepLoop:
         return found
 
     @cached_property
+    def _whole(self) -> Execution:
+        """The step as it is, to ask how it is run."""
+        return Execution(self._program, False, self._executor)
+
+    @cached_property
+    def _in_c(self) -> CLoop | None:
+        """The whole loop as one function in C, if that is asked for and each operation has a form in C."""
+        encoding = Encoding(self._program, forms) if self._executor == "c" else None
+        if encoding is None or encoding.written.calls:
+            return None
+        return CLoop(encoding, self._given, self._summed, self._backward)
+
+    @cached_property
     def _nested(self) -> bool:
         """Whether a step contains a joint result itself."""
         return any(isinstance(kind, Joint) for kind in self._parts.loop.kinds)
 
     @cached_property
     def _before(self) -> Execution:
-        return Execution(self._parts.before, False, "auto", forgets=False)  # the loop may read its joint results
+        return Execution(self._parts.before, False, self._executor, forgets=False)  # the loop may read its joint results
 
     @cached_property
     def _stepped(self) -> Execution:
-        return Execution(self._parts.loop, False, "auto")
+        return Execution(self._parts.loop, False, self._executor)
 
     @cached_property
     def _after(self) -> tuple[Execution, list[int]]:
         program, reads = self._parts.after([self._carried + k for k in self._computed])
-        return Execution(program, False, "auto"), reads
+        return Execution(program, False, self._executor), reads
 
     @cached_property
     def _summed_after(self) -> tuple[Execution, list[int]]:
         program, reads = self._sums
-        return Execution(program, True, "auto"), reads
+        return Execution(program, True, self._executor), reads
 
     @cached_property
     def _summed_by_lane(self) -> tuple[Execution, list[int]]:
         program, reads = self._sums
-        return Execution(program, False, "auto"), reads
+        return Execution(program, False, self._executor), reads
 
     @cached_property
     def _sums(self) -> tuple[Program, list[int]]:

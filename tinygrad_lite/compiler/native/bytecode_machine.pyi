@@ -1,11 +1,11 @@
 """Types of bytecode_machine.py, whose own annotations are Cython's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
 from ...ops import Op
 from ..passes.program import Program
-from .bytecode import Code
+from .bytecode import Code, Encoding
 
 compiled: bool
 source_hash: str
@@ -14,8 +14,10 @@ forms: dict[Op | str, tuple[int, ...]]
 # Any for arrays: whatever has float64 numbers in a buffer (numpy, array.array, memoryview).
 _Numbers = Sequence[float] | Any
 
+def address_of(op: Op) -> int: ...
+
 class Executor:
-    def __init__(self, program: Program) -> None: ...
+    def __init__(self, program: Program, in_c: Callable[[Encoding], int] | None = None) -> None: ...
     @property
     def slots(self) -> int: ...
     @overload

@@ -1,3 +1,2 @@
 # What the compiled plain_call.py takes of the files beside.
-from tinygrad_lite.compiler.native.bytecode_loop cimport run_code
 from tinygrad_lite.compiler.native.bytecode_machine cimport Executor, _idle_space, _refuse_again, _Space

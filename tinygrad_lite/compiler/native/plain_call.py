@@ -11,11 +11,10 @@ from ... import errors
 from ...source.engine_choice import warn_of_stale
 
 if not cython.compiled:
-    from .bytecode_loop import run_code
     from .bytecode_machine import Executor, _idle_space, _refuse_again, _Space
 
 compiled: bool = cython.compiled
-source_hash = "43396d19"
+source_hash = "9c75b119"
 
 MISSED = object()
 
@@ -62,7 +61,7 @@ class Call:
                 return MISSED
             if self._parameters is not None:
                 executor._read_parameters(self._parameters(), w)
-            run_code(executor._calls, executor._code, executor._length, w, space.spare, 1)
+            executor._sweep(space, 1)
             if self._finite:
                 total: cython.double = 0.0
                 for k in range(executor._outputs):
