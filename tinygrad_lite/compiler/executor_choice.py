@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from .array.array_executor import ArrayExecutor
-from .c_code.c_library import address_of, function
-from .c_code.c_source import Source
+from .c_code.c_runs import lacking, sweep
 from .captured_leaves import Parameters
 from .cost_estimate import NativeCost
 from .joint_results import KEPT, Joint, run_by
@@ -151,17 +150,16 @@ class Execution:
 
     @cached_property
     def swept(self) -> Executor:
-        """The native executor for one lane: a function in C, if that is asked for and each operation has a form in C."""
+        """The native executor for one lane: a function in C, if that is asked for and each operation has a form."""
         return self.native if self._executor != "c" else Executor(self.simplified.joined(), self._compiled)
 
     def _compiled(self, encoding: Encoding) -> int:
-        lacking = sorted({op.name for op, _ in encoding.written.calls})
-        if lacking:
-            self._as_c = f", not as C, where {' and '.join(lacking)} has no form"
-            return 0
-        self._as_c = ", as C"
-        source = Source(encoding)
-        return address_of(function("sweep", source.sweep(), source.functions))
+        address, without = sweep(encoding), " and no ".join(sorted(lacking(encoding)))
+        if without:
+            self._as_c = f", not as C, which has no {without}"
+        else:
+            self._as_c = ", as C" if address else ", and its loops as C"
+        return address
 
     def _forgetting(self, run: Callable[..., Any], *args: Any) -> Any:
         """Runs the program, then drops the numbers of its joint results, which nothing else reads."""

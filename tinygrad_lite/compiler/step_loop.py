@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .c_code.c_loop import CLoop
+from .c_code.c_runs import CLoop
 from .executor_choice import Execution
 from .joint_results import KEPT, Joint
 from .native.bytecode import Encoding
@@ -73,12 +73,15 @@ class StepLoop:
         carries = self._carried * (steps + 1)
         found = KEPT.room(carries + self._given * (steps + 1) + self._summed, lanes)
         carry = found[:carries].reshape(self._carried, steps + 1, lanes)
-        parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
-        rows = [row for part in (start, *parts) for row in part]
         carry[:, steps if self._backward else 0] = start
         if self._in_c is not None and self._whole.chosen_for(steps * lanes) == "native":
-            self._run_in_c(self._in_c, parameters, carry, parts, found[carries:], over_lanes)
+            self._in_c.run(parameters, [*read, shared[:, None]], found, steps)
+            if over_lanes:
+                sums = found[carries + self._given * steps :][: self._summed]
+                sums[:, 0] = sums.sum(axis=1)
             return found
+        parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
+        rows = [row for part in (start, *parts) for row in part]
         table = self._table(room, parameters, rows, steps, lanes)
         self._loop(parameters, table, carry, steps)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
@@ -97,17 +100,6 @@ class StepLoop:
                 room, parameters, rows, steps, lanes, over_lanes
             )
         return found
-
-    def _run_in_c(
-        self, in_c: CLoop, parameters: Any, carry: Any, parts: Sequence[Any], rest: Any, over_lanes: bool
-    ) -> None:
-        steps, lanes = carry.shape[1] - 1, carry.shape[2]
-        given = rest[: self._given * steps].reshape(self._given, steps, lanes)
-        sums = rest[self._given * steps :][: self._summed]
-        in_c.run(parameters, parts, carry, given, sums)
-        given.sum(axis=1, out=rest[len(rest) - self._given :])
-        if over_lanes:
-            sums[:, 0] = sums.sum(axis=1)
 
     def _table(self, room: _Room, parameters: Any, rows: Sequence[Any], steps: int, lanes: int) -> Any:
         """What the loop reads, (numbers, steps, lanes)."""
@@ -151,10 +143,12 @@ class StepLoop:
     @cached_property
     def _in_c(self) -> CLoop | None:
         """The whole loop as one function in C, if that is asked for and each operation has a form in C."""
-        encoding = Encoding(self._program, forms) if self._executor == "c" else None
-        if encoding is None or encoding.written.calls:
+        if self._executor != "c":
             return None
-        return CLoop(encoding, self._given, self._summed, self._backward)
+        program = self._program.copied()
+        program.outputs += program.outputs[self._carried : self._carried + self._given]  # for what steps give in total
+        encoding = Encoding(program, forms)
+        return None if encoding.written.calls else CLoop(encoding, self._carried, self._given, self._backward)
 
     @cached_property
     def _nested(self) -> bool:
@@ -163,7 +157,7 @@ class StepLoop:
 
     @cached_property
     def _before(self) -> Execution:
-        return Execution(self._parts.before, False, self._executor, forgets=False)  # the loop may read its joint results
+        return Execution(self._parts.before, False, self._executor, forgets=False)  # the loop may read these
 
     @cached_property
     def _stepped(self) -> Execution:

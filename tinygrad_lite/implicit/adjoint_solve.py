@@ -245,7 +245,7 @@ class Solution(float):
 
 
 class _Solvers:
-    """Makes the solver of a fixed point in a program, given which of xs all lanes share, and the executor of its step."""
+    """Makes the solver of a fixed point in a program, given which of xs all lanes share, and the step's executor."""
 
     def __init__(self, zs: _Vector, xs: list[Value], ys: _Vector, settings: Settings) -> None:
         self._zs, self._xs, self._ys, self._settings = zs, xs, ys, settings

@@ -23,10 +23,10 @@ from typing import Any
 
 from ...ops import Op
 from ...saving.atomic import replacing
-from ..native.bytecode_machine import address_of as address_in_package
+from ..native.bytecode_functions import address_of
 
 # A fused multiply-add would round otherwise than the native sweep does.
-_FLAGS = ("-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
+_FLAGS = ("-O1", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 _LOADED: dict[str, ctypes.CDLL] = {}
 
 
@@ -71,15 +71,10 @@ def function(name: str, source: str, calls: Sequence[Op]) -> Any:
     library = _LOADED.get(key)
     if library is None:
         library = _library(source, command, folder() / f"{key}.{'dll' if os.name == 'nt' else 'so'}")
-        addresses = array("q", map(address_in_package, calls))
+        addresses = array("q", map(address_of, calls))
         library.connect(ctypes.c_void_p(addresses.buffer_info()[0]))
         _LOADED[key] = library
     return getattr(library, name)
-
-
-def address_of(found: Any) -> int:
-    """The address of a function that function() gave."""
-    return ctypes.cast(found, ctypes.c_void_p).value or 0
 
 
 def _library(source: str, command: Sequence[str], kept: Path) -> ctypes.CDLL:
@@ -90,7 +85,8 @@ def _library(source: str, command: Sequence[str], kept: Path) -> ctypes.CDLL:
     with tempfile.TemporaryDirectory(prefix="tinygrad_lite_", ignore_cleanup_errors=True) as at:
         text, made = Path(at, "program.c"), Path(at, kept.name)
         text.write_text(source, encoding="ascii")
-        done = subprocess.run([*command, str(text), "-o", str(made), "-lm"], capture_output=True, text=True, check=False)
+        whole = [*command, str(text), "-o", str(made), "-lm"]
+        done = subprocess.run(whole, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(
                 f'compile(f, executor="c"): the C compiler failed, {shlex.join(command)}: {done.stderr[-1000:].strip()}'

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ... import ops
 from ...ops import Op
-from ..native.bytecode import ADD, CALL, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO, Encoding
+from ..native.bytecode import ADD, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO, Encoding
 from ..native.bytecode_machine import forms
 
 # Bytecode up to this length is one function with local variables; longer code is functions of this many statements.
-MOST_LOCAL = 8000
-_PART = 500
+MOST_LOCAL = 4000
+_PART = 200
 # Steps whose numbers are added before they are added to the sum: so rounding errors do not grow with all steps.
 _ADDED_TOGETHER = 128
 _TERMS_IN_LINE = 8
@@ -45,7 +45,7 @@ _SHORT = {
 
 
 class Source:
-    """A program in C.
+    """A program in C. Each of its operations must have a form in C.
 
     functions  the operations whose functions it calls, in the order in which connect() takes their addresses
     """
@@ -64,9 +64,9 @@ class Source:
         """sweep(w, xs): runs the program once on the slots w; see Executor."""
         return "\n".join([*self._beginning(), *self._parts(), *self._sweep(), ""])
 
-    def loop(self, given: int, summed: int) -> str:
-        """loop(at): runs the program once a step; see CLoop. After the next carry stand what a step gives and sums."""
-        return "\n".join([*self._beginning(), *self._parts(), *self._loop(given, summed), ""])
+    def loop(self, carried: int, given: int) -> str:
+        """loop(at): runs the program once a step; see CLoop."""
+        return "\n".join([*self._beginning(), *self._parts(), *self._loop(carried, given), ""])
 
     def _beginning(self) -> Iterator[str]:
         yield "#include <math.h>\n#include <stddef.h>\n#include <stdint.h>"
@@ -102,9 +102,9 @@ class Source:
                 yield f"w[{slot}] = s{slot};"
         yield "return 0;\n}"
 
-    def _loop(self, given: int, summed: int) -> Iterator[str]:
-        results = self.encoding.results
-        carried, inputs = len(results) - given - summed, self.encoding.inputs
+    def _loop(self, carried: int, given: int) -> Iterator[str]:
+        results, inputs = self.encoding.results, self.encoding.inputs
+        summed = len(results) - carried - given
         yield "int loop(const long long *at) {"
         yield "const long long steps = at[0], lanes = at[1], back = at[2];"
         for k, name in enumerate(("P", "C", "G", "S", "A", "w", "xs"), 3):
@@ -183,7 +183,7 @@ class Source:
                 names = [self._name(slot) for slot in code[i : i + count]]
                 i += count
                 if operation == EQUAL:
-                    yield "{0} = {1} == {2} ? {3} : {4};".format(result, *names)
+                    yield "{} = {} == {} ? {} : {};".format(result, *names)
                 else:
                     yield f"{result} = {_OPERATORS.get(operation, '-').join(names if count == 2 else ['', *names])};"
 
@@ -218,11 +218,6 @@ class Source:
             given = " ".join([f"xs[{k}] = {name};" for k, name in enumerate(names)])
             return f"{given} {result} = f_{op.name}(xs, {len(names)});"
         return f"{result} = f_{op.name}({', '.join(names)});"
-
-
-def has_form(encoding: Encoding) -> bool:
-    """Whether a program can be written in C: whether no operation is known by its value in Python alone."""
-    return not encoding.written.calls
 
 
 def _literal(number: float) -> str:

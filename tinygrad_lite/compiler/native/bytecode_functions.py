@@ -38,8 +38,9 @@ else:
             _callbacks[operation, which] = ctypes.CFUNCTYPE(number, *arguments)(found[which])
         return ctypes.cast(_callbacks[operation, which], ctypes.c_void_p).value
 
+
 compiled: bool = cython.compiled
-source_hash = "55acf08e"
+source_hash = "864aa92e"
 
 
 @cython.cfunc

@@ -18,7 +18,7 @@ except ImportError:
 from ... import errors, ops
 from ...source.engine_choice import warn_of_stale
 from .bytecode import Encoding
-from .bytecode_functions import address_of, forms
+from .bytecode_functions import forms
 
 if not cython.compiled:
     import ctypes
@@ -27,9 +27,17 @@ if not cython.compiled:
     from .bytecode_loop import run_code
     from .number_views import View, check_size, doubles, integers, read, view_of
 
+    InC = object
+
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "af42ec44"
+source_hash = "d9443e56"
+
+
+@cython.final
+@cython.cclass
+class _Space:
+    """The memory of one run: for each slot one number per lane, and spare room for the numbers one function reads."""
 
 
 @cython.final
@@ -251,12 +259,6 @@ class Executor:
                 for k in range(carried):
                     for lane in range(n):
                         target.numbers[(k * times + now) * count + start + lane] = w[self._results[k] * n + lane]
-
-
-@cython.final
-@cython.cclass
-class _Space:
-    """The memory of one run: for each slot one number per lane, and spare room for the numbers one function reads."""
 
 
 @cython.cfunc

@@ -9,12 +9,10 @@ from .bytecode import Code, Encoding
 
 compiled: bool
 source_hash: str
-forms: dict[Op | str, tuple[int, ...]]
+forms: dict[Op | str, tuple[int, ...]]  # bytecode_functions.py's
 
 # Any for arrays: whatever has float64 numbers in a buffer (numpy, array.array, memoryview).
 _Numbers = Sequence[float] | Any
-
-def address_of(op: Op) -> int: ...
 
 class Executor:
     def __init__(self, program: Program, in_c: Callable[[Encoding], int] | None = None) -> None: ...
