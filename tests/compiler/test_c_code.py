@@ -27,6 +27,7 @@ from tinygrad_lite.compiler.c_code import c_library, c_runs, c_source
 from tinygrad_lite.compiler.native.bytecode import Encoding
 from tinygrad_lite.compiler.native.bytecode_machine import Executor, forms
 from tinygrad_lite.compiler.passes.program import INPUT, SUM, Program
+from tinygrad_lite.compiler.step_loop import StepLoop
 from tinygrad_lite.ops import Op
 
 HAS_COMPILER = bool(os.environ.get("CC")) or any(map(shutil.which, ("cc", "gcc", "clang")))
@@ -213,6 +214,35 @@ def test_loops_of_scans(reverse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         gradients.append(scale.grad)
     assert found["c"].data == pytest.approx(found["native"].data, rel=1e-13)
     assert gradients[1] == pytest.approx(gradients[0], rel=1e-12)
+
+
+@DIVIDED
+@pytest.mark.parametrize("lanes", [1, 5])
+@pytest.mark.parametrize("backward", [False, True])
+def test_all_numbers_of_a_loop(lanes: int, backward: bool, most_local: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(c_source, "MOST_LOCAL", most_local)
+    program, steps = Program(), 300
+    c, d, r, q, s = [program.add(INPUT, (k,)) for k in range(5)]
+    p = program.add("parameter", (0,))
+    nexts = [program.add(ops.sin, (program.add(SUM, ((c, d), (q, p), (s,), ())),)), program.add(ops.mul, (d, r))]
+    given = [program.add(ops.sub, (c, nexts[1])), nexts[0], r]
+    program.outputs = [*nexts, *given, program.add(ops.mul, (c, r)), d]
+    source = np.random.default_rng(3)
+    start, parameters = source.normal(size=(2, lanes)), source.normal(size=1)
+    read = [
+        source.normal(size=(lanes, steps, 1)).T,
+        np.broadcast_to(source.normal(size=(1, steps, 1)), (1, steps, lanes)),
+    ]
+    shared = source.normal(size=(1, lanes))
+    loops = [StepLoop(program, 2, 3, backward, executor) for executor in ("native", "c")]
+    for over_lanes in (False, True):
+        want, got = [
+            loop.run(parameters, start, read, shared, steps, over_lanes).copy() for loop in loops
+        ]  # each run may use the memory of the other
+        before_sums = 2 * (steps + 1) + 3 * steps
+        assert bits(got[:before_sums].ravel().tolist()) == bits(want[:before_sums].ravel().tolist())
+        assert np.allclose(got, want, rtol=1e-14, atol=1e-14)
+    assert vars(loops[1]).get("_stepped") is None  # it ran as one function
 
 
 def test_the_carry_of_a_loop_is_that_of_the_native_sweep_to_the_last_bit() -> None:

@@ -78,7 +78,7 @@ class StepLoop:
             self._in_c.run(parameters, [*read, shared[:, None]], found, steps)
             if over_lanes:
                 sums = found[carries + self._given * steps :][: self._summed]
-                sums[:, 0] = sums.sum(axis=1)
+                sums[:, 0], sums[:, 1:] = sums.sum(axis=1), 0.0
             return found
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         rows = [row for part in (start, *parts) for row in part]
@@ -157,7 +157,8 @@ class StepLoop:
 
     @cached_property
     def _before(self) -> Execution:
-        return Execution(self._parts.before, False, self._executor, forgets=False)  # the loop may read these
+        # It forgets nothing, since the loop may read its joint results.
+        return Execution(self._parts.before, False, self._executor, forgets=False)
 
     @cached_property
     def _stepped(self) -> Execution:
