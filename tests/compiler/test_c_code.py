@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from table import flat, points
-from test_bytecode_rows import BUILT_IN, LENGTHS, bits, edges, random_program
+from test_bytecode_rows import BUILT_IN, EDGES, LENGTHS, bits, edges, random_program
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, ops, scan
@@ -142,8 +142,21 @@ def test_long_sums_and_tables_are_divided(monkeypatch: pytest.MonkeyPatch) -> No
     for k in range(5):
         numbers = [*[source.gauss(0.0, 1.0) for _ in range(count)], float(k)]
         assert bits(in_c.run([0.25], numbers)) == bits(native.run([0.25], numbers))
-    with pytest.raises(IndexError, match=r"whole number in 0\.\.4, got 5"):
-        in_c.run([0.25], [*numbers[:-1], 5.0])
+    for index in (5.0, 0.5, math.nan):
+        with pytest.raises(IndexError, match=rf"whole number in 0\.\.4, got {index}"):
+            in_c.run([0.25], [*numbers[:-1], index])
+
+
+@DIVIDED
+def test_constants(most_local: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(c_source, "MOST_LOCAL", most_local)
+    program = Program()
+    x, numbers = program.add(INPUT, (0,)), (0.0, -0.0, math.inf, -math.inf, math.nan, 0.1, -1e308, 5e-324)
+    program.outputs = [program.add(ops.add, (x, program.constant(number))) for number in numbers]
+    program.outputs += [program.add(ops.mul, (x, program.constant(number))) for number in numbers]
+    native, in_c = both(program)
+    for number in EDGES:
+        assert bits(in_c.run([], [number])) == bits(native.run([], [number]))
 
 
 def test_compiled_functions() -> None:
@@ -159,6 +172,8 @@ def test_compiled_functions() -> None:
     for index in (2.0, -1.0, math.nan):
         with pytest.raises(IndexError, match=r"the index must be a whole number in 0\.\.1"):
             made["c"](index, [1.0, 2.0])
+    made["c"].batch([0.5, 1.5], [[1.0, 2.0], [0.5, 3.0]], reduce=None)
+    assert made["c"].summary.endswith("the native executor ran it")
     w = Value(3.0)
     g = tl.compile(lambda x: tl.tanh(w * x), executor="c")
     assert g(0.5) == math.tanh(1.5)
@@ -173,6 +188,9 @@ def test_what_has_no_form_in_c_runs_all_the_same() -> None:
     f = tl.compile(lambda x: tl.polygamma(1.0, x) * x, executor="c")
     assert f(1.0) == pytest.approx(math.pi**2 / 6, rel=1e-15)
     assert f.summary.endswith("the native executor ran it, not as C, which has no polygamma")
+    g = tl.compile(lambda x: scan(lambda c, _: (tl.polygamma(1.0, c), None), x, None, 3)[0], executor="c")
+    assert g(1.0) == tl.compile(g.function, executor="native")(1.0)
+    assert g.summary.endswith("the native executor ran it, not as C, which has no polygamma")
 
 
 def step_of_a_pendulum(carry: Any, force: Any, w: Any) -> Any:
@@ -225,7 +243,8 @@ def test_all_numbers_of_a_loop(lanes: int, backward: bool, most_local: int, monk
     c, d, r, q, s = [program.add(INPUT, (k,)) for k in range(5)]
     p = program.add("parameter", (0,))
     nexts = [program.add(ops.sin, (program.add(SUM, ((c, d), (q, p), (s,), ())),)), program.add(ops.mul, (d, r))]
-    given = [program.add(ops.sub, (c, nexts[1])), nexts[0], r]
+    taken = program.add(ops.take, ((c, program.constant(7.0)), program.add(ops.less, (c, program.constant(0.0)))))
+    given = [program.add(ops.sub, (c, nexts[1])), nexts[0], r, taken]
     program.outputs = [*nexts, *given, program.add(ops.mul, (c, r)), d]
     source = np.random.default_rng(3)
     start, parameters = source.normal(size=(2, lanes)), source.normal(size=1)
@@ -234,12 +253,12 @@ def test_all_numbers_of_a_loop(lanes: int, backward: bool, most_local: int, monk
         np.broadcast_to(source.normal(size=(1, steps, 1)), (1, steps, lanes)),
     ]
     shared = source.normal(size=(1, lanes))
-    loops = [StepLoop(program, 2, 3, backward, executor) for executor in ("native", "c")]
+    loops = [StepLoop(program, 2, 4, backward, executor) for executor in ("native", "c")]
     for over_lanes in (False, True):
         want, got = [
             loop.run(parameters, start, read, shared, steps, over_lanes).copy() for loop in loops
         ]  # each run may use the memory of the other
-        before_sums = 2 * (steps + 1) + 3 * steps
+        before_sums = 2 * (steps + 1) + 4 * steps
         assert bits(got[:before_sums].ravel().tolist()) == bits(want[:before_sums].ravel().tolist())
         assert np.allclose(got, want, rtol=1e-14, atol=1e-14)
     assert vars(loops[1]).get("_stepped") is None  # it ran as one function
@@ -276,7 +295,10 @@ def test_what_is_not_finite_is_as_in_the_native_sweep() -> None:
 
 
 def test_an_index_that_is_none_raises_in_a_loop() -> None:
-    f = tl.compile(lambda n: scan(lambda c, _: (c + tl.take([1.0, 2.0], n), None), 0.0, None, 5)[0], executor="c")
+    def of(n: Any) -> Any:
+        return scan(lambda c, _: (c + tl.take([1.0, 2.0], tl.floor(n + 0.0 * c)), None), 0.0, None, 5)[0]
+
+    f = tl.compile(of, executor="c")
     assert f(1.0) == 10.0
     with pytest.raises(IndexError, match=r"whole number in 0\.\.1, got 2"):
         f(2.0)
@@ -293,6 +315,18 @@ def test_loops_in_loops_and_in_fixed_points() -> None:
     made = {executor: tl.compile(tl.value_and_grad(f), executor=executor) for executor in ("native", "c")}
     want, got = made["native"](0.8), made["c"](0.8)
     assert got == pytest.approx(want, rel=1e-12)
+
+
+def test_the_step_of_a_fixed_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses: list[int] = []
+    monkeypatch.setattr(executor_choice, "sweep", lambda code: addresses.append(c_runs.sweep(code)) or addresses[-1])
+
+    def f(w: Any) -> Any:
+        return tl.fixed_point(lambda z: tl.cos(z) * w, 0.5).values
+
+    want, got = tl.compile(f, executor="native")(0.7), tl.compile(f, executor="c")(0.7)
+    assert got == want
+    assert any(addresses)
 
 
 def test_threads_share_a_loop() -> None:
