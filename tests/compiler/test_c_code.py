@@ -172,8 +172,6 @@ def test_compiled_functions() -> None:
     for index in (2.0, -1.0, math.nan):
         with pytest.raises(IndexError, match=r"the index must be a whole number in 0\.\.1"):
             made["c"](index, [1.0, 2.0])
-    made["c"].batch([0.5, 1.5], [[1.0, 2.0], [0.5, 3.0]], reduce=None)
-    assert made["c"].summary.endswith("the native executor ran it")
     w = Value(3.0)
     g = tl.compile(lambda x: tl.tanh(w * x), executor="c")
     assert g(0.5) == math.tanh(1.5)
@@ -182,6 +180,16 @@ def test_compiled_functions() -> None:
     x = Value(0.5)
     g(x).backward()
     assert x.grad == pytest.approx(2.0 * (1.0 - math.tanh(1.0) ** 2), rel=1e-15)
+
+
+def test_the_summary_is_of_what_ran() -> None:
+    program = Program()
+    program.outputs = [program.add(ops.sin, (program.add(INPUT, (0,)),))]
+    execution = executor_choice.Execution(program, False, "c")
+    assert execution.one([], [0.5]) == [math.sin(0.5)]
+    assert execution.summary.endswith("the native executor ran it, as C")
+    execution.lanes([], [np.zeros((1, 3))])
+    assert execution.summary.endswith("the native executor ran it")
 
 
 def test_what_has_no_form_in_c_runs_all_the_same() -> None:
