@@ -83,10 +83,9 @@ def _library(source: str, command: Sequence[str], kept: Path) -> ctypes.CDLL:
     except OSError:  # not there, or not whole
         pass
     with tempfile.TemporaryDirectory(prefix="tinygrad_lite_", ignore_cleanup_errors=True) as at:
-        text, made = Path(at, "program.c"), Path(at, kept.name)
-        text.write_text(source, encoding="ascii")
-        whole = [*command, str(text), "-o", str(made), "-lm"]
-        done = subprocess.run(whole, capture_output=True, text=True, check=False)
+        made = Path(at, kept.name)
+        whole = [*command, "-x", "c", "-", "-o", str(made), "-lm"]
+        done = subprocess.run(whole, input=source, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(
                 f'compile(f, executor="c"): the C compiler failed, {shlex.join(command)}: {done.stderr[-1000:].strip()}'
