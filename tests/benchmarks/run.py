@@ -35,6 +35,7 @@ from benchmarks import (  # noqa: E402  found by these lines
     hessian_of_rosenbrock,
     importing,
     lanes,
+    loops_in_c,
     moons_step,
     perceptrons,
     scaling,
@@ -83,14 +84,17 @@ CASES = {
     "compiled memory": Case(compiled_memory.memory),
     "fit": Case(fit_epoch.against, fit_epoch.PEERS, ("sklearn", "tqdm")),
     "executors": Case(executors.chosen_against, executors.PEERS),
+    "loops in C": Case(loops_in_c.against, loops_in_c.PEERS),
     "explorer": Case(explorer.demo, needs=("playwright",)),
 }
+ON_REQUEST = {"loops in C"}
+"""Cases that run only where they are named, since they need a C compiler."""
 PEER_MODULES = {"autograd", "casadi", "jax", "micrograd", "numba", "torch", "xad"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(CASES)}; all of them without")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(CASES)}; else most")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, and no chain of ten million nodes")
     parser.add_argument("--json", metavar="FILE", help="also writes the rows to FILE")
     options = parser.parse_args()
@@ -99,7 +103,7 @@ def main() -> None:
         parser.error(f"no benchmark is called {', '.join(unknown)}: there are {', '.join(CASES)}")
     print(headline(pin_to_one_core()))
     found = Findings()
-    for name in options.names or CASES:
+    for name in options.names or [name for name in CASES if name not in ON_REQUEST]:
         for peer in CASES[name].peers:
             findings = measured(name, peer, options.quick)
             for row in findings.rows:

@@ -159,7 +159,7 @@ def test_it_does_not_grow(name: str, own_operations: Any, monkeypatch: pytest.Mo
 
 
 def test_what_a_run_found_is_forgotten_and_what_was_before_is_not() -> None:
-    row = Joint("all", lambda shared: lambda start, xs, *_: np.full((1, start.shape[1]), xs[0]), Program())
+    row = Joint("all", lambda *_: lambda start, xs, *_: np.full((1, start.shape[1]), xs[0]), Program())
     first = row.value([0.0], [1.0], 0.0)
     mark = KEPT.next
     second, third = row.value([0.0], [2.0], 0.0), row.value([0.0], [3.0], 0.0)

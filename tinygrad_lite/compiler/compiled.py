@@ -19,6 +19,7 @@ from ..text.wording import shortened
 from ..transforms.pytree import Whole, on_arrays
 from .array.array_executor import ArrayExecutor
 from .batching import Reduction, all_at_once, check_reduction, check_size, row_by_row
+from .c_code.c_library import compiler
 from .executor_choice import EXECUTORS, Execution
 from .native.plain_call import MISSED, Call
 from .passes.program import Program
@@ -33,7 +34,7 @@ def compile(
     function: Callable[..., Any],
     *,
     static_argnames: str | Sequence[str] = (),
-    executor: Literal["auto", "array", "native"] = "auto",
+    executor: Literal["auto", "array", "native", "c"] = "auto",
     max_traces: int = 32,
 ) -> Compiled:
     """Traces the function once for each structure of its arguments, and runs it as array operations.
@@ -46,9 +47,14 @@ def compile(
                      traced: later changes go unnoticed
     static_argnames  names of arguments that are not traced even if they are numbers
     executor         "array" (NumPy) or "native" (operation by operation) forces one; "auto" takes the one that is
-                     expected to be quicker
+                     expected to be quicker. "c" chooses as "auto" does, but what the native executor would run for one
+                     set of inputs, and the loops of scans, are written as C and compiled, which takes a tenth of a
+                     second and more for each program and is kept in a folder for the next time (pages/speed.md). It
+                     needs a C compiler. Where an operation is known by its value in Python alone, the native executor
+                     runs the program all the same, and .summary says so
     max_traces       how many programs are kept; the oldest is dropped first
-    Raises TraceError at the first call if a choice in the function depends on a traced number.
+    Raises TraceError at the first call if a choice in the function depends on a traced number, RuntimeError if
+    executor="c" is asked for and there is no C compiler.
 
     >>> f = compile(lambda x, y: (x * y).tanh())
     >>> round(f(0.5, 1.0), 4)
@@ -57,6 +63,8 @@ def compile(
     if not callable(function):
         raise TypeError(f"compile(f) takes a function, got {received(function)}")
     executor = one_of(*EXECUTORS).checked("compile(f, executor=...)", executor)
+    if executor == "c":
+        compiler()  # so that its absence is known at once
     max_traces = whole(1).checked("compile(f, max_traces=...)", max_traces)
     return Compiled(function, static_argnames, executor, max_traces)
 

@@ -1,4 +1,4 @@
-"""Chooses which executor runs a program: the one on arrays of lanes, or the native sweep."""
+"""Chooses which executor runs a program: the one on arrays of lanes, or the native sweep, perhaps written as C."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 
 from .array.array_executor import ArrayExecutor
+from .c_code.c_runs import lacking, sweep
 from .captured_leaves import Parameters
 from .cost_estimate import NativeCost
-from .joint_results import KEPT, Joint
+from .joint_results import KEPT, Joint, run_by
+from .native.bytecode import Encoding
 from .native.bytecode_machine import Executor, compiled
 from .native.plain_call import Call
 from .passes.program import INPUT, Program
 from .passes.sums_of_products import as_sums_of_products
 
-EXECUTORS = ("auto", "array", "native")
+EXECUTORS = ("auto", "array", "native", "c")
 # Below this many operands over all lanes, arrays are not considered: they take long to prepare.
 _FEW_OPERANDS = 2000
 # How many times longer the native sweep takes if it is not compiled.
@@ -37,14 +39,15 @@ class Execution:
     program     the program as traced
     simplified  the program in sums of products, which both executors run
     summed      whether the outputs are wanted as sums over the lanes
-    executor    "array" or "native" forces one, "auto" chooses by the number of lanes
+    executor    "array" or "native" forces one, "auto" chooses by the number of lanes; "c" chooses too, and the native
+                sweep of one lane is a function in C then
     forgets     whether the joint results of a run are dropped after it; else the caller does it
     chosen      the one that ran last
     """
 
     def __init__(self, program: Program, summed: bool, executor: str, forgets: bool = True) -> None:
-        self.program, self.simplified = program, as_sums_of_products(program)
-        self.chosen = ""
+        self.program, self.simplified = program, run_by(executor, as_sums_of_products(program))
+        self.chosen, self._as_c, self._one_ran = "", "", False
         self._summed, self._executor = summed, executor
         apart = 2 * sum(map(len, program.outers))
         self._operands = apart + sum(map(self.simplified.count_operands, self.simplified.operations()))
@@ -58,15 +61,15 @@ class Execution:
     @cached_property
     def one(self) -> Callable[[Any, Sequence[float]], list[float]]:
         """A function that computes the outputs from the parameters and one set of inputs."""
-        run = self.native.run if self._choose(1) == "native" else self._listed
+        run = self.swept.run if self.chosen_for(1) == "native" else self._listed
         return functools.partial(self._forgetting, run) if self._forgets else run
 
     def call(self, parameters: Parameters, arguments: Any, result: Any, finite: bool) -> Call | None:
         """One set of inputs from its arguments to its result, see Call; None where joint results are kept."""
         if self._keeps:
             return None
-        if self._choose(1) == "native":
-            return Call(self.native, parameters.numbers if parameters.count else None, arguments, result, finite)
+        if self.chosen_for(1) == "native":
+            return Call(self.swept, parameters.numbers if parameters.count else None, arguments, result, finite)
         on_arrays = self.program.kinds.count(INPUT), self.program.results, self._one_lane
         return Call(on_arrays, parameters.numbers, arguments, result, finite)
 
@@ -82,7 +85,7 @@ class Execution:
     def _lanes(self, parameters: Any, parts: Sequence[Any], out: Any) -> Any:
         lanes = parts[0].shape[1]
         found = np.empty((self.program.results, lanes)) if out is None else out
-        if self._choose(lanes) == "array":
+        if self.chosen_for(lanes) == "array":
             return self.array.run(parameters, parts, found)
         self.native.batch(parameters, [np.ascontiguousarray(part) for part in parts], lanes, found)
         return found
@@ -94,15 +97,15 @@ class Execution:
         carry  (numbers, steps + 1, lanes); the first is given, or the last if the steps run backward. The others are
                filled in
         """
-        if self._choose(carry.shape[2]) == "native":
-            self.native.loop(parameters, table, carry, backward)
+        if self.chosen_for(carry.shape[2]) == "native":
+            (self.swept if carry.shape[2] == 1 else self.native).loop(parameters, table, carry, backward)
         else:
             self.array.loop(parameters, table, carry, backward)
 
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
         """Applies `use` to the sums of the outputs over the lanes (see ArrayExecutor.sums); inputs as for lanes()."""
         lanes = parts[0].shape[1]
-        if self._choose(lanes) == "array":
+        if self.chosen_for(lanes) == "array":
             if self._forgets:
                 return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
@@ -123,7 +126,8 @@ class Execution:
         )
         if self.chosen == "native" or ran is None:
             count = len(self.simplified.operations())
-            return f"{nodes}, {count:,} operations{loops}; the {self.chosen} executor ran it"
+            ran_by = f"the {self.chosen} executor ran it{self._as_c if self._one_ran else ''}"
+            return f"{nodes}, {count:,} operations{loops}; {ran_by}"
         return (
             f"{nodes}, {ran.operations:,} array operations, {ran.products:,} of them matrix products{loops}; "
             "the array executor ran it"
@@ -152,18 +156,32 @@ class Execution:
                     self._native = Executor(self.simplified.joined())
         return self._native
 
+    @cached_property
+    def swept(self) -> Executor:
+        """The native executor for one lane: a function in C, if that is asked for and each operation has a form."""
+        return self.native if self._executor != "c" else Executor(self.simplified.joined(), self._compiled)
+
+    def _compiled(self, encoding: Encoding) -> int:
+        address, without = sweep(encoding), " and no ".join(sorted(lacking(encoding)))
+        if without:
+            self._as_c = f", not as C, which has no {without}"
+        else:
+            self._as_c = ", as C" if address else ", and its loops as C"
+        return address
+
     def _forgetting(self, run: Callable[..., Any], *args: Any) -> Any:
         """Runs the program, then drops the numbers of its joint results, which nothing else reads."""
         with KEPT.forgetting():
             return run(*args)
 
-    def _choose(self, lanes: int) -> str:
+    def chosen_for(self, lanes: int) -> str:
+        """Which executor runs so many lanes, "array" or "native"."""
         chosen = self._choices.get(lanes)
         if chosen is None:
             if len(self._choices) >= _CHOICES_KEPT:
                 self._choices = {}  # a new dict, since another thread may be reading the old one
-            chosen = self._choices[lanes] = self._quicker(lanes) if self._executor == "auto" else self._executor
-        self.chosen = chosen
+            chosen = self._choices[lanes] = self._quicker(lanes) if self._executor in ("auto", "c") else self._executor
+        self.chosen, self._one_ran = chosen, lanes == 1
         return chosen
 
     def _quicker(self, lanes: int) -> str:

@@ -50,26 +50,41 @@ def _unlisted(op: Op, name: str, args: str, doc: str, value: Callable[..., float
 class Joint(Op):
     """The operation that computes all numbers of a joint result.
 
-    solver    makes the Solver from a mask: which of the numbers it depends on are shared by all lanes
+    solver    makes the Solver from a mask, which of the numbers it depends on are shared by all lanes, and the executor
+              of its own programs
     step      the program of one step
     steps     how many steps there are; 0 if that is not known before
     summable  the numbers whose sums over the lanes are cheaper than the numbers of each lane
     """
 
-    __slots__ = ("__weakref__", "_solver", "_solvers", "step", "steps", "summable")
+    __slots__ = ("__weakref__", "_by", "_executor", "_solver", "_solvers", "step", "steps", "summable")
 
     def __init__(
-        self, name: str, solver: Callable[[Any], Solver], step: Program, steps: int = 0, summable: range = range(0)
+        self,
+        name: str,
+        solver: Callable[[Any, str], Solver],
+        step: Program,
+        steps: int = 0,
+        summable: range = range(0),
+        executor: str = "auto",
     ) -> None:
         _unlisted(self, name, "*start *xs solution", f"all numbers of a {name.replace('_', ' ')}", self._one)
-        self._solver, self._solvers = solver, dict[bytes, Solver]()
+        self._solver, self._solvers, self._executor = solver, dict[bytes, Solver](), executor
+        self._by: dict[str, Joint] = {}
         self.step, self.steps, self.summable = step, steps, summable
+
+    def by(self, executor: str) -> Joint:
+        """The same operation, whose own programs run by this executor."""
+        if executor == self._executor:
+            return self
+        made = Joint(self.name, self._solver, self.step, self.steps, self.summable, executor)
+        return self._by.setdefault(executor, made)
 
     def solver(self, shared: Any) -> Solver:
         """The Solver for a mask that says which numbers all lanes share."""
         key = shared.tobytes()
         if key not in self._solvers:
-            self._solvers[key] = self._solver(shared)
+            self._solvers[key] = self._solver(shared, self._executor)
         return self._solvers[key]
 
     def _one(self, start: Sequence[float], xs: Sequence[float], solution: float) -> float:
@@ -110,6 +125,15 @@ class Component(Op):
     def _one(self, whole: float, index: float) -> float:
         found, lane = KEPT.at(int(whole))
         return float(found[int(index), lane])
+
+
+def run_by(executor: str, program: Program) -> Program:
+    """The program with joint results whose own programs run by this executor."""
+    if not any(isinstance(kind, Joint) for kind in set(program.kinds)):
+        return program
+    made = program.copied()
+    made.kinds = [kind.by(executor) if isinstance(kind, Joint) else kind for kind in made.kinds]
+    return made
 
 
 def read_components(rows: Any, indices: Any, handles: Any, out: Any) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .c_code.c_runs import CLoop
 from .executor_choice import Execution
 from .joint_results import KEPT, Joint
+from .native.bytecode import Encoding
+from .native.bytecode_machine import forms
 from .passes.loop_parts import LoopParts
 from .passes.program import INPUT, Program
 from .passes.sums_of_products import as_sums_of_products
@@ -29,10 +32,20 @@ class StepLoop:
     given    how many numbers each step gives
     backward whether the steps run from the last to the first
     frugal   whether nothing runs for all steps at once, so that memory holds what one step computes, beside the results
+    executor of all its programs, see Execution
     """
 
-    def __init__(self, program: Program, carried: int, given: int, backward: bool, frugal: bool = False) -> None:
+    def __init__(
+        self,
+        program: Program,
+        carried: int,
+        given: int,
+        backward: bool,
+        frugal: bool = False,
+        executor: str = "auto",
+    ) -> None:
         self._carried, self._given, self._backward, self._frugal = carried, given, backward, frugal
+        self._executor = executor
         self._program = as_sums_of_products(program)
         self._summed = len(program.outputs) - carried - given
         self._parts = LoopParts(self._program, carried)
@@ -95,9 +108,15 @@ class StepLoop:
         carries = self._carried * (steps + 1)
         found = KEPT.room(carries + self._given * (steps + 1) + self._summed, lanes)
         carry = found[:carries].reshape(self._carried, steps + 1, lanes)
+        carry[:, steps if self._backward else 0] = start
+        if self._in_c is not None and self._whole.chosen_for(steps * lanes) == "native":
+            self._in_c.run(parameters, [*read, shared[:, None]], found, steps)
+            if over_lanes:
+                sums = found[carries + self._given * steps :][: self._summed]
+                sums[:, 0], sums[:, 1:] = sums.sum(axis=1), 0.0
+            return found
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         rows = [row for part in (start, *parts) for row in part]
-        carry[:, steps if self._backward else 0] = start
         table = self._table(room, parameters, rows, steps, lanes)
         self._loop(parameters, table, carry, steps)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
@@ -152,32 +171,48 @@ class StepLoop:
         return found
 
     @cached_property
+    def _whole(self) -> Execution:
+        """The step as it is, to ask how it is run."""
+        return Execution(self._program, False, self._executor)
+
+    @cached_property
+    def _in_c(self) -> CLoop | None:
+        """The whole loop as one function in C, if that is asked for and each operation has a form in C."""
+        if self._executor != "c":
+            return None
+        program = self._program.copied()
+        program.outputs += program.outputs[self._carried : self._carried + self._given]  # for what steps give in total
+        encoding = Encoding(program, forms)
+        return None if encoding.written.calls else CLoop(encoding, self._carried, self._given, self._backward)
+
+    @cached_property
     def _nested(self) -> bool:
         """Whether a step contains a joint result itself."""
         return any(isinstance(kind, Joint) for kind in self._parts.loop.kinds)
 
     @cached_property
     def _before(self) -> Execution:
-        return Execution(self._parts.before, False, "auto", forgets=False)  # the loop may read its joint results
+        # It forgets nothing, since the loop may read its joint results.
+        return Execution(self._parts.before, False, self._executor, forgets=False)
 
     @cached_property
     def _stepped(self) -> Execution:
-        return Execution(self._parts.loop, False, "auto")
+        return Execution(self._parts.loop, False, self._executor)
 
     @cached_property
     def _after(self) -> tuple[Execution, list[int]]:
         program, reads = self._parts.after([self._carried + k for k in self._computed])
-        return Execution(program, False, "auto"), reads
+        return Execution(program, False, self._executor), reads
 
     @cached_property
     def _summed_after(self) -> tuple[Execution, list[int]]:
         program, reads = self._sums
-        return Execution(program, True, "auto"), reads
+        return Execution(program, True, self._executor), reads
 
     @cached_property
     def _summed_by_lane(self) -> tuple[Execution, list[int]]:
         program, reads = self._sums
-        return Execution(program, False, "auto"), reads
+        return Execution(program, False, self._executor), reads
 
     @cached_property
     def _sums(self) -> tuple[Program, list[int]]:

@@ -245,15 +245,15 @@ class Solution(float):
 
 
 class _Solvers:
-    """Makes the solver of a fixed point in a program, given which of xs all lanes share."""
+    """Makes the solver of a fixed point in a program, given which of xs all lanes share, and the step's executor."""
 
     def __init__(self, zs: _Vector, xs: list[Value], ys: _Vector, settings: Settings) -> None:
         self._zs, self._xs, self._ys, self._settings = zs, xs, ys, settings
 
-    def __call__(self, shared: Any) -> Solver:
+    def __call__(self, shared: Any, executor: str) -> Solver:
         common = [x for x, is_shared in zip(self._xs, shared, strict=True) if is_shared]
         others = [x for x, is_shared in zip(self._xs, shared, strict=True) if not is_shared]
-        execution = Execution(flattened(self._ys, [*self._zs, *others], common), False, "auto")
+        execution = Execution(flattened(self._ys, [*self._zs, *others], common), False, executor)
 
         def solve(start: Any, parameters: Any, by_lane: Any, summed: bool) -> Any:
             if self._settings.relative:  # adjoints that are not finite: an eager run decides which are blocked

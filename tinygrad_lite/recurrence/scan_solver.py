@@ -18,19 +18,19 @@ from .scan_body import Body, Columns, Numbering
 
 
 class Solvers:
-    """Makes the solver of a scan in a program, given which of xs all lanes share."""
+    """Makes the solver of a scan in a program, given which of xs all lanes share, and the executor of its loop."""
 
     def __init__(self, body: Body, read: Sequence[Columns], captured: Sequence[Value], at: Numbering) -> None:
         self._body, self._captured, self._at = body, captured, at
         self._read = [replace(part, whole=part.whole is not None) for part in read]
 
-    def __call__(self, shared: Any) -> Solver:
+    def __call__(self, shared: Any, executor: str) -> Solver:
         body, at, count = self._body, self._at, len(self._captured)
         common = [v for v, is_shared in zip(self._captured, shared, strict=False) if is_shared]
         own = [v for v, is_shared in zip(self._captured, shared, strict=False) if not is_shared]
         inputs = [*body.carry, *[v for part in self._read for v in part.inside], *own]
         program = flattened(body.outputs, inputs, common, adjoints=body.derivatives)
-        loop = StepLoop(program, at.carried, at.given, at.backward, at.frugal)
+        loop = StepLoop(program, at.carried, at.given, at.backward, at.frugal, executor)
         where = np.where(shared, np.cumsum(shared), np.cumsum(~shared)) - 1
         kept = threading.local()
 

@@ -18,6 +18,8 @@ if cython.compiled:
     from cython.cimports.tinygrad_lite.compiler.native import sequence_functions, vector_math
     from cython.cimports.tinygrad_lite.floats import c_functions, c_normal
 else:
+    import ctypes
+
     c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
     from ...floats import c_functions, c_normal
     from . import sequence_functions, vector_math
@@ -25,9 +27,20 @@ else:
 
     One = Lanes = Two = Many = object
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
+    _callbacks: dict = {}
+
+    def _callback(operation, which):
+        """The address at which C code finds a function in Python."""
+        number = ctypes.c_double
+        many = (ctypes.POINTER(number), ctypes.c_ssize_t)
+        arguments, found = {ONE: ((number,), ones), TWO: ((number, number), twos), MANY: (many, manys)}[operation]
+        if (operation, which) not in _callbacks:
+            _callbacks[operation, which] = ctypes.CFUNCTYPE(number, *arguments)(found[which])
+        return ctypes.cast(_callbacks[operation, which], ctypes.c_void_p).value
+
 
 compiled: bool = cython.compiled
-source_hash = "21180ded"
+source_hash = "864aa92e"
 
 
 @cython.cfunc
@@ -134,6 +147,20 @@ def _two(op, form: Two) -> cython.void:
 def _many(op, form: Many) -> cython.void:
     forms[op] = MANY, op.code
     manys[op.code] = form
+
+
+def address_of(op):
+    """The address of an operation's function, by which other C code calls it."""
+    operation, which = forms[op]
+    if not cython.compiled:
+        return _callback(operation, which)
+    if operation == ONE:
+        return cython.cast(cython.size_t, ones[which])
+    if operation == LANES:
+        return cython.cast(cython.size_t, all_lanes[which])
+    if operation == TWO:
+        return cython.cast(cython.size_t, twos[which])
+    return cython.cast(cython.size_t, manys[which])
 
 
 # For each row the code of its operation and, if that calls a function, the index of the function.

@@ -5,6 +5,10 @@ from tinygrad_lite.compiler.native.bytecode_functions cimport check_code, check_
 from tinygrad_lite.compiler.native.bytecode_loop cimport run_code
 from tinygrad_lite.compiler.native.number_views cimport View, check_size, doubles, integers, read, view_of
 
+cdef class _Space
+
+ctypedef int (*InC)(double *, double *) noexcept
+
 @cython.final
 cdef class Executor:
     # Each place of the program has its number in a slot: first inputs, then parameters, then constants and results.
@@ -12,9 +16,11 @@ cdef class Executor:
     cdef list _calls, _constants, _spaces
     cdef int *_code
     cdef int *_results
+    cdef InC _in_c
     cdef Py_ssize_t _length, _inputs, _parameters, _outputs, _slots, _widest
 
     cdef void _take(self, written) except *
+    cdef int _sweep(self, _Space space, Py_ssize_t n) except? -1
     cdef int _read_parameters(self, given, double *w) except? -1
 
 @cython.final

@@ -15,25 +15,39 @@ try:
 except ImportError:
     from ...source.cython_shim import cython
 
-from ... import errors
+from ... import errors, ops
 from ...source.engine_choice import warn_of_stale
 from .bytecode import Encoding
 from .bytecode_functions import forms
 
 if not cython.compiled:
+    import ctypes
+
     from .bytecode_functions import check_code, check_slot
     from .bytecode_loop import run_code
     from .number_views import View, check_size, doubles, integers, read, view_of
 
+    InC = object
+
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "72a722d5"
+source_hash = "d9443e56"
+
+
+@cython.final
+@cython.cclass
+class _Space:
+    """The memory of one run: for each slot one number per lane, and spare room for the numbers one function reads."""
 
 
 @cython.final
 @cython.cclass
 class Executor:
     """A Program made ready to run; later changes of the Program have no effect on it.
+
+    in_c  from the Encoding of the program, the address of a function in C that runs it for one lane; None or 0: no such
+          function. It gets the slots and room for the numbers one function reads, and returns 1 if the index of a
+          `take` is none: the room then holds it and the length of the table
 
     run(parameters, inputs, out=None)      one set of inputs; returns the results as floats, or writes them to out
     batch(parameters, parts, lanes, out)   many sets of inputs at once; writes the results to out
@@ -53,6 +67,7 @@ class Executor:
         "_calls",
         "_code",
         "_constants",
+        "_in_c",
         "_inputs",
         "_latest",
         "_length",
@@ -62,7 +77,7 @@ class Executor:
     )
     __slots__ += ("_slots", "_spaces", "_widest")
 
-    def __init__(self, program):
+    def __init__(self, program, in_c=None):
         _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
         encoding = Encoding(program, forms)
         self._inputs, self._parameters, self._slots = encoding.inputs, encoding.parameters, encoding.slots
@@ -72,16 +87,35 @@ class Executor:
         self._take(encoding.written)
         self._arrays, self._results = (*self._arrays, encoding.results), integers(encoding.results)
         self._spaces = [_space(self, 1)]
+        address = 0 if in_c is None else in_c(encoding)
+        if cython.compiled:
+            self._in_c = cython.cast(InC, cython.cast(cython.size_t, address))
+        elif address:
+            self._in_c = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(address)
 
     @cython.cfunc
     def _take(self, written) -> cython.void:
         """Copies the operations to run and checks that they stay within the slots."""
         code = array("i", written.numbers)
-        self._calls, self._widest = [*written.calls], max(1, written.widest)
+        self._calls, self._widest = [*written.calls], max(2, written.widest)
         self._code, self._length = integers(code), len(code)
         if cython.compiled:
             check_code(self._calls, self._code, self._length, self._slots, self._widest)
         self._arrays = (code,)
+        if not cython.compiled:
+            self._in_c = None
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _sweep(self, space: _Space, n: cython.Py_ssize_t) -> cython.int:
+        """Runs the program on the n lanes of a space."""
+        if n != 1 or not self._in_c:
+            return run_code(self._calls, self._code, self._length, space.numbers, space.spare, n)
+        if cython.compiled:
+            failed: cython.int = self._in_c(space.numbers, space.spare)
+        else:
+            failed = self._in_c(space.numbers.buffer_info()[0], space.spare.buffer_info()[0])
+        return ops.position(space.spare[0], int(space.spare[1])) if failed else 0
 
     def __reduce__(self):
         raise errors.not_copied(self, "make another")
@@ -101,7 +135,7 @@ class Executor:
         try:
             read("inputs", inputs, w, 0, self._inputs)
             self._read_parameters(parameters, w)
-            run_code(self._calls, self._code, self._length, w, space.spare, 1)
+            self._sweep(space, 1)
             if out is None:
                 return [w[self._results[k]] for k in range(self._outputs)]
             target: View = view_of("out", out, True)
@@ -170,7 +204,7 @@ class Executor:
                     k += 1
             if k < self._inputs:
                 raise errors.ShapeError(f"each part of the inputs must have {count} lanes, got parts that do not")
-            run_code(self._calls, self._code, self._length, w, space.spare, n)
+            self._sweep(space, n)
             for k in range(self._outputs):
                 for lane in range(n):
                     target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
@@ -220,17 +254,11 @@ class Executor:
                 for k in range(carried, self._inputs):
                     for lane in range(n):
                         w[k * n + lane] = source.numbers[((k - carried) * steps + t) * count + start + lane]
-                run_code(self._calls, self._code, self._length, w, space.spare, n)
+                self._sweep(space, n)
                 now = t if down else t + 1
                 for k in range(carried):
                     for lane in range(n):
                         target.numbers[(k * times + now) * count + start + lane] = w[self._results[k] * n + lane]
-
-
-@cython.final
-@cython.cclass
-class _Space:
-    """The memory of one run: for each slot one number per lane, and spare room for the numbers one function reads."""
 
 
 @cython.cfunc
@@ -239,7 +267,7 @@ def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
     space: _Space = _Space.__new__(_Space)
     space._array = array("d", bytes(8 * (executor._slots * n + executor._widest)))
     space.numbers, space.lanes = doubles(space._array), n
-    space.spare = space.numbers + executor._slots * n if cython.compiled else [0.0] * executor._widest
+    space.spare = space.numbers + executor._slots * n if cython.compiled else array("d", bytes(8 * executor._widest))
     for slot, number in executor._constants:
         _spread(space.numbers, slot, n, number)
     return space

@@ -1,21 +1,21 @@
 """Types of bytecode_machine.py, whose own annotations are Cython's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, overload
 
 from ...ops import Op
 from ..passes.program import Program
-from .bytecode import Code
+from .bytecode import Code, Encoding
 
 compiled: bool
 source_hash: str
-forms: dict[Op | str, tuple[int, ...]]
+forms: dict[Op | str, tuple[int, ...]]  # bytecode_functions.py's
 
 # Any for arrays: whatever has float64 numbers in a buffer (numpy, array.array, memoryview).
 _Numbers = Sequence[float] | Any
 
 class Executor:
-    def __init__(self, program: Program) -> None: ...
+    def __init__(self, program: Program, in_c: Callable[[Encoding], int] | None = None) -> None: ...
     @property
     def slots(self) -> int: ...
     @overload

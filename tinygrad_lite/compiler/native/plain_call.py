@@ -16,12 +16,11 @@ from ... import errors
 from ...source.engine_choice import warn_of_stale
 
 if not cython.compiled:
-    from .bytecode_loop import run_code
     from .bytecode_machine import Executor, _idle_space, _refuse_again, _Space
     from .number_views import View, check_size, doubles, integers, view_in_place, view_of
 
 compiled: bool = cython.compiled
-source_hash = "3dc78197"
+source_hash = "94270a30"
 
 MISSED = object()
 
@@ -80,7 +79,7 @@ class Call:
                 return MISSED
             if self._parameters is not None:
                 executor._read_parameters(self._parameters(), w)
-            run_code(executor._calls, executor._code, executor._length, w, space.spare, 1)
+            executor._sweep(space, 1)
             return self._made(w, executor._results, executor._outputs)
         finally:
             executor._spaces.append(space)
