@@ -261,7 +261,7 @@ def test_all_numbers_of_a_loop(lanes: int, backward: bool, most_local: int, monk
         np.broadcast_to(source.normal(size=(1, steps, 1)), (1, steps, lanes)),
     ]
     shared = source.normal(size=(1, lanes))
-    loops = [StepLoop(program, 2, 4, backward, executor) for executor in ("native", "c")]
+    loops = [StepLoop(program, 2, 4, backward, executor=executor) for executor in ("native", "c")]
     for over_lanes in (False, True):
         want, got = [
             loop.run(parameters, start, read, shared, steps, over_lanes).copy() for loop in loops

@@ -25,7 +25,9 @@ def write_joint_results(
     """
     op: Any = group.kind
     starts, xs = (np.array([program.args[place][k] for place in group.members], int) for k in (0, 1))
-    shared = np.array([len(set(xs[:, k].tolist())) == 1 and layout.is_shared(xs[:, k]) for k in range(xs.shape[1])])
+    shared = np.array(
+        [len(set(xs[:, k].tolist())) == 1 and layout.is_shared(xs[:, k]) for k in range(xs.shape[1])], bool
+    )
     read = layout.by_lane if group.varies else layout.shared
     names = [read(starts.T) if starts.size else "None", *["None", "None"]]
     if shared.any():
