@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -195,11 +194,11 @@ def test_sweeps_are_reverse_ones_where_as_many_would_be_forward_ones(monkeypatch
 
 def _sweeps(function: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the sweeps that it takes."""
-    from tinygrad_lite.transforms import runs
+    from tinygrad_lite.transforms import runs, sparse_derivatives
 
-    gc.collect()  # where a hook is left, every sweep is one of its own
     names: list[str] = []
     with monkeypatch.context() as patch:
+        patch.setattr(sparse_derivatives, "hooks", {})  # where another test has left a hook, nothing is swept together
         for name in ("derivatives", "tangents"):
             sweep = getattr(runs, name)
             patch.setattr(runs, name, lambda *args, name=name, sweep=sweep: names.append(name) or sweep(*args))
