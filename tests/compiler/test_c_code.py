@@ -30,7 +30,7 @@ from tinygrad_lite.compiler.passes.program import INPUT, SUM, Program
 from tinygrad_lite.compiler.step_loop import StepLoop
 from tinygrad_lite.ops import Op
 
-HAS_COMPILER = bool(os.environ.get("CC")) or any(map(shutil.which, ("cc", "gcc", "clang")))
+HAS_COMPILER = any(map(shutil.which, os.environ.get("CC", "").split()[:1] or ("cc", "gcc", "clang")))
 pytestmark = pytest.mark.skipif(not HAS_COMPILER, reason="there is no C compiler")
 # Program as one function with local variables, and divided into functions.
 DIVIDED = pytest.mark.parametrize("most_local", [c_source.MOST_LOCAL, 0], ids=["local", "divided"])

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiled import EXECUTORS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from thoroughness import up_to
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile, nn
-from tinygrad_lite.compiler.executor_choice import EXECUTORS
 from tinygrad_lite.engine import bind, compiled, sums_of_products
 from tinygrad_lite.nn.linear import affine
 from tinygrad_lite.nn.parameters import parameters
