@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from programs.gpt import GPT, HEADS, WIDTH, tokens
+from programs.gpt import GPT, HEADS, tokens
 
 from .gpt_step import WORD
 from .measuring import Findings, own_row, ratio_row
@@ -15,8 +15,8 @@ from .racing import Contender, alone, race, totals
 PEERS = ("our eager engine", "")
 
 
-def loss(model: GPT, spelled: Sequence[Any]) -> Any:
-    """The mean of -log(probability of the next token); spelled has 8 tokens, so there are 7 next tokens."""
+def loss(model: Any, spelled: Sequence[Any]) -> Any:
+    """The mean of -log(probability of the next token); the model has the matrices of a GPT, of any width."""
     import tinygrad_lite as tl
     from tinygrad_lite import nn
 
@@ -34,9 +34,9 @@ def loss(model: GPT, spelled: Sequence[Any]) -> Any:
         query = linear(model.query, x)
         keys.append(linear(model.key, x))
         worths.append(linear(model.worth, x))
-        size = WIDTH // HEADS
+        size = len(query) // HEADS
         heads: list[Any] = []
-        for start in range(0, WIDTH, size):
+        for start in range(0, len(query), size):
             part = slice(start, start + size)
             shares = tl.softmax([tl.dot(query[part], key[part]) / size**0.5 for key in keys])
             heads += [tl.dot(shares, column) for column in zip(*[worth[part] for worth in worths], strict=True)]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from . import networks
+from programs.gpt import HEADS
+
+from . import gpt_compiled, networks
 from .measuring import Bars, Findings, in_child, own_row, ratio_row
 from .racing import Contender, Entry, race, totals
 
 BODIES, SOFTENING = 50, 0.01
-HEADS, VOCABULARY = 4, 27
+VOCABULARY = 27
+MATRICES = ("letter", "position", "query", "key", "worth", "merge", "widen", "narrow", "read_out")
 IMAGES = 32
 PEER = "jax, jit"
 
@@ -117,7 +121,7 @@ def _in_jax(run: Callable[[], Any]) -> Contender:
 
 
 def _gpt_start(size: Size) -> tuple[list[Any], Any]:
-    """The matrices of letters, positions, queries, keys, values, merge, widen, narrow, read out; and the tokens."""
+    """The numbers of MATRICES, and the tokens."""
     import numpy as np
 
     context, width = size
@@ -128,50 +132,13 @@ def _gpt_start(size: Size) -> tuple[list[Any], Any]:
 
 
 def gpt(case: str, executor: str = "auto") -> Contender:
-
     import tinygrad_lite as tl
-    from tinygrad_lite import nn
 
-    size = GPTS[case]
-    numbers, spelled = _gpt_start(size)
-    matrices = [_leaves(matrix) for matrix in numbers]
-    letter, position, query, key, worth, merge, widen, narrow, read_out = matrices
-    letters = list(zip(*letter, strict=True))
-
-    def linear(matrix: Sequence[Any], x: Sequence[Any]) -> list[Any]:
-        return [tl.dot(row, x) for row in matrix]
-
-    def add(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
-        return [ai + bi for ai, bi in zip(a, b, strict=True)]
-
-    def rms_norm(x: Sequence[Any]) -> list[Any]:
-        scale = (tl.dot(x, x) / len(x) + 1e-5) ** -0.5
-        return [xi * scale for xi in x]
-
-    def attend(x: Sequence[Any], keys: list[Any], worths: list[Any]) -> list[Any]:
-        asked, part = linear(query, x), size.width // HEADS
-        keys.append(linear(key, x))
-        worths.append(linear(worth, x))
-        heads: list[Any] = []
-        for start in range(0, size.width, part):
-            head = slice(start, start + part)
-            shares = tl.softmax([tl.dot(asked[head], k[head]) / part**0.5 for k in keys])
-            heads += [tl.dot(shares, column) for column in zip(*[w[head] for w in worths], strict=True)]
-        return linear(merge, heads)
-
-    def loss(spelled: Sequence[Any]) -> Any:
-        keys: list[Any] = []
-        worths: list[Any] = []
-        losses = []
-        for place in range(size.context):
-            x = rms_norm(add([tl.take(column, spelled[place]) for column in letters], position[place]))
-            x = add(x, attend(rms_norm(x), keys, worths))
-            x = add(x, linear(narrow, [h.relu() for h in linear(widen, rms_norm(x))]))
-            losses.append(nn.cross_entropy(linear(read_out, x), spelled[place + 1]))
-        return tl.mean(losses)
-
-    run, parameters = tl.compile(loss, executor=executor), [p for matrix in matrices for row in matrix for p in row]
-    return _training(run, [spelled[None]], parameters)
+    numbers, spelled = _gpt_start(GPTS[case])
+    matrices = dict(zip(MATRICES, map(_leaves, numbers), strict=True))
+    model = SimpleNamespace(**matrices)
+    run = tl.compile(lambda spelled: gpt_compiled.loss(model, spelled), executor=executor)
+    return _training(run, [spelled[None]], [p for matrix in matrices.values() for row in matrix for p in row])
 
 
 def _training(run: Any, columns: Sequence[Any], parameters: Sequence[Any]) -> Contender:

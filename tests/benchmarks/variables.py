@@ -7,7 +7,6 @@ these are installed. --most says where to stop, at most 10,000; jax stops at 1,0
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import sys
 from pathlib import Path
@@ -16,8 +15,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from benchmarks import sparse
-from benchmarks.measuring import in_child, pin_to_one_core
+from benchmarks import growth, sparse
 from benchmarks.wide_networks import first_and_later
 
 NUMBERS = (10, 30, 100, 300, 1000, 3000, 10_000)
@@ -39,34 +37,16 @@ def calls(who: str, n: int) -> list[float]:
 
 
 def draw(picture: str, most: int) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
     labels = {"ours": "tinygrad_lite, sparse", "casadi": "CasADi, sparse", "jax": "jax.jit, dense"}
-    figure, plots = pyplot.subplots(1, len(SHOWN), figsize=(13, 4))
+    lines = []
     for who, label in labels.items():
-        if who != "ours" and importlib.util.find_spec(who) is None:
-            continue
-        numbers = [n for n in NUMBERS if n <= (min(most, MOST_DENSE) if who == "jax" else most)]
-        found = [in_child(calls, who, n) for n in numbers]
-        for axes, quantity, column in zip(plots, SHOWN, zip(*found, strict=True), strict=True):
-            axes.plot(numbers, column, marker="o", label=label)
-            print(label, quantity, *[f"{n}: {x:.3g}" for n, x in zip(numbers, column, strict=True)], sep="\n")
-            axes.set(xscale="log", yscale="log", xlabel="variables of Rosenbrock's function", title=quantity)
-            axes.grid(alpha=0.3)
-    plots[0].legend()
-    figure.savefig(picture, dpi=150, bbox_inches="tight")
+        if who == "ours" or importlib.util.find_spec(who) is not None:
+            numbers = [n for n in NUMBERS if n <= (min(most, MOST_DENSE) if who == "jax" else most)]
+            lines.append(growth.Line(label, numbers, calls, (who,)))
+    growth.draw(picture, "variables of Rosenbrock's function", SHOWN, lines)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("picture", help="the file to draw to; its ending says of what kind")
-    parser.add_argument("--most", type=int, default=NUMBERS[-1], help="the most variables (default: 10000)")
-    pin_to_one_core()
-    options = parser.parse_args()
-
     from benchmarks import variables  # whose functions the child processes find by their module's name
 
-    variables.draw(options.picture, options.most)
+    variables.draw(*growth.asked(__doc__, "most", NUMBERS[-1]))

@@ -6,7 +6,6 @@ memory of the first; beside it jax.jit where that is installed. --widest says wh
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import itertools
 import sys
@@ -17,7 +16,7 @@ if not __package__:
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     sys.path.append(str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.measuring import in_child, pin_to_one_core
+from benchmarks import growth
 from benchmarks.wide_networks import first_and_later
 
 WIDTHS = tuple(2**k for k in range(4, 12))
@@ -63,34 +62,13 @@ def _batch(np: Any) -> tuple[Any, Any]:
 
 
 def draw(picture: str, widest: int) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
     widths = [width for width in WIDTHS if width <= widest]
     peers = {"tinygrad_lite": ours} | ({"jax.jit": jax} if importlib.util.find_spec("jax") is not None else {})
-    figure, plots = pyplot.subplots(1, len(SHOWN), figsize=(13, 4))
-    for label, entry in peers.items():
-        found = [in_child(entry, width) for width in widths]
-        for axes, quantity, column in zip(plots, SHOWN, zip(*found, strict=True), strict=True):
-            axes.plot(widths, column, marker="o", label=label)
-            print(label, quantity, *[f"{w}: {x:.3g}" for w, x in zip(widths, column, strict=True)], sep="\n")
-            axes.set(xscale="log", yscale="log", xlabel="width n of 64-n-n-10", title=quantity)
-            axes.set_xticks(widths, list(map(str, widths)))
-            axes.minorticks_off()
-            axes.grid(alpha=0.3)
-    plots[0].legend()
-    figure.savefig(picture, dpi=150, bbox_inches="tight")
+    lines = [growth.Line(label, widths, entry) for label, entry in peers.items()]
+    growth.draw(picture, "width n of 64-n-n-10", SHOWN, lines)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("picture", help="the file to draw to; its ending says of what kind")
-    parser.add_argument("--widest", type=int, default=WIDTHS[-1], help="the widest network (default: 2048)")
-    pin_to_one_core()
-    options = parser.parse_args()
-
     from benchmarks import widths  # whose functions the child processes find by their module's name
 
-    widths.draw(options.picture, options.widest)
+    widths.draw(*growth.asked(__doc__, "widest", WIDTHS[-1]))
