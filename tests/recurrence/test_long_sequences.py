@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from compiled import FORCED
-from executor_within import executor_within  # noqa: F401  a fixture that every test here uses
 from layers import flat, inputs, loss_of
 from loops import backward, close
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from compiled import FORCED, few
-from executor_within import executor_within  # noqa: F401  a fixture that every test here uses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import How, close, loop

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from compiled import EXECUTORS
-from executor_within import executor_within  # noqa: F401  a fixture that every test here uses
 from loops import close, loop
 
 import tinygrad_lite as tl

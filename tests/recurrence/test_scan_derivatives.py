@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from compiled import FORCED
-from executor_within import executor_within  # noqa: F401  a fixture that every test here uses
 from loops import How, close, loop
 
 import tinygrad_lite as tl

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from compiled import FORCED, few
-from executor_within import executor_within  # noqa: F401  a fixture that every test here uses
 from loops import close, loop
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, compile
+from tinygrad_lite.compiler import joint_results
 from tinygrad_lite.compiler.joint_results import KEPT
-from tinygrad_lite.recurrence import scan_result
 
 pytestmark = pytest.mark.filterwarnings("ignore::tinygrad_lite.errors.CutOffWarning")
 ON = pytest.mark.parametrize("executor", FORCED)
@@ -126,12 +125,12 @@ def test_nothing_is_left_behind(name: str) -> None:
         for _ in range(max(3, times // 2)):
             use()
         collected()
-        before, kept, rows = tracemalloc.get_traced_memory()[0], KEPT._size, len(scan_result._rows)
+        before, kept, rows = tracemalloc.get_traced_memory()[0], KEPT._size, len(joint_results._shared)
         for _ in range(times):
             use()
         collected()
         assert tracemalloc.get_traced_memory()[0] - before < 20_000
-        assert KEPT._size == kept and len(scan_result._rows) == rows
+        assert KEPT._size == kept and len(joint_results._shared) == rows
     finally:
         tracemalloc.stop()
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from compiled import FORCED
-from executor_within import executor_within  # noqa: F401  a fixture that every test here uses
 from loops import How, backward, loop, numbers
 
 import tinygrad_lite as tl

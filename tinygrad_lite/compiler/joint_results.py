@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -72,6 +73,27 @@ class Joint(Op):
         self._solver, self._solvers, self._executor = solver, dict[bytes, Solver](), executor
         self._by: dict[str, Joint] = {}
         self.step, self.steps, self.summable = step, steps, summable
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        solver: Callable[[Any, str], Solver],
+        step: Program,
+        settings: tuple[Any, ...],
+        steps: int = 0,
+        summable: range = range(0),
+    ) -> Joint:
+        """The operation of a step and of settings, which say what else its numbers depend on; equal ones share it.
+
+        So two traces of a function are the same program.
+        """
+        key = name, tuple(step.kinds), repr(step.args), tuple(step.outputs), settings
+        with _lock:
+            made = _shared.get(key)
+            if made is None:
+                made = _shared[key] = cls(name, solver, step, steps, summable)
+        return made
 
     def by(self, executor: str) -> Joint:
         """The same operation, whose own programs run by this executor."""
@@ -250,5 +272,7 @@ class Which(float):
         return found[: len(start)], found[len(start) :]
 
 
+_lock = threading.Lock()
+_shared: weakref.WeakValueDictionary[Any, Joint] = weakref.WeakValueDictionary()
 KEPT = Kept()
 COMPONENT = Component()

@@ -16,8 +16,6 @@ from __future__ import annotations
 import functools
 import math
 import operator
-import threading
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -178,12 +176,8 @@ class Solution(float):
         """The operations with which programs find the fixed point and take its numbers; equal programs share them."""
         ys = traced(lambda: recorded_anew(self._ys, {}, order=self._order), (), self._settings.of)[0]
         program = flattened(ys, [*self._zs, *self.xs], [])
-        key = tuple(program.kinds), repr(program.args), tuple(program.outputs), len(self._zs), self._settings
-        with _lock:
-            row = _rows.get(key)
-            if row is None:
-                row = _rows[key] = Joint("fixed_point", _Solvers(self._zs, self.xs, ys, self._settings), program)
-        return row, COMPONENT
+        solvers = _Solvers(self._zs, self.xs, ys, self._settings)
+        return Joint.of("fixed_point", solvers, program, (len(self._zs), self._settings)), COMPONENT
 
     def spectral_radius(self) -> float:
         """The spectral radius of J, by Arnoldi's iteration on J^T; exact if it takes as many steps as z has numbers."""
@@ -284,8 +278,6 @@ def _added(xs: Sequence[Any], ys: Sequence[Any]) -> _Vector:
     return list(map(operator.add, xs, ys))
 
 
-_lock = threading.Lock()
-_rows: weakref.WeakValueDictionary[Any, Joint] = weakref.WeakValueDictionary()
 _FIXED_POINT = Op(
     "fixed_point",
     lambda start, xs, solution: float(solution.rows[0].numbers(start, xs)[0, 0]),

@@ -12,8 +12,6 @@ from __future__ import annotations
 import functools
 import math
 import operator
-import threading
-import weakref
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -135,17 +133,9 @@ class Scan(float):
             (len(part.inside), part.is_known and part.numbers.tobytes(), part.whole is not None, part.first, part.apart)
             for part in self._read
         ]
-        key = (
-            tuple(program.kinds), repr(program.args), tuple(program.outputs), tuple(columns), len(captured),
-            self.body.adjoint, *vars(self.at).values(),
-        )  # fmt: skip
-        with _lock:
-            row = _rows.get(key)
-            if row is None:
-                row = _rows[key] = Joint(
-                    "scan", Solvers(self.body, self._read, captured, self.at), program, self.at.steps, self.at.all_sums
-                )
-        return row, COMPONENT
+        settings = tuple(columns), len(captured), self.body.adjoint, *vars(self.at).values()
+        solvers = Solvers(self.body, self._read, captured, self.at)
+        return Joint.of("scan", solvers, program, settings, self.at.steps, self.at.all_sums), COMPONENT
 
     def is_unchanged(self) -> bool:
         """Whether the Values that the scan depends on still have the same numbers."""
@@ -387,8 +377,6 @@ def _are_same(x: Any, y: Any) -> bool:
     return x is y or (type(x) is not Value and type(y) is not Value and x == y)
 
 
-_lock = threading.Lock()
-_rows: weakref.WeakValueDictionary[Any, Joint] = weakref.WeakValueDictionary()
 _SCAN = Op(
     "scan",
     lambda start, xs, scan: scan.number(0, start, xs),

@@ -31,7 +31,7 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "d9443e56"
+source_hash = "5cf61b13"
 
 
 @cython.final
@@ -187,14 +187,12 @@ class Executor:
         check_size("inputs", size, self._inputs * count)
         check_size("out", target.size, self._outputs * count)
         row: cython.Py_ssize_t
-        block: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, self._slots)))  # small enough for the cache
+        block: cython.Py_ssize_t = _block(self)
         space: _Space = None
         for start in range(0, count, block):
             n = min(block, count - start)
             if space is None or space.lanes != n:
-                space = _space(self, n)
-                for k in range(self._parameters):
-                    _spread(space.numbers, self._inputs + k, n, given.numbers[k])
+                space = _space_with(self, n, given)
             w: cython.p_double = space.numbers
             k = 0
             for source in sources:
@@ -229,7 +227,7 @@ class Executor:
         check_size("table", source.size, (self._inputs - carried) * steps * count)
         check_size("carry", target.size, carried * times * count)
         down: cython.bint = backward
-        block: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, self._slots)))
+        block: cython.Py_ssize_t = _block(self)
         space: _Space = None
         start: cython.Py_ssize_t
         n: cython.Py_ssize_t
@@ -241,9 +239,7 @@ class Executor:
         for start in range(0, count, block):
             n = min(block, count - start)
             if space is None or space.lanes != n:
-                space = _space(self, n)
-                for k in range(self._parameters):
-                    _spread(space.numbers, self._inputs + k, n, given.numbers[k])
+                space = _space_with(self, n, given)
             w: cython.p_double = space.numbers
             for step in range(steps):
                 t = steps - 1 - step if down else step
@@ -271,6 +267,22 @@ def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
     for slot, number in executor._constants:
         _spread(space.numbers, slot, n, number)
     return space
+
+
+@cython.cfunc
+def _space_with(executor: Executor, n: cython.Py_ssize_t, parameters: View) -> _Space:
+    """A new space, with the constants and the parameters filled in."""
+    k: cython.Py_ssize_t
+    space: _Space = _space(executor, n)
+    for k in range(executor._parameters):
+        _spread(space.numbers, executor._inputs + k, n, parameters.numbers[k])
+    return space
+
+
+@cython.cfunc
+def _block(executor: Executor) -> cython.Py_ssize_t:
+    """How many lanes run at once, so that their numbers stay in the cache."""
+    return max(1, min(256, 32768 // max(1, executor._slots)))
 
 
 @cython.cfunc

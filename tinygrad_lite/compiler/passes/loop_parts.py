@@ -148,8 +148,7 @@ class LoopParts:
 
 def _with_inputs_read(program: Program) -> tuple[Program, list[int]]:
     """The same program without the inputs that it does not read, and which inputs are left."""
-    read = {place for place in program.outputs if place >= 0}
-    read.update(chain.from_iterable(map(program.operands, program.operations())))
+    read = program.read().union([place for place in program.outputs if place >= 0])
     made = Program()
     made.parameters = program.parameters
     inputs = [place for place in sorted(read) if program.kinds[place] == INPUT]
