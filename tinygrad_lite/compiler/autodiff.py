@@ -209,7 +209,7 @@ def with_dots(outputs: Sequence[Any]) -> list[Any]:
             whole, first, count, size, more = totals[v]
             position = whole.args[-1].total_of(first, count)
             if position is not None:
-                terms = [number_of(whole, position), *[instead.get(x, x) for x in more]]
+                terms = [number_of(whole, position), *_moved(more, instead)]
                 total = functools.reduce(operator.add, terms)
                 instead[v] = total / size if v.op is mean else total
                 continue

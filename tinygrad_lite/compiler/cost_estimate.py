@@ -15,7 +15,7 @@ import numpy as np
 from .. import ops
 from ..ops import Op
 from .array.array_forms import count_lines
-from .joint_results import Joint
+from .joint_results import COMPONENT, Joint
 from .native import bytecode_machine as native
 from .native.bytecode import LANES, ONE, TWO
 from .passes.grouping import Group, together
@@ -98,7 +98,7 @@ class _Sum:
         """Adds a group on arrays; operands is how many each member reads."""
         count, product = len(group) * operands, group.product
         self._each_run += _CALL * _lines(program, group)
-        if isinstance(group.kind, Joint):
+        if isinstance(group.kind, Joint) or group.kind is COMPONENT:  # one call for all numbers of a result
             self._each_run += _PYTHON_CALL
         elif isinstance(group.kind, Op) and not group.kind.array:
             called = _called(group.kind) * len(group.members)

@@ -97,7 +97,16 @@ class Execution:
         carry  (numbers, steps + 1, lanes); the first is given, or the last if the steps run backward. The others are
                filled in
         """
-        if self.chosen_for(carry.shape[2]) == "native":
+        lanes = carry.shape[2]
+        if self._keeps:  # each step drops its joint results
+            for t in range(table.shape[1] - 1, -1, -1) if backward else range(table.shape[1]):
+                now, after = (t + 1, t) if backward else (t, t + 1)
+                if lanes == 1:
+                    given = [*carry[:, now, 0].tolist(), *table[:, t, 0].tolist()]
+                    carry[:, after, 0] = self.one(parameters, given)
+                else:
+                    carry[:, after] = self.lanes(parameters, [carry[:, now], table[:, t]])
+        elif self.chosen_for(lanes) == "native":
             (self.swept if carry.shape[2] == 1 else self.native).loop(parameters, table, carry, backward)
         else:
             self.array.loop(parameters, table, carry, backward)

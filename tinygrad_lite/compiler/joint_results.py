@@ -99,8 +99,9 @@ class Joint(Op):
         """The same operation, whose own programs run by this executor."""
         if executor == self._executor:
             return self
-        made = Joint(self.name, self._solver, self.step, self.steps, self.summable, executor)
-        return self._by.setdefault(executor, made)
+        if executor not in self._by:
+            self._by[executor] = Joint(self.name, self._solver, self.step, self.steps, self.summable, executor)
+        return self._by[executor]
 
     def solver(self, shared: Any) -> Solver:
         """The Solver for a mask that says which numbers all lanes share."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .c_code.c_runs import CLoop
 from .executor_choice import Execution
-from .joint_results import KEPT, Joint
+from .joint_results import KEPT
 from .native.bytecode import Encoding
 from .native.bytecode_machine import forms
 from .passes.loop_parts import LoopParts
@@ -118,7 +118,7 @@ class StepLoop:
         parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
         rows = [row for part in (start, *parts) for row in part]
         table = self._table(room, parameters, rows, steps, lanes)
-        self._loop(parameters, table, carry, steps)
+        self._stepped.loop(parameters, table, carry, self._backward)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
         rows = [*before, *rows[self._carried :], *after, *table]
         if self._given:
@@ -142,23 +142,10 @@ class StepLoop:
             return room.lanes("table", self._before, parameters, rows, self._parts.reads, steps, lanes)
         return room.flat("table", rows, self._copied, steps, lanes).reshape(-1, steps, lanes)
 
-    def _loop(self, parameters: Any, table: Any, carry: Any, steps: int) -> None:
-        lanes = carry.shape[2]
-        execution, backward = self._stepped, self._backward
-        if not self._nested:
-            execution.loop(parameters, table, carry, backward)
-            return
-        for t in range(steps - 1, -1, -1) if backward else range(steps):
-            now, after = (t + 1, t) if backward else (t, t + 1)
-            if lanes == 1:
-                carry[:, after, 0] = execution.one(parameters, [*carry[:, now, 0].tolist(), *table[:, t, 0].tolist()])
-            else:
-                carry[:, after] = execution.lanes(parameters, [carry[:, now], table[:, t]])
-
     def _sums_over_steps(
         self, room: _Room, parameters: Any, rows: Sequence[Any], steps: int, lanes: int, over_lanes: bool
     ) -> Any:
-        if not over_lanes and 1 < self._summed * steps * lanes <= _MANY_SUMS and lanes > 1:
+        if not over_lanes and lanes > 1 and self._summed * steps * lanes <= _MANY_SUMS:
             execution, reads = self._summed_by_lane
             return room.lanes("results", execution, parameters, rows, reads, steps, lanes).sum(axis=1)
         found = np.zeros((self._summed, lanes))
@@ -184,11 +171,6 @@ class StepLoop:
         program.outputs += program.outputs[self._carried : self._carried + self._given]  # for what steps give in total
         encoding = Encoding(program, forms)
         return None if encoding.written.calls else CLoop(encoding, self._carried, self._given, self._backward)
-
-    @cached_property
-    def _nested(self) -> bool:
-        """Whether a step contains a joint result itself."""
-        return any(isinstance(kind, Joint) for kind in self._parts.loop.kinds)
 
     @cached_property
     def _before(self) -> Execution:

@@ -57,7 +57,7 @@ class ArrayExecutor:
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
         apart = frozenset(self.lane_sums.by_lane.values()) if self.lane_sums else frozenset[int]()
-        levels = levels_of(self.program, self.program.operations())
+        levels = levels_of(self.program)
         put_higher_left(self.program, levels)
         if padded:
             pad(self.program, levels, apart)
@@ -107,11 +107,7 @@ class ArrayExecutor:
         lanes = parts[0].shape[1]
         found = self.xp.empty((self.outputs, lanes)) if out is None else out
         for space, block in self._blocks(parameters, parts, lanes):
-            for home, positions, rows in space.outputs:
-                if home == V:
-                    found[positions, block] = space.arrays[V][rows]
-                else:
-                    found[positions, block] = space.arrays[home][rows, None]
+            space.write(found[:, block])
         return found
 
     @_quiet
@@ -141,18 +137,13 @@ class ArrayExecutor:
         for start in range(0, carry.shape[2], self.most_lanes):
             block = slice(start, start + self.most_lanes)
             read, carried = np.moveaxis(table[..., block], 1, 0), np.moveaxis(carry[..., block], 1, 0)
-            space = self._take(parameters, [carried[0], read[0] if steps else table[:, :0].T], carried.shape[2])
+            space = self._take(parameters, [carried[0], read[0]], carried.shape[2])
             for t in range(steps - 1, -1, -1) if backward else range(steps):
                 if not space.compute([carried[t + backward], read[t]]):
                     space.release()
                     self.straight.loop(parameters, table, carry, backward)
                     return
-                after = carried[t + 1 - backward]
-                for home, positions, rows in space.outputs:
-                    if home == V:
-                        after[positions] = space.arrays[V][rows]
-                    else:
-                        after[positions] = space.arrays[home][rows, None]
+                space.write(carried[t + 1 - backward])
             space.release()
 
     def _blocks(self, parameters: Any, parts: Sequence[Any], lanes: int) -> Iterator[tuple[_Workspace, slice]]:
@@ -211,6 +202,11 @@ class _Workspace:
     def release(self) -> None:
         """Lets other calls use it."""
         self._idle[self.key] = self
+
+    def write(self, out: Any) -> None:
+        """Writes the outputs by lane, (outputs, lanes)."""
+        for home, positions, rows in self.outputs:
+            out[positions] = self.arrays[V][rows] if home == V else self.arrays[home][rows, None]
 
     def compute(self, parts: Sequence[Any]) -> bool:
         """Runs the program on arrays of inputs; False if padding was wrong for these, see Program.padded."""

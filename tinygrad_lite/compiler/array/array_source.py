@@ -15,7 +15,7 @@ import numpy as np
 from ... import ops
 from ...ops import Op
 from ..cost_estimate import MANY_TERMS, is_swept
-from ..joint_results import Component, Joint
+from ..joint_results import COMPONENT, Joint
 from ..native import bytecode_machine as native
 from ..native.bytecode import Code
 from ..passes.grouping import Group
@@ -36,8 +36,8 @@ class Source:
     text       defines bind(xp, grid, P, S, V, G, lanes), which returns two functions: share() computes what the lanes
                share, then run() the rest; if sums are padded, run() returns a number that is finite if they are right
     layout     where the numbers are
-    functions  the functions of arrays that it calls, by name: for operations computed number by number, for fixed
-               points, and for native sweeps
+    functions  the functions of arrays that it calls, by name: for operations computed number by number, for joint
+               results and their numbers, for takes from parameters, and for native sweeps
     products   how many matrix products it has
     """
 
@@ -64,7 +64,7 @@ class Source:
             self.layout.begin(group.varies, len(group))
             if isinstance(group.kind, Joint):
                 write_joint_results(self.layout, self.functions, program, group, self._out(group), sums)
-            elif isinstance(group.kind, Component):
+            elif group.kind is COMPONENT:
                 write_components(self.layout, self.functions, program, group)
             elif isinstance(group.kind, Op):
                 self._operation(group, group.kind)
@@ -89,7 +89,7 @@ class Source:
         return len(self.layout.share) + len(self.layout.run)
 
     @cached_property
-    def bind(self) -> Callable[..., tuple[Callable[[], None], Callable[[], None]]]:
+    def bind(self) -> Callable[..., tuple[Callable[[], None], Callable[[], float | None]]]:
         """The function bind() that the source defines."""
         names: dict[str, Any] = {**self.layout.indices, **self.functions}
         exec(compile(self.text, "<compiled program>", "exec"), names)

@@ -31,7 +31,7 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "5cf61b13"
+source_hash = "bee4cf22"
 
 
 @cython.final
@@ -51,6 +51,7 @@ class Executor:
 
     run(parameters, inputs, out=None)      one set of inputs; returns the results as floats, or writes them to out
     batch(parameters, parts, lanes, out)   many sets of inputs at once; writes the results to out
+    loop(parameters, table, carry, backward)   step by step, the results being the first inputs of the next step
     Numbers are a list or tuple of real numbers, or an array of any shape (a float64 array in C order is not copied);
     out is such an array. Raises ShapeError for too few numbers, TypeError for anything but numbers, and what operations
     raise (IndexError for take). Threads may share an Executor.
@@ -90,8 +91,8 @@ class Executor:
         address = 0 if in_c is None else in_c(encoding)
         if cython.compiled:
             self._in_c = cython.cast(InC, cython.cast(cython.size_t, address))
-        elif address:
-            self._in_c = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(address)
+        else:
+            self._in_c = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(address) if address else None
 
     @cython.cfunc
     def _take(self, written) -> cython.void:
@@ -102,8 +103,6 @@ class Executor:
         if cython.compiled:
             check_code(self._calls, self._code, self._length, self._slots, self._widest)
         self._arrays = (code,)
-        if not cython.compiled:
-            self._in_c = None
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -313,11 +312,11 @@ class OnRows:
         _refuse_again(self, self._executor if cython.compiled else getattr(self, "_executor", None))
         executor: Executor = Executor.__new__(Executor)
         view = view_of("rows", rows, True)
-        if view.dimensions != 2:
+        if len(view.shape) != 2:
             raise errors.ShapeError(f"OnRows(written, rows) takes rows of lanes, got {errors.received(rows)}")
-        executor._slots = view.rows
+        executor._slots = view.shape[0]
         executor._take(written)
-        self._view, self._lanes = view, view.size // max(1, view.rows)
+        self._view, self._lanes = view, view.size // max(1, view.shape[0])
         self._room = array("d", bytes(8 * executor._widest))
         self._executor = executor
 

@@ -4,7 +4,7 @@ cimport cython
 @cython.final
 cdef class View:
     cdef double *numbers
-    cdef Py_ssize_t size, dimensions, rows
+    cdef Py_ssize_t size
     cdef object _memory
     cdef tuple shape
     cdef bint copied

@@ -17,7 +17,7 @@ if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
 
 compiled: bool = cython.compiled
-source_hash = "28e76be0"
+source_hash = "88528af8"
 
 
 @cython.final
@@ -25,7 +25,7 @@ source_hash = "28e76be0"
 class View:
     """The numbers of an array, in place; `copied` if they are a copy."""
 
-    __slots__ = ("_memory", "copied", "dimensions", "numbers", "rows", "shape", "size")
+    __slots__ = ("_memory", "copied", "numbers", "shape", "size")
 
 
 @cython.cfunc
@@ -50,9 +50,7 @@ def view_in_place(given, writable: cython.bint) -> View:
     except (TypeError, BufferError):
         return None
     view: View = View.__new__(View)
-    view._memory, view.size, view.dimensions, view.copied = memory, memory.nbytes // 8, memory.ndim, False
-    view.shape = memory.shape
-    view.rows = view.shape[0] if view.shape else 0
+    view._memory, view.size, view.shape, view.copied = memory, memory.nbytes // 8, memory.shape, False
     if cython.compiled:
         view.numbers = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(memory).buf)
     else:

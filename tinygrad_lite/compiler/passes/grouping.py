@@ -64,7 +64,7 @@ def grouped(program: Program, levels: Sequence[int], sums: LaneSums | None = Non
 def together(program: Program) -> list[list[int]]:
     """The operations of one kind on one level: no group has more."""
     places = program.operations()
-    return list(_by_kind(program, places, levels_of(program, places)).values())
+    return list(_by_kind(program, places, levels_of(program)).values())
 
 
 def _by_kind(program: Program, places: Sequence[int], levels: Sequence[int]) -> dict[tuple[Any, ...], list[int]]:

@@ -29,11 +29,11 @@ class LaneSums:
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
         self.outers, self.shared_outers = list(map(_sorted, program.outers)), program.shared
         read = program.read()
-        components = [(place, *program.args[place]) for place in read if program.kinds[place] is COMPONENT]
+        components = [program.args[place] for place in read if program.kinds[place] is COMPONENT]
         self.read_by_lane = {
             whole
-            for _, whole, index in components
-            if isinstance(kind := program.kinds[whole], Joint) and program.number(index) in kind.summable
+            for whole, index in components
+            if isinstance(kind := program.kinds[whole], Joint) and int(program.args[index][0]) in kind.summable
         }
         first: dict[int, int] = {}
         self.again: dict[int, int] = {}

@@ -10,15 +10,12 @@ from .program import SUM, Program
 _SHORT = 2
 
 
-def levels_of(program: Program, places: Sequence[int]) -> list[int]:
-    """The level of each place, also at ~k of parameter k: the length of the longest path of operations to it.
-
-    places  the operations that count, in order
-    """
+def levels_of(program: Program) -> list[int]:
+    """The level of each place, also at ~k of parameter k: the length of the longest path of operations to it."""
     levels = [0] * (len(program) + program.parameters)
     of_rows: dict[int, int] = {}  # by the id of a row, which many operations share
     level_of = levels.__getitem__
-    for place in places:
+    for place in program.operations():
         level = 0
         for row in program.rows(place):
             if len(row) <= _SHORT:

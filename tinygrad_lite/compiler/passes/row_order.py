@@ -38,11 +38,14 @@ class RowOrder:
 
     def of_columns(self, *rows: Row) -> list[int]:
         """The order of columns in which the factors of a row are evenly spaced: of the first row that can be that."""
-        found = [sorted(range(len(row)), key=list(map(self._at, row)).__getitem__) for row in rows]
-        for row, order in zip(rows, found, strict=True):
-            if _is_even([self._at(row[k]) for k in order]):
+        first: list[int] = []
+        for row in rows:
+            at = list(map(self._at, row))
+            order = sorted(range(len(row)), key=at.__getitem__)
+            if _is_even([at[k] for k in order]):
                 return order
-        return found[0]
+            first = first or order
+        return first
 
     def of(self, places: Any) -> Any:
         return np.array([self._at(place) for place in places.tolist()])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ... import ops
 from ...ops import Op
-from .program import CONSTANT, SOURCES, Program
+from .program import CONSTANT, Program
 
 
 def _array_only(name: str, args: str, array: str) -> Op:
@@ -56,16 +54,5 @@ def rewrite(program: Program) -> None:
         elif kind is ops.where and args[0] >= 0 and program.kinds[args[0]] is ops.equal:
             conditions.add(args[0])
             program.kinds[place], program.args[place] = WHERE_EQUAL, (*program.args[args[0]], *args[1:])
-    if conditions:
-        _drop(program, conditions)
-
-
-def _drop(program: Program, places: Iterable[int]) -> None:
-    """Turns those places that nothing reads, and what only they read, into constants."""
-    work = set(places)
-    while work:
-        unread = work.difference(program.read(), program.outputs)
-        for place in unread:
-            work.update(program.operands(place))
-            program.kinds[place], program.args[place], program.varies[place] = CONSTANT, (0.0,), False
-        work = {place for place in work if unread and place not in unread and program.kinds[place] not in SOURCES}
+    for place in conditions.difference(program.read(), program.outputs) if conditions else ():
+        program.kinds[place], program.args[place], program.varies[place] = CONSTANT, (0.0,), False

@@ -72,7 +72,7 @@ class Specialization:
 
         def in_programs(results: Results, trace: Trace, since: int) -> tuple[list[Any], list[Any]]:
             """The outputs as they become a program, and the derivatives below them."""
-            below = set(results_below(*values_of(results.outputs)))
+            below = set(results_below(*values_of(results.outputs))) if trace.derivatives else set()
             derivatives = [v for v in trace.derivatives if v in below or v.op is None]
             count = len(results.outputs)
 

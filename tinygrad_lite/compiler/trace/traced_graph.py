@@ -33,7 +33,7 @@ class TracedGraph:
     derivatives  adjoints and tangents that the function itself computed. Those of the outputs need no check: rules only
                  multiply them and choose among them, which hides nothing
     adjoints     the derivatives, and those of the outputs
-    executor     "array" or "native" forces one, "auto" chooses
+    executor     of its programs, see Execution
     rows         what results receive from rows, see flattened()
     eager        eager(xs, by): the outputs for Values in place of the inputs, recorded one by one; by(y, wanted)
                  computes the derivatives among them
