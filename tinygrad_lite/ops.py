@@ -649,6 +649,11 @@ undefined: Op = Op("undefined", lambda xs: 0.0, (lambda g, y, xs: [math.nan] * l
 ALIASES: dict[str, Op] = {alias: row for row in ROWS for alias in row.aliases}
 
 
+def is_built_in(op: Op) -> bool:
+    """Whether the operation is in the table."""
+    return op.code < component.code
+
+
 def log_softmax(xs: Sequence[Any]) -> list[Any]:
     """The logarithms of softmax(xs): one logsumexp, and one difference for each element.
 

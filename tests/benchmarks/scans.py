@@ -80,11 +80,11 @@ def start(name: str, steps: int) -> tuple[list[Any], Any]:
     return weights, source.normal(size=(LANES, steps, INPUTS))
 
 
-def our_program(name: str, steps: int) -> Program:
-    return _our_network(name, steps) if name in GATES else _our_function(name, steps)
+def our_program(name: str, steps: int, executor: str = "auto") -> Program:
+    return _our_network(name, steps, executor) if name in GATES else _our_function(name, steps, executor)
 
 
-def _our_function(name: str, steps: int) -> Program:
+def _our_function(name: str, steps: int, executor: str) -> Program:
     import tinygrad_lite as tl
 
     def lorenz(p: Any) -> Any:
@@ -102,7 +102,7 @@ def _our_function(name: str, steps: int) -> Program:
 
     places = measured_places(steps)
     function, at = (lorenz, list(LORENZ_AT)) if name == "Lorenz" else (kalman, list(KALMAN_AT))
-    compiled = tl.compile(tl.value_and_grad(function))
+    compiled = tl.compile(tl.value_and_grad(function), executor=executor)
     found: list[Any] = []
 
     def call() -> None:
@@ -111,7 +111,7 @@ def _our_function(name: str, steps: int) -> Program:
     return call, lambda: [found[0], *found[1]]
 
 
-def _our_network(name: str, steps: int) -> Program:
+def _our_network(name: str, steps: int, executor: str) -> Program:
     """Its first hidden number is to follow its first input."""
     import numpy as np
 
@@ -128,7 +128,7 @@ def _our_network(name: str, steps: int) -> Program:
         outputs, _ = model(xs)
         return tl.sum([(y[0] - x[0]) ** 2 for x, y in zip(xs, outputs, strict=True)])
 
-    compiled = tl.compile(loss_of)
+    compiled = tl.compile(loss_of, executor=executor)
     found: list[float] = []
 
     def step() -> None:
@@ -264,8 +264,8 @@ def _contender(program: Program) -> Contender:
     return repeated(call, 1, numbers())
 
 
-def ours(name: str, steps: int) -> Contender:
-    return _contender(our_program(name, steps))
+def ours(name: str, steps: int, executor: str = "auto") -> Contender:
+    return _contender(our_program(name, steps, executor))
 
 
 def jax(name: str, steps: int) -> Contender:

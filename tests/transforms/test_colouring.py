@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from thoroughness import up_to
 
-from tinygrad_lite.transforms.colouring import columns_apart, star_colours
+from tinygrad_lite.transforms.colouring import colours_apart, star_colours, transposed
 
 PLACES: Any = st.sets(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=60)
 
@@ -21,7 +21,7 @@ def rows_of(places: set[tuple[int, int]], count: int = 12) -> list[set[int]]:
 @given(PLACES)
 def test_no_row_has_two_columns_of_one_colour(places: set[tuple[int, int]]) -> None:
     rows = rows_of(places)
-    colours = columns_apart(rows, 12)
+    colours = colours_apart(transposed(rows, 12), len(rows))
     assert all(len({colours[j] for j in row}) == len(row) for row in rows)
 
 
@@ -56,4 +56,4 @@ def grid(m: int) -> list[set[int]]:
 )
 def test_how_many_colours_there_are(near: list[set[int]], by_stars: int, by_columns: int) -> None:
     assert len(set(star_colours(near))) == by_stars
-    assert len(set(columns_apart(near, len(near)))) == by_columns
+    assert len(set(colours_apart(near, len(near)))) == by_columns

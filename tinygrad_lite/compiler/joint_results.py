@@ -13,7 +13,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -242,22 +242,48 @@ class Kept(threading.local):
         raise LookupError(f"a joint result was lost: this thread keeps no handle {handle}")
 
 
-class Which(float):
-    """The position of a number in its joint result, with the object that knows the result's derivatives.
+class JointSolution(float):
+    """The last argument of a joint result's node, which computes its derivatives.
 
-    solution  it has number(index, start, xs) and recorded(start, xs), beside what record_joint() asks for
+    numbers  the numbers of the result
+    hides    whether they may be finite where an argument is not
     """
 
-    solution: Any
+    numbers: tuple[float, ...]
+    hides = True
+
+    def __new__(cls, *_: Any) -> Self:
+        return super().__new__(cls, 0.0)
+
+    def which(self, index: int) -> Which:
+        return Which.of(self, index)
+
+    def total_of(self, first: int, count: int) -> int | None:
+        """The position of the sum of these numbers, if it is among the numbers."""
+        return None
+
+    def number(self, index: int, start: Sequence[float], xs: Sequence[float]) -> float:
+        """One number, for these numbers in place of the arguments'."""
+        raise NotImplementedError
+
+    def recorded(self, start: Sequence[Any], xs: Sequence[Any]) -> Sequence[Any]:
+        """The numbers as Values, for other arguments."""
+        raise NotImplementedError
+
+
+class Which(float):
+    """The position of a number in its joint result, with what knows the result's derivatives."""
+
+    solution: JointSolution
 
     @classmethod
-    def of(cls, solution: Any, index: int) -> Which:
+    def of(cls, solution: JointSolution, index: int) -> Which:
         made = cls(index)
         made.solution = solution
         return made
 
     def value(self, start: Sequence[float], xs: Sequence[float]) -> float:
-        return float(self.solution.number(int(self), start, xs))
+        return self.solution.number(int(self), start, xs)
 
     def contributions(self, g: Any, start: Sequence[Any], xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """The rows' rules: the contributions of an adjoint g to start and to xs."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..compiler.autodiff import recorded_anew
 from ..compiler.executor_choice import Execution
-from ..compiler.joint_results import COMPONENT, KEPT, Joint, Solver, Which
+from ..compiler.joint_results import COMPONENT, KEPT, Joint, JointSolution, Solver
 from ..compiler.trace.tracing import flattened, traced
 from ..engine import (
     Linearization,
@@ -42,7 +42,7 @@ from ..engine import (
 )
 from ..errors import ConvergenceError
 from ..ops import REAL, Op
-from ..transforms.runs import as_value
+from ..transforms.runs import as_number, as_value
 from .iteration import Settings, settled, settled_lanes
 
 _Vector = list[Any]
@@ -81,19 +81,13 @@ def _untraced_numbers(solution: Solution, start: _Vector) -> Sequence[float]:
         return [math.nan] * len(start)
 
 
-class Solution(float):
+class Solution(JointSolution):
     """The last argument of a fixed point's node, which computes its derivatives.
 
     zs  placeholders for z
     ys  the result of f for zs, recorded at the fixed point
     xs  the other Values that ys depend on and that do not depend on zs, so that they stay the same in all steps
     """
-
-    numbers: tuple[float, ...]
-    hides = True
-
-    def __new__(cls, *_: Any) -> Solution:
-        return super().__new__(cls, 0.0)
 
     def __init__(self, zs: _Vector, ys: _Vector, settings: Settings) -> None:
         self._zs, self._ys, self._settings = zs, ys, settings
@@ -114,14 +108,7 @@ class Solution(float):
         us = self._solved_for(self._all(adjoints), self._by_zs)
         return [0.0] * len(self._zs) + self._pulled(self.xs)(us)
 
-    def which(self, index: int) -> Which:
-        return Which.of(self, index)
-
-    def total_of(self, first: int, count: int) -> None:
-        """No sum of numbers is kept."""
-
     def number(self, index: int, start: Sequence[float], xs: Sequence[float]) -> float:
-        """One number of the fixed point, for these numbers in place of the arguments'."""
         return float(self.rows[0].numbers(start, xs)[index, 0])
 
     def derivatives(self, index: int) -> list[float]:
@@ -168,7 +155,7 @@ class Solution(float):
 
         if is_tracing():
             return traced_nodes(step, list(start), self._settings)
-        first, others = ([x.data if type(x) is Value else float(x) for x in items] for items in (start, xs))
+        first, others = (list(map(as_number, items)) for items in (start, xs))
         return recorded_nodes(step, first, self.rows[0].numbers(first, others)[:, 0].tolist(), self._settings)[0]
 
     @functools.cached_property
@@ -280,7 +267,7 @@ def _added(xs: Sequence[Any], ys: Sequence[Any]) -> _Vector:
 
 _FIXED_POINT = Op(
     "fixed_point",
-    lambda start, xs, solution: float(solution.rows[0].numbers(start, xs)[0, 0]),
+    lambda start, xs, solution: solution.number(0, start, xs),
     (None, None, None),
     args="*start *xs solution",
     array="",

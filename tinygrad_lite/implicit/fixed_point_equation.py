@@ -10,7 +10,7 @@ from ..engine import Value, is_tracing, within
 from ..errors import ShapeError, TraceError, not_a_number, received
 from ..floats.expected import POSITIVE, number, whole
 from ..transforms.pytree import Structure, has_values, mapped, numbers_along, sketch
-from ..transforms.runs import inside_transform
+from ..transforms.runs import as_number, inside_transform
 from .adjoint_solve import Solution, recorded_nodes, traced_nodes
 from .iteration import Settings, settled
 
@@ -106,7 +106,7 @@ def fixed_point(
 
     if is_tracing():
         return FixedPoint(start.filled(traced_nodes(step, start.numbers, settings)), None, None)
-    first = [x.data if type(x) is Value else float(x) for x in start.numbers]
+    first = list(map(as_number, start.numbers))
     numbers, residuals = settled(_on_numbers(f, step, start, args), first, settings)
     nodes, solution = recorded_nodes(step, first, numbers, settings)
     return FixedPoint(start.filled(nodes), residuals, solution)

@@ -88,7 +88,7 @@ class _Rolling:
                 positions[place] = (
                     scan.at.carry(step.carried[offset], t + 1) if number is None else scan.at.given_by(t, number)
                 )
-        nodes, _ = scan.nodes(list(positions.values()) or [0])
+        nodes, _ = scan.nodes(list(positions.values()))
         self.instead.update(zip([self._items[place] for place in positions], nodes, strict=False))
         if marked:
             self.derivatives += nodes

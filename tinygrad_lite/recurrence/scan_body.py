@@ -185,6 +185,11 @@ class Numbering:
         return range(self.steps - 1, -1, -1) if self.backward else range(self.steps)
 
     @property
+    def first(self) -> list[int]:
+        """Where the carry before the step that runs first stands."""
+        return [self.carry(k, self.steps if self.backward else 0) for k in range(self.carried)]
+
+    @property
     def last(self) -> list[int]:
         """Where the carry after the step that runs last stands."""
         return [self.carry(k, 0 if self.backward else self.steps) for k in range(self.carried)]

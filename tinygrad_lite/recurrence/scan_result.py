@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler.joint_results import COMPONENT, KEPT, Joint, Which
+from ..compiler.joint_results import COMPONENT, KEPT, Joint, JointSolution
 from ..compiler.trace.tracing import flattened
 from ..engine import (
     Value,
@@ -35,13 +35,13 @@ from ..engine import (
     within,
 )
 from ..ops import REAL, Op, stop_gradient
-from ..transforms.runs import as_value
+from ..transforms.runs import as_number, as_value
 from .scan_body import Body, Columns, Numbering, Vector
 from .scan_solver import Solvers
 from .written_steps import written_out
 
 
-class Scan(float):
+class Scan(JointSolution):
     """The last argument of a scan's node, which computes its derivatives.
 
     body      the step
@@ -52,11 +52,6 @@ class Scan(float):
     found     all its numbers
     It does not hold its node, which holds it: nodes are not freed in a cycle.
     """
-
-    numbers: tuple[float, ...]
-
-    def __new__(cls, *_: Any) -> Scan:
-        return super().__new__(cls, 0.0)
 
     def __init__(
         self,
@@ -69,6 +64,7 @@ class Scan(float):
         frugal: bool = False,
     ) -> None:
         self.body, self.start, self.at = body, list(start), Numbering(body, steps, backward, frugal)
+        self.hides = not body.adjoint
         outputs = [y for y in body.outputs if type(y) is Value]
         variable = [*body.carry, *[v for part in read for v in part.inside], *[inner for inner, _ in captured]]
         order = dependents(outputs, variable, False)
@@ -84,12 +80,7 @@ class Scan(float):
             *[x for part in self._listed for x in part.numbers],
             *[part.whole for part in self._views],
         ]
-        self._recorded_at = None if is_tracing() else list(map(_number, self.xs))
-
-    @property
-    def hides(self) -> bool:
-        """Whether its numbers may be finite where an argument is not."""
-        return not self.body.adjoint
+        self._recorded_at = None if is_tracing() else list(map(as_number, self.xs))
 
     @property
     def _read(self) -> list[Columns]:
@@ -109,15 +100,15 @@ class Scan(float):
         return captured, [*self._known, *listed, *self._views]
 
     def nodes(self, wanted: Sequence[int]) -> tuple[Vector, Value | None]:
-        """Records the scan, and its numbers at these positions, of which there is at least one.
+        """Records the scan, and its numbers at these positions.
 
         Returns these, and the scan's node; None where nothing is recorded.
         """
         self.found = within(self._computed, recording=True, trace=None)
         given = [tuple([x if type(x) is Value else float(x) for x in some]) for some in (self.start, self.xs)]
-        found: Vector = record_joint(_SCAN, self.found.tolist(), (*given, self), wanted)
+        found: Vector = record_joint(_SCAN, self.found.tolist(), (*given, self), wanted or [0])
         v = found[0].parents[0] if found[0].op is stop_gradient else found[0]
-        return found, whole_of(v) if v.op is not None else None
+        return found[: len(wanted)], whole_of(v) if v.op is not None else None
 
     def _computed(self) -> Any:
         """All numbers, from those that its arguments have now."""
@@ -139,17 +130,12 @@ class Scan(float):
 
     def is_unchanged(self) -> bool:
         """Whether the Values that the scan depends on still have the same numbers."""
-        return self._recorded_at is None or repr(self._recorded_at) == repr(list(map(_number, self.xs)))  # nan is nan
-
-    def which(self, index: int) -> Which:
-        return Which.of(self, index)
+        return self._recorded_at is None or repr(self._recorded_at) == repr(list(map(as_number, self.xs)))  # nan is nan
 
     def total_of(self, first: int, count: int) -> int | None:
-        """The position of the sum of these numbers, if it is among the numbers."""
         return self.at.total_of(first, count)
 
     def number(self, index: int, start: Sequence[float], xs: Sequence[float]) -> float:
-        """One number, for these numbers in place of the arguments'."""
         return float(self.found[index] if self._views else self.rows[0].numbers(start, xs)[index, 0])
 
     def derivatives(self, index: int) -> list[float]:
@@ -161,8 +147,8 @@ class Scan(float):
         wanted = [True] * (len(self.start) + len(self.xs))
         found = within(lambda: self._pulled(None, adjoints, wanted), recording=True, watch=None)
         if self._views:
-            return [x if type(x) is dict else _number(x) for x in found]
-        found = list(map(_number, found))
+            return [x if type(x) is dict else as_number(x) for x in found]
+        found = list(map(as_number, found))
         if not all(map(math.isfinite, found)):
             return within(lambda: self._swept(adjoints), recording=True, watch=None)
         return found
@@ -170,8 +156,7 @@ class Scan(float):
     def _swept(self, adjoints: dict[int, float]) -> list[Any]:
         """The same by a sweep over all steps, in which an adjoint of 0 meets no derivative that is infinite."""
         at = self.at
-        first = [at.carry(k, at.steps if at.backward else 0) for k in range(at.carried)]
-        numbers = [*self.found[first].tolist(), *(self._recorded_at or map(_number, self.xs))]
+        numbers = [*self.found[at.first].tolist(), *(self._recorded_at or map(as_number, self.xs))]
         leaves = list(map(Value, numbers))
         ys = self.recorded(leaves[: at.carried], leaves[at.carried :])
         gs, some = zip(*[(g, ys[k]) for k, g in adjoints.items()], strict=True)
@@ -203,7 +188,7 @@ class Scan(float):
             read.append(replace(part, whole=whole.node if type(whole) is Numbers else whole))
         if is_tracing():
             again = Scan(self.body, start, read, self.at.steps, self.at.backward, captured, self.at.frugal)
-            return Numbers(again, again.nodes([0])[1])
+            return Numbers(again, again.nodes([])[1])
         return written_out(self.body, self.at, start, read, captured)
 
     def _results(self, whole: Value | None) -> tuple[list[Columns], dict[Value, Value]]:
@@ -266,7 +251,7 @@ class Scan(float):
         column = sum([len(part.inside) for part in read if part.whole is None])
         positions = [*back.at.last, *[back.at.sum(k) for k in range(len(leaves))]]
         positions += [back.at.given_by(t, k) for k in range(column) for t in range(at.steps)]
-        nodes, node = back.nodes(positions or [0])
+        nodes, node = back.nodes(positions)
         made = iter(nodes)
         found: list[Any] = [next(made) for _ in range(n)]
         found += [next(made) if is_wanted else 0.0 for is_wanted in captured]
@@ -352,7 +337,7 @@ class Scan(float):
             Body.recorded(vs, step, known), given[:n], [*results, *read, *more], at.steps, at.backward,
             [*constant, *shared], at.frugal,
         )  # fmt: skip
-        return Numbers(forward, forward.nodes([0])[1])
+        return Numbers(forward, forward.nodes([])[1])
 
 
 class Numbers(Sequence[Any]):
@@ -367,10 +352,6 @@ class Numbers(Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         assert self.node is not None
         return component(self.node, int(index))
-
-
-def _number(x: Any) -> float:
-    return x.data if type(x) is Value else float(x)
 
 
 def _are_same(x: Any, y: Any) -> bool:

@@ -123,7 +123,7 @@ def _as_one(
     at = made.at
     positions = [*at.last, *map(at.sum, range(len(sums)))]
     positions += [at.given_by(t, k) for t in range(steps) for k in range(at.given)]
-    nodes = iter(made.nodes(positions or [0])[0])
+    nodes = iter(made.nodes(positions)[0])
     carried = [next(nodes) for _ in range(at.carried)]
     totals = {k: start[k] + next(nodes) for k in sums}
     rest = iter(carried)

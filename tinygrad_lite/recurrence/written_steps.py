@@ -18,8 +18,8 @@ def written_out(
     found: Vector = [0.0] * at.size
     rows = [part.rows(at.steps) for part in read]
     inside = [v for part in read for v in part.inside]
-    for k, x in enumerate(carry):
-        found[at.carry(k, at.steps if at.backward else 0)] = x
+    for place, x in zip(at.first, carry, strict=True):
+        found[place] = x
     for t in at.order:
         instead = dict(zip([*body.carry, *inside], [*carry, *[x for row in rows for x in row[t]]], strict=True))
         instead.update(captured)

@@ -9,23 +9,28 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 
-def columns_apart(rows: Sequence[Collection[int]], count: int) -> list[int]:
-    """A colour for each of so many columns, so that no row has two columns of one colour.
+def transposed(rows: Sequence[Collection[int]], count: int) -> list[list[int]]:
+    """The rows in which each of so many columns has an entry."""
+    columns: list[list[int]] = [[] for _ in range(count)]
+    for i, row in enumerate(rows):
+        for j in row:
+            columns[j].append(i)
+    return columns
+
+
+def colours_apart(rows: Sequence[Collection[int]], count: int) -> list[int]:
+    """A colour for each row, so that no two rows of one colour have an entry in the same of so many columns.
 
     rows  the columns in which each row has an entry
     """
-    in_rows: list[list[int]] = [[] for _ in range(count)]
-    for i, row in enumerate(rows):
-        for j in row:
-            in_rows[j].append(i)
-    colours, taken_in = [0] * count, [0] * len(rows)
-    for j in sorted(range(count), key=lambda j: -len(in_rows[j])):
+    colours, taken_in = [0] * len(rows), [0] * count
+    for i in sorted(range(len(rows)), key=lambda i: -len(rows[i])):
         taken = 0
-        for i in in_rows[j]:
-            taken |= taken_in[i]
-        colours[j] = _lowest_free(taken)
-        for i in in_rows[j]:
-            taken_in[i] |= 1 << colours[j]
+        for j in rows[i]:
+            taken |= taken_in[j]
+        colours[i] = _lowest_free(taken)
+        for j in rows[i]:
+            taken_in[j] |= 1 << colours[i]
     return colours
 
 

@@ -75,7 +75,7 @@ class Run:
         if self.further:
             self.variables = recorded(_afresh, given)
         else:
-            self.variables = list(map(Value, map(_number, given) if self._of_values else given))
+            self.variables = list(map(Value, map(as_number, given) if self._of_values else given))
         fresh = self._inputs.filled(self.variables)
         called = list(args)
         for k, arg in [(at[0], fresh)] if one else zip(at, fresh, strict=True):
@@ -150,7 +150,7 @@ class Run:
         if self.further:
             return [as_value(t) for t in self.tangent_graphs(ys, direction)]
         older: list[Value] | None = [] if self._warns else None
-        found = tangents(ys, self.variables, map(_number, direction), False, older, self._call)
+        found = tangents(ys, self.variables, map(as_number, direction), False, older, self._call)
         if older:
             any(warn_of(str(self), self._f, y, self.variables, older, True) for y in ys)
         return self._as_given(found)
@@ -215,16 +215,16 @@ def as_value(x: Any) -> Value:
     return x if isinstance(x, Value) else Value(x)
 
 
+def as_number(x: Any) -> float:
+    return x.data if isinstance(x, Value) else float(x)
+
+
 def _as_values(found: Sequence[Any]) -> list[Value]:
     """Derivatives as Values; in a trace all that are 0.0 are one Value, since there may be millions."""
     if not is_tracing():
         return list(map(as_value, found))
     zero = Value(0.0)
     return [g if type(g) is Value else Value(g) if g or math.copysign(1.0, g) < 0.0 else zero for g in found]
-
-
-def _number(x: Any) -> float:
-    return x.data if isinstance(x, Value) else float(x)
 
 
 def check_unchanged(order: Sequence[Value]) -> None:

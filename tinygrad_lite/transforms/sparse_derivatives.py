@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import ops
 from ..engine import Value, hooks, is_tracing, recorded
-from .colouring import columns_apart, star_colours
+from .colouring import colours_apart, star_colours, transposed
 from .runs import Run, as_value
 from .sparse_matrix import SparseMatrix
 from .sparsity import hessian_pattern, jacobian_pattern
@@ -44,7 +44,7 @@ def sparse_hessian(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool
         y = run.scalar()
         pattern = list(map(sorted, hessian_pattern(y, run.variables)))
         # Hooks may make it unsymmetric.
-        colours = columns_apart(pattern, len(pattern)) if hooks else star_colours(pattern)
+        colours = colours_apart(pattern, len(pattern)) if hooks else star_colours(pattern)
         values = _by_rows(run, run.gradient_graph(y), colours, _where_alone(pattern, colours))
         found = _matrix(pattern, len(pattern), values)
         return (found, run.aux) if has_aux else found
@@ -100,15 +100,11 @@ def _where_alone(pattern: _Pattern, colours: Sequence[int]) -> list[tuple[int, i
 
 def _rows_or_columns(pattern: _Pattern, count: int) -> tuple[bool, list[int]]:
     """Whether rows are coloured, and the colours, so that these are few; rows if it is a tie."""
-    in_columns: list[list[int]] = [[] for _ in range(count)]
-    for i, row in enumerate(pattern):
-        for j in row:
-            in_columns[j].append(i)
-    rows = columns_apart(in_columns, len(pattern))
+    rows = colours_apart(pattern, count)
     fewest = max(map(len, pattern), default=0)  # columns need a colour for each entry of a row
     if hooks or len(set(rows)) <= fewest:
         return True, rows
-    columns = columns_apart(pattern, count)
+    columns = colours_apart(transposed(pattern, count), len(pattern))
     return (True, rows) if len(set(rows)) <= len(set(columns)) else (False, columns)
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from ..engine import Value, dependents, within
-from ..ops import Op, component, no_gradient
+from ..ops import Op, is_built_in, no_gradient
 
 _NOTHING: frozenset[int] = frozenset()
 Values = tuple[Value, ...]
@@ -81,7 +81,7 @@ def _passing(v: Value) -> Values:
 
 def _meeting(v: Value, op: Op) -> Sequence[tuple[Values, Values]]:
     """Pairs of groups of v's arguments: it may have second derivatives by one of the first and one of the second."""
-    if not _is_built_in(op):
+    if not is_built_in(op):
         return ((v.parents, v.parents),)
     args = v.args
     found: list[tuple[Values, Values]] = []
@@ -100,10 +100,6 @@ def _values(arg: Any) -> Values:
     return (arg,) if type(arg) is Value else ()
 
 
-def _is_built_in(op: Op) -> bool:
-    return op.code < component.code
-
-
 def _known(op: Op, args: Sequence[Any]) -> Known:
     exact = op.flat is None  # its rules give a plain 0 for some numbers, as for x ** 0
     return tuple([None if type(arg) is not float else arg if exact else 1.0 for arg in args])
@@ -113,12 +109,12 @@ def _known(op: Op, args: Sequence[Any]) -> Known:
 def _is_linear(op: Op) -> bool:
     """Whether it has no second derivatives, whichever arguments are plain numbers."""
     known = tuple([1.0 if rule is None else None for rule in op.rules])
-    return _is_built_in(op) and op.flat is not None and not _curved(op, known)
+    return is_built_in(op) and op.flat is not None and not _curved(op, known)
 
 
 @cache
 def _looks_at_arguments(op: Op) -> bool:
-    return _is_built_in(op) and (op.flat is None or not {None, no_gradient}.isdisjoint(op.rules))
+    return is_built_in(op) and (op.flat is None or not {None, no_gradient}.isdisjoint(op.rules))
 
 
 @lru_cache(4096)

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from ...engine import Value, dependents, is_joint
-from ...ops import Op, component
+from ...ops import Op, component, is_built_in
 
 _NOT_FINITE = (math.nan, math.inf, -math.inf)
 _FINITE = (0.0, 1.0, -1.0, 2.0)
@@ -30,22 +30,18 @@ def watched(outputs: Sequence[Any], derivatives: Sequence[Any]) -> list[Value]:
     found: dict[Value, None] = {}
     for v in order:
         op = v.op
-        if op is None or op is component or (_is_built_in(op) and not _hiding(op)):
+        if op is None or op is component or (is_built_in(op) and not _hiding(op)):
             continue
         args = v.args
         if is_joint(v) and not args[-1].hides:
             continue
         known = tuple([None if type(arg) is tuple or type(arg) is Value else arg for arg in args])
-        for k in _hiding_beside(op, known) if _is_built_in(op) else range(len(args)):
+        # Of a custom operation only its function is known: it may hide any argument.
+        for k in _hiding_beside(op, known) if is_built_in(op) else range(len(args)):
             arg = args[k]
             found.update(dict.fromkeys([x for x in (arg if type(arg) is tuple else (arg,)) if x in depending]))
     shown = set(roots)
     return [x for x in found if x not in shown]
-
-
-def _is_built_in(op: Op) -> bool:
-    """Whether the operation is in the table. Of a custom one only its function is known: it may hide any argument."""
-    return op.code < component.code
 
 
 @cache
