@@ -424,7 +424,7 @@ def test_without_a_compiler_only_those_who_ask_for_one_hear_of_it(monkeypatch: p
         tl.compile(lambda x: x * 2.0, executor="c")
 
 
-def test_a_compiler_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", f"{c_library.compiler()[0]} -DM_PI -include no_such_file.h")
     assert c_library.compiler()[1:] == ["-DM_PI", "-include", "no_such_file.h"]
     with pytest.raises(RuntimeError, match=r'compile\(f, executor="c"\): the C compiler failed.*no_such_file'):

@@ -15,7 +15,6 @@ from compiled import FORCED, few
 from random_steps import CARRIED, PARAMETERS, READ, SHARED, Step, numbers, steps
 
 from tinygrad_lite.compiler import step_loop
-from tinygrad_lite.compiler.executor_choice import Execution
 from tinygrad_lite.compiler.joint_results import KEPT
 from tinygrad_lite.compiler.step_loop import StepLoop
 
@@ -84,15 +83,12 @@ def test_a_frugal_loop_never_holds_more_than_one_step(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("executor", FORCED)
-def test_many_lanes_and_many_steps_on_both_executors(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_lanes_and_many_steps_on_both_executors(executor: str) -> None:
     """More lanes than a block of either executor has."""
-    monkeypatch.setattr(
-        step_loop, "Execution", lambda program, summed, _, forgets=True: Execution(program, summed, executor, forgets)
-    )
     step = Step([("mul", 0, 2, 0), ("tanh", 7, 0, 0), ("dot", 1, 3, 5), ("sin", 9, 0, 0)], [8, 10], [9], [10])
     for lanes, count, backward in ((1, 3, True), (3, 40, False), (few(5000, 700), 3, True)):
         start, shared, read = numbers(1, CARRIED, lanes), numbers(2, SHARED, lanes), numbers(3, READ, count, lanes)
-        loop = StepLoop(step.program, CARRIED, 1, backward)
+        loop = StepLoop(step.program, CARRIED, 1, backward, executor=executor)
         found = loop.run(numbers(4, PARAMETERS), start, [read], shared, count)
         some = [0, lanes // 2, lanes - 1]
         expected = by_hand(step, numbers(4, PARAMETERS), start[:, some], read[..., some], shared[:, some], backward)

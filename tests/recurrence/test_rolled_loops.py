@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compiled import FORCED
+from loops import numbers
 from thoroughness import up_to
 
 import tinygrad_lite as tl
@@ -15,7 +17,6 @@ from tinygrad_lite import Value
 from tinygrad_lite.compiler.passes.repeated_steps import Wiring
 from tinygrad_lite.compiler.trace import plain_loops
 
-EXECUTORS = ("array", "native")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of leaves that derivatives at numbers cut off
 
 
@@ -101,7 +102,7 @@ def test_a_loop_that_differentiates_in_each_step() -> None:
         return x[0] * x[1]
 
     for f in (descended, tl.grad(descended), tl.hessian(descended)):
-        for executor in EXECUTORS:
+        for executor in FORCED:
             run = tl.compile(f, executor=executor)
             assert close(run([0.5, 0.7, 0.3]), f([0.5, 0.7, 0.3])) and loops_of(run)
 
@@ -122,7 +123,7 @@ def test_what_a_zero_adjoint_blocks_is_blocked_in_loops(x: float) -> None:
         return y
 
     for f in (root, tl.grad(root), tl.hessian(root), descended, tl.grad(descended)):
-        for executor in EXECUTORS:
+        for executor in FORCED:
             run = tl.compile(f, executor=executor)
             assert close(run([x, 0.3]), f([x, 0.3])) and loops_of(run)
 
@@ -196,8 +197,7 @@ def test_a_recurrent_net_by_hand() -> None:
     leaves = [*cell.parameters(), *read_out.parameters()]
     f.batch(batch, reduce="sum").backward()
     found = [v.grad for v in leaves]
-    for v in leaves:
-        v.grad = 0.0
+    tl.engine.clear_grads(leaves)
     for xs in batch.tolist():
         net(xs).backward()
     assert close(found, [v.grad for v in leaves]) and loops_of(f) == 2
@@ -303,10 +303,6 @@ def close(found: Any, right: Any) -> bool:
     return bool(np.allclose(a, b, rtol=1e-9, atol=1e-11, equal_nan=True))
 
 
-def numbers(x: Any) -> float:
-    return x.data if isinstance(x, Value) else float(x)
-
-
 def check(seed: int) -> int:
     """Compares every way to compute a program; how many loops were found."""
     f = Drawn(seed)
@@ -317,18 +313,17 @@ def check(seed: int) -> int:
     second = tl.hvp(f, points[0], direction)
     tangent = tl.jvp(f, (points[0],), (direction,))[1]
     leaves = list(f.weights)
-    for w in leaves:
-        w.grad = 0.0
+    tl.engine.clear_grads(leaves)
     y = f(list(map(Value, points[0])))
     y.backward() if isinstance(y, Value) else None
     by_weights = [w.grad for w in leaves]
     found = 0
-    for executor in EXECUTORS:
+    for executor in FORCED:
         run = tl.compile(f, executor=executor)
         assert close(run(points[0]), numbers(value)), (seed, executor, "value")
         found += loops_of(run)
         again = run.batch(points, reduce=None)
-        assert close(again, [numbers(f(p)) for p in points]), (seed, executor, "batch")
+        assert close(again, numbers([f(p) for p in points])), (seed, executor, "batch")
         inside = tl.compile(tl.value_and_grad(f), executor=executor)
         assert close(inside(points[0])[1], gradient), (seed, executor, "gradient inside")
         assert close(inside.batch(points, reduce=None)[1], [tl.grad(f)(p) for p in points]), (
@@ -342,18 +337,15 @@ def check(seed: int) -> int:
         assert close(forward(points[0]), tangent), (seed, executor, "forward inside")
         assert close(tl.grad(run)(points[0]), gradient), (seed, executor, "gradient outside")
         assert close(tl.hvp(run, points[0], direction), second), (seed, executor, "second outside")
-        for w in leaves:
-            w.grad = 0.0
+        tl.engine.clear_grads(leaves)
         y = run(list(map(Value, points[0])))
         y.backward() if isinstance(y, Value) else None
         assert close([w.grad for w in leaves], by_weights), (seed, executor, "weights")
-        for w in leaves:
-            w.grad = 0.0
+        tl.engine.clear_grads(leaves)
         y = run.batch(points, reduce="sum")
         y.backward() if isinstance(y, Value) else None
         batched = [w.grad for w in leaves]
-        for w in leaves:
-            w.grad = 0.0
+        tl.engine.clear_grads(leaves)
         for p in points:
             y = f(list(map(Value, p)))
             y.backward() if isinstance(y, Value) else None

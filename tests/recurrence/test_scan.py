@@ -145,20 +145,20 @@ def test_a_carry_in_an_array(run: Any) -> None:
 
 @RUNS
 @pytest.mark.parametrize(
-    ("made", "rows"),
+    "made",
     [
-        (lambda u, v: list(zip(u, v, strict=True)), list),
-        (lambda u, v: (u, {"w": (v,)}), lambda u, v: None),
-        (lambda u, v: State(u, v), list),
-        (lambda u, v: Pair(u, v), list),
-        (lambda u, v: (u, None, v), list),
-        (lambda u, v: np.array([u, v]).T, list),
-        (lambda u, v: (np.array(u), [np.array([[x]]) for x in v]), list),
-        (lambda u, v: [State(*x) for x in zip(u, v, strict=True)], list),
-        (lambda u, v: [[a, {"k": b}] for a, b in zip(u, v, strict=True)], list),
+        lambda u, v: list(zip(u, v, strict=True)),
+        lambda u, v: (u, {"w": (v,)}),
+        lambda u, v: State(u, v),
+        lambda u, v: Pair(u, v),
+        lambda u, v: (u, None, v),
+        lambda u, v: np.array([u, v]).T,
+        lambda u, v: (np.array(u), [np.array([[x]]) for x in v]),
+        lambda u, v: [State(*x) for x in zip(u, v, strict=True)],
+        lambda u, v: [[a, {"k": b}] for a, b in zip(u, v, strict=True)],
     ],
 )
-def test_xs_are_any_structure_of_lists(run: Any, made: Any, rows: Any) -> None:
+def test_xs_are_any_structure_of_lists(run: Any, made: Any) -> None:
     """f sees one x of each list, in their structure."""
     kinds = set()
 

@@ -28,7 +28,7 @@ REFUSED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (
         lambda a: tl.scan(running, a, 7),
         TypeError,
-        r"^scan\(running\): xs must be a list or an array, or a tuple or dict of these, got an int, 7$",
+        r"^scan\(running\): xs must be a list or an array, or a tuple, dict or dataclass of these, got an int, 7$",
     ),
     (lambda a: tl.scan(running, a, "abc"), TypeError, r"xs must be a list or an array, .* got a str, 'abc'$"),
     (lambda a: tl.scan(running, a, iter([1.0])), TypeError, r"xs must be a list or an array, .* got a list_iterator"),

@@ -13,7 +13,7 @@ from ..engine import Value, topological_order
 from ..explanation.measuring import passes_nothing
 from ..nn import Module, Neuron
 from ..transforms.derivatives import gradients
-from ..transforms.pytree import mapped
+from ..transforms.pytree import values_in
 from ..transforms.runs import inside_transform
 
 Loss = Callable[[Any, Any], Any]
@@ -69,7 +69,7 @@ class Recording:
         """The measured layers, in the order in which they compute, then those that compute nothing."""
         order: dict[str, Layer] = {}
         alive: Counter[tuple[str, int]] = Counter()
-        results = set(values_of(self.outputs))
+        results = set(values_in(self.outputs))
         for loss in self.losses:
             met: Counter[str] = Counter()
             for v in topological_order(loss):
@@ -150,13 +150,6 @@ def _innermost(layers: Mapping[str, Layer], name: str) -> Layer:
     while name not in layers:
         name = name.rpartition(".")[0]
     return layers[name]
-
-
-def values_of(tree: Any) -> list[Value]:
-    """All Values in a structure."""
-    found: list[Value] = []
-    mapped(lambda v: found.append(v) if type(v) is Value else None, tree)
-    return found
 
 
 def _reached(root: Value) -> set[Value]:

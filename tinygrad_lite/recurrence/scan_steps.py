@@ -151,7 +151,9 @@ def _rows(name: str, xs: Any, length: int | None) -> Vector:
     elif isinstance(xs, list):
         found = list(xs)
     else:
-        raise TypeError(f"{name}: xs must be a list or an array, or a tuple or dict of these, got {received(xs)}")
+        raise TypeError(
+            f"{name}: xs must be a list or an array, or a tuple, dict or dataclass of these, got {received(xs)}"
+        )
     if length is not None and len(found) != length:
         raise ShapeError(f"{name}: length is {length}, but xs has {len(found)} rows")
     return found

@@ -100,6 +100,13 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     return _mapped(lambda run: list(map(function, run)), tree)
 
 
+def values_in(tree: Any) -> list[Value]:
+    """All Values in a structure."""
+    found: list[Value] = []
+    mapped(lambda v: found.append(v) if type(v) is Value else None, tree)
+    return found
+
+
 def numbers_along(tree: Any, given: Any) -> list[Any] | None:
     """The numbers of `given` in the order of `tree`; None if the structures differ.
 

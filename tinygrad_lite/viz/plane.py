@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..compiler import compile
-from ..diagnosis.recording import values_of
 from ..errors import TraceError
 from ..recording.modes import no_grad
+from ..transforms.pytree import values_in
 
 
 class Plane:
@@ -41,7 +41,7 @@ class Predictor:
             try:
                 outputs = self._compiled.batch(rows, reduce=None)
             except TraceError:
-                outputs = [[v.data for v in values_of(self._model(row))] for row in rows.tolist()]
+                outputs = [[v.data for v in values_in(self._model(row))] for row in rows.tolist()]
         array = np.asarray(outputs)
         return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 

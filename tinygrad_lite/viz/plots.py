@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from ..diagnosis.finding import NAMELESS
 from ..diagnosis.learning_rate import LearningRates, mean_loss
 from ..diagnosis.network import EXPLODES, VANISHES
-from ..diagnosis.recording import Layer, Loss, Recording, layers_of, values_of
+from ..diagnosis.recording import Layer, Loss, Recording, layers_of
 from ..engine import Value
 from ..errors import ShapeError, received
 from ..nn import Module
 from ..ops import sum as total
 from ..recording.modes import enable_grad, no_grad
 from ..text.wording import count, number
+from ..transforms.pytree import values_in
 from .axes import BLUE, CLASSES, GREY, ORANGE, axes, colorbar, ink, legend
 from .plane import Plane, Predictor, decided, probability
 
@@ -178,9 +179,9 @@ def activation_histograms(model: Module, X: Any, ax: Axes | None = None, *, bins
     import numpy as np
 
     rows = X.tolist() if hasattr(X, "tolist") else list(X)
-    recording = Recording(model, lambda output, _: total(values_of(output)), rows, rows)
+    recording = Recording(model, lambda output, _: total(values_in(output)), rows, rows)
     layers = [layer for layer in recording.layers() if recording.handed_on[layer.path]]
-    results = set(values_of(recording.outputs))
+    results = set(values_in(recording.outputs))
     layers = [layer for layer in layers if recording.handed_on[layer.path] - results] or layers
     if not layers:
         raise ValueError("activation_histograms(model) found no layer in the model that computes anything")

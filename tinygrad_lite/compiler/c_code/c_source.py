@@ -2,7 +2,8 @@
 
 Numbers stand in the slots of the bytecode: in a short program a local variable each, in a long one an array, so that it
 can be divided into functions and the time to compile it grows with its length alone. What C has no operator for calls
-the functions that the native sweep calls, by address. So results are those of the native sweep to the last bit.
+the functions that the native sweep calls, by address. So results are those of the native sweep to the last bit, but for
+the order in which a loop adds.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...engine import Value, current_trace, find_later, recorded_order
-from ...transforms.pytree import mapped
+from ...transforms.pytree import mapped, values_in
 
 # Shorter loops are quicker as straight code.
 LEAST_STEPS, LEAST_OPERATIONS = 32, 10_000
@@ -38,8 +38,7 @@ def rolled_tree(tree: Any, derivatives: int, since: int) -> Any:
     derivatives  how many derivatives the trace had noted when the function began
     """
     trace = current_trace()
-    given: list[Value] = []
-    mapped(lambda x: given.append(x) if type(x) is Value else None, tree)
+    given = values_in(tree)
     found, noted = rolled(given, trace.derivatives[derivatives:], since)
     instead = {v: y for v, y in zip(given, found, strict=True) if v is not y}
     if not instead:
