@@ -69,6 +69,22 @@ def chosen_evenly(tables: Any, which: Any) -> Callable[..., None]:
     return choose
 
 
+def adding_at(first: Any, step: Any, which: Any) -> Callable[..., None]:
+    """A function of sums, indices, numbers and lanes: each number of each lane is added to the sum at its index.
+
+    first, step  for each row of numbers: the first of the sums that its index chooses among, and from one to the next
+    which        for each row of numbers, the position of its index in the rows of indices
+    """
+    first, step = first[:, None], step[:, None]
+
+    def add(sums: Any, indices: Any, numbers: Any, lanes: int) -> None:
+        at = np.empty((len(first), lanes), np.intp)
+        at[...] = first + step * indices.astype(np.intp).take(which, 0)
+        np.add.at(sums, at.ravel(), np.broadcast_to(numbers, at.shape).ravel())  # several times as fast as in two axes
+
+    return add
+
+
 _ZERO = np.zeros(())
 
 
