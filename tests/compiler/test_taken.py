@@ -45,7 +45,7 @@ def overlapping(table: list[list[Value]], tokens: Sequence[Any]) -> Any:
     flat = [w for row in table for w in row]
     index = tokens[1]
     return (
-        tl.take(flat, index) * tl.take(flat[2:], index) + tl.take(flat[::2], index) ** 2 + tl.take(flat, 12.0 + index)
+        tl.take(flat, index) * tl.take(flat[2:9], index) + tl.take(flat[::2], index) ** 2 + tl.take(flat, 12.0 + index)
     )
 
 

@@ -369,6 +369,7 @@ class Source:
         """Adds what results receive at an index: one call for all of them."""
         layout = self.layout
         layout.begin(True, 0)
+        some = sorted(some, key=lambda taken: int(layout.rows_of(np.array(taken.number))))
         indices, which = np.unique([taken.index for taken in some], return_inverse=True)
         starts = np.array([(taken.first, taken.step) for taken in some])
         numbers = layout.by_lane(np.array([taken.number for taken in some]))
@@ -384,9 +385,12 @@ class Source:
             given[outer.first : outer.first + len(outer)] = True
         single = np.array([*sums.by_lane, *sums.shared, *sums.again], int)
         given[single[single < len(given)]] = True
+        spans = [span for span in spans if not given[span.start : span.stop].all()]
+        if len(spans) > _MOST_RUNS:
+            self.layout.line(f"G[{self.layout.index(np.concatenate(spans))}] = 0.0")
+            return
         for span in spans:
-            if not given[span.start : span.stop].all():
-                self.layout.line(f"{self.layout.view(G, np.arange(span.start, span.stop))}[...] = 0.0")
+            self.layout.line(f"{self.layout.view(G, np.arange(span.start, span.stop))}[...] = 0.0")
 
     def _into_sums(self, call: str, rows: Any) -> None:
         """Writes the result of a call to rows of G; `call` is its text without the closing parenthesis."""
@@ -395,10 +399,10 @@ class Source:
 
 
 def _joined(ranges: Sequence[range]) -> list[range]:
-    """What these cover, from first to last, with those in one piece that overlap."""
+    """What these cover, from first to last, with those in one piece that overlap or touch."""
     found: list[range] = []
     for some in sorted(set(ranges), key=lambda some: some.start):
-        if found and some.start < found[-1].stop:
+        if found and some.start <= found[-1].stop:
             found[-1] = range(found[-1].start, max(found[-1].stop, some[-1] + 1))
         else:
             found.append(range(some.start, some[-1] + 1))

@@ -78,9 +78,12 @@ def adding_at(first: Any, step: Any, which: Any) -> Callable[..., None]:
     first, step = first[:, None], step[:, None]
 
     def add(sums: Any, indices: Any, numbers: Any, lanes: int) -> None:
-        at = np.empty((len(first), lanes), np.intp)
-        at[...] = first + step * indices.astype(np.intp).take(which, 0)
-        np.add.at(sums, at.ravel(), np.broadcast_to(numbers, at.shape).ravel())  # several times as fast as in two axes
+        at = indices.astype(np.intp).take(which, 0)
+        at *= step
+        at += first
+        if at.shape[1] < lanes or numbers.shape[1] < lanes:
+            at, numbers = (np.broadcast_to(some, (len(at), lanes)) for some in (at, numbers))
+        np.add.at(sums, at.reshape(-1), numbers.reshape(-1))  # several times as fast as in two axes
 
     return add
 
