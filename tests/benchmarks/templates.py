@@ -1,4 +1,5 @@
-"""Groups that are alike but for their lengths, such as causal attention and padded windows. Value and gradients."""
+"""Groups that are alike but for their lengths, such as causal attention and padded windows, and numbers that are taken
+from tables. Value and gradients."""
 
 from __future__ import annotations
 
@@ -40,12 +41,15 @@ class Shape(NamedTuple):
 GPTS = {f"GPT, context {c}, width {w}": Size(c, w) for c, w in ((8, 16), (16, 16), (32, 16), (8, 64))}
 PADDED, UNPADDED, LARGE = "padded convolution, 8 x 8", "the same, not padded", "two convolutions, 28 x 28"
 NETS = {PADDED: Shape(8, (6,), 1, 1), UNPADDED: Shape(8, (6,), 1, 0), LARGE: Shape(28, (8, 16), 1, 1)}
+VECTORS, LENGTH, TOKENS = 1000, 32, (32, 16)
+LOOKUP = "embedding, 1,000 x 32"
 BARS: dict[str, Bars] = {
     "N-body, 50": (1.2, 0.8),
     **dict.fromkeys(GPTS, (1.5, 1.0)),
     PADDED: (1.0, 0.8),
     UNPADDED: (None, None),
     LARGE: (0.8, 0.6),
+    LOOKUP: (1.5, 1.0),
 }
 COMPILE_BARS = (2.0, 0.5)
 
@@ -249,6 +253,49 @@ def net_in_jax(case: str) -> Contender:
     return _in_jax(lambda: run(weights))
 
 
+def _lookup_start() -> tuple[list[Any], Any, Any]:
+    """The table, the weights and biases of a linear layer of 4 outputs; tokens and labels."""
+    import numpy as np
+
+    source = np.random.default_rng(1)
+    weights = _drawn((VECTORS, LENGTH), (4, LENGTH), (4,))
+    return weights, source.integers(0, VECTORS, TOKENS), source.integers(0, 4, TOKENS[0])
+
+
+def lookup(executor: str = "auto") -> Contender:
+    """The mean of the vectors of a few tokens, and a class from it."""
+    import tinygrad_lite as tl
+    from tinygrad_lite import nn
+
+    weights, tokens, labels = _lookup_start()
+    table, dense = nn.Embedding(VECTORS, LENGTH), nn.Linear(LENGTH, 4)
+    parameters = [*table.parameters(), *dense.parameters()]
+    for p, number in zip(parameters, [x for w in weights for x in w.ravel().tolist()], strict=True):
+        p.data = number
+
+    def loss(tokens: Any, label: Any) -> Any:
+        return nn.cross_entropy(dense([tl.mean(column) for column in zip(*table(tokens), strict=True)]), label)
+
+    return _training(tl.compile(loss, executor=executor), [tokens.astype(float), labels.astype(float)], parameters)
+
+
+def lookup_in_jax() -> Contender:
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    numbers, tokens, labels = _lookup_start()
+    weights, tokens, labels = list(map(jnp.array, numbers)), jnp.array(tokens), jnp.array(labels)
+
+    def loss(weights: list[Any]) -> Any:
+        table, dense, biases = weights
+        logits = table[tokens].mean(1) @ dense.T + biases
+        return (jax.nn.logsumexp(logits, 1) - jnp.take_along_axis(logits, labels[:, None], 1)[:, 0]).mean()
+
+    run = jax.jit(jax.value_and_grad(loss))
+    return _in_jax(lambda: run(weights))
+
+
 def compiling(case: str) -> float:
     """Seconds until the first step of a convolutional net is done."""
     run, columns, _ = _net(NETS[case])
@@ -263,6 +310,7 @@ def against(peer: str, quick: bool) -> Findings:
     pairs: dict[str, tuple[Entry, Entry]] = {"N-body, 50": ((bodies, ()), (bodies_in_jax, ()))}
     pairs |= {case: ((gpt, (case,)), (gpt_in_jax, (case,))) for case in GPTS}
     pairs |= {case: ((net, (case,)), (net_in_jax, (case,))) for case in NETS}
+    pairs[LOOKUP] = (lookup, ()), (lookup_in_jax, ())
     for case, (ours, theirs) in pairs.items():
         a, b = race(case, ours, theirs, rounds)
         found.rows.append(ratio_row(case, peer, networks.A_STEP, totals(a), totals(b), BARS[case]))

@@ -29,7 +29,7 @@ picks = st.lists(
     max_size=3,
 )
 ways = st.lists(
-    st.tuples(st.sampled_from(("dot", "sum", "mean", "added", "norm")), picks, picks), min_size=1, max_size=5
+    st.tuples(st.sampled_from(("dot", "sum", "mean", "added", "norm", "take")), picks, picks), min_size=1, max_size=5
 )
 
 
@@ -53,6 +53,9 @@ def computed(steps: list[tuple[str, Picked, Picked]], weights: list[Value], xs: 
             y = sum([u * v for u, v in zip(a, b, strict=True)]) + 0.5
         elif way == "sum":
             y = tl.sum([u * v for u, v in zip(a, b, strict=True)])
+        elif way == "take":
+            chosen = tl.where(tl.less(0.0, xs[0]), 0.0, max(0.0, len(a) - 1.0))
+            y = tl.take([*a, 0.5], chosen) if len(b) % 2 else tl.take(a or [1.0], chosen) * xs[-1]
         elif way == "mean":
             y = tl.mean([*[u * v for u, v in zip(a, b, strict=True)], xs[0]])
         else:

@@ -51,7 +51,7 @@ class NativeCost:
             by_lane.append((_NATIVE_FACTOR if in_dot else _NATIVE_STEP) * count)
             if isinstance(kind, Op):
                 by_lane[-1] += _called(kind) * len(members)
-        apart = 2 * sum(map(len, program.outers))
+        apart = program.count_factors_apart()
         self._operands, self._by_lane = np.array([*operands, apart]), np.array([*by_lane, _NATIVE_STEP * apart])
         self._slots = max(1, sum(program.varies))
 

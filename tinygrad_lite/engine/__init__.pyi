@@ -250,7 +250,9 @@ def derivatives(
 def derivative_graph(root: Value, xs: Sequence[Value], below: bool = True) -> list[Value | float]: ...
 def derivatives_by_rows(
     root: Value, spans: Sequence[Span]
-) -> tuple[dict[int, Any], list[tuple[int, Any, tuple[Any, ...] | Span]]]: ...
+) -> tuple[
+    dict[int, Any], list[tuple[int, Any, tuple[Any, ...] | Span]], list[tuple[int, int, int, Value | float, Any]]
+]: ...
 def tangents(
     roots: Sequence[Value],
     xs: Sequence[Value],

@@ -50,12 +50,13 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "92c34a42"
+source_hash = "1c3e5b79"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
 _LOGSUMEXP = cython.declare(cython.int, ops.logsumexp.code)
+_TAKE = cython.declare(cython.int, ops.take.code)
 _Op = cython.declare(object, ops.Op)
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -607,6 +608,11 @@ def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) 
     found: list = []
     k: cython.Py_ssize_t
     rules: tuple = op.rules
+    if op.code == _TAKE:  # its rule would compare the index with each position
+        found = [0.0] * (len(plain[0]) + 1)
+        if any([type(x) is Value for x in args[0]]):
+            found[int(plain[1])] = 1.0
+        return found
     given: list = [_leaf(1.0, _DETACHED), _leaf(y, _DETACHED)]
     for k in range(len(plain)):
         p = plain[k]

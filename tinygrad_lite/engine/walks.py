@@ -55,12 +55,13 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "67b1e1f9"
+source_hash = "b75f1020"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
 _DOT = cython.declare(cython.int, ops.dot.code)
+_TAKE = cython.declare(cython.int, ops.take.code)
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _ROWS = cython.declare(list, ops.ROWS)
 
@@ -73,13 +74,14 @@ class _Walk:
     During the walk, _sweep of each node is `mark`, and _count is its position in `order` (of a bound leaf, whose _count
     is its cell, _right_partial is). Nodes from `first` on pass their adjoints on; those before are xs. `reached` (kept
     only if there are hooks) holds the xs that the root depends on. `traced` says whether a trace records the walk.
-    `rows` holds what whole rows of xs in `spans` receive, see derivatives_by_rows(); only those of the xs that are met
-    elsewhere are marked. `gathered`, by the id of a row: what dots with it pass on. `lefts` are the factors of the last
-    dot made, `without` is a row that holds nothing marked.
+    `rows` and `taken` hold what rows of xs in `spans` receive, see derivatives_by_rows(); only those of the xs that are
+    met elsewhere are marked. `tables`, by the id of a table of leaves: what _table() says of it. `gathered`, by the id
+    of a row: what dots with it pass on. `lefts` are the factors of the last dot made, `without` is a row that holds
+    nothing marked.
     """
 
     __slots__ = ("adjoints", "first", "gathered", "lefts", "mark", "order", "reached", "rows", "snapshot", "spans")
-    __slots__ += ("traced", "without")
+    __slots__ += ("tables", "taken", "traced", "without")
 
     order: list
     adjoints: list
@@ -89,6 +91,8 @@ class _Walk:
     reached: set
     rows: list
     spans: list
+    tables: dict
+    taken: list
     snapshot: _Snapshot
     mark: cython.longlong
     first: cython.Py_ssize_t
@@ -119,15 +123,17 @@ def derivative_graph(root, xs, below=True):
 
 
 def derivatives_by_rows(root, spans):
-    """The same by the leaves of Spans, one after the other, for a trace: (derivatives, rows).
+    """The same by the leaves of Spans, one after the other, for a trace: (derivatives, rows, taken).
 
     derivatives  {k: what leaf k receives}, without those that receive nothing but from rows
     rows         (k, factor, items): leaves k, k + 1, ... also receive factor times the items, from a dot with these
+    taken        (k, step, size, index, adjoint): of the `size` leaves k, k + step, ... that at an index also receives
+                 the adjoint, since it was taken from these
     """
     walk: _Walk = _walk(_here(), _here().sweeping)
-    walk.rows, walk.spans = [], list(spans)
+    walk.rows, walk.taken, walk.tables, walk.spans = [], [], {}, list(spans)
     top: Value = _checked_value("derivatives_by_rows(root)", root)
-    return _walk_with(walk, top, _leaves_alone(walk, top), False, True), walk.rows
+    return _walk_with(walk, top, _leaves_alone(walk, top), False, True), walk.rows, walk.taken
 
 
 @cython.cfunc
@@ -143,6 +149,8 @@ def _leaves_alone(walk: _Walk, root: Value) -> list:
                     found[arg] = _place_of_leaf(walk, arg)
             elif (type(arg) is tuple or type(arg) is Span) and id(arg) not in seen:
                 if _is_dot(v) and _place_of_row(walk, arg) >= 0:
+                    continue
+                if _is_take(v) and _table(walk, arg) is not None:
                     continue
                 seen.add(id(arg))
                 for x in _leaves_of(arg) if type(arg) is Span else arg:
@@ -376,6 +384,12 @@ def _is_dot(v: Value) -> cython.bint:
 
 @cython.cfunc
 @cython.inline
+def _is_take(v: Value) -> cython.bint:
+    return v._code & (_MANY - 1) == _TAKE
+
+
+@cython.cfunc
+@cython.inline
 def _tangent_of(walk: _Walk, x):
     """The tangent of an argument, or None if it does not move."""
     return walk.adjoints[_place(walk, x)] if _is_marked(x, walk.mark) else None
@@ -498,6 +512,7 @@ def _walk(here: _Context, sweeping: cython.int) -> _Walk:
     walk: _Walk = _Walk.__new__(_Walk)
     walk.order, walk.adjoints, walk.rows, walk.reached, walk.traced = [], [], None, set(), False
     walk.lefts, walk.spans, walk.gathered, walk.without = (), [], {}, None
+    walk.taken, walk.tables = None, None
     walk.snapshot = _new_snapshot(True, sweeping > 0 or here.trace is not None)
     return walk
 
@@ -615,6 +630,8 @@ def _any_parent_marked(walk: _Walk, v: Value) -> cython.bint:
             for row in _args(v)[:2]:
                 if _place_of_row(walk, row) >= 0:
                     return True
+        elif walk.rows is not None and _is_take(v) and _table(walk, _args(v)[0]) is not None:
+            return True
         return _any_marked(_unspanned(_args(v)), walk.mark)
     return _is_marked(v._left, walk.mark) or _is_marked(v._right, walk.mark)
 
@@ -660,6 +677,11 @@ def _pass_on_graph_of_many(walk: _Walk, v: Value, adjoint) -> cython.void:
             if _is_marked(x, walk.mark):
                 _gather(walk, x, v, -1, adjoint, float("nan"))
         return
+    if walk.rows is not None and _is_take(v):
+        table = _table(walk, _args(v)[0])
+        if table is not None:
+            walk.taken.append((*table, args[1], adjoint))
+            return
     for rule, arg in zip(op.rules, args, strict=True):
         if type(arg) is not tuple:
             if _is_marked(arg, walk.mark):
@@ -768,6 +790,42 @@ def _place_of_row(walk: _Walk, row) -> cython.Py_ssize_t:
         return _place_in_spans(walk, leaves[0]._left, leaves[0]._count, len(leaves)) if _are_row(leaves) else -1
     cell = _cell_of_row(row)
     return _place_in_spans(walk, _storage_of_row(row), cell, len(row)) if cell >= 0 else -1
+
+
+@cython.cfunc
+def _table(walk: _Walk, row):
+    """The place of the first leaf of a table, from one to the next, and how many: (k, step, size).
+
+    None if it is no row of evenly spaced leaves in one of the spans.
+    """
+    found = walk.tables.get(id(row))
+    if found is None:
+        found = walk.tables[id(row)] = _found_table(walk, row), row
+    return found[0]
+
+
+@cython.cfunc
+def _found_table(walk: _Walk, row):
+    leaf: Value
+    leaves: tuple = _unspanned((row,))[0]
+    if len(leaves) < 2:
+        return None
+    places: list = []
+    for x in leaves:
+        if type(x) is not Value or cython.cast(Value, x)._code != _BOUND:
+            return None
+        leaf = x
+        if leaf._left is not cython.cast(Value, leaves[0])._left:
+            return None
+        places.append(leaf._count)
+    first: cython.Py_ssize_t = places[0]
+    step: cython.Py_ssize_t = places[1] - first
+    if step < 1 or places != list(range(first, first + step * len(places), step)):
+        return None
+    place: cython.Py_ssize_t = _place_in_spans(
+        walk, cython.cast(Value, leaves[0])._left, first, places[len(places) - 1] + 1 - first
+    )
+    return (place, step, len(places)) if place >= 0 else None
 
 
 @cython.cfunc

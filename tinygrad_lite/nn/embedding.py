@@ -36,14 +36,10 @@ class Embedding(Module):
             return [self.forward(item) for item in index]
         if not isinstance(index, (Value, Real)):
             raise not_a_number(f"{called(self)}(index)", index)
+        if type(index) is Value:
+            return [ops.take(column, index) for column in zip(*self.weight, strict=True)]
         # Taking from range(n) gives the index itself, or raises the error that it is out of range.
-        places = range(len(self.weight))
-        place = ops.take(places, index)
-        if type(place) is not Value:
-            return list(self.weight[int(place)])
-        # The row is written as a product: compiled, all indices together become one matrix product, backward too.
-        one_hot = [ops.equal(k, place) for k in places]
-        return [ops.dot(one_hot, column) for column in zip(*self.weight, strict=True)]
+        return list(self.weight[int(ops.take(range(len(self.weight)), index))])
 
     def __repr__(self) -> str:
         return f"Embedding({len(self.weight)}, {len(self.weight[0])})"

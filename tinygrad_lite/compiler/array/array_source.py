@@ -21,11 +21,11 @@ from ..native.bytecode import Code
 from ..passes.grouping import Group
 from ..passes.lane_sums import LaneSums
 from ..passes.matrix_products import Product
-from ..passes.program import Program, as_array
+from ..passes.program import Program, Taken, as_array
 from . import array_forms
 from .array_layout import G, Layout, S, V
 from .joint_calls import write_components, write_joint_results
-from .number_by_number import by_value, chosen_evenly
+from .number_by_number import adding_at, by_value, chosen_evenly
 
 _MOST_RUNS, _MOST_PRODUCTS = 8, 3
 
@@ -37,7 +37,7 @@ class Source:
                share, then run() the rest; if sums are padded, run() returns a number that is finite if they are right
     layout     where the numbers are
     functions  the functions of arrays that it calls, by name: for operations computed number by number, for joint
-               results and their numbers, for takes from parameters, and for native sweeps
+               results and their numbers, for takes from parameters and what these receive, and for native sweeps
     products   how many matrix products it has
     """
 
@@ -349,6 +349,8 @@ class Source:
             to, of = (layout.index(np.array(list(some))) for some in (sums.again, sums.again.values()))
             layout.line(f"G[{to}] = G[{of}]")
         self._shared_outers(sums)
+        if sums.taken:
+            self._add_taken(sums.taken)
 
     def _shared_outers(self, sums: LaneSums) -> None:
         """Adds outer products that all lanes share, times the number of lanes."""
@@ -363,22 +365,48 @@ class Source:
             view = layout.view(G, np.arange(outer.first, outer.first + len(outer))) or ""
             self._call("add", view, total, view)
 
+    def _add_taken(self, some: Sequence[Taken]) -> None:
+        """Adds what results receive at an index: one call for all of them."""
+        layout = self.layout
+        layout.begin(True, 0)
+        some = sorted(some, key=lambda taken: int(layout.rows_of(np.array(taken.number))))
+        indices, which = np.unique([taken.index for taken in some], return_inverse=True)
+        starts = np.array([(taken.first, taken.step) for taken in some])
+        numbers = layout.by_lane(np.array([taken.number for taken in some]))
+        self.functions["add_taken"] = adding_at(starts[:, 0], starts[:, 1], which)
+        layout.line(f"add_taken(G, {layout.by_lane(indices)}, {numbers}, lanes)")
+
     def _clear(self, sums: LaneSums) -> None:
-        """Writes zeros for results that nothing but shared outer products gives, before anything is added to them."""
+        """Writes zeros for results that may receive nothing but what is added, before anything is added to them."""
         spans = [range(outer.first, outer.first + len(outer)) for outer in sums.shared_outers]
+        spans += _joined([taken.results for taken in sums.taken])
         given = np.zeros(max([span.stop for span in spans], default=0), bool)
         for outer in sums.outers:
             given[outer.first : outer.first + len(outer)] = True
         single = np.array([*sums.by_lane, *sums.shared, *sums.again], int)
         given[single[single < len(given)]] = True
+        spans = [span for span in spans if not given[span.start : span.stop].all()]
+        if len(spans) > _MOST_RUNS:
+            self.layout.line(f"G[{self.layout.index(np.concatenate(spans))}] = 0.0")
+            return
         for span in spans:
-            if not given[span.start : span.stop].all():
-                self.layout.line(f"{self.layout.view(G, np.arange(span.start, span.stop))}[...] = 0.0")
+            self.layout.line(f"{self.layout.view(G, np.arange(span.start, span.stop))}[...] = 0.0")
 
     def _into_sums(self, call: str, rows: Any) -> None:
         """Writes the result of a call to rows of G; `call` is its text without the closing parenthesis."""
         view = self.layout.view(G, rows)
         self.layout.line(f"{call}, {view})" if view else f"G[{self.layout.index(rows)}] = {call})")
+
+
+def _joined(ranges: Sequence[range]) -> list[range]:
+    """What these cover, from first to last, with those in one piece that overlap or touch."""
+    found: list[range] = []
+    for some in sorted(set(ranges), key=lambda some: some.start):
+        if found and some.start <= found[-1].stop:
+            found[-1] = range(found[-1].start, max(found[-1].stop, some[-1] + 1))
+        else:
+            found.append(range(some.start, some[-1] + 1))
+    return found
 
 
 def _runs(positions: Any, rows: Any) -> list[Any]:

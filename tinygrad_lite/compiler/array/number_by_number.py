@@ -69,6 +69,25 @@ def chosen_evenly(tables: Any, which: Any) -> Callable[..., None]:
     return choose
 
 
+def adding_at(first: Any, step: Any, which: Any) -> Callable[..., None]:
+    """A function of sums, indices, numbers and lanes: each number of each lane is added to the sum at its index.
+
+    first, step  for each row of numbers: the first of the sums that its index chooses among, and from one to the next
+    which        for each row of numbers, the position of its index in the rows of indices
+    """
+    first, step = first[:, None], step[:, None]
+
+    def add(sums: Any, indices: Any, numbers: Any, lanes: int) -> None:
+        at = indices.astype(np.intp).take(which, 0)
+        at *= step
+        at += first
+        if at.shape[1] < lanes or numbers.shape[1] < lanes:
+            at, numbers = (np.broadcast_to(some, (len(at), lanes)) for some in (at, numbers))
+        np.add.at(sums, at.reshape(-1), numbers.reshape(-1))  # several times as fast as in two axes
+
+    return add
+
+
 _ZERO = np.zeros(())
 
 

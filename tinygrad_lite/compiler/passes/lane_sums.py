@@ -18,6 +18,7 @@ class LaneSums:
     again          by output: an earlier output that is the same
     outers         outer products that differ between lanes
     shared_outers  outer products that all lanes share, to be added to any outputs
+    taken          what outputs receive at an index, to be added to any outputs
     read_by_lane   joint results of which operations read a summable number, see joint_results.py
     """
 
@@ -28,6 +29,7 @@ class LaneSums:
         self._program = program
         self._zero, self._one, self._minus_one = map(program.constant, (0.0, 1.0, -1.0))
         self.outers, self.shared_outers = list(map(_sorted, program.outers)), program.shared
+        self.taken = program.taken
         read = program.read()
         components = [program.args[place] for place in read if program.kinds[place] is COMPONENT]
         self.read_by_lane = {
@@ -50,7 +52,7 @@ class LaneSums:
             self.outers.remove(outer)
             self.by_lane[outer.first] = program.append(SUM, next(outer.products()), True)
         program.outputs, program.sparse = list(self.by_lane.values()), None
-        program.outers, program.shared = [], []
+        program.outers, program.shared, program.taken = [], [], []
 
     def _divide(self, position: int, place: int) -> None:
         """Divides a sum in two: the products that differ between lanes, and the terms that lanes share."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import ops
 from ...ops import Op
 
 INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of products"
@@ -44,6 +45,28 @@ class Outer:
             yield row_of(self.factors), row_of(column), (), ()
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Of the results first, first + step, ..., that at a whole-number index also receives a number.
+
+    Derivatives by a table from which a number was taken are such results: all but one of them are 0.
+
+    size    how many results the index chooses among
+    index   its place
+    number  the place of what is received
+    """
+
+    first: int
+    step: int
+    size: int
+    index: int
+    number: int
+
+    @property
+    def results(self) -> range:
+        return range(self.first, self.first + self.step * self.size, self.step)
+
+
 class Program:
     """Operations in topological order; equal operations occur once. A place is a position in this list.
 
@@ -60,6 +83,7 @@ class Program:
     watched     how many results at the end are only numbers that must be finite (finite_checks.py)
     outers      results that are outer products and differ between lanes, kept apart; no result is in two of these
     shared      outer products that all lanes share, which are added to any results
+    taken       what results receive at an index, which is added to any results
     padded      sums whose rows were filled up with zeros: they are nan if a number beside a zero is not finite
     """
 
@@ -75,6 +99,7 @@ class Program:
         self._by_row: dict[Row, int] = {}
         self.outers: list[Outer] = []
         self.shared: list[Outer] = []
+        self.taken: list[Taken] = []
         self.padded: set[int] = set()
         self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
 
@@ -147,7 +172,8 @@ class Program:
         made.parameters = self.parameters
         made.kinds, made.args, made.varies = self.kinds[:], self.args[:], self.varies[:]
         made.outputs, made.sparse, made.watched = self.outputs[:], self.sparse, self.watched
-        made.outers, made.shared, made.padded = self.outers, self.shared, self.padded.copy()
+        made.outers, made.shared, made.taken = self.outers, self.shared, self.taken
+        made.padded = self.padded.copy()
         made._places[CONSTANT] = dict(self._places[CONSTANT])
         return made
 
@@ -166,8 +192,19 @@ class Program:
             for k, (lefts, rights, *_) in enumerate(outer.products(), outer.first):
                 place = made.outputs[k]
                 made.outputs[k] = made.add(SUM, (lefts, rights, (place,), ()), made.by_lane(place))
-        made.outers, made.shared, made.sparse = [], [], None
+        for k, pairs in self._chosen(made).items():
+            lefts, rights = zip(*pairs, strict=True)
+            made.outputs[k] = made.add(SUM, (row_of(lefts), row_of(rights), (made.outputs[k],), ()))
+        made.outers, made.shared, made.taken, made.sparse = [], [], [], None
         return made
+
+    def _chosen(self, made: Program) -> dict[int, list[tuple[int, int]]]:
+        """By result, the numbers of `taken`, each with a factor that is 1 at the index and 0 elsewhere."""
+        found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for taken in self.taken:
+            for k, result in enumerate(taken.results):
+                found[result].append((made.add(ops.equal, (taken.index, made.constant(k))), taken.number))
+        return found
 
     @property
     def results(self) -> int:
@@ -217,7 +254,8 @@ class Program:
     def of_outers(self) -> set[int]:
         """The places that outer products read, without parameters."""
         rows = {id(row): row for outer in (*self.outers, *self.shared) for row in (outer.factors, *outer.rows)}
-        return set(chain.from_iterable(map(listed, rows.values())))
+        taken = [place for taken in self.taken for place in (taken.index, taken.number) if place >= 0]
+        return set(chain(taken, *map(listed, rows.values())))
 
     def read(self) -> set[int]:
         """The places that operations and outer products read, without parameters."""
@@ -252,8 +290,12 @@ class Program:
         return found
 
     def count_operands(self, place: int) -> int:
-        """How many numbers an operation reads."""
-        return sum(map(len, self.rows(place)))
+        """How many numbers an operation reads; of a table it reads one."""
+        return 2 if self.kinds[place] is ops.take else sum(map(len, self.rows(place)))
+
+    def count_factors_apart(self) -> int:
+        """How many factors the results have that are apart from the operations, once they are joined to these."""
+        return 2 * (sum(map(len, self.outers)) + sum([taken.size for taken in self.taken]))
 
     def counts(self) -> Counter[str]:
         """How many operations there are of each kind."""
@@ -279,6 +321,9 @@ class Program:
             terms = [f"{_name(f)} * {written(row)}" for f, row in zip(outer.factors, outer.rows, strict=True)]
             sign = "+=" if outer in self.shared else "="
             yield f"outputs {outer.first} to {last} {sign} {' + '.join(terms)}"
+        for taken in self.taken:
+            step = f" * {taken.step}" if taken.step > 1 else ""
+            yield f"output {taken.first} + {_name(taken.index)}{step} += {_name(taken.number)}"
 
 
 def listed(row: Row) -> Row:

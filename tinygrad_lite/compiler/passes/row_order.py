@@ -105,6 +105,8 @@ class RowOrder:
                     if id(row) in seen:
                         continue
                     seen.add(id(row))
+                if not program.listed(row):  # parameters stand where they are
+                    continue
                 count += 1
                 for k, operand in enumerate(row):
                     found.setdefault(operand, (k, count))

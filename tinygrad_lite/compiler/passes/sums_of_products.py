@@ -9,7 +9,7 @@ from operator import itemgetter, le
 
 from ... import ops
 from .gc_pause import collector_paused
-from .program import CONSTANT, PARAMETER, SUM, Args, Outer, Program, Row, row_of
+from .program import CONSTANT, PARAMETER, SUM, Args, Outer, Program, Row, Taken, row_of
 
 _SUMS = frozenset((ops.add, ops.sub, ops.mul, ops.neg, ops.sum, ops.dot, ops.mean, ops.pow))
 _COPIES = frozenset((ops.identity, ops.stop_gradient))
@@ -58,6 +58,9 @@ class _Rewriting:
             [Outer(o.first, tuple(self._row(o.factors)), tuple(map(self._row, o.rows))) for o in some]
             for some in (program.outers, program.shared)
         )
+        self.made.taken = [
+            Taken(t.first, t.step, t.size, self._place(t.index), self._place(t.number)) for t in program.taken
+        ]
 
     def _visit(self, place: int) -> None:
         kind, args = self._kinds[place], self._args[place]

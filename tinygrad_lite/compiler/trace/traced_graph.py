@@ -68,7 +68,8 @@ class TracedGraph:
         """What programs compute besides the outputs: if it is not finite, eagerly() computes the outputs again."""
         rows = self._rows.rows if self._derivatives and self._rows else ()
         of_rows = chain.from_iterable([(factor, *(() if type(items) is Span else items)) for _, factor, items in rows])
-        return watched([*self.outputs, *of_rows], self._derivatives)
+        taken = [number for *_, number in (self._rows.taken if self._derivatives and self._rows else ())]
+        return watched([*self.outputs, *of_rows, *taken], self._derivatives)
 
     @cached_property
     def program(self) -> Program:
@@ -102,10 +103,10 @@ class TracedGraph:
         parameters = self.parameters
 
         def by_rows(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> tuple[list[Any], RowResults]:
-            found, rows = _by_rows(ys[k], parameters)
-            shifted = [(1 + first, factor, items) for first, factor, items in rows]
+            found, rows, taken = _by_rows(ys[k], parameters)
             positions = [0, *[1 + place for place in found]]
-            return [ys[k], *found.values()], RowResults(1 + parameters.trainable, positions, shifted)
+            after_first = ([(1 + first, *rest) for first, *rest in some] for some in (rows, taken))
+            return [ys[k], *found.values()], RowResults(1 + parameters.trainable, positions, *after_first)
 
         def outputs(ys: Sequence[Any], xs: Sequence[Value], by: _Derivatives) -> list[Any]:
             return [ys[k], *by(ys[k], parameters.bound)]
@@ -180,9 +181,9 @@ def _as_graph(y: Any, wanted: Sequence[Value]) -> list[Any]:
     return _without_hooks(lambda: derivative_graph(y, wanted, False), wanted)
 
 
-def _by_rows(y: Any, parameters: Parameters) -> tuple[dict[int, Any], list[Any]]:
+def _by_rows(y: Any, parameters: Parameters) -> tuple[dict[int, Any], list[Any], list[Any]]:
     if type(y) is not Value:
-        return {}, []
+        return {}, [], []
     parameters.locate()
     return _without_hooks(lambda: derivatives_by_rows(y, parameters.runs), parameters.bound if hooks else ())
 

@@ -15,7 +15,7 @@ from ...source.source_lines import calling_line, raising_line
 from ..captured_leaves import Parameters
 from ..passes.gc_pause import collector_paused
 from ..passes.outer_products import add_outers
-from ..passes.program import INPUT, PARAMETER, Program
+from ..passes.program import INPUT, PARAMETER, Program, Taken
 from ..passes.strength_reduction import multiply_by_masks
 
 _AS_A_NUMBER = (
@@ -56,11 +56,14 @@ class RowResults:
     count      how many results there are
     positions  where outputs stand among them
     rows       (first, factor, items): results first, first + 1, ... receive the factor times the items
+    taken      (first, step, size, index, number): of the results first, first + step, ... that at the index receives
+               the number
     """
 
     count: int
     positions: list[int]
     rows: Sequence[tuple[int, Any, tuple[Any, ...] | Span]]
+    taken: Sequence[tuple[int, int, int, Any, Any]] = ()
 
 
 class Trace:
@@ -162,15 +165,19 @@ def flattened(
         places, cells = dict(zip(parameters, program.add_all(PARAMETER, len(parameters)), strict=True)), {}
     places.update(zip(inputs, program.add_all(INPUT, len(inputs)), strict=True))
     outputs = [*outputs, *watched]
-    terms = rows.rows if rows else []
-    roots = [*values_of(outputs), *[x for _, factor, items in terms for x in (factor, items) if type(x) is not float]]
-    copies = iter(transcribe(roots, places, program.constant, program.add, cells))
-    program.outputs = [next(copies) if type(y) is Value else program.constant(y) for y in outputs]
+    received = [*outputs]
+    for _, factor, items in rows.rows if rows else ():
+        received += factor, items
+    for *_, index, number in rows.taken if rows else ():
+        received += index, number
+    recorded = [x for x in received if isinstance(x, (Value, tuple, Span))]
+    copies = iter(transcribe(recorded, places, program.constant, program.add, cells))
+    given: list[Any] = [next(copies) if isinstance(x, (Value, tuple, Span)) else program.constant(x) for x in received]
+    program.outputs = given[: len(outputs)]
     if rows:
-        placed = [
-            (first, program.constant(factor) if type(factor) is float else next(copies), next(copies))
-            for first, factor, _ in terms
-        ]
+        rest = iter(given[len(outputs) :])
+        placed = [(first, next(rest), next(rest)) for first, *_ in rows.rows]
+        program.taken = [Taken(first, step, size, next(rest), next(rest)) for first, step, size, *_ in rows.taken]
         seen = range(rows.count, rows.count + len(watched))
         by_position = dict(zip([*rows.positions, *seen], program.outputs, strict=True))
         add_outers(program, by_position, placed)
