@@ -4,12 +4,8 @@ import { drawn, made } from "./drawing.js";
 import { formatted } from "./graph_data.js";
 
 const DASHES = ["", "7 4", "2 3", "10 3 2 3", "14 4", "5 2 1 2"];
-const RAMP = [
-  [37, 99, 168],
-  [124, 77, 160],
-  [194, 87, 12],
-];
-const LABELLED_LINES = 14;
+const RAMP = ["var(--positive)", "var(--between)", "var(--negative)"];
+const LINE_HEIGHT = 1.35;
 const pen = document.createElement("canvas").getContext("2d");
 
 export class TimeChart {
@@ -101,18 +97,15 @@ export class TimeChart {
     this.em = parseFloat(style.fontSize) * 0.8;
     pen.font = `600 ${this.em}px ${style.fontFamily}`;
     const { em } = this;
-    const full = this.figure.clientWidth;
+    const { width: full, height } = this.svg.getBoundingClientRect();
+    this.top = 0.6 * em;
+    this.height = Math.max(3 * em, height - this.top - 2.8 * em);
     const named = this.#labelled();
-    const ticks = this.isLog ? decades(...this.range) : evenly(...this.range, 5);
+    const ticks = this.isLog ? decades(...this.range) : evenly(...this.range, Math.min(5, this.height / (2 * em)));
     const labelWidth = most(named.map((line) => wide(`${line.short} ${formatted(-1.234e-3, 3)}`)));
     this.left = most(ticks.map((tick) => wide(formatted(tick)))) + 0.8 * em;
     this.width = Math.max(60, full - this.left - labelWidth - 2.8 * em);
-    this.top = 0.6 * em;
-    this.height = Math.max(12 * em, 1.35 * em * named.length);
     this.svg.replaceChildren();
-    const height = this.top + this.height + 2.8 * em;
-    this.svg.setAttribute("width", full);
-    this.svg.setAttribute("height", height);
     this.#axes(ticks);
     for (const line of this.lines) this.#path(line);
     this.#labels(named);
@@ -120,11 +113,12 @@ export class TimeChart {
     this.show(this.t);
   }
 
-  // The lines that get a label: all, or, if there are very many, an even selection.
+  // The lines that get a label: all, or, if there is no room for that, an even selection.
   #labelled() {
     const n = this.lines.length;
-    const every = n > LABELLED_LINES ? (n - 1) / (LABELLED_LINES - 1) : 1;
-    const some = Array.from({ length: Math.min(n, LABELLED_LINES) }, (_, k) => this.lines[Math.round(k * every)]);
+    const fitting = Math.max(2, Math.floor(this.height / (LINE_HEIGHT * this.em)));
+    const every = n > fitting ? (n - 1) / (fitting - 1) : 1;
+    const some = Array.from({ length: Math.min(n, fitting) }, (_, k) => this.lines[Math.round(k * every)]);
     const room = this.figure.clientWidth < 26 * this.em * 1.25 ? 9 : 16;
     for (const line of some) line.short = ending(line.name, room);
     return some;
@@ -166,7 +160,7 @@ export class TimeChart {
     const path = drawn(this.svg, "path", {
       d: text,
       class: "tgl-run-line",
-      stroke: line.color,
+      style: line.color,
       "stroke-dasharray": line.dash,
     });
     drawn(path, "title", {}, line.name);
@@ -191,9 +185,10 @@ export class TimeChart {
       drawn(group, "path", {
         d: `M${x + 0.2 * em} ${y}L${x + 1.1 * em} ${to}h${0.5 * em}`,
         class: "tgl-run-leader",
-        stroke: line.color,
+        style: line.color,
       });
-      const text = drawn(group, "text", { x: x + 2 * em, y: to + 0.35 * em, fill: line.color });
+      const place = { x: x + 2 * em, y: to + 0.35 * em };
+      const text = drawn(group, "text", { ...place, class: "tgl-run-label", style: line.color });
       drawn(text, "title", {}, line.name);
       drawn(text, "tspan", { class: "tgl-run-name" }, line.short);
       line.label = drawn(text, "tspan", { dx: 0.4 * em });
@@ -203,7 +198,7 @@ export class TimeChart {
   #marker() {
     this.marker = drawn(this.svg, "line", { class: "tgl-run-marker", y1: this.top, y2: this.top + this.height });
     for (const line of this.lines) {
-      line.dot = drawn(this.svg, "circle", { r: 0.32 * this.em, fill: line.color, class: "tgl-run-dot" });
+      line.dot = drawn(this.svg, "circle", { r: 0.32 * this.em, style: line.color, class: "tgl-run-dot" });
     }
   }
 
@@ -260,11 +255,11 @@ function ending(name, length) {
   return letters.length > length ? `…${letters.slice(1 - length).join("")}` : name;
 }
 
-// The colour of line k of many: from blue through purple to orange.
+// The style with the colour of line k of many: from blue through purple to orange.
 function along(k, many) {
   const at = many > 1 ? (2 * k) / (many - 1) : 0;
-  const [a, b] = at < 1 ? [RAMP[0], RAMP[1]] : [RAMP[1], RAMP[2]];
-  return `rgb(${a.map((part, j) => Math.round(part + (at < 1 ? at : at - 1) * (b[j] - part))).join(" ")})`;
+  const [from, to] = at < 1 ? RAMP : RAMP.slice(1);
+  return `--line-color: color-mix(in srgb, ${to} ${Math.round(100 * (at < 1 ? at : at - 1))}%, ${from})`;
 }
 
 // About `many` round numbers between low and high.

@@ -46,7 +46,7 @@ export class StepView {
           : scene.graph.called(scene.hierarchy.chosen[item]);
     if (player.pass === "start") {
       heading.textContent = "Start";
-      sentence(element, "Only the leaves have numbers. Step forward to compute.");
+      sentence(element, "Only the leaves have numbers. → computes the next one, Space plays.");
       return;
     }
     const back = player.pass === "backward";
