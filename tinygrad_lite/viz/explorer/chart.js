@@ -101,9 +101,11 @@ export class TimeChart {
     this.top = 0.6 * em;
     this.height = Math.max(3 * em, height - this.top - 2.8 * em);
     const named = this.#labelled();
-    const ticks = this.isLog ? decades(...this.range) : evenly(...this.range, Math.min(5, this.height / (2 * em)));
+    const room = Math.max(2, Math.min(8, Math.floor(this.height / (1.4 * em))));
+    const found = this.isLog ? decades(...this.range) : evenly(...this.range, Math.min(5, room));
+    const ticks = found.filter((_, k) => k % Math.ceil(found.length / room) === 0);
     const labelWidth = most(named.map((line) => wide(`${line.short} ${formatted(-1.234e-3, 3)}`)));
-    this.left = most(ticks.map((tick) => wide(formatted(tick)))) + 0.8 * em;
+    this.left = most([0, ...ticks.map((tick) => wide(formatted(tick)))]) + 0.8 * em;
     this.width = Math.max(60, full - this.left - labelWidth - 2.8 * em);
     this.svg.replaceChildren();
     this.#axes(ticks);

@@ -135,6 +135,9 @@ export class Drawing {
       `tgl-box tgl-${box.kind} tgl-${box.tone} tgl-${box.stage} ${box.marks.map((m) => `tgl-${m}`).join(" ")}`,
     );
     group.setAttribute("aria-label", box.description);
+    group.setAttribute("aria-pressed", box.marks.includes("selected"));
+    if (box.marks.includes("current")) group.setAttribute("aria-current", "step");
+    else group.removeAttribute("aria-current");
     rect.style.strokeWidth = 1 + 3 * box.weight;
   }
 

@@ -35,7 +35,6 @@ export class StepView {
   show(player) {
     const { element, scene } = this;
     element.replaceChildren();
-    const n = player.steps.length;
     const heading = made(element, "h3");
     const item = player.current;
     const name =
@@ -50,7 +49,7 @@ export class StepView {
       return;
     }
     const back = player.pass === "backward";
-    heading.textContent = `${back ? "Backward" : "Forward"}, step ${back ? player.position - n : player.position} of ${n}: `;
+    heading.textContent = `${player.words}: `;
     heading.append(made(null, "bdi", "", shortened(name, 60)));
     if (scene.hierarchy.isFrame(item)) this.#frame(item, back, player);
     else if (back) this.#backward(scene.hierarchy.chosen[item], player);
