@@ -8,8 +8,8 @@ from typing import Any
 TEXT, GRAPHICS = 4.5, 3.0
 """What level AA asks of text, and of lines and shapes that mean something."""
 
-# For each text, each outline and each line below `root`: [what, "text" or "graphics", contrast]. What is behind a text in
-# a drawing is the last rectangle before it that holds its middle; behind an outline or a line it is the page.
+# For each text, outline and line below `root`: [what, "text" or "graphics", contrast]. Behind a text in a drawing
+# is the last rectangle before it that holds its middle; behind an outline or a line, the page.
 MEASURE = r"""(root) => {
   const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 })
     .getContext("2d", { willReadFrequently: true });
@@ -38,7 +38,8 @@ MEASURE = r"""(root) => {
     const { fill, fillOpacity } = getComputedStyle(e);
     return fill === "none" ? { rgb: [0, 0, 0], alpha: 0 } : parsed(fill, Number(fillOpacity));
   };
-  const opacity = (e) => (e && e !== root.parentElement ? Number(getComputedStyle(e).opacity) * opacity(e.parentElement) : 1);
+  const opacity = (e) =>
+    e && e !== root.parentElement ? Number(getComputedStyle(e).opacity) * opacity(e.parentElement) : 1;
   const inDrawing = (e, x, y) => {
     const svg = e.closest("svg");
     let ground = behind(svg.parentElement);

@@ -1,4 +1,4 @@
-"""The explorer and pictures on light and dark pages: contrasts as WCAG asks, by the reader's or the notebook's theme."""
+"""The explorer and pictures on light and dark pages: their contrasts, and whose theme they follow."""
 
 from __future__ import annotations
 

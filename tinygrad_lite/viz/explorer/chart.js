@@ -6,6 +6,7 @@ import { formatted } from "./graph_data.js";
 const DASHES = ["", "7 4", "2 3", "10 3 2 3", "14 4", "5 2 1 2"];
 const RAMP = ["var(--positive)", "var(--between)", "var(--negative)"];
 const LINE_HEIGHT = 1.35;
+const NARROW = 20; // letters; names stand there without their numbers
 const pen = document.createElement("canvas").getContext("2d");
 
 export class TimeChart {
@@ -100,13 +101,15 @@ export class TimeChart {
     const { width: full, height } = this.svg.getBoundingClientRect();
     this.top = 0.6 * em;
     this.height = Math.max(3 * em, height - this.top - 2.8 * em);
+    this.isNarrow = full < NARROW * em;
     const named = this.#labelled();
     const room = Math.max(2, Math.min(8, Math.floor(this.height / (1.4 * em))));
     const found = this.isLog ? decades(...this.range) : evenly(...this.range, Math.min(5, room));
     const ticks = found.filter((_, k) => k % Math.ceil(found.length / room) === 0);
-    const labelWidth = most(named.map((line) => wide(`${line.short} ${formatted(-1.234e-3, 3)}`)));
+    const number = this.isNarrow ? "" : ` ${formatted(-1.234e-3, 3)}`;
+    const labelWidth = named.length ? most(named.map((line) => wide(line.short + number))) + 2.2 * em : 0;
     this.left = most([0, ...ticks.map((tick) => wide(formatted(tick)))]) + 0.8 * em;
-    this.width = Math.max(60, full - this.left - labelWidth - 2.8 * em);
+    this.width = Math.max(60, full - this.left - labelWidth - 0.8 * em);
     this.svg.replaceChildren();
     this.#axes(ticks);
     for (const line of this.lines) this.#path(line);
@@ -115,9 +118,11 @@ export class TimeChart {
     this.show(this.t);
   }
 
-  // The lines that get a label: all, or, if there is no room for that, an even selection.
+  // The lines that get a label: all, or, if there is no room for that, an even selection. One alone needs none, since its
+  // number is in the caption.
   #labelled() {
     const n = this.lines.length;
+    if (n === 1) return [];
     const fitting = Math.max(2, Math.floor(this.height / (LINE_HEIGHT * this.em)));
     const every = n > fitting ? (n - 1) / (fitting - 1) : 1;
     const some = Array.from({ length: Math.min(n, fitting) }, (_, k) => this.lines[Math.round(k * every)]);
@@ -145,7 +150,7 @@ export class TimeChart {
       drawn(axes, "text", { x, y: bottom + 1.35 * em, "text-anchor": "middle" }, step.toLocaleString("en"));
     }
     drawn(axes, "text", { x: left + width, y: bottom + 2.5 * em, "text-anchor": "end", class: "tgl-run-axis" }, unit);
-    if (this.isLog) drawn(axes, "text", { x: left, y: bottom + 2.5 * em, class: "tgl-run-axis" }, "log scale");
+    if (this.isLog && width > 8 * em) drawn(axes, "text", { x: left, y: bottom + 2.5 * em, class: "tgl-run-axis" }, "log scale");
     drawn(axes, "line", { class: "tgl-run-tick", x1: left, x2: left + width, y1: bottom, y2: bottom });
   }
 
@@ -193,7 +198,7 @@ export class TimeChart {
       const text = drawn(group, "text", { ...place, class: "tgl-run-label", style: line.color });
       drawn(text, "title", {}, line.name);
       drawn(text, "tspan", { class: "tgl-run-name" }, line.short);
-      line.label = drawn(text, "tspan", { dx: 0.4 * em });
+      if (!this.isNarrow) line.label = drawn(text, "tspan", { dx: 0.4 * em });
     });
   }
 
@@ -224,7 +229,9 @@ export class TimeChart {
     this.marker.setAttribute("x1", x);
     this.marker.setAttribute("x2", x);
     this.marker.classList.toggle("tgl-run-look", isLook);
-    this.moment.textContent = isLook ? `at ${this.time.unit} ${this.time.steps[t].toLocaleString("en")}` : "";
+    const words = this.lines.length === 1 ? [told(this.lines[0].values[t])] : [];
+    if (isLook) words.push(`at ${this.time.unit} ${this.time.steps[t].toLocaleString("en")}`);
+    this.moment.textContent = words.join(" ");
     for (const { values, dot, label } of this.lines) {
       const value = values[t];
       dot.setAttribute("visibility", value === null ? "hidden" : "visible");

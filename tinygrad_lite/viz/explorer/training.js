@@ -52,7 +52,7 @@ class TrainingView {
       .map(([name, values]) => ({ name, values }))
       .filter(hasNumbers);
     if (norms.length) {
-      const title = "Gradient by layer (root mean square)";
+      const title = "Gradient by layer (RMS)";
       views.push(new TimeChart(parent, title, norms, time, { ...act, logarithmic: true }));
     } else {
       const words =
