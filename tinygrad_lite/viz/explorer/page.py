@@ -25,7 +25,7 @@ def module() -> str:
 
 
 def style() -> str:
-    return _joined(("colours.css", "explorer.css", "training.css"))
+    return _joined(("colours.css", "drawing.css", "panel.css", "explorer.css", "training.css"))
 
 
 def _joined(names: Sequence[str]) -> str:
