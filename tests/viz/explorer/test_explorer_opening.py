@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -166,9 +165,15 @@ def test_findings_are_shown_where_all_gradients_are_there(show_wide: Show) -> No
 
 def test_in_a_frame_it_takes_the_keys_only_when_it_is_clicked(browser: Any) -> None:
     page = browser.new_page()
-    frame = f'<iframe style="width:900px;height:640px" srcdoc="{html.escape(neuron().explore()._page())}"></iframe>'
-    page.set_content(f'<div style="height:2000px"><input id="cell" autofocus>{frame}</div>')
+    page.set_content('<div style="height: 2000px"><input id="cell"></div>')
     page.locator("#cell").focus()
+    page.evaluate(
+        """(page) => {
+          const frame = Object.assign(document.createElement("iframe"), { width: 900, height: 640, srcdoc: page });
+          document.querySelector("div").append(frame);
+        }""",
+        neuron().explore()._page(),
+    )
     inside = page.frame_locator("iframe")
     inside.locator(".tgl-box").first.wait_for()
     assert page.evaluate("[document.activeElement.id, scrollY]") == ["cell", 0]
