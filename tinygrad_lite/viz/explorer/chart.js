@@ -150,7 +150,8 @@ export class TimeChart {
       drawn(axes, "text", { x, y: bottom + 1.35 * em, "text-anchor": "middle" }, step.toLocaleString("en"));
     }
     drawn(axes, "text", { x: left + width, y: bottom + 2.5 * em, "text-anchor": "end", class: "tgl-run-axis" }, unit);
-    if (this.isLog && width > 8 * em) drawn(axes, "text", { x: left, y: bottom + 2.5 * em, class: "tgl-run-axis" }, "log scale");
+    if (this.isLog && width > 8 * em)
+      drawn(axes, "text", { x: left, y: bottom + 2.5 * em, class: "tgl-run-axis" }, "log scale");
     drawn(axes, "line", { class: "tgl-run-tick", x1: left, x2: left + width, y1: bottom, y2: bottom });
   }
 

@@ -94,7 +94,8 @@ function meeting(hierarchy, source, target) {
 
 // One frame's boxes. The layers are columns; a layout that goes down is computed with width and height exchanged.
 function arrangedLevel(items, boxes, links, framed, down) {
-  const turned = ({ width, height, x, y }) => (down ? { width: height, height: width, x: y, y: x } : { width, height, x, y });
+  const turned = ({ width, height, x, y }) =>
+    down ? { width: height, height: width, x: y, y: x } : { width, height, x, y };
   const sizes = boxes.map(turned);
   const { gap, layerGap } = down ? DOWN : RIGHT;
   const index = new Map(items.map((item, k) => [item, k]));

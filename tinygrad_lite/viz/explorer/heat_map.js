@@ -102,7 +102,9 @@ export class PlaneView {
     const probe = made(this.figure, "i");
     const resolved = (name) => {
       probe.style.color = `var(${name})`;
-      return getComputedStyle(probe).color.match(/[\d.]+/g).map(Number);
+      return getComputedStyle(probe)
+        .color.match(/[\d.]+/g)
+        .map(Number);
     };
     this.ground = resolved("--field");
     this.ink = colored(resolved("--ink"));

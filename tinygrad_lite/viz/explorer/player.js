@@ -38,7 +38,9 @@ export class Player {
   get words() {
     const n = this.steps.length;
     if (this.pass === "start") return "start";
-    return this.pass === "forward" ? `Forward, step ${this.position} of ${n}` : `Backward, step ${this.position - n} of ${n}`;
+    return this.pass === "forward"
+      ? `Forward, step ${this.position} of ${n}`
+      : `Backward, step ${this.position - n} of ${n}`;
   }
 
   get current() {

@@ -45,7 +45,10 @@ export class Scene {
     const into = this.edges.flatMap((edge, k) => (edge.target === item ? [{ ...edge, way: this.layout.ways[k] }] : []));
     const boxes = [item, ...into.map(({ source }) => source)].map((one) => this.layout.boxes.get(one));
     const points = into.flatMap(({ way }) => way);
-    const sides = boxes.flatMap(({ x, y, width, height }) => [[x, y], [x + width, y + height]]);
+    const sides = boxes.flatMap(({ x, y, width, height }) => [
+      [x, y],
+      [x + width, y + height],
+    ]);
     const [xs, ys] = [0, 1].map((axis) => [...points, ...sides].map((point) => point[axis]));
     const [x, y] = [Math.min(...xs), Math.min(...ys)];
     return { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y };
@@ -202,7 +205,8 @@ export class Scene {
       const marks = passed ? ["passed"] : [];
       if (edge.target === player.current) marks.push("lit");
       if (related && !(related.has(edge.source) && related.has(edge.target))) marks.push("dim");
-      if (passed && slots.length && slots.every((slot) => isStopped(slot, this.states, this.graph))) marks.push("stopped");
+      if (passed && slots.length && slots.every((slot) => isStopped(slot, this.states, this.graph)))
+        marks.push("stopped");
       const tone = !passed || value === 0 ? "none" : slots.length ? (value > 0 ? "positive" : "negative") : "many";
       const local = () => (computed ? `× ${formatted(this.graph.partials[slots[0]], 3)}` : "");
       const text = slots.length === 1 ? local() : edge.count > 1 ? `${edge.count.toLocaleString("en")} edges` : "";
