@@ -98,7 +98,7 @@ PICTURES: list[tuple[str, tuple[int, int], int, list[Play]]] = [
     ("explorer_wrong_rule", WIDE, 1, [find("cube")]),
     ("explorer_layers", (1240, 560), 1, [find("layers.2"), step("Enter", "Enter", "Home", "ArrowRight*8", "0")]),
     ("explorer_samples", (1240, 560), 1, [find("layers.0.neurons.0"), step("Enter", "End", "0")]),
-    ("explorer_training", (1120, 460), 1, [step("0"), time(50)]),
+    ("explorer_training", (1240, 600), 1, [step("End", "0"), time(50)]),
 ]
 
 
@@ -115,8 +115,8 @@ def main() -> None:
             view = {"width": width, "height": 1200}
             page = browser.new_page(viewport=view, device_scale_factor=scale, reduced_motion="reduce")
             page.goto(path.as_uri())
-            fixed = f".tgl-main {{ flex: 0 0 {height}px !important; height: {height}px !important; }}"
-            page.add_style_tag(content=f"{fixed} .tgl-explorer {{ min-height: 0 !important; }}")
+            fixed = f".tgl-body {{ flex: 0 0 {height}px !important; }} .tgl-main {{ flex: 1 1 0 !important; }}"
+            page.add_style_tag(content=f"{fixed} .tgl-main, .tgl-explorer {{ min-height: 0 !important; }}")
             page.locator(".tgl-box").first.wait_for()
             page.wait_for_timeout(300)
             for play in plays:

@@ -71,6 +71,14 @@ def brightness(color: Any) -> float:
     return float(np.dot(to_rgb(color), (0.299, 0.587, 0.114)))
 
 
+def contrast(one: Any, other: Any) -> float:
+    """By WCAG 2: 1 for the same colour, 21 for black and white."""
+    parts = [np.array(to_rgb(color)) for color in (one, other)]
+    linear = [np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in parts]
+    low, high = sorted(float(c @ (0.2126, 0.7152, 0.0722)) for c in linear)
+    return (high + 0.05) / (low + 0.05)
+
+
 @pytest.mark.parametrize(("ground", "expected"), [("black", "white"), ("white", "black")])
 def test_axes_of_a_subfigure_stand_on_the_ground_of_the_whole_figure(ground: str, expected: str) -> None:
     figure = plt.figure(facecolor=ground)
@@ -87,15 +95,46 @@ def test_all_that_is_written_is_seen_on_its_ground(name: str, style: str) -> Non
         ax = ALL[name](None)
         figure = ax.get_figure()
         figure.canvas.draw()
-        ground = brightness(figure.get_facecolor())
+        ground = figure.get_facecolor()
         written = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_xticklabels(), *ax.get_yticklabels()]
         for beside in figure.axes[1:]:
             written += [beside.yaxis.label, *beside.get_yticklabels()]
         if ax.get_legend():
             written += ax.get_legend().get_texts()
         assert ax.get_title() and sum(bool(text.get_text()) for text in written) > 3
-        assert all(abs(brightness(text.get_color()) - ground) > 0.6 for text in written)
-        assert all(abs(brightness(line.get_color()) - ground) > 0.15 for line in ax.get_lines() if name != "landscape")
+        assert min(contrast(text.get_color(), ground) for text in written) >= 4.5
+        lines = [line.get_color() for line in ax.get_lines() if line.get_alpha() is None and name != "landscape"]
+        filled = [patch.get_facecolor() for patch in ax.patches]
+        assert min((contrast(color, ground) for color in [*lines, *filled]), default=21.0) >= 3.0
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_a_plane_is_shaded_from_the_ground_and_its_marks_are_seen(style: str) -> None:
+    with plt.style.context(style):
+        for model, labels_ in ((network(), HALVES), (network((8, 3)), HALVES + (POINTS[:, 0] > 1.2))):
+            ax = plots.decision_boundary(model, POINTS, labels_, cells=20)
+            ax.figure.canvas.draw()
+            shades = [ax.collections[0].cmap(x) for x in (0.0, 0.5, 1.0)]
+            assert contrast(shades[1], ax.get_facecolor()) < 1.5 or len(set(labels_)) == 3
+            there = [drawn for drawn in ax.collections[1:] if len(drawn.get_offsets())]
+            marks = [color for drawn in there for color in drawn.get_edgecolors()]
+            assert len(marks) >= 2
+            assert min(contrast(mark, shade) for mark in marks for shade in shades) >= 3.0
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_the_counts_of_a_confusion_matrix_are_seen_on_their_cells(style: str) -> None:
+    with plt.style.context(style):
+        labels_ = [k for k in range(10) for _ in range(10)]
+        decided = [k if j < 10 - k else (k + 1) % 10 for k in range(10) for j in range(10)]
+        ax = plots.confusion_matrix(labels_, decided)
+        image = ax.get_images()[0]
+        for text in ax.texts:
+            j, i = map(int, text.get_position())
+            cell = image.cmap(image.norm(image.get_array()[i, j]))
+            assert contrast(text.get_color(), cell) >= 4.5
+            assert (text.get_fontweight() == "bold") == (i != j)
+        assert len(ax.texts) == 19
 
 
 @pytest.mark.parametrize("name", ALL)

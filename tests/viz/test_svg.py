@@ -71,7 +71,7 @@ def test_any_label_gives_valid_xml_and_utf8(label: str) -> None:
 def test_hostile_labels(label: str) -> None:
     svg = labelled(label).svg("own")
     tags = {element.tag.partition("}")[2] for element in ET.fromstring(svg).iter()}
-    assert tags == {"svg", "title", "defs", "marker", "path", "rect", "g", "text"}
+    assert tags == {"svg", "title", "style", "defs", "marker", "path", "rect", "g", "text"}
     assert len(svg) < 30_000
     assert "<script" not in svg
 

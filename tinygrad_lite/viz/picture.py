@@ -24,7 +24,7 @@ from .diagram.nodes_and_edges import detailed
 from .diagram.walk import Graph
 from .drawing import theme
 from .drawing.dot_language import dot_text
-from .drawing.svg import draw
+from .drawing.svg import CLASS, draw
 from .drawing.text_width import width
 from .layout import dot_program
 from .layout.nested_layout import Layout, RankDir, Shape, own_layout
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from ..compiler import Compiled
 
 LayoutChoice = Literal["auto", "dot", "own"]
+
+# An image follows its page's color-scheme. JupyterLab sets none, but names its theme.
+_JUPYTER = "".join(
+    f'body[data-jp-theme-light="{light}"] .{CLASS}{{color-scheme:{scheme}}}'
+    for light, scheme in (("true", "light"), ("false", "dark"))
+)
 
 
 def graph(
@@ -174,7 +180,7 @@ class Picture:
         data = base64.b64encode(svg.encode()).decode("ascii")
         return {
             "text/html": f'<img src="data:image/svg+xml;base64,{data}" alt="{xml(self._description())}" '
-            'style="max-width:100%;height:auto"/>',
+            f'class="{CLASS}" style="max-width:100%;height:auto"/><style>{_JUPYTER}</style>',
             "image/svg+xml": svg,
             "text/plain": repr(self),
         }

@@ -1,6 +1,7 @@
 """Plots of a training, with matplotlib (an extra: python -m pip install "tinygrad_lite[plots]").
 
-Each function takes axes (ax=None: those of a new figure) and returns them. Colours suit a dark or a light background.
+Each function takes axes (ax=None: those of a new figure) and returns them. Colours suit the background that the figure
+has by matplotlib's settings: for a dark page call matplotlib.pyplot.style.use("dark_background") first.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..ops import sum as total
 from ..recording.modes import enable_grad, no_grad
 from ..text.wording import count, number
 from ..transforms.pytree import values_in
-from .axes import BLUE, CLASSES, GREY, ORANGE, axes, colorbar, ink, legend
+from .axes import BLUE, CLASSES, GREY, ORANGE, axes, colorbar, ink, ink_on, legend, mixed, paper
 from .plane import Plane, Predictor, decided, probability
 
 if TYPE_CHECKING:
@@ -92,14 +93,15 @@ def decision_boundary(
     (low, high), (xs, ys) = plane.corners, plane.sides
     outputs = predict(plane.rows)
     classes, grid = decided(outputs), (cells, cells)
-    shades = _pale(max(2, int(max(classes.max(), *(part[1].max() for part in parts))) + 1))
+    ground, many = paper(ax), max(2, int(max(classes.max(), *(part[1].max() for part in parts))) + 1)
+    shades = [mixed(ground, CLASSES[k % len(CLASSES)], 0.4) for k in range(many)]
     if outputs.ndim == 1:
         from matplotlib.colors import LinearSegmentedColormap
 
         share = probability(outputs).reshape(grid)
-        pale = LinearSegmentedColormap.from_list("pale", [shades[0], "#ffffff", shades[1]])
+        pale = LinearSegmentedColormap.from_list("pale", [shades[0], ground, shades[1]])
         mesh = ax.pcolormesh(xs, ys, share, cmap=pale, vmin=0.0, vmax=1.0, shading="gouraud")
-        ax.contour(xs, ys, share, levels=[0.5], colors="black", linewidths=1.2)
+        ax.contour(xs, ys, share, levels=[0.5], colors=ink_on(ground), linewidths=1.2)
         colorbar(ax, mesh, "probability of the second class", ticks=[0, 0.25, 0.5, 0.75, 1])
     else:
         levels = np.arange(len(shades) + 1) - 0.5
@@ -107,12 +109,12 @@ def decision_boundary(
     wrong = []
     for rows, labels, marker, size, label in parts:
         colors = [CLASSES[int(k) % len(CLASSES)] for k in labels]
-        ax.scatter(rows[:, 0], rows[:, 1], c=colors, s=size, marker=marker, edgecolors="white", linewidths=0.5)
+        ax.scatter(rows[:, 0], rows[:, 1], c=colors, s=size, marker=marker, edgecolors=ink_on(ground), linewidths=0.5)
         ax.scatter([], [], c=GREY, s=size, marker=marker, label=label)
         wrong.append(rows[decided(predict(rows)) != labels])
     rings = np.concatenate(wrong)
-    ax.scatter(rings[:, 0], rings[:, 1], s=110, facecolors="none", edgecolors="black", zorder=3)
-    # The legend lies outside the shading, where black would be invisible on a dark page.
+    ax.scatter(rings[:, 0], rings[:, 1], s=110, facecolors="none", edgecolors=ink_on(ground), zorder=3)
+    # The legend lies outside the shading, where the page may shine through.
     ax.scatter([], [], s=80, facecolors="none", edgecolors=ink(ax), label=f"misclassified: {len(rings)}")
     legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize="small")
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), title="Decision boundary")
@@ -132,13 +134,18 @@ def confusion_matrix(
     for label, decision in zip(labels, decided, strict=True):
         counts[int(label)][int(decision)] += 1
     ax = axes(ax, 0.42 * n + 2.2, 0.42 * n + 2.0)
+    from matplotlib.colors import LinearSegmentedColormap
+
     shares = [[count / max(1, sum(row)) for count in row] for row in counts]
-    ax.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    ground = paper(ax)
+    strong = "#08519c" if ink_on(ground) == "black" else "#8ec5ff"
+    ax.imshow(shares, cmap=LinearSegmentedColormap.from_list("shares", [ground, strong]), vmin=0.0, vmax=1.0)
     for i in range(n):
         for j in range(n):
             if counts[i][j]:
-                color = "white" if shares[i][j] > 0.5 else "#b3500a" if i != j else "black"
-                ax.text(j, i, count(counts[i][j]), ha="center", va="center", color=color, fontsize=9)
+                color = ink_on(mixed(ground, strong, shares[i][j]))
+                weight = "normal" if i == j else "bold"
+                ax.text(j, i, count(counts[i][j]), ha="center", va="center", color=color, fontsize=9, weight=weight)
     names = [str(k) for k in range(n)] if classes is None else classes
     ax.set(xticks=range(n), yticks=range(n), xticklabels=names, yticklabels=names, xlabel="predicted", ylabel="true")
     ax.set_title(f"{count(sum(counts[k][k] for k in range(n)))} of {count(len(labels))} right")
@@ -259,18 +266,11 @@ def learning_rates(found: LearningRates, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _pale(classes: int) -> list[str]:
-    """The colours of the classes, mixed with white."""
-    from matplotlib.colors import to_hex, to_rgb
-
-    return [to_hex([0.4 * part + 0.6 for part in to_rgb(CLASSES[k % len(CLASSES)])]) for k in range(classes)]
-
-
 def _along(k: int, many: int) -> Any:
     """The colour of layer k, along a map whose ends are visible on dark and light backgrounds."""
     import matplotlib
 
-    return matplotlib.colormaps["plasma"](0.35 + 0.4 * k / max(1, many - 1))
+    return matplotlib.colormaps["plasma"](0.37 + 0.25 * k / max(1, many - 1))
 
 
 def _middle(numbers: Sequence[float]) -> float:

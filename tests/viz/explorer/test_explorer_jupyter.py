@@ -1,23 +1,21 @@
-"""The explorer in JupyterLab: it gets its keys, and the kernel recomputes what the page cannot."""
+"""The explorer in JupyterLab: it gets its keys when asked to, has its theme, and the kernel recomputes for it."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from contrast import contrasts
 from explorer_page import Seen, Shown, eventually
+from servers import free_port, wait_for
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value
@@ -70,16 +68,14 @@ def lab(packages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(text) for text in CELLS]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), work / "loss.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     settings = home / "config/lab/user-settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
     own = {"HOME": str(home), "IPYTHONDIR": str(home / "ipython"), "JUPYTER_CONFIG_DIR": str(home / "config")}
     own |= {"JUPYTER_DATA_DIR": str(home / "data"), "JUPYTER_RUNTIME_DIR": str(home / "runtime")}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
-    command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0"]
+    command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.port_retries=0", "--expose-app-in-browser"]
     with open(home / "log", "w") as log:
         server = subprocess.Popen(command, cwd=work, env={**packages, **own}, stdout=log, stderr=log)
     try:
@@ -89,17 +85,6 @@ def lab(packages: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> I
     finally:
         server.terminate()
         server.wait(30)
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        assert server.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(address, timeout=10).close()
-            return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    raise AssertionError(log.read_text())
 
 
 def test_a_notebook_in_jupyterlab(browser: Any, lab: tuple[str, Path], own_operations: object) -> None:
@@ -122,7 +107,9 @@ def test_a_notebook_in_jupyterlab(browser: Any, lab: tuple[str, Path], own_opera
     page.keyboard.press("Shift+Enter")
     shown = Shown(page)
 
+    check_keys_stay_with_the_cell(shown)
     check_steps(shown)
+    check_theme(shown)
     check_keys(shown, cells)
     check_kernel(shown, build)
 
@@ -135,6 +122,33 @@ def test_a_notebook_in_jupyterlab(browser: Any, lab: tuple[str, Path], own_opera
     assert ours == []
     assert {url for url in seen.requests if not url.startswith((address, "data:", "blob:"))} == set()
     assert {path.name for path in work.iterdir()} <= {"loss.ipynb", ".ipynb_checkpoints"}
+
+
+def check_keys_stay_with_the_cell(shown: Shown) -> None:
+    """Checks that the explorer takes the keys with a click or Tab, and not before."""
+    inside = "document.activeElement.closest('.tgl-explorer') !== null"
+    assert not shown.page.evaluate(inside)
+    assert shown.step()["title"] == "Start" and shown.drawing.bounding_box()["height"] > 200
+    shown.drawing.click(position={"x": 4, "y": 4})
+    shown.keys("ArrowRight")
+    assert shown.page.evaluate(inside) and shown.step()["title"].startswith("Forward, step 1 of 4")
+    shown.root.evaluate("() => document.activeElement.blur()")
+    shown.page.locator(".jp-OutputArea-output:has(.tgl-explorer)").evaluate("(e) => (e.tabIndex = -1, e.focus())")
+    shown.keys("Tab", "ArrowRight")
+    assert shown.page.evaluate(inside) and shown.step()["title"].startswith("Forward, step 2 of 4")
+
+
+def check_theme(shown: Shown) -> None:
+    """Checks that the explorer and its picture are dark in the dark theme, whatever the reader's system prefers."""
+    for theme, preferred, ground in (
+        ("JupyterLab Dark", "light", "rgb(23, 26, 30)"),
+        ("JupyterLab Light", "dark", "rgb(253, 253, 251)"),
+    ):
+        shown.page.emulate_media(color_scheme=preferred)
+        shown.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+        eventually(shown.root).to_have_css("background-color", ground)
+        found = contrasts(shown.root)
+        assert found.weak == [] and found.texts > 40
 
 
 def check_steps(shown: Shown) -> None:

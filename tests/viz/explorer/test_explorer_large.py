@@ -94,6 +94,7 @@ def test_the_selector_shows_another_sample(show: Show) -> None:
     root.backward()
     scores = [v for v in Graph(root).values if v.op and v.op.name == "relu" and not v.path]
     shown = show(root.explore())
+    shown.press("last")
     box = shown.drawing.locator('.tgl-box[aria-label^="relu, one of 50,"]')
     box.dispatch_event("click")
     for field in (shown.root.locator(".tgl-sampler input"), shown.details.locator(".tgl-selector input")):

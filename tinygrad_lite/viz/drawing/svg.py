@@ -16,17 +16,21 @@ from .text_width import number_width, width
 _MARGIN = 16.0
 _LEGEND_HEIGHT = 26.0
 _ICON = 5.0
+CLASS = "tinygrad-lite-picture"
 
 
 def draw(diagram: Diagram, boxes: Sequence[Box], texts: Sequence[EdgeText], layout: Layout, description: str) -> str:
-    """The text of the SVG, which is valid XML for any labels."""
+    """The text of the SVG, which is valid XML for any labels.
+
+    The colours are attributes, which every program reads. A style sheet replaces them where the reader prefers dark.
+    """
     entries = legend(diagram)
     lines = _legend_lines(entries, max(layout.width, 420.0))
     wide = max(layout.width, *(sum(e.width for e in line) for line in lines)) + 2 * _MARGIN
     legend_top = layout.height + 2 * _MARGIN
     high = legend_top + len(lines) * _LEGEND_HEIGHT + (6 if lines else 0)
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(wide)}" height="{_n(high)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{CLASS}" width="{_n(wide)}" height="{_n(high)}" '
         f'viewBox="0 0 {_n(wide)} {_n(high)}" role="img" aria-label="{xml(description)}" font-family="{theme.SANS}" '
         f'font-size="{theme.TEXT_SIZE}">',
         f"<title>{xml(description)}</title>",
@@ -44,7 +48,19 @@ def draw(diagram: Diagram, boxes: Sequence[Box], texts: Sequence[EdgeText], layo
     for k, line in enumerate(lines):
         out += _legend_line(line, _MARGIN, legend_top + k * _LEGEND_HEIGHT)
     out.append("</svg>")
+    out.insert(2, _dark("".join(out)))
     return "\n".join(out) + "\n"
+
+
+def _dark(drawn: str) -> str:
+    """The style sheet with the dark colours of what is drawn."""
+    rules = [
+        f'.{CLASS} [{name}="{light}"]{{{name}:{dark}}}'
+        for light, dark in theme.DARK.items()
+        for name in ("fill", "stroke")
+        if f'{name}="{light}"' in drawn
+    ]
+    return f"<style>@media (prefers-color-scheme:dark){{{''.join(rules)}}}</style>"
 
 
 def _n(x: float) -> str:

@@ -51,6 +51,7 @@ export class PlayerBar {
     this.button.setAttribute("aria-label", player.playing ? "pause (Space)" : "play (Space)");
     this.timeline.max = player.end;
     this.timeline.value = player.position;
+    this.timeline.setAttribute("aria-valuetext", player.words);
     this.pass.textContent = player.pass;
   }
 }

@@ -4,12 +4,9 @@ import { drawn, made } from "./drawing.js";
 import { formatted } from "./graph_data.js";
 
 const DASHES = ["", "7 4", "2 3", "10 3 2 3", "14 4", "5 2 1 2"];
-const RAMP = [
-  [37, 99, 168],
-  [124, 77, 160],
-  [194, 87, 12],
-];
-const LABELLED_LINES = 14;
+const RAMP = ["var(--positive)", "var(--between)", "var(--negative)"];
+const LINE_HEIGHT = 1.35;
+const NARROW = 20; // letters; names stand there without their numbers
 const pen = document.createElement("canvas").getContext("2d");
 
 export class TimeChart {
@@ -101,18 +98,19 @@ export class TimeChart {
     this.em = parseFloat(style.fontSize) * 0.8;
     pen.font = `600 ${this.em}px ${style.fontFamily}`;
     const { em } = this;
-    const full = this.figure.clientWidth;
-    const named = this.#labelled();
-    const ticks = this.isLog ? decades(...this.range) : evenly(...this.range, 5);
-    const labelWidth = most(named.map((line) => wide(`${line.short} ${formatted(-1.234e-3, 3)}`)));
-    this.left = most(ticks.map((tick) => wide(formatted(tick)))) + 0.8 * em;
-    this.width = Math.max(60, full - this.left - labelWidth - 2.8 * em);
+    const { width: full, height } = this.svg.getBoundingClientRect();
     this.top = 0.6 * em;
-    this.height = Math.max(12 * em, 1.35 * em * named.length);
+    this.height = Math.max(3 * em, height - this.top - 2.8 * em);
+    this.isNarrow = full < NARROW * em;
+    const named = this.#labelled();
+    const room = Math.max(2, Math.min(8, Math.floor(this.height / (1.4 * em))));
+    const found = this.isLog ? decades(...this.range) : evenly(...this.range, Math.min(5, room));
+    const ticks = found.filter((_, k) => k % Math.ceil(found.length / room) === 0);
+    const number = this.isNarrow ? "" : ` ${formatted(-1.234e-3, 3)}`;
+    const labelWidth = named.length ? most(named.map((line) => wide(line.short + number))) + 2.2 * em : 0;
+    this.left = most([0, ...ticks.map((tick) => wide(formatted(tick)))]) + 0.8 * em;
+    this.width = Math.max(60, full - this.left - labelWidth - 0.8 * em);
     this.svg.replaceChildren();
-    const height = this.top + this.height + 2.8 * em;
-    this.svg.setAttribute("width", full);
-    this.svg.setAttribute("height", height);
     this.#axes(ticks);
     for (const line of this.lines) this.#path(line);
     this.#labels(named);
@@ -120,11 +118,14 @@ export class TimeChart {
     this.show(this.t);
   }
 
-  // The lines that get a label: all, or, if there are very many, an even selection.
+  // The lines that get a label: all, or, if there is no room for that, an even selection. One alone needs none, since its
+  // number is in the caption.
   #labelled() {
     const n = this.lines.length;
-    const every = n > LABELLED_LINES ? (n - 1) / (LABELLED_LINES - 1) : 1;
-    const some = Array.from({ length: Math.min(n, LABELLED_LINES) }, (_, k) => this.lines[Math.round(k * every)]);
+    if (n === 1) return [];
+    const fitting = Math.max(2, Math.floor(this.height / (LINE_HEIGHT * this.em)));
+    const every = n > fitting ? (n - 1) / (fitting - 1) : 1;
+    const some = Array.from({ length: Math.min(n, fitting) }, (_, k) => this.lines[Math.round(k * every)]);
     const room = this.figure.clientWidth < 26 * this.em * 1.25 ? 9 : 16;
     for (const line of some) line.short = ending(line.name, room);
     return some;
@@ -149,7 +150,8 @@ export class TimeChart {
       drawn(axes, "text", { x, y: bottom + 1.35 * em, "text-anchor": "middle" }, step.toLocaleString("en"));
     }
     drawn(axes, "text", { x: left + width, y: bottom + 2.5 * em, "text-anchor": "end", class: "tgl-run-axis" }, unit);
-    if (this.isLog) drawn(axes, "text", { x: left, y: bottom + 2.5 * em, class: "tgl-run-axis" }, "log scale");
+    if (this.isLog && width > 8 * em)
+      drawn(axes, "text", { x: left, y: bottom + 2.5 * em, class: "tgl-run-axis" }, "log scale");
     drawn(axes, "line", { class: "tgl-run-tick", x1: left, x2: left + width, y1: bottom, y2: bottom });
   }
 
@@ -166,7 +168,7 @@ export class TimeChart {
     const path = drawn(this.svg, "path", {
       d: text,
       class: "tgl-run-line",
-      stroke: line.color,
+      style: line.color,
       "stroke-dasharray": line.dash,
     });
     drawn(path, "title", {}, line.name);
@@ -191,19 +193,20 @@ export class TimeChart {
       drawn(group, "path", {
         d: `M${x + 0.2 * em} ${y}L${x + 1.1 * em} ${to}h${0.5 * em}`,
         class: "tgl-run-leader",
-        stroke: line.color,
+        style: line.color,
       });
-      const text = drawn(group, "text", { x: x + 2 * em, y: to + 0.35 * em, fill: line.color });
+      const place = { x: x + 2 * em, y: to + 0.35 * em };
+      const text = drawn(group, "text", { ...place, class: "tgl-run-label", style: line.color });
       drawn(text, "title", {}, line.name);
       drawn(text, "tspan", { class: "tgl-run-name" }, line.short);
-      line.label = drawn(text, "tspan", { dx: 0.4 * em });
+      if (!this.isNarrow) line.label = drawn(text, "tspan", { dx: 0.4 * em });
     });
   }
 
   #marker() {
     this.marker = drawn(this.svg, "line", { class: "tgl-run-marker", y1: this.top, y2: this.top + this.height });
     for (const line of this.lines) {
-      line.dot = drawn(this.svg, "circle", { r: 0.32 * this.em, fill: line.color, class: "tgl-run-dot" });
+      line.dot = drawn(this.svg, "circle", { r: 0.32 * this.em, style: line.color, class: "tgl-run-dot" });
     }
   }
 
@@ -227,7 +230,9 @@ export class TimeChart {
     this.marker.setAttribute("x1", x);
     this.marker.setAttribute("x2", x);
     this.marker.classList.toggle("tgl-run-look", isLook);
-    this.moment.textContent = isLook ? `at ${this.time.unit} ${this.time.steps[t].toLocaleString("en")}` : "";
+    const words = this.lines.length === 1 ? [told(this.lines[0].values[t])] : [];
+    if (isLook) words.push(`at ${this.time.unit} ${this.time.steps[t].toLocaleString("en")}`);
+    this.moment.textContent = words.join(" ");
     for (const { values, dot, label } of this.lines) {
       const value = values[t];
       dot.setAttribute("visibility", value === null ? "hidden" : "visible");
@@ -260,11 +265,11 @@ function ending(name, length) {
   return letters.length > length ? `…${letters.slice(1 - length).join("")}` : name;
 }
 
-// The colour of line k of many: from blue through purple to orange.
+// The style with the colour of line k of many: from blue through purple to orange.
 function along(k, many) {
   const at = many > 1 ? (2 * k) / (many - 1) : 0;
-  const [a, b] = at < 1 ? [RAMP[0], RAMP[1]] : [RAMP[1], RAMP[2]];
-  return `rgb(${a.map((part, j) => Math.round(part + (at < 1 ? at : at - 1) * (b[j] - part))).join(" ")})`;
+  const [from, to] = at < 1 ? RAMP : RAMP.slice(1);
+  return `--line-color: color-mix(in srgb, ${to} ${Math.round(100 * (at < 1 ? at : at - 1))}%, ${from})`;
 }
 
 // About `many` round numbers between low and high.

@@ -8,10 +8,11 @@ const LEAST_ZOOM = 0.08;
 const MOST_ZOOM = 4;
 const LABELLED_EDGES = 60;
 const TRAVELLERS = 12;
-const LINE = 21;
-const EDGE = 12;
-const LEGEND = 36;
-const TOOLS = 52;
+const LETTERS = 13;
+const LINE = 16;
+const EDGE_LINE = 9;
+const EDGE_ROOM = 52;
+const EDGE = 8;
 
 export function made(parent, name, className, text) {
   const element = document.createElement(name);
@@ -33,6 +34,12 @@ function set(element, attributes) {
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
 }
 
+// Squeezes a line of more letters than these to a width, so that it stays in its place.
+function squeeze(line, letters, width) {
+  if (Array.from(line.textContent).length > letters) set(line, { textLength: width, lengthAdjust: "spacingAndGlyphs" });
+  else line.removeAttribute("textLength");
+}
+
 // The most elements that are drawn for so many items, edges and frames; it limits what is shown at a time.
 export function elementsOf(items, edges, frames) {
   return 7 * items + 3 * frames + (edges > LABELLED_EDGES ? 1 : 2) * edges + 3 * TRAVELLERS + 20;
@@ -43,6 +50,7 @@ export class Drawing {
   constructor(parent, act) {
     this.act = act;
     this.view = { x: 0, y: 0, scale: 1 };
+    this.wanted = 1;
     this.svg = drawn(parent, "svg", { class: "tgl-graph", role: "group", "aria-label": "the computation graph" });
     this.world = drawn(this.svg, "g");
     this.parts = new Map();
@@ -57,6 +65,7 @@ export class Drawing {
 
   #rebuild(scene) {
     this.layout = scene.layout;
+    const hadFocus = this.world.contains(this.svg.getRootNode().activeElement);
     this.world.replaceChildren();
     this.parts.clear();
     for (const frame of scene.frames) this.#buildFrame(frame);
@@ -64,7 +73,7 @@ export class Drawing {
     const texts = drawn(this.world, "g");
     this.labelled = scene.edges.length <= LABELLED_EDGES;
     this.edges = scene.edges.map((_, k) => {
-      const path = drawn(lines, "path", { d: curve(this.layout.ways[k]), class: "tgl-edge" });
+      const path = drawn(lines, "path", { d: curve(this.layout.ways[k], this.layout.down), class: "tgl-edge" });
       const way = this.layout.ways[k];
       const [[a, b], [c, d]] = [way.at(-2), way.at(-1)];
       const text =
@@ -73,6 +82,9 @@ export class Drawing {
     });
     for (const box of scene.boxes) this.#buildBox(box);
     this.travelling = drawn(this.world, "g", { class: "tgl-travelling" });
+    const { group } = this.parts.get(this.current) ?? {};
+    group?.setAttribute("tabindex", 0);
+    if (hadFocus) group?.focus({ preventScroll: true });
   }
 
   #buildFrame({ frame, title, at }) {
@@ -112,31 +124,29 @@ export class Drawing {
 
   #updateBox(box) {
     const { group, rect, title, tag, value, gradient } = this.parts.get(box.item);
-    const room = box.tag ? 17 - Array.from(box.tag).length : 16;
+    const room = box.tag ? LETTERS - Array.from(box.tag).length : LETTERS;
     title.textContent = shortened(box.title, Math.max(4, room));
     if (tag) tag.textContent = shortened(box.tag, 10);
     value.textContent = box.value;
     gradient.textContent = box.gradient;
-    this.#squeeze(gradient);
+    for (const line of [value, gradient]) squeeze(line, LINE, BOX.width - 16);
     group.setAttribute(
       "class",
       `tgl-box tgl-${box.kind} tgl-${box.tone} tgl-${box.stage} ${box.marks.map((m) => `tgl-${m}`).join(" ")}`,
     );
     group.setAttribute("aria-label", box.description);
+    group.setAttribute("aria-pressed", box.marks.includes("selected"));
+    if (box.marks.includes("current")) group.setAttribute("aria-current", "step");
+    else group.removeAttribute("aria-current");
     rect.style.strokeWidth = 1 + 3 * box.weight;
-  }
-
-  // Squeezes long lines so that they stay inside their box.
-  #squeeze(line) {
-    if (Array.from(line.textContent).length > LINE)
-      set(line, { textLength: BOX.width - 16, lengthAdjust: "spacingAndGlyphs" });
-    else line.removeAttribute("textLength");
   }
 
   #updateEdge(edge, { path, text }) {
     path.setAttribute("class", `tgl-edge tgl-${edge.tone} ${edge.marks.map((m) => `tgl-${m}`).join(" ")}`);
     path.style.strokeWidth = 1 + 3 * edge.weight;
-    if (text) text.textContent = edge.text;
+    if (!text) return;
+    text.textContent = edge.text;
+    squeeze(text, EDGE_LINE, EDGE_ROOM);
   }
 
   // Makes the box under the keyboard the one that Tab reaches.
@@ -149,7 +159,7 @@ export class Drawing {
   focus(item) {
     this.focused(item);
     this.parts.get(item)?.group.focus({ preventScroll: true });
-    this.bringToView(item);
+    if (this.parts.has(item)) this.bringToView(this.layout.boxes.get(item));
   }
 
   // Animates contributions that travel against their edges: [{edge, text, tone}].
@@ -177,7 +187,7 @@ export class Drawing {
     if (moving.length) step(start);
   }
 
-  #size() {
+  get size() {
     const { width, height } = this.svg.getBoundingClientRect();
     return { width: width || 800, height: height || 500 };
   }
@@ -187,36 +197,43 @@ export class Drawing {
     this.world.setAttribute("transform", `translate(${x},${y}) scale(${scale})`);
   }
 
-  // Shows the whole graph; if that needs a smaller scale than `least`, it shows the end with the root. Scales are relative
-  // to the reader's text size.
+  // The reader's text size, to which scales are relative.
+  get text() {
+    return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  }
+
+  // Shows the whole graph; if that needs a smaller scale than `least`, it shows the middle.
   fit(least = LEAST_ZOOM) {
-    const { width, height } = this.#size();
-    const text = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-    const scale = Math.max(least * text, Math.min(1.3 * text, width / this.layout.width, height / this.layout.height));
-    const over = width - this.layout.width * scale;
-    this.view = { x: over < 0 ? over : over / 2, y: (height - this.layout.height * scale) / 2, scale };
+    const { text, layout } = this;
+    const { width, height } = this.size;
+    const scale = Math.max(least * text, Math.min(1.3 * text, width / layout.width, height / layout.height));
+    this.view = { x: (width - layout.width * scale) / 2, y: (height - layout.height * scale) / 2, scale };
+    this.wanted = scale;
     this.#place();
   }
 
   zoom(factor, x, y) {
-    const size = this.#size();
+    const { size } = this;
     x ??= size.width / 2;
     y ??= size.height / 2;
     const scale = Math.min(MOST_ZOOM, Math.max(LEAST_ZOOM, this.view.scale * factor));
     const moved = scale / this.view.scale;
     this.view = { x: x - (x - this.view.x) * moved, y: y - (y - this.view.y) * moved, scale };
+    this.wanted = scale;
     this.#place();
   }
 
-  // Moves the view just enough to show the whole box.
-  bringToView(item) {
-    const at = this.layout.boxes.get(item);
-    if (!at) return;
-    const { width, height } = this.#size();
-    const [x, y] = [this.view.x + at.x * this.view.scale, this.view.y + at.y * this.view.scale];
-    const moved = (low, size, from, to) => (low < from ? from - low : Math.min(0, to - low - size));
-    this.view.x += moved(x, BOX.width * this.view.scale, EDGE, width - EDGE);
-    this.view.y += moved(y, BOX.height * this.view.scale, LEGEND, height - TOOLS);
+  // Moves the view just enough to show a whole rectangle of the layout; one that does not fit is shown smaller, until the
+  // next one fits again.
+  bringToView({ x, y, width, height }) {
+    const { size, wanted } = this;
+    const room = { width: size.width - 2 * EDGE, height: size.height - 2 * EDGE };
+    this.zoom(Math.min(wanted, room.width / width, room.height / height) / this.view.scale);
+    this.wanted = wanted;
+    const { scale } = this.view;
+    const moved = (low, long, most) => (low < EDGE ? EDGE - low : Math.min(0, EDGE + most - low - long));
+    this.view.x += moved(this.view.x + x * scale, width * scale, room.width);
+    this.view.y += moved(this.view.y + y * scale, height * scale, room.height);
     this.#place();
   }
 

@@ -14,6 +14,7 @@ import { trainingView } from "./training.js";
 const ELEMENTS = 2000;
 const ALL_OPEN = 60;
 const AT_FIRST = 40;
+// The smallest scale at which the drawing's texts, of 12 px and more, can be read.
 const READABLE = 0.75;
 
 class Explorer {
@@ -31,10 +32,10 @@ class Explorer {
     if (payload.checks) this.scene.checks = decodedChecks(payload.checks, this.graph);
     this.#build(element, payload);
     this.player.setSteps(this.scene.steps);
-    this.player.position = payload.swept || payload.checks ? this.player.end : this.player.steps.length;
-    this.refresh();
-    this.drawing.fit(READABLE);
-    this.drawing.focused(this.scene.items.at(-1));
+    // Findings are shown where all gradients are there.
+    this.player.position = payload.checks ? this.player.end : 0;
+    this.fit();
+    this.drawing.focused(this.scene.items[0]);
     this.size = this.#measured();
     this.resizing = new ResizeObserver(() => this.#resized());
     this.resizing.observe(this.drawing.svg);
@@ -69,7 +70,8 @@ class Explorer {
       onFound: (item) => this.go(item),
       onEnd: () => this.drawing.focus(this.drawing.current),
     });
-    const main = made(root, "div", "tgl-main");
+    const body = made(root, "div", "tgl-body");
+    const main = made(body, "div", "tgl-main");
     const left = made(main, "div", "tgl-left");
     this.drawing = new Drawing(left, {
       onSelect: (item) => this.toggle(item),
@@ -77,8 +79,9 @@ class Explorer {
       onClose: (frame) => this.close(frame),
       onHover: (item) => this.details.show(item ?? this.selected, this.player),
     });
-    this.tools = new ToolBar(left, this.drawing, { onCheck: () => this.check(), onSample: (k) => this.choose(k) });
-    addLegend(left);
+    const strip = made(left, "div", "tgl-strip");
+    this.tools = new ToolBar(strip, this.drawing, { onCheck: () => this.check(), onSample: (k) => this.choose(k) });
+    addLegend(strip);
     const panel = made(main, "div", "tgl-panel");
     this.stepView = new StepView(panel, this.scene);
     this.details = new DetailView(panel, this.scene, {
@@ -92,11 +95,11 @@ class Explorer {
     addKeys(panel);
     this.status = made(root, "p", "tgl-status");
     this.status.setAttribute("role", "status");
-    if (payload.training) this.#buildTraining(root, payload.training);
+    if (payload.training) this.#buildTraining(body, payload.training);
   }
 
   // Adds the view of the training; the graph's parameters follow its time.
-  #buildTraining(root, training) {
+  #buildTraining(body, training) {
     const nodes = training.parameters && decoded(training.parameters.node);
     const numbers = training.parameters && decoded(training.parameters.numbers);
     const view = trainingView(training, {
@@ -107,7 +110,7 @@ class Explorer {
         this.recompute();
       },
     });
-    root.append(view.element);
+    body.append(view.element);
     view.show(training.steps.length - 1);
   }
 
@@ -189,8 +192,20 @@ class Explorer {
     }
     this.player.setSteps(scene.steps);
     if (this.selected !== null && !scene.items.includes(this.selected)) this.selected = null;
+    this.fit();
+  }
+
+  // Fits the drawing to the window; a graph that would be too small to read is shown at its present step.
+  fit() {
+    this.scene.turnFor(this.drawing.size, READABLE * this.drawing.text);
     this.refresh();
     this.drawing.fit(READABLE);
+    this.#follow();
+  }
+
+  #follow() {
+    const item = this.player.current ?? this.player.steps[0];
+    if (item !== undefined) this.drawing.bringToView(this.scene.lit(item));
   }
 
   choose(k, item) {
@@ -266,9 +281,8 @@ class Explorer {
 
   stepped(forth) {
     this.refresh();
-    const { current } = this.player;
-    if (current !== undefined) this.drawing.bringToView(current);
-    if (forth && this.player.pass === "backward") this.#travel(current);
+    this.#follow();
+    if (forth && this.player.pass === "backward") this.#travel(this.player.current);
   }
 
   #travel(item) {
@@ -304,8 +318,13 @@ class Explorer {
 
   #resized() {
     const size = this.#measured();
-    if (size !== this.size && !size.startsWith("0 ")) this.drawing.fit(READABLE);
+    if (size !== this.size && !size.startsWith("0 ")) this.fit();
     this.size = size;
+  }
+
+  // Takes the keys.
+  focus() {
+    this.root.focus({ preventScroll: true });
   }
 
   end() {

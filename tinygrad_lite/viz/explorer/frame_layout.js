@@ -1,16 +1,18 @@
 // A layered drawing with nested frames (Sugiyama, Tagawa and Toda 1981): each open frame is laid out by itself, innermost
-// first, and is one box in the frame around it. Leaves are on the left, the root is on the right.
+// first, and is one box in the frame around it. Leaves are on the left and the root is on the right, or, in a layout that
+// goes down, leaves are on top.
 
-export const BOX = { width: 140, height: 58 };
-const GAP = 16;
-const BORDER = 14;
-const TITLE = 26;
-const LAYER_GAP = 56;
+export const BOX = { width: 116, height: 58 };
+const MARGIN = 8;
+const BORDER = 12;
+const TITLE = 32;
+const RIGHT = { gap: 16, layerGap: 60 };
+const DOWN = { gap: 10, layerGap: 42 };
 const SWEEPS = 6;
 
-// Takes items in order with the edges between them; returns a rectangle for each item and open frame, and the points of
-// each edge.
-export function laidOut(hierarchy, { items, edges }) {
+// Takes items in order with the edges between them, and whether the layout goes down; returns a rectangle for each item
+// and open frame, and the points of each edge.
+export function laidOut(hierarchy, { items, edges }, down) {
   const open = new Map([[-1, []]]);
   const placed = new Set();
   const place = (item) => {
@@ -36,7 +38,7 @@ export function laidOut(hierarchy, { items, edges }) {
       arrange(inner);
       return levels.get(inner);
     });
-    levels.set(frame, arrangedLevel(open.get(frame), sizes, links.get(frame), frame >= 0));
+    levels.set(frame, arrangedLevel(open.get(frame), sizes, links.get(frame), frame >= 0, down));
   };
   arrange(-1);
   const boxes = new Map();
@@ -46,7 +48,8 @@ export function laidOut(hierarchy, { items, edges }) {
     corners.set(frame, [x, y]);
     const level = levels.get(frame);
     open.get(frame).forEach((item, k) => {
-      const at = { x: x + level.x[k], y: y + level.y[k], width: level.widths[k], height: level.heights[k] };
+      const place = level.places[k];
+      const at = { ...place, x: x + place.x, y: y + place.y };
       const inner = item - hierarchy.classes;
       if (item >= hierarchy.classes && open.has(inner)) {
         frames.set(inner, at);
@@ -59,10 +62,19 @@ export function laidOut(hierarchy, { items, edges }) {
     const [x, y] = corners.get(frame);
     const [from, to] = [boxes.get(edges[e].source), boxes.get(edges[e].target)];
     const between = levels.get(frame).ways[link].map(([a, b]) => [x + a, y + b]);
-    return [[from.x + from.width, from.y + from.height / 2], ...between, [to.x, to.y + to.height / 2]];
+    const [begin, end] = down
+      ? [
+          [from.x + from.width / 2, from.y + from.height],
+          [to.x + to.width / 2, to.y],
+        ]
+      : [
+          [from.x + from.width, from.y + from.height / 2],
+          [to.x, to.y + to.height / 2],
+        ];
+    return [begin, ...between, end];
   });
-  const whole = levels.get(-1);
-  return { boxes, frames, ways, width: whole.width, height: whole.height };
+  const { width, height } = levels.get(-1);
+  return { boxes, frames, ways, down, width, height };
 }
 
 // The innermost frame that holds both ends, and the items in that frame that contain them.
@@ -80,7 +92,12 @@ function meeting(hierarchy, source, target) {
   return [hierarchy.frameOfItem(up.at(-1)), up.at(-1), down.at(-1)];
 }
 
-function arrangedLevel(items, sizes, links, framed) {
+// One frame's boxes. The layers are columns; a layout that goes down is computed with width and height exchanged.
+function arrangedLevel(items, boxes, links, framed, down) {
+  const turned = ({ width, height, x, y }) =>
+    down ? { width: height, height: width, x: y, y: x } : { width, height, x, y };
+  const sizes = boxes.map(turned);
+  const { gap, layerGap } = down ? DOWN : RIGHT;
   const index = new Map(items.map((item, k) => [item, k]));
   const pairs = links.map(({ source, target }) => [index.get(source), index.get(target)]);
   const layer = layersOf(items.length, pairs);
@@ -101,26 +118,23 @@ function arrangedLevel(items, sizes, links, framed) {
     return chain;
   });
   const columns = ordered(cells, neighbours);
-  setHeights(columns);
-  const margins = framed ? { left: BORDER, top: TITLE + 6, end: BORDER } : { left: GAP, top: GAP, end: GAP };
-  let x = margins.left;
+  setHeights(columns, gap);
+  const end = framed ? BORDER : MARGIN;
+  const margins = turned({ x: end, y: framed ? TITLE : MARGIN });
+  let x = margins.x;
   for (const column of columns) {
     const wide = Math.max(0, ...column.map((cell) => cell.width));
     for (const cell of column) cell.x = x + (wide - cell.width) / 2;
-    x += wide + LAYER_GAP;
+    x += wide + layerGap;
   }
   const top = Math.min(...cells.map((cell) => cell.y - cell.height / 2));
-  for (const cell of cells) cell.y += margins.top - top;
+  for (const cell of cells) cell.y += margins.y - top;
   const own = cells.slice(0, items.length);
-  return {
-    width: x - LAYER_GAP + margins.end,
-    height: Math.max(...cells.map((cell) => cell.y + cell.height / 2)) + margins.end,
-    x: own.map((cell) => cell.x),
-    y: own.map((cell) => cell.y - cell.height / 2),
-    widths: own.map((cell) => cell.width),
-    heights: own.map((cell) => cell.height),
-    ways: chains.map((chain) => chain.map((cell) => [cell.x, cell.y])),
-  };
+  const whole = { width: x - layerGap + end, height: Math.max(...cells.map((cell) => cell.y + cell.height / 2)) + end };
+  const { width, height } = turned(whole);
+  const places = own.map((cell) => turned({ ...cell, y: cell.y - cell.height / 2 }));
+  const way = (chain) => chain.map(turned).map(({ x, y }) => [x, y]);
+  return { width, height, places, ways: chains.map(way) };
 }
 
 // Layers by the longest path from the left; an item without a source moves next to its first user. Edges that close a
@@ -185,12 +199,12 @@ function ordered(cells, neighbours) {
 
 // Sets heights near the mean of the neighbours' heights, in order and without overlap. It pools cells that would be too
 // close (isotonic regression), which gives the nearest such heights.
-function setHeights(columns) {
+function setHeights(columns, gap) {
   for (const column of columns) {
     let y = 0;
     for (const cell of column) {
       cell.y = y + cell.height / 2;
-      y += cell.height + GAP;
+      y += cell.height + gap;
     }
     for (const cell of column) cell.y -= y / 2;
   }
@@ -202,7 +216,7 @@ function setHeights(columns) {
       for (const cell of column) {
         const around = sweep >= SWEEPS - 2 ? [...cell.before, ...cell.after] : cell[side];
         cell.offset = offset + cell.height / 2;
-        offset += cell.height + (cell.item < 0 ? GAP / 2 : GAP);
+        offset += cell.height + (cell.item < 0 ? gap / 2 : gap);
         const wish = (around.length ? mean(around, (c) => c.y) : cell.y) - cell.offset;
         pools.push({ cells: [cell], sum: wish, count: 1 });
         while (pools.length > 1 && pools.at(-2).sum / pools.at(-2).count > pools.at(-1).sum / pools.at(-1).count) {
@@ -221,13 +235,13 @@ function mean(list, value) {
   return list.reduce((sum, x) => sum + value(x), 0) / list.length;
 }
 
-// A smooth path through the points, horizontal at each of them.
-export function curve(points) {
+// A smooth path through the points of a way, along the layout's direction at each of them.
+export function curve(points, down) {
   let path = `M${points[0].map(rounded).join(",")}`;
   for (let k = 1; k < points.length; k++) {
-    const [[a, b], [c, d]] = [points[k - 1], points[k]];
-    const middle = rounded((a + c) / 2);
-    path += `C${middle},${rounded(b)} ${middle},${rounded(d)} ${rounded(c)},${rounded(d)}`;
+    const [[a, b], [c, d]] = [points[k - 1], points[k]].map((point) => point.map(rounded));
+    const [x, y] = [rounded((a + c) / 2), rounded((b + d) / 2)];
+    path += down ? `C${a},${y} ${c},${y} ${c},${d}` : `C${x},${b} ${x},${d} ${c},${d}`;
   }
   return path;
 }

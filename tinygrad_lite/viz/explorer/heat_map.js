@@ -4,24 +4,13 @@ import { drawn, made } from "./drawing.js";
 import { decoded, formatted } from "./graph_data.js";
 import { evenly } from "./chart.js";
 
-const ORANGE = [194, 87, 12],
-  BLUE = [37, 99, 168],
-  WHITE = [255, 255, 255],
-  NO_NUMBER = [150, 150, 150];
-const CLASS_COLORS = [
-  ORANGE,
-  BLUE,
-  [31, 138, 104],
-  [160, 70, 157],
-  [138, 108, 0],
-  [190, 60, 76],
-  [50, 130, 160],
-  [110, 84, 190],
-];
+const CLASS_COLORS = 8;
+const NO_NUMBER = [150, 150, 150];
 const NAN_LEVEL = 255;
 const LEVELS = 254;
 const PALE = 0.42;
 const STRENGTH = 0.62;
+const WIDEST = 1.5; // how far the plane is stretched at most
 
 // Outlines around the origin, of size 1. Each class has a shape as well as a colour.
 const SHAPES = [
@@ -76,7 +65,6 @@ export class PlaneView {
     this.canvas.setAttribute("role", "img");
     this.cells = document.createElement("canvas");
     this.cells.width = this.cells.height = boundary.size;
-    this.palette = Array.from({ length: 256 }, (_, level) => this.#shade(level));
     this.#legend();
     this.canvas.addEventListener("pointermove", (event) => this.#look(event));
     this.canvas.addEventListener("pointerleave", () => this.show(this.t));
@@ -89,16 +77,14 @@ export class PlaneView {
       const item = made(legend, "span");
       const svg = drawn(item, "svg", { viewBox: "-1.5 -1.5 3 3", "aria-hidden": "true" });
       const points = SHAPES[k % SHAPES.length].map((point) => point.join(",")).join(" ");
-      drawn(svg, "polygon", { points, fill: colored(classColor(k)) });
+      drawn(svg, "polygon", { points, style: `fill: var(${className(k)})` });
       item.append(document.createTextNode(kind === "class" ? `class ${name}` : `target ${name}`));
     });
     if (kind === "class") return;
     if (kind === "value") made(legend, "span", "", "samples are coloured by their targets");
     const bar = made(legend, "span", "tgl-run-scale");
     made(bar, "span", "", formatted(range[0], 3));
-    const ramp = made(bar, "span", "tgl-run-ramp");
-    const stops = Array.from({ length: 9 }, (_, k) => colored(this.palette[Math.round((k * LEVELS) / 8)]));
-    ramp.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+    this.ramp = made(bar, "span", "tgl-run-ramp");
     made(
       bar,
       "span",
@@ -111,6 +97,25 @@ export class PlaneView {
     );
   }
 
+  // Takes the colours of the present theme, of which a canvas knows nothing.
+  #mix() {
+    const probe = made(this.figure, "i");
+    const resolved = (name) => {
+      probe.style.color = `var(${name})`;
+      return getComputedStyle(probe)
+        .color.match(/[\d.]+/g)
+        .map(Number);
+    };
+    this.ground = resolved("--field");
+    this.ink = colored(resolved("--ink"));
+    this.colors = Array.from({ length: CLASS_COLORS }, (_, k) => resolved(className(k)));
+    probe.remove();
+    this.palette = Array.from({ length: 256 }, (_, level) => this.#shade(level));
+    if (!this.ramp) return;
+    const stops = Array.from({ length: 9 }, (_, k) => colored(this.palette[Math.round((k * LEVELS) / 8)]));
+    this.ramp.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+  }
+
   // The colour of a level.
   #shade(level) {
     const {
@@ -118,8 +123,17 @@ export class PlaneView {
       range: [low, high],
     } = this.boundary;
     if (level === NAN_LEVEL) return NO_NUMBER;
-    if (kind === "class") return mixed(WHITE, classColor(level), PALE);
-    return scaled(this.#number(level), kind === "value" ? low : -high, high, kind === "value", STRENGTH);
+    if (kind === "class") return mixed(this.ground, this.colors[level % CLASS_COLORS], PALE);
+    const number = this.#number(level);
+    return this.#scaled(kind === "value" ? number : 2 * number - 1, kind === "value" ? low : -high, high);
+  }
+
+  // A colour from that of class 0 (low) through the ground to that of class 1 (high); the ground is at zero if there are
+  // values on both sides of it.
+  #scaled(number, low, high) {
+    let at = high > low ? (2 * (number - low)) / (high - low) - 1 : 0;
+    if (low < 0 && high > 0) at = number / Math.max(-low, high);
+    return mixed(this.ground, this.colors[at < 0 ? 0 : 1], STRENGTH * Math.min(1, Math.abs(at)));
   }
 
   #number(level) {
@@ -137,24 +151,18 @@ export class PlaneView {
     const em = parseFloat(style.fontSize) * 0.8;
     const ratio = window.devicePixelRatio || 1;
     const { x, y } = this.boundary;
-    const full = this.figure.clientWidth;
+    const { width: full, height: high } = this.canvas.getBoundingClientRect();
+    this.#mix();
     const context = this.canvas.getContext("2d");
     context.font = `${em}px ${style.fontFamily}`;
-    this.ticks = { x: evenly(...x, Math.max(2, Math.floor(full / (6 * em)))), y: evenly(...y, 5) };
+    const height = Math.max(3 * em, high - 2.6 * em);
+    this.ticks = { y: evenly(...y, 5) };
     const left = Math.max(...this.ticks.y.map((tick) => context.measureText(formatted(tick)).width)) + 0.8 * em;
-    const width = full - left - 2;
-    const shape = (y[1] - y[0]) / (x[1] - x[0]);
-    const height = Math.min(28 * em, Math.max(25 * em, width * shape), 0.9 * width);
-    Object.assign(this, {
-      em,
-      ratio,
-      font: context.font,
-      area: { left, top: 0.6 * em, width, height },
-      ink: style.color,
-    });
+    const width = Math.min(full - left - 2, (WIDEST * height * (x[1] - x[0])) / (y[1] - y[0]));
+    this.ticks.x = evenly(...x, Math.max(2, Math.floor(width / (6 * em))));
+    Object.assign(this, { em, ratio, font: context.font, area: { left, top: 0.6 * em, width, height } });
     this.canvas.width = Math.round(full * ratio);
-    this.canvas.height = Math.round((height + 2.6 * em) * ratio);
-    this.canvas.style.height = `${height + 2.6 * em}px`;
+    this.canvas.height = Math.round(high * ratio);
     this.show(this.t);
   }
 
@@ -277,15 +285,15 @@ export class PlaneView {
     const { x, y, points, classes, range } = this.boundary;
     const inner = this.boundary.size - 1;
     const radius = this.em * (points.length > 300 ? 0.28 : 0.38);
-    context.strokeStyle = classes ? "#ffffff" : this.ink;
-    context.lineWidth = 1.2;
+    context.strokeStyle = this.ink;
+    context.lineWidth = 0.9;
     for (const [a, b, mark] of points) {
       const [px, py] = this.#place([((a - x[0]) / (x[1] - x[0])) * inner, ((b - y[0]) / (y[1] - y[0])) * inner]);
       const outline = SHAPES[(classes ? mark : 0) % SHAPES.length];
       context.beginPath();
       outline.forEach(([dx, dy], k) => context[k ? "lineTo" : "moveTo"](px + radius * dx, py + radius * dy));
       context.closePath();
-      context.fillStyle = colored(classes ? classColor(mark) : scaled(mark, ...range, true, STRENGTH));
+      context.fillStyle = colored(classes ? this.colors[mark % CLASS_COLORS] : this.#scaled(mark, ...range));
       context.fill();
       context.stroke();
     }
@@ -295,7 +303,6 @@ export class PlaneView {
     const { x, y } = this.boundary;
     const { left, top, width, height } = this.area;
     context.strokeStyle = context.fillStyle = this.ink;
-    context.globalAlpha = 0.75;
     context.lineWidth = 1;
     context.strokeRect(left, top, width, height);
     context.font = this.font;
@@ -311,7 +318,6 @@ export class PlaneView {
       context.textAlign = "right";
       context.fillText(formatted(tick), left - 0.5 * this.em, py);
     }
-    context.globalAlpha = 1;
   }
 
   #look(event) {
@@ -329,8 +335,8 @@ export class PlaneView {
   }
 }
 
-function classColor(k) {
-  return CLASS_COLORS[k % CLASS_COLORS.length];
+function className(k) {
+  return `--class-${k % CLASS_COLORS}`;
 }
 
 function colored(color) {
@@ -339,15 +345,6 @@ function colored(color) {
 
 function mixed(a, b, share) {
   return a.map((part, k) => Math.round(part + share * (b[k] - part)));
-}
-
-// A colour from orange (low) through white to blue (high); white is at zero if there are values on both sides of it.
-function scaled(number, low, high, isValue, strength) {
-  let at;
-  if (!isValue) at = 2 * number - 1;
-  else if (low < 0 && high > 0) at = number / Math.max(-low, high);
-  else at = high > low ? (2 * (number - low)) / (high - low) - 1 : 0;
-  return mixed(WHITE, at < 0 ? ORANGE : BLUE, strength * Math.min(1, Math.abs(at)));
 }
 
 // Replaces each number by the mean of its neighbours and itself, along rows and then along columns.

@@ -25,7 +25,7 @@ def module() -> str:
 
 
 def style() -> str:
-    return _joined(("explorer.css", "training.css"))
+    return _joined(("colours.css", "drawing.css", "panel.css", "explorer.css", "training.css"))
 
 
 def _joined(names: Sequence[str]) -> str:
@@ -47,6 +47,7 @@ def page_of(title: str, payload: str, evaluator: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>
+:root {{ color-scheme: light dark; }}
 html, body, main {{ height: 100%; margin: 0; }}
 main .tgl-explorer {{ min-height: 100%; }}
 {style()}
@@ -59,7 +60,10 @@ main .tgl-explorer {{ min-height: 100%; }}
 <script type="module">
 {module()}
 const EVALUATOR = {evaluator};
-mount(document.getElementById("explorer"), document.getElementById("payload").textContent, null, EVALUATOR);
+const text = document.getElementById("payload").textContent;
+const explorer = mount(document.getElementById("explorer"), text, null, EVALUATOR);
+// In a frame of a notebook the keys stay with the cell until a click.
+if (window.parent === window) explorer.focus();
 </script>
 </body>
 </html>

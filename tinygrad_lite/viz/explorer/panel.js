@@ -35,7 +35,6 @@ export class StepView {
   show(player) {
     const { element, scene } = this;
     element.replaceChildren();
-    const n = player.steps.length;
     const heading = made(element, "h3");
     const item = player.current;
     const name =
@@ -46,11 +45,11 @@ export class StepView {
           : scene.graph.called(scene.hierarchy.chosen[item]);
     if (player.pass === "start") {
       heading.textContent = "Start";
-      sentence(element, "Only the leaves have numbers. Step forward to compute.");
+      sentence(element, "Only the leaves have numbers. → computes the next one, Space plays.");
       return;
     }
     const back = player.pass === "backward";
-    heading.textContent = `${back ? "Backward" : "Forward"}, step ${back ? player.position - n : player.position} of ${n}: `;
+    heading.textContent = `${player.words}: `;
     heading.append(made(null, "bdi", "", shortened(name, 60)));
     if (scene.hierarchy.isFrame(item)) this.#frame(item, back, player);
     else if (back) this.#backward(scene.hierarchy.chosen[item], player);

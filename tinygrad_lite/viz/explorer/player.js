@@ -34,6 +34,15 @@ export class Player {
     return this.position <= this.steps.length ? "forward" : "backward";
   }
 
+  // The position in words.
+  get words() {
+    const n = this.steps.length;
+    if (this.pass === "start") return "start";
+    return this.pass === "forward"
+      ? `Forward, step ${this.position} of ${n}`
+      : `Backward, step ${this.position - n} of ${n}`;
+  }
+
   get current() {
     const n = this.steps.length;
     if (this.position === 0) return undefined;

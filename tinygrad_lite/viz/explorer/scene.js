@@ -19,11 +19,39 @@ export class Scene {
   arrange() {
     const { graph, hierarchy } = this;
     Object.assign(this, hierarchy.visible());
-    this.layout = laidOut(hierarchy, this);
-    this.frames = [...this.layout.frames].map(([frame, at]) => ({ frame, at, title: hierarchy.frames[frame].title }));
+    this.#lay(laidOut(hierarchy, this, false));
     this.steps = this.items.filter((item) => hierarchy.nodes(item).some((i) => !graph.isLeaf(i)));
     this.stepOf = new Map(this.steps.map((item, k) => [item, k]));
     this.measure();
+  }
+
+  #lay(layout) {
+    this.layout = layout;
+    this.frames = [...layout.frames].map(([frame, at]) => ({ frame, at, title: this.hierarchy.frames[frame].title }));
+  }
+
+  // Chooses the direction of the layout for a drawing of this size: to the right if all of it is readable then, at a scale
+  // of `least`, else the direction in which more of it fits.
+  turnFor({ width, height }, least) {
+    const scale = (layout) => Math.min(width / layout.width, height / layout.height);
+    const right = laidOut(this.hierarchy, this, false);
+    const down = laidOut(this.hierarchy, this, true);
+    const best = scale(right) >= least || scale(right) >= scale(down) ? right : down;
+    if (best.down !== this.layout.down) this.#lay(best);
+  }
+
+  // Everything that is lit when it is the turn of an item: its box, those of its arguments, and the arrows between them.
+  lit(item) {
+    const into = this.edges.flatMap((edge, k) => (edge.target === item ? [{ ...edge, way: this.layout.ways[k] }] : []));
+    const boxes = [item, ...into.map(({ source }) => source)].map((one) => this.layout.boxes.get(one));
+    const points = into.flatMap(({ way }) => way);
+    const sides = boxes.flatMap(({ x, y, width, height }) => [
+      [x, y],
+      [x + width, y + height],
+    ]);
+    const [xs, ys] = [0, 1].map((axis) => [...points, ...sides].map((point) => point[axis]));
+    const [x, y] = [Math.min(...xs), Math.min(...ys)];
+    return { x, y, width: Math.max(...xs) - x, height: Math.max(...ys) - y };
   }
 
   // Updates the summaries after the numbers changed.
@@ -115,7 +143,7 @@ export class Scene {
       computed: () => `grad ${formatted(gradient.value)}`,
       zero: () => "grad 0",
       blocked: () => "grad 0 ⊘ blocked",
-      part: () => `grad ${formatted(gradient.value)} + … (${gradient.come} of ${gradient.uses})`,
+      part: () => `grad ${formatted(gradient.value)} + … ${gradient.come}/${gradient.uses}`,
       "not computed": () => "grad –",
     }[state]();
     const mark = check ? this.#checkMark(check) : "";
@@ -177,7 +205,8 @@ export class Scene {
       const marks = passed ? ["passed"] : [];
       if (edge.target === player.current) marks.push("lit");
       if (related && !(related.has(edge.source) && related.has(edge.target))) marks.push("dim");
-      if (passed && slots.length && slots.every((slot) => isStopped(slot, this.states, this.graph))) marks.push("stopped");
+      if (passed && slots.length && slots.every((slot) => isStopped(slot, this.states, this.graph)))
+        marks.push("stopped");
       const tone = !passed || value === 0 ? "none" : slots.length ? (value > 0 ? "positive" : "negative") : "many";
       const local = () => (computed ? `× ${formatted(this.graph.partials[slots[0]], 3)}` : "");
       const text = slots.length === 1 ? local() : edge.count > 1 ? `${edge.count.toLocaleString("en")} edges` : "";

@@ -30,9 +30,10 @@ class TrainingView {
     const charts = made(element, "div", "tgl-run-charts");
     this.views = this.#charts(charts);
     this.show(this.last);
-    // Draws in the next frame: drawing changes the height, and changing a size while it is observed is an error.
+    // Draws in the next frame: drawing may change a size, which is an error while sizes are observed.
     const draw = () => element.clientWidth && this.views.forEach((view) => view.draw());
     new ResizeObserver(() => requestAnimationFrame(draw)).observe(element);
+    onTheme(draw);
   }
 
   #charts(parent) {
@@ -51,7 +52,7 @@ class TrainingView {
       .map(([name, values]) => ({ name, values }))
       .filter(hasNumbers);
     if (norms.length) {
-      const title = "Gradient by layer (root mean square)";
+      const title = "Gradient by layer (RMS)";
       views.push(new TimeChart(parent, title, norms, time, { ...act, logarithmic: true }));
     } else {
       const words =
@@ -144,6 +145,13 @@ class TrainingView {
     );
     for (const view of this.views) view.show(t);
   }
+}
+
+// Calls act when the theme may have changed: the reader's preference, or what a notebook names in its page.
+function onTheme(act) {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", act);
+  const observer = new MutationObserver(act);
+  for (const element of [document.documentElement, document.body]) observer.observe(element, { attributes: true });
 }
 
 // The columns that are neither a loss nor the learning rate; validation and training share a chart.
