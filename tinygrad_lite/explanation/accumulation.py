@@ -23,7 +23,7 @@ WORDS: dict[Kind, str] = {
 }
 """How the parts of a gradient are told. The explorer's page fills in the same texts."""
 
-REASON = "backward() adds to the .grad of a leaf until zero_grad() clears it"
+REASON = "a sweep, one backward(), adds to the .grad of a leaf until zero_grad() clears it"
 CHANGED = {
     True: "the value has changed since: the gradient is that at the earlier value",
     False: "its value, or another argument's, has changed since: the gradient is that at the earlier values",
@@ -63,6 +63,10 @@ class Accumulated:
         if texts["given"].startswith("-"):
             texts["given"] = f"({texts['given']})"
         return WORDS[self.kind].format(**texts)
+
+    def sentence(self, name: str) -> str:
+        """The same as a sentence about the leaf of this name, with the reason."""
+        return f"{name}.grad: {self.words()}{'; ' if self.reason else ''}{self.reason}"
 
     @property
     def reason(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, TypeVar
 
 from .. import engine
@@ -17,6 +17,7 @@ from ..text.reports import Report, Table
 from ..text.wording import called, count, counted, equation, expression, number, parent_names, shortened
 from ..transforms.derivatives import gradients
 from ..transforms.replay import recorded_otherwise
+from .accumulation import Accumulated, accumulated
 from .flatness import blocking
 
 _EXACT = 2.0**53
@@ -86,6 +87,7 @@ class Explanation(Report):
     number  how many terms there are in all, inf if they are too many for a float
     rest    the sum of the terms that are not in `terms`
     hooked  how much hooks on gradients changed the sum
+    accumulated  the parts of x.grad, if x is a leaf and its .grad is not the derivative that the last sweep of y gave
     """
 
     y: Value
@@ -96,11 +98,13 @@ class Explanation(Report):
     number: float
     rest: float
     hooked: float
+    accumulated: Accumulated | None = None
 
     def parts(self) -> list[str | Table]:
         y, x = called(self.y), called(self.x)
         head = f"d {_grouped(y)} / d {_grouped(x)} = {_six(self.derivative)}"
-        return [f"{head}  at {y} = {_six(self.y.data)}, {x} = {_six(self.x.data)}", self._table()]
+        told: list[str | Table] = [f"{head}  at {y} = {_six(self.y.data)}, {x} = {_six(self.x.data)}", self._table()]
+        return [*told, *([self.accumulated.sentence(x)] if self.accumulated else [])]
 
     def _table(self) -> Table:
         uses = self.by == "uses"
@@ -142,7 +146,8 @@ def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limi
     by = one_of("uses", "paths").checked("explain(by=...)", by)
     limit = whole(1).checked("explain(limit=...)", limit)
     between = _between(x, wrt)
-    return _by_uses(between, limit) if by == "uses" else _by_paths(between, limit)
+    found = _by_uses(between, limit) if by == "uses" else _by_paths(between, limit)
+    return replace(found, accumulated=accumulated(found.y).get(found.x))
 
 
 def _between(x: Value, y: Value) -> list[Value]:

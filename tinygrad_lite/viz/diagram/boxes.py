@@ -152,11 +152,12 @@ def _part_rows(node: Node) -> list[Row]:
     """Rows for a leaf's gradient that is not the one of this graph's last sweep: its parts, and a changed leaf."""
     rows, parts = [], node.accumulated
     if parts and parts.kind in ("before", "outside"):
-        rows.append(Row("from elsewhere" if parts.kind == "outside" else "other sweeps", number(parts.others)))
+        rows.append(Row("from outside" if parts.kind == "outside" else "other sweeps", number(parts.others)))
     elif parts and parts.kind != "scaled":
         rows.append(Row("", "other sweeps too" if parts.kind == "after" else "from other sweeps", "muted"))
     if parts and parts.kind != "none":
-        rows.append(Row("this graph" if parts.kind == "outside" else "this sweep", number(parts.given)))
+        name = {"before": "+ this sweep", "outside": "+ this graph"}.get(parts.kind, "this sweep")
+        rows.append(Row(name, number(parts.given)))
     if node.changed is not None:
         rows.append(Row("", "of an earlier value" if node.changed else "of earlier values", "warning"))
     return rows

@@ -40,6 +40,11 @@ def legend(diagram: Diagram) -> list[Entry]:
         entries.append(Entry("zero", "gradient is 0"))
     if "blocked" in states:
         entries.append(Entry("blocked", "gradient is stopped on its way"))
+    told = [node for node in diagram.nodes if not isinstance(node, Step)]
+    if any(node.accumulated for node in told):
+        entries.append(Entry("", "sweep: one backward(), which adds to grad until zero_grad()"))
+    if any(node.changed is not None if isinstance(node, Node) else node.changed for node in told):
+        entries.append(Entry("", "earlier value: a leaf has changed since backward()"))
     if any(
         (not isinstance(node, Step) and node.wrong) or (isinstance(node, Node) and node.wrong_adjoint)
         for node in diagram.nodes

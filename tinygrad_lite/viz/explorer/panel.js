@@ -204,7 +204,8 @@ export class DetailView {
           : [check.measured, ` (${check.rules?.size ? "its own rule is wrong" : check.verdict})`]),
         check.note ? `: ${check.note}` : "",
       );
-    row(".grad", ...(graph.graded[i] ? [graph.grad[i]] : ["not computed: call backward()"]));
+    row(".grad", ...(graph.graded[i] ? [graph.grad[i], ...graph.gradientParts(i)] : ["not computed: call backward()"]));
+    if (graph.changeOf(i)) row("changed", graph.changeOf(i));
     if (graph.kind[i] === DETACHED) row("kind", "detached");
     if (graph.hooked.has(i)) row("hook", "changes the gradient");
     if (!graph.isLeaf(i)) {
