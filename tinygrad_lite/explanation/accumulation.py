@@ -1,4 +1,4 @@
-"""What the .grad of a leaf holds: what a graph's sweep gave it, and what others did; and whether the leaf has changed."""
+"""What the .grad of a leaf is made of: what a graph's sweep gave it, and the rest; and whether the leaf has changed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS: dict[Kind, str] = {
     "after": "{grad}, with other sweeps; this graph's own sweep gave {given}",
     "none": "{grad}, all from other sweeps: backward() was not called on this graph",
     "outside": "{grad} = {others} from outside this graph + {given} through it",
-    "scaled": "{grad}, where the sweep gave {given}: it was scaled since, as by clip_grad_norm_, or other sweeps came in",
+    "scaled": "{grad}, where the sweep gave {given}: scaled since, as by clip_grad_norm_, or other sweeps came in",
 }
 """How the parts of a gradient are told. The explorer's page fills in the same texts."""
 
@@ -30,8 +30,8 @@ CHANGED = {
 }
 """What is told of a leaf that has changed, for certain or perhaps."""
 
-_CLOSE, _FAR = 1e-9, 1e-3
-"""Differences below this part of the numbers are rounding; above it, they are not even where terms cancel."""
+_CLOSE, _ROUNDED = 1e-9, 1e-13
+"""Differences below these parts of the sums, or of all their terms, are rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Accumulated:
 def accumulated(y: Value, order: Sequence[Value] | None = None) -> dict[Value, Accumulated]:
     """For each leaf below y whose .grad is more than rounding away from what the sweep of y gives: its parts.
 
-    Nothing is stored for this: what the sweep gives is computed again. Where a hook changes gradients, nothing is found.
+    Nothing is stored for this: what the sweep gives is computed again. Where hooks change gradients, nothing is found.
 
     order  the graph of y, in topological order
 
@@ -94,9 +94,8 @@ def accumulated(y: Value, order: Sequence[Value] | None = None) -> dict[Value, A
     pairs = [(v, v.grad, g) for v, g in zip(leaves, given, strict=True) if _differ(v.grad, g)]
     if not swept or not pairs:
         return {v: Accumulated("none", grad, 0.0) for v, grad, _ in pairs}
-    if not all(_differ(grad, g, _FAR) for _, grad, g in pairs):
-        rounding = _rounding(y, order)
-        pairs = [(v, grad, g) for v, grad, g in pairs if not abs(grad - g) <= rounding.get(v, 0.0)]
+    rounding = _rounding(y, order)
+    pairs = [(v, grad, g) for v, grad, g in pairs if not abs(grad - g) <= rounding[v]]
     if begun and _is_scaled([(v.grad, g) for v, g in zip(leaves, given, strict=True) if g != 0.0]):
         return {v: Accumulated("scaled", grad, g) for v, grad, g in pairs}
     last = engine.sweep_number(y)
@@ -151,23 +150,23 @@ def _factors(v: Value) -> Iterator[tuple[Value, float]]:
                 yield factor, recorded
 
 
-def _differ(grad: float, given: float, part: float = _CLOSE) -> bool:
-    """Whether two numbers differ by more than this part of them; if `given` is not finite, nothing is said."""
-    return math.isfinite(given) and not abs(grad - given) <= part * max(abs(grad), abs(given))
+def _differ(grad: float, given: float) -> bool:
+    """Whether two numbers differ by more than rounding; if `given` is not finite, nothing is said."""
+    return math.isfinite(given) and not math.isclose(grad, given, rel_tol=_CLOSE)
 
 
 def _rounding(y: Value, order: Sequence[Value]) -> dict[Value, float]:
-    """For each leaf, what its terms from the sweep of y may be rounded by: more than the sum, if they cancel."""
-    sizes: dict[Value, float] = {}
-    adjoints = within(derivatives, y, order, watch=None)
-    for v, adjoint in zip(order, adjoints, strict=True):
+    """What the derivatives of y may be rounded by: more than a part of the sums, where terms cancel on the way."""
+    sizes = dict.fromkeys(order, 0.0)
+    sizes[y] = _ROUNDED * abs(y.grad)
+    for v in reversed(order):
         for parent, d in zip(v.parents, v.local_derivatives, strict=True):
-            if parent.op is None and math.isfinite(adjoint * d):
-                sizes[parent] = sizes.get(parent, 0.0) + _CLOSE * abs(y.grad * adjoint * d)
+            if d - d == 0.0:
+                sizes[parent] += sizes[v] * abs(d)
     return sizes
 
 
 def _is_scaled(pairs: Sequence[tuple[float, float]]) -> bool:
     """Whether each gradient is the same part of what the sweep gave, less than all of it."""
     parts = [grad / given for grad, given in pairs]
-    return bool(parts) and 0.0 < min(parts) and max(parts) < 1.0 and max(parts) - min(parts) <= _CLOSE * max(parts)
+    return bool(parts) and min(parts) > 0.0 and max(parts) < 1.0 and max(parts) - min(parts) <= _CLOSE * max(parts)

@@ -16,10 +16,10 @@ from ..transforms.replay import computed, recorded_otherwise
 
 _SHOWN = 6
 
-_OVERFLOW = "scale the arguments, or add logarithms instead of multiplying: 1.8e308 is the largest float"
+_OVERFLOW = "scale the arguments, or add logarithms instead of multiplying: this is beyond 1.8e308, the largest float"
 _EXPONENTIAL = (
-    "subtract the largest exponent first, as softmax and logsumexp do, or use sigmoid, softplus or tanh, which work for "
-    "all numbers: beyond 710 this overflows"
+    "subtract the largest exponent first, as softmax and logsumexp do, or use sigmoid, softplus or tanh, which work "
+    "for all numbers: beyond 710 this overflows"
 )
 _DENOMINATOR = (
     "add a small number to the denominator, or keep 0 out of it with a / where(b, b, 1.0): it is 0, or too close to 0"
