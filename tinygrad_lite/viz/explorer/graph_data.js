@@ -40,8 +40,8 @@ export class Graph {
     ]) {
       this[name] = decoded(payload[name]);
     }
-    this.accumulated = told(payload.accumulated);
-    this.changed = told(payload.changed);
+    this.accumulated = wordsOf(payload.accumulated);
+    this.changed = wordsOf(payload.changed);
     this.path = decoded(payload.path);
     this.line = decoded(payload.line);
     this.hooked = new Set(decoded(payload.hooked));
@@ -94,8 +94,11 @@ export class Graph {
     const { words, kind, given } = this.accumulated;
     if (!kind[i]) return [];
     const numbers = { grad: this.grad[i], others: this.grad[i] - given[i], given: given[i] };
-    const parts = words[kind[i] - 1].split(/\{(\w+)\}/).map((part, k) => (k % 2 ? numbers[part] : part));
-    return parts.slice(2).filter((part) => part !== "");
+    const parts = words[kind[i] - 1].split(/\{(\w+)\}/).flatMap((part, k) => {
+      if (k % 2 === 0) return [part];
+      return part === "given" && given[i] < 0 ? ["(", given[i], ")"] : [numbers[part]];
+    });
+    return parts.slice(2);
   }
 
   // What is to be said of a leaf that has changed since its gradient was computed, or "".
@@ -201,7 +204,7 @@ export function contributionOf(adjoint, partial, blocked) {
 }
 
 // Words for some nodes: which of them, counted from 1, and numbers; nothing is told of any node if there are none.
-function told(payload) {
+function wordsOf(payload) {
   const { words = [], kind, given } = payload ?? {};
   return { words, kind: kind ? decoded(kind) : [], given: given ? decoded(given) : [] };
 }
