@@ -43,6 +43,13 @@ def bad() -> nn.Module:
     return nn.MLP(2, [8, 8, 8, 1], activation="tanh", init=lambda fan_in, fan_out: 50.0)
 
 
+def trained() -> Any:
+    model = nn.MLP(2, [12, 12, 1], activation="gelu")
+    loss = tl.compile(lambda x, y: nn.mse(model(x), y))
+    loss.batch(*points()).backward()
+    return loss
+
+
 def history() -> History:
     names = ["epoch", "lr", "lr[1]", "loss", "accuracy", "val_loss", "val_accuracy", "val_mean_absolute_error"]
     return History([{name: (k + 1) / (7 + j) for j, name in enumerate(names)} for k in range(12)])
@@ -65,6 +72,8 @@ REPORTS: dict[str, Callable[[], Any]] = {
     "lr_find": lambda: tl.lr_find(m := nn.MLP(2, [1]), nn.mse, points(), optim.SGD(m.parameters())),
     "diagnose": lambda: tl.diagnose(bad(), nn.mse, points(), history=history()),
     "history": history,
+    "matrix form": lambda: trained().matrix_form,
+    "fixed point": lambda: tl.fixed_point(lambda z: [0.5 * z[1], 0.5 * z[0] + 1.0], [0.0, 0.0]),
 }
 
 

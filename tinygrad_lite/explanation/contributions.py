@@ -29,6 +29,15 @@ _STEPS, _WIDE = 12, 64
 _FEW = 8
 """With more factors than this, their typical size says more than the factors themselves."""
 
+_USES = (
+    "A row for each use. upstream: the derivative of {y} by the result of that use; times the local derivative, that "
+    "of the result by {x} alone, it is what the use contributes. All contributions add up."
+)
+_PATHS = (
+    "A row for each path from {y} down to {x}. factors: the local derivatives, of each result by the one below it; "
+    "their product is what the path contributes. All contributions add up."
+)
+
 _Edge = tuple[Value, int]
 """A result and the position of one of its parents."""
 
@@ -104,6 +113,7 @@ class Explanation(Report):
         y, x = called(self.y), called(self.x)
         head = f"d {_grouped(y)} / d {_grouped(x)} = {_six(self.derivative)}"
         told: list[str | Table] = [f"{head}  at {y} = {_six(self.y.data)}, {x} = {_six(self.x.data)}", self._table()]
+        told.append((_USES if self.by == "uses" else _PATHS).format(y=y, x=x))
         return [*told, *([self.accumulated.sentence(x)] if self.accumulated else [])]
 
     def _table(self) -> Table:
@@ -139,6 +149,9 @@ def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limi
     x * x           1  x = 2                        2
     -------------------------------------------------
     total                                           4
+    A row for each use. upstream: the derivative of x * x by the result of that use;
+    times the local derivative, that of the result by x alone, it is what the use
+    contributes. All contributions add up.
     """
     for v in (x, wrt):
         if not isinstance(v, Value):

@@ -10,6 +10,15 @@ from .elements import Diagram, Group, Node, Step
 _SIZE = 11.0
 
 
+_TIMES = "\N{MULTIPLICATION SIGN}"
+_OF_COMPILED = (
+    "thick border: output",
+    f"{_TIMES}n: n scalar operations at once",
+    "#n: result of array operation n",
+    "lanes: rows of a batch",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An entry of the legend; swatch is a key of theme.BOXES, "edge", "zero", "blocked", or "" for text alone."""
@@ -33,9 +42,9 @@ def legend(diagram: Diagram) -> list[Entry]:
     if any(edge.derivative is not None for edge in diagram.edges):
         entries.append(Entry("edge", "local derivative"))
     if diagram.groups:
-        entries.append(Entry("", "thick border: output"))
+        entries += [Entry("", text) for text in _OF_COMPILED]
     if any(edge.count > 1 for edge in diagram.edges):
-        entries.append(Entry("edge", "\N{MULTIPLICATION SIGN}n: n edges"))
+        entries.append(Entry("edge", f"{_TIMES}n: n edges"))
     if "zero" in states:
         entries.append(Entry("zero", "gradient is 0"))
     if "blocked" in states:

@@ -69,7 +69,9 @@ export class StepView {
     const upstream = made(this.element, "p", "tgl-line");
     upstream.append("upstream: d ", code(graph.rootName), " / d ", code(graph.called(i)), " = ");
     numeral(upstream, graph.adjoint[i], "tgl-upstream");
+    const uses = graph.uses(i).length;
     if (i === graph.root) upstream.append(", where the pass starts");
+    else if (uses > 1) upstream.append(`, complete only now that all ${uses} uses have reported`);
     sentence(this.element, "for ", code(graph.written(i)), ", upstream × local = contribution:");
     const slots = graph.slots(i).filter((slot) => graph.args[slot] >= 0);
     const list = made(this.element, "ol", "tgl-chain");
