@@ -50,7 +50,8 @@ class LearningRates(Report):
         rows = [(number(r, 2), number(x)) for r, x in zip(self.rates[::every], self.losses[::every], strict=True)]
         meaning = (
             "The rate is how far a step goes along the negative gradient. Each row has the loss before a step of that "
-            "rate: at small ones it hardly falls, then it falls fast, and steps that are too long make it rise."
+            "rate: at small ones it hardly falls, then it falls fast, and steps "
+            "that are too long make it rise, or diverge: grow without end."
         )
         return [f"Learning rate: {took} ({end}).", Table(["rate", "loss"], rows, "rr"), meaning]
 

@@ -41,6 +41,11 @@ _SOUND = frozenset([OK, KINK, BY_DESIGN, UNUSED])
 
 _LINES = 20
 
+_WORDS = (
+    "rule: the local derivative of the node by its argument; adjoint: the derivative of the top by the node. Each "
+    "stands beside what was measured by moving the argument, or the node, a little (finite differences)."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
@@ -106,7 +111,7 @@ class Comparison(Report):
             told.append(f"adjoints were not measured, since {counted(len(self.rows), 'node')} are more than max_nodes")
         verdicts = {row.verdict for row in (*rules, *adjoints)}
         meanings = [f"{v}: {meaning}" for v, meaning in MEANINGS.items() if meaning and v in verdicts]
-        return [*told, self._table(bool(adjoints)), *meanings, *self._accumulated()]
+        return [*told, self._table(bool(adjoints)), _WORDS, *meanings, *self._accumulated()]
 
     def _accumulated(self) -> Iterator[str]:
         """Why the .grad of some leaves is not the adjoint in the table."""
