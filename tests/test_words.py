@@ -16,7 +16,7 @@ MEANINGS = {
     r"logits?": r"scores? before",
     r"fan-in": r"number of inputs",
     r"(?<!native )sweeps?": r"(run of|one) `backward\(\)`|pass from the result back",
-    r"leaf|(?:the|outer|captured|to|of|from|on|changes?) leaves": r"made from a number|inputs? (and|or) (a )?parameters?",
+    r"leaf|(?:the|outer|captured|to|of|on) leaves": r"made from a number|inputs? (and|or) (a )?parameters?",
     r"tangents": r"how far each node moves",
     r"kinks?": r"slope jumps|the function bends",
     r"residuals?": r"f\(z\) - z",

@@ -140,7 +140,7 @@ def _refusal(
 ) -> ConvergenceError:
     """The error for an iteration with these residuals; `differences` are the vectors f(z) - z of a few more steps."""
     last, steps = residuals[-1], len(residuals)
-    where = "" if lane is None else f" in lane {lane} of the batch"
+    where = "" if lane is None else f" in row {lane} of the batch"
     shown = ", ".join([f"{r:.3g}" for r in residuals[-_SHOWN:]])
     trace = f"the residuals, the sizes of f(z) - z, were {'..., ' if steps > _SHOWN else ''}{shown}"
     slope = slope_of(differences, settings.damping)
