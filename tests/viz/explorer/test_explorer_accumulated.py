@@ -48,6 +48,7 @@ def test_the_running_sum_is_that_of_one_sweep(show: Show) -> None:
         y.backward()
     shown = show(y.explore())
     shown.press("last")
+    assert "complete only now" not in str(shown.root.locator(".tgl-step").text_content())
     assert [line["running"] for line in shown.step()["lines"]] == [[0.0, 2.0, 2.0], [2.0, 2.0, 4.0]]
     shown.select("w")
     eventually(shown.detail(".grad")).to_have_text("12 = 8 from other sweeps + 4 from this one")
@@ -55,6 +56,19 @@ def test_the_running_sum_is_that_of_one_sweep(show: Show) -> None:
     shown.field("w").fill("5")
     eventually(shown.gradient).to_have_text("10")
     assert numbers(shown.detail(".grad")) == [12.0, 8.0, 4.0], "what was recorded stays"
+
+
+def test_a_gradient_is_said_to_be_complete_after_its_last_use(show: Show) -> None:
+    """The reason for the order of the backward pass."""
+    x = Value(0.5, "x")
+    h = x.tanh()
+    h.label = "h"
+    shown = show((h * h + h).explore())
+    shown.press("last")
+    step = shown.root.locator(".tgl-step")
+    eventually(step).to_contain_text("d root / d h = 1.924, complete only now that all 3 uses have reported")
+    shown.press("back")
+    assert "complete only now" not in str(step.text_content())
 
 
 def test_a_changed_leaf_is_told(show: Show) -> None:
