@@ -38,6 +38,9 @@ def test_sweeps_without_zero_grad_are_told_apart() -> None:
     assert said(tl.explain(w, wrt=y)).endswith(f"w.grad: 12 = 8 from other sweeps + 4 from this one; {REASON}")
     report = said(tl.compare(y))
     assert f"w.grad: 12 = 8 from other sweeps + 4 from this one; {REASON}\nSo it is for 2 leaves" in report
+    fixed = Value(1.0).detach()
+    fixed.grad = 5.0
+    assert accumulated(fixed * 2.0 + Value(1.0)) == {}, "no sweep gives it anything"
     w.grad = 0.0
     y.backward()
     assert list(accumulated(y)) == [x] and said(tl.explain(w, wrt=y)).endswith("All contributions add up.")
@@ -92,6 +95,10 @@ def test_clipped_gradients_are_not_said_to_be_sums() -> None:
     found = accumulated(loss)
     assert {parts.kind for parts in found.values()} == {"scaled"} and "clip_grad_norm_" in found[model.b].words()
     assert REASON not in found[model.b].sentence("b")
+    w, x, y = product()
+    w.grad, x.grad = -1.0, -0.2
+    y.backward()
+    assert [parts.kind for parts in accumulated(y).values()] == ["before"] * 2, "parts that differ are no clipping"
 
 
 @settings(deadline=None)
@@ -129,10 +136,15 @@ def test_what_is_not_finite_or_hooked_is_not_taken_apart() -> None:
     z = x * 2.0
     z.backward()
     assert accumulated(z)[x].words() == "inf = inf from other sweeps + 2 from this one"
+    nowhere = (x * x).sqrt()
+    nowhere.backward()
+    assert math.isnan(x.grad) and accumulated(nowhere) == {}
     w, _, y = product()
-    with w.register_hook(lambda g: 10.0 * g):
+    met: list[float] = []
+    with w.register_hook(met.append):
         y.backward()
-        assert accumulated(y) == {}
+        y.backward()
+        assert accumulated(y) == {} and met == [4.0, 4.0], "nor does asking run a hook"
 
 
 def test_asking_changes_nothing_in_any_mode() -> None:
@@ -154,7 +166,12 @@ CHANGES: dict[str, tuple[Callable[[Value, Value], Value], dict[str | None, bool]
     "one of two terms": (lambda w, x: w + x, {"w": False, "x": False}),
     "one of two terms, told by a product": (lambda w, x: (w + x) * (w * x), {"w": True}),
     "told by the other's product": (lambda w, x: (w + x) * (x * Value(1.0) * w), {"w": True}),
-    "an iteration": (lambda w, x: tl.fixed_point(lambda z: 0.5 * z * w, x).values, {"w": True}),
+    "an iteration": (lambda w, x: tl.fixed_point(lambda z: 0.5 * z * w + 1.0, 0.0).values * x, {"w": True}),
+    "an iteration of two": (
+        lambda w, x: tl.sum(tl.fixed_point(lambda z: [0.5 * z[1] * w + x, 0.3 * z[0]], [0.0, 0.0]).values),
+        {"w": False, "x": False},
+    ),
+    "a result among the factors": (lambda w, x: w * (w * x), {"w": True}),
     "not reached": (lambda w, x: w.relu() * 0.0 + x, {}),
 }
 

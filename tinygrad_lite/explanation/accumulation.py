@@ -119,7 +119,7 @@ def changed_leaves(order: Sequence[Value]) -> dict[Value, bool]:
     same: set[Value] = set()
     doubtful: list[set[Value]] = []
     for v in order:
-        if v.op is None or not _is_recorded_otherwise(v):
+        if v.op is None or not recorded_otherwise(v):
             continue
         left = {parent for parent in v.parents if parent.op is None}
         for leaf, recorded in _factors(v) if v.op in (ops.mul, ops.dot) else ():
@@ -133,10 +133,6 @@ def changed_leaves(order: Sequence[Value]) -> dict[Value, bool]:
         if not any(found.get(leaf) for leaf in left):
             found.update(dict.fromkeys(left, len(left) == 1))
     return found
-
-
-def _is_recorded_otherwise(v: Value) -> bool:
-    return not v.args[-1].is_unchanged() if engine.is_joint(v) else recorded_otherwise(v)
 
 
 def _factors(v: Value) -> Iterator[tuple[Value, float]]:
