@@ -103,6 +103,17 @@ def test_words_take_several_lines_and_numbers_never_do() -> None:
     assert max(map(len, narrow)) == WIDTH and "".join(narrow).count("x") == 200
 
 
+def test_long_remarks_stand_below_their_rows() -> None:
+    def lines(remark: str, heading: str = "") -> list[str]:
+        rows = [["x", "1", remark], ["y", "2", ""], ["sum", "3", ""]]
+        return Table(["what", "n", heading], rows, "lrl", total=True).text().splitlines()
+
+    long = " ".join(["word"] * 20)
+    assert lines(long) == ["what  n", "x     1", f"    {long[:74]}", f"    {long[75:]}", "y     2", "-" * 78, "sum   3"]
+    assert lines("word") == ["what  n", "x     1  word", "y     2", "-------------", "sum   3"]
+    assert lines(long, "why")[0] == "what  n  why" and lines(long, "why")[1].startswith("x     1  word word")
+
+
 def test_columns_without_room_follow_below_beside_the_first() -> None:
     names = [f"column {k}" for k in range(20)]
     blocks = Table(["epoch", *names], [["1", *map(str, range(1000, 1020))]], "r" * 21).text().split("\n\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from .wording import JOINERS, xml
@@ -13,8 +13,8 @@ WIDTH = 80
 """The columns of a terminal that printed reports keep to."""
 
 _CELL = "padding:0.15em 0.8em"
-_LEAST = 12
-"""No column of words is made narrower than this."""
+_LEAST, _REMARK = 12, 20
+"""No column of words is made narrower than the first; remarks that are longer than the second may stand below rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Table:
     def text(self) -> str:
         """The table as aligned text, at most WIDTH columns wide.
 
-        In a table that is too wide, cells of words take several lines. Columns for which there is still no room follow
-        below, beside the first column again.
+        In a table that is too wide, long remarks, which are a last column without a heading, stand below their rows, and
+        cells of words take several lines. Columns for which there is still no room follow below, beside the first.
 
         >>> print(Table(["a", "b"], [["x", "1"], ["sum", "10"]], "lr", total=True).text())
         a     b
@@ -44,6 +44,16 @@ class Table:
         -------
         sum  10
         """
+        natural = [max(map(_columns, column)) for column in zip(self.headings, *self.rows, strict=True)]
+        if not self.headings[-1] and natural[-1] > _REMARK and _total(natural) > WIDTH:
+            bare = [row[:-1] for row in self.rows]
+            return replace(self, headings=self.headings[:-1], rows=bare, align=self.align[:-1])._text(
+                [row[-1] for row in self.rows]
+            )
+        return self._text([])
+
+    def _text(self, remarks: Sequence[str]) -> str:
+        """The table with a remark below each row, if there are any."""
         widths = self._widths()
         blocks, block = [], [0]
         for k in range(1, len(widths)):
@@ -51,7 +61,8 @@ class Table:
                 blocks.append(block)
                 block = [0]
             block.append(k)
-        return "\n\n".join(self._block(columns, widths) for columns in [*blocks, block])
+        blocks.append(block)
+        return "\n\n".join(self._block(columns, widths, remarks if k == 0 else []) for k, columns in enumerate(blocks))
 
     def _widths(self) -> list[int]:
         """The width of each column, narrowed where the table is too wide and the column has words to break."""
@@ -68,7 +79,7 @@ class Table:
             widths[widest] -= 1
         return widths
 
-    def _block(self, columns: Sequence[int], widths: Sequence[int]) -> str:
+    def _block(self, columns: Sequence[int], widths: Sequence[int], remarks: Sequence[str]) -> str:
         """Some of the columns as text."""
         rows = []
         for row in (self.headings, *self.rows):
@@ -79,6 +90,9 @@ class Table:
                 for k, cell in zip(columns, cells, strict=True)
             ]
             rows.append("\n".join("  ".join(line).rstrip() for line in zip(*filled, strict=True)))
+        for k, remark in enumerate(remarks, 1):
+            if remark:
+                rows[k] += "".join([f"\n    {line}" for line in _wrapped(remark, WIDTH - 4)])
         if self.total:
             rows.insert(-1, "-" * max(_columns(line) for row in rows for line in row.split("\n")))
         return "\n".join(rows)
