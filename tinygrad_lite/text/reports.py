@@ -35,8 +35,8 @@ class Table:
     def text(self) -> str:
         """The table as aligned text, at most WIDTH columns wide.
 
-        In a table that is too wide, long remarks, which are a last column without a heading, stand below their rows, and
-        cells of words take several lines. Columns for which there is still no room follow below, beside the first.
+        In a table that is too wide, long remarks (a last column without a heading) stand below their rows, and cells of
+        words take several lines. Columns for which there is still no room follow below, beside the first.
 
         >>> print(Table(["a", "b"], [["x", "1"], ["sum", "10"]], "lr", total=True).text())
         a     b
