@@ -121,6 +121,8 @@ def test_columns_without_room_follow_below_beside_the_first() -> None:
     assert (
         " ".join(blocks).count("column") == 20 and [block.splitlines()[1].split()[0] for block in blocks] == ["1"] * 3
     )
+    worded = Table(["what", *names], [["word " * 30, *map(str, range(1000, 1020))]], "l" + "r" * 20).text()
+    assert max(map(len, worded.splitlines())) <= WIDTH and worded.count("what") > 1
     wide = Table(["a", "b", "c"], [["1" * 50, "2" * 50, "3" * 50]], "rrr").text()
     assert [block.splitlines()[1].split() for block in wide.split("\n\n")] == [
         ["1" * 50, "2" * 50],
