@@ -99,6 +99,7 @@ methods["formula"] = f"{__name__}.formula:Formula"
 for _name in ("explain", "explain_nan", "compare"):
     methods[_name] = f"{__name__}.explanation:{_name}"
 methods.update(ops.COMPOSITIONS)
+later["matrix_form"] = f"{__name__}.viz.matrix_report:matrix_form"
 later["rolled_tree"] = f"{__name__}.compiler.trace.plain_loops:rolled_tree"
 later["with_scans"] = f"{__name__}.recurrence.rolled_loops:with_scans"
 

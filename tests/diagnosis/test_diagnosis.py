@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from printed import said
 from sklearn.datasets import load_digits, make_moons
 
 import tinygrad_lite as tl
@@ -231,10 +232,10 @@ def test_a_part_of_a_larger_model_is_looked_at_alone() -> None:
 def test_the_report_is_text_and_html() -> None:
     model = nn.MLP(2, [4, 4, 1], activation="tanh", init=lambda fan_in, fan_out: 30.0)
     report = tl.diagnose(model, nn.mse, moons())
-    text = str(report)
+    text = said(report)
     assert not report and text.startswith(f"{len(report.findings)} finding")
     for finding in report.findings:
-        assert f"{finding.what} ({finding.where}): {finding.words}" in text and f"cure: {finding.cure}" in text
+        assert f"{finding.what} ({finding.where})\n    do: {finding.cure}\n    why: {finding.words}" in text
     assert "layers.1" in text and "<table" in report._repr_html_()
 
 

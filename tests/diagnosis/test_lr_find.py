@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from printed import said
 from test_diagnosis import SEEDS, binary, digits, found, moons
 
 import tinygrad_lite as tl
@@ -43,7 +44,7 @@ def test_lr_find_suggests_a_rate_that_learns_and_leaves_no_trace() -> None:
     after = optimizer.state_dict()
     assert (after.pop("momentum_buffer") == state.pop("momentum_buffer")).all() and after == state
     assert found.rates[0] == 1e-6 and found.rates == sorted(found.rates) and len(found.rates) == len(found.losses)
-    assert found.suggestion is not None and f"use {found.suggestion:.2g}" in str(found)
+    assert found.suggestion is not None and f"use {found.suggestion:.2g}" in said(found)
     optimizer = optim.SGD(model.parameters(), lr=found.suggestion)
     for _ in range(100):
         optimizer.zero_grad()
@@ -68,7 +69,7 @@ def test_lr_find_of_what_cannot_be_compiled() -> None:
 def test_lr_find_where_no_loss_falls() -> None:
     model = nn.MLP(1, [1])
     found = tl.lr_find(model, lambda y, t: y * 0.0 + t, ([1.0], [2.0]), optim.SGD(model.parameters()))
-    assert found.suggestion is None and "falls at no rate" in str(found) and "never diverges" in str(found)
+    assert found.suggestion is None and "falls at no rate" in said(found) and "never diverges" in said(found)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 import table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from printed import said
 from random_graphs import moderate, programs, run
 from thoroughness import up_to
 
@@ -92,7 +93,7 @@ def test_every_wrong_rule_is_found_and_named(row: Op, position: int, broken: Cal
             found += hit
         if any(v == "WRONG" for v in verdicts(report, y)):
             assert not report.ok and report.topmost is not None and report.topmost.node is y
-            assert f"WRONG: the rule of {row.name} by " in str(report)
+            assert f"WRONG: the rule of {row.name} by " in said(report)
     assert found
 
 
@@ -127,10 +128,9 @@ def test_where_the_error_stands_and_what_follows_from_it(broken: Callable[..., O
     assert adjoint(report, p).verdict == "ok" and adjoint(report, h).verdict == "wrong from above"
     assert adjoint(report, w).verdict == adjoint(report, x).verdict == "wrong from above"
     assert adjoint(report, h).numeric == pytest.approx(adjoint(report, h).analytic / 1.01, rel=1e-6)
-    assert (
-        str(report).splitlines()[0].startswith("WRONG: the rule of erf by x, in p = erf(x), gives 1.09498, but 1.08413")
-    )
-    assert str(report).splitlines()[4].split()[:5] == ["p", "=", "erf(x)", "x", "1.09498"], "wrong ones come first"
+    first = said(report).splitlines()[0]
+    assert first.startswith("WRONG: the rule of erf by x, in p = erf(x), gives 1.09498, but 1.08413")
+    assert said(report).splitlines()[4].split()[:5] == ["p", "=", "erf(x)", "x", "1.09498"], "wrong ones come first"
 
 
 def test_small_errors_are_shown_with_digits_enough(broken: Callable[..., Op]) -> None:
@@ -138,7 +138,7 @@ def test_small_errors_are_shown_with_digits_enough(broken: Callable[..., Op]) ->
     report = compare(by_rule(ops.erf, Value(0.3, "x")))
     rule = report.rows[0].rules[0]
     assert f"{rule.analytic:.6g}" == f"{rule.numeric:.6g}"
-    assert f"gives {rule.analytic:.9g}, but {rule.numeric:.9g} was measured" in str(report)
+    assert f"gives {rule.analytic:.9g}, but {rule.numeric:.9g} was measured" in said(report)
 
 
 def test_a_leaf_alone() -> None:
@@ -155,7 +155,7 @@ def test_the_topmost_is_the_nearest(broken: Callable[..., Op]) -> None:
     report = compare(y)
     assert [row.node.op.name for row in report.wrong if row.node.op] == ["atan", "erf", "erf"]
     assert [row.distance for row in report.wrong] == [2, 3, 5] and report.topmost is report.wrong[0]
-    assert "WRONG further down: erf (2)" in str(report)
+    assert "WRONG further down: erf (2)" in said(report)
 
 
 def test_a_wrong_rule_whose_effect_is_hidden(broken: Callable[..., Op]) -> None:
@@ -194,20 +194,20 @@ def test_the_sweep_itself_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     report = compare(y)
     assert not report.ok and report.topmost is not None and report.topmost.node is h
-    assert "WRONG: the adjoint of tanh(x), though all rules between it and the top are right" in str(report)
+    assert "WRONG: the adjoint of tanh(x), though all rules between it and the top are right" in said(report)
 
 
 def test_many_arguments_are_moved_together(monkeypatch: pytest.MonkeyPatch) -> None:
     xs = [Value(0.1 * k, f"x{k}") for k in range(200)]
     report = compare(y := ops.norm(xs))
-    assert report.ok and len(report.rows[0].rules) == 1 and "200 local derivatives: 200 ok" in str(report)
+    assert report.ok and len(report.rows[0].rules) == 1 and "200 local derivatives: 200 ok" in said(report)
     right = ops.norm.rules[0]
     assert right is not None
     swapped = lambda g, y, xs: (lambda d: [d[1], d[0], *d[2:]])(right(g, y, xs))  # noqa: E731
     monkeypatch.setattr(ops.norm, "rules", (swapped,))
     report = compare(y := ops.norm(xs))
     assert [k for k, verdict in enumerate(verdicts(report, y)) if verdict != "ok"] == [0, 1]
-    assert str(report).splitlines()[0].startswith("WRONG: the rule of norm by x0")
+    assert said(report).splitlines()[0].startswith("WRONG: the rule of norm by x0")
 
 
 def test_large_graphs_have_their_rules_checked(broken: Callable[..., Op]) -> None:
@@ -218,7 +218,7 @@ def test_large_graphs_have_their_rules_checked(broken: Callable[..., Op]) -> Non
     report = compare(y)
     assert len(report.rows) == 5001 and all(row.adjoint is None for row in report.rows)
     assert len(report.wrong) == 1 and report.topmost is not None and report.topmost.distance == 999
-    assert "adjoints were not measured, since 5,001 nodes" in str(report) and len(str(report).splitlines()) < 30
+    assert "adjoints were not measured, since 5,001 nodes" in said(report) and len(said(report).splitlines()) < 30
     assert compare(x.tanh(), max_nodes=2).rows[0].adjoint is not None
     assert compare(x.tanh(), max_nodes=1).rows[0].adjoint is None
 

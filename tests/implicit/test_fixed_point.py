@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from printed import said
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value
@@ -267,3 +268,25 @@ def test_a_linearization_is_the_derivatives() -> None:
     apart = partial_derivatives(tl.dot(us, ys), [*x, shared])  # as if shared did not depend on x
     close(Linearization(ys, [*x, shared]).pull(us), apart)
     assert apart[0] != pytest.approx(expected[0])
+
+
+def test_printed_it_says_whether_it_has_a_gradient() -> None:
+    w = Value(0.5, "w")
+    one = tl.fixed_point(lambda z: (w * z + 1.0).tanh(), 0.0)
+    slope = 0.5 * (1.0 - one.values.data**2)
+    assert said(one).startswith(
+        f"Fixed point after {one.steps} steps: f moves z by no more than {one.residuals[-1]:.2g} "
+    )
+    assert f"z has a gradient, since the slope df/dz has the size {slope:.3g}, below 1." in said(one)
+    two = tl.fixed_point(lambda z: [0.5 * z[1], 0.5 * z[0] + w], [0.0, 0.0])
+    assert "the spectral radius 0.5, below 1, the size of its largest eigenvalue." in said(two)
+    steep = tl.fixed_point(lambda z: 1.0 - 3.0 * z * w, 0.0, damping=0.5)
+    assert "unless 1 is an eigenvalue of df/dz. But the slope df/dz has the size 1.5, not below 1" in said(steep)
+    steep.values.backward()
+    assert w.grad == pytest.approx(-3.0 * steep.values.data / 2.5)
+    with tl.no_grad():
+        assert "z has no gradient" in said(tl.fixed_point(lambda z: 0.5 * z, 1.0))
+    assert "spectral radius" in two._repr_html_() and repr(two).startswith("<fixed point after ")
+    traced: list[str] = []
+    tl.compile(lambda x: traced.append(str(tl.fixed_point(lambda z: 0.5 * z + x, 0.0))) or x)(1.0)
+    assert set(traced) == {"<fixed point in a trace>"}

@@ -124,7 +124,7 @@ def test_compiled_refusals(executor: Any) -> None:
     assert compiled(0.5) == pytest.approx(2.0)
     with pytest.raises(ConvergenceError, match="divergence"):
         compiled(2.0)
-    lane = " in lane 2 of the batch" if executor == "array" else ""  # the other solves lane by lane
+    lane = " in row 2 of the batch" if executor == "array" else ""  # the other solves lane by lane
     with pytest.raises(ConvergenceError, match=f"{lane}: no fixed point.*divergence.*slope 3 there"):
         compiled.batch(np.array([0.1, 0.2, 3.0]), reduce=None)
 

@@ -18,23 +18,23 @@ from tinygrad_lite.errors import ConvergenceError, HistoryError, ShapeError
 @pytest.mark.parametrize(
     ("f", "kind", "advice"),
     [
-        (lambda z: 2 * z + 1, "divergence", r"runs away: f has the slope 2 there.*No damping helps.*Newton's steps"),
-        (lambda z: 1.001 * z + 1, "divergence", r"slope 1\.001 there.*No damping helps"),
-        (lambda z: z + 1, "divergence", "slope 1 there.*z = f.z. may have no solution"),
-        (lambda z: -1.5 * z + 1, "divergence", r"oscillates.*slope -1\.5 .*damping=0\.4 \(it must be below 0\.8\)"),
-        (lambda z: 1 - z, "divergence", r"oscillates.*slope -1 there.*damping=0\.5 \(it must be below 1\)"),
-        (lambda z: z * z + 2, "divergence", "runs away, faster at each step.*smaller weights"),
+        (lambda z: 2 * z + 1, "divergence", r"No damping helps.*Newton's steps.*runs away: f has the slope 2 there"),
+        (lambda z: 1.001 * z + 1, "divergence", r"No damping helps.*slope 1\.001 there"),
+        (lambda z: z + 1, "divergence", "z = f.z. may have no solution.*slope 1 there"),
+        (lambda z: -1.5 * z + 1, "divergence", r"damping=0\.4 \(it must be below 0\.8\).*oscillates.*slope -1\.5 "),
+        (lambda z: 1 - z, "divergence", r"damping=0\.5 \(it must be below 1\).*oscillates.*slope -1 there"),
+        (lambda z: z * z + 2, "divergence", "smaller weights.*runs away, faster at each step"),
         (
             lambda z: -(z**3) - 2 * z + 1,
             "divergence",
-            "oscillates, wider at each step.*damping=0.25, and a start nearer",
+            "damping=0.25, and a start nearer.*oscillates, wider at each step",
         ),
         (lambda z: 3.9 * z * (1 - z), "divergence", "does not shrink, and the steps follow no single slope"),
-        (lambda z: 3.2 * z * (1 - z), "divergence", r"oscillates.*slope -1 there.*Try damping=0\.5 "),
-        (lambda z: 0.99999 * z + 1, "slow convergence", r"leaves 0\.99999 of.*slope 0\.99999 there.*Try max_steps="),
-        (lambda z: 0.999 * z + 1, "slow convergence", r"slope 0\.999 there.*Try max_steps="),
-        (lambda z: 1 - 0.999 * z, "slow convergence", r"slope -0\.999 there.*Try damping=0\.5, or max_steps="),
-        (lambda z: z - z**3, "slow convergence", r"each step leaves 0\.99.*Try max_steps="),
+        (lambda z: 3.2 * z * (1 - z), "divergence", r"Try damping=0\.5 .*oscillates.*slope -1 there"),
+        (lambda z: 0.99999 * z + 1, "slow convergence", r"Try max_steps=.*leaves 0\.99999 of.*slope 0\.99999 there"),
+        (lambda z: 0.999 * z + 1, "slow convergence", r"Try max_steps=.*slope 0\.999 there"),
+        (lambda z: 1 - 0.999 * z, "slow convergence", r"Try damping=0\.5, or max_steps=.*slope -0\.999 there"),
+        (lambda z: z - z**3, "slow convergence", r"Try max_steps=.*each step leaves 0\.99"),
         (lambda z: tl.log(z - 5), "not finite", "log"),
         (lambda z: tl.sqrt(1 - z * 0.1) - 3 * tl.exp(z * 0.0), "not finite", "start elsewhere"),
     ],
@@ -72,13 +72,13 @@ def turning(size: float, angle: float) -> list[list[float]]:
     [
         (
             [[2.0, 0.3], [0.1, -1.0]],
-            r"runs away: .*radius 2\.01 there, from the eigenvalue 2\.01 .*No damping helps",
+            r"No damping helps.*runs away: .*radius 2\.01 there, from the eigenvalue 2\.01 ",
             None,
         ),
-        ([[-2.0, 0.3], [0.1, 0.5]], r"oscillates.*from the eigenvalue -2\.012 .*damping=0\.33 ", 0.33),
-        (turning(1.3, 1.2), r"circles.*radius 1\.3 there, from the eigenvalue 0\.471 ± 1\.21i .*damping=0\.3 ", 0.3),
-        (turning(1.3, 0.3), r"runs away: .*from the eigenvalue 1\.24 ± 0\.384i .*No damping helps", None),
-        (turning(0.999, 1.2), r"leaves 0\.999 .*0\.362 ± 0\.931i .*Try damping=0\.5, or max_steps=", 0.5),
+        ([[-2.0, 0.3], [0.1, 0.5]], r"damping=0\.33 .*oscillates.*from the eigenvalue -2\.012 ", 0.33),
+        (turning(1.3, 1.2), r"damping=0\.3 .*circles.*radius 1\.3 there, from the eigenvalue 0\.471 ± 1\.21i ", 0.3),
+        (turning(1.3, 0.3), r"No damping helps.*runs away: .*from the eigenvalue 1\.24 ± 0\.384i ", None),
+        (turning(0.999, 1.2), r"Try damping=0\.5, or max_steps=.*leaves 0\.999 .*0\.362 ± 0\.931i ", 0.5),
     ],
 )
 @pytest.mark.parametrize("way", ["eager", "call", "batch"])
@@ -104,16 +104,16 @@ def test_the_slope_of_vectors_is_told_and_the_damping_that_is_advised_helps(
 
 def test_the_slope_of_damped_steps_is_that_of_f() -> None:
     for f, damping, message in (
-        (lambda z: 1 - 3 * z, 0.8, r"slope -3 there.*damping=0\.25 "),
-        (lambda z: 2 * z + 1, 0.1, "slope 2 there.*No damping helps"),
-        (lambda z: 0.5 * z + 1, 0.01, r"slope 0\.5 there.*Try damping=1, or max_steps="),
+        (lambda z: 1 - 3 * z, 0.8, r"damping=0\.25 .*slope -3 there"),
+        (lambda z: 2 * z + 1, 0.1, "No damping helps.*slope 2 there"),
+        (lambda z: 0.5 * z + 1, 0.01, r"Try damping=1, or max_steps=.*slope 0\.5 there"),
     ):
         with pytest.raises(ConvergenceError, match=message):
             tl.fixed_point(f, 0.3, damping=damping, max_steps=100)
     for steps in (1, 2):
         with pytest.raises(ConvergenceError, match="runs away: f has the slope 2 there"):
             tl.fixed_point(lambda z: 2 * z + 1, 0.3, max_steps=steps)
-        with pytest.raises(ConvergenceError, match=r"leaves 0\.5 of the residual.*Try max_steps="):
+        with pytest.raises(ConvergenceError, match=r"Try max_steps=.*leaves 0\.5 of the residual"):
             tl.fixed_point(lambda z: 0.5 * z + 1, 0.3, max_steps=steps)
 
 
@@ -139,7 +139,7 @@ def test_no_gradient_is_passed_on_where_the_adjoints_are_not_reached() -> None:
     z = tl.fixed_point(lambda z: 2 * z - a, 1.0).values  # starts at the fixed point, and would not return to it
     loss = z + b * a
     b.backward()
-    with pytest.raises(ConvergenceError, match=r"the adjoints of .*slope 2 there.*No damping helps"):
+    with pytest.raises(ConvergenceError, match=r"the adjoints of .*No damping helps.*slope 2 there"):
         loss.backward()
     assert (a.grad, b.grad) == (0.0, 1.0)
     with pytest.raises(ConvergenceError, match="adjoints"):

@@ -181,12 +181,24 @@ def test_bad_arguments(make: Any, error: type[Exception], message: str) -> None:
         make()
 
 
+def test_wide_and_deep_networks_are_written_by_their_sizes() -> None:
+    eight = "Layer of [ReLUNeuron(3), ReLUNeuron(3), ReLUNeuron(3), ReLUNeuron(3), "
+    assert repr(Layer(3, 8)).startswith(eight) and repr(Layer(3, 9)) == "Layer of 9 ReLUNeuron(3)"
+    assert repr(nn.MLP(784, [512, 10])) == "MLP of [Layer of 512 ReLUNeuron(784), Layer of 10 LinearNeuron(512)]"
+    mixed = Layer(3, 9)
+    mixed.neurons[4].activation = "tanh"
+    assert repr(mixed) == "Layer of [4 ReLUNeuron(3), TanhNeuron(3), 4 ReLUNeuron(3)]"
+    deep = repr(nn.MLP(16, [16] * 20 + [1]))
+    assert deep == "MLP of [20 times Layer of 16 ReLUNeuron(16), Layer of [LinearNeuron(16)]]"
+
+
 def test_sequential() -> None:
     net = Sequential(Layer(2, 3, nonlin=False), nn.Tanh(), Layer(3, 1, nonlin=False), lambda y: y * 2)
     y = net([1.0, 2.0])
     assert isinstance(y, Value) and y.op is ops.mul and len(net) == 4 and net[1] is list(net)[1]
     assert [name for name, _ in net.named_parameters()][-1] == "layers.2.neurons.0.b"
     assert repr(Sequential(nn.Tanh(), Layer(1, 1))) == "Sequential(Tanh(), Layer of [ReLUNeuron(1)])"
+    assert repr(Sequential(*[nn.Linear(2, 2)] * 9, nn.Tanh())) == "Sequential(9 times Linear(2, 2), Tanh())"
     assert Sequential()(3.0) == 3.0
 
 

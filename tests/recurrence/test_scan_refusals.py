@@ -19,7 +19,11 @@ def running(c: Any, x: Any) -> Any:
 
 
 REFUSED: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
-    (lambda a: tl.scan(3.0, a, [1.0]), TypeError, "takes a function of the carry and x, got a float, 3.0$"),
+    (
+        lambda a: tl.scan(3.0, a, [1.0]),
+        TypeError,
+        "of the carry .what a step hands to the next. and x, got a float, 3.0$",
+    ),
     (
         lambda a: tl.scan(running, a),
         TypeError,

@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from printed import said
 
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
 from tinygrad_lite.errors import HistoryError
+from tinygrad_lite.text.reports import Table
 from tinygrad_lite.viz.diagram.elements import Step
+from tinygrad_lite.viz.diagram.legend import legend
 from tinygrad_lite.viz.picture import Picture, graph
 
 
@@ -213,7 +216,7 @@ def test_matrix_products_are_those_that_run() -> None:
     f.batch(np.ones((5, 3)))
     products = [step for step in steps(f.graph(), "matrix form").values() if step.kind == "product"]
     assert f", {len(products)} of them matrix products" in f.summary
-    assert f", {len(products)} products" in " ".join(cluster.title for cluster in f.graph().clusters)
+    assert f", {len(products)} matrix products" in " ".join(cluster.title for cluster in f.graph().clusters)
 
 
 def test_what_ran_last_is_drawn() -> None:
@@ -261,3 +264,39 @@ def test_a_module_may_be_called_first_within_a_trace() -> None:
     layer = nn.Layer(2, 2)
     f = tl.compile(lambda x: tl.sum(layer(x)))
     assert f([0.0, 0.0]) == pytest.approx(sum(p.data for p in layer.parameters() if p.label == "b"))
+
+
+def test_the_table_has_what_the_picture_has() -> None:
+    loss = layer_loss()
+    report, picture = loss.matrix_form, loss.graph()
+    boxes = [
+        step for title, step in steps(picture, "matrix form").items() if row(step, "shape") and step.kind != "input"
+    ]
+    made = [step for step in boxes if any(name.startswith("#") for name, _ in step.rows)]
+    table = report.parts()[1]
+    assert isinstance(table, Table) and [r[3] for r in table.rows] == [step.rows[0][1] for step in made]
+    assert [r[1] for r in table.rows] == [str(step.operations) for step in made]
+    assert report.scalars == sum(step.operations for step in made)
+    told = report.parts()[0]
+    assert (
+        told
+        == f"loss: {report.scalars} scalar operations run as {len(made)} array operations, 2 of them matrix products"
+    )
+    assert sorted(r[5] for r in table.rows if r[5]) == ["gradient w, b", "output value"]
+    assert "A lane is one row of a batch" in said(report) and "3\N{MULTIPLICATION SIGN}lanes" not in table.rows[0][2]
+
+
+def test_a_call_and_a_loop_have_a_table_too() -> None:
+    f = tl.compile(lambda x: (x.exp() * 2.0).tanh())
+    with pytest.raises(HistoryError, match="call it once"):
+        _ = f.matrix_form
+    f(1.0)
+    assert said(f.matrix_form).splitlines()[2] == "#1  1  exp  exp(x)  1\N{MULTIPLICATION SIGN}lanes  "
+    loop = tl.compile(lambda x: tl.scan(lambda c, x: (c * x, c), x, [1.5] * 40)[0])
+    loop(2.0)
+    assert "scan of 40 steps" in said(loop.matrix_form)
+
+
+def test_the_legend_of_a_compiled_function_explains_its_signs() -> None:
+    texts = {entry.text for entry in legend(layer_loss().graph()._diagram)}
+    assert {"#n: result of array operation n", "lanes: rows of a batch", "thick border: output"} <= texts

@@ -137,7 +137,7 @@ def test_tooltips_hold_every_digit() -> None:
     y = x.tanh()
     y.backward()
     svg = y.graph().svg("own")
-    assert f"data {x.data!r}" in tooltips(svg)
+    assert f"value {x.data!r}" in tooltips(svg)
     assert f"grad {x.grad!r}" in tooltips(svg)
     assert f"local derivative {y.local_derivatives[0]!r}" in tooltips(svg)
 

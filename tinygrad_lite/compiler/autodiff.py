@@ -263,7 +263,7 @@ def recorded_anew(
         graph: TracedGraph = origin.graph
         if origin.scale is not None:
             raise HistoryError(
-                f"compile: a result of {graph.name}.batch(...) was captured: it stands for many lanes and cannot be "
+                f"compile: a result of {graph.name}.batch(...) was captured: it stands for many rows and cannot be "
                 "part of another program: call the function inside, or detach() it"
             )
         places = {leaf: instead[leaf] for leaf in graph.parameters.leaves if leaf in instead}

@@ -11,7 +11,7 @@ from typing import Any, Literal, NoReturn
 
 import numpy as np
 
-from ..engine import Value, find_method, is_inside, is_recording, is_tracing
+from ..engine import Value, find_later, find_method, is_inside, is_recording, is_tracing
 from ..errors import HistoryError, not_copied, received
 from ..floats.expected import one_of, whole
 from ..source.source_lines import stack_level
@@ -214,6 +214,17 @@ class Compiled(Whole):
     def summary(self) -> str:
         """How many nodes the program has, its loops, which executor ran it, and as how many operations."""
         return self._ran().summary
+
+    @property
+    def matrix_form(self) -> Any:
+        """A table of the array operations that the scalar operations of the last run became, to be printed.
+
+        >>> f = compile(lambda x: x[0] * x[1] + 1.0); f([2.0, 3.0])
+        7.0
+        >>> print(f.matrix_form.parts()[0])
+        <lambda>: 1 scalar operation run as 1 array operation, 0 of them matrix products
+        """
+        return find_later("matrix_form")(self)
 
     def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:
         """Draws what ran last: the scalar graph, and beside it the matrix form, one box per array operation.

@@ -29,7 +29,7 @@ class Finding:
     cure: str
 
     def __str__(self) -> str:
-        return f"{self.what} ({self.where}): {self.words}\n    cure: {self.cure}"
+        return f"{self.what} ({self.where})\n    do: {self.cure}\n    why: {self.words}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,6 +65,11 @@ class Diagnosis(Report):
         if self.layers:
             headings = ["layer", "parameters", "their gradient", "gradient of outputs", "dead relus", "saturated"]
             parts.append(Table(headings, [_cells(layer) for layer in self.layers], "lrrrrr"))
+            parts.append(
+                "A gradient of many numbers is shown as its norm, the root of the sum of their squares. A relu is dead "
+                "if it gives 0 for every sample; a tanh or sigmoid is saturated near its limits, where its slope is "
+                "small."
+            )
         return parts
 
 

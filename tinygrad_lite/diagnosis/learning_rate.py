@@ -48,7 +48,12 @@ class LearningRates(Report):
         took = f"use {number(self.suggestion, 2)}" if self.suggestion else "the loss falls at no rate: try higher ones"
         every = max(1, math.ceil(len(self.rates) / _SHOWN))
         rows = [(number(r, 2), number(x)) for r, x in zip(self.rates[::every], self.losses[::every], strict=True)]
-        return [f"Learning rate: {took} ({end}).", Table(["rate", "loss"], rows, "rr")]
+        meaning = (
+            "The rate is how far a step goes along the negative gradient. Each row has the loss before a step of that "
+            "rate: at small ones it hardly falls, then it falls fast, and steps "
+            "that are too long make it rise, or diverge: grow without end."
+        )
+        return [f"Learning rate: {took} ({end}).", Table(["rate", "loss"], rows, "rr"), meaning]
 
 
 def lr_find(

@@ -135,24 +135,26 @@ def _depth(layers: Sequence[Layer]) -> list[Finding]:
     last = deep[-1]
     least, most = (choose(deep, key=lambda one: one.gradient) for choose in (min, max))
     found = []
-    for what, layer, cure in (
+    for what, layer, moved, cure in (
         (
             "vanishing gradients",
             least if least.gradient < VANISHES * last.gradient else None,
+            "hardly moves this layer",
             "relu or gelu instead of tanh and sigmoid; init='he_normal' for relu, 'xavier_uniform' for tanh, never "
-            "zeros; residual connections or normalization between layers; fewer layers",
+            "zeros; residual connections (nn.Residual) or normalization (nn.LayerNorm) between layers; fewer layers",
         ),
         (
             "exploding gradients",
             most if most.gradient > EXPLODES * last.gradient else None,
-            "smaller weights, with init='he_normal' for relu, 'xavier_uniform' for tanh; normalization between layers; "
-            "optim.clip_grad_norm_ before each step",
+            "moves this layer too far",
+            "smaller weights, with init='he_normal' for relu, 'xavier_uniform' for tanh; normalization (nn.LayerNorm) "
+            "between layers; optim.clip_grad_norm_ before each step",
         ),
     ):
         if layer is not None:
             ratio = layer.gradient / last.gradient
             words = (
-                f"the gradient of the loss by its outputs has the norm {number(layer.gradient, 3)}, "
+                f"a step {moved}: the gradient of the loss by its outputs has the norm {number(layer.gradient, 3)}, "
                 f"{number(ratio, 3)} times that of {last.path or NAMELESS}, {number(last.gradient, 3)}"
             )
             found.append(Finding(what, layer.path or NAMELESS, ratio, words, cure))

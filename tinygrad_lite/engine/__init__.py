@@ -53,6 +53,7 @@ from .graph import (
     Span,
     _restore,
     are_parameters,
+    began_sweep,
     bind,
     clear_grads,
     distinct,

@@ -40,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "2689d217"
+source_hash = "4a38621d"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -551,6 +551,12 @@ def sweep_number(v):
     value: Value = _checked_value("sweep_number(v)", v)
     number: cython.longlong = max(value._sweep, _swept(value), 0)
     return number if value._code != _BOUND or number > cython.cast(Storage, value._left)._cleared else 0
+
+
+def began_sweep(v):
+    """Whether the last backward sweep that reached the result v began there."""
+    value: Value = _checked_value("began_sweep(v)", v)
+    return value._code >= 0 and value._sweep > 0 and value._count == -1
 
 
 def new_leaves(numbers):

@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "dad36297"
+source_hash = "032d433b"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
@@ -177,6 +177,8 @@ def _sweep(here: _Context, top: Value, snapshot: "_Snapshot | None") -> cython.l
         if snapshot is not None and hooks:
             v._grad = _through_hooks(v, v._grad)
         _pass_on(v, v._grad, waiting)
+    if top._code >= 0:
+        top._count = -1  # for began_sweep()
     return sweep
 
 

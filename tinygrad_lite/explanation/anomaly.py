@@ -10,72 +10,77 @@ from typing import Literal
 from ..engine import Value, contributions, topological_order, within
 from ..errors import received
 from ..text.reports import Report, Table
-from ..text.wording import called, count, equation, inputs, number, parent_names
+from ..text.wording import called, count, equation, expression, inputs, number, parent_names
 from ..transforms.derivatives import gradients
 from ..transforms.replay import computed, recorded_otherwise
 
 _SHOWN = 6
 
-_OVERFLOW = (
-    "the result is beyond 1.8e308, the largest float: scale the arguments, or add logarithms instead of multiplying"
-)
+_OVERFLOW = "scale the arguments, or add logarithms instead of multiplying: this is beyond 1.8e308, the largest float"
 _EXPONENTIAL = (
-    "beyond 710 this overflows: subtract the largest exponent first, as softmax and logsumexp do, or use sigmoid, "
-    "softplus or tanh, which work for all numbers"
+    "subtract the largest exponent first, as softmax and logsumexp do, or use sigmoid, softplus or tanh, which work "
+    "for all numbers: beyond 710 this overflows"
 )
 _DENOMINATOR = (
-    "the denominator is 0, or too close to it: add a small number to it, or keep 0 out with a / where(b, b, 1.0)"
+    "add a small number to the denominator, or keep 0 out of it with a / where(b, b, 1.0): it is 0, or too close to 0"
 )
 _LOGARITHM = (
-    "the argument must be above 0: add a small number to it, as in log(x + 1e-12); for probabilities use log_softmax, "
-    "or a loss that takes logits"
+    "add a small number to the argument, as in log(x + 1e-12), since it must be above 0; for probabilities use "
+    "log_softmax, or a loss that takes logits, the scores before softmax"
 )
-_OUTSIDE = "the argument must be from -1 to 1: write clip(x, -1, 1) if rounding takes it outside"
-_AT_THE_ENDS = "the slope at -1 and 1 is infinite: write clip(x, -1 + 1e-9, 1 - 1e-9)"
-_FROM_0_TO_1 = "the argument must be between 0 and 1: write clip(p, 1e-12, 1 - 1e-12), or use a loss that takes logits"
-_POLES = "it has poles at 0, -1, -2, ...: keep the argument above 0"
+_OUTSIDE = "write clip(x, -1, 1), if rounding takes the argument outside: it must be from -1 to 1"
+_AT_THE_ENDS = "write clip(x, -1 + 1e-9, 1 - 1e-9): the slope at -1 and 1 is infinite"
+_FROM_0_TO_1 = (
+    "write clip(p, 1e-12, 1 - 1e-12), since the argument must be between 0 and 1, or use a loss that takes logits, the "
+    "scores before the sigmoid"
+)
+_POLES = "keep the argument above 0: there are poles at 0, -1, -2, ..."
 _VALUE_ADVICE = {
     "div": _DENOMINATOR,
     "log": _LOGARITHM,
     "log2": _LOGARITHM,
     "log10": _LOGARITHM,
-    "log1p": "the argument must be above -1",
-    "xlogy": "the second argument must be above 0, unless the first is 0: write xlogy(a, maximum(b, 1e-12))",
+    "log1p": "keep the argument above -1",
+    "xlogy": "write xlogy(a, maximum(b, 1e-12)): the second argument must be above 0, unless the first is 0",
     "logit": _FROM_0_TO_1,
-    "acosh": "the argument must not be below 1: write maximum(x, 1.0) if rounding takes it there",
-    "atanh": "the argument must be between -1 and 1: write clip(x, -1 + 1e-9, 1 - 1e-9)",
-    "sqrt": "the argument must not be below 0: write maximum(x, 0.0) if rounding takes it there",
-    "pow": "a negative base needs a whole exponent, and the base 0 an exponent of 0 or more: keep the base above 0",
+    "acosh": "write maximum(x, 1.0), if rounding takes the argument there: it must not be below 1",
+    "atanh": "write clip(x, -1 + 1e-9, 1 - 1e-9): the argument must be between -1 and 1",
+    "sqrt": "write maximum(x, 0.0), if rounding takes the argument there: it must not be below 0",
+    "pow": "keep the base above 0: a negative base needs a whole exponent, and the base 0 an exponent of 0 or more",
     **dict.fromkeys(("asin", "acos"), _OUTSIDE),
-    "erfinv": "the argument must be between -1 and 1, and it is infinite at both: write clip(x, -1 + 1e-9, 1 - 1e-9)",
-    "ndtri": "the argument must be between 0 and 1, and it is infinite at both: write clip(p, 1e-12, 1 - 1e-12)",
-    **dict.fromkeys(("fmod", "mod"), "an infinite number has no remainder, nor has a division by 0"),
-    **dict.fromkeys(("var", "std"), "len(xs) must be above ddof, and all numbers must be finite"),
+    "erfinv": "write clip(x, -1 + 1e-9, 1 - 1e-9): the argument must be between -1 and 1, and it is infinite at both",
+    "ndtri": "write clip(p, 1e-12, 1 - 1e-12): the argument must be between 0 and 1, and it is infinite at both",
+    **dict.fromkeys(
+        ("fmod", "mod"),
+        "keep the first argument finite and the second from 0: an infinite number has no remainder, nor has a division "
+        "by 0",
+    ),
+    **dict.fromkeys(("var", "std"), "pass more than ddof numbers, all of them finite"),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
     **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), _EXPONENTIAL),
-    "exp2": "beyond 1024 this overflows: subtract the largest exponent first, as softmax and logsumexp do",
+    "exp2": "subtract the largest exponent first, as softmax and logsumexp do: beyond 1024 this overflows",
     **dict.fromkeys(("add", "sub", "mul", "sum", "prod", "dot", "mean", "norm", "hypot"), _OVERFLOW),
 }
 _SLOPE_ADVICE = {
-    "sqrt": "the slope of sqrt at 0 is infinite: write sqrt(x + 1e-12), or sqrt(maximum(x, 1e-12)), or norm(xs), which "
-    "has derivative 0 at the origin",
-    "pow": "the slope of x ** n at 0 is infinite for n below 1: write (x + 1e-12) ** n",
+    "sqrt": "write sqrt(x + 1e-12), or sqrt(maximum(x, 1e-12)), or norm(xs), which has derivative 0 at the origin: the "
+    "slope of sqrt at 0 is infinite",
+    "pow": "write (x + 1e-12) ** n: the slope of x ** n at 0 is infinite for n below 1",
     "div": _DENOMINATOR,
-    "cbrt": "the slope of cbrt at 0 is infinite: write x / (x * x + 1e-12) ** (1 / 3)",
+    "cbrt": "write x / (x * x + 1e-12) ** (1 / 3): the slope of cbrt at 0 is infinite",
     "log": _LOGARITHM,
     "log2": _LOGARITHM,
     "log10": _LOGARITHM,
     "log1p": _VALUE_ADVICE["log1p"],
-    "xlogy": "the slope by the first argument is the log of the second, which is 0: write xlogy(a, maximum(b, 1e-12))",
+    "xlogy": "write xlogy(a, maximum(b, 1e-12)): the slope by the first argument is the log of the second, which is 0",
     "logit": _FROM_0_TO_1,
-    "acosh": "the slope of acosh at 1 is infinite: write maximum(x, 1 + 1e-9)",
+    "acosh": "write maximum(x, 1 + 1e-9): the slope of acosh at 1 is infinite",
     **dict.fromkeys(("asin", "acos", "atanh"), _AT_THE_ENDS),
     **dict.fromkeys(("lgamma", "polygamma"), _POLES),
 }
-_TOO_STEEP = "derivatives grow beyond 1.8e308 along the graph: scale the factors down, or take fewer steps"
+_TOO_STEEP = "scale the factors down, or take fewer steps: derivatives grow beyond 1.8e308 along the graph"
 _CAME_IN = (
-    "the leaf already held this number: see where it was set. An optimizer's step does that if the derivative was inf "
-    "or nan, or if the learning rate is too large"
+    "see where this leaf got its number, which was not finite from the start. An optimizer's step gives it one if the "
+    "derivative was inf or nan, or if the learning rate is too large"
 )
 
 
@@ -126,15 +131,14 @@ def explain_nan(y: Value) -> NanExplanation:
 
 def _value(y: Value, order: list[Value]) -> NanExplanation:
     first, chain, others = _origin(y, order)
-    story: list[str | Table] = [f"{called(y)} is {y.data}. It began in {_described(first)}"]
+    helps = _help(first, _value_advice(first))
+    story: list[str | Table] = [helps[0], f"Why: {called(y)} is {y.data}. It began in {_described(first)}"]
     if len(chain) > 1:
         story.append(_way_up(chain))
     if others:
         story.append(f"Other such numbers began in {_listed(others)}")
     did = [x for _, x in inputs(first)] if first.op else []
-    return NanExplanation(
-        y, "value", first, tuple(_not_finite(did) or did), [*story, *_help(first, _value_advice(first))]
-    )
+    return NanExplanation(y, "value", first, tuple(_not_finite(did) or did), [*story, *helps[1:]])
 
 
 def _origin(y: Value, order: list[Value]) -> tuple[Value, list[Value], list[Value]]:
@@ -173,7 +177,7 @@ def _derivative(y: Value, order: list[Value], adjoints: dict[Value, float]) -> N
     """Finds, from y down, the first result that passes on an inf or nan, or whose finite terms add up to one."""
     if all(math.isfinite(adjoint) for v, adjoint in adjoints.items() if v.op is None):
         return None
-    head = f"{called(y)} = {number(y.data, 6)} is finite, but not all of its derivatives are. It began "
+    head = f"Why: {called(y)} = {number(y.data, 6)} is finite, but not all of its derivatives are. It began "
     unreached = {v for v in order if v.kind == "detached"}
     gathered = {y: 1.0}
     for v in reversed(order):
@@ -187,17 +191,21 @@ def _derivative(y: Value, order: list[Value], adjoints: dict[Value, float]) -> N
                 )
             else:
                 how, advice = f"at {called(v)}, where finite terms add up to {total}", _TOO_STEEP
-            return NanExplanation(y, "derivative", v, (), [head + how, *_reached(adjoints), *_help(v, advice)])
+            first, *more = _help(v, advice)
+            return NanExplanation(y, "derivative", v, (), [first, head + how, *_reached(adjoints), *more])
         steps = [] if adjoint == 0.0 else list(zip(v.parents, contributions(v, adjoint), strict=True))
         hit = [k for k, (p, passed) in enumerate(steps) if not math.isfinite(passed) and p not in unreached]
         if hit:
             did = tuple(dict.fromkeys(v.parents[k] for k in hit))
+            first, *more = _help(v, _slope_advice(v, hit))
             story: list[str | Table] = [
+                first,
                 f"{head}in {_described(v)}, which passes on",
                 _passed(v, adjoint, hit),
                 *_reached(adjoints),
+                *more,
             ]
-            return NanExplanation(y, "derivative", v, did, [*story, *_help(v, _slope_advice(v, hit))])
+            return NanExplanation(y, "derivative", v, did, story)
         for p, passed in steps:
             gathered[p] = gathered.get(p, 0.0) + passed
     return None
@@ -275,8 +283,8 @@ def _value_advice(v: Value) -> str:
     if v.op is None:
         return _CAME_IN
     if any(type(x) is float and not math.isfinite(x) for _, x in inputs(v)):
-        return "one of its plain numbers is not finite: see where that number comes from"
-    return _VALUE_ADVICE.get(v.op.name, f"{v.op.name} is not finite for these numbers: keep away from them")
+        return "see where its plain number comes from, which is not finite"
+    return _VALUE_ADVICE.get(v.op.name, f"keep away from these numbers: {v.op.name} is not finite there")
 
 
 def _slope_advice(v: Value, hit: list[int]) -> str:
@@ -284,18 +292,18 @@ def _slope_advice(v: Value, hit: list[int]) -> str:
     inside = next((w for w in (*v.parents, v) if not math.isfinite(w.data)), None)
     if inside is not None:
         first, _, _ = _origin(inside, topological_order(inside))
-        return f"a number was not finite before that: {_described(first)}; there, {_value_advice(first)}"
+        return f"{_value_advice(first)}. That is for {_described(first)}, which came before"
     if all(math.isfinite(v.local_derivatives[k]) for k in hit):
         return _TOO_STEEP
     return _SLOPE_ADVICE.get(
-        v.op.name, f"the rule of {v.op.name} gives this slope here: keep its arguments away from it"
+        v.op.name, f"keep its arguments away from here, where the rule of {v.op.name} gives this slope"
     )
 
 
 def _help(v: Value, advice: str) -> list[str]:
-    found = [f"What helps: {advice}"]
+    found = [f"What helps at {called(v) if v.op is None else expression(v)}: {advice}"]
     if v.op is not None and recorded_otherwise(v):
         found.append("A leaf has changed since: these are not the numbers at the time of recording")
     if v.op is not None and v.line is None:
-        found.append("The line is not known: compute it again under detect_anomaly() to see the line")
+        found.append("To see the line of your code, compute it again under detect_anomaly()")
     return found

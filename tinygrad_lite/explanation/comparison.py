@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import engine
@@ -18,6 +18,7 @@ from ..text.reports import Report, Table
 from ..text.wording import called, count, counted, equation, number, told_apart
 from ..transforms.check import KINK, NOT_FINITE, OK, STEP, WRONG, Row, check_tolerances
 from ..transforms.derivatives import gradients
+from .accumulation import Accumulated, accumulated
 from .measuring import BY_DESIGN, OTHER_NUMBERS, UNUSED, Measurements
 
 FROM_ABOVE = "wrong from above"
@@ -39,6 +40,11 @@ _PASSED_DOWN = {NOT_FINITE: NOT_FINITE, OTHER_NUMBERS: OTHER_NUMBERS, "": BY_DES
 _SOUND = frozenset([OK, KINK, BY_DESIGN, UNUSED])
 
 _LINES = 20
+
+_WORDS = (
+    "rule: the local derivative of the node by its argument; adjoint: the derivative of the top by the node. Each "
+    "stands beside what was measured by moving the argument, or the node, a little (finite differences)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +70,14 @@ class NodeRow:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Report):
-    """The report of compare: a row for each node, nearest to the top first."""
+    """The report of compare: a row for each node, nearest to the top first.
+
+    accumulated  the leaves whose .grad is not the adjoint that the last sweep of y gave, with its parts
+    """
 
     y: Value
     rows: Sequence[NodeRow]
+    accumulated: Mapping[Value, Accumulated] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -101,7 +111,14 @@ class Comparison(Report):
             told.append(f"adjoints were not measured, since {counted(len(self.rows), 'node')} are more than max_nodes")
         verdicts = {row.verdict for row in (*rules, *adjoints)}
         meanings = [f"{v}: {meaning}" for v, meaning in MEANINGS.items() if meaning and v in verdicts]
-        return [*told, self._table(bool(adjoints)), *meanings]
+        return [*told, self._table(bool(adjoints)), _WORDS, *meanings, *self._accumulated()]
+
+    def _accumulated(self) -> Iterator[str]:
+        """Why the .grad of some leaves is not the adjoint in the table."""
+        for leaf, parts in [*self.accumulated.items()][:1]:
+            yield parts.sentence(called(leaf))
+        if len(self.accumulated) > 1:
+            yield f"So it is for {count(len(self.accumulated))} leaves. The adjoints above are those of one sweep"
 
     def _verdict(self) -> Iterator[str]:
         top = self.topmost
@@ -175,7 +192,7 @@ def compare(
     distances = _distances(y)
     from_the_top = zip(reversed(order), reversed(rules), strict=True)
     rows = [NodeRow(v, distances[v], r, found.get(v)) for v, r in from_the_top]
-    return Comparison(y, sorted(rows, key=lambda row: row.distance))
+    return Comparison(y, sorted(rows, key=lambda row: row.distance), accumulated(y, order))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, TypeVar
 
 from .. import engine
@@ -17,6 +17,7 @@ from ..text.reports import Report, Table
 from ..text.wording import called, count, counted, equation, expression, number, parent_names, shortened
 from ..transforms.derivatives import gradients
 from ..transforms.replay import recorded_otherwise
+from .accumulation import Accumulated, accumulated
 from .flatness import blocking
 
 _EXACT = 2.0**53
@@ -27,6 +28,15 @@ _STEPS, _WIDE = 12, 64
 
 _FEW = 8
 """With more factors than this, their typical size says more than the factors themselves."""
+
+_USES = (
+    "A row for each use. upstream: the derivative of {y} by the result of that use; times the local derivative, that "
+    "of the result by {x} alone, it is what the use contributes. All contributions add up."
+)
+_PATHS = (
+    "A row for each path from {y} down to {x}. factors: the local derivatives, of each result by the one below it; "
+    "their product is what the path contributes. All contributions add up."
+)
 
 _Edge = tuple[Value, int]
 """A result and the position of one of its parents."""
@@ -86,6 +96,7 @@ class Explanation(Report):
     number  how many terms there are in all, inf if they are too many for a float
     rest    the sum of the terms that are not in `terms`
     hooked  how much hooks on gradients changed the sum
+    accumulated  the parts of x.grad, if x is a leaf and its .grad is not the derivative that the last sweep of y gave
     """
 
     y: Value
@@ -96,11 +107,14 @@ class Explanation(Report):
     number: float
     rest: float
     hooked: float
+    accumulated: Accumulated | None = None
 
     def parts(self) -> list[str | Table]:
         y, x = called(self.y), called(self.x)
         head = f"d {_grouped(y)} / d {_grouped(x)} = {_six(self.derivative)}"
-        return [f"{head}  at {y} = {_six(self.y.data)}, {x} = {_six(self.x.data)}", self._table()]
+        told: list[str | Table] = [f"{head}  at {y} = {_six(self.y.data)}, {x} = {_six(self.x.data)}", self._table()]
+        told.append((_USES if self.by == "uses" else _PATHS).format(y=y, x=x))
+        return [*told, *([self.accumulated.sentence(x)] if self.accumulated else [])]
 
     def _table(self) -> Table:
         uses = self.by == "uses"
@@ -135,6 +149,9 @@ def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limi
     x * x           1  x = 2                        2
     -------------------------------------------------
     total                                           4
+    A row for each use. upstream: the derivative of x * x by the result of that use;
+    times the local derivative, that of the result by x alone, it is what the use
+    contributes. All contributions add up.
     """
     for v in (x, wrt):
         if not isinstance(v, Value):
@@ -142,7 +159,8 @@ def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limi
     by = one_of("uses", "paths").checked("explain(by=...)", by)
     limit = whole(1).checked("explain(limit=...)", limit)
     between = _between(x, wrt)
-    return _by_uses(between, limit) if by == "uses" else _by_paths(between, limit)
+    found = _by_uses(between, limit) if by == "uses" else _by_paths(between, limit)
+    return replace(found, accumulated=accumulated(found.y).get(found.x))
 
 
 def _between(x: Value, y: Value) -> list[Value]:

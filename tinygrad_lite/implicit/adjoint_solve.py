@@ -217,7 +217,11 @@ class Solution(JointSolution):
 
     def _adjoint_settings(self) -> Settings:
         of = self._settings.of
-        return replace(self._settings, of=of if of.startswith("the adj") else f"the adjoints of {of}", relative=True)
+        return replace(
+            self._settings,
+            of=of if of.startswith("the adj") else f"the adjoints of {of} (derivatives by its z)",
+            relative=True,
+        )
 
     def _at_result(self, whole: Value) -> tuple[list[Value], _Vector]:
         """The fixed point as nodes, and f's result for these nodes."""

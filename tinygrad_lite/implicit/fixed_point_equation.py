@@ -9,6 +9,8 @@ from ..compiler.compiled import Compiled
 from ..engine import Value, is_tracing, within
 from ..errors import ShapeError, TraceError, not_a_number, received
 from ..floats.expected import POSITIVE, number, whole
+from ..text.reports import Report, Table
+from ..text.wording import counted
 from ..transforms.pytree import Structure, has_values, mapped, numbers_along, sketch
 from ..transforms.runs import as_number, inside_transform
 from .adjoint_solve import Solution, recorded_nodes, traced_nodes
@@ -17,8 +19,8 @@ from .iteration import Settings, settled
 _Vector = list[Any]
 
 
-class FixedPoint:
-    """The result of fixed_point.
+class FixedPoint(Report):
+    """The result of fixed_point; printed, it says whether z has a gradient.
 
     values     z, in the structure of z0; its numbers are nodes of one solve
     steps      how many steps it took
@@ -32,7 +34,20 @@ class FixedPoint:
     def __repr__(self) -> str:
         if self._residuals is None:
             return "<fixed point in a trace>"
-        return f"<fixed point after {self.steps} steps, residual {self.residuals[-1] if self.steps else 0.0:.2g}>"
+        return f"<fixed point after {self.steps} steps, residual {self._last:.2g}>"
+
+    def parts(self) -> list[str | Table]:
+        if self._residuals is None:
+            return [repr(self)]
+        steps, moved = counted(self.steps, "step"), f"{self._last:.2g} (the residual)"
+        told = f"Fixed point after {steps}: f moves z by no more than {moved}."
+        if self._solution is None:
+            return [told, "z has no gradient: the derivatives of f are not recorded under no_grad()."]
+        return [told, _gradient(self.spectral_radius, isinstance(self.values, Value))]
+
+    @property
+    def _last(self) -> float:
+        return self.residuals[-1] if self.steps else 0.0
 
     @property
     def residuals(self) -> tuple[float, ...]:
@@ -64,6 +79,22 @@ class FixedPoint:
         if self._solution is None:
             raise TraceError("spectral_radius needs the derivatives of f, which are not recorded under no_grad()")
         return self._solution.spectral_radius()
+
+
+def _gradient(radius: float, alone: bool) -> str:
+    """Whether z has a gradient, for this spectral radius of df/dz, and how it is found."""
+    name = "the slope df/dz has the size" if alone else "df/dz has the spectral radius"
+    meaning = "" if alone else ", the size of its largest eigenvalue"
+    if radius < 1.0:
+        return (
+            f"z has a gradient, since {name} {radius:.3g}, below 1{meaning}. It is dz/da = df/da / (1 - df/dz) for "
+            "each a that f depends on, and backward() finds it by steps, which settle as those of f did."
+        )
+    return (
+        "z has a gradient, dz/da = df/da / (1 - df/dz) for each a that f depends on, unless 1 is an eigenvalue of "
+        f"df/dz. But {name} {radius:.3g}, not below 1{meaning}: backward() finds the gradient only if steps with this "
+        "damping settle, and raises ConvergenceError if not."
+    )
 
 
 _DAMPING = number("a positive number, up to 1", lambda x: 0.0 < x <= 1.0)

@@ -140,38 +140,37 @@ def _refusal(
 ) -> ConvergenceError:
     """The error for an iteration with these residuals; `differences` are the vectors f(z) - z of a few more steps."""
     last, steps = residuals[-1], len(residuals)
-    where = "" if lane is None else f" in lane {lane} of the batch"
+    where = "" if lane is None else f" in row {lane} of the batch"
     shown = ", ".join([f"{r:.3g}" for r in residuals[-_SHOWN:]])
-    start = f"{settings.of}{where}: no fixed point after {steps} step{'s' * (steps != 1)}: "
-    trace = f"; residuals {'..., ' if steps > _SHOWN else ''}{shown}. "
+    trace = f"the residuals, the sizes of f(z) - z, were {'..., ' if steps > _SHOWN else ''}{shown}"
     slope = slope_of(differences, settings.damping)
     rate = _rate(residuals) if slope is None else abs(_left(slope, settings.damping))
     seen = "" if slope is None else f": {_told(slope, len(differences[0]))}"
+    kind = "divergence"
     if not math.isfinite(last) and rate < 2.0:
-        kind, text = "not finite", f"f(z) is not finite from step {steps} on{trace}"
-        text += "Look for a log, a division or an exp whose argument is out of range, or start elsewhere"
+        kind, way = "not finite", f"f(z) is not finite from step {steps} on"
+        advice = "Look for a log, a division or an exp whose argument is out of range, or start elsewhere"
     elif last <= _FLOOR:
-        kind, text = "slow convergence", f"only rounding remains, which is above tol={settings.tol:g}{trace}"
-        text += "Use a larger tol"
+        kind, way = "slow convergence", f"only rounding remains, which is above tol={settings.tol:g}"
+        advice = "Use a larger tol"
     elif rate < 1.0 - (_EVEN if slope is not None and slope.real > 0.0 and not slope.imag else _EVEN_IN_CIRCLES):
         more = math.ceil(math.log(settings.tol / last) / math.log(rate))
-        kind, text = "slow convergence", f"each step leaves {_shown(rate)} of the residual{seen}{trace}"
-        text += f"Try {_quicker(slope, rate)}max_steps={steps + 2 * more}, or smaller weights, which contract more"
+        kind, way = "slow convergence", f"each step leaves {_shown(rate)} of the residual{seen}"
+        advice = f"Try {_quicker(slope, rate)}max_steps={steps + 2 * more}, or smaller weights, which contract more"
     elif slope is None:
-        kind, (way, advice) = "divergence", _unsteady(differences, settings.damping)
-        text = f"{way}{trace}{advice}"
+        way, advice = _unsteady(differences, settings.damping)
     elif slope.real < 1.0 - _EVEN:
-        kind, way = "divergence", "circles" if slope.imag else "oscillates"
         best = _best(slope)
-        text = f"z {way} and comes no closer{seen}{trace}"
-        text += f"Try damping={best:.2g} (it must be below {2 * best:.2g}), or smaller weights"
+        way = f"z {'circles' if slope.imag else 'oscillates'} and comes no closer{seen}"
+        advice = f"Try damping={best:.2g} (it must be below {2 * best:.2g}), or smaller weights"
     else:
-        kind, text = "divergence", f"z runs away{seen}{trace}"
+        way = f"z runs away{seen}"
         if abs(slope - 1.0) < _EVEN:
-            text += "With a slope of 1, steps of equal size go on forever: z = f(z) may have no solution. Check f"
+            advice = "Check f: with a slope of 1, steps of equal size go on forever, and z = f(z) may have no solution"
         else:
-            text += f"No damping helps if the slope is 1 or more: {_OTHERWISE}"
-    return ConvergenceError(f"{start}{kind}: {text}", kind, tuple(residuals))
+            advice = f"No damping helps if the slope is 1 or more: {_OTHERWISE}"
+    start = f"{settings.of}{where}: no fixed point after {steps} step{'s' * (steps != 1)}"
+    return ConvergenceError(f"{start}. {advice}. Why: {kind}: {way}; {trace}", kind, tuple(residuals))
 
 
 def _left(slope: complex, damping: float) -> complex:

@@ -29,7 +29,7 @@ def samples(logits: Any, labels: Any) -> tuple[list[Any], list[Any], bool]:
             return [rows], [targets], True
     if not isinstance(rows, list) or len(rows) != len(targets):
         raise ShapeError(
-            "cross_entropy(logits, labels) takes a list of logits and a label for each sample, "
+            "cross_entropy(logits, labels) takes a list of logits (scores before softmax) and a label for each sample, "
             f"got {received(rows)} as logits and {len(targets)} labels"
         )
     if not rows:

@@ -109,7 +109,10 @@ def initialisation(init: str | Initialisation) -> Initialisation:
     if callable(init):
         return init
     if not isinstance(init, str):
-        raise TypeError(f"init must be a name or a function (fan_in, fan_out) -> weight, got {received(init)}")
+        raise TypeError(
+            "init must be a name or a function (fan_in, fan_out) -> weight, of a layer's inputs and outputs, "
+            f"got {received(init)}"
+        )
     if init not in INITIALISATIONS:
         raise unknown_name("initialisation", init, INITIALISATIONS)
     return INITIALISATIONS[init]

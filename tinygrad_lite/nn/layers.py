@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from typing import Any
 
 from ..engine import Origin, Value, dot, dots, label_row, new_leaves, within
@@ -16,6 +16,9 @@ from .module import Module
 
 _changes = [0]
 """How often an attribute of any neuron was set. What a layer stores about its neurons is valid while this stays."""
+
+_FEW = 8
+"""Up to so many neurons or layers are named one by one, as micrograd does."""
 
 
 class Neuron(Module):
@@ -101,8 +104,8 @@ class Layer(Module):
 
     Further arguments are passed to Neuron.
 
-    >>> Layer(2, 3, nonlin=False)
-    Layer of [LinearNeuron(2), LinearNeuron(2), LinearNeuron(2)]
+    >>> Layer(2, 3, nonlin=False), Layer(784, 512)
+    (Layer of [LinearNeuron(2), LinearNeuron(2), LinearNeuron(2)], Layer of 512 ReLUNeuron(784))
     """
 
     _known: _Known | None = None
@@ -131,7 +134,8 @@ class Layer(Module):
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
-        return f"Layer of [{', '.join(str(n) for n in self.neurons)}]"
+        names = _listed(self.neurons, "")
+        return f"Layer of {names[0]}" if len(names) == 1 < len(self.neurons) else f"Layer of [{', '.join(names)}]"
 
 
 class _Known:
@@ -193,7 +197,7 @@ class MLP(Module):
         return x
 
     def __repr__(self) -> str:
-        return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
+        return f"MLP of [{', '.join(_listed(self.layers))}]"
 
 
 class Sequential(Module):
@@ -225,7 +229,7 @@ class Sequential(Module):
         return iter(self.layers)
 
     def __repr__(self) -> str:
-        return f"Sequential({', '.join(str(layer) for layer in self.layers)})"
+        return f"Sequential({', '.join(_listed(self.layers))})"
 
 
 class Residual(Module):
@@ -261,6 +265,15 @@ def _added(module: Module, x: Any, y: Any) -> Any:
             f"got {received(x)} as input and {received(y)} as result"
         )
     return [_added(module, a, b) for a, b in zip(x, y, strict=True)]
+
+
+def _listed(things: Sequence[Any], times: str = " times") -> list[str]:
+    """Each thing's name; of more than a few, how often each name comes in a row."""
+    names = [str(thing) for thing in things]
+    if len(names) <= _FEW:
+        return names
+    runs = [(name, len(list(run))) for name, run in groupby(names)]
+    return [name if n == 1 else f"{n}{times} {name}" for name, n in runs]
 
 
 def _make_leaves(neurons: Sequence[Neuron], numbers: Sequence[list[float]]) -> None:

@@ -195,14 +195,16 @@ class _Watch:
                 if not math.isfinite(contribution):
                     raise AnomalyError(
                         f"{_described(v, v.line)} passes the derivative {contribution} to {parent!r}: "
-                        f"its adjoint {adjoint} times the local derivative {partial}; "
-                        "call explain_nan() on the differentiated Value to see what helps"
+                        f"its adjoint (the derivative of the result by it) {adjoint} times the local derivative "
+                        f"{partial}; call explain_nan() on the differentiated Value to see what helps"
                     )
                 adjoints[parent] = adjoints.get(parent, 0.0) + contribution
 
     def moves(self, v: Value, tangent: float) -> None:
         if not math.isfinite(tangent):
-            raise AnomalyError(f"{_described(v, v.line)} moves by {tangent} along the tangents")
+            raise AnomalyError(
+                f"{_described(v, v.line)} moves by {tangent} along the tangents, the direction of the derivative"
+            )
 
 
 class detect_anomaly(_Mode):

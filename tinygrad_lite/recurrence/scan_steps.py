@@ -45,7 +45,9 @@ def scan(
     """
     name = f"scan({getattr(f, '__name__', type(f).__name__)})"
     if not callable(f):
-        raise TypeError(f"scan(f, init, xs) takes a function of the carry and x, got {received(f)}")
+        raise TypeError(
+            f"scan(f, init, xs) takes a function of the carry (what a step hands to the next) and x, got {received(f)}"
+        )
     backward = FLAG.checked(f"{name}: reverse", reverse)
     every = or_none(whole(1)).checked(f"{name}: checkpoint", checkpoint)
     rows = _rows(name, xs, or_none(whole(0)).checked(f"{name}: length", length))

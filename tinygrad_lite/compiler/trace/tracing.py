@@ -100,8 +100,8 @@ class Trace:
             if type(error) not in (TypeError, IndexError) or not any(text in said for text in texts):
                 raise
             raise TraceError(
-                f"compile({self.name}): in {raising_line(error.__traceback__)} a traced Value is used as a plain "
-                f"number or as an index, but {_AS_A_NUMBER}"
+                f"compile({self.name}): in {raising_line(error.__traceback__)} a traced Value, which stands for any "
+                f"number, is used as a plain number or as an index, but {_AS_A_NUMBER}"
             ) from error
         if self.refused is not None:  # what the function did after it caught the error is valid for one call only
             raise self.refused

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ...explanation.accumulation import CHANGED, REASON
 from ...text.wording import count, counted, number, shortened, times, told_apart
 from ...transforms.check import OK, WRONG
 from ..drawing import theme
@@ -108,8 +109,8 @@ def _node_box(node: Node) -> Box:
         title, tag = label or node.kind, "detached" if node.detached else ""
     else:
         title, tag = (label, operation) if label else (operation, "")
-    data = Row("data", number(node.data), _number_style(node.data))
-    rows = (data, _gradient_row(node.state, node.grad), *_check_rows(node))
+    value = Row("value", number(node.data), _number_style(node.data))
+    rows = (value, _gradient_row(node.state, node.grad), *_part_rows(node), *_check_rows(node))
     wide, high = _size(title, tag, rows)
     return Box(
         title,
@@ -147,6 +148,21 @@ def _gradient_row(state: GradientState, grad: float) -> Row:
     return Row("grad", number(grad), _number_style(grad))
 
 
+def _part_rows(node: Node) -> list[Row]:
+    """Rows for a leaf's gradient that is not the one of this graph's last sweep: its parts, and a changed leaf."""
+    rows, parts = [], node.accumulated
+    if parts and parts.kind in ("before", "outside"):
+        rows.append(Row("from outside" if parts.kind == "outside" else "other sweeps", number(parts.others)))
+    elif parts and parts.kind != "scaled":
+        rows.append(Row("", "other sweeps too" if parts.kind == "after" else "from other sweeps", "muted"))
+    if parts and parts.kind != "none":
+        name = {"before": "+ this sweep", "outside": "+ this graph"}.get(parts.kind, "this sweep")
+        rows.append(Row(name, number(parts.given)))
+    if node.changed is not None:
+        rows.append(Row("", "of an earlier value" if node.changed else "of earlier values", "warning"))
+    return rows
+
+
 def _number_style(x: float) -> Style:
     return "plain" if x - x == 0.0 else "warning"
 
@@ -162,8 +178,12 @@ def _group_box(group: Group) -> Box:
         often = [f"{shortened(op, 10)} {times(n)}" for op, n in group.operations.most_common(2)]
         rows.append(Row("mostly", ", ".join(often)))
     if not group.module:
-        rows.append(Row("data", _range(group.data)))
+        rows.append(Row("value", _range(group.data)))
     rows.append(_group_gradient_row(group))
+    if group.accumulated:
+        rows.append(Row("other sweeps", f"in {count(group.accumulated)}"))
+    if group.changed:
+        rows.append(Row("earlier value", f"in {count(group.changed)}", "warning"))
     blocked = group.states["blocked"]
     if 0 < blocked < group.values:
         rows.append(Row("blocked", f"{count(blocked)} of {count(group.values)}", "blocked"))
@@ -191,7 +211,7 @@ def _range(ends: tuple[float, float]) -> str:
 def _node_tooltip(node: Node) -> str:
     lines = [f"{shortened(node.label, 200)}" if node.label else ""]
     lines.append(f"{node.kind}, {node.operation}" if node.operation else node.kind)
-    lines.append(f"data {node.data!r}")
+    lines.append(f"value {node.data!r}")
     for rule in node.check.rules if node.check else ():
         if rule.verdict == WRONG:
             lines.append(f"WRONG local derivative by {rule.argument}: {rule.analytic!r}, measured {rule.numeric!r}")
@@ -201,6 +221,10 @@ def _node_tooltip(node: Node) -> str:
         lines.append("grad 0, blocked: every path to it passes an operation that is flat there")
     else:
         lines.append("grad not computed" if node.state == "not computed" else f"grad {node.grad!r}")
+    if node.accumulated:
+        lines += [f"grad {node.accumulated.words()}", *([reason] if (reason := node.accumulated.reason) else [])]
+    if node.changed is not None:
+        lines.append(CHANGED[node.changed])
     return "\n".join(line for line in lines if line)
 
 
@@ -209,10 +233,14 @@ def _group_tooltip(group: Group) -> str:
     if group.parameters:
         lines.append(counted(group.parameters, "parameter"))
     lines += [f"{op}: {count(n)}" for op, n in group.operations.most_common(12)]
-    lines.append(f"data from {group.data[0]!r} to {group.data[1]!r}")
+    lines.append(f"value from {group.data[0]!r} to {group.data[1]!r}")
     lines += [f"grad {state}: {count(n)}" for state, n in group.states.most_common()]
     if group.states["computed"]:
         lines.append(f"grad from {group.grads[0]!r} to {group.grads[1]!r}")
+    if group.accumulated:
+        lines.append(f"other sweeps added to {counted(group.accumulated, 'gradient')}: {REASON}")
+    if group.changed:
+        lines.append(f"since the sweep, {count(group.changed)} of the values have changed")
     return "\n".join(lines)
 
 

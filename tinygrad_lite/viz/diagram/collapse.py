@@ -76,9 +76,8 @@ class _Collapse:
 
     def _single(self, i: int, cluster: int | None) -> Node:
         v = self.graph.values[i]
-        return value_node(
-            v, self.states[i], self.checks, root=self._is_root(i), operation=operation_text(v), cluster=cluster
-        )
+        state, root, operation = self.states[i], self._is_root(i), operation_text(v)
+        return value_node(self.graph, v, state, self.checks, root=root, operation=operation, cluster=cluster)
 
     def _group(self, inside: list[int], cluster: int | None) -> Group:
         values = [self.graph.values[i] for i in inside]
@@ -109,6 +108,8 @@ class _Collapse:
             root=self._is_root(inside[-1]),
             cluster=cluster,
             wrong=sum(has_wrong_rule(self.checks, v) for v in values),
+            accumulated=sum(v in self.graph.accumulated for v in values),
+            changed=sum(v in self.graph.changed for v in values),
         )
 
     def _edges(self, s: int, t: int, n: int) -> list[Edge]:

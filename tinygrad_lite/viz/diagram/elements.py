@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...explanation.accumulation import Accumulated
 from ...explanation.comparison import FROM_ABOVE, NodeRow
 from ...transforms.check import WRONG, Row
 from .gradient_states import GradientState
@@ -21,6 +22,8 @@ class Node:
     operation  how the Value was made, with plain arguments: "tanh", "* 0.5"; None for a leaf
     cluster    the position in Diagram.clusters of the innermost frame around it, or None
     check      the findings of compare() for it
+    accumulated  the parts of a leaf's gradient, if other sweeps added to it
+    changed    True, or False for perhaps, if a leaf has another number than in the sweep that gave its gradient
     """
 
     data: float
@@ -34,6 +37,8 @@ class Node:
     plain: bool = False
     cluster: int | None = None
     check: NodeRow | None = None
+    accumulated: Accumulated | None = None
+    changed: bool | None = None
 
     @property
     def wrong(self) -> bool:
@@ -53,6 +58,8 @@ class Group:
     operations   how often each operation occurs
     data, grads  the smallest and the largest
     wrong        how many of them have a wrong rule, according to compare()
+    accumulated  how many gradients hold those of other sweeps too
+    changed      how many leaves have, or may have, other numbers than in the sweep that gave their gradients
     """
 
     title: str
@@ -67,6 +74,8 @@ class Group:
     root: bool = False
     cluster: int | None = None
     wrong: int = 0
+    accumulated: int = 0
+    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

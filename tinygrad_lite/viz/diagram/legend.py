@@ -10,6 +10,15 @@ from .elements import Diagram, Group, Node, Step
 _SIZE = 11.0
 
 
+_TIMES = "\N{MULTIPLICATION SIGN}"
+_OF_COMPILED = (
+    "thick border: output",
+    f"{_TIMES}n: n scalar operations at once",
+    "#n: result of array operation n",
+    "lanes: rows of a batch",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An entry of the legend; swatch is a key of theme.BOXES, "edge", "zero", "blocked", or "" for text alone."""
@@ -33,13 +42,18 @@ def legend(diagram: Diagram) -> list[Entry]:
     if any(edge.derivative is not None for edge in diagram.edges):
         entries.append(Entry("edge", "local derivative"))
     if diagram.groups:
-        entries.append(Entry("", "thick border: output"))
+        entries += [Entry("", text) for text in _OF_COMPILED]
     if any(edge.count > 1 for edge in diagram.edges):
-        entries.append(Entry("edge", "\N{MULTIPLICATION SIGN}n: n edges"))
+        entries.append(Entry("edge", f"{_TIMES}n: n edges"))
     if "zero" in states:
         entries.append(Entry("zero", "gradient is 0"))
     if "blocked" in states:
         entries.append(Entry("blocked", "gradient is stopped on its way"))
+    told = [node for node in diagram.nodes if not isinstance(node, Step)]
+    if any(node.accumulated for node in told):
+        entries.append(Entry("", "sweep: one backward(), which adds to grad until zero_grad()"))
+    if any(node.changed is not None if isinstance(node, Node) else node.changed for node in told):
+        entries.append(Entry("", "earlier value: a leaf has changed since backward()"))
     if any(
         (not isinstance(node, Step) and node.wrong) or (isinstance(node, Node) and node.wrong_adjoint)
         for node in diagram.nodes

@@ -28,6 +28,12 @@ def compiled_diagram(compiled: Compiled, limit: int) -> Diagram:
     return _Drawing(compiled).diagram(limit)
 
 
+def array_steps(compiled: Compiled) -> tuple[int, list[Step]]:
+    """How many scalar operations ran last, and a box for each array operation that they became."""
+    drawing = _Drawing(compiled)
+    return drawing.scalars, [drawing.array_step(k) for k in range(drawing.groups)]
+
+
 class _Drawing:
     def __init__(self, compiled: Compiled) -> None:
         self._array = compiled.array
@@ -48,20 +54,24 @@ class _Drawing:
         read.update(self._program.outputs, self._outputs)
         # Sums that nothing reads only fill up a matrix product.
         self._filling = {place for group in self._groups for place in group.members if place not in read}
-        self._scalars = sum(map(len, self._groups)) - len(self._filling)
+        self.scalars = sum(map(len, self._groups)) - len(self._filling)
+
+    @property
+    def groups(self) -> int:
+        return len(self._groups)
 
     def diagram(self, limit: int) -> Diagram:
-        self._clusters.append(Cluster(f"scalar graph: {counted(self._scalars, 'operation')}", None))
+        self._clusters.append(Cluster(f"scalar graph: {counted(self.scalars, 'operation')}", None))
         if len(self._program) + sum([len(group) for group in self._groups if group.summed is not None]) <= limit:
             self._draw_scalars()
         else:
             self._sum_up_scalars()
         frame = len(self._clusters)
         products = sum([operation.is_product for operation in self._operations])
-        title = f"matrix form: {counted(len(self._groups), 'group')}, {counted(products, 'product')}"
+        title = f"matrix form: {counted(self.groups, 'array operation')}, {counted(products, 'matrix product')}"
         self._clusters.append(Cluster(title, None))
         self._draw_arrays(limit, frame)
-        return Diagram(self._nodes, self._edges, self._clusters, self._scalars, len(self._groups))
+        return Diagram(self._nodes, self._edges, self._clusters, self.scalars, len(self._groups))
 
     def _add(self, step: Step, frame: int) -> int:
         self._nodes.append(replace(step, cluster=frame))
@@ -128,14 +138,14 @@ class _Drawing:
             [_scalar_title(k, program.args[p], None) for p, k in enumerate(program.kinds) if k not in SOURCES]
         )
         rows = tuple([(title, times(n)) for title, n in often.most_common(6)])
-        self._add(Step("operations", "result", self._scalars, rows), 0)
+        self._add(Step("operations", "result", self.scalars, rows), 0)
 
     def _draw_arrays(self, limit: int, frame: int) -> None:
         """Draws a box for each source and group; if there are more than `limit`, successive groups share a box."""
         names, first = self._names, len(self._names.sources)
         if first + len(self._groups) <= limit:
             steps = [self._source_step(k) for k in range(first)]
-            steps += [self._array_step(k) for k in range(len(self._groups))]
+            steps += [self.array_step(k) for k in range(len(self._groups))]
             steps = steps or [Step("nothing to compute", "constant")]
             box_of = list(range(len(steps)))
         else:
@@ -193,7 +203,7 @@ class _Drawing:
         even = all(step.size == 0 or (step == step.flat[0]).all() for step in steps)
         return bool(even and (layout.homes(places) == layout.homes(places).flat[:1]).all())
 
-    def _array_step(self, k: int) -> Step:
+    def array_step(self, k: int) -> Step:
         group, operation = self._groups[k], self._operations[k]
         rows = [(f"#{k + 1} =", shortened(operation.formula, 44)), ("shape", operation.shapes)]
         if operation.step:

@@ -20,7 +20,14 @@ KINDS: dict[str, Kind] = {"parameter": "parameter", "leaf": "input", "detached":
 
 
 def value_node(
-    v: Value, state: GradientState, checks: Checks, *, root: bool, operation: str | None, cluster: int | None = None
+    graph: Graph,
+    v: Value,
+    state: GradientState,
+    checks: Checks,
+    *,
+    root: bool,
+    operation: str | None,
+    cluster: int | None = None,
 ) -> Node:
     return Node(
         data=v.data,
@@ -33,6 +40,8 @@ def value_node(
         detached=v.kind == "detached",
         cluster=cluster,
         check=checks.get(v),
+        accumulated=graph.accumulated.get(v),
+        changed=graph.changed.get(v),
     )
 
 
@@ -81,7 +90,7 @@ def _plain_numbers(v: Value) -> list[float]:
 
 class _Drawing:
     def __init__(self, graph: Graph, checks: Checks, expand: bool, limit: int) -> None:
-        self._checks = checks
+        self._graph, self._checks = graph, checks
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self._places: list[Place] = []
@@ -109,7 +118,7 @@ class _Drawing:
         numbers = _plain_numbers(v)
         boxed = [] if len(numbers) > _BOXED_NUMBERS else numbers
         constants = [self._add(Node(data=x, kind="constant", plain=True), place) for x in boxed]
-        box = self._add(value_node(v, state, self._checks, root=root, operation=operation_text(v)), place)
+        box = self._add(value_node(self._graph, v, state, self._checks, root=root, operation=operation_text(v)), place)
         told = zip(sources, v.local_derivatives, stopped_edges(v, state), edge_checks(self._checks, v), strict=True)
         self.edges += [Edge(source, box, d, blocked=stopped, check=check) for source, d, stopped, check in told]
         self.edges += [Edge(constant, box, plain=True) for constant in constants]
@@ -135,7 +144,7 @@ class _Drawing:
                 self.edges.append(Edge(source, box, d, blocked=stopped, check=check))
             terms.append((box, 1.0, False, None))
         text = f"sum(…, {number(start)})" if type(start) is float and start != 0.0 else "sum"
-        total = self._add(value_node(v, state, self._checks, root=root, operation=text), inside)
+        total = self._add(value_node(self._graph, v, state, self._checks, root=root, operation=text), inside)
         for source, d, stopped, check in [*terms, *told]:
             self.edges.append(Edge(source, total, d, plain=d is None, blocked=stopped, check=check))
         self._box.append(total)

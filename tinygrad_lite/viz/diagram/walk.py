@@ -6,6 +6,7 @@ from functools import cached_property
 
 from ... import engine
 from ...engine import Value
+from ...explanation.accumulation import Accumulated, accumulated, changed_leaves
 from ...ops import Op
 
 
@@ -31,6 +32,16 @@ class Graph:
     @cached_property
     def grads(self) -> list[float]:
         return [v.grad for v in self.values]
+
+    @cached_property
+    def accumulated(self) -> dict[Value, Accumulated]:
+        """The leaves with gradients from other sweeps too."""
+        return accumulated(self.values[-1], self.values)
+
+    @cached_property
+    def changed(self) -> dict[Value, bool]:
+        """The leaves that have changed since a sweep of this graph gave them gradients; False: perhaps."""
+        return changed_leaves(self.values) if self.values[-1].grad_state == "computed" else {}
 
     @cached_property
     def heights(self) -> list[int]:

@@ -40,6 +40,8 @@ export class Graph {
     ]) {
       this[name] = decoded(payload[name]);
     }
+    this.accumulated = wordsOf(payload.accumulated);
+    this.changed = wordsOf(payload.changed);
     this.path = decoded(payload.path);
     this.line = decoded(payload.line);
     this.hooked = new Set(decoded(payload.hooked));
@@ -85,6 +87,24 @@ export class Graph {
 
   contribution(slot) {
     return contributionOf(this.adjoint[this.owner[slot]], this.partials[slot], this.blocks[slot]);
+  }
+
+  // How a leaf's .grad is made up, if other sweeps added to it: texts and numbers that follow it.
+  gradientParts(i) {
+    const { words, kind, given } = this.accumulated;
+    if (!kind[i]) return [];
+    const numbers = { grad: this.grad[i], others: this.grad[i] - given[i], given: given[i] };
+    const parts = words[kind[i] - 1].split(/\{(\w+)\}/).flatMap((part, k) => {
+      if (k % 2 === 0) return [part];
+      return part === "given" && given[i] < 0 ? ["(", given[i], ")"] : [numbers[part]];
+    });
+    return parts.slice(2);
+  }
+
+  // What is to be said of a leaf that has changed since its gradient was computed, or "".
+  changeOf(i) {
+    const { words, kind } = this.changed;
+    return kind[i] ? words[kind[i] - 1] : "";
   }
 
   get numbers() {
@@ -181,6 +201,12 @@ export class Graph {
 // the adjoint is infinite.
 export function contributionOf(adjoint, partial, blocked) {
   return adjoint === 0 || blocked ? 0 : adjoint * partial;
+}
+
+// Words for some nodes: which of them, counted from 1, and numbers; nothing is told of any node if there are none.
+function wordsOf(payload) {
+  const { words = [], kind, given } = payload ?? {};
+  return { words, kind: kind ? decoded(kind) : [], given: given ? decoded(given) : [] };
 }
 
 export function formatted(x, digits = 4) {

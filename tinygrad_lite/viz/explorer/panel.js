@@ -68,7 +68,9 @@ export class StepView {
     const upstream = made(this.element, "p", "tgl-line");
     upstream.append("upstream: d ", code(graph.rootName), " / d ", code(graph.called(i)), " = ");
     numeral(upstream, graph.adjoint[i], "tgl-upstream");
+    const uses = graph.uses(i).length;
     if (i === graph.root) upstream.append(", where the pass starts");
+    else if (uses > 1) upstream.append(`, complete only now that all ${uses} uses have reported`);
     sentence(this.element, "for ", code(graph.written(i)), ", upstream × local = contribution:");
     const slots = graph.slots(i).filter((slot) => graph.args[slot] >= 0);
     const list = made(this.element, "ol", "tgl-chain");
@@ -203,7 +205,8 @@ export class DetailView {
           : [check.measured, ` (${check.rules?.size ? "its own rule is wrong" : check.verdict})`]),
         check.note ? `: ${check.note}` : "",
       );
-    row(".grad", ...(graph.graded[i] ? [graph.grad[i]] : ["not computed: call backward()"]));
+    row(".grad", ...(graph.graded[i] ? [graph.grad[i], ...graph.gradientParts(i)] : ["not computed: call backward()"]));
+    if (graph.changeOf(i)) row("changed", graph.changeOf(i));
     if (graph.kind[i] === DETACHED) row("kind", "detached");
     if (graph.hooked.has(i)) row("hook", "changes the gradient");
     if (!graph.isLeaf(i)) {

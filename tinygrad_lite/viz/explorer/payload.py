@@ -9,6 +9,7 @@ from typing import Any
 
 from ... import engine, ops
 from ...engine import Value, partial_derivatives
+from ...explanation.accumulation import CHANGED, WORDS
 from ...explanation.comparison import MEANINGS
 from ...explanation.flatness import blocking
 from ...formula import NOT_BY_RULES, rule_texts
@@ -76,6 +77,8 @@ def payload_of(graph: Graph, operations: Operations, checks: Checks, training: P
         **numbers(graph, values),
         "grad": packed("f64", graph.grads),
         "graded": packed("u8", [state != "not computed" for state in gradient_states(graph)]),
+        "accumulated": _accumulated(graph),
+        "changed": _changed(graph),
         "swept": root.grad_state == "computed",
         "hooked": packed("i32", [i for i, v in enumerate(values) if id(v) in engine.hooks]),
         "labels": {str(i): label for i, v in enumerate(values) if (label := v.label)},
@@ -89,6 +92,28 @@ def payload_of(graph: Graph, operations: Operations, checks: Checks, training: P
         "checks": verdicts(graph, checks) if checks else None,
         "training": training,
     }
+
+
+def _accumulated(graph: Graph) -> Payload | None:
+    """For each Value, which of `words` tell its gradient, counted from 1 (0: none do), and what the sweep gave it."""
+    found = [graph.accumulated.get(v) for v in graph.values]
+    if not any(found):
+        return None
+    kinds = list(WORDS)
+    return {
+        "words": list(WORDS.values()),
+        "kind": packed("u8", [kinds.index(parts.kind) + 1 if parts else 0 for parts in found]),
+        "given": packed("f64", [parts.given if parts else 0.0 for parts in found]),
+    }
+
+
+def _changed(graph: Graph) -> Payload | None:
+    """For each Value, which of `words` tell that it has changed, counted from 1; 0: none do."""
+    if not graph.changed:
+        return None
+    told = list(CHANGED)
+    kind = [told.index(graph.changed[v]) + 1 if v in graph.changed else 0 for v in graph.values]
+    return {"words": list(CHANGED.values()), "kind": packed("u8", kind)}
 
 
 def numbers(graph: Graph, values: Sequence[Value]) -> Payload:
