@@ -40,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "2689d217"
+source_hash = "f7d668b8"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -544,6 +544,12 @@ def topological_order(*roots):
             stack += (v, None)
             stack += reversed(_parents(v))
     return order
+
+
+def is_derived(v):
+    """Whether a transform recorded v to differentiate, by the rules of the table."""
+    origin = _checked_value("is_derived(v)", v)._origin
+    return origin is not None and origin.derived
 
 
 def sweep_number(v):

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
     from ..compiler import Compiled
 
+_PAGE = 1200.0 - 32.0
+"""The most pixels, without the margin, that a picture takes up unless the caller asks for more."""
+
+_ON_A_PAGE = 100
+"""More boxes than this never fit on a page."""
+
 LayoutChoice = Literal["auto", "dot", "own"]
 
 
@@ -41,7 +47,7 @@ def graph(
     root: Value | Compiled,
     *,
     rankdir: str = "LR",
-    max_nodes: int = MOST_BOXES,
+    max_nodes: int | None = None,
     expand: bool = False,
     compare: Comparison | None = None,
 ) -> Picture:
@@ -51,7 +57,8 @@ def graph(
     and beside them the array operations; expand and compare do not apply.
 
     rankdir    "LR" (leaves on the left) or "TB" (leaves on top)
-    max_nodes  a graph with more boxes is drawn collapsed to fit on a page: modules are closed, similar Values grouped
+    max_nodes  a graph with more boxes is drawn collapsed: what is alike in samples, neurons or the steps of a loop is
+               drawn once, with its count, and modules are closed; None: so that the picture fits a page, 1,200 x 1,200
     expand     True: draws a dot as its products and their sum, if there is room
     compare    a report of compare(root): wrong rules are marked, with the measured numbers
     Raises TypeError if root is not a Value or a compiled function, ValueError for another rankdir, max_nodes below 1 or
@@ -66,18 +73,32 @@ def graph(
         if not isinstance(root, Compiled):
             raise TypeError(f"graph() draws the graph of a Value, got {errors.received(root)}: pass the Value itself")
     direction = _checked_rankdir(rankdir)
-    max_nodes = whole(1).checked("graph(max_nodes=...)", max_nodes, TypeError)
+    if max_nodes is not None:
+        max_nodes = whole(1).checked("graph(max_nodes=...)", max_nodes, TypeError)
     if not isinstance(root, Value):
         if expand or compare is not None:
             raise TypeError("graph(expand=..., compare=...) are for the graph of a Value, not for a compiled function")
         from .diagram.matrix_form import compiled_diagram
 
-        return Picture(compiled_diagram(root, max_nodes), direction)
+        return Picture(compiled_diagram(root, max_nodes or MOST_BOXES), direction)
     checks = checks_of(compare, root, "graph")
     found = Graph(root)
-    diagram = detailed(found, checks, expand=expand, limit=max_nodes) if expand else None
-    diagram = diagram or detailed(found, checks, limit=max_nodes)
-    return Picture(diagram or collapsed(found, checks, min(max_nodes, OVERVIEW)), direction)
+    limit = max_nodes or MOST_BOXES
+    diagram = detailed(found, checks, expand=True, limit=limit) if expand else None
+    diagram = diagram or detailed(found, checks, limit=limit)
+    excess = None if max_nodes else lambda diagram: _excess(diagram, direction)
+    if diagram is None or (excess and not expand and excess(diagram) > 1.0):
+        smaller = collapsed(found, checks, min(limit, OVERVIEW), excess)
+        diagram = smaller if diagram is None or (excess and excess(smaller) < excess(diagram)) else diagram
+    return Picture(diagram, direction)
+
+
+def _excess(diagram: Diagram, direction: RankDir) -> float:
+    """How many times larger than a page the picture is, by the package's own layout."""
+    if len(diagram.nodes) > _ON_A_PAGE:
+        return len(diagram.nodes) / _ON_A_PAGE + 1.0
+    placed = Picture(diagram, direction).placed("own")
+    return max(placed.width, placed.height) / _PAGE
 
 
 def draw_dot(
@@ -141,7 +162,7 @@ class Picture:
         layout = one_of(*get_args(LayoutChoice)).checked("svg(layout=...)", layout)
         if layout not in self._drawn:
             self._drawn[layout] = draw(
-                self._diagram, self._boxes, self._texts, self._placed(layout), f"computation graph of {self._summary()}"
+                self._diagram, self._boxes, self._texts, self.placed(layout), f"computation graph of {self._summary()}"
             )
         return self._drawn[layout]
 
@@ -180,12 +201,12 @@ class Picture:
         }
 
     def _png(self) -> bytes:
-        return dot_program.png(self._diagram, self._boxes, self._texts, self._rankdir, self._placed("auto"))
+        return dot_program.png(self._diagram, self._boxes, self._texts, self._rankdir, self.placed("auto"))
 
     def _description(self) -> str:
         return f"computation graph of {self._summary()}"
 
-    def _placed(self, layout: LayoutChoice) -> Layout:
+    def placed(self, layout: LayoutChoice) -> Layout:
         shape = Shape(
             boxes=[(box.width, box.height) for box in self._boxes],
             edges=[(edge.source, edge.target) for edge in self.edges],
@@ -196,7 +217,7 @@ class Picture:
         )
         if layout == "dot":
             return dot_program.dot_layout(self._diagram, shape, self._rankdir)
-        if layout == "auto" and dot_program.does_well(shape) and dot_program.installed():
+        if layout == "auto" and not self._diagram.collapsed and dot_program.does_well(shape) and dot_program.installed():
             try:
                 return dot_program.dot_layout(self._diagram, shape, self._rankdir)
             except dot_program.DotError:

@@ -17,13 +17,15 @@ _BANDS = 10
 _DIGITS = str.maketrans("", "", "0123456789")
 
 
-def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int) -> Groups | None:
+def by_structure(
+    graph: Graph, given: Groups, homes: Sequence[Place], limit: int, *, split: bool = True
+) -> Groups | None:
     """Groups Values made by the same operation from the same groups in the same module; None for over `limit` groups.
 
     A sum that is added term by term is one group, like any chain of one operation that takes in nothing new on its way;
     in a sum, the terms may come from several groups in turn. Such groups never form a cycle, since the sources of each
-    are fixed when it begins. Leaves are distinguished by kind, by label without digits, and by what uses them and how
-    often. `given` holds the groups that exist already, and -1 elsewhere.
+    are fixed when it begins. Leaves are distinguished by kind, by label without digits, and with `split` by what uses
+    them and how often. `given` holds the groups that exist already, and -1 elsewhere.
     """
     first = max(given, default=-1) + 1
     table: dict[Hashable, int] = {}
@@ -54,7 +56,7 @@ def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int
                     return None
             group = known[key]
         groups.append(group)
-    return _leaves_split(graph, given, groups, limit)
+    return leaves_split(graph, given, groups, limit) if split else groups
 
 
 def by_height(graph: Graph, given: Groups, limit: int) -> Groups | None:
@@ -95,7 +97,7 @@ def _numbered(
     return groups
 
 
-def _leaves_split(graph: Graph, given: Groups, groups: Groups, limit: int) -> Groups:
+def leaves_split(graph: Graph, given: Groups, groups: Groups, limit: int) -> Groups:
     """Splits leaves by what uses them and how often, if that makes few groups; else by what uses them; else not."""
     users: dict[int, list[int]] = {i: [] for i, v in enumerate(graph.values) if given[i] < 0 and v.op is None}
     for group, parents in zip(groups, graph.parents, strict=True):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
+from ...text.wording import times
 from .elements import Cluster
 from .walk import Graph
 
 Place = tuple[str, ...]
 """The titles of the frames around a node, outermost first. The part of a title after UNTITLED is not drawn."""
+
+_INDEX = re.compile(r"(?<![^.])\d+$")
+"""The index of a module in a list."""
 
 UNTITLED = "\0"
 """Starts the part of a title that only distinguishes frames that are not modules."""
@@ -28,6 +33,41 @@ def split_path(path: str) -> Place:
         elif name:
             levels.append(name)
     return tuple(levels)
+
+
+def alike_place(place: Place) -> Place:
+    """The place with a star for each index, which modules of one list share.
+
+    >>> alike_place(("layers.0", "neurons.3", "act"))
+    ('layers.*', 'neurons.*', 'act')
+    """
+    return tuple([_INDEX.sub("*", level) for level in place])
+
+
+def common_place(places: Iterable[Place]) -> Place:
+    """The frames that several places share; modules of one list share a frame, which tells their indices.
+
+    >>> common_place([("layers.0", "neurons.0"), ("layers.0", "neurons.1")])
+    ('layers.0', 'neurons.0 … 1 ×2')
+    """
+    shared: list[str] = []
+    for titles in zip(*places, strict=False):
+        distinct = sorted(set(titles), key=lambda title: (len(title), title))
+        if len({_INDEX.sub("*", title) for title in distinct}) > 1:
+            break
+        shared.append(_titles_together(distinct))
+    return tuple(shared)
+
+
+def _titles_together(titles: Sequence[str]) -> str:
+    """One title for modules of one list, in the order of their indices."""
+    if len(titles) == 1:
+        return titles[0]
+    stem = _INDEX.sub("", titles[0])
+    indices = [int(title[len(stem) :]) for title in titles]
+    if indices[-1] - indices[0] == len(indices) - 1:
+        return f"{stem}{indices[0]} … {indices[-1]} {times(len(indices))}"
+    return f"{stem.rstrip('.')} {times(len(indices))}: {', '.join(map(str, indices))}"
 
 
 def places(graph: Graph) -> list[Place]:

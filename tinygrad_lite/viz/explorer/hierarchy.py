@@ -8,7 +8,7 @@ from typing import Literal
 
 from ...text.wording import count
 from ..diagram.alike import Groups, by_structure
-from ..diagram.collapse import in_order
+from ..diagram.group_order import in_order
 from ..diagram.module_frames import Place, places, separate_calls
 from ..diagram.walk import Graph
 
