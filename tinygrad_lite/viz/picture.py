@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
@@ -40,13 +41,19 @@ _PAGE = 1200.0 - 32.0
 _ON_A_PAGE = 100
 """More boxes than this never fit on a page."""
 
+_PAGE = 1200.0 - 32.0, 1400.0 - 60.0
+"""The width and height that a picture takes up at most unless the caller asks for more, without margin and legend."""
+
+_ON_A_PAGE = 100
+"""More boxes than this never fit on a page."""
+
 LayoutChoice = Literal["auto", "dot", "own"]
 
 
 def graph(
     root: Value | Compiled,
     *,
-    rankdir: str = "LR",
+    rankdir: str | None = None,
     max_nodes: int | None = None,
     expand: bool = False,
     compare: Comparison | None = None,
@@ -56,7 +63,7 @@ def graph(
     For a compiled function, it draws the scalar operations of the last run, with a frame around those that run at once,
     and beside them the array operations; expand and compare do not apply.
 
-    rankdir    "LR" (leaves on the left) or "TB" (leaves on top)
+    rankdir    "LR" (leaves on the left) or "TB" (leaves on top); None: "TB" only where "LR" does not fit a page
     max_nodes  a graph with more boxes is drawn collapsed: what is alike in samples, neurons or the steps of a loop is
                drawn once, with its count, and modules are closed; None: so that the picture fits a page, 1,200 x 1,200
     expand     True: draws a dot as its products and their sum, if there is room
@@ -72,33 +79,39 @@ def graph(
 
         if not isinstance(root, Compiled):
             raise TypeError(f"graph() draws the graph of a Value, got {errors.received(root)}: pass the Value itself")
-    direction = _checked_rankdir(rankdir)
+    directions: tuple[RankDir, ...] = ("LR", "TB") if rankdir is None else (_checked_rankdir(rankdir),)
     if max_nodes is not None:
         max_nodes = whole(1).checked("graph(max_nodes=...)", max_nodes, TypeError)
+    limit = max_nodes or MOST_BOXES
     if not isinstance(root, Value):
         if expand or compare is not None:
             raise TypeError("graph(expand=..., compare=...) are for the graph of a Value, not for a compiled function")
         from .diagram.matrix_form import compiled_diagram
 
-        return Picture(compiled_diagram(root, max_nodes or MOST_BOXES), direction)
+        return Picture(compiled_diagram(root, limit), directions[0])
     checks = checks_of(compare, root, "graph")
     found = Graph(root)
-    limit = max_nodes or MOST_BOXES
-    diagram = detailed(found, checks, expand=True, limit=limit) if expand else None
-    diagram = diagram or detailed(found, checks, limit=limit)
-    excess = None if max_nodes else lambda diagram: _excess(diagram, direction)
-    if diagram is None or (excess and not expand and excess(diagram) > 1.0):
-        smaller = collapsed(found, checks, min(limit, OVERVIEW), excess)
-        diagram = smaller if diagram is None or (excess and excess(smaller) < excess(diagram)) else diagram
-    return Picture(diagram, direction)
+    expanded = detailed(found, checks, expand=True, limit=limit) if expand else None
+    each = expanded or detailed(found, checks, limit=limit)
+    if each and (expanded or max_nodes):
+        return Picture(each, directions[0])
+    diagrams = chain([each] if each else [], collapsed(found, checks, min(limit, OVERVIEW)))
+    return Picture(next(diagrams), directions[0]) if max_nodes else _on_a_page(diagrams, directions)
 
 
-def _excess(diagram: Diagram, direction: RankDir) -> float:
-    """How many times larger than a page the picture is, by the package's own layout."""
-    if len(diagram.nodes) > _ON_A_PAGE:
-        return len(diagram.nodes) / _ON_A_PAGE + 1.0
-    placed = Picture(diagram, direction).placed("own")
-    return max(placed.width, placed.height) / _PAGE
+def _on_a_page(diagrams: Iterable[Diagram], directions: Sequence[RankDir]) -> Picture:
+    """The first picture that fits a page, else the smallest."""
+    smallest: tuple[float, Picture] | None = None
+    for diagram in diagrams:
+        for direction in directions:
+            picture = Picture(diagram, direction)
+            size = picture.pages()
+            if size <= 1.0:
+                return picture
+            if smallest is None or size < smallest[0]:
+                smallest = size, picture
+    assert smallest is not None  # there is at least one diagram
+    return smallest[1]
 
 
 def draw_dot(
@@ -162,9 +175,16 @@ class Picture:
         layout = one_of(*get_args(LayoutChoice)).checked("svg(layout=...)", layout)
         if layout not in self._drawn:
             self._drawn[layout] = draw(
-                self._diagram, self._boxes, self._texts, self.placed(layout), f"computation graph of {self._summary()}"
+                self._diagram, self._boxes, self._texts, self._placed(layout), f"computation graph of {self._summary()}"
             )
         return self._drawn[layout]
+
+    def pages(self) -> float:
+        """How many times wider or higher than a page the picture is, by the package's own layout."""
+        if len(self.nodes) > _ON_A_PAGE:
+            return len(self.nodes) / _ON_A_PAGE + 1.0
+        placed = self._placed("own")
+        return max(placed.width / _PAGE[0], placed.height / _PAGE[1])
 
     def dot(self) -> str:
         """The picture in Graphviz's DOT language."""
@@ -201,12 +221,12 @@ class Picture:
         }
 
     def _png(self) -> bytes:
-        return dot_program.png(self._diagram, self._boxes, self._texts, self._rankdir, self.placed("auto"))
+        return dot_program.png(self._diagram, self._boxes, self._texts, self._rankdir, self._placed("auto"))
 
     def _description(self) -> str:
         return f"computation graph of {self._summary()}"
 
-    def placed(self, layout: LayoutChoice) -> Layout:
+    def _placed(self, layout: LayoutChoice) -> Layout:
         shape = Shape(
             boxes=[(box.width, box.height) for box in self._boxes],
             edges=[(edge.source, edge.target) for edge in self.edges],

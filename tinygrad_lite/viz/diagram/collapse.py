@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from itertools import chain
 
 from ...text.wording import times
 from ...transforms.check import WRONG, Row
@@ -24,27 +25,18 @@ OVERVIEW = 50
 
 _PLURALS = {"parameter": "parameters", "leaf": "inputs", "detached": "constants"}
 
-Excess = Callable[[Diagram], float]
-"""How many times larger than a page a diagram is; at most 1 if it fits."""
 
+def collapsed(graph: Graph, checks: Checks, limit: int) -> Iterator[Diagram]:
+    """Yields diagrams with at most `limit` boxes, for a graph of any size, those that show the most first.
 
-def collapsed(graph: Graph, checks: Checks, limit: int, excess: Excess | None = None) -> Diagram:
-    """A diagram with at most `limit` boxes, for a graph of any size.
-
-    It is the most detailed of `groupings` that fits a page, else the smallest; without `excess`, the most detailed.
-    If there is none with so few boxes, operations are grouped by height above the leaves, else in bands of height.
+    If none of `groupings` has so few boxes, there is one of groups by height above the leaves, or of bands of height.
     Boxes come in topological order; an edge that leads back closes a cycle.
     """
     homes = places(graph)
-    best: tuple[float, Diagram] | None = None
-    for grouping in groupings(graph, homes, limit):
-        diagram = _Collapse(graph, checks, homes, grouping).diagram()
-        size = excess(diagram) if excess else 0.0
-        if best is None or size < best[0]:
-            best = size, diagram
-        if size <= 1.0:
-            break
-    return best[1] if best else _Collapse(graph, checks, homes, coarse(graph, homes, limit)).diagram()
+    found = groupings(graph, homes, limit)
+    first = next(found, None) or coarse(graph, homes, limit)
+    for grouping in chain([first], found):
+        yield _Collapse(graph, checks, homes, grouping).diagram()
 
 
 class _Collapse:

@@ -111,16 +111,33 @@ def separate_calls(places: Sequence[Place], edges: Iterable[tuple[int, int]]) ->
 
 
 def frames(places: Sequence[Place]) -> tuple[list[Cluster], list[int | None]]:
-    """The clusters for these places, and the innermost cluster of each place."""
+    """The clusters for these places, and the innermost cluster of each place.
+
+    A module that holds nothing but one module shares a frame with it, titled by both names.
+    """
+    inside: dict[Place, set[Place]] = defaultdict(set)
+    for place in set(places):
+        inside[place].add(place)  # something stands here itself
+        for depth in range(len(place)):
+            inside[place[:depth]].add(place[: depth + 1])
     clusters: list[Cluster] = []
     index: dict[Place, int | None] = {(): None}
+    names: dict[Place, str] = {}
     for place in places:
         for depth in range(len(place)):
             prefix = place[: depth + 1]
-            if prefix not in index:
-                index[prefix] = len(clusters)
-                title, untitled, _ = prefix[-1].partition(UNTITLED)
-                clusters.append(Cluster(title, index[prefix[:-1]], module=not untitled))
+            if prefix in index or prefix in names:
+                continue
+            title, untitled, _ = prefix[-1].partition(UNTITLED)
+            around = names.get(prefix[:-1])
+            title = f"{around}.{title}" if around else title
+            only = inside[prefix]
+            if len(only) == 1 and prefix not in only and not untitled and UNTITLED not in min(only)[-1]:
+                names[prefix] = title
+                index[prefix] = index[prefix[:-1]]
+                continue
+            index[prefix] = len(clusters)
+            clusters.append(Cluster(title, index[prefix[:-1]], module=not untitled))
     return clusters, [index[place] for place in places]
 
 

@@ -18,6 +18,9 @@ Point = tuple[float, float]
 _LEAD = 7.0
 """Edges run straight into their box for this length, that of an arrow's head."""
 
+_GAP = 13.0
+"""The gap between a box and a label; between two boxes it is twice as wide."""
+
 OUTSIDE = -1
 """The source or target of a link that comes from, or goes to, the outside of this level."""
 
@@ -225,8 +228,11 @@ class _Arrangement:
         starts, ends = [], []
         at = self.margins.before
         for layer, drop in zip(layers, steepest, strict=True):
+            along = max([self.vertices[v].along for v in layer], default=0.0)
+            if along == 0.0 and starts:
+                at -= _GAP / 2  # nothing stands between two gaps
             starts.append(at)
-            at += max([self.vertices[v].along for v in layer], default=0.0)
+            at += along
             ends.append(at)
-            at += (30.0 if self.step == 1 else 18.0) + min(0.16 * drop, 64.0)
+            at += (2.0 * _GAP if self.step == 1 else _GAP if along else _GAP / 2) + min(0.12 * drop, 48.0)
         return starts, ends
