@@ -41,7 +41,7 @@ _PAGE = 1200.0 - 32.0
 _ON_A_PAGE = 100
 """More boxes than this never fit on a page."""
 
-_PAGE = 1200.0 - 32.0, 1400.0 - 60.0
+_PAGE = 1200.0 - 32.0, 1600.0 - 64.0
 """The width and height that a picture takes up at most unless the caller asks for more, without margin and legend."""
 
 _ON_A_PAGE = 100
@@ -65,7 +65,7 @@ def graph(
 
     rankdir    "LR" (leaves on the left) or "TB" (leaves on top); None: "TB" only where "LR" does not fit a page
     max_nodes  a graph with more boxes is drawn collapsed: what is alike in samples, neurons or the steps of a loop is
-               drawn once, with its count, and modules are closed; None: so that the picture fits a page, 1,200 x 1,200
+               drawn once, with its count, and modules are closed; None: so that the picture fits a page, 1,200 x 1,600
     expand     True: draws a dot as its products and their sum, if there is room
     compare    a report of compare(root): wrong rules are marked, with the measured numbers
     Raises TypeError if root is not a Value or a compiled function, ValueError for another rankdir, max_nodes below 1 or
@@ -90,7 +90,7 @@ def graph(
 
         return Picture(compiled_diagram(root, limit), directions[0])
     checks = checks_of(compare, root, "graph")
-    found = Graph(root)
+    found = Graph(root, passing=False)
     expanded = detailed(found, checks, expand=True, limit=limit) if expand else None
     each = expanded or detailed(found, checks, limit=limit)
     if each and (expanded or max_nodes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from ... import ops
+from ...engine import Value
 from .module_frames import Place
 from .walk import Graph
 
@@ -15,6 +16,11 @@ _BANDS = 10
 """The most bands of height that can be read at a glance."""
 
 _DIGITS = str.maketrans("", "", "0123456789")
+
+
+def leaf_kind(v: Value) -> tuple[str, str]:
+    """What makes leaves alike: their kind, and the label without its digits."""
+    return v.kind, (v.label or "").translate(_DIGITS)
 
 
 def by_structure(
@@ -38,16 +44,17 @@ def by_structure(
                 return g
         group = table.setdefault((maker, met, apart), len(sources))
         if group == len(sources):
-            summed = [sources[g] for g in met if makers[g] == maker == (ops.add, maker[-1])]
+            summed = [sources[g] for g in met if makers[g] == maker == (ops.add, *maker[1:])]
             sources.append(met.union(*summed))
             makers.append(maker)
         return group
 
     known: dict[Hashable, int] = {}
     groups: Groups = []
-    for v, op, parents, group, home in zip(graph.values, graph.ops, graph.parents, given, homes, strict=True):
+    told = zip(graph.values, graph.ops, graph.parents, given, graph.derived, homes, strict=True)
+    for v, op, parents, group, derived, home in told:
         if group < 0:
-            maker: tuple[Hashable, ...] = (op, home) if op else (v.kind, (v.label or "").translate(_DIGITS), home)
+            maker: tuple[Hashable, ...] = (op or leaf_kind(v), derived, home)
             met = tuple([groups[p] for p in parents])
             key = maker, met, len(set(parents)) == len(parents)
             if key not in known:

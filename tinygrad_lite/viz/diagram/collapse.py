@@ -14,7 +14,7 @@ from .gradient_states import gradient_states, stopped_edges
 from .group_order import in_order
 from .groupings import Grouping, coarse, groupings
 from .module_frames import UNTITLED, Place, common_place, frames, places, separate_calls
-from .nodes_and_edges import KINDS, operation_text, value_node
+from .nodes_and_edges import kind_of, operation_text, value_node
 from .walk import Graph
 
 MOST_BOXES = 300
@@ -96,7 +96,7 @@ class _Collapse:
         rows = Counter(self.graph.ops[i] for i in inside)
         leaves = rows.pop(None, 0)
         operations = Counter({op.name if op.name == "neg" else op.symbol: n for op, n in rows.items() if op})
-        kinds = Counter(v.kind for v in values)
+        kinds = Counter(map(kind_of, values))
         shared = common_place({self.homes[i] for i in inside})
         module = 0 < self.depth <= len(shared)
         if module:
@@ -109,7 +109,7 @@ class _Collapse:
             title=title,
             values=len(values),
             parameters=kinds["parameter"],
-            kind=KINDS[values[0].kind] if len(kinds) == 1 else "result",
+            kind=min(kinds) if len(kinds) == 1 else "result",
             module=module,
             operations=operations,
             states=Counter(self.states[i] for i in inside),
@@ -144,9 +144,10 @@ class _Collapse:
 
 
 def _stem(labels: list[str]) -> str:
-    """The common beginning of the labels, with an ellipsis if it was cut."""
+    """The common beginning of the labels: the name of a list of parameters, else with an ellipsis where it was cut."""
     low, high = min(labels), max(labels)
     shared = 0
     while shared < len(low) and shared < len(high) and low[shared] == high[shared]:
         shared += 1
-    return low if low == high else f"{low[:shared]}…" if shared else ""
+    stem = low[:shared]
+    return stem.rstrip(".") if low == high or stem.endswith(".") else f"{stem}…" if shared else ""

@@ -11,7 +11,7 @@ from ...explanation.comparison import FROM_ABOVE, NodeRow
 from ...transforms.check import WRONG, Row
 from .gradient_states import GradientState
 
-Kind = Literal["parameter", "input", "constant", "result", "product"]
+Kind = Literal["parameter", "input", "constant", "result", "derived", "product"]
 
 
 @dataclass(frozen=True, slots=True)

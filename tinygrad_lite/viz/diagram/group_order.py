@@ -12,7 +12,7 @@ from .alike import Groups
 def in_order(parents_of: Sequence[Sequence[int]], groups: Groups) -> tuple[Groups, dict[tuple[int, int], int]]:
     """Renumbers groups in topological order, and counts the edges from each group to each other.
 
-    If groups form a cycle, the one whose last Value was recorded earliest comes first.
+    If groups form a cycle, the one whose first Value was recorded earliest comes first.
     """
     pairs: dict[tuple[int, int], int] = {}
     for target, parents in zip(groups, parents_of, strict=True):
@@ -21,7 +21,6 @@ def in_order(parents_of: Sequence[Sequence[int]], groups: Groups) -> tuple[Group
             if source != target:
                 pair = source, target
                 pairs[pair] = pairs.get(pair, 0) + 1
-    last = {group: i for i, group in enumerate(groups)}
     first: dict[int, int] = {}
     for i, group in enumerate(groups):
         first.setdefault(group, i)
@@ -30,7 +29,7 @@ def in_order(parents_of: Sequence[Sequence[int]], groups: Groups) -> tuple[Group
     for s, t in pairs:
         following[s].append(t)
     ready = [(first[g], g) for g in first if not waits[g]]
-    waiting = sorted(((last[g], g) for g in first if waits[g]), reverse=True)
+    waiting = sorted(((first[g], g) for g in first if waits[g]), reverse=True)
     heapq.heapify(ready)
     number: dict[int, int] = {}
     while len(number) < len(first):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .alike import Groups, bands, by_height, by_structure, leaves_split
+from .alike import Groups, bands, by_height, by_structure, leaf_kind, leaves_split
 from .group_order import in_order, parents_of_groups
 from .loops import Loop, folded
 from .module_frames import Place, alike_place
@@ -102,7 +102,7 @@ def _looped(
     numbers, edges = in_order(graph.parents, groups)
     kinds: list[set[Hashable]] = [set() for _ in range(max(numbers) + 1)]
     for g, op, v, home in zip(numbers, graph.ops, graph.values, homes, strict=True):
-        kinds[g].add((op or v.kind, home))
+        kinds[g].add((op or leaf_kind(v), home))
     if any(s > t for s, t in edges):
         return  # modules in a circle
     found, loops = folded(parents_of_groups(graph.parents, numbers), numbers, list(map(frozenset, kinds)))
