@@ -16,8 +16,8 @@ from ..engine import Value
 from ..explanation.comparison import Comparison
 from ..floats.expected import one_of, whole
 from ..saving.atomic import replacing
-from ..text.wording import counted, shortened, xml
-from .diagram.boxes import boxes, edge_texts
+from ..text.wording import counted, xml
+from .diagram.boxes import boxes, edge_texts, frame_titles
 from .diagram.checks import checks_of
 from .diagram.collapse import MOST_BOXES, OVERVIEW, collapsed
 from .diagram.elements import Cluster, Diagram, Edge, Group, Node, Step
@@ -41,7 +41,7 @@ _PAGE = 1200.0 - 32.0
 _ON_A_PAGE = 100
 """More boxes than this never fit on a page."""
 
-_PAGE = 1200.0 - 32.0, 1600.0 - 64.0
+_PAGE = 1200.0 - 32.0, 1700.0 - 64.0
 """The width and height that a picture takes up at most unless the caller asks for more, without margin and legend."""
 
 _ON_A_PAGE = 100
@@ -65,7 +65,7 @@ def graph(
 
     rankdir    "LR" (leaves on the left) or "TB" (leaves on top); None: "TB" only where "LR" does not fit a page
     max_nodes  a graph with more boxes is drawn collapsed: what is alike in samples, neurons or the steps of a loop is
-               drawn once, with its count, and modules are closed; None: so that the picture fits a page, 1,200 x 1,600
+               drawn once, with its count, and modules are closed; None: so that the picture fits a page, 1,200 x 1,700
     expand     True: draws a dot as its products and their sum, if there is room
     compare    a report of compare(root): wrong rules are marked, with the measured numbers
     Raises TypeError if root is not a Value or a compiled function, ValueError for another rankdir, max_nodes below 1 or
@@ -126,7 +126,7 @@ def draw_dot(
     True
     """
     drawing = _graphviz().Digraph(format=format)
-    text = graph(root, rankdir=rankdir, max_nodes=max_nodes, expand=expand).dot()
+    text = graph(root, rankdir=_checked_rankdir(rankdir), max_nodes=max_nodes, expand=expand).dot()
     drawing.body.extend(line + "\n" for line in text.split("\n")[1:-2])
     return drawing
 
@@ -227,17 +227,23 @@ class Picture:
         return f"computation graph of {self._summary()}"
 
     def _placed(self, layout: LayoutChoice) -> Layout:
+        titled = zip(self.clusters, frame_titles(self._diagram), strict=True)
         shape = Shape(
             boxes=[(box.width, box.height) for box in self._boxes],
             edges=[(edge.source, edge.target) for edge in self.edges],
             apart=[edge.blocked for edge in self.edges],
             texts=[(text.width, text.height) if text.text else (0.0, 0.0) for text in self._texts],
-            frames=[(c.parent, width(shortened(c.title, 40), theme.FRAME_SIZE), 16.0) for c in self.clusters],
+            frames=[(c.parent, width(t, theme.FRAME_SIZE), 16.0) for c, t in titled],
             homes=[node.cluster for node in self.nodes],
         )
         if layout == "dot":
             return dot_program.dot_layout(self._diagram, shape, self._rankdir)
-        if layout == "auto" and not self._diagram.collapsed and dot_program.does_well(shape) and dot_program.installed():
+        if (
+            layout == "auto"
+            and not self._diagram.collapsed
+            and dot_program.does_well(shape)
+            and dot_program.installed()
+        ):
             try:
                 return dot_program.dot_layout(self._diagram, shape, self._rankdir)
             except dot_program.DotError:

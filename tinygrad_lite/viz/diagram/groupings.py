@@ -39,9 +39,9 @@ class Grouping:
 def groupings(graph: Graph, homes: Sequence[Place], limit: int) -> Iterator[Grouping]:
     """Groupings with at most `limit` groups, those that keep the most first.
 
-    First, what all samples have in common is drawn once, with each parameter by itself. Then parameters and modules of a
-    list are drawn once where they are alike. Then loops are drawn as one step. Then modules are closed, deepest first.
-    Last, modules in a row that are alike are drawn as one.
+    First, what all samples have in common is drawn once, with each parameter by itself. Then parameters, and modules of
+    a list, are drawn once where they are alike. Then loops are drawn as one step. Then modules are closed, deepest
+    first. Last, modules that follow on each other and are alike are drawn as one.
     """
     apart = own_leaves(graph)
     if max(apart) < limit:

@@ -55,7 +55,7 @@ class _Folding:
         return g
 
     def candidates(self) -> Iterator[list[int]]:
-        """Groups of one kind that could be the same operation in each step; the rarest kind, which tells most, first."""
+        """Groups of one kind, which could be one operation of each step; the rarest kind tells most and comes first."""
         alike: dict[Hashable, list[int]] = defaultdict(list)
         for g, kind in enumerate(self._kinds):
             if self._parents[g]:

@@ -47,8 +47,8 @@ def alike_place(place: Place) -> Place:
 def common_place(places: Iterable[Place]) -> Place:
     """The frames that several places share; modules of one list share a frame, which tells their indices.
 
-    >>> common_place([("layers.0", "neurons.0"), ("layers.0", "neurons.1")])
-    ('layers.0', 'neurons.0 … 1 ×2')
+    >>> common_place([("layers.0", "act"), ("layers.0", "neurons.1")])
+    ('layers.0',)
     """
     shared: list[str] = []
     for titles in zip(*places, strict=False):

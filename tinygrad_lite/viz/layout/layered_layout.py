@@ -18,8 +18,8 @@ Point = tuple[float, float]
 _LEAD = 7.0
 """Edges run straight into their box for this length, that of an arrow's head."""
 
-_GAP = 13.0
-"""The gap between a box and a label; between two boxes it is twice as wide."""
+_GAP, _GAP_TO_LABEL, _GAP_TO_BOX = 26.0, 9.0, 13.0
+"""The gaps between two boxes, from a box to a label, and from there to the next box."""
 
 OUTSIDE = -1
 """The source or target of a link that comes from, or goes to, the outside of this level."""
@@ -255,13 +255,13 @@ class _Arrangement:
             steepest[k] = max(steepest[k], drop)
         starts, ends = [], []
         at = self.margins.before
-        for layer, drop in zip(layers, steepest, strict=True):
+        for k, (layer, drop) in enumerate(zip(layers, steepest, strict=True)):
             along = max([self.vertices[v].along for v in layer], default=0.0)
+            gap = _GAP if self.step == 1 else _GAP_TO_BOX if k % 2 else _GAP_TO_LABEL
             starts.append(at)
             at += along
             ends.append(at)
-            border = len(starts) <= self.first or len(starts) > self.last
-            at += _GAP * (0.5 if border else 3 - self.step) + min(0.12 * drop, 48.0)
+            at += gap + min(0.07 * drop, 40.0)
         return starts, ends
 
 

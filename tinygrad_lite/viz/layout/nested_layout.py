@@ -123,9 +123,7 @@ class _Nested:
         for item, frame in zip(entering[1:], down[-2::-1], strict=True):
             self._link(edge, frame, None, item)
 
-    def _link(
-        self, edge: int, frame: int, source: int | None, target: int | None, *, back: bool = False
-    ) -> None:
+    def _link(self, edge: int, frame: int, source: int | None, target: int | None, *, back: bool = False) -> None:
         """Adds a link of an edge; edges from one box share links, except the last one, which reaches the box."""
         start = OUTSIDE if source is None else self.position[source]
         end = OUTSIDE if target is None else self.position[target]
