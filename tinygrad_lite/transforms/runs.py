@@ -122,7 +122,8 @@ class Run:
 
     def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
         """The dot product of both, recorded even under no_grad()."""
-        return recorded(by_differentiation, dot, numbers, others)
+        found: Value = recorded(by_differentiation, dot, numbers, others)
+        return found
 
     def gradient_graph(self, y: Value) -> list[Any]:
         """The derivatives of y by the inputs, as Values that can be differentiated again."""

@@ -35,12 +35,6 @@ if TYPE_CHECKING:
 
     from ..compiler import Compiled
 
-_PAGE = 1200.0 - 32.0
-"""The most pixels, without the margin, that a picture takes up unless the caller asks for more."""
-
-_ON_A_PAGE = 100
-"""More boxes than this never fit on a page."""
-
 _PAGE = 1200.0 - 32.0, 1700.0 - 64.0
 """The width and height that a picture takes up at most unless the caller asks for more, without margin and legend."""
 
@@ -238,12 +232,8 @@ class Picture:
         )
         if layout == "dot":
             return dot_program.dot_layout(self._diagram, shape, self._rankdir)
-        if (
-            layout == "auto"
-            and not self._diagram.collapsed
-            and dot_program.does_well(shape)
-            and dot_program.installed()
-        ):
+        suited = not self._diagram.collapsed and dot_program.does_well(shape)
+        if layout == "auto" and suited and dot_program.installed():
             try:
                 return dot_program.dot_layout(self._diagram, shape, self._rankdir)
             except dot_program.DotError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import reduce
 from itertools import chain
 
 from ...text.wording import times
@@ -13,7 +14,7 @@ from .elements import Diagram, Edge, Group, Node
 from .gradient_states import gradient_states, stopped_edges
 from .group_order import in_order
 from .groupings import Grouping, coarse, groupings
-from .module_frames import UNTITLED, Place, common_place, frames, places, separate_calls
+from .module_frames import UNTITLED, Place, common, common_place, frames, places, separate_calls
 from .nodes_and_edges import kind_of, operation_text, value_node
 from .walk import Graph
 
@@ -77,7 +78,7 @@ class _Collapse:
         read_from = {t for _, t in self.counts}
         for number, (steps, members) in enumerate(self.loops):
             leaves = {s for s, some in readers.items() if s not in read_from and some <= members}
-            within = len(common_place({around[g] for g in members}))
+            within = len(reduce(common, [around[g] for g in members]))
             for g in members | leaves:
                 title = f"one step {times(steps)}{UNTITLED}{number}"
                 around[g] = (*around[g][:within], title, *around[g][within:])

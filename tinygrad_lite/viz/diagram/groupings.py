@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -105,7 +106,9 @@ def _looped(
         kinds[g].add((op or leaf_kind(v), home))
     if any(s > t for s, t in edges):
         return  # modules in a circle
-    found, loops = folded(parents_of_groups(graph.parents, numbers), numbers, list(map(frozenset, kinds)))
+    sizes = Counter(numbers)
+    alike = [(frozenset(kind), sizes[g]) for g, kind in enumerate(kinds)]
+    found, loops = folded(parents_of_groups(graph.parents, numbers), numbers, alike)
     if not loops:
         return
     split = leaves_split(graph, given, found, len(graph))

@@ -88,7 +88,7 @@ def places(graph: Graph) -> list[Place]:
     for parents, place in zip(graph.parents, found, strict=True):
         if place:
             for p in homeless.intersection(parents):
-                shared[p] = _common(shared[p], place) if p in shared else place
+                shared[p] = common(shared[p], place) if p in shared else place
     for p, place in shared.items():
         found[p] = place
     return found
@@ -141,7 +141,8 @@ def frames(places: Sequence[Place]) -> tuple[list[Cluster], list[int | None]]:
     return clusters, [index[place] for place in places]
 
 
-def _common(a: Place, b: Place) -> Place:
+def common(a: Place, b: Place) -> Place:
+    """The frames that both places share."""
     length = 0
     for x, y in zip(a, b, strict=False):
         if x != y:
