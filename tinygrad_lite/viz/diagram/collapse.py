@@ -71,17 +71,22 @@ class _Collapse:
         return shared[: self.depth - 1] if closed else shared
 
     def _in_loops(self, around: list[Place]) -> list[Place]:
-        """Adds a frame around the step of each loop, with the leaves that nothing else reads."""
-        readers: dict[int, set[int]] = {}
-        for s, t in self.counts:
-            readers.setdefault(s, set()).add(t)
+        """Adds a frame around the step of each loop, with the leaves that each step reads and nothing else does."""
+        readers: dict[int, dict[int, int]] = {}
+        for (s, t), n in self.counts.items():
+            readers.setdefault(s, {})[t] = n
         read_from = {t for _, t in self.counts}
         for number, (steps, members) in enumerate(self.loops):
-            leaves = {s for s, some in readers.items() if s not in read_from and some <= members}
-            within = len(reduce(common, [around[g] for g in members]))
+            shared = reduce(common, [around[g] for g in members])
+            leaves = {
+                s
+                for s, some in readers.items()
+                if s not in read_from and some.keys() <= members and sum(some.values()) >= steps
+            }
             for g in members | leaves:
-                title = f"one step {times(steps)}{UNTITLED}{number}"
-                around[g] = (*around[g][:within], title, *around[g][within:])
+                if around[g][: len(shared)] == shared:
+                    title = f"one step {times(steps)}{UNTITLED}{number}"
+                    around[g] = (*shared, title, *around[g][len(shared) :])
         return around
 
     def _single(self, i: int, cluster: int | None) -> Node:

@@ -39,7 +39,11 @@ def folded(parents: Sequence[Sequence[int]], groups: Groups, kinds: Sequence[Has
     folding = _Folding(parents, kinds)
     found = [loop for some in folding.candidates() if (loop := folding.folded(some))]
     home = [folding.group_of(g) for g in range(len(kinds))]
-    loops = [Loop(steps, frozenset([home[g] for g in members])) for steps, members in found]
+    loops: list[Loop] = []
+    for steps, inside in found:
+        members = frozenset([home[g] for g in inside])
+        if not any(members & loop.members for loop in loops):
+            loops.append(Loop(steps, members))
     return [home[g] for g in groups], loops
 
 
