@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 _PAGE = 1200.0 - 32.0, 1700.0 - 64.0
 """The width and height that a picture takes up at most unless the caller asks for more, without margin and legend."""
 
+_MOST_SCALARS = 80
+"""A compiled function with more scalar operations and numbers is drawn with those of one layer."""
+
 _ON_A_PAGE = 100
 """More boxes than this never fit on a page."""
 
@@ -80,9 +83,10 @@ def graph(
     if not isinstance(root, Value):
         if expand or compare is not None:
             raise TypeError("graph(expand=..., compare=...) are for the graph of a Value, not for a compiled function")
-        from .diagram.matrix_form import compiled_diagram
+        from .diagram.matrix_form import compiled_diagrams
 
-        return Picture(compiled_diagram(root, limit), directions[0])
+        diagrams = compiled_diagrams(root, max_nodes or _MOST_SCALARS)
+        return Picture(next(diagrams), directions[0]) if max_nodes else _on_a_page(diagrams, directions[::-1])
     checks = checks_of(compare, root, "graph")
     found = Graph(root, passing=False)
     expanded = detailed(found, checks, expand=True, limit=limit) if expand else None

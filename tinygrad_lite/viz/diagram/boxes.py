@@ -10,8 +10,9 @@ from ...text.wording import count, counted, number, shortened, times, told_apart
 from ...transforms.check import OK, WRONG
 from ..drawing import theme
 from ..drawing.text_width import number_width, width
-from .elements import Diagram, Edge, Group, Node, Step
+from .elements import Diagram, Edge, Group, Matrix, Node, Step
 from .gradient_states import GradientState
+from .grids import equation_height, equation_width
 from .short_names import short_names
 
 Style = Literal["plain", "muted", "zero", "blocked", "warning", "wrong"]
@@ -50,6 +51,7 @@ class Box:
     root: bool = False
     many: bool = False
     plain: bool = False
+    matrices: tuple[Matrix | str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,12 @@ def _step_box(step: Step) -> Box:
     rows = tuple([Row(name, text) for name, text in step.rows])
     tag = times(step.operations)
     wide, high = _size(step.title, tag, rows)
+    if step.matrices:
+        wide = max(wide, equation_width(step.matrices) + 2 * theme.PADDING)
+        high += equation_height(step.matrices)
     tooltip = "\n".join([step.title, *[f"{name} {text}" for name, text in step.rows]])
-    return Box(step.title, tag, rows, step.kind, tooltip, wide, high, root=step.root, many=step.operations > 1)
+    many = step.operations > 1
+    return Box(step.title, tag, rows, step.kind, tooltip, wide, high, root=step.root, many=many, matrices=step.matrices)
 
 
 def _node_box(node: Node, label: str) -> Box:

@@ -8,9 +8,11 @@ from html import escape
 from ...text.wording import xml
 from ..diagram.boxes import Box, EdgeText, Row, frame_titles
 from ..diagram.elements import Cluster, Diagram, Edge
+from ..diagram.grids import equation_width
 from ..diagram.legend import Entry, legend
 from ..layout.nested_layout import Curve, Layout, Rectangle
 from . import theme
+from .matrices import equation
 from .text_width import number_width, width
 
 _MARGIN = 16.0
@@ -141,6 +143,9 @@ def _box(box: Box, r: Rectangle) -> str:
     out.append(_head(box, r, colours.line))
     for k, row in enumerate(box.rows):
         out.append(_row(row, r, r.y + theme.HEAD_HEIGHT + k * theme.ROW_HEIGHT + 3))
+    if box.matrices:
+        top = r.y + theme.HEAD_HEIGHT + len(box.rows) * theme.ROW_HEIGHT + 7
+        out.append(equation(box.matrices, r.x + (r.width - equation_width(box.matrices)) / 2, top))
     return "".join([*out, "</g>"])
 
 
