@@ -220,7 +220,8 @@ class Compiled(Whole):
 
         rankdir    "TB" (inputs on top, the two side by side) or "LR" (inputs left, one below the other); None: "TB" if
                    that fits a page
-        max_nodes  with more nodes, the scalar graph is that of one layer, and the matrix form is drawn in parts; None: 80
+        max_nodes  with more nodes (None: 50), the scalar graph is that of one layer; the matrix form is drawn in parts if
+                   it has more boxes
         """
         return find_method("graph", "Compiled")(self, rankdir=rankdir, max_nodes=max_nodes)
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _PAGE = 1200.0 - 32.0, 1700.0 - 64.0
 """The width and height that a picture takes up at most unless the caller asks for more, without margin and legend."""
 
-_MOST_SCALARS = 80
+_MOST_SCALARS = 50
 """A compiled function with more scalar operations and numbers is drawn with those of one layer."""
 
 _ON_A_PAGE = 100

@@ -80,7 +80,7 @@ class Names:
         """The name of one parameter: its label, or if others have that too, its place in the array of its source."""
         label = self.labels[place]
         if not label or self._often[label] == 1:
-            return label
+            return shortened(label, 14)
         owner = int(self.owners[place])
         k = self.sources[owner].places.index(place)
         columns = self.shapes.get(owner, (0, 1))[1]
