@@ -220,8 +220,8 @@ class Compiled(Whole):
 
         rankdir    "TB" (inputs on top, the two side by side) or "LR" (inputs left, one below the other); None: "TB" if
                    that fits a page
-        max_nodes  with more nodes (None: 50), the scalar graph is that of one layer; the matrix form is drawn in parts if
-                   it has more boxes
+        max_nodes  with more nodes (None: 50), the scalar graph is that of one layer; a matrix form with more boxes is
+                   drawn in parts
         """
         return find_method("graph", "Compiled")(self, rankdir=rankdir, max_nodes=max_nodes)
 

@@ -66,7 +66,9 @@ class _Drawing:
     def diagram(self, limit: int, rows: int | None) -> Diagram | None:
         """The diagram with all scalar operations, None if there are too many, or with so many rows of one layer."""
         if rows is None:
-            if len(self._program) + sum([len(group) for group in self._groups if group.summed is not None]) > limit:
+            parameters = [len(source.places) for source in self._names.sources if source.is_parameter]
+            summed = [len(group) for group in self._groups if group.summed is not None]
+            if len(self._program) + sum(parameters) + sum(summed) > limit:
                 return None
             self._clusters.append(Cluster(f"scalar graph: {counted(self._scalars, 'operation')}", None))
             self._draw_scalars()
