@@ -8,7 +8,7 @@ except ImportError:
     from ..source.cython_shim import cython
 
 from .. import errors, ops
-from .storage import RowOrigin
+from .storage import Origin, RowOrigin
 
 if not cython.compiled:
     from .storage import (
@@ -40,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "f7d668b8"
+source_hash = "b93a4c68"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -576,8 +576,8 @@ def new_leaves(numbers):
     return given
 
 
-def label_row(leaves, label):
-    """Gives each leaf that has no label the given one and its position: w.0, w.1, ... for "w."."""
+def label_row(leaves, label, path=None):
+    """Gives each leaf that has no label the given one and its position: w.0, w.1, ... for "w."; and its module's path."""
     v: Value
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
@@ -589,11 +589,11 @@ def label_row(leaves, label):
         if origin is not None and (type(origin) is RowOrigin or origin.label is not None):
             continue
         if v._code != _BOUND:
-            v.label = f"{label}{k}"
+            v._origin = Origin(f"{label}{k}", path or v.path, v.line)
             continue
         if made is None or origin is not before or v._count - k != first:
             before, first = origin, v._count - k
-            made = RowOrigin(label, first, v.path, v.line)
+            made = RowOrigin(label, first, path or v.path, v.line)
         v._origin = made
 
 
