@@ -40,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "b93a4c68"
+source_hash = "ecfc86f7"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -577,7 +577,7 @@ def new_leaves(numbers):
 
 
 def label_row(leaves, label, path=None):
-    """Gives each leaf that has no label the given one and its position: w.0, w.1, ... for "w."; and its module's path."""
+    """Labels leaves that have no label by their positions, w.0, w.1, ... for "w.", with the path of their module."""
     v: Value
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
