@@ -10,7 +10,7 @@ export function decoded(array) {
   return new ARRAYS[kind](bytes.buffer);
 }
 
-const SHORT = 26;
+const SHORT = 44;
 export const KINDS = ["parameter", "input", "constant", "result"];
 export const PARAMETER = 0;
 export const INPUT = 1;

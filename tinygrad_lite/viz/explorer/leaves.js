@@ -24,7 +24,7 @@ class Branch {
 }
 
 // The levels of a module's path; an index stays with its list.
-function levelsOf(path) {
+function modulesOf(path) {
   return path ? path.split(/\.(?!\d)/) : [];
 }
 
@@ -52,7 +52,7 @@ export class LeafView {
     const rest = leaves.filter((i) => !graph.labels[i]);
     this.byModule = leaves.length > SLIDERS;
     this.root = new Branch("");
-    for (const i of [...named, ...rest]) this.root.add(i, this.byModule ? levelsOf(graph.pathOf(i)) : []);
+    for (const i of [...named, ...rest]) this.root.add(i, this.byModule ? modulesOf(graph.pathOf(i)) : []);
     this.#fill(this.root, this.list);
   }
 
@@ -60,7 +60,8 @@ export class LeafView {
   #fill(branch, list) {
     const rows = made(list, "div");
     this.lists.set(branch, rows);
-    for (const inner of branch.inside.values()) {
+    const inOrder = (a, b) => a.title.localeCompare(b.title, "en", { numeric: true });
+    for (const inner of [...branch.inside.values()].sort(inOrder)) {
       const details = made(list, "details", "tgl-module");
       const noun = inner.count === 1 ? "leaf" : "leaves";
       made(details, "summary", "", `${inner.title}: ${inner.count.toLocaleString("en")} ${noun}`);
@@ -92,7 +93,7 @@ export class LeafView {
   // The list in which a leaf stands; modules around it are opened.
   #listOf(i) {
     let branch = this.root;
-    for (const level of this.byModule ? levelsOf(this.scene.graph.pathOf(i)) : []) {
+    for (const level of this.byModule ? modulesOf(this.scene.graph.pathOf(i)) : []) {
       branch = branch.inside.get(level);
       branch.details.open = true;
       this.#open(branch);
