@@ -175,10 +175,11 @@ def _divided(tree: _Tree, edges: dict[tuple[int, int], int]) -> None:
     for position in [p for p, inside in tree.children.items() if len(inside) > ROOM]:
         inside = _sorted(tree, position, edges)
         steps = [child for child in inside if child < 0 and tree.frames[-2 - child].kind == "step"]
-        if len(steps) > ROOM - _PART:
-            apart = set(steps)
-            inside = [child for child in inside if child not in apart]
-            inside += _parts(tree, position, steps, "steps", ROOM - _PART)
+        apart = set(steps)
+        rest = [child for child in inside if child not in apart]
+        room = max(ROOM - len(rest), ROOM - _PART)
+        if len(steps) > room:
+            inside = [*rest, *_parts(tree, position, steps, "steps", room)]
         noun = "operations" if max(inside) >= 0 else "modules"
         tree.children[position] = _parts(tree, position, inside, noun, ROOM)
 
