@@ -10,7 +10,7 @@ import pytest
 from explorer_page import Shown, opened
 
 import tinygrad_lite as tl
-from tinygrad_lite import nn, optim
+from tinygrad_lite import Value, nn, optim
 from tinygrad_lite.viz import Explorer
 
 pytestmark = pytest.mark.browser
