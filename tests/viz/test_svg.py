@@ -17,6 +17,7 @@ from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.text.wording import number, shortened, visible
 from tinygrad_lite.viz import Picture
 from tinygrad_lite.viz.diagram.elements import Node
+from tinygrad_lite.viz.diagram.short_names import short_names
 from tinygrad_lite.viz.drawing import theme
 from tinygrad_lite.viz.drawing.text_width import width
 
@@ -223,3 +224,15 @@ def test_dot_text_has_the_texts_of_the_svg() -> None:
     assert dot.count(" -> ") - dot.count("style=invis") == len(picture.edges)
     for text in texts(picture.svg("own")):
         assert text in dot, text
+
+
+def test_names_that_differ_at_their_ends_are_told_apart() -> None:
+    names = ["encoder.blocks.3.attention.query", "encoder.blocks.3.attention.value", "b"]
+    drawn = texts(ops.sum([Value(1.0, name) for name in names]).graph(max_nodes=10).svg("own"))
+    assert {"encoder.…attention.query", "encoder.…attention.value", "b"} <= set(drawn)
+
+
+@given(st.sets(st.text(st.characters(categories=["L", "Nd"]), max_size=40), max_size=12), st.integers(4, 30))
+def test_different_names_stay_different(names: set[str], limit: int) -> None:
+    short = short_names(names, limit)
+    assert short.keys() == names and len(set(short.values())) == len(names)
