@@ -10,7 +10,7 @@ import pytest
 import tinygrad_lite as tl
 from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.viz import Picture
-from tinygrad_lite.viz.diagram.elements import Group
+from tinygrad_lite.viz.diagram.elements import Group, Node
 from tinygrad_lite.viz.diagram.loops import folded
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -55,6 +55,8 @@ def test_one_step_of_a_loop(made: Callable[[int], Value], steps: int) -> None:
     ]  # fmt: skip
     assert edges_back(picture) == [("tanh", "*")], "the carry leads back"
     assert [n.root for n in picture.nodes].count(True) == 1
+    leaves = {n.label: n.cluster for n in picture.nodes if isinstance(n, Node) and n.kind == "input"}
+    assert leaves == {"a": 0, "h0": None}, "each step reads a, and only the first h0"
 
 
 @pytest.mark.parametrize(("kind", "carries"), [(nn.RNN, 1), (nn.LSTM, 2)])
@@ -76,6 +78,12 @@ def test_steps_that_differ_are_no_loop() -> None:
     for k in range(40):
         h = h.tanh() if k in (0, 1, 4, 9, 16, 25, 36) else h.sin()
     assert not steps_in(h.graph())
+    x = Value(1.0, "x")
+    for k in range(6):
+        x = x.tanh()
+        for _ in range(k + 1):
+            x = x.sin()
+    assert not steps_in(x.graph(max_nodes=10)), "chains of different lengths are no steps"
 
 
 def test_layers_that_follow_on_each_other_are_drawn_as_one_if_closing_them_is_not_enough() -> None:
