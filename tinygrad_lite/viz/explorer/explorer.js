@@ -35,6 +35,7 @@ class Explorer {
     this.player.position = payload.swept || payload.checks ? this.player.end : this.player.steps.length;
     this.refresh();
     this.drawing.fit(READABLE);
+    this.drawing.bringToView(this.scene.items.at(-1));
     this.drawing.focused(this.scene.items.at(-1));
     this.size = this.#measured();
     this.resizing = new ResizeObserver(() => this.#resized());

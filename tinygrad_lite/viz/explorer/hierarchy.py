@@ -20,6 +20,9 @@ ROOM = 120
 _PART = 100
 """The number of children in each part of a frame that is split because it has too many."""
 
+_STEPS_IN_A_ROW, _STEPS_IN_A_PART = 12, 10
+"""The same two numbers for the steps of a loop, which stand in one row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -172,25 +175,26 @@ class _Tree:
 
 def _divided(tree: _Tree, edges: dict[tuple[int, int], int]) -> None:
     """Splits frames with too many children into parts, in topological order; the steps of a loop by themselves."""
-    for position in [p for p, inside in tree.children.items() if len(inside) > ROOM]:
+    for position in [p for p, inside in tree.children.items() if len(inside) > _STEPS_IN_A_ROW]:
+        steps = {c for c in tree.children[position] if c < 0 and tree.frames[-2 - c].kind == "step"}
+        if len(steps) <= _STEPS_IN_A_ROW and len(tree.children[position]) <= ROOM:
+            continue
         inside = _sorted(tree, position, edges)
-        steps = [child for child in inside if child < 0 and tree.frames[-2 - child].kind == "step"]
-        apart = set(steps)
-        rest = [child for child in inside if child not in apart]
-        room = max(ROOM - len(rest), ROOM - _PART)
-        if len(steps) > room:
-            inside = [*rest, *_parts(tree, position, steps, "steps", room)]
+        if len(steps) > _STEPS_IN_A_ROW:
+            rest = [child for child in inside if child not in steps]
+            found = [child for child in inside if child in steps]
+            inside = [*rest, *_parts(tree, position, found, "steps", _STEPS_IN_A_ROW, _STEPS_IN_A_PART)]
         noun = "operations" if max(inside) >= 0 else "modules"
-        tree.children[position] = _parts(tree, position, inside, noun, ROOM)
+        tree.children[position] = _parts(tree, position, inside, noun, ROOM, _PART)
 
 
-def _parts(tree: _Tree, position: int, inside: list[int], noun: str, room: int) -> list[int]:
-    """At most so many frames around children, which say in their titles which ones they hold."""
+def _parts(tree: _Tree, position: int, inside: list[int], noun: str, room: int, size: int) -> list[int]:
+    """At most `room` frames around children, which say in their titles which ones they hold."""
     level = [(child, k + 1, k + 1) for k, child in enumerate(inside)]
     while len(level) > room:
         parts = []
-        for start in range(0, len(level), _PART):
-            taken = level[start : start + _PART]
+        for start in range(0, len(level), size):
+            taken = level[start : start + size]
             low, high = taken[0][1], taken[-1][2]
             part = tree.add(Frame(f"{noun} {count(low)} to {count(high)}", position, "part", None))
             tree.children[part] = [child for child, _, _ in taken]
