@@ -632,11 +632,11 @@ norm: Op = Op("norm", sequences.norm, (_by_each,),
           domain=(REAL,), doc="Euclidean length; derivative 0 at the origin, no second derivative")
 
 TABLE: dict[str, Op] = {row.name: row for row in ROWS}
-component: Op = Op("fixed_point", lambda start, xs, which: which.value(start, xs),
+component: Op = Op("component", lambda start, xs, which: which.value(start, xs),
                    (lambda g, y, start, xs, which: which.contributions(g, start, xs)[0],
                     lambda g, y, start, xs, which: which.contributions(g, start, xs)[1], None),
                    args="*start *xs which", array="", domain=(REAL, REAL, REAL),
-                   doc="one number of a fixed point; not in the table, since each node holds its own fixed point")
+                   doc="one number of a fixed point or a scan; not in the table: each node holds its own joint result")
 custom: Op = Op("custom", lambda: math.nan, (), args="", array="", domain=(),
                 doc="stands for the rows that custom_op makes; each node holds its row, which is freed with the nodes")
 given: Op = Op("given", lambda xs, known: known.value(xs), (no_second, None),

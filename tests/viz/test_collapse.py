@@ -13,7 +13,9 @@ from thoroughness import up_to
 from tinygrad_lite import Value, engine, nn, ops
 from tinygrad_lite.engine import Origin, set_origin
 from tinygrad_lite.viz import Picture
+from tinygrad_lite.viz.diagram.alike import by_structure
 from tinygrad_lite.viz.diagram.elements import Group, Node
+from tinygrad_lite.viz.diagram.group_order import in_order
 from tinygrad_lite.viz.diagram.walk import Graph
 
 
@@ -45,40 +47,56 @@ def plain_loss(samples: int, sizes: tuple[int, ...] = (2, 16, 16, 1)) -> Value:
     return sum(losses) * (1.0 / samples)
 
 
-def test_modules_close_from_the_inside_out() -> None:
+def loss_of_a_network() -> Value:
     random.seed(0)
     net = nn.MLP(2, [4, 4, 1])
-    root = (net([Value(1.0, "x0"), Value(-1.0, "x1")]) - 1.0) ** 2
-    neurons = root.graph(max_nodes=30)
-    closed = groups(neurons)
-    assert [g.title for g in closed] == [f"neurons.{k}" for k in (0, 1, 2, 3) * 2] + ["neurons.0"]
-    assert [g.values for g in closed[:8]] == [5] * 4 + [7] * 4
-    assert [g.parameters for g in closed[:8]] == [3] * 4 + [5] * 4
-    assert [c.title for c in neurons.clusters] == ["layers.0", "layers.1", "layers.2"]
-    layers = root.graph(max_nodes=7)
-    assert [(g.title, g.values, g.parameters) for g in groups(layers)] == [
-        ("layers.0", 20, 12), ("layers.1", 28, 20), ("layers.2", 6, 5),
+    return (net([Value(1.0, "x0"), Value(-1.0, "x1")]) - 1.0) ** 2
+
+
+def test_what_is_alike_is_drawn_once_before_modules_close() -> None:
+    root = loss_of_a_network()
+    alike = root.graph(max_nodes=30)
+    titles = [c.title for c in alike.clusters]
+    assert sorted(titles) == [
+        "layers.0.neurons.0 … 3 \N{MULTIPLICATION SIGN}4", "layers.1.neurons.0 … 3 \N{MULTIPLICATION SIGN}4",
+        "layers.2.neurons.0",
     ]  # fmt: skip
-    assert not layers.clusters
-    assert [(e.source, e.target, e.count) for e in layers.edges if e.count > 4] == [(2, 3, 16)]
+    inside = [(g.title, g.values) for g in groups(alike) if g.cluster == titles.index(sorted(titles)[1])]
+    assert inside == [("w", 16), ("b", 4), ("dot", 4), ("relu", 4)]
+    closed = root.graph(max_nodes=8)
+    assert [(g.title, g.values, g.parameters) for g in groups(closed) if g.module] == [
+        ("neurons.0 … 3 \N{MULTIPLICATION SIGN}4", 20, 12), ("neurons.0 … 3 \N{MULTIPLICATION SIGN}4", 28, 20),
+        ("neurons.0", 6, 5),
+    ]  # fmt: skip
+    assert [c.title for c in closed.clusters] == ["layers.0", "layers.1", "layers.2"]
+    assert [(e.source, e.target, e.count) for e in closed.edges if e.count > 8] == [(1, 2, 16)]
     for limit in range(1, 62):
         check_counts(root, root.graph(max_nodes=limit), limit)
+
+
+def test_modules_that_differ_are_not_one_box() -> None:
+    random.seed(0)
+    layer = nn.Layer(2, 3)
+    layer.neurons[1].activation = Value.tanh
+    root = ops.sum(layer([Value(1.0), Value(2.0)]))
+    closed = [g.title for g in groups(root.graph(max_nodes=4)) if g.module]
+    assert closed == ["neurons \N{MULTIPLICATION SIGN}2: 0, 2", "neurons.1"]
 
 
 def test_many_calls_of_a_module_are_one_box() -> None:
     net = nn.MLP(2, [3, 1])
     root = ops.mean([(net([Value(1.0), Value(2.0)]) - 1.0) ** 2 for _ in range(50)])
-    picture = root.graph(max_nodes=20)
-    first = groups(picture)[1]
-    assert (first.title, first.values, first.parameters) == ("neurons.0", 3 + 100, 3)
-    assert first.operations == {"dot": 50, "relu": 50}
-    check_counts(root, picture, 20)
+    picture = root.graph(max_nodes=7)
+    first = next(g for g in groups(picture) if g.module)
+    assert (first.title, first.values) == ("neurons.0 … 2 \N{MULTIPLICATION SIGN}3", 3 * (3 + 100))
+    assert first.operations == {"dot": 150, "relu": 150}
+    check_counts(root, picture, 7)
 
 
 def test_at_the_limit_and_one_over_it() -> None:
     root = ops.sum([Value(1.0) for _ in range(299)])
-    assert not groups(root.graph())
-    assert [g.values for g in groups((root * 2.0).graph())] == [299]
+    assert not groups(root.graph(max_nodes=300))
+    assert [g.values for g in groups((root * 2.0).graph(max_nodes=300))] == [299]
 
 
 def test_constants_count_as_boxes() -> None:
@@ -111,10 +129,10 @@ def test_a_chain_of_a_million_nodes() -> None:
     assert f"{length - 1:,}" in picture.svg("own")
 
 
-def test_a_deep_chain_of_different_operations_is_drawn_in_bands() -> None:
-    x = Value(0.5)
-    for _ in range(2000):
-        x = (x * 0.9).tanh().sin()
+def test_a_deep_chain_without_a_pattern_is_drawn_in_bands() -> None:
+    draw, x = random.Random(0), Value(0.5)
+    for _ in range(6000):
+        x = draw.choice([lambda x: x * 0.9, Value.tanh, Value.sin])(x)
     picture = x.graph()
     check_counts(x, picture, 300)
     assert 5 < len(picture.nodes) < 20
@@ -127,9 +145,10 @@ def test_groups_of_alike_values_make_no_circle() -> None:
     x = Value(0.5)
     for _ in range(6):
         x = x + x.tanh()
-    picture = x.graph(max_nodes=12)
-    assert len(picture.nodes) > 5
-    assert all(e.source < e.target for e in picture.edges)
+    graph = Graph(x)
+    groups = by_structure(graph, [-1] * len(graph), [()] * len(graph), 100)
+    assert groups is not None and len(set(groups)) == 13
+    assert all(s < t for s, t in in_order(graph.parents, groups)[1])
 
 
 def test_groups_say_what_is_in_them() -> None:
@@ -150,10 +169,10 @@ def test_single_values_keep_their_edges() -> None:
 
 
 def inside(path: str, v: Value | None) -> Value:
-    """Half of v, or a leaf, made as if inside the module with this path."""
+    """A function of v, or a leaf, made as if inside the module with this path."""
     before = set_origin(Origin(None, path))
     try:
-        return Value(1.0) if v is None else v * 0.5
+        return Value(1.0) if v is None else (v * 0.5).tanh()
     finally:
         set_origin(before)
 

@@ -71,7 +71,7 @@ def test_only_a_value_has_a_graph(thing: object) -> None:
         draw_dot(thing)
 
 
-@pytest.mark.parametrize("rankdir", ["XX", "lr", "", None])
+@pytest.mark.parametrize("rankdir", ["XX", "lr", "", 1])
 def test_directions(rankdir: str) -> None:
     with pytest.raises(ValueError, match=r'"LR".*"TB".*got'):
         Value(1.0).graph(rankdir=rankdir)
@@ -85,7 +85,7 @@ def test_no_boxes_is_no_picture(limit: int) -> None:
         Value(1.0).graph(max_nodes=limit)
 
 
-@pytest.mark.parametrize("limit", [2.5, "10", None, True])
+@pytest.mark.parametrize("limit", [2.5, "10", True])
 def test_max_nodes_is_a_whole_number(limit: object) -> None:
     with pytest.raises(TypeError, match="whole number"):
         Value(1.0).graph(max_nodes=limit)
@@ -98,11 +98,11 @@ def test_layouts_have_names() -> None:
 
 def test_direction_turns_the_picture() -> None:
     x = Value(1.0)
-    for _ in range(6):
+    for _ in range(8):
         x = x.tanh()
     sizes = []
     for rankdir in ("LR", "TB"):
-        svg = ET.fromstring(x.graph(rankdir=rankdir).svg("own"))
+        svg = ET.fromstring(x.graph(rankdir=rankdir, max_nodes=10).svg("own"))
         sizes.append((float(svg.get("width", "0")), float(svg.get("height", "0"))))
     assert sizes[0][0] > 3 * sizes[0][1]
     assert sizes[1][1] > 2 * sizes[1][0]
@@ -169,7 +169,7 @@ def test_dot_renders_what_draw_dot_gives(rankdir: str) -> None:
     net = nn.MLP(2, [2, 1])
     drawing = draw_dot(net([Value(1.0), Value(2.0)]), rankdir=rankdir)
     assert len(ET.fromstring(drawing.pipe()).findall(".//{*}g[@class='node']")) == 16
-    assert len(ET.fromstring(drawing.pipe()).findall(".//{*}g[@class='cluster']")) == 5
+    assert len(ET.fromstring(drawing.pipe()).findall(".//{*}g[@class='cluster']")) == 4
 
 
 @needs_dot

@@ -17,7 +17,7 @@ import tinygrad_lite as tl
 from tinygrad_lite import Value, nn
 from tinygrad_lite.errors import HistoryError
 from tinygrad_lite.text.reports import Table
-from tinygrad_lite.viz.diagram.elements import Step
+from tinygrad_lite.viz.diagram.elements import Matrix, Step
 from tinygrad_lite.viz.diagram.legend import legend
 from tinygrad_lite.viz.picture import Picture, graph
 
@@ -119,7 +119,9 @@ def test_the_scalar_graph_has_a_box_for_each_operation_and_a_frame_for_each_grou
     frames = [titles[node.cluster or 0] for node in drawn]
     assert frames.count("w") == 6 and frames.count("b") == 2 and frames.count("x") == 3
     assert frames.count("#1 matrix product") == frames.count("#2 tanh") == 2
-    assert [node.title for node in drawn if node.kind == "parameter"] == ["w.0", "w.1", "w.2", "b"] * 2
+    assert sorted(node.title for node in drawn if node.kind == "parameter") == [
+        "b[0]", "b[1]", *[f"w[{i}, {k}]" for i in range(2) for k in range(3)],
+    ]  # fmt: skip
     assert [node.title for node in drawn if node.kind == "input"] == ["x[0]", "x[1]", "x[2]", "y[0]", "y[1]"]
     operations = [node for node in drawn if node.kind in ("result", "product")]
     groups = [node for node in picture.nodes if isinstance(node, Step) and any(n.startswith("#") for n, _ in node.rows)]
@@ -160,16 +162,33 @@ def test_shared_weights_are_one_product_over_their_uses() -> None:
     assert "take_" not in layer_loss().source
 
 
-def test_a_large_scalar_graph_is_counted_not_drawn() -> None:
+def test_of_a_large_scalar_graph_one_layer_is_drawn() -> None:
     net = nn.MLP(30, [40, 3], activation="tanh")
     f = tl.compile(lambda x, label: nn.cross_entropy(net(x), label))
     f.batch(np.ones((2, 30)), [0, 1])
-    picture = f.graph()
-    assert len(picture.nodes) < 40
-    (summary,) = steps(picture, "scalar graph").values()
-    assert row(summary, "tanh") == "\N{MULTIPLICATION SIGN}40"
+    picture = f.graph(max_nodes=80)
+    assert len(picture.nodes) < 45
+    assert "scalar graph: 2 of 40 rows of #1" in [cluster.title for cluster in picture.clusters]
+    scalars = [node.title for node in picture.nodes if isinstance(node, Step) and node.cluster == 0]
+    assert sorted(scalars) == [
+        "b1[0]", "b1[1]", "dot +", "dot +", "tanh", "tanh", "w1[0, 0]", "w1[0, 1]", "w1[1, 0]", "w1[1, 1]",
+        "x[0]", "x[1]", "… 28 more products", "… 28 more products",
+    ]  # fmt: skip
     assert steps(picture, "matrix form")["tanh(#1)"].operations == 40
     assert len(f.graph(max_nodes=10_000).nodes) > 2_000
+
+
+def test_products_are_drawn_as_matrices() -> None:
+    picture = layer_loss().graph()
+    forward = steps(picture, "matrix form")["[w, b] @ [x, 1]"]
+    assert forward.matrices == (
+        Matrix("#1", 2, 1, "product"), "=", Matrix("[w, b]", 2, 4, "parameter"), "@", Matrix("[x, 1]", 4, 1, "input"),
+    )  # fmt: skip
+    drawn = picture.svg("own")
+    assert "[w, b] 2 x 4" in drawn and "[x, 1] 4 x 1" in drawn
+    grid = [path.get("d", "") for path in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}path")]
+    lines = [sum(d.count(c) for c in "hv") for d in grid if d.startswith("M") and "z" not in d and "C" not in d]
+    assert 1 + 3 in lines, "one line between two rows, three between four columns"
 
 
 def test_many_groups_are_drawn_in_parts() -> None:

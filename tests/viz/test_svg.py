@@ -17,6 +17,7 @@ from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.text.wording import number, shortened, visible
 from tinygrad_lite.viz import Picture
 from tinygrad_lite.viz.diagram.elements import Node
+from tinygrad_lite.viz.diagram.short_names import short_names
 from tinygrad_lite.viz.drawing import theme
 from tinygrad_lite.viz.drawing.text_width import width
 
@@ -51,7 +52,7 @@ def labelled(label: str) -> Picture:
     x = Value(1.0, label)
     root = ops.sum([x, x.tanh(), *[Value(2.0, label) for _ in range(3)]])
     root.label = label
-    return root.graph()
+    return root.graph(max_nodes=10)
 
 
 @settings(max_examples=up_to(200), deadline=None)
@@ -206,7 +207,7 @@ def test_text_fits_its_box() -> None:
 def test_frames_and_collapsed_modules_are_named_with_their_counts() -> None:
     net = nn.MLP(2, [3, 1])
     root = net([Value(1.0), Value(2.0)])
-    assert {"layers.0", "neurons.2"} <= set(texts(root.graph().svg("own")))
+    assert {"layers.0", "neurons.2", "layers.1.neurons.0"} <= set(texts(root.graph(max_nodes=100).svg("own")))
     closed = texts(root.graph(max_nodes=5).svg("own"))
     assert {"layers.0", "nodes", "15", "parameters", "9"} <= set(closed)
     assert "\N{MULTIPLICATION SIGN}3" in closed, "an input goes into three neurons"
@@ -216,9 +217,22 @@ def test_dot_text_has_the_texts_of_the_svg() -> None:
     net = nn.MLP(2, [2, 1])
     root = (net([Value(1.0, "x0"), Value(2.0, "x1")]) - 1.0) ** 2
     root.backward()
-    dot = root.graph().dot()
+    picture = root.graph(max_nodes=100)
+    dot = picture.dot()
     assert dot.startswith("digraph {\n")
-    assert dot.count("subgraph cluster_") == 5
-    assert dot.count(" -> ") - dot.count("style=invis") == len(root.graph().edges)
-    for text in texts(root.graph().svg("own")):
+    assert dot.count("subgraph cluster_") == 4
+    assert dot.count(" -> ") - dot.count("style=invis") == len(picture.edges)
+    for text in texts(picture.svg("own")):
         assert text in dot, text
+
+
+def test_names_that_differ_at_their_ends_are_told_apart() -> None:
+    names = ["encoder.blocks.3.attention.query", "encoder.blocks.3.attention.value", "b"]
+    drawn = texts(ops.sum([Value(1.0, name) for name in names]).graph(max_nodes=10).svg("own"))
+    assert {"encoder.…attention.query", "encoder.…attention.value", "b"} <= set(drawn)
+
+
+@given(st.sets(st.text(st.characters(categories=["L", "Nd"]), max_size=40), max_size=12), st.integers(4, 30))
+def test_different_names_stay_different(names: set[str], limit: int) -> None:
+    short = short_names(names, limit)
+    assert short.keys() == names and len(set(short.values())) == len(names)

@@ -226,11 +226,13 @@ class Compiled(Whole):
         """
         return find_later("matrix_form")(self)
 
-    def graph(self, *, rankdir: str = "TB", max_nodes: int = 80) -> Any:
+    def graph(self, *, rankdir: str | None = None, max_nodes: int | None = None) -> Any:
         """Draws what ran last: the scalar graph, and beside it the matrix form, one box per array operation.
 
-        rankdir    "TB" (inputs on top, the two side by side) or "LR" (inputs left, one below the other)
-        max_nodes  with more nodes, the scalar graph is only counted, and the matrix form is drawn in parts
+        rankdir    "TB" (inputs on top, the two side by side) or "LR" (inputs left, one below the other); None: "TB" if
+                   that fits a page
+        max_nodes  with more nodes (None: 50), the scalar graph is that of one layer; a matrix form with more boxes is
+                   drawn in parts
         """
         return find_method("graph", "Compiled")(self, rankdir=rankdir, max_nodes=max_nodes)
 

@@ -58,6 +58,7 @@ from .graph import (
     clear_grads,
     distinct,
     hold_the_same,
+    is_derived,
     label_row,
     located,
     new_leaves,

@@ -8,7 +8,7 @@ except ImportError:
     from ..source.cython_shim import cython
 
 from .. import errors, ops
-from .storage import RowOrigin
+from .storage import Origin, RowOrigin
 
 if not cython.compiled:
     from .storage import (
@@ -40,7 +40,7 @@ if not cython.compiled:
     )
 
 compiled: bool = cython.compiled
-source_hash = "4a38621d"
+source_hash = "a7198364"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -546,6 +546,12 @@ def topological_order(*roots):
     return order
 
 
+def is_derived(v):
+    """Whether a transform recorded v to differentiate, by the rules of the table."""
+    origin = _checked_value("is_derived(v)", v)._origin
+    return origin is not None and origin.derived
+
+
 def sweep_number(v):
     """The number of the last backward sweep that reached v, 0 for none: sweeps are numbered from 1."""
     value: Value = _checked_value("sweep_number(v)", v)
@@ -576,8 +582,8 @@ def new_leaves(numbers):
     return given
 
 
-def label_row(leaves, label):
-    """Gives each leaf that has no label the given one and its position: w.0, w.1, ... for "w."."""
+def label_row(leaves, label, path=None):
+    """Labels leaves that have no label by their positions, w.0, w.1, ... for "w.", with the path of their module."""
     v: Value
     k: cython.Py_ssize_t
     first: cython.Py_ssize_t = 0
@@ -589,11 +595,11 @@ def label_row(leaves, label):
         if origin is not None and (type(origin) is RowOrigin or origin.label is not None):
             continue
         if v._code != _BOUND:
-            v.label = f"{label}{k}"
+            v._origin = Origin(f"{label}{k}", path or v.path, v.line)
             continue
         if made is None or origin is not before or v._count - k != first:
             before, first = origin, v._count - k
-            made = RowOrigin(label, first, v.path, v.line)
+            made = RowOrigin(label, first, path or v.path, v.line)
         v._origin = made
 
 

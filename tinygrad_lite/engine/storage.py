@@ -20,7 +20,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "01c443d7"
+source_hash = "056385ec"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -57,12 +57,15 @@ above = _Above()
 
 
 class Origin:
-    """Where a Value came from: its label, the path of the module whose call made it, and the source line."""
+    """Where a Value came from: its label, the path of the module whose call made it, and the source line.
 
-    __slots__ = ("label", "line", "path")
+    derived  whether a transform recorded it to differentiate, so that no line of the user's code stands for it
+    """
 
-    def __init__(self, label=None, path=None, line=None):
-        self.label, self.path, self.line = label, path, line
+    __slots__ = ("derived", "label", "line", "path")
+
+    def __init__(self, label=None, path=None, line=None, derived=False):
+        self.label, self.path, self.line, self.derived = label, path, line, derived
 
 
 class RowOrigin(Origin):
@@ -74,7 +77,7 @@ class RowOrigin(Origin):
     __slots__ = ("first",)
 
     def __init__(self, label, first, path=None, line=None):
-        self.label, self.first, self.path, self.line = label, first, path, line
+        self.label, self.first, self.path, self.line, self.derived = label, first, path, line, False
 
 
 @cython.final

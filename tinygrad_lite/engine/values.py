@@ -50,7 +50,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "8c0b3af0"
+source_hash = "84bece5a"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -255,7 +255,7 @@ class Value:
     def label(self, label):
         if label is not None and not isinstance(label, str):
             raise TypeError(f"a label is a string, got {errors.received(label)}")
-        self._origin = Origin(label, self.path, self.line)
+        self._origin = Origin(label, self.path, self.line, self._origin is not None and self._origin.derived)
 
     @property
     def path(self):

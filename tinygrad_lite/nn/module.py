@@ -248,7 +248,7 @@ def _settle(root: Module, path: str) -> _Place:
             continue
         within = prefix.removeprefix(owners[-1])
         if isinstance(keys, range):
-            label_row(things, within)
+            label_row(things, within, f"{path}.{owners[-1]}".strip(".") or None)
         elif things[0].label is None:
             things[0].label = f"{within}{keys[0]}"
     return place

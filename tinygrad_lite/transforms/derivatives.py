@@ -20,7 +20,7 @@ from ..engine import Value, dependents, derivative_graph, derivatives, hooks, is
 from ..errors import received
 from .cut_off import warn_of_floats
 from .pytree import has_values, numbers_like
-from .runs import Run, as_value, check_unchanged
+from .runs import Run, as_value, by_differentiation, check_unchanged
 
 _Function = Callable[..., Any]
 
@@ -50,7 +50,7 @@ def gradients(y: Value, xs: Sequence[Value], create_graph: bool = False) -> list
             )
         return found
     check_unchanged(dependents([y], xs))
-    return [as_value(g) for g in derivative_graph(y, xs)]
+    return [as_value(g) for g in by_differentiation(derivative_graph, y, xs)]
 
 
 def grad(f: _Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> _Function:

@@ -8,8 +8,10 @@ from numbers import Real
 from typing import Any
 
 from ..engine import (
+    Origin,
     Value,
     current_inside,
+    current_origin,
     current_trace,
     dependents,
     derivative_graph,
@@ -73,7 +75,7 @@ class Run:
         self.further = is_tracing() or (recording and (self._of_values or current_inside() is not None))
         self._warns = recording and not self.further
         if self.further:
-            self.variables = recorded(_afresh, given)
+            self.variables = recorded(by_differentiation, _afresh, given)
         else:
             self.variables = list(map(Value, map(as_number, given) if self._of_values else given))
         fresh = self._inputs.filled(self.variables)
@@ -120,18 +122,19 @@ class Run:
 
     def product(self, numbers: Sequence[Any], others: Sequence[Any]) -> Value:
         """The dot product of both, recorded even under no_grad()."""
-        return recorded(dot, numbers, others)
+        found: Value = recorded(by_differentiation, dot, numbers, others)
+        return found
 
     def gradient_graph(self, y: Value) -> list[Any]:
         """The derivatives of y by the inputs, as Values that can be differentiated again."""
         self._check_unchanged(y)
-        return recorded(derivative_graph, y, self.variables, False)
+        return recorded(by_differentiation, derivative_graph, y, self.variables, False)
 
     def derivatives(self, y: Any, further: bool | None = None, itself: bool = False) -> list[Any]:
         """The derivatives of y by the inputs, as the caller gets them; with `itself`, the caller gets y too."""
         if self.further if further is None else further:
             self._check_unchanged(y, always=further is not None)
-            return _as_values(derivative_graph(as_value(y), self.variables, False))
+            return _as_values(by_differentiation(derivative_graph, as_value(y), self.variables, False))
         if not self._warns:
             return self._as_given(derivatives(as_value(y), self.variables))
         older: list[Value] = []
@@ -159,7 +162,7 @@ class Run:
         """The derivatives of ys along a direction of the inputs, as Values that can be differentiated again."""
         for y in ys:
             self._check_unchanged(y)
-        return recorded(tangents, ys, self.variables, direction, True)
+        return recorded(by_differentiation, tangents, ys, self.variables, direction, True)
 
     def finished(self, tree: Any) -> Any:
         """A result as the caller gets it: plain numbers, unless it may be differentiated again or Values came in."""
@@ -191,6 +194,13 @@ class Run:
 
     def like_inputs(self, items: Sequence[Any]) -> Any:
         return self._inputs.filled(items)
+
+
+def by_differentiation(function: Callable[..., Any], *args: Any) -> Any:
+    """Calls function(*args); its new Values are known to come from differentiation, for pictures."""
+    outer = current_origin()
+    path, line = (outer.path, outer.line) if outer else (None, None)
+    return within(function, *args, origin=Origin(None, path, line, derived=True))
 
 
 def inside_transform(function: Callable[..., Any], *args: Any) -> Any:

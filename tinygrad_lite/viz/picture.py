@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, get_args
@@ -15,8 +16,8 @@ from ..engine import Value
 from ..explanation.comparison import Comparison
 from ..floats.expected import one_of, whole
 from ..saving.atomic import replacing
-from ..text.wording import counted, shortened, xml
-from .diagram.boxes import boxes, edge_texts
+from ..text.wording import counted, xml
+from .diagram.boxes import boxes, edge_texts, frame_titles
 from .diagram.checks import checks_of
 from .diagram.collapse import MOST_BOXES, OVERVIEW, collapsed
 from .diagram.elements import Cluster, Diagram, Edge, Group, Node, Step
@@ -34,6 +35,15 @@ if TYPE_CHECKING:
 
     from ..compiler import Compiled
 
+_PAGE = 1200.0 - 32.0, 1700.0 - 64.0
+"""The width and height that a picture takes up at most unless the caller asks for more, without margin and legend."""
+
+_MOST_SCALARS = 50
+"""A compiled function with more scalar operations and numbers is drawn with those of one layer."""
+
+_ON_A_PAGE = 100
+"""More boxes than this never fit on a page."""
+
 LayoutChoice = Literal["auto", "dot", "own"]
 
 # An image follows its page's color-scheme. JupyterLab sets none, but names its theme.
@@ -46,8 +56,8 @@ _JUPYTER = "".join(
 def graph(
     root: Value | Compiled,
     *,
-    rankdir: str = "LR",
-    max_nodes: int = MOST_BOXES,
+    rankdir: str | None = None,
+    max_nodes: int | None = None,
     expand: bool = False,
     compare: Comparison | None = None,
 ) -> Picture:
@@ -56,8 +66,9 @@ def graph(
     For a compiled function, it draws the scalar operations of the last run, with a frame around those that run at once,
     and beside them the array operations; expand and compare do not apply.
 
-    rankdir    "LR" (leaves on the left) or "TB" (leaves on top)
-    max_nodes  a graph with more boxes is drawn collapsed to fit on a page: modules are closed, similar Values grouped
+    rankdir    "LR" (leaves on the left) or "TB" (leaves on top); None: "TB" only where "LR" does not fit a page
+    max_nodes  a graph with more boxes is drawn collapsed: what is alike in samples, neurons or the steps of a loop is
+               drawn once, with its count, and modules are closed; None: so that the picture fits a page, 1,200 x 1,700
     expand     True: draws a dot as its products and their sum, if there is room
     compare    a report of compare(root): wrong rules are marked, with the measured numbers
     Raises TypeError if root is not a Value or a compiled function, ValueError for another rankdir, max_nodes below 1 or
@@ -71,19 +82,40 @@ def graph(
 
         if not isinstance(root, Compiled):
             raise TypeError(f"graph() draws the graph of a Value, got {errors.received(root)}: pass the Value itself")
-    direction = _checked_rankdir(rankdir)
-    max_nodes = whole(1).checked("graph(max_nodes=...)", max_nodes, TypeError)
+    directions: tuple[RankDir, ...] = ("LR", "TB") if rankdir is None else (_checked_rankdir(rankdir),)
+    if max_nodes is not None:
+        max_nodes = whole(1).checked("graph(max_nodes=...)", max_nodes, TypeError)
+    limit = max_nodes or MOST_BOXES
     if not isinstance(root, Value):
         if expand or compare is not None:
             raise TypeError("graph(expand=..., compare=...) are for the graph of a Value, not for a compiled function")
-        from .diagram.matrix_form import compiled_diagram
+        from .diagram.matrix_form import compiled_diagrams
 
-        return Picture(compiled_diagram(root, max_nodes), direction)
+        diagrams = compiled_diagrams(root, max_nodes or _MOST_SCALARS)
+        return Picture(next(diagrams), directions[0]) if max_nodes else _on_a_page(diagrams, directions[::-1])
     checks = checks_of(compare, root, "graph")
-    found = Graph(root)
-    diagram = detailed(found, checks, expand=expand, limit=max_nodes) if expand else None
-    diagram = diagram or detailed(found, checks, limit=max_nodes)
-    return Picture(diagram or collapsed(found, checks, min(max_nodes, OVERVIEW)), direction)
+    found = Graph(root, passing=False)
+    expanded = detailed(found, checks, expand=True, limit=limit) if expand else None
+    each = expanded or detailed(found, checks, limit=limit)
+    if each and (expanded or max_nodes):
+        return Picture(each, directions[0])
+    diagrams = chain([each] if each else [], collapsed(found, checks, min(limit, OVERVIEW)))
+    return Picture(next(diagrams), directions[0]) if max_nodes else _on_a_page(diagrams, directions)
+
+
+def _on_a_page(diagrams: Iterable[Diagram], directions: Sequence[RankDir]) -> Picture:
+    """The first picture that fits a page, else the smallest."""
+    smallest: tuple[float, Picture] | None = None
+    for diagram in diagrams:
+        for direction in directions:
+            picture = Picture(diagram, direction)
+            size = picture.pages()
+            if size <= 1.0:
+                return picture
+            if smallest is None or size < smallest[0]:
+                smallest = size, picture
+    assert smallest is not None  # there is at least one diagram
+    return smallest[1]
 
 
 def draw_dot(
@@ -98,7 +130,7 @@ def draw_dot(
     True
     """
     drawing = _graphviz().Digraph(format=format)
-    text = graph(root, rankdir=rankdir, max_nodes=max_nodes, expand=expand).dot()
+    text = graph(root, rankdir=_checked_rankdir(rankdir), max_nodes=max_nodes, expand=expand).dot()
     drawing.body.extend(line + "\n" for line in text.split("\n")[1:-2])
     return drawing
 
@@ -151,6 +183,13 @@ class Picture:
             )
         return self._drawn[layout]
 
+    def pages(self) -> float:
+        """How many times wider or higher than a page the picture is, by the package's own layout."""
+        if len(self.nodes) > _ON_A_PAGE:
+            return len(self.nodes) / _ON_A_PAGE + 1.0
+        placed = self._placed("own")
+        return max(placed.width / _PAGE[0], placed.height / _PAGE[1])
+
     def dot(self) -> str:
         """The picture in Graphviz's DOT language."""
         return dot_text(self._diagram, self._boxes, self._texts, self._rankdir)
@@ -192,17 +231,19 @@ class Picture:
         return f"computation graph of {self._summary()}"
 
     def _placed(self, layout: LayoutChoice) -> Layout:
+        titled = zip(self.clusters, frame_titles(self._diagram), strict=True)
         shape = Shape(
             boxes=[(box.width, box.height) for box in self._boxes],
             edges=[(edge.source, edge.target) for edge in self.edges],
             apart=[edge.blocked for edge in self.edges],
             texts=[(text.width, text.height) if text.text else (0.0, 0.0) for text in self._texts],
-            frames=[(c.parent, width(shortened(c.title, 40), theme.FRAME_SIZE), 16.0) for c in self.clusters],
+            frames=[(c.parent, width(t, theme.FRAME_SIZE), 16.0) for c, t in titled],
             homes=[node.cluster for node in self.nodes],
         )
         if layout == "dot":
             return dot_program.dot_layout(self._diagram, shape, self._rankdir)
-        if layout == "auto" and dot_program.does_well(shape) and dot_program.installed():
+        suited = not self._diagram.collapsed and dot_program.does_well(shape)
+        if layout == "auto" and suited and dot_program.installed():
             try:
                 return dot_program.dot_layout(self._diagram, shape, self._rankdir)
             except dot_program.DotError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from test_explorer import GRAPHS, chain, payload, wide
 
+from tinygrad_lite import Value, nn, ops
 from tinygrad_lite.viz.diagram.walk import Graph
 from tinygrad_lite.viz.explorer import page
 from tinygrad_lite.viz.explorer.hierarchy import ROOM
@@ -66,13 +68,39 @@ def test_frames_are_modules_calls_and_parts() -> None:
     sizes = Counter(demo["class"])
     assert {100, 1} <= set(sizes.values())  # what each sample does alike, and each parameter
     loop = payload(GRAPHS["loop"]())
-    assert [f["title"] for f in loop["frames"] if f["path"] == "cell"] == [f"cell (call {k})" for k in range(1, 6)]
-    assert {f["kind"] for f in loop["frames"]} == {"call"}
+    steps = [k for k, f in enumerate(loop["frames"]) if f["kind"] == "step"]
+    cells = [f["parent"] for f in loop["frames"] if f["path"] == "cell"]
+    assert sorted(cells) == [-1, *steps] and len(steps) == 5  # the parameters stand outside of the steps
     parts = payload(chain())["frames"]
-    assert {f["kind"] for f in parts} == {"part"} and {"operations 1 to 10,000"} <= {f["title"] for f in parts}
+    assert {f["kind"] for f in parts} == {"part", "step"}
+    assert {"steps 1 to 100", "steps 4,101 to 4,200"} <= {f["title"] for f in parts}
     assert any(f["title"].startswith("modules 1 to 1") for f in payload(wide())["frames"])
 
 
 def test_names_of_joined_modules_are_told_apart() -> None:
     found = re.findall(r"^(?:async )?(?:const|let|function|class) (\w+)", page.module(), re.MULTILINE)
     assert len(found) > 60 and not [name for name, count in Counter(found).items() if count > 1]
+
+
+def steps_of(root: Value) -> list[dict[str, Any]]:
+    return [frame for frame in payload(root)["frames"] if frame["kind"] == "step"]
+
+
+def test_steps_of_a_loop_are_frames_in_parts() -> None:
+    def looped(steps: int) -> Value:
+        a, h = Value(0.9, "a"), Value(1.0, "h")
+        for _ in range(steps):
+            h = (h * a + 0.1).tanh()
+        return h
+
+    assert {f["title"] for f in steps_of(looped(50))} == {f"step {k}" for k in range(1, 51)}
+    outermost = [f["title"] for f in payload(looped(250))["frames"] if f["parent"] == -1]
+    assert outermost == ["steps 1 to 100", "steps 101 to 200", "steps 201 to 250"]
+
+
+def test_time_steps_are_frames_inside_their_cell() -> None:
+    random.seed(0)
+    outputs = nn.RNN(2, 4)([[Value(0.1), Value(0.2)] for _ in range(8)])[0]
+    frames = payload(ops.sum(outputs[-1]))["frames"]
+    assert [(f["title"], f["path"]) for f in frames if f["kind"] == "module"] == [("cells.0", "cells.0")]
+    assert [f["title"] for f in frames if f["parent"] == 0] == [f"step {k}" for k in range(1, 9)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from ... import ops
+from ...engine import Value
 from .module_frames import Place
 from .walk import Graph
 
@@ -17,13 +18,20 @@ _BANDS = 10
 _DIGITS = str.maketrans("", "", "0123456789")
 
 
-def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int) -> Groups | None:
+def leaf_kind(v: Value) -> tuple[str, str]:
+    """What makes leaves alike: their kind, and the label without its digits."""
+    return v.kind, (v.label or "").translate(_DIGITS)
+
+
+def by_structure(
+    graph: Graph, given: Groups, homes: Sequence[Place], limit: int, *, split: bool = True
+) -> Groups | None:
     """Groups Values made by the same operation from the same groups in the same module; None for over `limit` groups.
 
     A sum that is added term by term is one group, like any chain of one operation that takes in nothing new on its way;
     in a sum, the terms may come from several groups in turn. Such groups never form a cycle, since the sources of each
-    are fixed when it begins. Leaves are distinguished by kind, by label without digits, and by what uses them and how
-    often. `given` holds the groups that exist already, and -1 elsewhere.
+    are fixed when it begins. Leaves are distinguished by kind, by label without digits, and with `split` by what uses
+    them and how often. `given` holds the groups that exist already, and -1 elsewhere.
     """
     first = max(given, default=-1) + 1
     table: dict[Hashable, int] = {}
@@ -36,16 +44,17 @@ def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int
                 return g
         group = table.setdefault((maker, met, apart), len(sources))
         if group == len(sources):
-            summed = [sources[g] for g in met if makers[g] == maker == (ops.add, maker[-1])]
+            summed = [sources[g] for g in met if makers[g] == maker == (ops.add, *maker[1:])]
             sources.append(met.union(*summed))
             makers.append(maker)
         return group
 
     known: dict[Hashable, int] = {}
     groups: Groups = []
-    for v, op, parents, group, home in zip(graph.values, graph.ops, graph.parents, given, homes, strict=True):
+    told = zip(graph.values, graph.ops, graph.parents, given, graph.derived, homes, strict=True)
+    for v, op, parents, group, derived, home in told:
         if group < 0:
-            maker: tuple[Hashable, ...] = (op, home) if op else (v.kind, (v.label or "").translate(_DIGITS), home)
+            maker: tuple[Hashable, ...] = (op or leaf_kind(v), derived, home)
             met = tuple([groups[p] for p in parents])
             key = maker, met, len(set(parents)) == len(parents)
             if key not in known:
@@ -54,7 +63,7 @@ def by_structure(graph: Graph, given: Groups, homes: Sequence[Place], limit: int
                     return None
             group = known[key]
         groups.append(group)
-    return _leaves_split(graph, given, groups, limit)
+    return leaves_split(graph, given, groups, limit) if split else groups
 
 
 def by_height(graph: Graph, given: Groups, limit: int) -> Groups | None:
@@ -95,7 +104,7 @@ def _numbered(
     return groups
 
 
-def _leaves_split(graph: Graph, given: Groups, groups: Groups, limit: int) -> Groups:
+def leaves_split(graph: Graph, given: Groups, groups: Groups, limit: int) -> Groups:
     """Splits leaves by what uses them and how often, if that makes few groups; else by what uses them; else not."""
     users: dict[int, list[int]] = {i: [] for i, v in enumerate(graph.values) if given[i] < 0 and v.op is None}
     for group, parents in zip(groups, graph.parents, strict=True):

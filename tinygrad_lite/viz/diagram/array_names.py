@@ -49,6 +49,7 @@ class Names:
     ) -> None:
         self._program = program
         self.labels = _labels(program, inputs, parameters)
+        self._often = Counter(self.labels.values())
         self.sources = _named(program, _read_together(program, reads, self.labels), self.labels)
         self.owners = np.full(len(program) + program.parameters, -1)
         for k, members in enumerate(chain([s.places for s in self.sources], [g.members for g in groups])):
@@ -74,6 +75,20 @@ class Names:
         if len(found) > _MOST_NAMES:
             found[_MOST_NAMES:] = ["…"]
         return (found[0] if len(found) == 1 else f"[{', '.join(found)}]") + transposed
+
+    def of_one(self, place: int) -> str:
+        """The name of one parameter: its label, or if others have that too, its place in the array of its source."""
+        label = self.labels[place]
+        if not label or self._often[label] == 1:
+            return shortened(label, 14)
+        owner = int(self.owners[place])
+        k = self.sources[owner].places.index(place)
+        columns = self.shapes.get(owner, (0, 1))[1]
+        return (
+            f"{self.sources[owner].name}[{k}]"
+            if columns == 1
+            else f"{self.sources[owner].name}[{k // columns}, {k % columns}]"
+        )
 
     def of_matrix(self, places: Any) -> str:
         """The name of a left factor of a matrix product; parameters keep the shape in which they are first met."""

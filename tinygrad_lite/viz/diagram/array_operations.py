@@ -23,7 +23,8 @@ _MANY_TERMS = 4
 class ArrayOperation:
     """An array operation in words, such as the formula `w @ x + b` with the shapes `(16 x 3) @ (3 x lanes)`.
 
-    step  of a loop: the operations of one step
+    step     of a loop: the operations of one step
+    factors  of a product: the names and shapes of both factors
     """
 
     title: str
@@ -31,6 +32,7 @@ class ArrayOperation:
     shapes: str
     is_product: bool = False
     step: str = ""
+    factors: tuple[tuple[str, int, int], ...] = ()
 
 
 def described(program: Program, group: Group, names: Names) -> ArrayOperation:
@@ -82,11 +84,21 @@ def _columns(program: Program, group: Group, which: int) -> list[Any]:
 def _sum(program: Program, group: Group, names: Names) -> ArrayOperation:
     product = group.product
     title, formula, shapes = _product(program, product, group, names) if product else ("elementwise", "", _rows(group))
+    factors = _factors(product, group, formula) if product else ()
     for sign, which in (("+", 2), ("-", 3)):
         for column in _columns(program, group, which):
             name = f"sum({names.of(column)})" if column.ndim == 2 else names.of(column)
             formula = f"{formula} {sign} {name}" if formula else name if which == 2 else f"-{name}"
-    return ArrayOperation(title, formula or "0", shapes, title == "matrix product")
+    return ArrayOperation(title, formula or "0", shapes, title == "matrix product", factors=factors)
+
+
+def _factors(product: Product, group: Group, formula: str) -> tuple[tuple[str, int, int], ...]:
+    """The names and shapes of both factors, of one lane, if each row on the left meets each column on the right."""
+    shape = np.shape(product.left)
+    if len(shape) == 3 or group.summed is not None or not (product.crossed or shape[0] == 1):
+        return ()
+    first, _, second = formula.replace(" * ", " @ ").partition(" @ ")
+    return ((first, *shape), (second, shape[1], len(product.right)))
 
 
 def _product(program: Program, product: Product, group: Group, names: Names) -> tuple[str, str, str]:

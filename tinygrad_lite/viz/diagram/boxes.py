@@ -11,12 +11,17 @@ from ...text.wording import count, counted, number, shortened, times, told_apart
 from ...transforms.check import OK, WRONG
 from ..drawing import theme
 from ..drawing.text_width import number_width, width
-from .elements import Diagram, Edge, Group, Node, Step
+from .elements import Diagram, Edge, Group, Matrix, Node, Step
 from .gradient_states import GradientState
+from .grids import equation_height, equation_width
+from .short_names import short_names
 
 Style = Literal["plain", "muted", "zero", "blocked", "warning", "wrong"]
 
 _LEAST_WIDTH = 74.0
+
+_MOST_OF_A_NAME, _MOST_OF_A_TITLE = 24, 40
+"""How many characters of a box's name and of a frame's title are shown, where that tells them apart."""
 
 UNEQUAL = "\N{NOT EQUAL TO}"
 """Stands between the result of a wrong rule and the measured number."""
@@ -47,6 +52,7 @@ class Box:
     root: bool = False
     many: bool = False
     plain: bool = False
+    matrices: tuple[Matrix | str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,18 @@ class EdgeText:
 
 
 def boxes(diagram: Diagram) -> list[Box]:
-    return [_box(node) for node in diagram.nodes]
+    named = [_name(node) for node in diagram.nodes]
+    short = short_names({name for name in named if name}, _MOST_OF_A_NAME)
+    return [_box(node, short[name] if name else "") for node, name in zip(diagram.nodes, named, strict=True)]
+
+
+def frame_titles(diagram: Diagram) -> list[str]:
+    short = short_names({cluster.title for cluster in diagram.clusters}, _MOST_OF_A_TITLE)
+    return [short[cluster.title] for cluster in diagram.clusters]
+
+
+def _name(node: Node | Group | Step) -> str:
+    return (node.label or "") if isinstance(node, Node) else node.title if isinstance(node, Group) else ""
 
 
 def edge_texts(diagram: Diagram) -> list[EdgeText]:
@@ -66,10 +83,10 @@ def edge_texts(diagram: Diagram) -> list[EdgeText]:
     return [_edge_text(e, shown=not (many and e.count > 1)) for e in diagram.edges]
 
 
-def _box(node: Node | Group | Step) -> Box:
+def _box(node: Node | Group | Step, name: str) -> Box:
     if isinstance(node, Step):
         return _step_box(node)
-    return _node_box(node) if isinstance(node, Node) else _group_box(node)
+    return _node_box(node, name) if isinstance(node, Node) else _group_box(node, name)
 
 
 def _size(title: str, tag: str, rows: Sequence[Row]) -> tuple[float, float]:
@@ -96,14 +113,17 @@ def _step_box(step: Step) -> Box:
     rows = tuple([Row(name, text) for name, text in step.rows])
     tag = times(step.operations)
     wide, high = _size(step.title, tag, rows)
+    if step.matrices:
+        wide = max(wide, equation_width(step.matrices) + 2 * theme.PADDING)
+        high += equation_height(step.matrices)
     tooltip = "\n".join([step.title, *[f"{name} {text}" for name, text in step.rows]])
-    return Box(step.title, tag, rows, step.kind, tooltip, wide, high, root=step.root, many=step.operations > 1)
+    many = step.operations > 1
+    return Box(step.title, tag, rows, step.kind, tooltip, wide, high, root=step.root, many=many, matrices=step.matrices)
 
 
-def _node_box(node: Node) -> Box:
+def _node_box(node: Node, label: str) -> Box:
     if node.plain:
         return _plain_box(number(node.data), "constant", f"plain number\n{node.data!r}")
-    label = shortened(node.label) if node.label else ""
     operation = shortened(node.operation or "")
     if node.operation is None:
         title, tag = label or node.kind, "detached" if node.detached else ""
@@ -167,8 +187,7 @@ def _number_style(x: float) -> Style:
     return "plain" if x - x == 0.0 else "warning"
 
 
-def _group_box(group: Group) -> Box:
-    title = shortened(group.title)
+def _group_box(group: Group, title: str) -> Box:
     rows: list[Row] = []
     if group.module:
         rows.append(Row("nodes", count(group.values)))

@@ -1,60 +1,59 @@
-"""Draws a large graph as a diagram of groups: modules are closed from the inside out, and similar Values grouped."""
+"""Draws a large graph as a diagram of groups: what is alike once, loops as one step, modules closed."""
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import reduce
+from itertools import chain
 
+from ...text.wording import times
 from ...transforms.check import WRONG, Row
-from .alike import Groups, bands, by_height, by_structure
 from .checks import Checks, edge_checks, has_wrong_rule
 from .elements import Diagram, Edge, Group, Node
 from .gradient_states import gradient_states, stopped_edges
-from .module_frames import Place, frames, places, separate_calls
-from .nodes_and_edges import KINDS, operation_text, value_node
+from .group_order import in_order
+from .groupings import Grouping, coarse, groupings
+from .module_frames import UNTITLED, Place, common, common_place, frames, places, separate_calls
+from .nodes_and_edges import kind_of, operation_text, value_node
 from .walk import Graph
 
 MOST_BOXES = 300
-"""A graph with more boxes is drawn collapsed, unless the caller says otherwise."""
+"""A graph with more boxes is never drawn one by one, unless the caller says otherwise."""
 
 OVERVIEW = 50
 """The most boxes of a collapsed graph, which should fit on a page."""
 
-_LEVELS = 40
-"""If there are more groups by operation and height than this, bands are clearer."""
-
 _PLURALS = {"parameter": "parameters", "leaf": "inputs", "detached": "constants"}
 
 
-def collapsed(graph: Graph, checks: Checks, limit: int) -> Diagram:
-    """A diagram with at most `limit` boxes, for a graph of any size.
+def collapsed(graph: Graph, checks: Checks, limit: int) -> Iterator[Diagram]:
+    """Yields diagrams with at most `limit` boxes, for a graph of any size, those that show the most first.
 
-    Modules are closed into one box each, deepest level first, until the boxes fit. If too many Values remain outside of
-    closed modules, they are grouped by structure, else by operation and height above the leaves, else in bands of
-    height. Boxes come in topological order; an edge that leads back closes a cycle.
+    If none of `groupings` has so few boxes, there is one of groups by height above the leaves, or of bands of height.
+    Boxes come in topological order; an edge that leads back closes a cycle.
     """
     homes = places(graph)
-    groups, depth = _fitting(graph, homes, limit)
-    return _Collapse(graph, checks, homes, groups, depth).diagram()
+    found = groupings(graph, homes, limit)
+    first = next(found, None) or coarse(graph, homes, limit)
+    for grouping in chain([first], found):
+        yield _Collapse(graph, checks, homes, grouping).diagram()
 
 
 class _Collapse:
-    """Builds a collapsed diagram; modules are closed from level `depth` on, 0 if modules are ignored."""
-
-    def __init__(self, graph: Graph, checks: Checks, homes: list[Place], groups: Groups, depth: int) -> None:
-        self.graph, self.checks, self.homes, self.depth = graph, checks, homes, depth
-        groups, self.counts = in_order(graph.parents, groups)
+    def __init__(self, graph: Graph, checks: Checks, homes: list[Place], grouping: Grouping) -> None:
+        self.graph, self.checks, self.homes, self.depth = graph, checks, homes, grouping.depth
+        groups, self.counts = in_order(graph.parents, grouping.groups)
         self.members: list[list[int]] = [[] for _ in range(max(groups) + 1)]
         for i, group in enumerate(groups):
             self.members[group].append(i)
         self.states = gradient_states(graph)
+        new = dict(zip(grouping.groups, groups, strict=True))
+        self.loops = [(loop.steps, {new[g] for g in loop.members if g in new}) for loop in grouping.loops]
 
     def diagram(self) -> Diagram:
-        around = separate_calls(
-            [self._around(inside) for inside in self.members], [e for e in self.counts if e[0] < e[1]]
-        )
-        clusters, homes = frames(around)
+        around = self._in_loops([self._around(inside) for inside in self.members])
+        clusters, homes = frames(separate_calls(around, [e for e in self.counts if e[0] < e[1]]))
         nodes = [
             self._group(inside, home) if len(inside) > 1 else self._single(inside[0], home)
             for inside, home in zip(self.members, homes, strict=True)
@@ -67,12 +66,28 @@ class _Collapse:
 
     def _around(self, inside: list[int]) -> Place:
         """The frames around a box: those that its members share, without the closed module that it stands for."""
-        shared = self.homes[inside[0]]
-        for i in inside:
-            while self.homes[i][: len(shared)] != shared:
-                shared = shared[:-1]
+        shared = common_place({self.homes[i] for i in inside})
         closed = 0 < self.depth <= len(shared) and (len(inside) > 1 or self._is_root(inside[0]))
         return shared[: self.depth - 1] if closed else shared
+
+    def _in_loops(self, around: list[Place]) -> list[Place]:
+        """Adds a frame around the step of each loop, with the leaves that each step reads and nothing else does."""
+        readers: dict[int, dict[int, int]] = {}
+        for (s, t), n in self.counts.items():
+            readers.setdefault(s, {})[t] = n
+        read_from = {t for _, t in self.counts}
+        for number, (steps, members) in enumerate(self.loops):
+            shared = reduce(common, [around[g] for g in members])
+            leaves = {
+                s
+                for s, some in readers.items()
+                if s not in read_from and some.keys() <= members and sum(some.values()) >= steps
+            }
+            for g in members | leaves:
+                if around[g][: len(shared)] == shared:
+                    title = f"one step {times(steps)}{UNTITLED}{number}"
+                    around[g] = (*shared, title, *around[g][len(shared) :])
+        return around
 
     def _single(self, i: int, cluster: int | None) -> Node:
         v = self.graph.values[i]
@@ -86,11 +101,11 @@ class _Collapse:
         rows = Counter(self.graph.ops[i] for i in inside)
         leaves = rows.pop(None, 0)
         operations = Counter({op.name if op.name == "neg" else op.symbol: n for op, n in rows.items() if op})
-        kinds = Counter(v.kind for v in values)
-        modules = {self.homes[i][: self.depth] for i in inside}
-        module = self.depth > 0 and len(modules) == 1 and len(min(modules)) == self.depth
+        kinds = Counter(map(kind_of, values))
+        shared = common_place({self.homes[i] for i in inside})
+        module = 0 < self.depth <= len(shared)
         if module:
-            title = min(modules)[-1]
+            title = shared[self.depth - 1]
         elif leaves == len(values):
             title = _stem([v.label or "" for v in values]) or _PLURALS[values[0].kind]
         else:
@@ -99,7 +114,7 @@ class _Collapse:
             title=title,
             values=len(values),
             parameters=kinds["parameter"],
-            kind=KINDS[values[0].kind] if len(kinds) == 1 else "result",
+            kind=min(kinds) if len(kinds) == 1 else "result",
             module=module,
             operations=operations,
             states=Counter(self.states[i] for i in inside),
@@ -135,78 +150,11 @@ class _Collapse:
         return None
 
 
-def _fitting(graph: Graph, homes: list[Place], limit: int) -> tuple[Groups, int]:
-    """Groups that fit, and the depth from which on modules are closed (0: modules are ignored)."""
-    for depth in range(max(len(p) for p in homes), 0, -1):
-        given = _closed(homes, depth, limit)
-        closed = max(given) + 1
-        free = given.count(-1)
-        if closed + free <= limit:
-            numbers = iter(range(closed, limit))
-            return [g if g >= 0 else next(numbers) for g in given], depth
-        if closed < limit:
-            found = by_structure(graph, given, homes, limit)
-            if found is None and depth == 1:
-                found = by_height(graph, given, min(limit, closed + _LEVELS)) or bands(graph, given, limit)
-            if found is not None:
-                return found, depth
-    nowhere: list[Place] = [()] * len(graph)
-    given = _closed(nowhere, 1, limit)
-    found = by_structure(graph, given, nowhere, limit)
-    found = found or by_height(graph, given, min(limit, _LEVELS)) or bands(graph, given, limit)
-    return found or [0] * len(graph), 0
-
-
-def _closed(homes: list[Place], depth: int, limit: int) -> Groups:
-    """A group for each module at this depth, and one for the root; -1 for Values outside."""
-    table: dict[Place, int] = {}
-    last = homes[-1] if limit == 1 else ()
-    given = [table.setdefault(p[:depth], len(table)) if len(p) >= depth else -1 for p in (*homes[:-1], last)]
-    if limit > 1:
-        given[-1] = len(table)
-    return given
-
-
-def in_order(parents_of: Sequence[Sequence[int]], groups: Groups) -> tuple[Groups, dict[tuple[int, int], int]]:
-    """Renumbers groups in topological order, and counts the edges from each group to each other.
-
-    If groups form a cycle, the one whose last Value was recorded earliest comes first.
-    """
-    pairs: dict[tuple[int, int], int] = {}
-    for target, parents in zip(groups, parents_of, strict=True):
-        for p in parents:
-            source = groups[p]
-            if source != target:
-                pair = source, target
-                pairs[pair] = pairs.get(pair, 0) + 1
-    last = {group: i for i, group in enumerate(groups)}
-    first: dict[int, int] = {}
-    for i, group in enumerate(groups):
-        first.setdefault(group, i)
-    waits = Counter(t for _, t in pairs)
-    following: dict[int, list[int]] = {group: [] for group in first}
-    for s, t in pairs:
-        following[s].append(t)
-    ready = [(first[g], g) for g in first if not waits[g]]
-    waiting = sorted(((last[g], g) for g in first if waits[g]), reverse=True)
-    heapq.heapify(ready)
-    number: dict[int, int] = {}
-    while len(number) < len(first):
-        group = heapq.heappop(ready)[1] if ready else waiting.pop()[1]
-        if group in number:
-            continue
-        number[group] = len(number)
-        for t in following[group]:
-            waits[t] -= 1
-            if not waits[t]:
-                heapq.heappush(ready, (first[t], t))
-    return [number[g] for g in groups], {(number[s], number[t]): n for (s, t), n in pairs.items()}
-
-
 def _stem(labels: list[str]) -> str:
-    """The common beginning of the labels, with an ellipsis if it was cut."""
+    """The common beginning of the labels: the name of a list of parameters, else with an ellipsis where it was cut."""
     low, high = min(labels), max(labels)
     shared = 0
     while shared < len(low) and shared < len(high) and low[shared] == high[shared]:
         shared += 1
-    return low if low == high else f"{low[:shared]}…" if shared else ""
+    stem = low[:shared]
+    return stem.rstrip(".") if low == high or stem.endswith(".") else f"{stem}…" if shared else ""

@@ -12,7 +12,7 @@ from ...explanation.comparison import FROM_ABOVE, NodeRow
 from ...transforms.check import WRONG, Row
 from .gradient_states import GradientState
 
-Kind = Literal["parameter", "input", "constant", "result", "product"]
+Kind = Literal["parameter", "input", "constant", "result", "derived", "product"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,28 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix that is drawn as a grid of cells; rows and columns of one lane."""
+
+    name: str
+    rows: int
+    columns: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A box of a compiled program: one scalar operation, or with `rows` the operations that run at once.
 
-    rows  pairs of a name and a text
+    rows      pairs of a name and a text
+    matrices  an equation in matrices, which are drawn as grids, and the signs between them
     """
 
     title: str
     kind: Kind
     operations: int = 1
     rows: tuple[tuple[str, str], ...] = ()
+    matrices: tuple[Matrix | str, ...] = ()
     cluster: int | None = None
     root: bool = False
 

@@ -37,7 +37,8 @@ def legend(diagram: Diagram) -> list[Entry]:
     kinds = {_colours(node) for node in diagram.nodes}
     states = {state for node in diagram.nodes for state in _shown_states(node)}
     names = {"parameter": "parameter", "input": "input", "constant": "constant", "module": "module, closed"}
-    names |= {"product": "matrix product", "result": "result", "root": "root", "wrong": "wrong rule"}
+    names |= {"product": "matrix product", "result": "result", "derived": "result of differentiation"}
+    names |= {"root": "root", "wrong": "wrong rule"}
     entries = [Entry(kind, name) for kind, name in names.items() if kind in kinds]
     if any(edge.derivative is not None for edge in diagram.edges):
         entries.append(Entry("edge", "local derivative"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -18,14 +18,27 @@ from ...text.wording import counted, number, shortened, times
 from .array_names import Names
 from .array_operations import described, operands
 from .collapse import OVERVIEW
-from .elements import Cluster, Diagram, Edge, Kind, Step
+from .elements import Cluster, Diagram, Edge, Kind, Matrix, Step
+
+_TERMS_OF_A_ROW = 2
+"""How many products of a long sum are drawn as scalars beside the matrix form of a large program."""
 
 _KINDS: dict[Op | str, Kind] = {INPUT: "input", CONSTANT: "constant"}
 
 
-def compiled_diagram(compiled: Compiled, limit: int) -> Diagram:
-    """The diagram of the last run: its scalar operations, one by one if at most `limit`, and its array operations."""
-    return _Drawing(compiled).diagram(limit)
+def compiled_diagrams(compiled: Compiled, limit: int) -> Iterator[Diagram]:
+    """Yields diagrams of the last run: its array operations, and beside them its scalar operations.
+
+    It has all scalar operations if there is room for them in `limit` boxes, else two rows of one layer, or one row.
+    """
+    whole = _Drawing(compiled).diagram(limit, None)
+    if whole:
+        yield whole
+        return
+    for rows in (2, 1):
+        diagram = _Drawing(compiled).diagram(limit, rows)
+        assert diagram is not None  # there is room for a layer
+        yield diagram
 
 
 def array_steps(compiled: Compiled) -> tuple[int, list[Step]]:
@@ -60,12 +73,17 @@ class _Drawing:
     def groups(self) -> int:
         return len(self._groups)
 
-    def diagram(self, limit: int) -> Diagram:
-        self._clusters.append(Cluster(f"scalar graph: {counted(self.scalars, 'operation')}", None))
-        if len(self._program) + sum([len(group) for group in self._groups if group.summed is not None]) <= limit:
+    def diagram(self, limit: int, rows: int | None) -> Diagram | None:
+        """The diagram with all scalar operations, None if there are too many, or with so many rows of one layer."""
+        if rows is None:
+            parameters = [len(source.places) for source in self._names.sources if source.is_parameter]
+            summed = [len(group) for group in self._groups if group.summed is not None]
+            if len(self._program) + sum(parameters) + sum(summed) > limit:
+                return None
+            self._clusters.append(Cluster(f"scalar graph: {counted(self.scalars, 'operation')}", None))
             self._draw_scalars()
         else:
-            self._sum_up_scalars()
+            self._draw_layer(rows)
         frame = len(self._clusters)
         products = sum([operation.is_product for operation in self._operations])
         title = f"matrix form: {counted(self.groups, 'array operation')}, {counted(products, 'matrix product')}"
@@ -124,7 +142,7 @@ class _Drawing:
     def _scalar_step(self, owner: int, place: int) -> Step:
         program, root = self._program, place in self._outputs
         if place < 0:
-            return Step(shortened(self._names.labels[place] or PARAMETER, 14), "parameter", root=root)
+            return Step(self._names.of_one(place) or PARAMETER, "parameter", root=root)
         kind = program.kinds[place]
         title = _scalar_title(kind, program.args[place], self._names.labels.get(place))
         if kind in SOURCES:
@@ -132,7 +150,49 @@ class _Drawing:
         operation = self._operations[owner - len(self._names.sources)]
         return Step(title, "product" if operation.is_product else "result", root=root)
 
-    def _sum_up_scalars(self) -> None:
+    def _draw_layer(self, rows: int) -> None:
+        """Draws some sums of the first product, and what is computed from each of them alone; else counts only."""
+        operations, program = self._operations, self._program
+        k = next((k for k, found in enumerate(operations) if found.factors and self._groups[k].kind == SUM), None)
+        if k is None:
+            self._clusters.append(Cluster(f"scalar graph: {counted(self.scalars, 'operation')}", None))
+            self._count_scalars()
+            return
+        members = [place for place in self._groups[k].members if place not in self._filling]
+        shown = members[:rows]
+        of = f"{len(shown)} of {counted(len(members), 'row')}" if len(shown) < len(members) else "all rows"
+        title = f"scalar graph: {of} of #{k + 1}"
+        self._clusters.append(Cluster(title, None))
+        boxes: dict[int, int] = {}
+        for place in shown:
+            lefts, rights, *terms = program.args[place]
+            pairs = list(zip(lefts, rights, strict=True))
+            kept = pairs[:_TERMS_OF_A_ROW] if len(pairs) > _TERMS_OF_A_ROW + 1 else pairs
+            read = [*chain.from_iterable(kept), *chain.from_iterable(terms)]
+            for p in read:
+                if p not in boxes:
+                    boxes[p] = self._add(self._leaf_step(p), 0)
+            sources = [boxes[p] for p in read]
+            if len(kept) < len(pairs):
+                rest = Step(f"… {counted(len(pairs) - len(kept), 'more product')}", "constant")
+                sources.append(self._add(rest, 0))
+            boxes[place] = self._add(self._scalar_step(len(self._names.sources) + k, place), 0)
+            self._edges += [Edge(source, boxes[place]) for source in sources]
+        for j in range(k + 1, len(self._groups)):
+            if isinstance(self._groups[j].kind, Op):
+                for place in self._groups[j].members:
+                    if self._operands(place) and set(self._operands(place)) <= set(shown):
+                        boxes[place] = self._add(self._scalar_step(len(self._names.sources) + j, place), 0)
+                        self._edges += [Edge(boxes[p], boxes[place]) for p in self._operands(place)]
+
+    def _leaf_step(self, place: int) -> Step:
+        """A number that a layer reads; a result of another group has the group's name."""
+        if self._is_source(place):
+            return self._scalar_step(-1, place)
+        owner = int(self._names.owners[place]) - len(self._names.sources)
+        return Step(f"#{owner + 1}", "result", root=place in self._outputs)
+
+    def _count_scalars(self) -> None:
         program = self._program
         often = Counter(
             [_scalar_title(k, program.args[p], None) for p, k in enumerate(program.kinds) if k not in SOURCES]
@@ -172,7 +232,10 @@ class _Drawing:
         size = len(source.places)
         rows, columns = self._names.shapes.get(k, (size, 1))
         shape = f"({rows}" + f" x {columns}" * (columns > 1) + " x lanes" * (not source.is_parameter) + ")"
-        return Step(source.name, "parameter" if source.is_parameter else "input", size, (("shape", shape),))
+        return Step(source.name, self._source_kind(k), size, (("shape", shape),))
+
+    def _source_kind(self, k: int) -> Kind:
+        return "parameter" if self._names.sources[k].is_parameter else "input"
 
     def _sources_step(self, is_parameter: bool) -> Step:
         of = [source for source in self._names.sources if source.is_parameter is is_parameter]
@@ -212,7 +275,25 @@ class _Drawing:
         if found:
             rows.append(self._output_row(found))
         kind: Kind = "product" if operation.is_product else "result"
-        return Step(operation.title, kind, len(group), tuple(rows), root=bool(found))
+        return Step(operation.title, kind, len(group), tuple(rows), self._equation(k), root=bool(found))
+
+    def _equation(self, k: int) -> tuple[Matrix | str, ...]:
+        """A product as an equation in matrices."""
+        factors = self._operations[k].factors
+        if not factors:
+            return ()
+        kinds = [self._kind_of(operand) for operand in self._reads[k][:2]]
+        left, right = [
+            Matrix(shortened(name, 14), n, m, kind) for (name, n, m), kind in zip(factors, kinds, strict=True)
+        ]
+        return Matrix(f"#{k + 1}", left.rows, right.columns, "product"), "=", left, "@", right
+
+    def _kind_of(self, places: Any) -> Kind:
+        """The kind of the first array that an operand reads."""
+        owner = next((int(owner) for owner in np.ravel(self._names.owners[places]) if owner >= 0), -1)
+        if owner < 0:
+            return "constant"
+        return self._source_kind(owner) if owner < len(self._names.sources) else "result"
 
     def _output_row(self, positions: Sequence[int]) -> tuple[str, str]:
         """A row that names the outputs; a sum over lanes with several outputs has its value first, then gradients."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 
+from ...text.wording import times
 from .elements import Cluster
 from .walk import Graph
 
 Place = tuple[str, ...]
 """The titles of the frames around a node, outermost first. The part of a title after UNTITLED is not drawn."""
+
+_INDEX = re.compile(r"(?<![^.])\d+$")
+"""The index of a module in a list."""
 
 UNTITLED = "\0"
 """Starts the part of a title that only distinguishes frames that are not modules."""
@@ -30,6 +35,41 @@ def split_path(path: str) -> Place:
     return tuple(levels)
 
 
+def alike_place(place: Place) -> Place:
+    """The place with a star for each index, which modules of one list share.
+
+    >>> alike_place(("layers.0", "neurons.3", "act"))
+    ('layers.*', 'neurons.*', 'act')
+    """
+    return tuple([_INDEX.sub("*", level) for level in place])
+
+
+def common_place(places: Iterable[Place]) -> Place:
+    """The frames that several places share; modules of one list share a frame, which tells their indices.
+
+    >>> common_place([("layers.0", "act"), ("layers.0", "neurons.1")])
+    ('layers.0',)
+    """
+    shared: list[str] = []
+    for titles in zip(*places, strict=False):
+        distinct = sorted(set(titles), key=lambda title: (len(title), title))
+        if len({_INDEX.sub("*", title) for title in distinct}) > 1:
+            break
+        shared.append(_titles_together(distinct))
+    return tuple(shared)
+
+
+def _titles_together(titles: Sequence[str]) -> str:
+    """One title for modules of one list, in the order of their indices."""
+    if len(titles) == 1:
+        return titles[0]
+    stem = _INDEX.sub("", titles[0])
+    indices = [int(title[len(stem) :]) for title in titles]
+    if indices[-1] - indices[0] == len(indices) - 1:
+        return f"{stem}{indices[0]} … {indices[-1]} {times(len(indices))}"
+    return f"{stem.rstrip('.')} {times(len(indices))}: {', '.join(map(str, indices))}"
+
+
 def places(graph: Graph) -> list[Place]:
     """The place of each Value's module; a parameter without one gets the common place of the modules that use it."""
     known: dict[str | None, Place] = {None: ()}
@@ -48,7 +88,7 @@ def places(graph: Graph) -> list[Place]:
     for parents, place in zip(graph.parents, found, strict=True):
         if place:
             for p in homeless.intersection(parents):
-                shared[p] = _common(shared[p], place) if p in shared else place
+                shared[p] = common(shared[p], place) if p in shared else place
     for p, place in shared.items():
         found[p] = place
     return found
@@ -71,20 +111,38 @@ def separate_calls(places: Sequence[Place], edges: Iterable[tuple[int, int]]) ->
 
 
 def frames(places: Sequence[Place]) -> tuple[list[Cluster], list[int | None]]:
-    """The clusters for these places, and the innermost cluster of each place."""
+    """The clusters for these places, and the innermost cluster of each place.
+
+    A module that holds nothing but one module shares a frame with it, titled by both names.
+    """
+    inside: dict[Place, set[Place]] = defaultdict(set)
+    for place in set(places):
+        inside[place].add(place)  # something stands here itself
+        for depth in range(len(place)):
+            inside[place[:depth]].add(place[: depth + 1])
     clusters: list[Cluster] = []
     index: dict[Place, int | None] = {(): None}
+    names: dict[Place, str] = {}
     for place in places:
         for depth in range(len(place)):
             prefix = place[: depth + 1]
-            if prefix not in index:
-                index[prefix] = len(clusters)
-                title, untitled, _ = prefix[-1].partition(UNTITLED)
-                clusters.append(Cluster(title, index[prefix[:-1]], module=not untitled))
+            if prefix in index or prefix in names:
+                continue
+            title, untitled, _ = prefix[-1].partition(UNTITLED)
+            around = names.get(prefix[:-1])
+            title = f"{around}.{title}" if around else title
+            only = inside[prefix]
+            if len(only) == 1 and prefix not in only and not untitled and UNTITLED not in min(only)[-1]:
+                names[prefix] = title
+                index[prefix] = index[prefix[:-1]]
+                continue
+            index[prefix] = len(clusters)
+            clusters.append(Cluster(title, index[prefix[:-1]], module=not untitled))
     return clusters, [index[place] for place in places]
 
 
-def _common(a: Place, b: Place) -> Place:
+def common(a: Place, b: Place) -> Place:
+    """The frames that both places share."""
     length = 0
     for x, y in zip(a, b, strict=False):
         if x != y:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...engine import Value
+from ...engine import Value, is_derived
 from ...text.wording import INFIX, count, number
 from ...transforms.check import Row
 from .checks import Checks, edge_checks
@@ -16,7 +16,12 @@ from .walk import Graph
 _BOXED_NUMBERS = 8
 """Up to this many plain numbers in a sequence get a box each; for more, only the count is shown."""
 
-KINDS: dict[str, Kind] = {"parameter": "parameter", "leaf": "input", "detached": "constant", "result": "result"}
+_KINDS: dict[str, Kind] = {"parameter": "parameter", "leaf": "input", "detached": "constant", "result": "result"}
+
+
+def kind_of(v: Value) -> Kind:
+    """The kind of a Value in pictures; results that a transform made to differentiate are told apart."""
+    return "derived" if v.kind == "result" and is_derived(v) else _KINDS[v.kind]
 
 
 def value_node(
@@ -31,7 +36,7 @@ def value_node(
 ) -> Node:
     return Node(
         data=v.data,
-        kind=KINDS[v.kind],
+        kind=kind_of(v),
         label=v.label,
         operation=operation,
         grad=v.grad if state != "not computed" else 0.0,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from ...text.wording import shortened, xml
-from ..diagram.boxes import Box, EdgeText, Row
+from ...text.wording import xml
+from ..diagram.boxes import Box, EdgeText, Row, frame_titles
 from ..diagram.elements import Cluster, Diagram, Edge
 from ..diagram.legend import legend
 from ..layout.layered_layout import Point
@@ -29,7 +29,8 @@ def dot_text(
 ) -> str:
     """The diagram as a digraph, one statement per line; with a layout, for `neato -n2`, which keeps all positions."""
     nodes = [f"n{k} [{_box(box)}{_box_at(layout, k)}]" for k, box in enumerate(boxes)]
-    frames = [_frame(cluster) + _frame_at(layout, k, cluster) for k, cluster in enumerate(diagram.clusters)]
+    titled = enumerate(zip(diagram.clusters, frame_titles(diagram), strict=True))
+    frames = [_frame(cluster, title) + _frame_at(layout, k, title) for k, (cluster, title) in titled]
     edges = [
         f"n{e.source} -> n{e.target} [{_edge(e, text, len(diagram.edges))}{_edge_at(layout, k)}]"
         for k, (e, text) in enumerate(zip(diagram.edges, texts, strict=True))
@@ -86,10 +87,10 @@ def _html(text: str) -> str:
     return xml(text).replace("\\", "\\" + _NO_WIDTH)
 
 
-def _frame(cluster: Cluster) -> str:
+def _frame(cluster: Cluster, title: str) -> str:
     style = "rounded,filled" if cluster.module else "rounded,filled,dashed"
     return (
-        f'label=<{_html(shortened(cluster.title, 40))}> style="{style}" color="{theme.FRAME_LINE}" '
+        f'label=<{_html(title)}> style="{style}" color="{theme.FRAME_LINE}" '
         f'fillcolor="{theme.FRAME}09" fontcolor="{theme.FRAME}" fontsize={theme.FRAME_SIZE} labeljust=l labelloc=t '
         "margin=12"
     )
@@ -206,12 +207,12 @@ def _box_at(layout: Layout | None, k: int) -> str:
     return f' pos="{_points(layout, (r.x + r.width / 2, r.y + r.height / 2))}"'
 
 
-def _frame_at(layout: Layout | None, k: int, cluster: Cluster) -> str:
+def _frame_at(layout: Layout | None, k: int, title: str) -> str:
     if layout is None:
         return ""
-    r, title = layout.frames[k], width(shortened(cluster.title, 40), theme.FRAME_SIZE) * 0.88
+    r, wide = layout.frames[k], width(title, theme.FRAME_SIZE) * 0.88
     corners = _points(layout, (r.x, r.y + r.height), (r.x + r.width, r.y)).replace(" ", ",")
-    return f' bb="{corners}" lp="{_points(layout, (r.x + 10 + title / 2, r.y + 12))}"'
+    return f' bb="{corners}" lp="{_points(layout, (r.x + 10 + wide / 2, r.y + 12))}"'
 
 
 def _edge_at(layout: Layout | None, k: int) -> str:

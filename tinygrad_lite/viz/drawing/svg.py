@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ...text.wording import shortened, xml
-from ..diagram.boxes import Box, EdgeText, Row
+from ...text.wording import xml
+from ..diagram.boxes import Box, EdgeText, Row, frame_titles
 from ..diagram.elements import Cluster, Diagram, Edge
+from ..diagram.grids import equation_width
 from ..diagram.legend import Entry, legend
 from ..layout.nested_layout import Curve, Layout, Rectangle
 from . import theme
+from .matrices import equation
 from .text_width import number_width, width
 
 _MARGIN = 16.0
@@ -42,7 +44,7 @@ def draw(diagram: Diagram, boxes: Sequence[Box], texts: Sequence[EdgeText], layo
     out.append(f'<g transform="translate({_n(left)} {_n(_MARGIN)})">')
     out += [_frame(c, r) for c, r in zip(diagram.clusters, layout.frames, strict=True)]
     out += [_edge(e, t, c, len(diagram.edges)) for e, t, c in zip(diagram.edges, texts, layout.curves, strict=True)]
-    out += [_frame_title(c, r) for c, r in zip(diagram.clusters, layout.frames, strict=True)]
+    out += [_frame_title(t, r) for t, r in zip(frame_titles(diagram), layout.frames, strict=True)]
     out += [_box(b, r) for b, r in zip(boxes, layout.boxes, strict=True)]
     out.append("</g>")
     for k, line in enumerate(lines):
@@ -95,9 +97,8 @@ def _frame(cluster: Cluster, r: Rectangle) -> str:
     )
 
 
-def _frame_title(cluster: Cluster, r: Rectangle) -> str:
+def _frame_title(title: str, r: Rectangle) -> str:
     """A frame's title, on a background that keeps it readable over edges."""
-    title = shortened(cluster.title, 40)
     if not title:
         return ""
     wide = min(width(title, theme.FRAME_SIZE), r.width - 14)
@@ -158,6 +159,9 @@ def _box(box: Box, r: Rectangle) -> str:
     out.append(_head(box, r, colours.line))
     for k, row in enumerate(box.rows):
         out.append(_row(row, r, r.y + theme.HEAD_HEIGHT + k * theme.ROW_HEIGHT + 3))
+    if box.matrices:
+        top = r.y + theme.HEAD_HEIGHT + len(box.rows) * theme.ROW_HEIGHT + 7
+        out.append(equation(box.matrices, r.x + (r.width - equation_width(box.matrices)) / 2, top))
     return "".join([*out, "</g>"])
 
 

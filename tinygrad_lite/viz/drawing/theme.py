@@ -19,6 +19,7 @@ BOXES = {
     "input": Colours("#2563a8", "#cfe3fa", "#f0f6fe"),
     "constant": Colours("#5f5f59", "#e6e6e1", "#f6f6f3"),
     "result": Colours("#47535f", "#dfe6ec", "#ffffff"),
+    "derived": Colours("#5d6a1b", "#e3eabf", "#fbfcf1"),
     "root": Colours("#1d7340", "#c6ebd2", "#f1fbf4"),
     "product": Colours("#0b6f80", "#c4e9ee", "#f0fafb"),
     "module": Colours("#6b4aa0", "#e5dbf6", "#f8f5fd"),

@@ -10,7 +10,7 @@ export function decoded(array) {
   return new ARRAYS[kind](bytes.buffer);
 }
 
-const SHORT = 26;
+const SHORT = 44;
 export const KINDS = ["parameter", "input", "constant", "result"];
 export const PARAMETER = 0;
 export const INPUT = 1;
@@ -124,14 +124,42 @@ export class Graph {
     return this.labels[i] || this.operation(i) || KINDS[this.kind[i]];
   }
 
-  // The name of a node by itself: its label (with its module's path, if others have the label too), else a leaf's path,
-  // else its formula if that is short, else its operation and number.
+  // The name of a node by itself: its label (with its module's path, if others have the label too), else its formula if
+  // that is short, else its operation and module. Where several have the same name, it tells which of them it is.
   called(i) {
     const label = this.labels[i];
     const path = this.pathOf(i);
     if (label) return path && !this.alone(label) ? `${path}.${label}` : label;
-    if (this.isLeaf(i)) return path || `${KINDS[this.kind[i]]} ${i}`;
-    return this.#short(i, SHORT) ?? `${this.operation(i)} #${i}`;
+    if (!this.isLeaf(i)) {
+      const formula = this.#short(i, SHORT);
+      if (formula !== undefined) return formula;
+    }
+    const { which, among } = this.#twins(i);
+    return this.#plain(i) + (among > 1 ? ` (${which.toLocaleString("en")} of ${among.toLocaleString("en")})` : "");
+  }
+
+  // What a node without a label is, and in which module.
+  #plain(i) {
+    const what = this.isLeaf(i) ? KINDS[this.kind[i]] : this.operation(i);
+    const path = this.pathOf(i);
+    return path ? `${what} in ${path}` : what;
+  }
+
+  // Which of the unlabelled nodes with the same plain name a node is, in the order in which they were recorded.
+  #twins(i) {
+    if (!this.twins) {
+      const found = new Map();
+      for (let k = 0; k < this.count; k++) {
+        if (this.labels[k]) continue;
+        const name = this.#plain(k);
+        if (!found.has(name)) found.set(name, []);
+        found.get(name).push(k);
+      }
+      this.twins = new Map();
+      for (const nodes of found.values())
+        nodes.forEach((k, at) => this.twins.set(k, { which: at + 1, among: nodes.length }));
+    }
+    return this.twins.get(i);
   }
 
   // The name of the root in derivatives.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 from ...text.wording import count
-from ..diagram.alike import Groups, by_structure
-from ..diagram.collapse import in_order
-from ..diagram.module_frames import Place, places, separate_calls
+from ..diagram.alike import Groups, by_structure, leaf_kind
+from ..diagram.group_order import in_order, parents_of_groups
+from ..diagram.loops import folded
+from ..diagram.module_frames import UNTITLED, Place, common, places, separate_calls
 from ..diagram.walk import Graph
 
 ROOM = 120
@@ -18,18 +20,21 @@ ROOM = 120
 _PART = 100
 """The number of children in each part of a frame that is split because it has too many."""
 
+_STEPS_IN_A_ROW, _STEPS_IN_A_PART = 12, 10
+"""The same two numbers for the steps of a loop, which stand in one row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A box around classes and frames: a module, one of several calls of a module, or a part of a frame that is split.
+    """A box around classes and frames: a module, a call of a module, a loop's step, or a part of a frame that is split.
 
     parent  the position of the frame around it, -1 for none
-    path    the module's path, None for a part
+    path    the module's path, None for a step or a part
     """
 
     title: str
     parent: int
-    kind: Literal["module", "call", "part"]
+    kind: Literal["module", "call", "step", "part"]
     path: str | None
 
 
@@ -72,6 +77,8 @@ def hierarchy_of(graph: Graph) -> Hierarchy:
     for i, c in enumerate(classes):
         first.setdefault(c, i)
     homes = [values_homes[first[c]] for c in range(len(first))]
+    if len(graph) > ROOM:
+        homes = _by_steps(graph, classes, homes)
     called = separate_calls(homes, [(s, t) for s, t in edges if s < t])
     tree = _Tree(homes, called)
     _divided(tree, edges)
@@ -98,6 +105,34 @@ def _overfull(groups: Groups, homes: Sequence[Place]) -> set[Place]:
     return {home for home, inside in held.items() if len(inside) > ROOM}
 
 
+def _by_steps(graph: Graph, classes: Groups, homes: Sequence[Place]) -> list[Place]:
+    """Places with a frame for each step of a loop, inside the modules that the whole loop is in."""
+    found = list(homes)
+    kinds: list[Hashable] = [()] * len(homes)
+    for c, v, op in zip(classes, graph.values, graph.ops, strict=True):
+        kinds[c] = op or leaf_kind(v), homes[c]
+    groups, loops = folded(parents_of_groups(graph.parents, classes), list(range(len(homes))), kinds)
+    for loop in loops:
+        inside: dict[int, list[int]] = {g: [] for g in loop.members}
+        for c, g in enumerate(groups):
+            if g in inside:
+                inside[g].append(c)
+        shared = len(reduce(common, [homes[c] for some in inside.values() for c in some]))
+        for some in inside.values():
+            for k, c in enumerate(some, 1 + loop.steps - len(some)):
+                found[c] = (*homes[c][:shared], f"step {k}{UNTITLED}", *homes[c][shared:])
+    return found
+
+
+def _frame(title: str, parent: int, home: Place) -> Frame:
+    """The frame of a module, of one of its calls, or of a loop's step."""
+    name, step, _ = title.partition(UNTITLED)
+    if step:
+        return Frame(name, parent, "step", None)
+    path = ".".join([level for level in home if UNTITLED not in level])
+    return Frame(title, parent, "module" if title == home[-1] else "call", path)
+
+
 class _Tree:
     """Frames under construction, with their children: class numbers, or -2 - position for frames; -1 is the outside."""
 
@@ -108,9 +143,7 @@ class _Tree:
         for c, (home, place) in enumerate(zip(homes, called, strict=True)):
             for depth, title in enumerate(place):
                 if place[: depth + 1] not in known:
-                    path = ".".join(home[: depth + 1])
-                    kind: Literal["module", "call"] = "module" if title == home[depth] else "call"
-                    known[place[: depth + 1]] = self.add(Frame(title, known[place[:depth]], kind, path))
+                    known[place[: depth + 1]] = self.add(_frame(title, known[place[:depth]], home[: depth + 1]))
             self.children[known[place]].append(c)
 
     def add(self, frame: Frame) -> int:
@@ -141,21 +174,33 @@ class _Tree:
 
 
 def _divided(tree: _Tree, edges: dict[tuple[int, int], int]) -> None:
-    """Splits frames with too many children into parts, in topological order."""
-    for position in [p for p, inside in tree.children.items() if len(inside) > ROOM]:
+    """Splits frames with too many children into parts, in topological order; the steps of a loop by themselves."""
+    for position in [p for p, inside in tree.children.items() if len(inside) > _STEPS_IN_A_ROW]:
+        steps = {c for c in tree.children[position] if c < 0 and tree.frames[-2 - c].kind == "step"}
+        if len(steps) <= _STEPS_IN_A_ROW and len(tree.children[position]) <= ROOM:
+            continue
         inside = _sorted(tree, position, edges)
-        level = [(child, k + 1, k + 1) for k, child in enumerate(inside)]
+        if len(steps) > _STEPS_IN_A_ROW:
+            rest = [child for child in inside if child not in steps]
+            found = [child for child in inside if child in steps]
+            inside = [*rest, *_parts(tree, position, found, "steps", _STEPS_IN_A_ROW, _STEPS_IN_A_PART)]
         noun = "operations" if max(inside) >= 0 else "modules"
-        while len(level) > ROOM:
-            parts = []
-            for start in range(0, len(level), _PART):
-                taken = level[start : start + _PART]
-                low, high = taken[0][1], taken[-1][2]
-                part = tree.add(Frame(f"{noun} {count(low)} to {count(high)}", position, "part", None))
-                tree.children[part] = [child for child, _, _ in taken]
-                parts.append((-2 - part, low, high))
-            level = parts
-        tree.children[position] = [child for child, _, _ in level]
+        tree.children[position] = _parts(tree, position, inside, noun, ROOM, _PART)
+
+
+def _parts(tree: _Tree, position: int, inside: list[int], noun: str, room: int, size: int) -> list[int]:
+    """At most `room` frames around children, which say in their titles which ones they hold."""
+    level = [(child, k + 1, k + 1) for k, child in enumerate(inside)]
+    while len(level) > room:
+        parts = []
+        for start in range(0, len(level), size):
+            taken = level[start : start + size]
+            low, high = taken[0][1], taken[-1][2]
+            part = tree.add(Frame(f"{noun} {count(low)} to {count(high)}", position, "part", None))
+            tree.children[part] = [child for child, _, _ in taken]
+            parts.append((-2 - part, low, high))
+        level = parts
+    return [child for child, _, _ in level]
 
 
 def _sorted(tree: _Tree, position: int, edges: dict[tuple[int, int], int]) -> list[int]:

@@ -235,7 +235,7 @@ def unsupported(op: Op, shape: Shape | None = None) -> str | None:
 
     >>> from tinygrad_lite import ops
     >>> unsupported(ops.tanh), unsupported(ops.component)
-    (None, 'the page cannot compute fixed_point: it has no array form, so only Python can')
+    (None, 'the page cannot compute component: it has no array form, so only Python can')
     """
     return _tried(op, shape or [3] * len(op.args))[1]
 

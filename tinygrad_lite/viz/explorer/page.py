@@ -9,7 +9,8 @@ from pathlib import Path
 
 MODULES = (
     "graph_data.js", "gradient_states.js", "open_frames.js", "frame_layout.js", "drawing.js", "recomputing.js",
-    "player.js", "scene.js", "panel.js", "chart.js", "heat_map.js", "training.js", "bars.js", "keys.js", "explorer.js",
+    "player.js", "scene.js", "panel.js", "leaves.js", "chart.js", "heat_map.js", "training.js", "bars.js", "keys.js",
+    "explorer.js",
 )  # fmt: skip
 """The JavaScript modules, in an order in which each uses only those before it."""
 

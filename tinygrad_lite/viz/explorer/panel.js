@@ -1,10 +1,9 @@
-// The panel beside the drawing: the player's step in numbers and as a formula, the selected node, and the leaves.
+// The panel beside the drawing: the player's step in numbers and as a formula, and the selected node.
 
-import { DETACHED, INPUT, PARAMETER, counted, formatted, shortened } from "./graph_data.js";
+import { DETACHED, counted, formatted, shortened } from "./graph_data.js";
 import { made } from "./drawing.js";
 
 const ROWS = 12;
-const SLIDERS = 24;
 
 // A number with few digits; its title has all of them.
 function numeral(parent, x, className = "") {
@@ -240,84 +239,5 @@ export class DetailView {
       const k = Math.min(members.length, Math.max(1, Math.round(Number(field.value)) || 1));
       this.act.onSample(k - 1, item);
     });
-  }
-}
-
-// Sliders and number fields for the leaves.
-export class LeafView {
-  constructor(parent, scene, engine, act) {
-    Object.assign(this, { scene, engine, act, pinned: new Set(), rows: new Map() });
-    this.element = made(parent, "section", "tgl-leaves");
-    this.element.setAttribute("aria-label", "leaves");
-    const head = made(this.element, "div", "tgl-head");
-    made(head, "h3", "", "Leaves");
-    const reset = made(head, "button", "tgl-reset", "reset");
-    reset.title = "set all leaves to their recorded numbers";
-    reset.addEventListener("click", () => act.onReset());
-    this.list = made(this.element, "div");
-    this.note = made(this.element, "p", "tgl-note");
-    this.arrange();
-  }
-
-  // Leaves with labels come first; others are added when they are selected.
-  arrange() {
-    const { graph } = this.scene;
-    const leaves = [];
-    for (let i = 0; i < graph.count; i++)
-      if (graph.isLeaf(i) && (graph.kind[i] === INPUT || graph.kind[i] === PARAMETER)) leaves.push(i);
-    const named = leaves.filter((i) => graph.labels[i]);
-    const rest = leaves.filter((i) => !graph.labels[i]);
-    for (const i of [...named, ...rest].slice(0, SLIDERS)) this.pin(i);
-    const left = leaves.length - this.rows.size;
-    this.note.textContent =
-      left > 0 ? `and ${counted(left, "leaf")}: select one in the graph to move it`.replace("leafs", "leaves") : "";
-  }
-
-  pin(i) {
-    if (this.rows.has(i)) return;
-    const { graph } = this.scene;
-    const recorded = graph.data[i];
-    const reach = Math.max(1, 2 * Math.abs(recorded)) || 1;
-    const row = made(this.list, "div", "tgl-leaf");
-    const name = made(row, "label");
-    name.append(made(null, "bdi", "", shortened(graph.called(i), 28)));
-    const [slider, field] = ["range", "number"].map((type) => Object.assign(made(row, "input"), { type, step: "any" }));
-    Object.assign(slider, { min: recorded - reach, max: recorded + reach, step: reach / 500 });
-    slider.setAttribute("aria-label", `value of ${shortened(graph.called(i), 60)}`);
-    field.setAttribute("aria-label", `value of ${shortened(graph.called(i), 60)}, as a number`);
-    row.dataset.node = i;
-    const gradient = made(row, "output");
-    const set = (x = recorded) => {
-      slider.value = x;
-      field.value = Number(x.toPrecision(6));
-    };
-    set();
-    slider.addEventListener("input", () => {
-      field.value = Number(Number(slider.value).toPrecision(6));
-      this.act.onChange(i, Number(slider.value));
-    });
-    field.addEventListener("input", () => {
-      if (field.value === "" || !Number.isFinite(Number(field.value))) return;
-      slider.value = field.value;
-      this.act.onChange(i, Number(field.value));
-    });
-    const refusal = this.engine.refusal(i);
-    if (refusal) {
-      slider.disabled = field.disabled = true;
-      made(row, "p", "tgl-note", `cannot be moved on this page: ${refusal}`);
-    }
-    this.rows.set(i, { row, set, gradient });
-  }
-
-  point(i) {
-    this.pin(i);
-    for (const [other, { row }] of this.rows) row.classList.toggle("tgl-selected", other === i);
-  }
-
-  show(player) {
-    for (const [i, { gradient }] of this.rows) {
-      const { known, value } = this.scene.gradient(i, player);
-      gradient.textContent = known === "none" ? "grad –" : `grad ${formatted(value)}${known === "part" ? " …" : ""}`;
-    }
   }
 }

@@ -18,6 +18,9 @@ Point = tuple[float, float]
 _LEAD = 7.0
 """Edges run straight into their box for this length, that of an arrow's head."""
 
+_GAP, _GAP_TO_LABEL, _GAP_TO_BOX = 26.0, 9.0, 13.0
+"""The gaps between two boxes, from a box to a label, and from there to the next box."""
+
 OUTSIDE = -1
 """The source or target of a link that comes from, or goes to, the outside of this level."""
 
@@ -29,6 +32,7 @@ class Link:
     net    links of one net that start together share their way as long as they can
     label  its room along and across, and where the line runs across it, counted from its middle
     port   where the link starts or ends across its item, counted from the middle; None: a place is found
+    back   whether it leads back against the layers: it then runs around all items, in a channel beside them
     """
 
     source: int
@@ -37,6 +41,7 @@ class Link:
     label: tuple[float, float, float] | None = None
     source_port: float | None = None
     target_port: float | None = None
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +88,13 @@ def arrange_level(items: list[Item], links: list[Link], margins: Margins) -> Lev
 
 class _Arrangement:
     def __init__(self, items: list[Item], links: list[Link], margins: Margins) -> None:
-        self.items, self.links, self.margins = items, links, margins
+        self.items, self.every, self.margins = items, links, margins
+        self.links = [link for link in links if not link.back]
         self.vertices: list[Vertex] = []
         self.segments: list[Segment] = []
-        self.chains: list[list[int]] = [[] for _ in links]
+        self.chains: list[list[int]] = [[] for _ in self.links]
         """For each link, its vertices, including the items or borders at both ends."""
-        self.steps: list[list[Segment]] = [[] for _ in links]
+        self.steps: list[list[Segment]] = [[] for _ in self.links]
         """For each link, the segments between its vertices."""
         self._between: dict[tuple[int, int, int], Segment] = {}
         self._stand()
@@ -103,7 +109,7 @@ class _Arrangement:
         inner = [(k.source, k.target) for k in self.links if k.source >= 0 and k.target >= 0]
         self.step = 2 if any(k.label for k in self.links) else 1
         layer_of = [rank * self.step for rank in ranks(len(self.items), inner)]
-        first = self.step if any(k.source == OUTSIDE for k in self.links) else 0
+        self.first = first = self.step if any(k.source == OUTSIDE for k in self.links) else 0
         self.last = max(layer_of, default=0) + first + 1
         for i, item in enumerate(self.items):
             self._vertex(layer_of[i] + first, item.along, item.across, item=i, frame=item.frame)
@@ -182,9 +188,10 @@ class _Arrangement:
         margins, vertices = self.margins, self.vertices
         starts, ends = self._along(layers, y)
         needed = (ends[-1] if ends else margins.before) + margins.after
+        channels = [link for link in self.every if link.back]
         low = min((y[v] - vertex.across / 2 for v, vertex in enumerate(vertices)), default=0.0)
         high = max((y[v] + vertex.across / 2 for v, vertex in enumerate(vertices)), default=0.0)
-        wanted = high - low + margins.top + margins.bottom
+        wanted = high - low + margins.top + margins.bottom + sum(map(_channel, channels))
         along, across = max(needed, margins.least_along), max(wanted, margins.least_across)
         right, down = (along - needed) / 2, (across - wanted) / 2 + margins.top - low
         spans = [(start + right, end + right) for start, end in zip(starts, ends, strict=True)]
@@ -195,7 +202,14 @@ class _Arrangement:
             begin, end = spans[vertices[i].layer]
             at = (begin + end - item.along) / 2 if i in readers else end - item.along if i in sources else begin
             level.corners.append((at, y[i] - item.across / 2))
-        for link, chain, steps in zip(self.links, self.chains, self.steps, strict=True):
+        threaded = zip(self.chains, self.steps, strict=True)
+        channel = high + down
+        for link in self.every:
+            if link.back:
+                channel += _channel(link)
+                self._around(level, link, spans, y, channel)
+                continue
+            chain, steps = next(threaded)
             begin = level.corners[chain[0]][0] + self.items[chain[0]].along if link.source != OUTSIDE else 0.0
             end = level.corners[chain[-1]][0] if link.target != OUTSIDE else along
             lead = 0.0 if link.target == OUTSIDE or self.items[link.target].frame else _LEAD
@@ -215,6 +229,23 @@ class _Arrangement:
                 level.exits[link.net] = way[-1][1]
         return level
 
+    def _around(
+        self, level: Level, link: Link, spans: list[tuple[float, float]], y: list[float], channel: float
+    ) -> None:
+        """Adds the way of a link that leads back: out of its source, along the channel, and into its target."""
+        (start, _), (end, _) = level.corners[link.source], level.corners[link.target]
+        leaving = y[link.source] + self._lower(link.source, link.source_port)
+        arriving = y[link.target] + self._lower(link.target, link.target_port)
+        right = spans[self.vertices[link.source].layer][1] + _LEAD
+        left = spans[self.vertices[link.target].layer][0] - _LEAD
+        way = [(start + self.items[link.source].along, leaving), (right, leaving), (right, channel)]
+        level.ways.append([*way, (left, channel), (left, arriving), (end, arriving)])
+        level.labels.append(((left + right) / 2, channel - link.label[1] / 2 - 4.0) if link.label else None)
+
+    def _lower(self, item: int, port: float | None) -> float:
+        """Where a link that leads back ends at an item, below the others."""
+        return self.items[item].across * 0.3 if port is None else port
+
     def _along(self, layers: list[list[int]], y: list[float]) -> tuple[list[float], list[float]]:
         """Where each layer begins and ends; steep edges between two layers push them apart."""
         steepest = [0.0] * len(layers)
@@ -224,9 +255,16 @@ class _Arrangement:
             steepest[k] = max(steepest[k], drop)
         starts, ends = [], []
         at = self.margins.before
-        for layer, drop in zip(layers, steepest, strict=True):
+        for k, (layer, drop) in enumerate(zip(layers, steepest, strict=True)):
+            along = max([self.vertices[v].along for v in layer], default=0.0)
+            gap = _GAP if self.step == 1 else _GAP_TO_BOX if k % 2 else _GAP_TO_LABEL
             starts.append(at)
-            at += max([self.vertices[v].along for v in layer], default=0.0)
+            at += along
             ends.append(at)
-            at += (30.0 if self.step == 1 else 18.0) + min(0.16 * drop, 64.0)
+            at += gap + min(0.07 * drop, 40.0)
         return starts, ends
+
+
+def _channel(link: Link) -> float:
+    """The room across that a link that leads back takes up beside all items, with its label."""
+    return 12.0 if link.label is None else max(12.0, link.label[1] + 8.0)

@@ -89,8 +89,7 @@ class _Nested:
         """For each edge, its links: their frames, and their positions among the frames' links."""
         self._known: dict[tuple[int, int, int, int], int] = {}
         for e, (s, t) in enumerate(shape.edges):
-            if s < t:
-                self._route(e, s, t)
+            self._route(e, s, t)
 
     def _in_order(self) -> list[tuple[int, int]]:
         """Each item with the frame around it; a frame takes the position of its first box."""
@@ -120,16 +119,16 @@ class _Nested:
         entering = [*(self.size + frame for frame in down[-2::-1]), t]
         for item, frame in zip(leaving, up[:-1], strict=False):
             self._link(edge, frame, item, None)
-        self._link(edge, up[-1], leaving[-1], entering[0])
+        self._link(edge, up[-1], leaving[-1], entering[0], back=s > t)
         for item, frame in zip(entering[1:], down[-2::-1], strict=True):
             self._link(edge, frame, None, item)
 
-    def _link(self, edge: int, frame: int, source: int | None, target: int | None) -> None:
+    def _link(self, edge: int, frame: int, source: int | None, target: int | None, *, back: bool = False) -> None:
         """Adds a link of an edge; edges from one box share links, except the last one, which reaches the box."""
         start = OUTSIDE if source is None else self.position[source]
         end = OUTSIDE if target is None else self.position[target]
-        net, label = self.shape.edges[edge][0], None
-        if self.shape.apart[edge]:
+        (net, reader), label = self.shape.edges[edge], None
+        if self.shape.apart[edge] or net > reader:
             net = self.size + edge
         own = target is not None and target < self.size
         if own and self.shape.texts[edge][0]:
@@ -138,7 +137,7 @@ class _Nested:
         links = self.links[frame]
         known = self._known.setdefault((frame, start, -2 - edge if own else end, net), len(links))
         if known == len(links):
-            links.append(Link(start, end, net, label))
+            links.append(Link(start, end, net, label, back=back))
         self.parts[edge].append((frame, known))
 
     def layout(self) -> Layout:
@@ -189,13 +188,9 @@ class _Nested:
             self._rectangle(corners[self.size + f], size[::-1] if self.upright else size)
             for f, size in enumerate(sizes)
         ]
-        curves = [
-            self._curve(parts, corners) if parts else _around(boxes[s], boxes[t])
-            for parts, (s, t) in zip(self.parts, self.shape.edges, strict=True)
-        ]
-        low = max([y for curve in curves for _, y in curve.points], default=0.0)
+        curves = [self._curve(parts, corners) for parts in self.parts]
         wide, high = (whole.across, whole.along) if self.upright else (whole.along, whole.across)
-        return Layout(wide, max(high, low), boxes, frames, curves)
+        return Layout(wide, high, boxes, frames, curves)
 
     def _rectangle(self, corner: Point, size: Point) -> Rectangle:
         x, y = corner[::-1] if self.upright else corner
@@ -229,11 +224,3 @@ def _bends(way: list[Point]) -> list[Point]:
     for (a, b), (c, d) in pairwise(kept):
         points += [((a + c) / 2, b), ((a + c) / 2, d), (c, d)]
     return points
-
-
-def _around(source: Rectangle, target: Rectangle) -> Curve:
-    """A curve below both boxes, for an edge against the order of layers."""
-    start = (source.x + source.width / 2, source.y + source.height)
-    end = (target.x + target.width / 2, target.y + target.height)
-    low = max(start[1], end[1]) + 40 + 0.08 * abs(start[0] - end[0])
-    return Curve([start, (start[0], low), (end[0], low), end], None)
