@@ -509,7 +509,7 @@ atanh: Op = Op("atanh", ieee.atanh, (lambda g, y, x: 0.5 * (g / (1.0 - x) + g / 
            array="atanh(x)", aliases=("arctanh",), domain=(UNIT,), doc="inverse hyperbolic tangent")
 sigmoid: Op = Op("sigmoid", ieee.sigmoid, (lambda g, y, x: g * (y * (1.0 - y)),),
              array="exp(minimum(x, 0.0)) / (1.0 + exp(-abs(x)))", domain=(REAL,), doc="1 / (1 + exp(-x))")
-logit: Op = Op("logit", ieee.logit, (lambda g, y, p: g / p + g / (1.0 - p),),
+logit: Op = Op("logit", ieee.logit, (lambda g, y, p: g * (1.0 / p + 1.0 / (1.0 - p)),),
            args="p", array="where(p < 0.25, log(p / (1.0 - p)), 2.0 * atanh(2.0 * p - 1.0))", domain=((0.0, 1.0),),
            doc="log(p / (1 - p)), the inverse of sigmoid; exact near 0, 1/2 and 1")
 softplus: Op = Op("softplus", ieee.softplus, (lambda g, y, x: g * sigmoid(x),),

@@ -14,7 +14,7 @@ from test_bad_arguments import (
     program,
 )
 
-from tinygrad_lite import Value, engine, ops
+from tinygrad_lite import Value, compile, engine, fixed_point, ops
 from tinygrad_lite.compiler.native import bytecode_machine as native
 from tinygrad_lite.compiler.native.bytecode import CALL, LANES, MANY, MUL, NEG, ONE, SUMS, TAKE, TWO, Code
 from tinygrad_lite.compiler.passes.program import INPUT, Program
@@ -50,13 +50,26 @@ def test_record_looks_at_its_arguments_once() -> None:
 def test_known_derivatives_are_enough_float64_in_a_row(partials: Any) -> None:
     w = [Value(1.0), Value(2.0)]
     storage, _ = bind(w)
-    args = (Span(storage, 0, w), (Value(1.0), 2.0))
-    with pytest.raises(ShapeError, match=r"record_known\(sum\): partials are 4 float64 numbers or more"):
-        record_known(ops.sum, 1.0, args, partials)
+    args = (Span(storage, 0, w), (Value(1.0), 2.0), 0.0)
+    with pytest.raises(ShapeError, match=r"record_known\(dot\): partials are 4 float64 numbers or more"):
+        record_known(ops.dot, 1.0, args, partials)
     frozen = np.arange(4.0)
     frozen.setflags(write=False)
-    record_known(ops.sum, 1.0, args, frozen).backward()
+    record_known(ops.dot, 1.0, args, frozen).backward()
     assert [v.grad for v in w] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("row", [ops.exp, ops.sum, ops.custom, ops.given])
+def test_a_known_result_has_the_arguments_of_its_row(row: ops.Op) -> None:
+    """Rules and compilers read as many arguments of a node as its row takes."""
+    x = Value(1.0)
+    for args in ((), (x, x, x)) if row is not ops.given else (((x,), 0.0),):
+        with pytest.raises(
+            TypeError, match=rf"record_known\({row.name}\) takes a row of the table and an argument for"
+        ):
+            record_known(row, 1.0, args, np.zeros(3))
+    with pytest.raises(ShapeError, match="the lengths must agree, got 2 and 1"):
+        record_known(ops.dot, 1.0, ((x, x), (1.0,), 0.0), np.zeros(4))
 
 
 def test_a_span_is_of_leaves_that_lie_there() -> None:
@@ -65,6 +78,10 @@ def test_a_span_is_of_leaves_that_lie_there() -> None:
     for start, leaves in ((1, ws), (-1, ws), (0, ws[::-1]), (0, [Value(1.0)]), (0, [ws[0] * 2])):
         with pytest.raises(ValueError, match=r"cell -?\d of the storage is not that of"):
             Span(storage, start, leaves)
+    for start in (-1, 3, -(2**62)):
+        with pytest.raises(ValueError, match="a storage of 2 has no such cell"):
+            Span(storage, start, [])
+    assert len(Span(storage, 2, [])) == 0
     for leaves in ([1.0, 2.0], [None], None, ws[0]):
         with pytest.raises(TypeError, match=r"Span\(\.\.\., leaves\) takes a list of Values"):
             Span(storage, 0, leaves)
@@ -92,7 +109,8 @@ def test_a_result_of_many_needs_one_that_knows_its_derivatives() -> None:
         lambda x: engine.tangents([x], [None], [1.0]), lambda x: engine.dependents([None], [x]),
         lambda x: engine.topological_order(x, None), lambda x: engine.transcribe([None], {}, float, None),
         lambda x: engine.bind([None]), lambda x: engine.located([None]), lambda x: engine.clear_grads([None]),
-        lambda x: engine.Linearization([x], [None]),
+        lambda x: engine.Linearization([x], [None]), lambda x: engine.leaves_below([x], [None]),
+        lambda x: engine.leaves_below([None], [x]),
     ],
 )  # fmt: skip
 def test_none_among_values_is_refused(call: Callable[[Value], Any]) -> None:
@@ -104,11 +122,62 @@ def test_none_among_values_is_refused(call: Callable[[Value], Any]) -> None:
     "call",
     [lambda: engine.derivatives(None, []), lambda: engine.derivative_graph(None, []), lambda: engine.is_joint(None),
      lambda: engine.partial_derivatives(None, []), lambda: engine.sweep_number(None), lambda: engine.whole_of(None),
-     lambda: engine.component(None, 0), lambda: engine.keep_partials(None)],
+     lambda: engine.component(None, 0), lambda: engine.keep_partials(None), lambda: engine.contributions(None, 1.0)],
 )  # fmt: skip
 def test_none_for_a_value_is_refused(call: Callable[[], Any]) -> None:
     with pytest.raises(TypeError, match=r"takes a Value, got None"):
         call()
+
+
+def test_what_is_no_result_has_no_row_and_no_place() -> None:
+    for leaf in (Value(1.0), Value(1.0).detach(), bind([w := Value(1.0)]) and w):
+        assert leaf.op is None and engine.graph.row_of(leaf) is None
+    x = Value(1.0)
+    found: list[Any] = []
+
+    def f(a: Any) -> Any:
+        since = engine.recorded_so_far()
+        y = (a * a).exp()
+        order = engine.recorded_order([y], since, None, 1, 1)
+        assert order is not None
+        found.append(order.places([y, None, a, x, 2.0, y.parents[0]]))
+        return y
+
+    compile(f)(x)
+    assert found[0] == [1, 0]
+
+
+def test_no_arguments_at_all_are_refused() -> None:
+    for row in (ops.exp, ops.mul, ops.sum):
+        with pytest.raises(TypeError, match="argument"):
+            engine.rows.applied(row, ())
+
+
+def test_derivatives_by_rows_go_by_spans() -> None:
+    for spans in ([None], [Value(1.0)]):
+        with pytest.raises(TypeError, match=r"takes Spans, got .* among them"):
+            engine.derivatives_by_rows(Value(1.0) * 2.0, spans)
+
+
+def test_too_few_derivatives_of_a_component_are_refused() -> None:
+    x, y = Value(1.0), Value(2.0)
+    component = fixed_point(lambda z: 0.5 * z + x * y, 0.0).values
+
+    class Short(float):
+        rows = (ops.component, ops.component)
+
+        def pull(self, adjoints: Any) -> list[float]:
+            return [1.0]
+
+        def which(self, index: int) -> float:
+            return float(index)
+
+        def derivatives(self, index: int) -> list[float]:
+            return [1.0]
+
+    (component,) = record_joint(engine.whole_of(component).op, [1.0], ((x, y), Short(0.0)))
+    with pytest.raises(IndexError):
+        component.local_derivatives  # noqa: B018
 
 
 def test_free_leaves_are_not_located() -> None:

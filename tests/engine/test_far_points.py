@@ -90,6 +90,10 @@ def test_inverse_hyperbolic_functions_at_their_ends() -> None:
 def test_logit_at_its_ends_and_in_the_middle() -> None:
     check(tl.logit, [0.0], [inf], [[-inf]])
     check(tl.logit, [1.0], [inf], [[inf]])
+    for zero, slope in ((0.0, inf), (-0.0, -inf)):
+        for f in (lambda p: inf * tl.logit(p), lambda p: tl.logit(p) ** 3):  # the adjoint of logit is infinite
+            assert grad(f)(zero) == slope
+            assert float(tl.gradients(f(x := tl.Value(zero)), [x], create_graph=True)[0].data) == slope
     check(tl.logit, [0.5], [4.0], [[0.0]])
     check(tl.logit, [1e-200], [1e200])
     check(tl.logit, [1.0 - 2.0**-53], [2.0**53 / (1.0 - 2.0**-53)])

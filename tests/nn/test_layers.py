@@ -172,7 +172,9 @@ def test_errors_of_a_users_neuron_are_its_own() -> None:
         (lambda: Neuron(2, activation=3), TypeError, "given by its name, such as 'tanh', got an int, 3"),
         (lambda: Neuron(2, init="he"), ValueError, "no initialisation is called 'he'.*xavier_uniform"),
         (lambda: Neuron(2, init=3), TypeError, "init must be a name or a function"),
-        (lambda: Layer(2, 2, nonlinear=False), TypeError, "nonlinear"),
+        (lambda: Neuron(2, nonlinear=False), TypeError, r"^Neuron\.__init__\(\) got an unexpected .* 'nonlinear'"),
+        (lambda: Layer(2, 2, nonlinear=False), TypeError, r"^Layer\.__init__\(\) got an unexpected .* 'nonlinear'"),
+        (lambda: MLP(2, [2, 1], nonlinear=False), TypeError, r"^MLP\.__init__\(\) got an unexpected .* 'nonlinear'"),
         (lambda: Sequential(Layer(2, 2), 3), TypeError, "takes modules, got an int, 3 at position 1"),
     ],
 )

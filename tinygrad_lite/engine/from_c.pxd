@@ -45,70 +45,6 @@ cdef extern from *:
         ((PyTypeObject *)type)->tp_flags |= Py_TPFLAGS_BASETYPE;
     }
 
-    /* What a class of many small objects does besides what Cython makes it do when an object is made or dies. */
-    typedef int (*Question)(PyObject *);
-    typedef void (*Action)(PyObject *);
-    static destructor cythons_own;
-    static Question is_left_elsewhere;
-    static Action leave;
-    static PyObject *waiting;
-    static size_t next_field;
-    static int depth;
-
-    /* The field of an object that nothing reads any more when it dies. */
-    static PyObject **next_of(PyObject *it) {
-        return (PyObject **)((char *)it + next_field);
-    }
-
-    static void end(PyObject *it) {
-        if (is_left_elsewhere(it)) {
-            PyObject *kind, *error, *trace;
-            PyErr_Fetch(&kind, &error, &trace);
-            Py_SET_REFCNT(it, 1);
-            leave(it);
-            Py_SET_REFCNT(it, 0);
-            PyErr_Restore(kind, error, trace);
-        }
-        cythons_own(it);
-    }
-
-    /* A chain of any length ends without deep recursion: beyond some depth objects wait, linked by that field. */
-    static void end_of_chain(PyObject *it) {
-        if (depth > 100) {
-            *next_of(it) = waiting;
-            waiting = it;
-            return;
-        }
-        depth++;
-        end(it);
-        while (depth == 1 && waiting) {
-            it = waiting;
-            waiting = *next_of(it);
-            end(it);
-        }
-        depth--;
-    }
-
-    /* PyType_GenericAlloc for a type that is no heap type and that no garbage collector sees. */
-    static PyObject *allocated(PyTypeObject *type, Py_ssize_t none) {
-        PyObject *it = PyObject_Malloc(type->tp_basicsize);
-        if (!it)
-            return PyErr_NoMemory();
-        memset(it, 0, type->tp_basicsize);
-        return PyObject_Init(it, type);
-    }
-
-    static inline void make_and_free_quickly(PyObject *type, size_t field, void *question, void *action) {
-        PyTypeObject *value = (PyTypeObject *)type;
-        cythons_own = value->tp_dealloc;
-        value->tp_dealloc = end_of_chain;
-        if (!(value->tp_flags & Py_TPFLAGS_HEAPTYPE))
-            value->tp_alloc = allocated;
-        next_field = field;
-        is_left_elsewhere = (Question)question;
-        leave = (Action)action;
-    }
-
     /* Whether a list or tuple holds the items of a tuple from `start` on, which has that many. */
     static inline int are_items(PyObject *held, PyObject *tuple, Py_ssize_t start) {
         return holds_these(held, (void **)((PyTupleObject *)tuple)->ob_item + start);
@@ -116,7 +52,6 @@ cdef extern from *:
     """
     bint are_items(object, object, Py_ssize_t) noexcept
     void let_subclasses_begin(object) noexcept
-    void make_and_free_quickly(object, size_t, void *, void *) noexcept
     Py_ssize_t listed(object) noexcept
     bint holds_these(object, void **) noexcept
     Py_ssize_t count_these(object, Py_ssize_t, void **, Py_ssize_t) noexcept

@@ -18,9 +18,11 @@ cdef Span _span_at(Storage storage, Py_ssize_t start, Py_ssize_t size)
 cdef Py_ssize_t _cell_of_row(row) noexcept
 cdef Storage _storage_of_row(row)
 cdef tuple _leaves_of(Span span)
+cdef tuple _items(row)
+cdef bint _holds(items, tuple row) except? -1
 cdef Py_ssize_t _first_cell(items) noexcept
 cdef bint _are_row(leaves) except? -1
-cdef Py_ssize_t _size(sequence) except? -1
+cdef Py_ssize_t _size(arg) except? -2
 cdef int _read(sequence, double *into, Py_ssize_t first) except? -1
 cdef void _write_partials_of_dot(_Terms terms, Py_ssize_t n) except *
 cdef void _make_up_partials(_Terms terms) except *
@@ -30,6 +32,7 @@ cdef tuple _unspanned(tuple args)
 cdef tuple _left_in_layer(Value v)
 cdef Value _checked_value(who, x)
 cdef list _all_checked(who, xs)
+cdef bint _has_none(Value v) noexcept
 cdef _row(Value v)
 cdef _solution(Value whole)
 cdef _left(Value v)
@@ -46,3 +49,7 @@ cdef tuple _args_but_cells(Value v)
 cdef Py_ssize_t _cells_of(Value v) noexcept
 cdef Value _leaf_at(Storage storage, Py_ssize_t cell)
 cdef void _push_results(list stack, Value v, set seen) except *
+cdef list _in_order(list stack, bint leaves)
+
+cdef inline bint _is_row(arg) noexcept:
+    return type(arg) is tuple or type(arg) is Span

@@ -39,8 +39,12 @@ if not cython.compiled:
         _number,
     )
 
+    def _is_row(arg):
+        return type(arg) is tuple or type(arg) is Span
+
+
 compiled: bool = cython.compiled
-source_hash = "a7198364"
+source_hash = "77201356"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 _CUSTOM = cython.declare(cython.int, (1 << 16) + ops.custom.code)
@@ -66,8 +70,8 @@ class Span:
         _refuse_again(self, self._storage if cython.compiled else getattr(self, "_storage", None))
         if type(storage) is not Storage:
             raise TypeError(f"Span(storage, ...) takes a Storage, got {errors.received(storage)}")
-        if cython.compiled and _first_cell(leaves) == start and cython.cast(Value, leaves[0])._left is storage:
-            _fill(self, storage, start, len(leaves))
+        if cython.compiled and 0 <= cell == _first_cell(leaves) and cython.cast(Value, leaves[0])._left is storage:
+            _fill(self, storage, cell, len(leaves))
             return
         given: list = _all_checked("Span(..., leaves)", leaves)
         for v in given:
@@ -76,7 +80,9 @@ class Span:
                     f"Span(storage, start={start}, leaves): cell {cell} of the storage is not that of {v!r}"
                 )
             cell += 1
-        self._storage, self._start, self._leaves, self._size = storage, start, tuple(given), len(given)
+        if not 0 <= cell <= len(storage):
+            raise ValueError(f"Span(storage, start={start}, []): a storage of {len(storage)} has no such cell")
+        self._storage, self._start, self._leaves, self._size = storage, cell - len(given), tuple(given), len(given)
         self._moved = self._storage._moved
 
     def __dealloc__(self):
@@ -159,10 +165,11 @@ def _cell_of_row(row) -> cython.Py_ssize_t:
 
 @cython.cfunc
 def _storage_of_row(row) -> Storage:
-    """The storage of a row that has a _cell_of_row()."""
+    """The storage of a row, or of a list of leaves, that has a _cell_of_row()."""
     if type(row) is Span:
         return cython.cast(Span, row)._storage
-    return cython.cast(Value, cython.cast(tuple, row)[0])._left
+    first = cython.cast(list, row)[0] if type(row) is list else cython.cast(tuple, row)[0]
+    return cython.cast(Value, first)._left
 
 
 @cython.cfunc
@@ -171,6 +178,21 @@ def _leaves_of(span: Span) -> tuple:
         span._leaves = tuple([_leaf_at(span._storage, k) for k in range(span._start, span._start + span._size)])
         _forget_gone(span._storage)
     return span._leaves
+
+
+@cython.cfunc
+def _items(row) -> tuple:
+    return _leaves_of(row) if type(row) is Span else row
+
+
+@cython.cfunc
+def _holds(items, row: tuple) -> cython.bint:
+    """Whether a list or tuple holds the same objects as a row."""
+    if len(items) != len(row):
+        return False
+    if cython.compiled:
+        return are_items(items, row, 0)  # noqa: F821  from_c.pxd
+    return all([x is y for x, y in zip(items, row, strict=True)])
 
 
 @cython.cfunc
@@ -187,10 +209,12 @@ def _leaf_at(storage: Storage, cell: cython.Py_ssize_t) -> Value:
 
 
 @cython.cfunc
-def _size(sequence) -> cython.Py_ssize_t:
-    if type(sequence) is Span:
-        return cython.cast(Span, sequence)._size
-    return len(cython.cast(tuple, sequence))
+@cython.exceptval(-2)
+def _size(arg) -> cython.Py_ssize_t:
+    """How many numbers a row holds; -1 for a number."""
+    if type(arg) is Span:
+        return cython.cast(Span, arg)._size
+    return len(cython.cast(tuple, arg)) if type(arg) is tuple else -1
 
 
 @cython.cfunc
@@ -205,7 +229,7 @@ def _read(sequence, into: cython.p_double, first: cython.Py_ssize_t) -> cython.i
         for k in range(cython.cast(Span, sequence)._size):
             into[first + k] = numbers[start + k]
         return 0
-    items: tuple = _leaves_of(sequence) if type(sequence) is Span else sequence
+    items: tuple = _items(sequence)
     for k in range(len(items)):
         into[first + k] = _argument(None, items[k])
     return 0
@@ -260,7 +284,7 @@ def _unspanned(args: tuple) -> tuple:
     """The arguments, with each Span replaced by its leaves."""
     for arg in args:
         if type(arg) is Span:
-            return tuple([_leaves_of(cython.cast(Span, a)) if type(a) is Span else a for a in args])
+            return tuple([_items(a) if type(a) is Span else a for a in args])
     return args
 
 
@@ -363,6 +387,13 @@ def _partial(v: Value, k: cython.Py_ssize_t) -> cython.double:
 
 
 @cython.cfunc
+@cython.exceptval(check=False)
+def _has_none(v: Value) -> cython.bint:
+    """Whether v is the undefined node that walks add where a derivative is by convention."""
+    return _MANY <= v._code < _LAYER and cython.cast(_Terms, v._left).scale != cython.cast(_Terms, v._left).scale
+
+
+@cython.cfunc
 def _row(v: Value):
     """The row of a result. A custom row may be deleted, so its nodes hold it as their last argument."""
     if v._code == _CUSTOM:
@@ -390,6 +421,7 @@ def _parents(v: Value) -> list:
 
 
 @cython.cfunc
+@cython.boundscheck(True)  # the derivatives of a component come from an object that others write
 def _edges(v: Value) -> list:
     """For each parent, in order: its position among the numbers of the arguments, the local derivative, the parent.
 
@@ -487,8 +519,8 @@ def args_of(v: Value):
 
 
 def row_of(v: Value):
-    """The table's row that made a result."""
-    return _row(v)
+    """The table's row that made a result; None for a leaf."""
+    return _row(v) if v._code >= 0 else None
 
 
 def parents_of(v: Value):
@@ -532,17 +564,26 @@ def _swept(v: Value) -> cython.longlong:
 
 def topological_order(*roots):
     """The roots and every Value they depend on, each once, parents before their results."""
+    return _in_order(_all_checked("topological_order(*roots)", reversed(roots)), True)
+
+
+@cython.cfunc
+def _in_order(stack: list, leaves: cython.bint) -> list:
+    """The Values on a stack and what they depend on, each once, parents first; without leaves, if so asked for."""
+    v: Value
     order: list = []
     seen: set = set()
-    stack: list = _all_checked("topological_order(*roots)", reversed(roots))
     while stack:
         v = stack.pop()
         if v is None:
             order.append(stack.pop())
-        elif v not in seen:
+        elif (leaves or v._code >= 0) and v not in seen:
             seen.add(v)
             stack += (v, None)
-            stack += reversed(_parents(v))
+            if leaves:
+                stack += reversed(_parents(v))
+            else:
+                _push_results(stack, v, seen)
     return order
 
 
@@ -630,7 +671,7 @@ def bind(leaves):
 
 def storage_of(leaves):
     """The storage that bind(leaves) gives."""
-    runs = _runs(leaves) if type(leaves) is list else None
+    runs = _runs(leaves)
     if runs is not None and len(runs[0]) == 1:
         return runs[0][0]
     return _bound(_all_checked("storage_of(leaves)", leaves))
@@ -641,7 +682,7 @@ def _are_row(leaves) -> cython.bint:
     """Whether leaves is a list of leaves in consecutive cells of a storage, which is quickly told."""
     if cython.compiled:
         return type(leaves) is list and _first_cell(leaves) >= 0
-    runs = _runs(leaves) if type(leaves) is list else None
+    runs = _runs(leaves)
     return runs is not None and len(runs[1]) == 1
 
 
@@ -705,7 +746,7 @@ def located(leaves):
 
     Run k lies in storages[owners[k]], from cell cells[k] on, and is sizes[k] leaves long.
     """
-    runs = _runs(leaves) if type(leaves) is list else None
+    runs = _runs(leaves)
     if runs is None:
         given: list = _all_checked("located(leaves)", leaves)
         runs = _runs(given)
@@ -716,8 +757,8 @@ def located(leaves):
 
 
 @cython.cfunc
-def _runs(leaves: list):
-    """What located(leaves) gives for a list of bound leaves; None if it holds anything else."""
+def _runs(leaves):
+    """What located(leaves) gives for a list of bound leaves; None for anything else."""
     v: Value
     k: cython.Py_ssize_t = 0
     size: cython.Py_ssize_t
@@ -725,11 +766,14 @@ def _runs(leaves: list):
     owners: list = []
     cells: list = []
     sizes: list = []
-    while k < len(leaves):
-        if type(leaves[k]) is not Value or cython.cast(Value, leaves[k])._code != _BOUND:
+    if type(leaves) is not list:
+        return None
+    given: list = leaves
+    while k < len(given):
+        if type(given[k]) is not Value or cython.cast(Value, given[k])._code != _BOUND:
             return None
-        v = cython.cast(Value, leaves[k])
-        size = _run_length(leaves, k, v._left, v._count)
+        v = cython.cast(Value, given[k])
+        size = _run_length(given, k, v._left, v._count)
         owners.append(storages.setdefault(v._left, len(storages)))
         cells.append(v._count)
         sizes.append(size)
@@ -756,7 +800,7 @@ def _run_length(leaves: list, start: cython.Py_ssize_t, storage: Storage, cell: 
 
 def distinct(leaves):
     """The leaves in order, each once. A given list may be returned itself."""
-    runs = _runs(leaves) if type(leaves) is list else None
+    runs = _runs(leaves)
     if runs is not None and _are_apart(runs, len(leaves)):
         return leaves
     given: list = _all_checked("distinct(leaves)", leaves)

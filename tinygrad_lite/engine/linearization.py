@@ -11,13 +11,13 @@ from .. import errors
 from .walks import dependents
 
 if not cython.compiled:
-    from .graph import _all_checked, _laid_flat, _partial
-    from .storage import _pointer, _refuse_again, _Terms
+    from .graph import _all_checked, _has_none, _laid_flat, _partial
+    from .storage import _integers, _pointer, _refuse_again
     from .sweep import _blocks
-    from .values import _JOINT, _LAYER, _MANY, Value
+    from .values import _JOINT, _MANY, Value
 
 compiled: bool = cython.compiled
-source_hash = "7e35338f"
+source_hash = "35402440"
 
 
 @cython.final
@@ -65,7 +65,7 @@ class Linearization:
         v: Value
         count: cython.Py_ssize_t = 0
         for v in order:
-            if v._code >= _JOINT or (v._code >= _MANY and v._code < _LAYER and _is_undefined(v)):
+            if v._code >= _JOINT or _has_none(v):
                 raise ValueError("a result of many has no local derivatives")
             laid_flat.append(_laid_flat(v) if v._code >= _MANY else None)
             count += 2 if v._code < _MANY else len(laid_flat[len(laid_flat) - 1])
@@ -119,17 +119,3 @@ class Linearization:
                 for edge in range(self._starts[k], self._starts[k + 1]):
                     w[self._parents[edge]] += adjoint * self._partials[edge]
         return [w[cython.cast(cython.Py_ssize_t, place)] for place in self._places]
-
-
-@cython.cfunc
-def _is_undefined(v: Value) -> cython.bint:
-    """Whether v, a node of many arguments, is the undefined node that walks add where a derivative is by convention."""
-    scale: cython.double = cython.cast(_Terms, v._left).scale
-    return scale != scale
-
-
-@cython.cfunc
-def _integers(given) -> cython.p_longlong:
-    if cython.compiled:
-        return cython.cast(cython.p_longlong, cython.cast(cython.size_t, given.buffer_info()[0]))
-    return given

@@ -10,12 +10,12 @@ except ImportError:
 from .. import ops
 
 if not cython.compiled:
-    from .graph import Span, _all_checked, _args_but_cells, _cells_of, _row
-    from .storage import _Layer, counts
+    from .graph import Span, _all_checked, _args_but_cells, _cells_of, _is_row, _row, _size
+    from .storage import _integers, _Layer, counts
     from .values import _JOINT, _MANY, Value
 
 compiled: bool = cython.compiled
-source_hash = "dd6da796"
+source_hash = "0f1e6661"
 
 # What only adds: a chain of these is a sum, not a recurrence.
 _ADDING = cython.declare(
@@ -76,12 +76,20 @@ class RecordedOrder:
 
     def places(self, values):
         """The positions of those of these Values that are among the items."""
-        return [place for place in map(self._of_known, values) if place >= 0]
+        found: list = [self._at(x) for x in values]
+        return [place for place in found if place >= 0]
 
-    def _of_known(self, x):
-        v: Value = x
-        k: cython.Py_ssize_t = v._count - self._before - 1
-        return self._places[k] if v._code >= 0 and k >= 0 and k < self._size and self._found[k] is v else -1
+    @cython.cfunc
+    @cython.exceptval(-2)
+    def _at(self, x) -> cython.longlong:
+        """What _places holds for a result: its depth, later its position; -1 for anything else."""
+        v: Value
+        k: cython.Py_ssize_t
+        if type(x) is not Value:
+            return -1
+        v = x
+        k = v._count - self._before - 1
+        return self._places[k] if v._code >= 0 and 0 <= k < self._size and self._found[k] is v else -1
 
     @cython.cfunc
     def _walk(self, roots, before: cython.longlong) -> cython.Py_ssize_t:
@@ -134,33 +142,22 @@ class RecordedOrder:
             depth = 0
             if v._code < _MANY:
                 if v._left is not None:
-                    depth = self._depth_of(v._left)
+                    depth = max(depth, self._at(v._left))
                 if v._right is not None:
-                    depth = max(depth, self._depth_of(v._right))
+                    depth = max(depth, self._at(v._right))
             else:
                 for arg in _args_but_cells(v):
                     if type(arg) is Value:
-                        depth = max(depth, self._depth_of(arg))
+                        depth = max(depth, self._at(arg))
                     elif type(arg) is tuple:
                         if id(arg) not in rows:
-                            rows[id(arg)] = max([self._depth_of(x) for x in arg], default=0)
+                            rows[id(arg)] = max([self._at(x) for x in arg], default=0)
                         depth = max(depth, rows[id(arg)])
             depth += v._code & (_MANY - 1) >= len(_ADDING) or not _ADDING[v._code & (_MANY - 1)]
             if depth >= least:
                 return True
             self._places[k] = depth
         return False
-
-    @cython.cfunc
-    @cython.exceptval(-1)
-    def _depth_of(self, x) -> cython.longlong:
-        v: Value
-        k: cython.Py_ssize_t
-        if type(x) is not Value:
-            return 0
-        v = x
-        k = v._count - self._before - 1
-        return self._places[k] if v._code >= 0 and k >= 0 and k < self._size and self._found[k] is v else 0
 
     @cython.cfunc
     def _fill(self, marked) -> cython.void:
@@ -214,14 +211,11 @@ class RecordedOrder:
     @cython.cfunc
     def _of(self, x) -> cython.Py_ssize_t:
         """The position of an argument that is no row."""
-        v: Value
-        k: cython.Py_ssize_t
+        place: cython.Py_ssize_t = self._at(x)
+        if place >= 0:
+            return place
         if type(x) is Value:
-            v = x
-            k = v._count - self._before - 1
-            if v._code >= 0 and k >= 0 and k < self._size and self._found[k] is v and self._places[k] >= 0:
-                return self._places[k]
-            return self._source(v, id(v))
+            return self._source(x, id(x))
         # 0.0 == -0.0 and nan != nan: numbers are compared by their text, others quickly.
         return self._source(x, (x,) if x == x and x != 0.0 else repr(x))
 
@@ -272,7 +266,7 @@ class RecordedOrder:
             args = args[: cython.cast(cython.Py_ssize_t, _RULES[code])]
         else:
             row = _row(v)
-            key = (key, id(row), tuple([_length(arg) for arg in args]))
+            key = (key, id(row), tuple([_size(arg) for arg in args]))
             if row is args[len(args) - 1]:
                 args = args[: len(args) - 1]
             cell: cython.Py_ssize_t = _cells_of(v)
@@ -284,27 +278,11 @@ class RecordedOrder:
             key = (key, "marked")
         if v._code >= _JOINT:
             key = id(v), "joint"
-        places: list = [self._of_row(arg) if type(arg) is tuple or type(arg) is Span else self._of(arg) for arg in args]
+        places: list = [self._of_row(arg) if _is_row(arg) else self._of(arg) for arg in args]
         for a in range(len(places)):
             self._args[self._end] = places[a]
             self._end += 1
         return self._add(v, key, len(places), not _ADDING[code])
-
-
-@cython.cfunc
-@cython.exceptval(-2)
-def _length(arg) -> cython.Py_ssize_t:
-    """How many numbers a row holds; -1 for a number."""
-    if type(arg) is Span:
-        return cython.cast(Span, arg)._size
-    return len(arg) if type(arg) is tuple else -1
-
-
-@cython.cfunc
-def _integers(given) -> cython.p_longlong:
-    if cython.compiled:
-        return cython.cast(cython.p_longlong, cython.cast(cython.size_t, given.buffer_info()[0]))
-    return given
 
 
 def recorded_order(roots, since, marked, least, depth):

@@ -1,9 +1,9 @@
 # What compiled files know of rows.py.
 from .storage cimport Storage, _doubles, _drop_partials, _is_real, _item, _Layer, _real, _Terms, _terms, above
-from .from_c cimport PyObject_GC_UnTrack, are_items, clear_flags
+from .from_c cimport PyObject_GC_UnTrack, clear_flags
 from .graph cimport (
-    Span, _checked_value, _first_cell, _keep_weights, _make_room, _read, _size, _solution, _span_of,
-    _write_partials_of_dot,
+    Span, _checked_value, _first_cell, _holds, _keep_weights, _make_room, _read, _size, _solution, _span_of,
+    _storage_of_row, _write_partials_of_dot,
 )
 from .values cimport (
     _DETACHED, _LAYER, _JOINT, _MANY, Value, _argument, _Context, _divide, _here, _leaf, _node, _node_of_many, _number,

@@ -21,12 +21,14 @@ else:
         Span,
         _checked_value,
         _first_cell,
+        _holds,
         _keep_weights,
         _make_room,
         _read,
         _size,
         _solution,
         _span_of,
+        _storage_of_row,
         _write_partials_of_dot,
     )
     from .storage import _doubles, _drop_partials, _is_real, _item, _Layer, _real, _Terms, _terms, above
@@ -50,7 +52,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "1c3e5b79"
+source_hash = "596dcf93"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -138,16 +140,6 @@ def _row_in_trace(here: _Context, who, items) -> tuple:
     return here.row
 
 
-@cython.cfunc
-def _holds(items, row: tuple) -> cython.bint:
-    """Whether a list or tuple holds the same objects as a row."""
-    if len(items) != len(row):
-        return False
-    if cython.compiled:
-        return are_items(items, row, 0)  # noqa: F821  from_c.pxd
-    return all([x is y for x, y in zip(items, row, strict=True)])
-
-
 def applied(op, args: tuple):
     """Applies a row to arguments and records the result."""
     given: tuple = _checked(op, args)
@@ -158,7 +150,7 @@ def applied(op, args: tuple):
 @cython.cfunc
 def _checked(op, args: tuple) -> tuple:
     """The arguments in the form a row takes: Values, plain numbers, and a tuple for each sequence."""
-    if type(args[0]) is tuple and op.sequences:
+    if args and type(args[0]) is tuple and op.sequences:
         return args  # bind() has checked them, and recording checks the items of the tuples
     for x in args:
         if type(x) is not Value and type(x) is not float and type(x) is not int:
@@ -263,13 +255,6 @@ def _new_layer(rows: list, items: tuple, totals: cython.p_double) -> _Layer:
 
 
 @cython.cfunc
-def _owner(leaves):
-    """The storage of the first of some bound leaves."""
-    first = cython.cast(list, leaves)[0] if type(leaves) is list else cython.cast(tuple, leaves)[0]
-    return cython.cast(Value, first)._left
-
-
-@cython.cfunc
 def _find_cells(layer: _Layer, rows: list, totals: cython.p_double) -> cython.void:
     """Notes the cells of all lefts, if all are lists of leaves in cells of one storage; writes the starts to totals."""
     j: cython.Py_ssize_t
@@ -283,9 +268,11 @@ def _find_cells(layer: _Layer, rows: list, totals: cython.p_double) -> cython.vo
         totals[j] = _argument("dot(xs, ys, start): start", start)
         if all_are:
             cell = _first_cell(xs)
-            all_are = cell >= 0 and len(xs) == layer.size and (storage is None or _owner(xs) is storage)
+            all_are = cell >= 0 and len(xs) == layer.size
             if all_are:
-                storage = _owner(xs)
+                owner = _storage_of_row(xs)
+                all_are = storage is None or owner is storage
+                storage = owner
                 layer.cells[j] = cell
     if all_are and storage is not None:
         layer.storage = storage
@@ -466,6 +453,13 @@ def record_known(op, data, args, partials, scale=1.0):
               by scale they are the derivatives. The node uses the array itself until keep_partials() copies it
     """
     _check_row(op)
+    if len(args) != len(op.rules) or op.code == _CUSTOM - _MANY:
+        raise TypeError(
+            f"record_known({op.name}) takes a row of the table and an argument for each of its rules: "
+            f"{op.signature} has {len(op.rules)} rules, got {len(args)} arguments"
+        )
+    if op.code == _DOT:
+        _check_lengths(_size(args[0]), _size(args[1]))
     view = memoryview(partials)
     terms: _Terms = _Terms.__new__(_Terms)
     terms.args, terms.lender, terms.scale = tuple(args), view, scale

@@ -70,6 +70,7 @@ cdef _Counts counts
 cdef _Above above
 cdef void _refuse_again(made, before) except *
 cdef double *_pointer(numbers) except? NULL
+cdef long long *_integers(numbers) except? NULL
 cdef _Terms _terms(tuple args, Py_ssize_t size)
 cdef void _drop_partials(_Terms terms) except *
 cdef double *_doubles(Py_ssize_t size) except? NULL

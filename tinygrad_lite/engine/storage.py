@@ -20,7 +20,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "056385ec"
+source_hash = "19a3ace7"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -204,8 +204,17 @@ def _refuse_again(made, before) -> cython.void:
 
 @cython.cfunc
 def _pointer(numbers) -> cython.p_double:
+    """Where the numbers of an array.array are."""
     if cython.compiled:
         return cython.cast(cython.p_double, cython.cast(cython.size_t, numbers.buffer_info()[0]))
+    return numbers
+
+
+@cython.cfunc
+def _integers(numbers) -> cython.p_longlong:
+    """The same for integers."""
+    if cython.compiled:
+        return cython.cast(cython.p_longlong, cython.cast(cython.size_t, numbers.buffer_info()[0]))
     return numbers
 
 

@@ -3,7 +3,8 @@ cimport cython
 
 from .storage cimport Storage, _Context, _Layer, _Terms, above, counts
 from .graph cimport (
-    Span, _edges, _keep_weights, _laid_flat_jointly, _left_in_layer, _leaves_of, _make_up_partials, _row, _solution,
+    Span, _checked_value, _edges, _keep_weights, _laid_flat_jointly, _left_in_layer, _leaves_of, _make_up_partials, _row,
+    _solution,
 )
 from .values cimport (
     _BOUND, _DETACHED, _LAYER, _JOINT, _LEAF, _MANY, Value, _gradient, _here, _leaf, _number, _refuse_in_trace,

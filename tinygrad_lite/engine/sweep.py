@@ -14,6 +14,7 @@ if cython.compiled:
 else:
     from .graph import (
         Span,
+        _checked_value,
         _edges,
         _keep_weights,
         _laid_flat_jointly,
@@ -50,7 +51,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "032d433b"
+source_hash = "cfeefdaa"
 
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
@@ -578,10 +579,11 @@ def _unrecording(arg):
 def contributions(v, adjoint):
     """What v passes on to each of its parents for the given adjoint, in a backward sweep."""
     k: cython.Py_ssize_t
+    node: Value = _checked_value("contributions(v)", v)
     number: cython.double = adjoint
     found: list = []
-    for k, derivative, _ in _edges(v):
-        found.append(_product(v, k, number, derivative))
+    for k, derivative, _ in _edges(node):
+        found.append(_product(node, k, number, derivative))
     return found
 
 

@@ -21,8 +21,9 @@ if not cython.compiled:
         _args_but_cells,
         _cell_of_row,
         _cells_of,
-        _leaves_of,
-        _push_results,
+        _in_order,
+        _is_row,
+        _items,
         _row,
         _solution,
         _span_at,
@@ -32,7 +33,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "d00dac69"
+source_hash = "e870d411"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -41,32 +42,9 @@ _SUM = cython.declare(cython.int, (1 << 16) + ops.sum.code)
 _COMPONENT = cython.declare(cython.int, (3 << 16) + ops.component.code)
 
 
-@cython.cfunc
-def _items(row) -> tuple:
-    return _leaves_of(row) if type(row) is Span else row
-
-
-@cython.cfunc
-@cython.inline
-def _is_row(arg) -> cython.bint:
-    return type(arg) is tuple or type(arg) is Span
-
-
 def results_below(*roots):
     """The roots and the results that they depend on, each once, parents before their results, without leaves."""
-    v: Value
-    order: list = []
-    seen: set = set()
-    stack: list = _all_checked("results_below(*roots)", reversed(roots))
-    while stack:
-        v = stack.pop()
-        if v is None:
-            order.append(stack.pop())
-        elif v._code >= 0 and v not in seen:
-            seen.add(v)
-            stack += (v, None)
-            _push_results(stack, v, seen)
-    return order
+    return _in_order(_all_checked("results_below(*roots)", reversed(roots)), False)
 
 
 def sums_of_products(roots, kept, least):
@@ -242,6 +220,7 @@ def leaves_below(roots, known):
     alone: list = []  # bound leaves that are in no row of consecutive cells
     found: dict = {}  # for each storage, a byte for each cell: whether its leaf is found
     seen: set = set()
+    roots, known = _all_checked("leaves_below(roots)", roots), _all_checked("leaves_below(..., known)", known)
     order: list = results_below(*roots)
     # Of leaves that are not bound, the _count means nothing: those that are known or found have this one.
     counts.sweeps += 1

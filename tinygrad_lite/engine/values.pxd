@@ -5,7 +5,6 @@ cimport cython
 from .storage cimport Storage, _Context, _Terms, _is_real, _note_death, _real, _unlike, above, counts
 from .from_c cimport (
     PyObject_GC_UnTrack, PyObject_GenericSetAttr, clear_flags, flags_cleared, let_subclasses_begin,
-    make_and_free_quickly,
 )
 from .unary_slopes cimport slopes, values
 

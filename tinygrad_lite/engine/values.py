@@ -22,6 +22,7 @@ from .storage import Origin, RowOrigin, _refuse_subclass, find_method, methods
 if cython.compiled:
     from cython.cimports.cpython.pythread import PyThread_get_thread_ident as get_ident
     from cython.cimports.libc.math import pow
+    from cython.cimports.tinygrad_lite.engine.node_memory import living_values, made_of, make_and_free_quickly
 else:
     from _thread import get_ident
 
@@ -50,7 +51,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "84bece5a"
+source_hash = "3fcc09ed"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -130,7 +131,6 @@ def _as_method(row):
     return made
 
 
-@cython.freelist(64)  # few: past that, CPython keeps together in memory what was freed together
 @cython.no_gc
 @cython.final
 @cython.cclass
@@ -270,7 +270,7 @@ class Value:
     @property
     def op(self):
         """The table's row that made this Value, or None for a leaf."""
-        return above.row(self) if self._code >= 0 else None
+        return above.row(self)
 
     @property
     def args(self):
@@ -711,22 +711,6 @@ def _forget_sweep(v: Value) -> cython.void:
 
 @cython.cfunc
 @cython.exceptval(check=False)
-def _is_bound(v: Value) -> cython.bint:
-    return v._code == _BOUND
-
-
-@cython.cfunc
-def _offset_of_sweep() -> cython.size_t:
-    """Where in a Value its _sweep is, which links Values that wait to be freed."""
-    v: Value = _leaf(0.0, _LEAF)
-    if not cython.compiled:
-        return 0
-    start: cython.size_t = cython.cast(cython.size_t, cython.cast(cython.p_void, v))
-    return cython.cast(cython.size_t, cython.address(v._sweep)) - start
-
-
-@cython.cfunc
-@cython.exceptval(check=False)
 def _let_go(leaf: Value) -> cython.void:
     """Takes a bound leaf that dies out of its storage, which keeps what a Span needs to make it anew."""
     storage: Storage = cython.cast(Storage, leaf._left)
@@ -775,14 +759,16 @@ def _node(
         _switch_thread()
     if _context.recording != 1:
         return _unrecorded(_context, code, data, left, left_partial, right, right_partial)
-    v: Value = Value.__new__(Value)
+    v: Value
+    if cython.compiled:
+        v = cython.cast(Value, made_of(left, right, _context.origin))
+    else:
+        v = Value.__new__(Value)
+        v._left, v._right, v._origin = left, right, _context.origin
     v._held = data
     v._grad = 0.0
     v._left_partial = left_partial
     v._right_partial = right_partial
-    v._left = left
-    v._right = right
-    v._origin = _context.origin
     v._sweep = 0
     v._code = code
     v._count = 0
@@ -881,6 +867,11 @@ def next_call():
     return _calls
 
 
+def living():
+    """How many Values there are, which tracemalloc does not see in the compiled engine; there only, else 0."""
+    return living_values() if cython.compiled else 0
+
+
 @cython.cfunc
 def _trace_for(here: _Context, trace) -> cython.void:
     """Sets the trace of the thread with this context, or ends it if `trace` is None."""
@@ -891,8 +882,6 @@ def _trace_for(here: _Context, trace) -> cython.void:
 
 if cython.compiled:
     let_subclasses_begin(Value)  # noqa: F821  from_c.pxd: so that __init_subclass__ refuses them, with a message
-    make_and_free_quickly(  # noqa: F821
-        Value, _offset_of_sweep(), cython.cast(cython.p_void, _is_bound), cython.cast(cython.p_void, _let_go)
-    )
+    make_and_free_quickly(Value, _BOUND, cython.cast(cython.p_void, _let_go))
 else:
     del Value.__setattr__  # Python would call it for every slot that a sweep sets

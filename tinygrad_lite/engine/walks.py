@@ -7,7 +7,7 @@ try:
 except ImportError:
     from ..source.cython_shim import cython
 
-from .. import ops
+from .. import errors, ops
 from .rows import _sum, dot, record
 from .sweep import hooks
 from .transcription import results_below
@@ -24,9 +24,12 @@ if not cython.compiled:
         _checked_value,
         _edges,
         _given,
+        _has_none,
+        _holds,
+        _is_row,
+        _items,
         _laid_flat,
         _laid_flat_jointly,
-        _leaves_of,
         _left,
         _parents,
         _partial,
@@ -52,10 +55,10 @@ if not cython.compiled:
         _reached,
         _Snapshot,
     )
-    from .values import _BOUND, _DETACHED, _JOINT, _LAYER, _MANY, Value, _argument, _here, _refuse_in_trace
+    from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "b75f1020"
+source_hash = "ba49911a"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -132,6 +135,9 @@ def derivatives_by_rows(root, spans):
     """
     walk: _Walk = _walk(_here(), _here().sweeping)
     walk.rows, walk.taken, walk.tables, walk.spans = [], [], {}, list(spans)
+    for span in walk.spans:
+        if type(span) is not Span:
+            raise TypeError(f"derivatives_by_rows(..., spans) takes Spans, got {errors.received(span)} among them")
     top: Value = _checked_value("derivatives_by_rows(root)", root)
     return _walk_with(walk, top, _leaves_alone(walk, top), False, True), walk.rows, walk.taken
 
@@ -147,13 +153,13 @@ def _leaves_alone(walk: _Walk, root: Value) -> list:
             if type(arg) is Value:
                 if cython.cast(Value, arg)._code == _BOUND:
                     found[arg] = _place_of_leaf(walk, arg)
-            elif (type(arg) is tuple or type(arg) is Span) and id(arg) not in seen:
+            elif _is_row(arg) and id(arg) not in seen:
                 if _is_dot(v) and _place_of_row(walk, arg) >= 0:
                     continue
                 if _is_take(v) and _table(walk, arg) is not None:
                     continue
                 seen.add(id(arg))
-                for x in _leaves_of(arg) if type(arg) is Span else arg:
+                for x in _items(arg):
                     if type(x) is Value and cython.cast(Value, x)._code == _BOUND:
                         found[x] = _place_of_leaf(walk, x)
     return sorted([x for x in found if found[x] >= 0], key=found.__getitem__)
@@ -431,13 +437,6 @@ def _by_convention(v: Value, found):
     if nothing._code >= _MANY:
         cython.cast(_Terms, nothing._left).scale = float("nan")
     return found + nothing
-
-
-@cython.cfunc
-@cython.inline
-def _has_none(v: Value) -> cython.bint:
-    """Whether v is the undefined node that _by_convention() adds."""
-    return _MANY <= v._code < _LAYER and cython.cast(_Terms, v._left).scale != cython.cast(_Terms, v._left).scale
 
 
 @cython.cfunc
@@ -758,13 +757,9 @@ def _gather_from_row(walk: _Walk, row: tuple, adjoint: Value, others: tuple) -> 
 @cython.cfunc
 def _are_alike(a, b) -> cython.bint:
     """Whether two rows hold the same objects."""
-    k: cython.Py_ssize_t = 0
-    if type(a) is not tuple or type(b) is not tuple:
-        return type(a) is type(b) and a.storage is b.storage and a.start == b.start and len(a) == len(b)
-    if len(a) == len(b):
-        while k < len(a) and a[k] is b[k]:
-            k += 1
-    return k == len(a) == len(b)
+    if type(a) is tuple and type(b) is tuple:
+        return _holds(a, b)
+    return type(a) is type(b) and a.storage is b.storage and a.start == b.start and len(a) == len(b)
 
 
 @cython.cfunc

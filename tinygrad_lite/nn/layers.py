@@ -50,12 +50,7 @@ class Neuron(Module):
         _make_leaves([self], [self._draw(nin, nonlin, activation, init, fan_out)])
 
     def _draw(
-        self,
-        nin: int,
-        nonlin: bool = True,
-        activation: str | Function | None = None,
-        init: str | Initialisation = uniform,
-        fan_out: int = 1,
+        self, nin: int, nonlin: bool, activation: str | Function | None, init: str | Initialisation, fan_out: int
     ) -> list[float]:
         """Does everything but make the leaves, whose numbers it returns."""
         size = positive(f"{type(self).__name__}(nin)", nin)
@@ -102,7 +97,7 @@ class Neuron(Module):
 class Layer(Module):
     """nout neurons on the same nin inputs. A call returns a list of Values, or one Value if nout is 1.
 
-    Further arguments are passed to Neuron.
+    nonlin, activation, init  as of Neuron
 
     >>> Layer(2, 3, nonlin=False), Layer(784, 512)
     (Layer of [LinearNeuron(2), LinearNeuron(2), LinearNeuron(2)], Layer of 512 ReLUNeuron(784))
@@ -111,14 +106,24 @@ class Layer(Module):
     _known: _Known | None = None
     _apart = Module._apart | {"_known"}
 
-    def __init__(self, nin: int, nout: int, **kwargs: Any) -> None:
-        numbers = self._draw(nin, nout, **kwargs)
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        *,
+        nonlin: bool = True,
+        activation: str | Function | None = None,
+        init: str | Initialisation = uniform,
+    ) -> None:
+        numbers = self._draw(nin, nout, nonlin, activation, init)
         _make_leaves(self.neurons, numbers)
 
-    def _draw(self, nin: int, nout: int, **kwargs: Any) -> list[list[float]]:
+    def _draw(
+        self, nin: int, nout: int, nonlin: bool, activation: str | Function | None, init: str | Initialisation
+    ) -> list[list[float]]:
         width = positive("Layer(nout)", nout)
         self.neurons = [Neuron.__new__(Neuron) for _ in range(width)]
-        return [n._draw(nin, fan_out=width, **kwargs) for n in self.neurons]
+        return [n._draw(nin, nonlin, activation, init, width) for n in self.neurons]
 
     def forward(self, x: Any) -> Any:
         row = as_row(x)
@@ -164,16 +169,23 @@ class _Known:
 class MLP(Module):
     """A multi-layer perceptron: hidden layers with an activation, and a linear last layer.
 
-    nin         number of inputs
-    nouts       widths of the layers; the last is the number of outputs
-    activation  of the hidden layers; further arguments are passed to Neuron
+    nin           number of inputs
+    nouts         widths of the layers; the last is the number of outputs
+    activation    of the hidden layers
+    nonlin, init  as of Neuron
 
     >>> MLP(2, [2, 1])
     MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(2)]]
     """
 
     def __init__(
-        self, nin: int, nouts: Sequence[int], activation: str | Function | None = "relu", **kwargs: Any
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: str | Function | None = "relu",
+        *,
+        nonlin: bool = True,
+        init: str | Initialisation = uniform,
     ) -> None:
         if not isinstance(nouts, Iterable) or isinstance(nouts, str):
             raise TypeError(
@@ -186,7 +198,7 @@ class MLP(Module):
         last = len(sizes) - 2
         self.layers = [Layer.__new__(Layer) for _ in sizes[1:]]
         numbers = [
-            layer._draw(sizes[i], sizes[i + 1], activation=LINEAR if i == last else hidden, **kwargs)
+            layer._draw(sizes[i], sizes[i + 1], nonlin, LINEAR if i == last else hidden, init)
             for i, layer in enumerate(self.layers)
         ]
         _make_leaves([n for layer in self.layers for n in layer.neurons], list(chain.from_iterable(numbers)))
