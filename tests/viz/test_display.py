@@ -115,7 +115,8 @@ def test_jupyter_gets_html_svg_and_text() -> None:
     assert bundle["image/svg+xml"] == picture.svg()
     assert bundle["text/plain"] == repr(picture)
     found = re.fullmatch(
-        r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)" class="[\w-]+" style="([^"]+)"/><style>[^<]+</style>',
+        r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)" class="[\w-]+" style="([^"]+)"/>'
+        r"<style>[^<]+</style>",
         bundle["text/html"],
     )
     assert found
