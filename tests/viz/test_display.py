@@ -115,7 +115,9 @@ def test_jupyter_gets_html_svg_and_text() -> None:
     assert bundle["image/svg+xml"] == picture.svg()
     assert bundle["text/plain"] == repr(picture)
     found = re.fullmatch(
-        r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)" style="([^"]+)"/>', bundle["text/html"]
+        r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]+)" class="[\w-]+" style="([^"]+)"/>'
+        r"<style>[^<]+</style>",
+        bundle["text/html"],
     )
     assert found
     assert base64.b64decode(found[1]).decode() == picture.svg()
