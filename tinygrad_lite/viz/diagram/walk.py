@@ -45,7 +45,7 @@ class Graph:
             return {}
         leaf = [op is None for op in self.ops]
         parents = zip(self.values, self.parents, strict=True)
-        return changed_leaves([v for v, places in parents if any([leaf[p] for p in places])])
+        return changed_leaves([v for v, places in parents if any(leaf[p] for p in places)])
 
     @cached_property
     def heights(self) -> list[int]:
