@@ -107,12 +107,12 @@ def accumulated(y: Value, order: Sequence[Value] | None = None) -> dict[Value, A
 
 
 def changed_leaves(order: Sequence[Value]) -> dict[Value, bool]:
-    """The leaves whose values have changed since results of this graph were recorded from them.
+    """The leaves whose values have changed since these results were recorded from them.
 
     True, or False where it may have been another argument of the same operation. The local derivatives of a product are
     the recorded numbers of its factors. Elsewhere, a leaf is known if it is the only one among the arguments.
 
-    >>> w, x = Value(3.0), Value(1.0); y = w * x; w.data = 2.0; changed_leaves([w, x, y]) == {w: True}
+    >>> w, x = Value(3.0), Value(1.0); y = w * x; w.data = 2.0; changed_leaves([y]) == {w: True}
     True
     """
     found: dict[Value, bool] = {}

@@ -55,7 +55,11 @@ class Graph:
     @cached_property
     def changed(self) -> dict[Value, bool]:
         """The leaves that have changed since a sweep of this graph gave them gradients; False: perhaps."""
-        return changed_leaves(self.values) if self.values[-1].grad_state == "computed" else {}
+        if self.values[-1].grad_state != "computed":
+            return {}
+        leaf = [op is None for op in self.ops]
+        parents = zip(self.values, self.parents, strict=True)
+        return changed_leaves([v for v, places in parents if any(leaf[p] for p in places)])
 
     @cached_property
     def heights(self) -> list[int]:
