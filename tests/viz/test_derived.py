@@ -65,3 +65,9 @@ def test_a_label_keeps_where_a_result_comes_from() -> None:
     slope = tl.grad(f)(Value(0.5), Value(0.3))
     slope.label = "slope"
     assert is_derived(slope)
+
+
+def test_derivatives_are_known_while_lines_are_noted() -> None:
+    with tl.detect_anomaly():
+        slope = tl.grad(f)(Value(0.5), Value(0.3))
+    assert is_derived(slope) and slope.line is not None

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import math
 
-from ..engine import Mode, Origin, Value, contributions, current_watch, is_recording, topological_order, within
+from ..engine import (
+    Mode,
+    Origin,
+    Value,
+    contributions,
+    current_watch,
+    is_derived,
+    is_recording,
+    topological_order,
+    within,
+)
 from ..errors import AnomalyError, received
 from ..source.source_lines import calling_line
 
@@ -181,7 +191,7 @@ class _Watch:
         line = calling_line()
         if not math.isfinite(v.data):
             raise AnomalyError(f"{_described(v, line)} gave {v.data}")
-        return Origin(v.label, v.path, line)
+        return Origin(v.label, v.path, line, is_derived(v))
 
     def sweeps(self, root: Value) -> None:
         """Checks a sweep before it runs, without writing to the graph, so that an error changes no gradient."""
