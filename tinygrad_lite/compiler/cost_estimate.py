@@ -26,7 +26,7 @@ from .passes.strength_reduction import WHERE_EQUAL
 _CALL, _CALLS = 1200.0, 20
 _STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT = 0.6, 1.0, 3.0, 0.05
 # Of an operand in a block of lanes, and in a lane.
-_NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 2.0
+_NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_WEIGHT, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 0.1, 2.0
 _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
 # Of an operation that is known by its value alone, in each lane: a call of a Python function.
 _PYTHON_CALL = 2000.0
@@ -46,9 +46,8 @@ class NativeCost:
         operands, by_lane = [], []
         for members in together(program):
             kind, count = program.kinds[members[0]], len(members) * program.count_operands(members[0])
-            in_dot = kind == SUM and len(program.args[members[0]][0]) > 1
             operands.append(count)
-            by_lane.append((_NATIVE_FACTOR if in_dot else _NATIVE_STEP) * count)
+            by_lane.append(_by_lane(program, members[0]) * count)
             if isinstance(kind, Op):
                 by_lane[-1] += _called(kind) * len(members)
         apart = program.count_factors_apart()
@@ -147,6 +146,14 @@ def is_swept(program: Program, group: Group) -> bool:
             return False
     places = chain.from_iterable([row for place in group.members for row in program.rows(place)])
     return all(place >= 0 and (program.varies[place] or program.kinds[place] == CONSTANT) for place in places)
+
+
+def _by_lane(program: Program, place: int) -> float:
+    """The time of an operand in a lane, by the native executor."""
+    lefts: Any = program.args[place][0] if program.kinds[place] == SUM else ()
+    if len(lefts) < 2:
+        return _NATIVE_STEP
+    return _NATIVE_FACTOR if any(map(program.by_lane, (lefts[0], lefts[-1]))) else _NATIVE_WEIGHT
 
 
 def _called(op: Op) -> float:

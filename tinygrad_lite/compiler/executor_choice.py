@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -77,6 +78,7 @@ class Execution:
     def lanes(self, parameters: Any, parts: Sequence[Any], out: Any = None) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes).
 
+        Parts may have two axes of lanes, as steps and lanes, and any strides; the outputs then have both axes as well.
         out  the array to write them to, in C order; None: a new one
         """
         if self._forgets:
@@ -84,11 +86,12 @@ class Execution:
         return self._lanes(parameters, parts, out)
 
     def _lanes(self, parameters: Any, parts: Sequence[Any], out: Any) -> Any:
-        lanes = parts[0].shape[1]
-        found = np.empty((self.program.results, lanes)) if out is None else out
+        shape = parts[0].shape[1:]
+        lanes = math.prod(shape)
+        found = np.empty((self.program.results, *shape)) if out is None else out
         if self.chosen_for(lanes) == "array":
             return self.array.run(parameters, parts, found)
-        self.native.batch(parameters, [np.ascontiguousarray(part) for part in parts], lanes, found)
+        self.native.batch(parameters, parts, lanes, found)
         return found
 
     def loop(self, parameters: Any, table: Any, carry: Any, backward: bool) -> None:
@@ -114,17 +117,22 @@ class Execution:
 
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
         """Applies `use` to the sums of the outputs over the lanes (see ArrayExecutor.sums); inputs as for lanes()."""
-        lanes = parts[0].shape[1]
+        lanes = math.prod(parts[0].shape[1:])
         if self.chosen_for(lanes) == "array":
             if self._forgets:
                 return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
-        total = np.zeros(self.program.results)
+        total = np.empty(self.program.results)
+        if not self._forgets:
+            self.native.sums(parameters, parts, lanes, total)
+            return use(total)
+        total[...] = 0.0
+        parts = [part.reshape(len(part), lanes) for part in parts]
         with np.errstate(all="ignore"):
             for start in range(0, lanes, _NATIVE_BLOCK):
                 some = [part[:, start : start + _NATIVE_BLOCK] for part in parts]
                 total += self.lanes(parameters, some).sum(axis=1)
-            return use(total)
+        return use(total)
 
     @property
     def summary(self) -> str:
