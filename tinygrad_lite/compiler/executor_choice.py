@@ -94,26 +94,29 @@ class Execution:
         self.native.batch(parameters, parts, lanes, found)
         return found
 
-    def loop(self, parameters: Any, table: Any, carry: Any, backward: bool) -> None:
-        """Runs the program once a step: the inputs are the carry and what the step reads, the outputs the next carry.
+    def loop(self, parameters: Any, table: Any, carry: Any, kept: Any, backward: bool) -> None:
+        """Runs the program once a step: the inputs are the carry and what the step reads.
 
+        The outputs are the next carry, then what is kept of the step.
         table  what steps read, (numbers, steps, lanes)
         carry  (numbers, steps + 1, lanes); the first is given, or the last if the steps run backward. The others are
                filled in
+        kept   (numbers, steps, lanes), to be filled in
         """
-        lanes = carry.shape[2]
+        lanes, carried = carry.shape[2], len(carry)
         if self._keeps:  # each step drops its joint results
             for t in range(table.shape[1] - 1, -1, -1) if backward else range(table.shape[1]):
                 now, after = (t + 1, t) if backward else (t, t + 1)
                 if lanes == 1:
                     given = [*carry[:, now, 0].tolist(), *table[:, t, 0].tolist()]
-                    carry[:, after, 0] = self.one(parameters, given)
+                    found = np.array(self.one(parameters, given))[:, None]
                 else:
-                    carry[:, after] = self.lanes(parameters, [carry[:, now], table[:, t]])
+                    found = self.lanes(parameters, [carry[:, now], table[:, t]])
+                carry[:, after], kept[:, t] = found[:carried], found[carried:]
         elif self.chosen_for(lanes) == "native":
-            (self.swept if carry.shape[2] == 1 else self.native).loop(parameters, table, carry, backward)
+            (self.swept if lanes == 1 else self.native).loop(parameters, table, carry, kept, backward)
         else:
-            self.array.loop(parameters, table, carry, backward)
+            self.array.loop(parameters, table, carry, kept, backward)
 
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
         """Applies `use` to the sums of the outputs over the lanes (see ArrayExecutor.sums); inputs as for lanes()."""

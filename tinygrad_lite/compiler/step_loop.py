@@ -119,8 +119,9 @@ class StepLoop:
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
         parts = [before, *read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes)), after]
         table = self._table(room, parameters, parts, steps, lanes)
-        self._stepped.loop(parameters, table, carry, self._backward)
-        parts.append(table)
+        kept = room.array("kept", (self._parts.kept, steps, lanes))
+        self._stepped.loop(parameters, table, carry, kept, self._backward)
+        parts += table, kept
         if self._given:
             given = found[carries : carries + self._given * steps].reshape(self._given, steps, lanes)
             for k, number in self._carry_given:

@@ -63,7 +63,7 @@ class ArrayExecutor:
             pad(self.program, levels, apart)
         self.groups = grouped(self.program, levels, self.lane_sums)
         self.cost = ArrayCost(self.program, self.groups)
-        self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies))))
+        self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies) - len(apart))))
         self._idle: dict[tuple[int, ...], _Workspace] = {}
         self.ran: Source | None = None
 
@@ -132,9 +132,10 @@ class ArrayExecutor:
         return use(total)
 
     @_quiet
-    def loop(self, parameters: Any, table: Any, carry: Any, backward: bool) -> None:
+    def loop(self, parameters: Any, table: Any, carry: Any, kept: Any, backward: bool) -> None:
         """Runs the program step by step, see Execution.loop()."""
         steps = table.shape[1]
+        found = np.empty((self.outputs, min(carry.shape[2], self.most_lanes)))
         for start in range(0, carry.shape[2], self.most_lanes):
             block = slice(start, start + self.most_lanes)
             read, carried = np.moveaxis(table[..., block], 1, 0), np.moveaxis(carry[..., block], 1, 0)
@@ -142,9 +143,11 @@ class ArrayExecutor:
             for t in range(steps - 1, -1, -1) if backward else range(steps):
                 if not space.compute([carried[t + backward], read[t]]):
                     space.release()
-                    self.straight.loop(parameters, table, carry, backward)
+                    self.straight.loop(parameters, table, carry, kept, backward)
                     return
-                space.write(carried[t + 1 - backward])
+                space.write(found[:, : carried.shape[2]])
+                carried[t + 1 - backward] = found[: len(carry), : carried.shape[2]]
+                kept[:, t, block] = found[len(carry) :, : carried.shape[2]]
             space.release()
 
     def _blocks(

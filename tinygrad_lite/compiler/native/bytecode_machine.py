@@ -32,7 +32,7 @@ if not cython.compiled:
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "a768abbd"
+source_hash = "571c8082"
 
 
 @cython.final
@@ -53,7 +53,7 @@ class Executor:
     run(parameters, inputs, out=None)      one set of inputs; returns the results as floats, or writes them to out
     batch(parameters, parts, lanes, out)   many sets of inputs at once; writes the results to out
     sums(parameters, parts, lanes, out)    the same, but writes only their sums over the lanes
-    loop(parameters, table, carry, backward)   step by step, the results being the first inputs of the next step
+    loop(parameters, table, carry, kept, backward)   step by step, the first results being inputs of the next step
     Numbers are a list or tuple of real numbers, or an array of any shape (a float64 array in C order is not copied);
     out is such an array. Parts have the shape (some inputs, lanes), or (some inputs, steps, lanes in each step), and are
     not copied whatever their strides are. Raises ShapeError for too few numbers, TypeError for anything but numbers, and what operations
@@ -232,25 +232,30 @@ class Executor:
         self._wide.append(space)
         return 0
 
-    def loop(self, parameters, table, carry, backward):
-        """Runs the program once a step, from the carry and what the step reads to the next carry.
+    def loop(self, parameters, table, carry, kept, backward):
+        """Runs the program once a step, from the carry and what the step reads to the next carry and what is kept.
 
         table  what steps read, (numbers, steps, lanes)
         carry  (numbers, steps + 1, lanes); the first is given, or the last if the steps run backward. The others are
                filled in
+        kept   (numbers, steps, lanes), filled in
         """
         if cython.compiled and self._arrays is None:
             raise errors.not_made(self)
-        carried: cython.Py_ssize_t = self._outputs
+        carried: cython.Py_ssize_t = carry.shape[0]
         times: cython.Py_ssize_t = carry.shape[1]
         count: cython.Py_ssize_t = carry.shape[2]
         steps: cython.Py_ssize_t = times - 1
         given: View = view_of("parameters", parameters, False)
         source: View = view_of("table", table, False)
         target: View = view_of("carry", carry, True)
+        others: View = view_of("kept", kept, True)
+        if carried > self._outputs:
+            raise errors.ShapeError(f"the program has {self._outputs} outputs, got a carry of {carried} numbers")
         check_size("parameters", given.size, self._parameters)
         check_size("table", source.size, (self._inputs - carried) * steps * count)
         check_size("carry", target.size, carried * times * count)
+        check_size("kept", others.size, (self._outputs - carried) * steps * count)
         down: cython.bint = backward
         block: cython.Py_ssize_t = _block(self, count)
         space: _Space = _wide_space(self, block)
@@ -279,6 +284,11 @@ class Executor:
                 for k in range(carried):
                     for lane in range(n):
                         target.numbers[(k * times + now) * count + start + lane] = w[self._results[k] * n + lane]
+                for k in range(carried, self._outputs):
+                    for lane in range(n):
+                        others.numbers[((k - carried) * steps + t) * count + start + lane] = (
+                            w[self._results[k] * n + lane]
+                        )
         self._wide.append(space)
 
 
