@@ -94,7 +94,7 @@ class Layout:
         homes, rows = self.homes(places), self.rows_of(places)
         found = [(home, np.flatnonzero(homes == home)) for home in (P, S, V)]
         parts = [(home, at[run]) for home, at in found for run in in_runs(at, rows[at])]
-        return [(home, _sliced(at), _sliced(rows[at])) for home, at in parts]
+        return [(home, sliced(at), sliced(rows[at])) for home, at in parts]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
         """The places of factors that are followed by the factor 1.0 in a product with one column of these."""
@@ -288,5 +288,5 @@ def in_runs(positions: Any, rows: Any) -> list[Any]:
     return parts if len(parts) <= MOST_RUNS else [every]
 
 
-def _sliced(rows: Any) -> Any:
+def sliced(rows: Any) -> Any:
     return slice(int(rows[0]), int(rows[-1]) + 1) if (np.diff(rows) == 1).all() else rows
