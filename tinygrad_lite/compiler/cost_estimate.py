@@ -24,7 +24,7 @@ from .passes.strength_reduction import WHERE_EQUAL
 
 # Of a call on arrays, how many there are beside the lines of the program, and of an operand in a lane.
 _CALL, _CALLS = 1200.0, 20
-_STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT = 0.6, 1.0, 3.0, 0.05
+_STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT, _TERM = 0.6, 1.0, 3.0, 0.05, 0.4
 # Of an operand in a block of lanes, and in a lane.
 _NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_WEIGHT, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 0.1, 2.0
 _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
@@ -111,6 +111,8 @@ class _Sum:
             else:
                 factor = _FACTOR_IN_PRODUCT if group.summed is not None or product.shared else _FACTOR_BY_LANE
             self._by_lane += factor * count
+            if product is not None and group.summed is None and not product.complete:
+                self._by_lane += _TERM * len(group) * sum(map(len, program.args[group.members[0]][2:]))
 
     def add_swept(self, group: Group, operands: int, begins: bool) -> None:
         """Adds a group that the native sweep computes; begins if the group before it runs on arrays."""

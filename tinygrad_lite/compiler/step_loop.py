@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .array.array_layout import in_runs, sliced
 from .c_code.c_runs import CLoop
 from .executor_choice import Execution
 from .joint_results import KEPT
@@ -55,7 +56,8 @@ class StepLoop:
         copies = all(place >= 0 and before.kinds[place] == INPUT for place in before.outputs)
         self._copied = [self._parts.reads[before.args[place][0]] for place in before.outputs] if copies else None
         carries = [self._parts.copied_carry(carried + k) for k in range(given)]
-        self._carry_given = [(k, number) for k, number in enumerate(carries) if number is not None]
+        pairs = np.array([(k, number) for k, number in enumerate(carries) if number is not None], int).reshape(-1, 2)
+        self._carry_given = [(sliced(pairs[run, 0]), sliced(pairs[run, 1])) for run in in_runs(pairs[:, 0], pairs[:, 1])]
         self._computed = [k for k, number in enumerate(carries) if number is None]
         self._rooms: list[_Room] = []
 
@@ -124,12 +126,16 @@ class StepLoop:
         parts += table, kept
         if self._given:
             given = found[carries : carries + self._given * steps].reshape(self._given, steps, lanes)
-            for k, number in self._carry_given:
-                given[k] = after[number]
+            for some, numbers in self._carry_given:
+                given[some] = after[numbers]
             if self._computed:
                 execution, reads = self._after
                 given[self._computed] = room.lanes("results", execution, parameters, room.some("after", parts, reads))
-            given.sum(axis=1, out=found[len(found) - self._given :])
+            totals = found[len(found) - self._given :]
+            if lanes == 1:
+                given.sum(axis=1, out=totals)
+            else:  # a third of the time
+                np.matmul(np.ones((1, steps)), given, totals[:, None])
         if self._summed:
             first = carries + self._given * steps
             self._sum_over_steps(room, parameters, parts, over_lanes, found[first : first + self._summed])
