@@ -19,17 +19,17 @@ from .joint_results import COMPONENT, Joint
 from .native import bytecode_machine as native
 from .native.bytecode import LANES, ONE, TWO
 from .passes.grouping import Group, together
-from .passes.program import CONSTANT, SUM, Program
+from .passes.program import CONSTANT, INPUT, SUM, Program
 from .passes.strength_reduction import WHERE_EQUAL
 
 # Of a call on arrays, how many there are beside the lines of the program, and of an operand in a lane.
 _CALL, _CALLS = 1200.0, 20
 _STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT, _TERM = 0.6, 1.0, 3.0, 0.05, 0.4
 # Of an operand in a block of lanes, and in a lane.
-_NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_WEIGHT, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 0.1, 2.0
+_NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_WEIGHT, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 0.12, 2.0
 _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
-# Of an operation that is known by its value alone, in each lane: a call of a Python function.
-_PYTHON_CALL = 2000.0
+# Of an operation in each lane: a call of a function in C, or, if it is known by its value alone, in Python.
+_NATIVE_CALL, _PYTHON_CALL = 2.0, 2000.0
 # The native sweep computes a group with at most this many operands and function calls; NumPy is quicker with more.
 _MOST_SWEPT, _MOST_CALLS = 4096, {ONE: 16, TWO: 16, LANES: 256}
 # From this many terms on, a sum is one call.
@@ -42,7 +42,8 @@ class NativeCost:
     """The cost of a program that runs operation by operation."""
 
     def __init__(self, program: Program) -> None:
-        # By kind and level, and last the products that stand apart: how many operands, and the time in a lane.
+        # By kind and level, then the products that stand apart, and the numbers copied in and out: how many operands,
+        # and the time in a lane.
         operands, by_lane = [], []
         for members in together(program):
             kind, count = program.kinds[members[0]], len(members) * program.count_operands(members[0])
@@ -50,8 +51,9 @@ class NativeCost:
             by_lane.append(_by_lane(program, members[0]) * count)
             if isinstance(kind, Op):
                 by_lane[-1] += _called(kind) * len(members)
-        apart = program.count_factors_apart()
-        self._operands, self._by_lane = np.array([*operands, apart]), np.array([*by_lane, _NATIVE_STEP * apart])
+        apart, moved = program.count_factors_apart(), program.kinds.count(INPUT) + program.results
+        self._operands = np.array([*operands, apart, 0])
+        self._by_lane = np.array([*by_lane, _NATIVE_STEP * apart, _NATIVE_STEP * moved])
         self._slots = max(1, sum(program.varies))
 
     def time(self, lanes: int) -> float:
@@ -159,8 +161,10 @@ def _by_lane(program: Program, place: int) -> float:
 
 
 def _called(op: Op) -> float:
-    """The cost of a call from the native executor to a Python function, for an operation without a form in C."""
-    return 0.0 if op in native.forms or op in _IN_CODE else _PYTHON_CALL
+    """The cost of a call by the native executor: of a function of one lane, or of one in Python if none is in C."""
+    if op in native.forms:
+        return _NATIVE_CALL if native.forms[op][0] in (ONE, TWO) else 0.0
+    return 0.0 if op in _IN_CODE else _PYTHON_CALL
 
 
 def _lines(program: Program, group: Group) -> int:

@@ -57,7 +57,8 @@ class StepLoop:
         self._copied = [self._parts.reads[before.args[place][0]] for place in before.outputs] if copies else None
         carries = [self._parts.copied_carry(carried + k) for k in range(given)]
         pairs = np.array([(k, number) for k, number in enumerate(carries) if number is not None], int).reshape(-1, 2)
-        self._carry_given = [(sliced(pairs[run, 0]), sliced(pairs[run, 1])) for run in in_runs(pairs[:, 0], pairs[:, 1])]
+        runs = [pairs[run].T for run in in_runs(*pairs.T)]
+        self._carry_given = [(sliced(numbers), sliced(of)) for numbers, of in runs]
         self._computed = [k for k, number in enumerate(carries) if number is None]
         self._rooms: list[_Room] = []
 
@@ -119,7 +120,8 @@ class StepLoop:
                 sums[:, 0], sums[:, 1:] = sums.sum(axis=1), 0.0
             return found
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
-        parts = [before, *read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes)), after]
+        own = np.broadcast_to(shared[:, None], (len(shared), steps, lanes)) if len(shared) else before[:0]
+        parts = [before, *read, own, after]
         table = self._table(room, parameters, parts, steps, lanes)
         kept = room.array("kept", (self._parts.kept, steps, lanes))
         self._stepped.loop(parameters, table, carry, kept, self._backward)
@@ -151,9 +153,7 @@ class StepLoop:
             first += len(part)
         return table
 
-    def _sum_over_steps(
-        self, room: _Room, parameters: Any, parts: Sequence[Any], over_lanes: bool, out: Any
-    ) -> None:
+    def _sum_over_steps(self, room: _Room, parameters: Any, parts: Sequence[Any], over_lanes: bool, out: Any) -> None:
         """Writes the sums over the steps, (sums, lanes)."""
         _, steps, lanes = parts[0].shape
         if not over_lanes and lanes > 1 and self._summed * steps * lanes <= _MANY_SUMS:

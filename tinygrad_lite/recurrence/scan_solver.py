@@ -32,6 +32,7 @@ class Solvers:
         inputs = [*body.carry, *[v for part in self._read for v in part.inside], *own]
         program = flattened(body.outputs, inputs, common, adjoints=body.derivatives)
         loop = StepLoop(program, at.carried, at.given, at.backward, at.frugal, executor)
+        known = [part.numbers[..., None] for part in self._read if part.is_known]
         unknown = [part for part in self._read if not part.is_known]
         lengths = [1 if part.whole else len(part.inside) * at.steps for part in unknown]
         ends = list(accumulate(lengths, initial=count))
@@ -40,9 +41,11 @@ class Solvers:
 
         def solve(start: Any, some: Any, others: Any, summed: bool) -> Any:
             lanes, rest, read = start.shape[1], iter(numbers), []
+            table = iter(known)
             for part in self._read:
                 if part.is_known:
-                    read.append(np.broadcast_to(part.numbers[..., None], (*part.numbers.shape, lanes)))
+                    column = next(table)
+                    read.append(column if lanes == 1 else np.broadcast_to(column, (*column.shape[:2], lanes)))
                 elif part.whole:
                     read.append(part.among(KEPT.lanes(next(rest)(some, others)[0]), at.steps))
                 else:

@@ -153,7 +153,7 @@ class ArrayExecutor:
     def _blocks(
         self, parameters: Any, parts: Sequence[Any], shape: Sequence[int]
     ) -> Iterator[tuple[_Workspace, tuple[slice, ...]]]:
-        """Runs block after block, and gives for each the workspace with its results and which part of an array it is."""
+        """Runs block after block, and gives for each the workspace with its results, and its part of an array."""
         *steps, lanes = shape
         for some in _in_blocks(lanes, self.most_lanes):
             most = self.most_lanes // max(1, some.stop - some.start)

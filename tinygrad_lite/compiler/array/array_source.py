@@ -27,7 +27,7 @@ from .array_layout import MOST_RUNS, G, Layout, S, V, in_runs
 from .joint_calls import write_components, write_joint_results
 from .number_by_number import adding_at, by_value, chosen_evenly
 
-_MOST_PRODUCTS = 3
+_MOST_PRODUCTS, _FEW_SUMS = 3, 1 << 13
 
 
 class Source:
@@ -315,11 +315,22 @@ class Source:
             self._into_sums(f"{layout.function(function)}({totals}, {factors}", rows)
 
     def _crossed_over_lanes(self, left: str, right: str, rows: Any) -> None:
-        """Writes a matrix product over lanes, or a few of them where its sums go to a few separate stretches of G."""
+        """Writes a matrix product over lanes, whose sums are copied to a few separate stretches of G.
+
+        Many sums are not copied: there is a product for each stretch, which reads its factors again.
+        """
         layout = self.layout
         parts = [(some, others) for some in in_runs(rows[:, 0], rows[:, 0]) for others in in_runs(rows[0], rows[0])]
         if len(parts) > _MOST_PRODUCTS or not all(layout.view(G, rows[np.ix_(*part)]) for part in parts):
             parts = [(np.arange(len(rows)), np.arange(rows.shape[1]))]
+        if len(parts) > 1 and rows.size <= _FEW_SUMS:
+            sums = layout.array(rows.shape)
+            self._call(self._dot, left, layout.name(f"{right}.T", "w"), sums)
+            self.products += 1
+            for some, others in parts:
+                found = f"{sums}[{some[0]}:{some[-1] + 1}, {others[0]}:{others[-1] + 1}]"
+                layout.line(f"{layout.view(G, rows[np.ix_(some, others)])}[...] = {layout.name(found, 't')}")
+            return
         for some, others in parts:
             to = rows[np.ix_(some, others)]
             a = layout.name(f"{left}[{some[0]}:{some[-1] + 1}]", "w")

@@ -155,7 +155,7 @@ class Code:
         if kind != SUM or not args[0] or tuple(map(len, args[1:])) in _PLAIN:
             return 0
         row, kinds = args[0], self._program.kinds
-        shared = max(row[0], row[-1]) < 0 if type(row) is range else all([k < 0 or kinds[k] == CONSTANT for k in row])
+        shared = max(row[0], row[-1]) < 0 if type(row) is range else all(k < 0 or kinds[k] == CONSTANT for k in row)
         return len(row) if shared else 0
 
 

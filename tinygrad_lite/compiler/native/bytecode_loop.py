@@ -21,7 +21,7 @@ else:
     Target = object
 
 compiled: bool = cython.compiled
-source_hash = "ceedae11"
+source_hash = "e343dc7e"
 
 
 @cython.cfunc
@@ -147,7 +147,7 @@ def _sweep(
                     xs[k] = w[code[i + k] * n + lane]
                 w[d + lane] = many(xs, a)
             i += a
-        elif operation == SUMS or operation == WEIGHTED:
+        elif operation in (SUMS, WEIGHTED):
             _sums(code, i + 2, w, d, n, shared if operation == WEIGHTED else cython.NULL, apart)
             i += 6 + 2 * code[i + 3] + code[i + 4] + code[i + 5]
         elif operation == TAKE:

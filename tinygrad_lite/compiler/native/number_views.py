@@ -17,7 +17,7 @@ if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
 
 compiled: bool = cython.compiled
-source_hash = "d1e37141"
+source_hash = "786d8dda"
 
 
 @cython.final
@@ -104,7 +104,7 @@ def rows_of(who, given, lanes: cython.Py_ssize_t) -> Rows:
     try:
         memory = memoryview(given)
         strides = [stride // 8 for stride in memory.strides]
-        is_even = not any([stride % 8 for stride in memory.strides])
+        is_even = sum([stride % 8 for stride in memory.strides]) == 0
     except (TypeError, BufferError):
         is_even = False
     if is_even and memory.format == "d" and len(strides) > 1 and memory.nbytes == 8 * memory.shape[0] * lanes:
