@@ -1,7 +1,7 @@
 """How long a run of a program is expected to take: by the native sweep, and on arrays.
 
 Both estimates read the program alone, before anything is laid out. Times are nanoseconds on one core; only their ratios
-matter. What a function costs above a plain step is left out, as if it were equal in both.
+matter. What any other function costs above a plain step is left out, as if it were equal in both.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from .passes.strength_reduction import WHERE_EQUAL
 
 # Of a call on arrays, how many there are beside the lines of the program, and of an operand in a lane.
 _CALL, _CALLS = 1200.0, 20
-_STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT, _TERM = 0.6, 1.0, 3.0, 0.05, 0.4
+_STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT, _TERM = 0.6, 1.0, 3.0, 0.05, 0.5
 # Of an operand in a block of lanes, and in a lane.
 _NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_WEIGHT, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 0.12, 2.0
 _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
+# Of a function that the native executor computes in vector instructions, as tanh: what it costs more on arrays, in a lane.
+_ARRAY_FUNCTION = 8.0
 # Of an operation in each lane: a call of a function in C, or, if it is known by its value alone, in Python.
 _NATIVE_CALL, _PYTHON_CALL = 2.0, 2000.0
 # The native sweep computes a group with at most this many operands and function calls; NumPy is quicker with more.
@@ -106,6 +108,8 @@ class _Sum:
             self._each_run += 0.0 if group.varies else called
             self._by_lane += called if group.varies else 0.0
         if group.varies:
+            if isinstance(group.kind, Op) and native.forms.get(group.kind, (ONE,))[0] == LANES:
+                self._by_lane += _ARRAY_FUNCTION * len(group.members)
             if product is None:
                 factor = _STEP
             elif not product.crossed:

@@ -105,10 +105,10 @@ class LoopParts:
             places[place] = loop.add(program.kinds[place], args)
         # A number that the loop computed costs less to keep than to compute again: one row is written and read. A joint
         # result is dropped after its step, but not its numbers.
-        made = {place for place in divided if not isinstance(program.kinds[place], Joint)}
+        computed = {place for place in divided if not isinstance(program.kinds[place], Joint)}
         roots = program.outputs[carried:]
-        others = self._below(roots, lambda place: place not in made)
-        needed = made.intersection(chain(roots, *map(program.operands, others)))
+        others = self._below(roots, lambda place: place not in computed)
+        needed = computed.intersection(chain(roots, *map(program.operands, others)))
         self._kept = sorted(needed.difference(nexts))
         loop.outputs = list(map(moved, [*nexts, *self._kept]))
         self._table = {place: reads[new] for place, new in known.items() if new in reads}
