@@ -28,7 +28,7 @@ _STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT, _TERM = 0.6, 1.0, 3.0, 0.05
 # Of an operand in a block of lanes, and in a lane.
 _NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_WEIGHT, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 0.12, 2.0
 _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
-# Of a function that the native executor computes in vector instructions, as tanh: what it costs more on arrays, in a lane.
+# What a function costs more on arrays, in a lane, if the native executor computes it in vector instructions, as tanh.
 _ARRAY_FUNCTION = 8.0
 # Of an operation in each lane: a call of a function in C, or, if it is known by its value alone, in Python.
 _NATIVE_CALL, _PYTHON_CALL = 2.0, 2000.0

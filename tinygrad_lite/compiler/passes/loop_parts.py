@@ -107,8 +107,8 @@ class LoopParts:
         # result is dropped after its step, but not its numbers.
         computed = {place for place in divided if not isinstance(program.kinds[place], Joint)}
         roots = program.outputs[carried:]
-        others = self._below(roots, lambda place: place not in computed)
-        needed = computed.intersection(chain(roots, *map(program.operands, others)))
+        outside = self._below(roots, lambda place: place not in computed)
+        needed = computed.intersection(chain(roots, *map(program.operands, outside)))
         self._kept = sorted(needed.difference(nexts))
         loop.outputs = list(map(moved, [*nexts, *self._kept]))
         self._table = {place: reads[new] for place, new in known.items() if new in reads}
