@@ -46,6 +46,47 @@ def test_sums_of_products_add_from_left_to_right() -> None:
         assert np.array(Executor(program).run([], [x, y, z])).tobytes() == np.array(want).tobytes()
 
 
+@pytest.mark.parametrize("weights", range(1, 10))
+@pytest.mark.parametrize("lanes", [1, 2, 37, 700])
+def test_weights_that_all_lanes_share_give_in_each_lane_what_one_lane_gives(weights: int, lanes: int) -> None:
+    program = Program()
+    xs = [program.add(INPUT, (k,)) for k in range(weights)]
+    ps = [program.add(PARAMETER, (k,)) for k in range(weights)]
+    dot = program.add(SUM, (tuple(ps), tuple(xs), (xs[0],), ()))
+    scaled = program.add(SUM, ((program.constant(3.0), ps[0]), (dot, xs[0]), (ps[-1],), (dot,)))
+    program.outputs = [dot, scaled, program.add(ops.mul, (ps[0], xs[0]))]
+    source = np.random.default_rng(weights)
+    parameters, inputs = source.normal(size=weights), source.normal(size=(weights, lanes))
+    executor, out = Executor(program), np.empty((3, lanes))
+    expected = [executor.run(parameters, inputs[:, lane].copy()) for lane in range(lanes)]
+    for _ in range(2):  # memory is used again
+        executor.batch(parameters, [inputs], lanes, out)
+        assert out.T.tolist() == expected
+    sums = np.empty(3)
+    executor.sums(parameters, [inputs], lanes, sums)
+    assert sums == pytest.approx(out.sum(axis=1), rel=1e-12, abs=1e-12)
+
+
+def test_parts_may_have_steps_and_any_strides() -> None:
+    program = Program()
+    xs = [program.add(INPUT, (k,)) for k in range(5)]
+    program.outputs = [program.add(ops.mul, (x, x)) for x in xs]
+    steps, lanes = 7, 300
+    numbers = np.random.default_rng(0).normal(size=(9, 2 * lanes, steps))
+    parts = [
+        numbers[:1].transpose(0, 2, 1)[:, :, ::2],
+        np.broadcast_to(numbers[1, ::-2, :1].T, (1, steps, lanes)),
+        np.broadcast_to(numbers[2, 0, :, None], (1, steps, lanes)),
+        numbers.reshape(9, steps, -1)[3:7:2, :, 1 : lanes + 1],
+    ]
+    out = np.empty((5, steps, lanes))
+    Executor(program).batch([], parts, steps * lanes, out)
+    assert (out == np.concatenate(parts) ** 2).all()
+    one = np.empty((5, steps, 1))
+    Executor(program).batch([], [part[:, :, 3:4] for part in parts], steps, one)
+    assert (one == out[:, :, 3:4]).all()
+
+
 def test_outputs_may_be_inputs_parameters_constants_and_repeated() -> None:
     program = Program()
     x, p = program.add(INPUT, (1,)), program.add(PARAMETER, (0,))

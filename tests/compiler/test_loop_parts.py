@@ -35,9 +35,11 @@ def test_before_loop_and_after_give_what_the_whole_program_gives(step: Step, see
     expected = step.outputs(parameters, inputs)
     table = run(parts.before, parameters, inputs[parts.reads])
     assert all(k >= CARRIED for k in parts.reads)
-    nexts = run(parts.loop, parameters, [*inputs[:CARRIED], *table])
+    found = run(parts.loop, parameters, [*inputs[:CARRIED], *table])
+    nexts, kept = found[:CARRIED], found[CARRIED:]
+    assert len(kept) == parts.kept
     assert [*nexts, *expected[CARRIED:]] == pytest.approx(expected, rel=1e-11, abs=1e-13)
-    known = np.array([*inputs, *nexts, *table])
+    known = np.array([*inputs, *nexts, *table, *kept])
     others = range(CARRIED, len(expected))
     for positions in (others, *[[position] for position in others]):  # together, and each by itself
         after, reads = parts.after(positions)
@@ -85,6 +87,14 @@ def test_the_inputs_part_of_a_sum_runs_before() -> None:
     assert counts(parts.before) == {"sum of products": 1} and counts(parts.loop) == {"sum of products": 1, "tanh": 1}
     before, loop = (program.args[program.kinds.index("sum of products")] for program in (parts.before, parts.loop))
     assert len(before[0]) == 2 and len(loop[0]) == 1 and len(loop[2]) == 1
+
+
+def test_what_the_loop_computed_is_kept_for_other_outputs() -> None:
+    """Once, also if several outputs need it; the next carry is there already."""
+    parts = parts_of(lambda h, x: [tl.tanh((s := tl.sin(h * x)) + h), tl.exp(s), s * x, tl.tanh(s + h) * 2.0], 1)
+    after, reads = parts.after([1, 2, 3])
+    assert parts.kept == 1 and counts(after) == {"exp": 1, "sum of products": 2}
+    assert reads == [1, 2, 3 + len(parts.before.outputs)]  # x, the next carry, what is kept
 
 
 def test_a_single_number_is_read_as_it_is() -> None:

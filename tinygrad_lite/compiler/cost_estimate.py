@@ -1,7 +1,7 @@
 """How long a run of a program is expected to take: by the native sweep, and on arrays.
 
 Both estimates read the program alone, before anything is laid out. Times are nanoseconds on one core; only their ratios
-matter. What a function costs above a plain step is left out, as if it were equal in both.
+matter. What any other function costs above a plain step is left out, as if it were equal in both.
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ from .joint_results import COMPONENT, Joint
 from .native import bytecode_machine as native
 from .native.bytecode import LANES, ONE, TWO
 from .passes.grouping import Group, together
-from .passes.program import CONSTANT, SUM, Program
+from .passes.program import CONSTANT, INPUT, SUM, Program
 from .passes.strength_reduction import WHERE_EQUAL
 
 # Of a call on arrays, how many there are beside the lines of the program, and of an operand in a lane.
 _CALL, _CALLS = 1200.0, 20
-_STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT = 0.6, 1.0, 3.0, 0.05
+_STEP, _FACTOR, _FACTOR_BY_LANE, _FACTOR_IN_PRODUCT, _TERM = 0.6, 1.0, 3.0, 0.05, 0.5
 # Of an operand in a block of lanes, and in a lane.
-_NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 2.0
+_NATIVE_OPERAND, _NATIVE_STEP, _NATIVE_FACTOR, _NATIVE_WEIGHT, _NATIVE_FUNCTION = 2.0, 0.25, 0.8, 0.12, 2.0
 _NATIVE_NUMBERS, _NATIVE_LANES = 1 << 15, 256
-# Of an operation that is known by its value alone, in each lane: a call of a Python function.
-_PYTHON_CALL = 2000.0
+# What a function costs more on arrays, in a lane, if the native executor computes it in vector instructions, as tanh.
+_ARRAY_FUNCTION = 8.0
+# Of an operation in each lane: a call of a function in C, or, if it is known by its value alone, in Python.
+_NATIVE_CALL, _PYTHON_CALL = 2.0, 2000.0
 # The native sweep computes a group with at most this many operands and function calls; NumPy is quicker with more.
 _MOST_SWEPT, _MOST_CALLS = 4096, {ONE: 16, TWO: 16, LANES: 256}
 # From this many terms on, a sum is one call.
@@ -42,17 +44,18 @@ class NativeCost:
     """The cost of a program that runs operation by operation."""
 
     def __init__(self, program: Program) -> None:
-        # By kind and level, and last the products that stand apart: how many operands, and the time in a lane.
+        # By kind and level, then the products that stand apart, and the numbers copied in and out: how many operands,
+        # and the time in a lane.
         operands, by_lane = [], []
         for members in together(program):
             kind, count = program.kinds[members[0]], len(members) * program.count_operands(members[0])
-            in_dot = kind == SUM and len(program.args[members[0]][0]) > 1
             operands.append(count)
-            by_lane.append((_NATIVE_FACTOR if in_dot else _NATIVE_STEP) * count)
+            by_lane.append(_by_lane(program, members[0]) * count)
             if isinstance(kind, Op):
                 by_lane[-1] += _called(kind) * len(members)
-        apart = program.count_factors_apart()
-        self._operands, self._by_lane = np.array([*operands, apart]), np.array([*by_lane, _NATIVE_STEP * apart])
+        apart, moved = program.count_factors_apart(), program.kinds.count(INPUT) + program.results
+        self._operands = np.array([*operands, apart, 0])
+        self._by_lane = np.array([*by_lane, _NATIVE_STEP * apart, _NATIVE_STEP * moved])
         self._slots = max(1, sum(program.varies))
 
     def time(self, lanes: int) -> float:
@@ -105,6 +108,8 @@ class _Sum:
             self._each_run += 0.0 if group.varies else called
             self._by_lane += called if group.varies else 0.0
         if group.varies:
+            if isinstance(group.kind, Op) and native.forms.get(group.kind, (ONE,))[0] == LANES:
+                self._by_lane += _ARRAY_FUNCTION * len(group.members)
             if product is None:
                 factor = _STEP
             elif not product.crossed:
@@ -112,6 +117,8 @@ class _Sum:
             else:
                 factor = _FACTOR_IN_PRODUCT if group.summed is not None or product.shared else _FACTOR_BY_LANE
             self._by_lane += factor * count
+            if product is not None and group.summed is None and not product.complete:
+                self._by_lane += _TERM * len(group) * sum(map(len, program.args[group.members[0]][2:]))
 
     def add_swept(self, group: Group, operands: int, begins: bool) -> None:
         """Adds a group that the native sweep computes; begins if the group before it runs on arrays."""
@@ -149,9 +156,19 @@ def is_swept(program: Program, group: Group) -> bool:
     return all(place >= 0 and (program.varies[place] or program.kinds[place] == CONSTANT) for place in places)
 
 
+def _by_lane(program: Program, place: int) -> float:
+    """The time of an operand in a lane, by the native executor."""
+    lefts: Any = program.args[place][0] if program.kinds[place] == SUM else ()
+    if len(lefts) < 2:
+        return _NATIVE_STEP
+    return _NATIVE_FACTOR if any(map(program.by_lane, (lefts[0], lefts[-1]))) else _NATIVE_WEIGHT
+
+
 def _called(op: Op) -> float:
-    """The cost of a call from the native executor to a Python function, for an operation without a form in C."""
-    return 0.0 if op in native.forms or op in _IN_CODE else _PYTHON_CALL
+    """The cost of a call by the native executor: of a function of one lane, or of one in Python if none is in C."""
+    if op in native.forms:
+        return _NATIVE_CALL if native.forms[op][0] in (ONE, TWO) else 0.0
+    return 0.0 if op in _IN_CODE else _PYTHON_CALL
 
 
 def _lines(program: Program, group: Group) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -77,6 +78,7 @@ class Execution:
     def lanes(self, parameters: Any, parts: Sequence[Any], out: Any = None) -> Any:
         """The outputs by lane, (outputs, lanes), for inputs in parts, each of shape (some inputs, lanes).
 
+        Parts may have two axes of lanes, as steps and lanes, and any strides; the outputs then have both axes as well.
         out  the array to write them to, in C order; None: a new one
         """
         if self._forgets:
@@ -84,47 +86,56 @@ class Execution:
         return self._lanes(parameters, parts, out)
 
     def _lanes(self, parameters: Any, parts: Sequence[Any], out: Any) -> Any:
-        lanes = parts[0].shape[1]
-        found = np.empty((self.program.results, lanes)) if out is None else out
+        shape = parts[0].shape[1:]
+        lanes = math.prod(shape)
+        found = np.empty((self.program.results, *shape)) if out is None else out
         if self.chosen_for(lanes) == "array":
             return self.array.run(parameters, parts, found)
-        self.native.batch(parameters, [np.ascontiguousarray(part) for part in parts], lanes, found)
+        self.native.batch(parameters, parts, lanes, found)
         return found
 
-    def loop(self, parameters: Any, table: Any, carry: Any, backward: bool) -> None:
-        """Runs the program once a step: the inputs are the carry and what the step reads, the outputs the next carry.
+    def loop(self, parameters: Any, table: Any, carry: Any, kept: Any, backward: bool) -> None:
+        """Runs the program once a step: the inputs are the carry and what the step reads.
 
+        The outputs are the next carry, then what is kept of the step.
         table  what steps read, (numbers, steps, lanes)
         carry  (numbers, steps + 1, lanes); the first is given, or the last if the steps run backward. The others are
                filled in
+        kept   (numbers, steps, lanes), to be filled in
         """
-        lanes = carry.shape[2]
+        lanes, carried = carry.shape[2], len(carry)
         if self._keeps:  # each step drops its joint results
             for t in range(table.shape[1] - 1, -1, -1) if backward else range(table.shape[1]):
                 now, after = (t + 1, t) if backward else (t, t + 1)
                 if lanes == 1:
                     given = [*carry[:, now, 0].tolist(), *table[:, t, 0].tolist()]
-                    carry[:, after, 0] = self.one(parameters, given)
+                    found = np.array(self.one(parameters, given))[:, None]
                 else:
-                    carry[:, after] = self.lanes(parameters, [carry[:, now], table[:, t]])
+                    found = self.lanes(parameters, [carry[:, now], table[:, t]])
+                carry[:, after], kept[:, t] = found[:carried], found[carried:]
         elif self.chosen_for(lanes) == "native":
-            (self.swept if carry.shape[2] == 1 else self.native).loop(parameters, table, carry, backward)
+            (self.swept if lanes == 1 else self.native).loop(parameters, table, carry, kept, backward)
         else:
-            self.array.loop(parameters, table, carry, backward)
+            self.array.loop(parameters, table, carry, kept, backward)
 
     def sums(self, parameters: Any, parts: Sequence[Any], use: Callable[[Any], Any] = np.copy) -> Any:
         """Applies `use` to the sums of the outputs over the lanes (see ArrayExecutor.sums); inputs as for lanes()."""
-        lanes = parts[0].shape[1]
+        lanes = math.prod(parts[0].shape[1:])
         if self.chosen_for(lanes) == "array":
             if self._forgets:
                 return self._forgetting(self.array.sums, parameters, parts, use)
             return self.array.sums(parameters, parts, use)
-        total = np.zeros(self.program.results)
+        total = np.empty(self.program.results)
+        if not self._forgets:
+            self.native.sums(parameters, parts, lanes, total)
+            return use(total)
+        total[...] = 0.0
+        parts = [part.reshape(len(part), lanes) for part in parts]
         with np.errstate(all="ignore"):
             for start in range(0, lanes, _NATIVE_BLOCK):
                 some = [part[:, start : start + _NATIVE_BLOCK] for part in parts]
                 total += self.lanes(parameters, some).sum(axis=1)
-            return use(total)
+        return use(total)
 
     @property
     def summary(self) -> str:

@@ -159,10 +159,14 @@ def run_by(executor: str, program: Program) -> Program:
     return made
 
 
-def read_components(rows: Any, indices: Any, handles: Any, out: Any) -> None:
-    """Writes numbers of a joint result to rows of an array, (rows, lanes) or (rows,), from the handle of each lane."""
+def read_components(runs: Sequence[tuple[Any, Any]], handles: Any, out: Any) -> None:
+    """Writes numbers of a joint result to rows of an array, (rows, lanes) or (rows,), from the handle of each lane.
+
+    runs  pairs of rows and of the positions of the numbers
+    """
     found = KEPT.lanes(np.reshape(handles, -1))
-    out[rows] = found[indices] if out.ndim == 2 else found[indices, 0]
+    for rows, positions in runs:
+        out[rows] = found[positions] if out.ndim == 2 else found[positions, 0]
 
 
 class Kept(threading.local):

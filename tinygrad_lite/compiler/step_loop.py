@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from .array.array_layout import in_runs, sliced
 from .c_code.c_runs import CLoop
 from .executor_choice import Execution
 from .joint_results import KEPT
@@ -54,7 +56,9 @@ class StepLoop:
         copies = all(place >= 0 and before.kinds[place] == INPUT for place in before.outputs)
         self._copied = [self._parts.reads[before.args[place][0]] for place in before.outputs] if copies else None
         carries = [self._parts.copied_carry(carried + k) for k in range(given)]
-        self._carry_given = [(k, number) for k, number in enumerate(carries) if number is not None]
+        pairs = np.array([(k, number) for k, number in enumerate(carries) if number is not None], int).reshape(-1, 2)
+        runs = [pairs[run].T for run in in_runs(*pairs.T)]
+        self._carry_given = [(sliced(numbers), sliced(of)) for numbers, of in runs]
         self._computed = [k for k, number in enumerate(carries) if number is None]
         self._rooms: list[_Room] = []
 
@@ -115,47 +119,54 @@ class StepLoop:
                 sums = found[carries + self._given * steps :][: self._summed]
                 sums[:, 0], sums[:, 1:] = sums.sum(axis=1), 0.0
             return found
-        parts = [*read, np.broadcast_to(shared[:, None], (len(shared), steps, lanes))]
-        rows = [row for part in (start, *parts) for row in part]
-        table = self._table(room, parameters, rows, steps, lanes)
-        self._stepped.loop(parameters, table, carry, self._backward)
         before, after = (carry[:, 1:], carry[:, :-1]) if self._backward else (carry[:, :-1], carry[:, 1:])
-        rows = [*before, *rows[self._carried :], *after, *table]
+        own = np.broadcast_to(shared[:, None], (len(shared), steps, lanes)) if len(shared) else before[:0]
+        parts = [before, *read, own, after]
+        table = self._table(room, parameters, parts, steps, lanes)
+        kept = room.array("kept", (self._parts.kept, steps, lanes))
+        self._stepped.loop(parameters, table, carry, kept, self._backward)
+        parts += table, kept
         if self._given:
             given = found[carries : carries + self._given * steps].reshape(self._given, steps, lanes)
-            for k, number in self._carry_given:
-                given[k] = after[number]
+            for some, numbers in self._carry_given:
+                given[some] = after[numbers]
             if self._computed:
                 execution, reads = self._after
-                given[self._computed] = room.lanes("results", execution, parameters, rows, reads, steps, lanes)
-            given.sum(axis=1, out=found[len(found) - self._given :])
+                given[self._computed] = room.lanes("results", execution, parameters, room.some("after", parts, reads))
+            totals = found[len(found) - self._given :]
+            if lanes == 1:
+                given.sum(axis=1, out=totals)
+            else:  # a third of the time
+                np.matmul(np.ones((1, steps)), given, totals[:, None])
         if self._summed:
             first = carries + self._given * steps
-            found[first : first + self._summed] = self._sums_over_steps(
-                room, parameters, rows, steps, lanes, over_lanes
-            )
+            self._sum_over_steps(room, parameters, parts, over_lanes, found[first : first + self._summed])
         return found
 
-    def _table(self, room: _Room, parameters: Any, rows: Sequence[Any], steps: int, lanes: int) -> Any:
+    def _table(self, room: _Room, parameters: Any, parts: Sequence[Any], steps: int, lanes: int) -> Any:
         """What the loop reads, (numbers, steps, lanes)."""
         if self._copied is None:
-            return room.lanes("table", self._before, parameters, rows, self._parts.reads, steps, lanes)
-        return room.flat("table", rows, self._copied, steps, lanes).reshape(-1, steps, lanes)
+            return room.lanes("table", self._before, parameters, room.some("before", parts, self._parts.reads))
+        table, first = room.array("table", (len(self._copied), steps, lanes)), 0
+        for part in room.some("table", parts, self._copied):
+            table[first : first + len(part)] = part
+            first += len(part)
+        return table
 
-    def _sums_over_steps(
-        self, room: _Room, parameters: Any, rows: Sequence[Any], steps: int, lanes: int, over_lanes: bool
-    ) -> Any:
+    def _sum_over_steps(self, room: _Room, parameters: Any, parts: Sequence[Any], over_lanes: bool, out: Any) -> None:
+        """Writes the sums over the steps, (sums, lanes)."""
+        _, steps, lanes = parts[0].shape
         if not over_lanes and lanes > 1 and self._summed * steps * lanes <= _MANY_SUMS:
             execution, reads = self._summed_by_lane
-            return room.lanes("results", execution, parameters, rows, reads, steps, lanes).sum(axis=1)
-        found = np.zeros((self._summed, lanes))
+            room.lanes("results", execution, parameters, room.some("sums", parts, reads)).sum(axis=1, out=out)
+            return
         execution, reads = self._summed_after
+        read = room.some("sums", parts, reads)
+        if over_lanes:
+            out[:, 1:] = 0.0
         for lane in range(1 if over_lanes else lanes):
-            some = [row if over_lanes else row[:, lane : lane + 1] for row in rows]
-            found[:, lane] = execution.sums(
-                parameters, [room.flat("inputs", some, reads, steps, lanes if over_lanes else 1)]
-            )
-        return found
+            some = read if over_lanes or lanes == 1 else [part[:, :, lane : lane + 1] for part in read]
+            out[:, lane] = execution.sums(parameters, some)
 
     @cached_property
     def _whole(self) -> Execution:
@@ -207,31 +218,28 @@ class _Room:
 
     def __init__(self) -> None:
         self._arrays: dict[str, Any] = {}
+        self._pieces: dict[str, list[tuple[int, slice]]] = {}
 
-    def flat(self, name: str, rows: Sequence[Any], reads: Sequence[int], steps: int, lanes: int) -> Any:
-        """Some rows of shape (steps, lanes) with the steps as lanes."""
-        found = self._array(name, len(reads), steps * lanes)
-        for row, read in zip(found, reads, strict=True):
-            row.reshape(steps, lanes)[...] = rows[read]
-        return found
+    def some(self, name: str, parts: Sequence[Any], reads: Sequence[int]) -> list[Any]:
+        """Some rows of the parts, which are (some, steps, lanes) each; in as few parts as they can be."""
+        pieces = self._pieces.get(name)
+        if pieces is None:
+            every = [(k, row) for k, part in enumerate(parts) for row in range(len(part))]
+            pieces = self._pieces[name] = list[tuple[int, slice]]()
+            for k, row in [every[read] for read in reads]:
+                first = row
+                if pieces and pieces[-1][0] == k and pieces[-1][1].stop == row:
+                    first = pieces.pop()[1].start
+                pieces.append((k, slice(first, row + 1)))
+        return [parts[k][rows] for k, rows in pieces] or [parts[0][:0]]
 
-    def lanes(
-        self,
-        name: str,
-        execution: Execution,
-        parameters: Any,
-        rows: Sequence[Any],
-        reads: Sequence[int],
-        steps: int,
-        lanes: int,
-    ) -> Any:
+    def lanes(self, name: str, execution: Execution, parameters: Any, parts: Sequence[Any]) -> Any:
         """The outputs for all steps, (outputs, steps, lanes)."""
-        out = self._array(name, execution.program.results, steps * lanes)
-        execution.lanes(parameters, [self.flat("inputs", rows, reads, steps, lanes)], out)
-        return out.reshape(-1, steps, lanes)
+        out = self.array(name, (execution.program.results, *parts[0].shape[1:]))
+        return execution.lanes(parameters, parts, out)
 
-    def _array(self, name: str, count: int, lanes: int) -> Any:
-        size = count * lanes
+    def array(self, name: str, shape: tuple[int, ...]) -> Any:
+        size = math.prod(shape)
         if len(self._arrays.get(name, ())) < size:
             self._arrays[name] = np.empty(size)
-        return self._arrays[name][:size].reshape(count, lanes) if size else np.empty((count, lanes))
+        return self._arrays[name][:size].reshape(shape) if size else np.empty(shape)

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -31,37 +32,49 @@ class Solvers:
         inputs = [*body.carry, *[v for part in self._read for v in part.inside], *own]
         program = flattened(body.outputs, inputs, common, adjoints=body.derivatives)
         loop = StepLoop(program, at.carried, at.given, at.backward, at.frugal, executor)
-        where = np.where(shared, np.cumsum(shared), np.cumsum(~shared)) - 1
+        known = [part.numbers[..., None] for part in self._read if part.is_known]
+        unknown = [part for part in self._read if not part.is_known]
+        lengths = [1 if part.whole else len(part.inside) * at.steps for part in unknown]
+        ends = list(accumulate(lengths, initial=count))
+        numbers = [_Numbers(shared, first, end) for first, end in pairwise(ends)]
         kept = threading.local()
 
         def solve(start: Any, some: Any, others: Any, summed: bool) -> Any:
-            lanes, position = start.shape[1], count
-
-            def numbers(length: int) -> Any:
-                nonlocal position
-                here = slice(position, position + length)
-                position += length
-                found = np.empty((length, lanes))
-                found[shared[here]] = some[where[here][shared[here]], None]
-                found[~shared[here]] = others[where[here][~shared[here]]]
-                return found
-
-            read = []
+            lanes, rest, read = start.shape[1], iter(numbers), []
+            table = iter(known)
             for part in self._read:
                 if part.is_known:
-                    read.append(np.broadcast_to(part.numbers[..., None], (*part.numbers.shape, lanes)))
+                    column = next(table)
+                    read.append(column if lanes == 1 else np.broadcast_to(column, (*column.shape[:2], lanes)))
                 elif part.whole:
-                    read.append(part.among(KEPT.lanes(numbers(1)[0]), at.steps))
+                    read.append(part.among(KEPT.lanes(next(rest)(some, others)[0]), at.steps))
                 else:
-                    read.append(numbers(len(part.inside) * at.steps).reshape(-1, at.steps, lanes))
+                    read.append(next(rest)(some, others).reshape(-1, at.steps, lanes))
             if not hasattr(kept, "parameters"):  # the same array each time: executors are made ready for an array
                 kept.parameters = np.empty(len(common))
+                kept.ones = np.ones(at.size)
             kept.parameters[...] = some[: len(common)]
             found = loop.run(kept.parameters, start, read, others[: len(own)], at.steps, summed)
-            if body.adjoint:
-                finite = np.isfinite(found).all(0)
-                if not finite.all():
-                    found[:, ~finite] = math.nan
+            if body.adjoint and not np.isfinite(kept.ones.dot(found)).all():
+                found[:, ~np.isfinite(found).all(0)] = math.nan
             return found
 
         return solve
+
+
+class _Numbers:
+    """Reads some of the numbers that a scan depends on, (numbers, lanes), which all lanes share or which differ."""
+
+    def __init__(self, shared: Any, first: int, end: int) -> None:
+        self._shared = shared[first:end]
+        before, some = int(shared[:first].sum()), int(self._shared.sum())
+        self._of_all = slice(before, before + some)
+        self._own = slice(first - before, end - before - some)
+
+    def __call__(self, some: Any, others: Any) -> Any:
+        if not self._shared.any():
+            return others[self._own]
+        found = np.empty((len(self._shared), others.shape[1]))
+        found[self._shared] = some[self._of_all, None]
+        found[~self._shared] = others[self._own]
+        return found

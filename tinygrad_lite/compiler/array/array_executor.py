@@ -63,7 +63,7 @@ class ArrayExecutor:
             pad(self.program, levels, apart)
         self.groups = grouped(self.program, levels, self.lane_sums)
         self.cost = ArrayCost(self.program, self.groups)
-        self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies))))
+        self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies) - len(apart))))
         self._idle: dict[tuple[int, ...], _Workspace] = {}
         self.ran: Source | None = None
 
@@ -100,14 +100,15 @@ class ArrayExecutor:
     def run(self, parameters: Any, inputs: Any, out: Any = None) -> Any:
         """The outputs by lane, (outputs, lanes).
 
-        inputs  of shape (inputs, lanes), or a sequence of arrays that have some inputs each
+        inputs  of shape (inputs, lanes), or a sequence of arrays that have some inputs each. They may have two axes of
+                lanes, as (inputs, steps, lanes); so have the outputs then
         out     the array to write them to; None: a new one
         """
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
-        lanes = parts[0].shape[1]
-        found = self.xp.empty((self.outputs, lanes)) if out is None else out
-        for space, block in self._blocks(parameters, parts, lanes):
-            space.write(found[:, block])
+        shape = parts[0].shape[1:]
+        found = self.xp.empty((self.outputs, *shape)) if out is None else out
+        for space, block in self._blocks(parameters, parts, shape):
+            space.write(found[block])
         return found
 
     @_quiet
@@ -117,59 +118,65 @@ class ArrayExecutor:
         use  may write to the sums, and may keep them as the local derivatives of the node that it returns
         """
         parts = inputs if isinstance(inputs, (list, tuple)) else (inputs,)
-        lanes = parts[0].shape[1]
-        if 0 < lanes <= self.most_lanes:
-            space = self._computed(parameters, parts, lanes)
+        shape = parts[0].shape[1:]
+        if 0 < math.prod(shape) <= self.most_lanes:
+            space = self._computed(parameters, parts)
             made = use(space.sums)
             if type(made) is Value:
                 space.lent = weakref.ref(made)
             space.release()
             return made
         total = self.xp.zeros(self.outputs)
-        for space, _ in self._blocks(parameters, parts, lanes):
+        for space, _ in self._blocks(parameters, parts, shape):
             total += space.sums
         return use(total)
 
     @_quiet
-    def loop(self, parameters: Any, table: Any, carry: Any, backward: bool) -> None:
+    def loop(self, parameters: Any, table: Any, carry: Any, kept: Any, backward: bool) -> None:
         """Runs the program step by step, see Execution.loop()."""
         steps = table.shape[1]
+        found = np.empty((self.outputs, min(carry.shape[2], self.most_lanes)))
         for start in range(0, carry.shape[2], self.most_lanes):
             block = slice(start, start + self.most_lanes)
             read, carried = np.moveaxis(table[..., block], 1, 0), np.moveaxis(carry[..., block], 1, 0)
-            space = self._take(parameters, [carried[0], read[0]], carried.shape[2])
+            space = self._take(parameters, [carried[0], read[0]])
             for t in range(steps - 1, -1, -1) if backward else range(steps):
                 if not space.compute([carried[t + backward], read[t]]):
                     space.release()
-                    self.straight.loop(parameters, table, carry, backward)
+                    self.straight.loop(parameters, table, carry, kept, backward)
                     return
-                space.write(carried[t + 1 - backward])
+                space.write(found[:, : carried.shape[2]])
+                carried[t + 1 - backward] = found[: len(carry), : carried.shape[2]]
+                kept[:, t, block] = found[len(carry) :, : carried.shape[2]]
             space.release()
 
-    def _blocks(self, parameters: Any, parts: Sequence[Any], lanes: int) -> Iterator[tuple[_Workspace, slice]]:
-        """Runs block after block, and gives for each the workspace with its results and its lanes."""
-        blocks = max(1, -(-lanes // self.most_lanes))
-        size = max(1, -(-lanes // blocks))
-        for start in range(0, lanes, size):
-            block = slice(start, min(start + size, lanes))
-            space = self._computed(parameters, [part[:, block] for part in parts], block.stop - start)
-            yield space, block
-            space.release()
+    def _blocks(
+        self, parameters: Any, parts: Sequence[Any], shape: Sequence[int]
+    ) -> Iterator[tuple[_Workspace, tuple[slice, ...]]]:
+        """Runs block after block, and gives for each the workspace with its results, and its part of an array."""
+        *steps, lanes = shape
+        for some in _in_blocks(lanes, self.most_lanes):
+            most = self.most_lanes // max(1, some.stop - some.start)
+            for block in [(step, some) for step in _in_blocks(steps[0], most)] if steps else [(some,)]:
+                here = (slice(None), *block)
+                space = self._computed(parameters, [part[here] for part in parts])
+                yield space, here
+                space.release()
 
-    def _computed(self, parameters: Any, parts: Sequence[Any], lanes: int) -> _Workspace:
+    def _computed(self, parameters: Any, parts: Sequence[Any]) -> _Workspace:
         """A workspace with the results of a run, to be released."""
-        space = self._take(parameters, parts, lanes)
+        space = self._take(parameters, parts)
         if space.compute(parts):
             return space
         space.release()
-        return self.straight._computed(parameters, parts, lanes)
+        return self.straight._computed(parameters, parts)
 
-    def _take(self, parameters: Any, parts: Sequence[Any], lanes: int) -> _Workspace:
+    def _take(self, parameters: Any, parts: Sequence[Any]) -> _Workspace:
         """A workspace that no other call uses."""
-        key = (lanes, *map(len, parts))
+        key = (*parts[0].shape[1:], 0, *map(len, parts))
         space = self._idle.pop(key, None)
         if space is None or space.arrays[P] is not parameters:
-            space = _Workspace(self, parameters, key)
+            space = _Workspace(self, parameters, key, parts[0].shape[1:], list(map(len, parts)))
             for other in list(self._idle)[:-_SPACES_KEPT]:  # the ones unused for longest
                 self._idle.pop(other, None)
         return space
@@ -178,24 +185,33 @@ class ArrayExecutor:
 class _Workspace:
     """The arrays of a program for one number of lanes, and the calls bound to them.
 
-    key   the number of lanes, then how many inputs each input array holds
-    lent  the node that uses the sums as its local derivatives, while it lives
+    key    by which it is kept: the shape of the lanes, and how many inputs each input array holds
+    shape  of the lanes: (lanes,), or (steps, lanes)
+    lent   the node that uses the sums as its local derivatives, while it lives
     """
 
     lent: weakref.ref[Value] | None = None
 
-    def __init__(self, executor: ArrayExecutor, parameters: Any, key: tuple[int, ...]) -> None:
-        source, xp = executor.source_for(key[0]), executor.xp
+    def __init__(
+        self, executor: ArrayExecutor, parameters: Any, key: tuple[int, ...], shape: tuple[int, ...], lengths: list[int]
+    ) -> None:
+        lanes, xp = math.prod(shape), executor.xp
+        source = executor.source_for(lanes)
         layout, executor.ran = source.layout, source
-        self.outputs = layout.outputs
-        self.key, lanes, lengths = key, key[0], key[1:]
+        self.key, self.shape = key, shape
         self._idle = executor._idle
         self.arrays = {P: parameters, S: xp.empty(layout.rows[S]), V: xp.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = xp.asarray(layout.constants)
         self.sums = xp.zeros(executor.outputs)
+        self._in_rows, self._apart = list[Any](), list[Any]()
+        for home, positions, rows in layout.outputs:
+            if home == V and type(rows) is slice:
+                self._in_rows.append((positions, self.arrays[V][rows].reshape(-1, *shape)))
+            else:
+                self._apart.append((home, positions, rows))
         self._share, self._run = source.bind(xp, _grid, *self.arrays.values(), self.sums, lanes)
         self._pieces = [
-            (part, some if some != slice(0, lengths[part]) else None, self.arrays[V][rows])
+            (part, some if some != slice(0, lengths[part]) else None, self.arrays[V][rows].reshape(-1, *shape))
             for part, some, rows in _pieces(lengths, np.array(layout.inputs, int))
         ]
 
@@ -205,8 +221,11 @@ class _Workspace:
 
     def write(self, out: Any) -> None:
         """Writes the outputs by lane, (outputs, lanes)."""
-        for home, positions, rows in self.outputs:
-            out[positions] = self.arrays[V][rows] if home == V else self.arrays[home][rows, None]
+        for positions, rows in self._in_rows:
+            out[positions] = rows
+        for home, positions, rows in self._apart:
+            found = self.arrays[home][rows]
+            out[positions] = found.reshape(-1, *(self.shape if home == V else [1] * len(self.shape)))
 
     def compute(self, parts: Sequence[Any]) -> bool:
         """Runs the program on arrays of inputs; False if padding was wrong for these, see Program.padded."""
@@ -221,7 +240,14 @@ class _Workspace:
         return total is None or math.isfinite(total)
 
 
-def _pieces(lengths: tuple[int, ...], rows: Any) -> Iterator[tuple[int, slice, slice]]:
+def _in_blocks(count: int, most: int) -> Iterator[slice]:
+    """Slices of about the same size, of at most so many."""
+    size = max(1, -(-count // max(1, -(-count // max(1, most)))))
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def _pieces(lengths: Sequence[int], rows: Any) -> Iterator[tuple[int, slice, slice]]:
     """Splits the copy of inputs into pieces: (which array, a slice of its rows, the slice of V's rows they go to)."""
     parts = np.repeat(np.arange(len(lengths)), lengths)
     within = np.concatenate([np.arange(length) for length in lengths])

@@ -18,6 +18,7 @@ from ..passes.grouping import Group
 from ..passes.program import CONSTANT, INPUT, Grid, Program, even_steps
 
 P, S, V, G = "PSVG"
+MOST_RUNS = 8
 
 
 class Layout:
@@ -87,12 +88,13 @@ class Layout:
     def outputs(self) -> list[tuple[str, Any, Any]]:
         """For each array that holds outputs: its name, their positions among the outputs, and their rows.
 
-        Those that stand side by side are slices, which are copied in one piece.
+        Those that stand side by side are slices, which are copied in one piece; if these are few, each is listed.
         """
         places = np.array(self._program.outputs, int)
         homes, rows = self.homes(places), self.rows_of(places)
         found = [(home, np.flatnonzero(homes == home)) for home in (P, S, V)]
-        return [(home, _sliced(at), _sliced(rows[at])) for home, at in found if len(at)]
+        parts = [(home, at[run]) for home, at in found for run in in_runs(at, rows[at])]
+        return [(home, sliced(at), sliced(rows[at])) for home, at in parts]
 
     def _before_ones(self, groups: Sequence[Group]) -> set[int]:
         """The places of factors that are followed by the factor 1.0 in a product with one column of these."""
@@ -275,5 +277,16 @@ class Layout:
             self.run.append(f"{target}[...] = {self.by_lane(np.array(missing))}")
 
 
-def _sliced(rows: Any) -> Any:
+def in_runs(positions: Any, rows: Any) -> list[Any]:
+    """Splits into runs in which positions and rows are evenly spaced: the indices of each run; one run if too many."""
+    if not len(positions):
+        return []
+    steps = np.stack([np.diff(positions), np.diff(rows)])
+    uneven = np.flatnonzero((steps[:, 1:] != steps[:, :-1]).any(axis=0)) + 2
+    every = np.arange(len(positions))
+    parts = np.split(every, uneven[np.diff(uneven, prepend=0) > 1])
+    return parts if len(parts) <= MOST_RUNS else [every]
+
+
+def sliced(rows: Any) -> Any:
     return slice(int(rows[0]), int(rows[-1]) + 1) if (np.diff(rows) == 1).all() else rows

@@ -23,11 +23,11 @@ from ..passes.lane_sums import LaneSums
 from ..passes.matrix_products import Product
 from ..passes.program import Program, Taken, as_array
 from . import array_forms
-from .array_layout import G, Layout, S, V
+from .array_layout import MOST_RUNS, G, Layout, S, V, in_runs
 from .joint_calls import write_components, write_joint_results
 from .number_by_number import adding_at, by_value, chosen_evenly
 
-_MOST_RUNS, _MOST_PRODUCTS = 8, 3
+_MOST_PRODUCTS, _FEW_SUMS = 3, 1 << 13
 
 
 class Source:
@@ -315,11 +315,22 @@ class Source:
             self._into_sums(f"{layout.function(function)}({totals}, {factors}", rows)
 
     def _crossed_over_lanes(self, left: str, right: str, rows: Any) -> None:
-        """Writes a matrix product over lanes, or a few of them where its sums go to a few separate stretches of G."""
+        """Writes a matrix product over lanes, whose sums are copied to a few separate stretches of G.
+
+        Many sums are not copied: there is a product for each stretch, which reads its factors again.
+        """
         layout = self.layout
-        parts = [(some, others) for some in _runs(rows[:, 0], rows[:, 0]) for others in _runs(rows[0], rows[0])]
+        parts = [(some, others) for some in in_runs(rows[:, 0], rows[:, 0]) for others in in_runs(rows[0], rows[0])]
         if len(parts) > _MOST_PRODUCTS or not all(layout.view(G, rows[np.ix_(*part)]) for part in parts):
             parts = [(np.arange(len(rows)), np.arange(rows.shape[1]))]
+        if len(parts) > 1 and rows.size <= _FEW_SUMS:
+            sums = layout.array(rows.shape)
+            self._call(self._dot, left, layout.name(f"{right}.T", "w"), sums)
+            self.products += 1
+            for some, others in parts:
+                found = f"{sums}[{some[0]}:{some[-1] + 1}, {others[0]}:{others[-1] + 1}]"
+                layout.line(f"{layout.view(G, rows[np.ix_(some, others)])}[...] = {layout.name(found, 't')}")
+            return
         for some, others in parts:
             to = rows[np.ix_(some, others)]
             a = layout.name(f"{left}[{some[0]}:{some[-1] + 1}]", "w")
@@ -335,7 +346,7 @@ class Source:
         for added in (False, True):
             positions = np.array([k for k in sums.shared if (k in sums.by_lane) is added], dtype=int)
             places = np.array([sums.shared[k] for k in positions.tolist()], dtype=int)
-            for run in _runs(positions, layout.rows_of(places)):
+            for run in in_runs(positions, layout.rows_of(places)):
                 numbers = layout.shared(places[run])
                 if added:
                     buffer, view = layout.array((len(run),)), layout.view(G, positions[run])
@@ -386,7 +397,7 @@ class Source:
         single = np.array([*sums.by_lane, *sums.shared, *sums.again], int)
         given[single[single < len(given)]] = True
         spans = [span for span in spans if not given[span.start : span.stop].all()]
-        if len(spans) > _MOST_RUNS:
+        if len(spans) > MOST_RUNS:
             self.layout.line(f"G[{self.layout.index(np.concatenate(spans))}] = 0.0")
             return
         for span in spans:
@@ -407,14 +418,3 @@ def _joined(ranges: Sequence[range]) -> list[range]:
         else:
             found.append(range(some.start, some[-1] + 1))
     return found
-
-
-def _runs(positions: Any, rows: Any) -> list[Any]:
-    """Splits into runs in which positions and rows are evenly spaced: the indices of each run; one run if too many."""
-    if not len(positions):
-        return []
-    steps = np.stack([np.diff(positions), np.diff(rows)])
-    uneven = np.flatnonzero((steps[:, 1:] != steps[:, :-1]).any(axis=0)) + 2
-    every = np.arange(len(positions))
-    parts = np.split(every, uneven[np.diff(uneven, prepend=0) > 1])
-    return parts if len(parts) <= _MOST_RUNS else [every]

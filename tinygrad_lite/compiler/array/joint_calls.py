@@ -11,7 +11,7 @@ from ..joint_results import read_components
 from ..passes.grouping import Group
 from ..passes.lane_sums import LaneSums
 from ..passes.program import Program
-from .array_layout import Layout, S, V
+from .array_layout import Layout, S, V, in_runs, sliced
 
 Functions = dict[str, Any]
 
@@ -47,6 +47,7 @@ def write_components(layout: Layout, functions: Functions, program: Program, gro
     rows = layout.row[group.members]
     for whole in dict.fromkeys(wholes.tolist()):
         here = wholes == whole
+        runs = [(sliced(rows[here][run]), sliced(indices[here][run])) for run in in_runs(rows[here], indices[here])]
         function = f"component{len(functions)}"
-        functions[function] = partial(read_components, rows[here], indices[here])
+        functions[function] = partial(read_components, runs)
         layout.line(f"{function}({layout.operand(np.array([whole]))}, {V if group.varies else S})")

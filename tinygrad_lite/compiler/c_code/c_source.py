@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ... import ops
 from ...ops import Op
-from ..native.bytecode import ADD, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO, Encoding
+from ..native.bytecode import ADD, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO, WEIGHTED, Encoding
 from ..native.bytecode_machine import forms
 
 # Bytecode up to this length is one function with local variables; longer code is functions of this many statements.
@@ -163,7 +163,7 @@ class Source:
         while i < len(code):
             operation, result, i = code[i], self._name(code[i + 1]), i + 2
             self._written.add(code[i - 1])
-            if operation == SUMS:
+            if operation in (SUMS, WEIGHTED):
                 pairs, plus, minus = code[i + 1 : i + 4]
                 end = i + 4 + 2 * pairs + plus + minus
                 names = [self._name(slot) for slot in code[i + 4 : end]]

@@ -7,6 +7,7 @@ Each operation is written as its code, the slot of its result, and what it reads
     LANES                      the function, which takes all lanes at once, the slot of the argument
     MANY                       the function, how many numbers, a slot for each
     SUMS                       the slot to start from, how many pairs, plus and minus, a slot for each factor and term
+    WEIGHTED                   the same, where the first factor of each pair is one number for all lanes
     TAKE                       how many elements, a slot for each, the slot of the index
     EQUAL                      the slots of two numbers, then of the results if they are equal and if not
     CALL                       the position in `calls`
@@ -24,7 +25,7 @@ from ...ops import Op
 from ..passes.program import CONSTANT, INPUT, SUM, Args, Program
 from ..passes.strength_reduction import WHERE_EQUAL
 
-ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL = range(13)
+ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, WEIGHTED, TAKE, EQUAL, CALL = range(14)
 # Sums of products that are a single operation, by their numbers of pairs, plus and minus terms.
 _PLAIN = {(1, 0, 0): MUL, (0, 2, 0): ADD, (0, 1, 1): SUB, (0, 0, 1): NEG}
 
@@ -36,6 +37,7 @@ class Encoding:
     results       the slot of each output
     constants     the slots and numbers of the constants
     inputs, parameters, slots   how many there are; inputs take the first slots, parameters the next
+    spread        the parameters that operations read lane by lane; weights, which all lanes share, are not among them
     """
 
     def __init__(self, program: Program, forms: Mapping[Op | str, tuple[int, ...]]) -> None:
@@ -47,6 +49,7 @@ class Encoding:
         self._free: list[int] = []
         # By place, also by that of parameter k: ~k counts from the end.
         self._slot = [-1] * len(program) + [self.inputs + k for k in reversed(range(self.parameters))]
+        self.spread = {~place for place in program.outputs if place < 0}
         self._encode()
         self.results = array("i", [self._slot[place] for place in program.outputs])
         self.constants = list(self._constants.values())
@@ -69,6 +72,8 @@ class Encoding:
             else:
                 result = slot[place] = self._new_slot()
                 self.written.add(kind, args, result, [slot[read] for read in reads[place]])
+                weights = self.written.count_weights(kind, args)
+                self.spread.update([~read for read in reads[place][weights:] if read < 0])
                 for read in reads[place]:
                     if read >= 0 and last[read] == place:
                         last[read] = -1  # an operation may read it twice, but frees it once
@@ -125,7 +130,8 @@ class Code:
             if plain is not None:
                 code.extend((plain, result, *read))
             else:  # starts from -0.0: starting from 0.0, a sum of -0.0 would be 0.0
-                code.extend((SUMS, result, self._constant(-0.0 if read else 0.0), pairs, plus, minus, *read))
+                operation = WEIGHTED if self.count_weights(kind, args) else SUMS
+                code.extend((operation, result, self._constant(-0.0 if read else 0.0), pairs, plus, minus, *read))
         elif kind is ops.sum or (kind is ops.mean and read):
             code.extend((SUMS, result, self._constant(0.0), 0, len(read), 0, *read))
             if kind is ops.mean:
@@ -143,6 +149,14 @@ class Code:
             rest = iter(read)
             given = [next(rest) if type(arg) is int else tuple([next(rest) for _ in arg]) for arg in args]
             self.calls.append((kind, tuple(given)))
+
+    def count_weights(self, kind: Op | str, args: Args) -> int:
+        """How many first factors of a sum there are, if all lanes share them: parameters and constants; else 0."""
+        if kind != SUM or not args[0] or tuple(map(len, args[1:])) in _PLAIN:
+            return 0
+        row, kinds = args[0], self._program.kinds
+        shared = max(row[0], row[-1]) < 0 if type(row) is range else all(k < 0 or kinds[k] == CONSTANT for k in row)
+        return len(row) if shared else 0
 
 
 _OF_SOME = (ops.var, ops.std)

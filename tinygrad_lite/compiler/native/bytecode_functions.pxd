@@ -2,7 +2,7 @@
 from tinygrad_lite.compiler.native.vector_math cimport Target
 
 cdef enum:
-    ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, TAKE, EQUAL, CALL
+    ADD, SUB, MUL, DIV, NEG, ONE, LANES, TWO, MANY, SUMS, WEIGHTED, TAKE, EQUAL, CALL
 
 ctypedef double (*One)(double) noexcept
 ctypedef void (*Lanes)(double *, Target, Py_ssize_t) noexcept

@@ -23,7 +23,7 @@ else:
     c = types.SimpleNamespace(**{**vars(math), **vars(ieee), "pow": ieee.power})
     from ...floats import c_functions, c_normal
     from . import sequence_functions, vector_math
-    from .bytecode import ADD, CALL, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+    from .bytecode import ADD, CALL, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO, WEIGHTED
 
     One = Lanes = Two = Many = object
     ones, all_lanes, twos, manys = [None] * 128, [None] * 128, [None] * 128, [None] * 128
@@ -40,7 +40,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "864aa92e"
+source_hash = "6cea78a4"
 
 
 @cython.cfunc
@@ -72,7 +72,7 @@ def check_code(
             length = 4
         elif operation == MANY and i + 3 < end:
             first, length = i + 4, code[i + 3]
-        elif operation == SUMS and i + 5 < end:
+        elif operation in (SUMS, WEIGHTED) and i + 5 < end:
             length = 4
             for k in range(i + 3, i + 6):
                 length = -end if code[k] < 0 else length + (2 if k == i + 3 else 1) * code[k]
@@ -90,7 +90,7 @@ def check_code(
         elif ONE <= operation <= MANY:
             _check_function(operation, code[i + 2])
         for k in range(first, first + length):
-            if operation != CALL and (operation != SUMS or not i + 3 <= k < i + 6):
+            if operation != CALL and (operation not in (SUMS, WEIGHTED) or not i + 3 <= k < i + 6):
                 check_slot(code[k], slots)
         i = first + length
     return 0

@@ -15,11 +15,13 @@ if cython.compiled:
     from cython.cimports.libc import math as c
 else:
     from ...floats.ieee import divide
-    from .bytecode import ADD, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO
+    from .bytecode import ADD, DIV, EQUAL, LANES, MANY, MUL, NEG, ONE, SUB, SUMS, TAKE, TWO, WEIGHTED
     from .bytecode_functions import Lanes, Many, One, Two, all_lanes, manys, ones, twos
 
+    Target = object
+
 compiled: bool = cython.compiled
-source_hash = "4818c890"
+source_hash = "e343dc7e"
 
 
 @cython.cfunc
@@ -31,9 +33,16 @@ def run_code(
     w: cython.p_double,
     xs: cython.p_double,
     n: cython.Py_ssize_t,
+    shared: cython.p_double,
+    apart: cython.Py_ssize_t,
 ) -> cython.int:
-    """Runs the code on n lanes; the lanes of a slot are contiguous. xs has room for the numbers one function reads."""
-    return _sweep(calls, code, end, w, xs, 1) if n == 1 else _run_lanes(calls, code, end, w, xs, n)
+    """Runs the code on n lanes; the lanes of a slot are contiguous. xs has room for the numbers one function reads.
+
+    shared  where weights stand, which all lanes share: that of slot k at k * apart
+    """
+    if n == 1:
+        return _sweep(calls, code, end, w, xs, 1, shared, apart)
+    return _run_lanes(calls, code, end, w, xs, n, shared, apart)
 
 
 @cython.cfunc
@@ -45,8 +54,10 @@ def _run_lanes(
     w: cython.p_double,
     xs: cython.p_double,
     n: cython.Py_ssize_t,
+    shared: cython.p_double,
+    apart: cython.Py_ssize_t,
 ) -> cython.int:
-    return _sweep(calls, code, end, w, xs, n)
+    return _sweep(calls, code, end, w, xs, n, shared, apart)
 
 
 @cython.cfunc
@@ -66,6 +77,8 @@ def _sweep(
     w: cython.p_double,
     xs: cython.p_double,
     n: cython.Py_ssize_t,
+    shared: cython.p_double,
+    apart: cython.Py_ssize_t,
 ) -> cython.int:
     """The body of run_code. It is inlined into both callers, so that the loop over a single lane disappears."""
     i: cython.Py_ssize_t = 0
@@ -134,8 +147,8 @@ def _sweep(
                     xs[k] = w[code[i + k] * n + lane]
                 w[d + lane] = many(xs, a)
             i += a
-        elif operation == SUMS:
-            _sums(code, i + 2, w, d, n)
+        elif operation in (SUMS, WEIGHTED):
+            _sums(code, i + 2, w, d, n, shared if operation == WEIGHTED else cython.NULL, apart)
             i += 6 + 2 * code[i + 3] + code[i + 4] + code[i + 5]
         elif operation == TAKE:
             a = code[i + 2]
@@ -154,6 +167,42 @@ def _sweep(
                 w[d + lane] = _call(calls[code[i + 2]], w, n, lane)
             i += 3
     return 0
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _weighted(
+    code: cython.p_int,
+    i: cython.Py_ssize_t,
+    end: cython.Py_ssize_t,
+    w: cython.p_double,
+    y: Target,
+    n: cython.Py_ssize_t,
+    shared: cython.p_double,
+    apart: cython.Py_ssize_t,
+) -> cython.void:
+    """Adds products to y, of which all lanes share the first factors: four in one pass over the lanes."""
+    lane: cython.Py_ssize_t
+    p: cython.double
+    q: cython.double
+    r: cython.double
+    s: cython.double
+    a: cython.Py_ssize_t
+    b: cython.Py_ssize_t
+    d: cython.Py_ssize_t
+    e: cython.Py_ssize_t
+    while i + 8 <= end:
+        p, q = shared[code[i] * apart], shared[code[i + 2] * apart]
+        r, s = shared[code[i + 4] * apart], shared[code[i + 6] * apart]
+        a, b, d, e = code[i + 1] * n, code[i + 3] * n, code[i + 5] * n, code[i + 7] * n
+        for lane in range(n):
+            y[lane] = (((y[lane] + p * w[a + lane]) + q * w[b + lane]) + r * w[d + lane]) + s * w[e + lane]
+        i += 8
+    while i < end:
+        p, a = shared[code[i] * apart], code[i + 1] * n
+        for lane in range(n):
+            y[lane] += p * w[a + lane]
+        i += 2
 
 
 @cython.cfunc
@@ -177,9 +226,18 @@ def _call(call: tuple, w: cython.p_double, n: cython.Py_ssize_t, lane: cython.Py
 @cython.cfunc
 @cython.exceptval(check=False)
 def _sums(
-    code: cython.p_int, i: cython.Py_ssize_t, w: cython.p_double, d: cython.Py_ssize_t, n: cython.Py_ssize_t
+    code: cython.p_int,
+    i: cython.Py_ssize_t,
+    w: cython.p_double,
+    d: cython.Py_ssize_t,
+    n: cython.Py_ssize_t,
+    shared: cython.p_double,
+    apart: cython.Py_ssize_t,
 ) -> cython.void:
-    """Writes start + products of pairs + plus terms - minus terms at d, added from left to right."""
+    """Writes start + products of pairs + plus terms - minus terms at d, added from left to right.
+
+    shared  where the first factors of pairs stand, if all lanes share them
+    """
     start: cython.Py_ssize_t = code[i] * n
     plus: cython.Py_ssize_t = i + 4 + 2 * code[i + 1]
     minus: cython.Py_ssize_t = plus + code[i + 2]
@@ -199,7 +257,12 @@ def _sums(
             total -= w[code[k]]
         w[d] = total
         return
-    if i + 4 < plus:  # start and the first product in one pass
+    if shared is not cython.NULL:
+        for lane in range(n):
+            w[d + lane] = w[start + lane]
+        _weighted(code, i + 4, plus, w, w + d if cython.compiled else memoryview(w)[d:], n, shared, apart)
+        i = plus
+    elif i + 4 < plus:  # start and the first product in one pass
         a, b = code[i + 4] * n, code[i + 5] * n
         for lane in range(n):
             w[d + lane] = w[start + lane] + w[a + lane] * w[b + lane]

@@ -8,6 +8,7 @@ ones), whose row's value is called with floats. Results agree with the rows with
 its C form.
 """
 
+import mmap
 from array import array
 
 try:
@@ -25,13 +26,13 @@ if not cython.compiled:
 
     from .bytecode_functions import check_code, check_slot
     from .bytecode_loop import run_code
-    from .number_views import View, check_size, doubles, integers, read, view_of
+    from .number_views import Rows, View, check_size, doubles, integers, read, rows_of, view_of
 
     InC = object
 
 compiled: bool = cython.compiled
 _MOST_LANES = 1 << 40
-source_hash = "bee4cf22"
+source_hash = "2b0e8a37"
 
 
 @cython.final
@@ -51,10 +52,12 @@ class Executor:
 
     run(parameters, inputs, out=None)      one set of inputs; returns the results as floats, or writes them to out
     batch(parameters, parts, lanes, out)   many sets of inputs at once; writes the results to out
-    loop(parameters, table, carry, backward)   step by step, the results being the first inputs of the next step
+    sums(parameters, parts, lanes, out)    the same, but writes only their sums over the lanes
+    loop(parameters, table, carry, kept, backward)   step by step, the first results being inputs of the next step
     Numbers are a list or tuple of real numbers, or an array of any shape (a float64 array in C order is not copied);
-    out is such an array. Raises ShapeError for too few numbers, TypeError for anything but numbers, and what operations
-    raise (IndexError for take). Threads may share an Executor.
+    out is such an array. Parts have the shape (some inputs, lanes) or (some inputs, steps, lanes of a step), and any
+    strides. Raises ShapeError for too few numbers, TypeError for anything but numbers, and what operations raise
+    (IndexError for take). Threads may share an Executor.
 
     >>> from tinygrad_lite import ops
     >>> from tinygrad_lite.compiler.passes.program import INPUT, Program
@@ -76,7 +79,7 @@ class Executor:
         "_parameters",
         "_results",
     )
-    __slots__ += ("_slots", "_spaces", "_widest")
+    __slots__ += ("_slots", "_spaces", "_spread", "_wide", "_widest")
 
     def __init__(self, program, in_c=None):
         _refuse_again(self, self._arrays if cython.compiled else getattr(self, "_arrays", None))
@@ -87,7 +90,7 @@ class Executor:
             check_slot(slot, self._slots)
         self._take(encoding.written)
         self._arrays, self._results = (*self._arrays, encoding.results), integers(encoding.results)
-        self._spaces = [_space(self, 1)]
+        self._spaces, self._wide, self._spread = [_space(self, 1)], [], sorted(encoding.spread)
         address = 0 if in_c is None else in_c(encoding)
         if cython.compiled:
             self._in_c = cython.cast(InC, cython.cast(cython.size_t, address))
@@ -109,7 +112,10 @@ class Executor:
     def _sweep(self, space: _Space, n: cython.Py_ssize_t) -> cython.int:
         """Runs the program on the n lanes of a space."""
         if n != 1 or not self._in_c:
-            return run_code(self._calls, self._code, self._length, space.numbers, space.spare, n)
+            return run_code(
+                self._calls, self._code, self._length, space.numbers, space.spare, n,
+                space.numbers if n == 1 else space.shared, 1,
+            )  # fmt: skip
         if cython.compiled:
             failed: cython.int = self._in_c(space.numbers, space.spare)
         else:
@@ -165,7 +171,17 @@ class Executor:
         return 0
 
     def batch(self, parameters, parts, lanes, out):
-        """Writes the outputs of all lanes, (outputs, lanes), to out; each part has the shape (some inputs, lanes)."""
+        """Writes the outputs of all lanes, (outputs, lanes), to out."""
+        self._run_blocks(parameters, parts, lanes, out, False)
+
+    def sums(self, parameters, parts, lanes, out):
+        """Writes the sums of the outputs over all lanes to out."""
+        self._run_blocks(parameters, parts, lanes, out, True)
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _run_blocks(self, parameters, parts, lanes, out, summed: cython.bint) -> cython.int:
+        """Runs blocks of lanes, whose numbers stay in the cache."""
         if cython.compiled and self._arrays is None:
             raise errors.not_made(self)
         if not 0 <= lanes <= _MOST_LANES // max(1, self._inputs, self._outputs):
@@ -176,58 +192,70 @@ class Executor:
         k: cython.Py_ssize_t
         lane: cython.Py_ssize_t
         given: View = view_of("parameters", parameters, False)
-        source: View
-        sources: list = [view_of("inputs", part, False) for part in parts]
+        source: Rows
+        sources: list = [rows_of("inputs", part, count) for part in parts]
         target: View = view_of("out", out, True)
         check_size("parameters", given.size, self._parameters)
         size: cython.Py_ssize_t = 0
+        rows: cython.Py_ssize_t = 0
         for source in sources:
             size += source.size
+            rows += source.count
         check_size("inputs", size, self._inputs * count)
-        check_size("out", target.size, self._outputs * count)
-        row: cython.Py_ssize_t
-        block: cython.Py_ssize_t = _block(self)
-        space: _Space = None
+        if rows < self._inputs:
+            raise errors.ShapeError(f"each part of the inputs must have {count} lanes, got parts that do not")
+        check_size("out", target.size, self._outputs * (1 if summed else count))
+        block: cython.Py_ssize_t = _block(self, count)
+        space: _Space = _wide_space(self, block)
+        w: cython.p_double = space.numbers
+        for k in range(self._outputs if summed else 0):
+            target.numbers[k] = 0.0
         for start in range(0, count, block):
             n = min(block, count - start)
-            if space is None or space.lanes != n:
-                space = _space_with(self, n, given)
-            w: cython.p_double = space.numbers
+            _fill(self, space, n, given)
             k = 0
             for source in sources:
-                for row in range(min(source.size // count, self._inputs - k)):
-                    for lane in range(n):
-                        w[k * n + lane] = source.numbers[row * count + start + lane]
-                    k += 1
-            if k < self._inputs:
-                raise errors.ShapeError(f"each part of the inputs must have {count} lanes, got parts that do not")
+                rows = min(source.count, self._inputs - k)
+                source.copy(rows, w + k * n if cython.compiled else memoryview(w)[k * n :], n, start)
+                k += rows
             self._sweep(space, n)
             for k in range(self._outputs):
-                for lane in range(n):
-                    target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
+                if summed:
+                    target.numbers[k] += _total(w, self._results[k] * n, n)
+                else:
+                    for lane in range(n):
+                        target.numbers[k * count + start + lane] = w[self._results[k] * n + lane]
+        self._wide.append(space)
+        return 0
 
-    def loop(self, parameters, table, carry, backward):
-        """Runs the program once a step, from the carry and what the step reads to the next carry.
+    def loop(self, parameters, table, carry, kept, backward):
+        """Runs the program once a step, from the carry and what the step reads to the next carry and what is kept.
 
         table  what steps read, (numbers, steps, lanes)
         carry  (numbers, steps + 1, lanes); the first is given, or the last if the steps run backward. The others are
                filled in
+        kept   (numbers, steps, lanes), filled in
         """
         if cython.compiled and self._arrays is None:
             raise errors.not_made(self)
-        carried: cython.Py_ssize_t = self._outputs
+        carried: cython.Py_ssize_t = carry.shape[0]
         times: cython.Py_ssize_t = carry.shape[1]
         count: cython.Py_ssize_t = carry.shape[2]
         steps: cython.Py_ssize_t = times - 1
         given: View = view_of("parameters", parameters, False)
         source: View = view_of("table", table, False)
         target: View = view_of("carry", carry, True)
+        others: View = view_of("kept", kept, True)
+        if carried > self._outputs:
+            raise errors.ShapeError(f"the program has {self._outputs} outputs, got a carry of {carried} numbers")
         check_size("parameters", given.size, self._parameters)
         check_size("table", source.size, (self._inputs - carried) * steps * count)
         check_size("carry", target.size, carried * times * count)
+        check_size("kept", others.size, (self._outputs - carried) * steps * count)
         down: cython.bint = backward
-        block: cython.Py_ssize_t = _block(self)
-        space: _Space = None
+        block: cython.Py_ssize_t = _block(self, count)
+        space: _Space = _wide_space(self, block)
+        w: cython.p_double = space.numbers
         start: cython.Py_ssize_t
         n: cython.Py_ssize_t
         k: cython.Py_ssize_t
@@ -237,9 +265,7 @@ class Executor:
         lane: cython.Py_ssize_t
         for start in range(0, count, block):
             n = min(block, count - start)
-            if space is None or space.lanes != n:
-                space = _space_with(self, n, given)
-            w: cython.p_double = space.numbers
+            _fill(self, space, n, given)
             for step in range(steps):
                 t = steps - 1 - step if down else step
                 now = t + 1 if down else t
@@ -254,34 +280,97 @@ class Executor:
                 for k in range(carried):
                     for lane in range(n):
                         target.numbers[(k * times + now) * count + start + lane] = w[self._results[k] * n + lane]
+                for k in range(carried, self._outputs):
+                    for lane in range(n):
+                        others.numbers[((k - carried) * steps + t) * count + start + lane] = w[
+                            self._results[k] * n + lane
+                        ]
+        self._wide.append(space)
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _total(w: cython.p_double, first: cython.Py_ssize_t, n: cython.Py_ssize_t) -> cython.double:
+    """The sum of n numbers, in four parts, since an addition takes longer than it takes to begin the next one."""
+    a: cython.double = 0.0
+    b: cython.double = 0.0
+    c: cython.double = 0.0
+    d: cython.double = 0.0
+    k: cython.Py_ssize_t
+    for k in range(first, first + n - 3, 4):
+        a += w[k]
+        b += w[k + 1]
+        c += w[k + 2]
+        d += w[k + 3]
+    for k in range(first + n // 4 * 4, first + n):
+        a += w[k]
+    return (a + b) + (c + d)
 
 
 @cython.cfunc
 def _space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
-    """A new space, with the constants filled in."""
+    """A new space for n lanes."""
     space: _Space = _Space.__new__(_Space)
-    space._array = array("d", bytes(8 * (executor._slots * n + executor._widest)))
-    space.numbers, space.lanes = doubles(space._array), n
+    size: cython.Py_ssize_t = 8 * (executor._slots * n + executor._widest)
+    space._array = array("d", bytes(size))
+    space.numbers, space.room = doubles(space._array), n
     space.spare = space.numbers + executor._slots * n if cython.compiled else array("d", bytes(8 * executor._widest))
-    for slot, number in executor._constants:
-        _spread(space.numbers, slot, n, number)
+    for slot, number in executor._constants if n == 1 else ():
+        space.numbers[cython.cast(cython.Py_ssize_t, slot)] = number
     return space
 
 
 @cython.cfunc
-def _space_with(executor: Executor, n: cython.Py_ssize_t, parameters: View) -> _Space:
-    """A new space, with the constants and the parameters filled in."""
+def _wide_space(executor: Executor, n: cython.Py_ssize_t) -> _Space:
+    """A space for up to n lanes: one that was used before, since new memory costs as much as writing it several times.
+
+    Slots of weights are never written, so that they take no memory.
+    """
+    space: _Space
+    try:
+        space = executor._wide.pop()
+    except IndexError:
+        space = None
+    if space is not None and space.room >= n:
+        return space
+    if not cython.compiled:
+        space = _space(executor, n)
+    else:
+        space = _Space.__new__(_Space)
+        memory = mmap.mmap(-1, 8 * (executor._slots * n + executor._widest))
+        space._array = view_of("space", memoryview(memory).cast("d"), True)
+        space.numbers, space.room = cython.cast(View, space._array).numbers, n
+        space.spare = space.numbers + executor._slots * n
+    space._weights = array("d", bytes(8 * executor._slots))
+    space.shared = doubles(space._weights)
+    return space
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _fill(executor: Executor, space: _Space, n: cython.Py_ssize_t, parameters: View) -> cython.int:
+    """Fills in the constants and the parameters, for n lanes."""
     k: cython.Py_ssize_t
-    space: _Space = _space(executor, n)
+    slot: cython.Py_ssize_t
+    for number_of in executor._constants:
+        slot = number_of[0]
+        space.shared[slot] = number_of[1]
+        _spread(space.numbers, slot, n, number_of[1])
     for k in range(executor._parameters):
+        space.shared[executor._inputs + k] = parameters.numbers[k]
+    for number_of in executor._spread if n > 1 else range(executor._parameters):
+        k = number_of
         _spread(space.numbers, executor._inputs + k, n, parameters.numbers[k])
-    return space
+    return 0
 
 
 @cython.cfunc
-def _block(executor: Executor) -> cython.Py_ssize_t:
-    """How many lanes run at once, so that their numbers stay in the cache."""
-    return max(1, min(256, 32768 // max(1, executor._slots)))
+def _block(executor: Executor, count: cython.Py_ssize_t) -> cython.Py_ssize_t:
+    """How many of so many lanes run at once, so that their numbers stay in the cache: about as many in each block."""
+    slots: cython.Py_ssize_t = executor._slots - executor._parameters + len(executor._spread)
+    most: cython.Py_ssize_t = max(1, min(256, 32768 // max(1, slots)))
+    blocks: cython.Py_ssize_t = max(1, (count + most - 1) // most)
+    return max(1, (count + blocks - 1) // blocks)
 
 
 @cython.cfunc
@@ -328,8 +417,9 @@ class OnRows:
         if cython.compiled and executor is None:
             raise errors.not_made(self)
         run_code(
-            executor._calls, executor._code, executor._length, self._view.numbers, doubles(self._room), self._lanes
-        )
+            executor._calls, executor._code, executor._length, self._view.numbers, doubles(self._room), self._lanes,
+            self._view.numbers, self._lanes,
+        )  # fmt: skip
 
 
 def hold_the_same(containers: list, items: list):

@@ -17,7 +17,7 @@ if cython.compiled:
     from cython.cimports.cpython.memoryview import PyMemoryView_GET_BUFFER
 
 compiled: bool = cython.compiled
-source_hash = "88528af8"
+source_hash = "786d8dda"
 
 
 @cython.final
@@ -56,6 +56,76 @@ def view_in_place(given, writable: cython.bint) -> View:
     else:
         view.numbers = memory.cast("B").cast("d") if memory.nbytes else []
     return view
+
+
+@cython.final
+@cython.cclass
+class Rows:
+    """Rows of numbers in place, with a number for each lane.
+
+    size   how many numbers there are
+    count  how many rows there are
+    lanes  how many lanes stand evenly spaced, one after the other; then begins another step, with as many
+    apart, step, lane  how far it is from one row to the next, from one step, from one lane
+    """
+
+    __slots__ = ("_memory", "apart", "count", "lane", "lanes", "numbers", "size", "step")
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def copy(
+        self, rows: cython.Py_ssize_t, w: cython.p_double, n: cython.Py_ssize_t, start: cython.Py_ssize_t
+    ) -> cython.void:
+        """Copies n lanes of the first rows to w, from one lane on."""
+        row: cython.Py_ssize_t
+        done: cython.Py_ssize_t
+        k: cython.Py_ssize_t
+        for row in range(rows):
+            done = 0
+            while done < n:
+                first: cython.Py_ssize_t = (start + done) % self.lanes
+                some: cython.Py_ssize_t = min(n - done, self.lanes - first)
+                to: cython.Py_ssize_t = row * n + done
+                of: cython.Py_ssize_t = row * self.apart + (start + done) // self.lanes * self.step + first * self.lane
+                if self.lane == 1:
+                    for k in range(some):
+                        w[to + k] = self.numbers[of + k]
+                else:
+                    for k in range(some):
+                        w[to + k] = self.numbers[of + k * self.lane]
+                done += some
+
+
+@cython.cfunc
+def rows_of(who, given, lanes: cython.Py_ssize_t) -> Rows:
+    """Rows of this many lanes: of a float64 array (rows, lanes) or (rows, steps, lanes), or of other numbers."""
+    rows: Rows = Rows.__new__(Rows)
+    rows.lanes, rows.step, rows.lane = max(1, lanes), 0, 1
+    try:
+        memory = memoryview(given)
+        strides = [stride // 8 for stride in memory.strides]
+        is_even = sum([stride % 8 for stride in memory.strides]) == 0
+    except (TypeError, BufferError):
+        is_even = False
+    if is_even and memory.format == "d" and len(strides) > 1 and memory.nbytes == 8 * memory.shape[0] * lanes:
+        if not cython.compiled and not memory.c_contiguous:
+            memory = memoryview(memory.tobytes()).cast("B").cast("d", memory.shape)
+            strides = [stride // 8 for stride in memory.strides]
+        rows._memory, rows.size, rows.count = memory, memory.nbytes // 8, memory.shape[0]
+        rows.apart, rows.lane = strides[0], strides[len(strides) - 1]
+        if len(strides) == 3 and memory.shape[2] == 1:
+            rows.lane = strides[1]
+        elif len(strides) == 3 and strides[1] != memory.shape[2] * strides[2]:
+            rows.lanes, rows.step = max(1, memory.shape[2]), strides[1]
+        if cython.compiled:
+            rows.numbers = cython.cast(cython.p_double, PyMemoryView_GET_BUFFER(memory).buf)
+        else:
+            rows.numbers = memory.cast("B").cast("d") if memory.nbytes else []
+        return rows
+    view: View = view_of(who, given, False)
+    rows._memory, rows.numbers, rows.size = view, view.numbers, view.size
+    rows.count, rows.apart = view.size // rows.lanes, rows.lanes
+    return rows
 
 
 @cython.cfunc

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
+from ..joint_results import Joint
 from .program import CONSTANT, INPUT, SUM, Args, Program, Row, row_of
 
 
 class LoopParts:
     """The parts of a program in sums of products whose first inputs are the carry and whose first outputs the next one.
 
-    loop    from the carry and what it reads: the next carry
+    loop    from the carry and what it reads: the next carry, and what is kept
     before  what the loop reads, from inputs without the carry
     reads   which inputs these are
+    kept    how many numbers of a step are kept: the loop computes them, and outputs beside the next carry need them
     """
 
     def __init__(self, program: Program, carried: int) -> None:
@@ -29,20 +31,26 @@ class LoopParts:
                 self._depends[place] = program.args[place][0] < carried
             else:
                 self._depends[place] = any(map(self._depends.__getitem__, program.operands(place)))
+        self._kept: list[int] = []
         self.before, self.reads, self.loop = self._divided()
 
-    def after(self, outputs: Sequence[int]) -> tuple[Program, list[int]]:
-        """Outputs of the program, by their positions, from its inputs, the next carry and what the loop reads.
+    @property
+    def kept(self) -> int:
+        return len(self._kept)
 
-        Then which of these are read. What else these outputs need is computed again, for all steps at once.
+    def after(self, outputs: Sequence[int]) -> tuple[Program, list[int]]:
+        """Outputs of the program, by their positions, from its inputs, the next carry, what the loop reads and is kept.
+
+        Then which of these are read.
         """
-        program = self._program
-        made, inputs = self._begun(range(self._inputs + self._carried + len(self.before.outputs)))
+        program, first = self._program, self._inputs + self._carried + len(self.before.outputs)
+        made, inputs = self._begun(range(first + len(self._kept)))
         places = {place: inputs[self._inputs + k] for place, k in self._table.items()}
         places |= {k: inputs[args[0]] for k, args in enumerate(program.args) if program.kinds[k] == INPUT}
         for k, place in enumerate(program.outputs[: self._carried], self._inputs):
             if place >= 0 and self._depends[place]:
                 places.setdefault(place, inputs[k])
+        places.update(zip(self._kept, [inputs[first + k] for k in range(len(self._kept))], strict=True))
         made.outputs = self._copied(made, places, [program.outputs[position] for position in outputs])
         return _with_inputs_read(made)
 
@@ -95,7 +103,14 @@ class LoopParts:
             if rest is not None:
                 args = *args[:2], (*args[2], reads[rest]), args[3]
             places[place] = loop.add(program.kinds[place], args)
-        loop.outputs = list(map(moved, nexts))
+        # A number that the loop computed costs less to keep than to compute again: one row is written and read. A joint
+        # result is dropped after its step, but not its numbers.
+        computed = {place for place in divided if not isinstance(program.kinds[place], Joint)}
+        roots = program.outputs[carried:]
+        outside = self._below(roots, lambda place: place not in computed)
+        needed = computed.intersection(chain(roots, *map(program.operands, outside)))
+        self._kept = sorted(needed.difference(nexts))
+        loop.outputs = list(map(moved, [*nexts, *self._kept]))
         self._table = {place: reads[new] for place, new in known.items() if new in reads}
         before, used = _with_inputs_read(before)
         return before, [carried + k for k in used], loop
