@@ -130,12 +130,12 @@ def _sequence(who, items):
 
 @cython.cfunc
 def _row_in_trace(here: _Context, who, items) -> tuple:
-    """_arguments(), or one of the last two rows if that holds the same objects."""
-    if here.row is None or not _holds(items, here.row):
-        here.row, here.older = here.older, here.row
-        if here.row is None or not _holds(items, here.row):
-            here.row = _arguments(who, items)
-    return here.row
+    """_arguments(), or a row of the trace that holds the same objects."""
+    key = hash_of_items(items) if cython.compiled else hash(tuple(map(id, items)))  # noqa: F821  from_c.pxd
+    row = here.rows.get(key)
+    if row is None or not _holds(items, row):
+        row = here.rows[key] = _arguments(who, items)
+    return row
 
 
 @cython.cfunc
