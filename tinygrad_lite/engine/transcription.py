@@ -32,7 +32,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "f63c29a5"
+source_hash = "118eff17"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -228,7 +228,7 @@ def _is_same_number(a: cython.double, b: cython.double) -> cython.bint:
 
 @cython.cfunc
 def _are_same_cells(a, b) -> cython.bint:
-    """Whether two rows of one length are leaves in the same cells; one may have been recorded before these were bound."""
+    """Whether two rows of one length are leaves in the same cells, also if one was recorded before they were bound."""
     cell: cython.Py_ssize_t = _cell_of_row(a)
     return cell >= 0 and cell == _cell_of_row(b) and _storage_of_row(a) is _storage_of_row(b)
 

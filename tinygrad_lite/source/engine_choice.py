@@ -34,7 +34,7 @@ _NATIVE = (
     "bytecode_machine",
     "plain_call",
 )
-_PASSES = ("sums_of_products",)
+_PASSES = ("operations", "sums_of_products")
 SOURCES = {
     f"{_PACKAGE}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"
     for name in (

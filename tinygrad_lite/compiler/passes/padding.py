@@ -23,7 +23,7 @@ _MOST_FACTORS, _MOST_TRIED = 1 << 16, 8
 def pad(program: Program, levels: list[int], apart: frozenset[int]) -> None:
     """Fills up sums of products, in place.
 
-    levels  those of the places, see levels_of(); gains those of places that are added
+    levels  those of the places, see Program.levels(); gains those of places that are added
     apart   places that stay as they are
     """
     first = len(program)

@@ -14,10 +14,13 @@ except ImportError:
 from ... import ops
 from ...source.engine_choice import warn_of_stale
 from .gc_pause import collector_paused
-from .program import CONSTANT, PARAMETER, SUM, Outer, Taken, row_of
+from .program import CONSTANT, SUM, Outer, Taken, row_of
+
+if not cython.compiled:
+    from .operations import Operations
 
 compiled: bool = cython.compiled
-source_hash = "14009833"
+source_hash = "6c957d83"
 
 _ADD = cython.declare(object, ops.add)
 _SUB = cython.declare(object, ops.sub)
@@ -64,15 +67,13 @@ class _Rewriting:
     orders  and their order
     """
 
-    __slots__ = ("_add", "_args", "_kept", "_kinds", "_now_varies", "_orders", "_places", "_rows", "_units", "_uses")
-    __slots__ += ("_varies", "made")
+    __slots__ = ("_args", "_kept", "_kinds", "_orders", "_places", "_rows", "_to", "_units", "_uses", "_varies", "made")
 
     made: object
-    _add: object
+    _to: Operations
     _kinds: list
     _args: list
     _varies: list
-    _now_varies: list
     _uses: list
     _units: set
     _places: list
@@ -82,8 +83,7 @@ class _Rewriting:
 
     def __init__(self, program):
         k: cython.Py_ssize_t
-        self.made = program.begun()
-        self._add, self._now_varies = self.made.add, self.made.varies
+        self.made = self._to = program.begun()
         first: cython.Py_ssize_t = len(self.made)
         count: cython.Py_ssize_t = len(program)
         self._kinds, self._args, self._varies = program.kinds, program.args, program.varies
@@ -118,7 +118,7 @@ class _Rewriting:
             self._places[place] = self._place(args[0])
         elif kind not in _SUMS or (kind is _POW and self._exponent(args) is None):
             moved: tuple = args if type(kind) is str else self._moved(args)
-            self._places[place] = self._add(kind, moved, self._varies[place])
+            self._places[place] = self._to._add(kind, moved, self._varies[place])
         elif kind is _DOT:
             self._row(args[0])
             self._row(args[1])
@@ -138,7 +138,7 @@ class _Rewriting:
             kind = self._kinds[place]
             args: tuple = self._args[place]
             if kind is _CONSTANT:
-                found = self._add(_CONSTANT, args, False)
+                found = self._to._add(_CONSTANT, args, False)
             elif kind is _MUL and args[0] not in self._units and args[1] not in self._units:
                 found = self._written([self._pair(args)], [], [], self._varies[place])
             else:
@@ -227,7 +227,7 @@ class _Rewriting:
                 elif n == 2.0:
                     pairs.append((x, x))
                 else:
-                    pairs.append(self._ordered(x, self._written([(x, x)], [], [], self._by_lane(x))))
+                    pairs.append(self._ordered(x, self._written([(x, x)], [], [], self._to._is_by_lane(x))))
             else:
                 zero = True
                 work.extend(reversed(args[0]))
@@ -238,7 +238,7 @@ class _Rewriting:
         if len(rows) == 1 and not pairs and count > 1:
             lefts, rights = rows[0]
             lefts, rights = self._sorted(lefts, rights)
-            total = self._add(_SUM, (lefts, rights, tuple(plus), tuple(minus)), varies)
+            total = self._to._add(_SUM, (lefts, rights, tuple(plus), tuple(minus)), varies)
         else:
             if rows:
                 pairs += chain.from_iterable([zip(*both, strict=True) for both in rows])
@@ -256,10 +256,10 @@ class _Rewriting:
             return plus[0]
         if len(pairs) == 1:
             left, right = pairs[0]
-            return self._add(_SUM, ((left,), (right,), tuple(plus), tuple(minus)), varies)
+            return self._to._add(_SUM, ((left,), (right,), tuple(plus), tuple(minus)), varies)
         lefts = row_of([left for left, _ in pairs])
         rights = row_of([right for _, right in pairs])
-        return self._add(_SUM, (lefts, rights, tuple(plus), tuple(minus)), varies)
+        return self._to._add(_SUM, (lefts, rights, tuple(plus), tuple(minus)), varies)
 
     @cython.cfunc
     def _turned(self, lefts, rights) -> tuple:
@@ -285,7 +285,7 @@ class _Rewriting:
             return False
         found = self._kept.get(id(row))
         if found is None:
-            varies: set = {self._by_lane(place) for place in row}
+            varies: set = {self._to._is_by_lane(place) for place in row}
             found = self._kept[id(row)] = row, varies.pop() if len(varies) == 1 else None
         return found[1]
 
@@ -312,14 +312,10 @@ class _Rewriting:
         """The pair with a factor first that lanes share, of two of these a parameter; otherwise the later one first."""
         a: cython.Py_ssize_t = one
         b: cython.Py_ssize_t = other
-        varies: cython.bint = self._by_lane(a)
-        if varies == self._by_lane(b):
+        varies: cython.bint = self._to._is_by_lane(a)
+        if varies == self._to._is_by_lane(b):
             return (one, other) if (a >= b) == (min(a, b) >= 0) else (other, one)
         return (other, one) if varies else (one, other)
-
-    @cython.cfunc
-    def _by_lane(self, place: cython.Py_ssize_t) -> cython.bint:
-        return place >= 0 and self._now_varies[place]
 
     @cython.cfunc
     def _exponent(self, args: tuple):
