@@ -49,9 +49,7 @@ class Execution:
         self.program, self.simplified = program, run_by(executor, as_sums_of_products(program))
         self.chosen, self._as_c, self._one_ran = "", "", False
         self._summed, self._executor = summed, executor
-        self._operands = program.count_factors_apart() + sum(
-            map(self.simplified.count_operands, self.simplified.operations())
-        )
+        self._operands = program.count_factors_apart() + self.simplified.count_all_operands()
         self._choices: dict[int, str] = {}
         self._keeps = any(isinstance(row, Joint) for row in set(self.simplified.kinds))
         self._forgets = self._keeps and forgets

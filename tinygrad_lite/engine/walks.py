@@ -896,14 +896,18 @@ def _total(walk: _Walk, gathered):
     """The sum of a list, in which pairs are products, None for an empty one; what is no list is returned as it is."""
     if type(gathered) is not list:
         return gathered
+    k: cython.Py_ssize_t
+    row: tuple
+    rows: list
     lefts: list = []
     rights: list = []
     others: list = []
-    for x in reversed(gathered):  # in the order in which they were recorded
+    for x in reversed(cython.cast(list, gathered)):  # in the order in which they were recorded
         if type(x) is tuple and type(x[0]) is tuple:
             (adjoints, rows, _), k = x
             lefts.extend(reversed(adjoints))
-            rights.extend([row[k] for row in reversed(rows)])
+            for row in reversed(rows):
+                rights.append(row[k])
         elif type(x) is tuple:
             lefts.append(x[0])
             rights.append(x[1])

@@ -10,7 +10,7 @@ except ImportError:
 from ...source.engine_choice import warn_of_stale
 
 compiled: bool = cython.compiled
-source_hash = "97987d03"
+source_hash = "958608e4"
 
 INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of products"
 SOURCES = frozenset((INPUT, CONSTANT))
@@ -133,6 +133,15 @@ class Operations:
         """The places of all but inputs and constants."""
         kinds: list = self.kinds
         return [k for k in range(len(kinds)) if kinds[k] is not _CONSTANT and kinds[k] is not _INPUT]
+
+    def count_all_operands(self):
+        """How many numbers all operations read together."""
+        place: cython.Py_ssize_t
+        count: cython.Py_ssize_t = 0
+        for place in range(len(self.kinds)):
+            for row in _rows(self.kinds[place], self.args[place]):
+                count += len(row)
+        return count
 
     def read_by_operations(self):
         """The places that operations read, without parameters."""
