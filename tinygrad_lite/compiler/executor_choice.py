@@ -18,6 +18,7 @@ from .joint_results import KEPT, Joint, run_by
 from .native.bytecode import Encoding
 from .native.bytecode_machine import Executor, compiled
 from .native.plain_call import Call
+from .passes.gc_pause import collector_paused
 from .passes.program import INPUT, Program
 from .passes.sums_of_products import as_sums_of_products
 
@@ -192,6 +193,7 @@ class Execution:
         self.chosen, self._one_ran = chosen, lanes == 1
         return chosen
 
+    @collector_paused
     def _quicker(self, lanes: int) -> str:
         """The executor that is expected to be quicker, found without laying anything out."""
         if compiled and self._operands * lanes < _FEW_OPERANDS:

@@ -5,7 +5,6 @@ cdef class Operations:
     cdef public dict places
     cdef dict _by_id, _by_row, _listed
     cdef _add(self, kind, tuple args, varies)
-    cdef _known(self, arg)
     cdef bint _depends(self, kind, tuple args)
     cdef bint _is_by_lane(self, Py_ssize_t place)
 

@@ -10,7 +10,7 @@ except ImportError:
 from ...source.engine_choice import warn_of_stale
 
 compiled: bool = cython.compiled
-source_hash = "958608e4"
+source_hash = "c6c26f00"
 
 INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of products"
 SOURCES = frozenset((INPUT, CONSTANT))
@@ -62,7 +62,7 @@ class Operations:
         if kind is _CONSTANT:  # 0.0 == -0.0 and nan != nan: constants are compared by their text
             key = repr(first)
         elif type(first) is not int and len(first) >= _LONG:
-            key = tuple([self._known(arg) for arg in args])
+            key = tuple([self.known(arg) for arg in args])
         known: dict = self.places.get(kind)
         if known is None:
             known = self.places[kind] = {}
@@ -74,8 +74,7 @@ class Operations:
             self.varies.append(self._depends(kind, args) if varies is None else varies)
         return place
 
-    @cython.cfunc
-    def _known(self, arg):
+    def known(self, arg):
         """What stands for an argument in a comparison: for a long row, which many operations share, a number."""
         if type(arg) is not tuple or len(arg) < _LONG:
             return arg
