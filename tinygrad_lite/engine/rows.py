@@ -50,7 +50,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "1c3e5b79"
+source_hash = "2cc51aea"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)

@@ -7,10 +7,11 @@ try:
 except ImportError:
     from ...source.cython_shim import cython
 
+from ... import ops
 from ...source.engine_choice import warn_of_stale
 
 compiled: bool = cython.compiled
-source_hash = "c6c26f00"
+source_hash = "875e24bb"
 
 INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of products"
 SOURCES = frozenset((INPUT, CONSTANT))
@@ -18,6 +19,7 @@ _INPUT = cython.declare(object, INPUT)
 _PARAMETER = cython.declare(object, PARAMETER)
 _CONSTANT = cython.declare(object, CONSTANT)
 _SUM = cython.declare(object, SUM)
+_TAKE = cython.declare(object, ops.take)
 _LONG = cython.declare(cython.Py_ssize_t, 10)
 _SHORT = cython.declare(cython.Py_ssize_t, 2)
 
@@ -133,13 +135,16 @@ class Operations:
         kinds: list = self.kinds
         return [k for k in range(len(kinds)) if kinds[k] is not _CONSTANT and kinds[k] is not _INPUT]
 
+    def count_operands(self, place):
+        """How many numbers an operation reads; of a table it reads one."""
+        return _count(self.kinds[place], self.args[place])
+
     def count_all_operands(self):
         """How many numbers all operations read together."""
         place: cython.Py_ssize_t
         count: cython.Py_ssize_t = 0
         for place in range(len(self.kinds)):
-            for row in _rows(self.kinds[place], self.args[place]):
-                count += len(row)
+            count += _count(self.kinds[place], self.args[place])
         return count
 
     def read_by_operations(self):
@@ -240,6 +245,16 @@ def _rows(kind, args: tuple):
     if type(kind) is str:
         return args if kind is _SUM else ()
     return [arg if type(arg) is not int else (arg,) for arg in args] if kind.sequences else (args,)
+
+
+@cython.cfunc
+def _count(kind, args: tuple) -> cython.Py_ssize_t:
+    count: cython.Py_ssize_t = 0
+    if kind is _TAKE:
+        return 2
+    for row in _rows(kind, args):
+        count += len(row)
+    return count
 
 
 if compiled:

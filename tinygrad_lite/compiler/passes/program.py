@@ -190,10 +190,6 @@ class Program(Operations):
             found[place] += 1
         return found
 
-    def count_operands(self, place: int) -> int:
-        """How many numbers an operation reads; of a table it reads one."""
-        return 2 if self.kinds[place] is ops.take else sum(map(len, self.rows(place)))
-
     def count_factors_apart(self) -> int:
         """How many factors the results have that are apart from the operations, once they are joined to these."""
         return 2 * (sum(map(len, self.outers)) + sum([taken.size for taken in self.taken]))

@@ -20,7 +20,7 @@ if not cython.compiled:
     from .operations import Operations
 
 compiled: bool = cython.compiled
-source_hash = "6c957d83"
+source_hash = "431651b4"
 
 _ADD = cython.declare(object, ops.add)
 _SUB = cython.declare(object, ops.sub)
