@@ -263,3 +263,15 @@ def test_a_second_trace_that_is_the_same_is_not_looked_at_further(monkeypatch: p
     with pytest.raises(TraceError, match="two traces of it differ"):
         compile(other)(1.0, 2.0)
     assert looked == ["other"]
+
+
+def test_rows_of_the_same_objects_are_one_row_of_a_trace() -> None:
+    def f(a: Value, b: Value, c: Value) -> Value:
+        rows = [[a, b], [b, c], [c, a], [a, b, c]]
+        once, again = ([tl.dot(row, [*row]) for row in rows] for _ in range(2))
+        for v, w in zip(once, again, strict=True):
+            assert v.args[0] is w.args[0] is w.args[1]
+        assert once[0].args[0] is not once[1].args[0]
+        return tl.sum([*once, *again, tl.dot([0.0, a], [-0.0, b])])
+
+    assert compile(f)(1.0, 2.0, 3.0) == 84.0 + 2.0

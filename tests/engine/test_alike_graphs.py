@@ -78,3 +78,13 @@ def test_layers_and_fixed_points(x: float) -> None:
     assert not alike(lambda x, y: [model([x, y])], lambda x, y: [other([x, y])])
     root = tl.fixed_point(lambda z: 0.5 * (z + (2.0 + x * x) / z), 1.0).values
     assert alike(lambda x, y: [root * x], lambda x, y: [root * x]), "an older result is the same one"
+
+
+def test_leaves_that_were_bound_after_the_first_graph() -> None:
+    ws, xs, others = ([Value(0.5), Value(0.25), Value(2.0)] for _ in range(3))
+    before = [tl.dot(ws, xs), tl.dot(xs, ws)]
+    engine.bind(ws)
+    engine.bind(others)
+    assert are_alike(before, [tl.dot(ws, xs), tl.dot(xs, ws)], {}, set())
+    assert not are_alike(before, [tl.dot(others, xs), tl.dot(xs, ws)], {}, set())
+    assert not are_alike(before, [tl.dot(ws[::-1], xs), tl.dot(xs, ws)], {}, set())

@@ -19,6 +19,7 @@ from .joint_results import KEPT, Joint, run_by
 from .native.bytecode import Encoding
 from .native.bytecode_machine import Executor, compiled
 from .native.plain_call import Call
+from .passes.gc_pause import collector_paused
 from .passes.program import INPUT, Program
 from .passes.sums_of_products import as_sums_of_products
 
@@ -50,9 +51,7 @@ class Execution:
         self.program, self.simplified = program, run_by(executor, as_sums_of_products(program))
         self.chosen, self._as_c, self._one_ran = "", "", False
         self._summed, self._executor = summed, executor
-        self._operands = program.count_factors_apart() + sum(
-            map(self.simplified.count_operands, self.simplified.operations())
-        )
+        self._operands = program.count_factors_apart() + self.simplified.count_all_operands()
         self._choices: dict[int, str] = {}
         self._keeps = any(isinstance(row, Joint) for row in set(self.simplified.kinds))
         self._forgets = self._keeps and forgets
@@ -205,6 +204,7 @@ class Execution:
         self.chosen, self._one_ran = chosen, lanes == 1
         return chosen
 
+    @collector_paused
     def _quicker(self, lanes: int) -> str:
         """The executor that is expected to be quicker, found without laying anything out."""
         if compiled and self._operands * lanes < _FEW_OPERANDS:

@@ -49,8 +49,20 @@ cdef extern from *:
     static inline int are_items(PyObject *held, PyObject *tuple, Py_ssize_t start) {
         return holds_these(held, (void **)((PyTupleObject *)tuple)->ob_item + start);
     }
+
+    /* A number made of which objects a list or tuple holds, and in which order. */
+    static inline Py_ssize_t hash_of_items(PyObject *held) {
+        PyObject **items = PySequence_Fast_ITEMS(held);
+        size_t found = PySequence_Fast_GET_SIZE(held);
+        for (Py_ssize_t k = 0, count = found; k < count; k++) {
+            found = (found ^ (size_t)items[k]) * (size_t)0x9E3779B97F4A7C15;
+            found ^= found >> 29;
+        }
+        return (Py_ssize_t)found;
+    }
     """
     bint are_items(object, object, Py_ssize_t) noexcept
+    Py_ssize_t hash_of_items(object) noexcept
     void let_subclasses_begin(object) noexcept
     Py_ssize_t listed(object) noexcept
     bint holds_these(object, void **) noexcept

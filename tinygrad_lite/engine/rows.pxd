@@ -1,6 +1,6 @@
 # What compiled files know of rows.py.
 from .storage cimport Storage, _doubles, _drop_partials, _is_real, _item, _Layer, _real, _Terms, _terms, above
-from .from_c cimport PyObject_GC_UnTrack, clear_flags
+from .from_c cimport PyObject_GC_UnTrack, clear_flags, hash_of_items
 from .graph cimport (
     Span, _checked_value, _first_cell, _holds, _keep_weights, _make_room, _read, _size, _solution, _span_of,
     _storage_of_row, _write_partials_of_dot,

@@ -52,7 +52,7 @@ else:
     )
 
 compiled: bool = cython.compiled
-source_hash = "596dcf93"
+source_hash = "0ced783b"
 
 _MEAN = cython.declare(cython.int, ops.mean.code)
 _SUM = cython.declare(cython.int, ops.sum.code)
@@ -132,12 +132,12 @@ def _sequence(who, items):
 
 @cython.cfunc
 def _row_in_trace(here: _Context, who, items) -> tuple:
-    """_arguments(), or one of the last two rows if that holds the same objects."""
-    if here.row is None or not _holds(items, here.row):
-        here.row, here.older = here.older, here.row
-        if here.row is None or not _holds(items, here.row):
-            here.row = _arguments(who, items)
-    return here.row
+    """_arguments(), or a row of the trace that holds the same objects."""
+    key = hash_of_items(items) if cython.compiled else hash(tuple(map(id, items)))  # noqa: F821  from_c.pxd
+    row = here.rows.get(key)
+    if row is None or not _holds(items, row):
+        row = here.rows[key] = _arguments(who, items)
+    return row
 
 
 def applied(op, args: tuple):
@@ -385,10 +385,21 @@ def _where(condition, a, b):
 
 
 def _take(table, index):
-    if isinstance(index, Value):
-        return record(ops.take, (table, index))
-    items: tuple = _arguments("take(table, index): table", table)
-    return items[ops.position(_real("take(table, index): index", index), len(items))]
+    k: cython.Py_ssize_t
+    if not isinstance(index, Value):
+        given: tuple = _arguments("take(table, index): table", table)
+        return given[ops.position(_real("take(table, index): index", index), len(given))]
+    items = _sequence("take(table, index): table", table)
+    n: cython.Py_ssize_t = _size(items)
+    chosen: cython.Py_ssize_t = ops.position(_argument(None, index), n)
+    terms: _Terms = _terms((items, index), n + 1)
+    _read(items, terms.partials, 0)
+    y: cython.double = terms.partials[chosen]
+    for k in range(n + 1):
+        terms.partials[k] = 0.0
+    if type(items) is Span or any([type(x) is Value for x in items]):
+        terms.partials[chosen] = 1.0
+    return _node_of_many(_TAKE, y, terms)
 
 
 def record(op, args):
@@ -602,11 +613,6 @@ def _local_derivatives(here: _Context, op, y: cython.double, args, plain: list) 
     found: list = []
     k: cython.Py_ssize_t
     rules: tuple = op.rules
-    if op.code == _TAKE:  # its rule would compare the index with each position
-        found = [0.0] * (len(plain[0]) + 1)
-        if any([type(x) is Value for x in args[0]]):
-            found[int(plain[1])] = 1.0
-        return found
     given: list = [_leaf(1.0, _DETACHED), _leaf(y, _DETACHED)]
     for k in range(len(plain)):
         p = plain[k]

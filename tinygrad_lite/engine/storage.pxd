@@ -17,7 +17,7 @@ cdef class _Context:
     cdef int recording, sweeping
     cdef object inside, origin, watch, trace
     cdef list waiting
-    cdef tuple row, older
+    cdef dict rows
 
 @cython.final
 cdef class _Dead:

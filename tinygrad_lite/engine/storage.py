@@ -20,7 +20,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "19a3ace7"
+source_hash = "6de50446"
 
 methods: dict = {}
 """Further methods of Value by name: functions, or "module:function" to import on first use."""
@@ -87,12 +87,13 @@ class _Context:
 
     # recording: 1 records; 0 makes detached leaves; in a trace _STOPPING replaces 0 and records behind stop_gradient.
     # inside: (xs, the outer `inside`) while a function runs for a transform that differentiates by xs, else None.
-    # row, older: in a trace, the two rows that were recorded last, so that all neurons of a layer hold one.
-    __slots__ = ("inside", "older", "origin", "recording", "row", "sweeping", "thread", "trace", "waiting", "watch")
+    # rows: in a trace, its rows by hash_of_items(), so that all neurons of a layer, and all windows at one place, hold
+    # one; None outside of a trace.
+    __slots__ = ("inside", "origin", "recording", "rows", "sweeping", "thread", "trace", "waiting", "watch")
 
     def __init__(self, thread):
         self.thread, self.recording, self.sweeping, self.origin, self.watch = thread, 1, 0, None, None
-        self.trace, self.waiting, self.inside, self.row, self.older = None, [], None, None, None
+        self.trace, self.waiting, self.inside, self.rows = None, [], None, None
 
 
 @cython.final

@@ -33,7 +33,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _LEAF, _MANY, Value, _number
 
 compiled: bool = cython.compiled
-source_hash = "e870d411"
+source_hash = "08d5ffa0"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _MUL = cython.declare(cython.int, ops.mul.code)
@@ -179,11 +179,14 @@ def are_alike(roots, others, known, made):
                 a, b = _args_but_cells(v), _args_but_cells(w)
             else:
                 a, b = _args(v), _args(w)
-        elif type(a) is tuple and type(b) is tuple:
+        elif _is_row(a) and _is_row(b):
             seen = rows.get(id(a))
             if seen is not None and seen[1] is b:
                 continue
             rows[id(a)] = a, b
+            if len(a) == len(b) and _are_same_cells(a, b):
+                continue
+            a, b = _items(a), _items(b)
         elif type(a) is float and type(b) is float and _is_same_number(a, b):
             continue
         else:
@@ -199,6 +202,13 @@ def are_alike(roots, others, known, made):
 @cython.cfunc
 def _is_same_number(a: cython.double, b: cython.double) -> cython.bint:
     return a != a and b != b if a != b else a != 0.0 or repr(a) == repr(b)
+
+
+@cython.cfunc
+def _are_same_cells(a, b) -> cython.bint:
+    """Whether two rows of one length are leaves in the same cells, also if one was recorded before they were bound."""
+    cell: cython.Py_ssize_t = _cell_of_row(a)
+    return cell >= 0 and cell == _cell_of_row(b) and _storage_of_row(a) is _storage_of_row(b)
 
 
 @cython.cfunc

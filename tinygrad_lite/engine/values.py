@@ -51,7 +51,7 @@ else:
 
 
 compiled: bool = cython.compiled
-source_hash = "3fcc09ed"
+source_hash = "1fb823bf"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -877,7 +877,7 @@ def _trace_for(here: _Context, trace) -> cython.void:
     """Sets the trace of the thread with this context, or ends it if `trace` is None."""
     global _traces
     _traces, here.trace = _traces + (trace is not None) - (here.trace is not None), trace
-    here.row = here.older = None
+    here.rows = None if trace is None else {}
 
 
 if cython.compiled:

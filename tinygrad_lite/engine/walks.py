@@ -58,7 +58,7 @@ if not cython.compiled:
     from .values import _BOUND, _DETACHED, _JOINT, _MANY, Value, _argument, _here, _refuse_in_trace
 
 compiled: bool = cython.compiled
-source_hash = "ba49911a"
+source_hash = "dca01fc1"
 
 _ADD = cython.declare(cython.int, ops.add.code)
 _SUB = cython.declare(cython.int, ops.sub.code)
@@ -891,14 +891,18 @@ def _total(walk: _Walk, gathered):
     """The sum of a list, in which pairs are products, None for an empty one; what is no list is returned as it is."""
     if type(gathered) is not list:
         return gathered
+    k: cython.Py_ssize_t
+    row: tuple
+    rows: list
     lefts: list = []
     rights: list = []
     others: list = []
-    for x in reversed(gathered):  # in the order in which they were recorded
+    for x in reversed(cython.cast(list, gathered)):  # in the order in which they were recorded
         if type(x) is tuple and type(x[0]) is tuple:
             (adjoints, rows, _), k = x
             lefts.extend(reversed(adjoints))
-            rights.extend([row[k] for row in reversed(rows)])
+            for row in reversed(rows):
+                rights.append(row[k])
         elif type(x) is tuple:
             lefts.append(x[0])
             rights.append(x[1])

@@ -97,12 +97,12 @@ class Conv2d(Module):
         padded = [self._padded(channel) for channel in shaped(self, image, self.in_channels, "row", "column")]
         windows = [
             [
-                [channel[top + i][left + j] for channel in padded for i in range(height) for j in range(width)]
+                tuple([channel[top + i][left + j] for channel in padded for i in range(height) for j in range(width)])
                 for left in _starts(self, len(padded[0][0]), width, self.stride[1])
             ]
             for top in _starts(self, len(padded[0]), height, self.stride[0])
         ]
-        filters = [[w for channel in weights for row in channel for w in row] for weights in self.weight]
+        filters = [tuple([w for channel in weights for row in channel for w in row]) for weights in self.weight]
         return [
             [[ops.dot(f, window, b) for window in row] for row in windows]
             for f, b in zip(filters, self.bias, strict=True)

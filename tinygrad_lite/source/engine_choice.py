@@ -34,6 +34,7 @@ _NATIVE = (
     "bytecode_machine",
     "plain_call",
 )
+_PASSES = ("operations", "sums_of_products")
 SOURCES = {
     f"{_PACKAGE}.{name}": os.path.join(_FOLDER, *name.split(".")) + ".py"
     for name in (
@@ -41,6 +42,7 @@ SOURCES = {
         "floats.c_functions",
         "floats.c_normal",
         *[f"compiler.native.{name}" for name in _NATIVE],
+        *[f"compiler.passes.{name}" for name in _PASSES],
     )
 }
 """The source files that are also compiled, by module name."""

@@ -16,7 +16,7 @@ from ..native import bytecode_machine as native
 from ..passes.gc_pause import collector_paused
 from ..passes.grouping import grouped
 from ..passes.lane_sums import LaneSums
-from ..passes.levels import levels_of, put_higher_left
+from ..passes.levels import put_higher_left
 from ..passes.padding import pad
 from ..passes.program import Program
 from ..passes.strength_reduction import rewrite
@@ -57,7 +57,7 @@ class ArrayExecutor:
         rewrite(self.program)
         self.lane_sums = LaneSums(self.program) if summed else None
         apart = frozenset(self.lane_sums.by_lane.values()) if self.lane_sums else frozenset[int]()
-        levels = levels_of(self.program)
+        levels = self.program.levels()
         put_higher_left(self.program, levels)
         if padded:
             pad(self.program, levels, apart)

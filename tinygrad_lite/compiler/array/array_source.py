@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -151,9 +151,11 @@ class Source:
         layout, program = self.layout, self._program
         layout.begin(True, 0)
         code = Code(program, native.forms, layout.row_of_number)
-        for place in chain.from_iterable([group.members for group in groups]):
-            read = layout.rows_by_lane(np.array(list(chain.from_iterable(program.rows(place))), int))
-            code.add(program.kinds[place], program.args[place], int(layout.row[place]), read)
+        places = list(chain.from_iterable([group.members for group in groups]))
+        read = [list(chain.from_iterable(program.rows(place))) for place in places]
+        rows = iter(layout.rows_by_lane(np.array(list(chain.from_iterable(read)), int)))
+        for place, result, operands in zip(places, layout.row[places].tolist(), read, strict=True):
+            code.add(program.kinds[place], program.args[place], result, list(islice(rows, len(operands))))
         name = f"sweep{len(self.functions)}"
         self.functions[name] = partial(native.OnRows, code)
         layout.line(f"{layout.name(f'{name}(V)', f'run_{name}')}()")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...ops import Op
 from .lane_sums import LaneSums
-from .levels import levels_of
 from .matrix_products import Product, crossed, over_lanes, row_by_row
 from .program import SUM, Program
 from .row_order import RowOrder
@@ -38,7 +36,7 @@ class Group:
 def grouped(program: Program, levels: Sequence[int], sums: LaneSums | None = None) -> list[Group]:
     """The groups of a program, in topological order.
 
-    levels  those of the places, see levels_of()
+    levels  those of the places, see Program.levels()
     sums    the outputs, if they are only wanted as sums over the lanes
     """
     one = program.constant(1.0)
@@ -46,7 +44,7 @@ def grouped(program: Program, levels: Sequence[int], sums: LaneSums | None = Non
     places = [place for place in program.operations() if place not in only_summed]
     order = RowOrder(program)
     groups: list[Group] = []
-    by_kind = _by_kind(program, places, levels)
+    by_kind = program.alike(places, levels)
     for (_, varies, kind, *lengths), members in sorted(by_kind.items(), key=lambda item: item[0][0]):
         has_products = kind == SUM and lengths[0] > 0
         products, members = crossed(program, members, order, one) if has_products else ([], members)
@@ -63,15 +61,4 @@ def grouped(program: Program, levels: Sequence[int], sums: LaneSums | None = Non
 
 def together(program: Program) -> list[list[int]]:
     """The operations of one kind on one level: no group has more."""
-    places = program.operations()
-    return list(_by_kind(program, places, levels_of(program)).values())
-
-
-def _by_kind(program: Program, places: Sequence[int], levels: Sequence[int]) -> dict[tuple[Any, ...], list[int]]:
-    """The operations of one kind on one level, by the level and the kind."""
-    found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for place in places:
-        kind, args = program.kinds[place], program.args[place]
-        lengths = [0 if type(arg) is int else len(arg) for arg in args]
-        found[levels[place], program.varies[place], kind, *lengths].append(place)
-    return found
+    return list(program.alike(program.operations(), program.levels()).values())

@@ -7,30 +7,6 @@ from operator import itemgetter
 
 from .program import SUM, Program
 
-_SHORT = 2
-
-
-def levels_of(program: Program) -> list[int]:
-    """The level of each place, also at ~k of parameter k: the length of the longest path of operations to it."""
-    levels = [0] * (len(program) + program.parameters)
-    of_rows: dict[int, int] = {}  # by the id of a row, which many operations share
-    level_of = levels.__getitem__
-    for place in program.operations():
-        level = 0
-        for row in program.rows(place):
-            if len(row) <= _SHORT:
-                for operand in row:
-                    if levels[operand] > level:
-                        level = levels[operand]
-            elif row[0] >= 0 or type(row) is tuple:
-                found = of_rows.get(id(row))
-                if found is None:
-                    found = of_rows[id(row)] = max(map(level_of, row))
-                if found > level:
-                    level = found
-        levels[place] = 1 + level
-    return levels
-
 
 def put_higher_left(program: Program, levels: Sequence[int]) -> None:
     """Puts the factor of the higher level on the left in all products of sums that multiply results, in place.

@@ -46,12 +46,12 @@ class Product:
 class Cross:
     """Sums whose products are those of each left row with each right row.
 
-    places  places[right][left] is the sum of the products of two rows
+    places  places[k][j] is the sum of the products of rights[k] and lefts[j]
     """
 
     lefts: list[Row]
     rights: list[Row]
-    places: dict[Row, dict[Row, int]]
+    places: list[list[int]]
 
     def __len__(self) -> int:
         return len(self.lefts) * len(self.rights)
@@ -59,19 +59,23 @@ class Cross:
 
 def crosses(program: Program, members: Sequence[int]) -> tuple[list[Cross], list[int]]:
     """Sums as full cross products, of which many are of one row and another, and sums with the products of another."""
-    by_right: dict[Row, dict[Row, int]] = defaultdict(dict)
+    by_right: dict[Any, dict[Any, int]] = defaultdict(dict)  # by what stands for the rows, see Program.known()
+    rows: dict[Any, Row] = {}
     again: list[int] = []
     for place in members:
         left, right, *_ = program.args[place]
-        if by_right[right].setdefault(left, place) != place:  # the same products, with other terms added
+        one, other = program.known(left), program.known(right)
+        rows[one], rows[other] = left, right
+        if by_right[other].setdefault(one, place) != place:  # the same products, with other terms added
             again.append(place)
-    by_lefts: dict[frozenset[Row], list[Row]] = defaultdict(list)
-    for right, row in by_right.items():
-        by_lefts[frozenset(row)].append(right)
-    made = [
-        Cross(list(by_right[rights[0]]), rights, {right: by_right[right] for right in rights})
-        for rights in by_lefts.values()
-    ]
+    by_lefts: dict[frozenset[Any], list[Any]] = defaultdict(list)
+    for other, row in by_right.items():
+        by_lefts[frozenset(row)].append(other)
+    made = []
+    for rights in by_lefts.values():
+        lefts = list(by_right[rights[0]])
+        places = [[by_right[other][one] for one in lefts] for other in rights]
+        made.append(Cross([rows[one] for one in lefts], [rows[other] for other in rights], places))
     return made, again
 
 
@@ -86,11 +90,13 @@ def crossed(
     least = 2 if len(small) <= _MOST_SMALL else math.inf
     for cross in some:
         if len(cross.rights) == 1 and len(cross.lefts) < (least if len(cross.rights[0]) == 1 else 2):
-            alone += cross.places[cross.rights[0]].values()
+            alone += cross.places[0]
             continue
-        lefts = sorted(cross.lefts, key=order.of_row)
-        rights = sorted(cross.rights, key=lambda row: (row[0] == one, order.of_row(row)))
-        places = np.array([[cross.places[right][left] for right in rights] for left in lefts])
+        of_lefts = sorted(range(len(cross.lefts)), key=[order.of_row(row) for row in cross.lefts].__getitem__)
+        last = [(row[0] == one, order.of_row(row)) for row in cross.rights]
+        of_rights = sorted(range(len(last)), key=last.__getitem__)
+        lefts, rights = [cross.lefts[k] for k in of_lefts], [cross.rights[k] for k in of_rights]
+        places = np.array(cross.places).T[np.ix_(of_lefts, of_rights)]
         by_lane = any(program.by_lane(p) for left in lefts for p in listed(left))
         columns = order.of_columns(rights[0], lefts[0])
         product = Product(_columns(lefts, columns), np.asarray(_columns(rights, columns)), True, shared=not by_lane)

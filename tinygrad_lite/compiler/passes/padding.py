@@ -23,7 +23,7 @@ _MOST_FACTORS, _MOST_TRIED = 1 << 16, 8
 def pad(program: Program, levels: list[int], apart: frozenset[int]) -> None:
     """Fills up sums of products, in place.
 
-    levels  those of the places, see levels_of(); gains those of places that are added
+    levels  those of the places, see Program.levels(); gains those of places that are added
     apart   places that stay as they are
     """
     first = len(program)
@@ -56,14 +56,18 @@ def _completed(program: Program, found: Sequence[Cross], varies: bool) -> list[C
         if whole > _MOST_PADDING * (whole - missing) or missing * len(lefts[0]) > _CALL * (len(some) - 1):
             made += some
             continue
-        places: dict[Row, dict[Row, int]] = {right: {} for right in rights}
+        of_left, of_right = ({row: k for k, row in enumerate(rows)} for rows in (lefts, rights))
+        places = [[-1] * len(lefts) for _ in rights]
         for cross in some:
-            for right, row in cross.places.items():
-                places[right].update(row)
-        for right, row in places.items():
-            for left in lefts:
-                if left not in row:
-                    row[left] = program.append(SUM, (left, right, (), ()), varies)
+            columns = [of_left[left] for left in cross.lefts]
+            for right, row in zip(cross.rights, cross.places, strict=True):
+                for column, place in zip(columns, row, strict=True):
+                    places[of_right[right]][column] = place
+        for right, row in zip(rights, places, strict=True):
+            row[:] = [
+                program.append(SUM, (left, right, (), ()), varies) if place < 0 else place
+                for left, place in zip(lefts, row, strict=True)
+            ]
         made.append(Cross(lefts, rights, places))
     return made
 
@@ -139,8 +143,8 @@ def _lengthened(program: Program, cross: Cross, side: int, long: _Long, row: Row
         for k, place in zip(taken, other, strict=True):
             numbers[k] = place
         filled[other] = tuple(numbers)
-    for right, by_left in cross.places.items():
-        for left, place in by_left.items():
+    for right, by_left in zip(cross.rights, cross.places, strict=True):
+        for left, place in zip(cross.lefts, by_left, strict=True):
             terms = program.args[place][2:]
             lefts, rights = (filled[left], whole[tuple(right)]) if side else (whole[tuple(left)], filled[right])
             program.args[place] = lefts, rights, *terms

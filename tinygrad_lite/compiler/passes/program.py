@@ -12,9 +12,14 @@ import numpy as np
 
 from ... import ops
 from ...ops import Op
+from .operations import CONSTANT as CONSTANT
+from .operations import INPUT as INPUT
+from .operations import PARAMETER as PARAMETER
+from .operations import SOURCES as SOURCES
+from .operations import SUM as SUM
+from .operations import Operations
+from .operations import listed as listed
 
-INPUT, PARAMETER, CONSTANT, SUM = "input", "parameter", "constant", "sum of products"
-SOURCES = frozenset((INPUT, CONSTANT))
 _LONG = 10
 
 Row = tuple[int, ...] | range
@@ -67,16 +72,12 @@ class Taken:
         return range(self.first, self.first + self.step * self.size, self.step)
 
 
-class Program:
+class Program(Operations):
     """Operations in topological order; equal operations occur once. A place is a position in this list.
 
     A parameter is not in the list: the place of parameter k is ~k, which is negative. So nothing in a program grows
     with the number of its parameters.
 
-    parameters  how many there are
-    kinds       of each place: an Op, or INPUT, CONSTANT, SUM
-    args        of each place: see Args
-    varies      whether a place depends on an input, and so differs between the lanes of a batch
     outputs     places of the results
     sparse      how many results there are, and the positions of the outputs among them; None if each has a place. The
                 others are outer products, or 0.0
@@ -88,64 +89,14 @@ class Program:
     """
 
     def __init__(self) -> None:
-        self.kinds: list[Op | str] = []
-        self.args: list[Args] = []
-        self.varies: list[bool] = []
+        super().__init__()
         self.outputs: list[int] = []
         self.sparse: tuple[int, list[int]] | None = None
-        self.watched = self.parameters = 0
-        self._listed: dict[int, tuple[Row, Row]] = {}
-        self._by_id: dict[int, tuple[Row, int]] = {}
-        self._by_row: dict[Row, int] = {}
+        self.watched = 0
         self.outers: list[Outer] = []
         self.shared: list[Outer] = []
         self.taken: list[Taken] = []
         self.padded: set[int] = set()
-        self._places: defaultdict[Any, dict[Any, int]] = defaultdict(dict)
-
-    def __len__(self) -> int:
-        return len(self.kinds)
-
-    def add(self, kind: Op | str, args: Args, varies: bool | None = None) -> int:
-        """Adds an operation unless there is an equal one, and returns its place; varies if it is known already."""
-        if kind is PARAMETER:
-            self.parameters = max(self.parameters, args[0] + 1)
-            return ~args[0]  # type: ignore[no-any-return]
-        # 0.0 == -0.0 and nan != nan: constants are compared by their text.
-        key = args if kind is not CONSTANT else repr(args[0])
-        if type(args[0]) is not int and kind is not CONSTANT and len(args[0]) >= _LONG:
-            key = tuple(map(self._known, args))
-        new = len(self.kinds)
-        place = self._places[kind].setdefault(key, new)
-        if place == new:
-            self.kinds.append(kind)
-            self.args.append(args)
-            self.varies.append(self._varies(kind, args) if varies is None else varies)
-        return place
-
-    def _known(self, arg: Any) -> Any:
-        """What stands for an argument in a comparison: for a long row, which many operations share, a number."""
-        if type(arg) is not tuple or len(arg) < _LONG:
-            return arg
-        found = self._by_id.get(id(arg))
-        if found is None:
-            found = self._by_id[id(arg)] = arg, self._by_row.setdefault(arg, len(self._by_row))
-        return found[1]
-
-    def append(self, kind: Op | str, args: Args, varies: bool) -> int:
-        """Adds an operation, even if there is an equal one, and returns its place."""
-        self.kinds.append(kind)
-        self.args.append(args)
-        self.varies.append(varies)
-        return len(self.kinds) - 1
-
-    def _varies(self, kind: Op | str, args: Args) -> bool:
-        if not isinstance(kind, Op):
-            return kind is INPUT or (kind is SUM and any(map(self.by_lane, chain.from_iterable(args))))
-        for arg in args:
-            if self.by_lane(arg) if type(arg) is int else any(map(self.varies.__getitem__, self.listed(arg))):
-                return True
-        return False
 
     def add_all(self, kind: str, count: int) -> range:
         """Adds this many inputs or parameters and returns their places; add() does not find these inputs again."""
@@ -174,7 +125,7 @@ class Program:
         made.outputs, made.sparse, made.watched = self.outputs[:], self.sparse, self.watched
         made.outers, made.shared, made.taken = self.outers, self.shared, self.taken
         made.padded = self.padded.copy()
-        made._places[CONSTANT] = dict(self._places[CONSTANT])
+        made.places[CONSTANT] = dict(self.places.get(CONSTANT, ()))
         return made
 
     def joined(self) -> Program:
@@ -214,42 +165,13 @@ class Program:
     def positions(self) -> Sequence[int]:
         return range(len(self.outputs)) if self.sparse is None else self.sparse[1]
 
-    def constant(self, number: float) -> int:
-        return self.add(CONSTANT, (float(number),))
-
     def number(self, place: int) -> float | None:
         """The number at a place that is a constant, else None."""
         return self.args[place][0] if place >= 0 and self.kinds[place] == CONSTANT else None
 
-    def by_lane(self, place: int) -> bool:
-        """Whether a place, which may be that of a parameter, differs between lanes."""
-        return place >= 0 and self.varies[place]
-
-    def rows(self, place: int) -> Sequence[Row]:
-        """The places that an operation reads, as rows, in order, with duplicates."""
-        kind, args = self.kinds[place], self.args[place]
-        if kind == SUM:
-            return args
-        if isinstance(kind, Op):
-            return [arg if type(arg) is not int else (arg,) for arg in args] if kind.sequences else (args,)
-        return ()
-
     def operands(self, place: int) -> Iterator[int]:
         """The places that an operation reads, in order, with duplicates, without parameters."""
         return chain.from_iterable(map(self.listed, self.rows(place)))
-
-    def listed(self, row: Row) -> Row:
-        """The places of a row without parameters."""
-        if len(row) < _LONG:
-            return listed(row)
-        found = self._listed.get(id(row))
-        if found is None:  # of rows that many operations share, found once
-            found = self._listed[id(row)] = row, listed(row)
-        return found[1]
-
-    def operations(self) -> list[int]:
-        """The places of all but inputs and constants."""
-        return [place for place, kind in enumerate(self.kinds) if kind not in SOURCES]
 
     def of_outers(self) -> set[int]:
         """The places that outer products read, without parameters."""
@@ -259,39 +181,14 @@ class Program:
 
     def read(self) -> set[int]:
         """The places that operations and outer products read, without parameters."""
-        found: list[int] = []
-        rows: dict[int, Row] = {}  # many operations share a row
-        for place in self.operations():
-            for row in self.rows(place):
-                if len(row) > 2:
-                    rows[id(row)] = row
-                else:
-                    found += row
-        return self.of_outers().union([place for place in found if place >= 0], *map(listed, rows.values()))
+        return self.of_outers().union(self.read_by_operations())
 
     def uses(self) -> list[int]:
         """How often each place is read by operations, and once for being an output, and once for outer products."""
-        found, often = [0] * len(self), Counter[int]()
-        of_rows: dict[int, Row] = {}  # many operations share a row
-        for place in self.operations():
-            for row in self.rows(place):
-                if len(row) > 2:
-                    often[id(row)] += 1
-                    of_rows[id(row)] = row
-                    continue
-                for operand in row:
-                    if operand >= 0:
-                        found[operand] += 1
-        for row_id, row in of_rows.items():
-            for place in listed(row):
-                found[place] += often[row_id]
+        found = self.uses_by_operations()
         for place in chain([place for place in self.outputs if place >= 0], self.of_outers()):
             found[place] += 1
         return found
-
-    def count_operands(self, place: int) -> int:
-        """How many numbers an operation reads; of a table it reads one."""
-        return 2 if self.kinds[place] is ops.take else sum(map(len, self.rows(place)))
 
     def count_factors_apart(self) -> int:
         """How many factors the results have that are apart from the operations, once they are joined to these."""
@@ -324,13 +221,6 @@ class Program:
         for taken in self.taken:
             step = f" * {taken.step}" if taken.step > 1 else ""
             yield f"output {taken.first} + {_name(taken.index)}{step} += {_name(taken.number)}"
-
-
-def listed(row: Row) -> Row:
-    """The places of a row without parameters."""
-    if type(row) is range:
-        return row if not row or row[0] >= 0 else ()
-    return row if not row or min(row) >= 0 else tuple([place for place in row if place >= 0])
 
 
 def row_of(places: Sequence[int]) -> Row:

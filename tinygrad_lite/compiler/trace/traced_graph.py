@@ -77,11 +77,13 @@ class TracedGraph:
         return flattened(self.outputs, self.inputs, self.parameters, self._rows, self.watched, self._adjoints)
 
     @cached_property
+    @collector_paused
     def by_lane(self) -> Execution:
         """The execution for one set of inputs, or for many lanes."""
         return Execution(self.program, False, self.executor)
 
     @cached_property
+    @collector_paused
     def summed(self) -> Execution:
         """The execution for the sums of the outputs over the lanes."""
         return Execution(self.program, True, self.executor)
