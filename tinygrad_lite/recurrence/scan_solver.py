@@ -55,8 +55,11 @@ class Solvers:
                 kept.ones = np.ones(at.size)
             kept.parameters[...] = some[: len(common)]
             found = loop.run(kept.parameters, start, read, others[: len(own)], at.steps, summed)
-            if body.adjoint and not np.isfinite(kept.ones.dot(found)).all():
-                found[:, ~np.isfinite(found).all(0)] = math.nan
+            if body.adjoint:
+                with np.errstate(all="ignore"):
+                    totals = kept.ones.dot(found)
+                if not np.isfinite(totals).all():
+                    found[:, ~np.isfinite(found).all(0)] = math.nan
             return found
 
         return solve
