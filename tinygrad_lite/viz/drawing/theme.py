@@ -41,6 +41,7 @@ _DARK_BOXES = {
     "input": Colours("#82b5f2", "#173a61", "#16222f"),
     "constant": Colours("#b5b5ae", "#393a3a", "#242526"),
     "result": Colours("#9eabb8", "#333c45", "#20252a"),
+    "derived": Colours("#c0d06a", "#38401a", "#1f2315"),
     "root": Colours("#6fcf93", "#17492b", "#142419"),
     "product": Colours("#5fc4d4", "#0e424b", "#122427"),
     "module": Colours("#c4adf0", "#3b2d5c", "#221d2e"),
