@@ -125,11 +125,14 @@ def test_nothing_is_left_behind(name: str) -> None:
         for _ in range(max(3, times // 2)):
             use()
         collected()
-        before, kept, rows = tracemalloc.get_traced_memory()[0], KEPT._size, len(joint_results._shared)
-        for _ in range(times):
-            use()
-        collected()
-        assert tracemalloc.get_traced_memory()[0] - before < 20_000
+        kept, rows, grown = KEPT._size, len(joint_results._shared), list[int]()
+        for _ in range(2):  # a table of the whole process may grow once
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(times):
+                use()
+            collected()
+            grown.append(tracemalloc.get_traced_memory()[0] - before)
+        assert min(grown) < 20_000
         assert KEPT._size == kept and len(joint_results._shared) == rows
     finally:
         tracemalloc.stop()

@@ -91,4 +91,5 @@ def test_two_nodes_with_the_same_name_are_told_apart(show: Show) -> None:
             return (self.tokens(k)[0] + self.places(k)[0]).exp()
 
     shown = show(Net()(1).explore())
+    shown.keys("End", "ArrowLeft", "ArrowLeft")
     assert "tokens.weight.1.0 + places.weight.1.0" in str(shown.root.locator(".tgl-step").text_content())
