@@ -129,7 +129,7 @@ def test_where_the_error_stands_and_what_follows_from_it(broken: Callable[..., O
     assert adjoint(report, w).verdict == adjoint(report, x).verdict == "wrong from above"
     assert adjoint(report, h).numeric == pytest.approx(adjoint(report, h).analytic / 1.01, rel=1e-6)
     first = said(report).splitlines()[0]
-    assert first.startswith("WRONG: the rule of erf by x, in p = erf(x), gives 1.09498, but 1.08413")
+    assert first.startswith("WRONG: the rule of erf by w * x, in p = erf(w * x), gives 1.09498, but 1.08413")
     assert said(report).splitlines()[4].split()[:5] == ["p", "=", "erf(x)", "x", "1.09498"], "wrong ones come first"
 
 

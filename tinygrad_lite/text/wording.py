@@ -131,10 +131,12 @@ def equation(v: Value) -> str:
 
 
 def expression(v: Value, nameless: str = "") -> str:
-    """A result's operation with the labels of its arguments; one without is `nameless`, or the row's name for it.
+    """A result's operation with the labels of its arguments.
 
-    >>> expression(Value(2.0) * Value(3.0, label="w")), expression(Value(2.0).clip(-1, 1))
-    ('a * w', 'clip(x, -1, 1)')
+    An argument without a label is `nameless`; else what was computed, or for a leaf the row's name for it.
+
+    >>> w = Value(3.0, label="w"); expression(Value(2.0) * w), expression((w * w).tanh() + w * w * 3.0)
+    ('a * w', 'tanh(…) + (… * 3)')
     """
     assert v.op is not None
     args = list(v.args)
@@ -142,8 +144,11 @@ def expression(v: Value, nameless: str = "") -> str:
         if type(args[-1]) is not float or args[-1] != default:
             break
         args.pop()
-    texts = [_argument(arg, nameless or name) for arg, name in zip(args, v.op.args, strict=False)]
+    texts = [_argument(arg, nameless or _named(arg, name)) for arg, name in zip(args, v.op.args, strict=False)]
     if v.op.name in INFIX:
+        texts = [
+            f"({text})" if _is_infix(arg) and text != nameless else text for text, arg in zip(texts, args, strict=True)
+        ]
         return f" {v.op.symbol} ".join(texts)
     return f"-{texts[0]}" if v.op.name == "neg" else f"{v.op.name}({', '.join(texts)})"
 
@@ -158,13 +163,22 @@ def inputs(v: Value) -> list[tuple[str, Value | float]]:
     found: list[tuple[str, Value | float]] = []
     for name, arg in zip(v.op.args, v.args, strict=True):
         places = [(f"{name}[{k}]", x) for k, x in enumerate(arg)] if type(arg) is tuple else [(name, arg)]
-        found += [(shortened(x.label) if isinstance(x, Value) and x.label else place, x) for place, x in places]
+        found += [(_named(x, place), x) for place, x in places]
     return found
 
 
 def parent_names(v: Value) -> list[str]:
     """The names that inputs() gives, for each of v.parents."""
     return [name for name, x in inputs(v) if isinstance(x, Value)]
+
+
+def _named(arg: Any, name: str) -> str:
+    """An argument's label, else what was computed; `name` if it has neither."""
+    return called(arg) if isinstance(arg, Value) and (arg.label or arg.op) else name
+
+
+def _is_infix(arg: Any) -> bool:
+    return isinstance(arg, Value) and not arg.label and arg.op is not None and arg.op.name in INFIX
 
 
 def _argument(arg: Any, name: str) -> str:

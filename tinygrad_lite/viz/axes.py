@@ -57,7 +57,8 @@ def mixed(a: str, b: str, share: float) -> str:
     """The colour between a (share 0) and b (share 1)."""
     from matplotlib.colors import to_hex, to_rgb
 
-    return to_hex([x + share * (y - x) for x, y in zip(to_rgb(a), to_rgb(b), strict=True)])
+    colour: str = to_hex([x + share * (y - x) for x, y in zip(to_rgb(a), to_rgb(b), strict=True)])
+    return colour
 
 
 def _ground(ax: Axes) -> str | None:
@@ -66,7 +67,8 @@ def _ground(ax: Axes) -> str | None:
 
     for found in (to_rgba(ax.get_facecolor()), to_rgba(_figure(ax).get_facecolor())):
         if found[3] >= 0.5:
-            return to_hex(found)
+            colour: str = to_hex(found)
+            return colour
     return None
 
 
