@@ -14,9 +14,14 @@ PAGE = PACKAGE / "pages" / "learning.md"
 ROWS = re.findall(r"^\| ([^|]*\?) \| `([^`]*)` \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 # For each printed call, what its output must say, in the order of the page.
 ANSWERS = (
-    ("All contributions add up", r"a \* a +1 +a = 2 +2\n.*a \* a +1 +a = 2 +2\n", "upstream: the derivative of y"),
+    ("sum of all contributions", r"a \* a +1 +a = 2 +2\n.*a \* a +1 +a = 2 +2\n", "upstream: the derivative of y"),
+    (r"a \* 3 +12 +3 +36\n", "Their product is what the use contributes", "The gradient is the sum"),
     ("blocked above: relu", r"relu\(a - 3\) is flat at a - 3 = -1", r"d a = 0 "),
-    (r"^What helps at sqrt\(x\): write sqrt", r"Why: sqrt\(…\) = 0 is finite", "Derivatives by a: inf"),
+    (
+        r"^What helps at sqrt\(a - 2\), with x = a - 2: write sqrt",
+        r"Why: sqrt\(…\) = 0 is finite",
+        "Derivatives by a: inf",
+    ),
     ("y: nothing is wrong", "finite differences", r"tanh\(a\) +a +0.0706508 +0.0706508  ok"),
     (r"a\.grad: 6 = 3 from other sweeps \+ 3 from this one", r"until zero_grad\(\) clears it"),
     ("Learning rate: use ", "hardly falls, then it falls", "rate +loss"),

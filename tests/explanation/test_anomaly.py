@@ -110,11 +110,12 @@ def test_a_leaf_is_named(label: str | None, number: float) -> None:
 def test_the_first_of_several_and_the_way_up() -> None:
     z = Value(0.0, "z")
     first, second = z.log(), (z * 2.0).log()
+    first.label, second.label = "a", "b"
     found = explain_nan(first - second)
-    assert found.node is first and "Other such numbers began in log(z * 2) = -inf at z * 2 = 0" in said(found)
+    assert found.node is first and "Other such numbers began in b = log(z * 2) = -inf at z * 2 = 0" in said(found)
     assert [line.split() for line in said(found).splitlines()[2:5]] == [
         ["from", "there", "on", "at", "result"],
-        ["log(z)", "z", "=", "0", "-inf"],
+        ["a", "=", "log(z)", "z", "=", "0", "-inf"],
         ["a", "-", "b", "a", "=", "-inf,", "b", "=", "-inf", "nan"],
     ]
 
@@ -173,7 +174,7 @@ def test_a_leaf_that_has_changed_is_said() -> None:
 def test_long_ways_and_many_inputs_are_cut() -> None:
     z = Value(0.0, "z")
     y = ops.sum([z.log() for _ in range(100)])
-    assert "and 94 more" in said(explain_nan(y)) and "and 96 more" in said(explain_nan(y))
+    assert "and 96 more" in said(explain_nan(y))
     for _ in range(20_000):
         y = y * 1.0
     text = said(explain_nan(y))

@@ -49,9 +49,9 @@ class LearningRates(Report):
         every = max(1, math.ceil(len(self.rates) / _SHOWN))
         rows = [(number(r, 2), number(x)) for r, x in zip(self.rates[::every], self.losses[::every], strict=True)]
         meaning = (
-            "The rate is how far a step goes along the negative gradient. Each row has the loss before a step of that "
-            "rate: at small ones it hardly falls, then it falls fast, and steps "
-            "that are too long make it rise, or diverge: grow without end."
+            "The rate is how far a step goes along the negative gradient. One course of steps tries ever larger rates; "
+            "each row has the loss before a step of that rate. At small ones it hardly falls, then it falls fast: "
+            "there is the suggested rate. Steps that are too long make it rise, or diverge: grow without end."
         )
         return [f"Learning rate: {took} ({end}).", Table(["rate", "loss"], rows, "rr"), meaning]
 

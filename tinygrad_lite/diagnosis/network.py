@@ -155,7 +155,8 @@ def _depth(layers: Sequence[Layer]) -> list[Finding]:
             ratio = layer.gradient / last.gradient
             words = (
                 f"a step {moved}: the gradient of the loss by its outputs has the norm {number(layer.gradient, 3)}, "
-                f"{number(ratio, 3)} times that of {last.path or NAMELESS}, {number(last.gradient, 3)}"
+                f"{number(ratio, 3)} times that of {last.path or NAMELESS} ({number(last.gradient, 3)}). On its way "
+                f"back it is multiplied by the weights and slopes of each layer (a sigmoid's slope is at most 0.25)"
             )
             found.append(Finding(what, layer.path or NAMELESS, ratio, words, cure))
     return found

@@ -276,7 +276,9 @@ def _reached(adjoints: dict[Value, float]) -> list[str]:
     leaves = [v for v, adjoint in adjoints.items() if v.op is None and not math.isfinite(adjoint)]
     names = [f"by {called(v)}: {adjoints[v]}" for v in leaves[:_SHOWN]]
     more = f" and {count(len(leaves) - _SHOWN)} more" if len(leaves) > _SHOWN else ""
-    return [f"Derivatives {', '.join(names)}{more}"] if leaves else []
+    infinite = any(math.isinf(adjoints[v]) for v in leaves) and not any(math.isnan(adjoints[v]) for v in leaves)
+    then = ". inf becomes nan where it is multiplied by 0, or subtracted from inf" if infinite else ""
+    return [f"Derivatives {', '.join(names)}{more}{then}"] if leaves else []
 
 
 def _value_advice(v: Value) -> str:
@@ -300,8 +302,15 @@ def _slope_advice(v: Value, hit: list[int]) -> str:
     )
 
 
+def _as_in_advice(v: Value) -> str:
+    """A result, and what the name is that its row gives to the only argument: advice speaks of it."""
+    assert v.op is not None
+    given, name = parent_names(v), v.op.args[0]
+    return f"{expression(v)}, with {name} = {given[0]}" if len(v.op.args) == 1 and given != [name] else expression(v)
+
+
 def _help(v: Value, advice: str) -> list[str]:
-    found = [f"What helps at {called(v) if v.op is None else expression(v)}: {advice}"]
+    found = [f"What helps at {called(v) if v.op is None else _as_in_advice(v)}: {advice}"]
     if v.op is not None and recorded_otherwise(v):
         found.append("A leaf has changed since: these are not the numbers at the time of recording")
     if v.op is not None and v.line is None:

@@ -42,8 +42,9 @@ _SOUND = frozenset([OK, KINK, BY_DESIGN, UNUSED])
 _LINES = 20
 
 _WORDS = (
-    "rule: the local derivative of the node by its argument; adjoint: the derivative of the top by the node. Each "
-    "stands beside what was measured by moving the argument, or the node, a little (finite differences)."
+    "rule: the local derivative of the node by this argument; adjoint: the derivative of the result at the top by the "
+    "node, its gradient. Each stands beside what was measured by moving the argument, or the node, a little (finite "
+    "differences)."
 )
 
 

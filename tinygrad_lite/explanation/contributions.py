@@ -30,12 +30,13 @@ _FEW = 8
 """With more factors than this, their typical size says more than the factors themselves."""
 
 _USES = (
-    "A row for each use. upstream: the derivative of {y} by the result of that use; times the local derivative, that "
-    "of the result by {x} alone, it is what the use contributes. All contributions add up."
+    "A row for each use of {x}. upstream: the derivative of {y} by the result of that use. local derivative: of that "
+    "result by {x} in this one place. Their product is what the use contributes. The gradient is the sum of all "
+    "contributions, so backward() adds each to .grad (+=): with = the last one would replace the others."
 )
 _PATHS = (
     "A row for each path from {y} down to {x}. factors: the local derivatives, of each result by the one below it; "
-    "their product is what the path contributes. All contributions add up."
+    "their product is what the path contributes. The gradient is the sum of all contributions."
 )
 
 _Edge = tuple[Value, int]
@@ -149,9 +150,11 @@ def explain(x: Value, wrt: Value, *, by: Literal["uses", "paths"] = "uses", limi
     x * x           1  x = 2                        2
     -------------------------------------------------
     total                                           4
-    A row for each use. upstream: the derivative of x * x by the result of that use;
-    times the local derivative, that of the result by x alone, it is what the use
-    contributes. All contributions add up.
+    A row for each use of x. upstream: the derivative of x * x by the result of that
+    use. local derivative: of that result by x in this one place. Their product is
+    what the use contributes. The gradient is the sum of all contributions, so
+    backward() adds each to .grad (+=): with = the last one would replace the
+    others.
     """
     for v in (x, wrt):
         if not isinstance(v, Value):

@@ -88,7 +88,8 @@ def _gradient(radius: float, alone: bool) -> str:
     if radius < 1.0:
         return (
             f"z has a gradient, since {name} {radius:.3g}, below 1{meaning}. It is dz/da = df/da / (1 - df/dz) for "
-            "each a that f depends on, and backward() finds it by steps, which settle as those of f did."
+            "each a that f depends on, and backward() finds it by steps, which settle as those of f did; with a size "
+            "above 1 they would grow without end."
         )
     return (
         "z has a gradient, dz/da = df/da / (1 - df/dz) for each a that f depends on, unless 1 is an eigenvalue of "
