@@ -13,8 +13,8 @@ from .diagram.matrix_form import array_steps
 
 _WORDS = (
     "n: how many scalar operations, of your code or of its derivatives, one row stands for. #1: what row #1 gives. @: "
-    "the product of two matrices; .T: a matrix turned over, rows for columns; [w, b] with [x, 1]: side by side, so that "
-    "b is added. A lane is one row of a batch: what has lanes in its shape runs for the whole batch at once."
+    "the product of two matrices; .T: a matrix turned over, rows for columns; [w, b] with [x, 1]: side by side, so "
+    "that b is added. A lane is one row of a batch: what has lanes in its shape runs for the whole batch at once."
 )
 
 
