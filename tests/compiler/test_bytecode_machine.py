@@ -96,6 +96,15 @@ def test_outputs_may_be_inputs_parameters_constants_and_repeated() -> None:
     assert Executor(program).run([5.0], [1.0, 3.0]) == [9.0, 5.0, 7.0, 3.0, 9.0, 9.0, -9.0]
 
 
+def test_a_copy_of_a_parameter_is_in_every_lane_of_a_batch() -> None:
+    program = Program()
+    place = program.add(PARAMETER, (0,))
+    program.outputs = [program.add(ops.identity, (program.add(ops.stop_gradient, (place,)),)), program.add(INPUT, (0,))]
+    out = np.zeros((2, 3))
+    Executor(program).batch([-1.5], np.ones((1, 3)), 3, out)
+    assert out.tolist() == [[-1.5] * 3, [1.0] * 3]
+
+
 def test_a_slot_serves_again_when_it_was_read_for_the_last_time_and_once() -> None:
     program = Program()
     x = program.add(INPUT, (0,))

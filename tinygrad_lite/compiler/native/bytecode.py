@@ -49,7 +49,7 @@ class Encoding:
         self._free: list[int] = []
         # By place, also by that of parameter k: ~k counts from the end.
         self._slot = [-1] * len(program) + [self.inputs + k for k in reversed(range(self.parameters))]
-        self.spread = {~place for place in program.outputs if place < 0}
+        self.spread: set[int] = set()
         self._encode()
         self.results = array("i", [self._slot[place] for place in program.outputs])
         self.constants = list(self._constants.values())
@@ -60,6 +60,8 @@ class Encoding:
         copies = _copies(program)
         reads = [_reads(program, place, copies) for place in range(len(program))]
         last = _last_readers(program, copies, reads)
+        kept = [copies.get(place, place) for place in program.outputs]
+        self.spread.update([~place for place in kept if place < 0])
         for place, (kind, args) in enumerate(zip(program.kinds, program.args, strict=True)):
             if kind == INPUT:
                 slot[place] = args[0]
