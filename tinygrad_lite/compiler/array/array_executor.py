@@ -28,6 +28,8 @@ _SPACES_KEPT = 4
 # With more lanes, the rows that a native sweep reads and writes do not stay in the cache.
 _MOST_LANES_SWEPT = 512
 
+_Key = tuple[tuple[int, ...], tuple[int, ...]]
+
 _quiet = np.errstate(all="ignore")  # a decorator takes half as long as `with`
 
 
@@ -64,7 +66,7 @@ class ArrayExecutor:
         self.groups = grouped(self.program, levels, self.lane_sums)
         self.cost = ArrayCost(self.program, self.groups)
         self.most_lanes = max(64, _BLOCK // (8 * max(1, sum(self.program.varies) - len(apart))))
-        self._idle: dict[tuple[int, ...], _Workspace] = {}
+        self._idle: dict[_Key, _Workspace] = {}
         self.ran: Source | None = None
 
     @cached_property
@@ -173,10 +175,10 @@ class ArrayExecutor:
 
     def _take(self, parameters: Any, parts: Sequence[Any]) -> _Workspace:
         """A workspace that no other call uses."""
-        key = (*parts[0].shape[1:], 0, *map(len, parts))
+        key = parts[0].shape[1:], tuple(map(len, parts))
         space = self._idle.pop(key, None)
         if space is None or space.arrays[P] is not parameters:
-            space = _Workspace(self, parameters, key, parts[0].shape[1:], list(map(len, parts)))
+            space = _Workspace(self, parameters, key)
             for other in list(self._idle)[:-_SPACES_KEPT]:  # the ones unused for longest
                 self._idle.pop(other, None)
         return space
@@ -185,20 +187,18 @@ class ArrayExecutor:
 class _Workspace:
     """The arrays of a program for one number of lanes, and the calls bound to them.
 
-    key    by which it is kept: the shape of the lanes, and how many inputs each input array holds
-    shape  of the lanes: (lanes,), or (steps, lanes)
+    key    the shape of the lanes, (lanes,) or (steps, lanes), and how many inputs each input array holds
     lent   the node that uses the sums as its local derivatives, while it lives
     """
 
     lent: weakref.ref[Value] | None = None
 
-    def __init__(
-        self, executor: ArrayExecutor, parameters: Any, key: tuple[int, ...], shape: tuple[int, ...], lengths: list[int]
-    ) -> None:
+    def __init__(self, executor: ArrayExecutor, parameters: Any, key: _Key) -> None:
+        shape, lengths = key
         lanes, xp = math.prod(shape), executor.xp
         source = executor.source_for(lanes)
         layout, executor.ran = source.layout, source
-        self.key, self.shape = key, shape
+        self.key = key
         self._idle = executor._idle
         self.arrays = {P: parameters, S: xp.empty(layout.rows[S]), V: xp.zeros((layout.rows[V], lanes))}
         self.arrays[S][: len(layout.constants)] = xp.asarray(layout.constants)
@@ -225,7 +225,8 @@ class _Workspace:
             out[positions] = rows
         for home, positions, rows in self._apart:
             found = self.arrays[home][rows]
-            out[positions] = found.reshape(-1, *(self.shape if home == V else [1] * len(self.shape)))
+            shape, _ = self.key
+            out[positions] = found.reshape(-1, *(shape if home == V else [1] * len(shape)))
 
     def compute(self, parts: Sequence[Any]) -> bool:
         """Runs the program on arrays of inputs; False if padding was wrong for these, see Program.padded."""
